@@ -1,0 +1,77 @@
+# `make` alone lists the targets. PYTHON is the interpreter that makes .venv.
+
+CANDIDATES := python3 python3.14 python3.13 python3.12 python3.11
+NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
+PYTHON ?= $(shell for p in $(CANDIDATES); do $$p -c '$(NEW_ENOUGH)' 2>/dev/null && echo $$p && break; done)
+
+BIN := .venv/bin
+DEV := .venv/.installed-dev
+PYTEST := $(BIN)/python -m pytest
+
+.DEFAULT_GOAL := help
+.PHONY: help demo demo-down venv test test-unit test-integration test-e2e test-machine lint format check bench images lock clean python
+
+help: ## list the targets
+	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 26
+
+python:
+	@test -n "$(PYTHON)" || { printf '%s\n' 'failed: find Python' \
+	  '  cause:  Python 3.11 or newer is needed, and none of $(CANDIDATES) is that' \
+	  '  remedy: apt-get install python3 (Debian 12, Ubuntu 24.04 or newer), or make demo PYTHON=/path/to/python'; exit 1; }
+
+demo: python ## bring up MLflow behind Keycloak, from nothing
+	@$(PYTHON) scripts/demo.py up
+
+demo-down: python ## remove what the demo runs, and its data
+	@$(PYTHON) scripts/demo.py down
+
+venv: $(DEV) ## .venv with the program and the development tools
+
+$(DEV): pyproject.toml | python
+	@$(BIN)/python --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $@
+
+test: test-unit test-integration test-e2e ## all tests; installs what they need
+
+test-unit: $(DEV) ## tests that need neither engine nor Keycloak
+	$(PYTEST) -n auto tests/unit tests/faults
+
+test-integration: $(DEV) test-machine ## tests with the real engine and the real Keycloak
+	$(PYTEST) -n 4 --dist loadscope tests/integration
+
+test-e2e: $(DEV) test-machine ## the whole seed stack, with a real login
+	$(PYTEST) tests/e2e
+
+test-machine: python # a Docker engine, Chromium, and the images that tests run
+	@scripts/test_machine.py
+
+lint: $(DEV) ## style and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/mypy scripts/*.py
+	$(BIN)/mypy -m tests.kit.sso -m tests.kit.s3 -m tests.kit.browser
+
+format: $(DEV) ## put the source into its form
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+check: lint test-unit ## what to run before every commit
+
+bench: $(DEV) ## measure, as docs/performance.md reports
+	@for script in bench/*.py; do echo "== $$script"; $(BIN)/python "$$script" || exit 1; done
+
+images: ## build the local stand-ins for the official images
+	@scripts/local_images.py
+
+# The uv that compiles the list is the one that will install from it.
+UV_VERSION = $(shell sed -n 's/^ARG UV_VERSION=//p' images/mlflow/Dockerfile)
+lock: $(DEV) ## write images/mlflow/requirements.txt from requirements.in; UPGRADE=1 for the newest of all
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check 'uv==$(UV_VERSION)'
+	cd images/mlflow && ../../$(BIN)/uv pip compile --quiet $(if $(UPGRADE),--upgrade) --universal --python-version 3.11 \
+	  --generate-hashes --no-annotate --custom-compile-command 'make lock' --output-file requirements.txt requirements.in
+
+clean: ## remove .venv and all caches; settings, images and data stay
+	rm -rf .venv build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis *.egg-info
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,200 @@
+"""``reconcile apply``: show the plan, do it, and call it a success when it was seen to be so."""
+
+from __future__ import annotations
+
+import json
+import signal
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from reconciler.cli.diff import document, rendered, say_once
+from reconciler.cli.exitcodes import Exit, of_report
+from reconciler.cli.state import State, addresses, is_terminal, say
+
+if TYPE_CHECKING:
+    from reconciler.core.policy import Policy
+    from reconciler.run.once import Look, Reconciler
+    from reconciler.run.session import Session
+
+
+@click.command("apply")
+@click.argument("plan", type=click.Path(path_type=Path), required=False, metavar="[PLAN]")
+@click.option("--yes", is_flag=True, help="Do not ask; deletions are allowed too.")
+@click.option("--dry-run", is_flag=True, help="Only show the plan; exit code 2 where there is something to do.")
+@click.option("--target", multiple=True, callback=addresses, metavar="ADDRESS", help="Only this, and its needs.")
+@click.option("--allow-delete", multiple=True, callback=addresses, metavar="ADDRESS", help="Its data may go.")
+@click.option("--adopt", multiple=True, callback=addresses, metavar="ADDRESS", help="Take it over.")
+@click.option("--wait", type=float, default=300.0, metavar="SECONDS", help="For a starting Keycloak.")
+@click.option("--lock-wait", type=float, default=0.0, metavar="SECONDS", help="How long to wait for another run.")
+@click.pass_obj
+def command(state: State, /, **options: Any) -> int:
+    """Show the plan, ask on a terminal, and do only what differs. PLAN is a file written by `diff --out`.
+
+    Without a terminal it proceeds where it only creates, updates and replaces what is its own. Deleting needs
+    --yes, and losing data needs --allow-delete for each resource that loses it.
+    """
+    with state.session(keep_secrets=not options["dry_run"]) as session:
+        return _Apply(state, session, options).run()
+
+
+class _Apply:
+    """One apply, with the options of its command line by their names."""
+
+    def __init__(self, state: State, session: Session, options: Mapping[str, Any]) -> None:
+        self._state, self._session = state, session
+        self._plan_file: Path | None = options["plan"]
+        self._dry_run, self._lock_wait = options["dry_run"], options["lock_wait"]
+        self._asks = is_terminal() and not options["yes"]
+        policy: Policy = session.policy(
+            deletes=options["yes"] or self._asks, may_lose=options["allow_delete"], may_adopt=options["adopt"]
+        )
+        self._reconciler: Reconciler = session.reconciler(
+            policy=policy, only=options["target"], patience_s=options["wait"], on_wait=say_once()
+        )
+        self._approved = False
+
+    def run(self) -> int:
+        look = self._reconciler.look()
+        if look.plan.in_sync or self._dry_run:
+            self._check_saved(look)
+            click.echo(rendered(self._session, look.plan, "text"))
+            return Exit.DONE if look.plan.in_sync else Exit.DIFFERENT
+        with self._session.locked("apply", wait_s=self._lock_wait), interruptible() as stop:
+            code = self._converge(stop.flag)
+            return stop.code or code
+
+    def _converge(self, stop: threading.Event) -> int:
+        from reconciler.core.report import Report
+        from reconciler.render.progress import outcome
+        from reconciler.run.once import Look
+
+        began = self._session.clock.now()
+        report, look = Report(), None
+        teller = Teller(self._state, self._session)
+        for event in self._reconciler.converge(self._approve, stop=stop):
+            if isinstance(event, Look):
+                look = event
+                teller.begin(event)
+            else:
+                report += [event]
+                teller.tell(event)
+        say(outcome(report, self._session.clock.now() - began))
+        if look and look.plan.in_sync and not report.failed:
+            click.echo(rendered(self._session, look.plan, "text"))
+        return of_report(report)
+
+    def _approve(self, look: Look) -> None:
+        """Show the plan of a pass, and ask where that is due. Raises Refused, or StalePlan for a saved plan."""
+        self._check_saved(look)
+        click.echo(rendered(self._session, look.plan, "text"))
+        if self._asks and (not self._approved or _is_dangerous(look)):
+            _ask()
+        self._approved = True
+
+    def _check_saved(self, look: Look) -> None:
+        """Raise StalePlan unless the saved plan, if there is one, is what would be done now."""
+        from reconciler.core.errors import StalePlan
+
+        if self._plan_file is None or self._approved:
+            return
+        saved = _read_plan(self._plan_file)
+        now = document(self._session, look.plan, saved["salt"])
+        if (saved["project"], saved["actions"]) != (now["project"], json.loads(json.dumps(now["actions"]))):
+            raise StalePlan(
+                f"{self._plan_file} is stale: the files or the live resources changed since it was made; "
+                "look at a new `reconcile diff`, and apply that"
+            )
+
+
+def _ask() -> None:
+    """Raise Refused unless the person at the terminal agrees."""
+    from reconciler.core.errors import Refusal, Refused
+
+    if not click.confirm("Apply these changes?", default=False, err=True):
+        raise Refused([Refusal(None, "you said no", "run it again when the plan is right")])
+
+
+def _read_plan(path: Path) -> Any:
+    """A file that ``diff --out`` wrote. Raises ConfigError for anything else."""
+    from reconciler.config.schema import plan_problems
+    from reconciler.core.errors import ConfigError
+    from reconciler.core.problem import Problem
+    from reconciler.core.resource import Origin
+
+    try:
+        saved = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError([Problem(f"can't be read: {error.strerror}", Origin(str(path)))]) from error
+    except ValueError as error:
+        raise ConfigError([Problem(f"is no plan: {error}; write one with `diff --out`", Origin(str(path)))]) from error
+    if problems := plan_problems(saved, str(path)):
+        raise ConfigError(problems)
+    return saved
+
+
+def _is_dangerous(look: Look) -> bool:
+    from reconciler.core.change import Action
+
+    return any(change.action in (Action.DELETE, Action.REPLACE) for change in look.plan.changes)
+
+
+class Teller:
+    """Tells what happens: a line for each resource, or JSON lines."""
+
+    def __init__(self, state: State, session: Session) -> None:
+        from reconciler.log import configure
+        from reconciler.render.redact import Redactor
+
+        self._redact = Redactor()
+        self._redact.learn(session.reconciler().desired())
+        self._log = configure(as_json=True, verbose=state.verbose, redact=self._redact) if state.logs_json else None
+
+    def begin(self, look: Look) -> None:
+        from reconciler.render.progress import Progress
+
+        self._progress = Progress(look.plan)
+
+    def tell(self, event: Any) -> None:
+        from reconciler.core.report import What
+
+        if self._log is not None:
+            fields = {"address": str(event.step.address), "verb": event.step.verb, "seconds": round(event.seconds, 3)}
+            level = self._log.error if event.what is What.FAILED else self._log.info
+            level(f"step {event.what.value}", **fields, note=event.note)
+            return
+        for line in self._progress.lines(event):
+            say(self._redact(line))
+
+
+class _Stop:
+    """What a signal asks for: a flag for the executor, and the exit code it means."""
+
+    def __init__(self) -> None:
+        self.flag = threading.Event()
+        self.code = 0
+
+
+@contextmanager
+def interruptible() -> Iterator[_Stop]:
+    """The first SIGINT or SIGTERM lets the current steps end, the second one ends the program."""
+    stop = _Stop()
+    codes = {signal.SIGINT: Exit.INTERRUPTED, signal.SIGTERM: Exit.TERMINATED}
+
+    def on_signal(number: int, _frame: Any) -> None:
+        if stop.flag.is_set():
+            raise SystemExit(codes[signal.Signals(number)])
+        stop.code = codes[signal.Signals(number)]
+        stop.flag.set()
+        say("interrupted: finishing the current steps; once more to stop at once")
+
+    before = {number: signal.signal(number, on_signal) for number in codes}
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,87 @@
+"""``reconcile diff``: the plan, in the format that the reader needs."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from reconciler.cli.exitcodes import Exit
+from reconciler.cli.state import State, addresses, in_colour, say
+
+if TYPE_CHECKING:
+    from reconciler.core.plan import Plan
+    from reconciler.run.session import Session
+
+FORMATS = ("text", "json", "markdown", "github")
+
+
+@click.command("diff")
+@click.option("--format", type=click.Choice(FORMATS), default="text", help="How the plan is printed.")
+@click.option("--out", type=click.Path(path_type=Path), metavar="FILE", help="Also write it there, for `apply FILE`.")
+@click.option("--target", multiple=True, callback=addresses, metavar="ADDRESS", help="Only this, and its needs.")
+@click.option("--summary", is_flag=True, help="Leave out the single fields.")
+@click.option("--wait", type=float, default=120.0, metavar="SECONDS", help="For a starting Keycloak.")
+@click.pass_obj
+def command(state: State, /, **options: Any) -> int:
+    """Show what is different between the files and what is live, and what apply would do about it.
+
+    Exit code 0: nothing differs; 2: something does. Nothing is changed.
+    """
+    with state.session() as session:
+        reconciler = session.reconciler(only=options["target"], patience_s=options["wait"], on_wait=say_once())
+        plan = reconciler.look().plan
+        click.echo(rendered(session, plan, options["format"], fields=not options["summary"]))
+        if options["out"]:
+            _write(options["out"], document(session, plan))
+    return Exit.DONE if plan.in_sync else Exit.DIFFERENT
+
+
+def _write(path: Path, plan: Any) -> None:
+    try:
+        path.write_text(json.dumps(plan, indent=2) + "\n", encoding="utf-8")
+    except OSError as error:
+        raise click.UsageError(f"The plan can't be written to {path}: {error.strerror}.") from error
+
+
+def rendered(session: Session, plan: Plan, form: str, *, fields: bool = True) -> str:
+    """The plan in one of the formats."""
+    match form:
+        case "json":
+            return json.dumps(document(session, plan), indent=2)
+        case "markdown":
+            from reconciler.render.markdown import plan_markdown
+
+            return plan_markdown(plan, session.kinds, session.names, session.document.project)
+        case "github":
+            from reconciler.render.github import plan_github
+
+            return plan_github(plan, session.kinds, session.names)
+        case _:
+            from reconciler.render.text import Style, plan_text
+
+            return plan_text(plan, session.kinds, session.names, Style(colour=in_colour(), fields=fields))
+
+
+def document(session: Session, plan: Plan, salt: str | None = None) -> dict[str, Any]:
+    """The plan's JSON; with the salt of an earlier one the two can be compared."""
+    from reconciler.render.jsonplan import PlanDocument
+
+    return PlanDocument(session.document.project, session.kinds, salt or secrets.token_hex(8)).of(plan)
+
+
+def say_once() -> Callable[[str], None]:
+    """Says each message only when it is new."""
+    last = ""
+
+    def on_wait(note: str) -> None:
+        nonlocal last
+        if note != last:
+            say(note)
+            last = note
+
+    return on_wait

@@ -1,0 +1,53 @@
+"""The exit codes, which are an interface: each means one thing, and no other failure may produce it."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+from reconciler.core.errors import ConfigError, Locked, ReconcileError, Refused, StalePlan, Unreachable
+from reconciler.core.report import Report, What
+
+
+class Exit(IntEnum):
+    """What the calling shell is told."""
+
+    DONE = 0
+    ERROR = 1
+    DIFFERENT = 2
+    PARTIAL = 3
+    REFUSED = 4
+    STALE = 5
+    LOCKED = 6
+    ROLLED_BACK = 7
+    USAGE = 64
+    INVALID = 65
+    UNREACHABLE = 69
+    INTERRUPTED = 130
+    BROKEN_PIPE = 141
+    TERMINATED = 143
+
+
+_BY_ERROR: tuple[tuple[type[ReconcileError], Exit], ...] = (
+    (ConfigError, Exit.INVALID),
+    (Refused, Exit.REFUSED),
+    (StalePlan, Exit.STALE),
+    (Locked, Exit.LOCKED),
+    (Unreachable, Exit.UNREACHABLE),
+)
+
+
+def of_error(error: ReconcileError) -> Exit:
+    """The code of a run that ended with this error."""
+    return next((code for kind, code in _BY_ERROR if isinstance(error, kind)), Exit.ERROR)
+
+
+def of_report(report: Report) -> Exit:
+    """The code of an apply whose steps are all told."""
+    if not report.failed:
+        return Exit.DONE
+    if report.rolled_back:
+        return Exit.ROLLED_BACK
+    if report.of(What.DONE):
+        return Exit.PARTIAL
+    errors = [event.error for event in report.failed if event.error]
+    return of_error(errors[0]) if errors else Exit.ERROR

@@ -1,0 +1,40 @@
+"""``reconcile init``: a place for secrets, with secrets in it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from reconciler.cli.state import State, say
+
+
+@click.command("init")
+@click.pass_obj
+def command(state: State) -> None:
+    """Write .env with the declared secrets that are still missing, and keep it out of version control.
+
+    A value that is there is never changed. Where there is a .env.example, .env begins as a copy of it.
+    """
+    from reconciler.config import missing_secrets
+    from reconciler.run.session import env_file, sources_of
+    from reconciler.secretrefs import generated_secrets, write_secrets
+
+    state.require_files()
+    path = env_file(state.settings)
+    missing = missing_secrets(sources_of(state.settings))
+    is_new = not path.exists()
+    write_secrets(path, generated_secrets(missing))
+    what = "created" if is_new else "completed" if missing else "complete already"
+    say(f"{path}: {what}; {len(missing)} secrets generated.")
+    if _ignore(state.settings.directory / ".gitignore", path.name):
+        say(f"{state.settings.directory / '.gitignore'}: {path.name} is ignored by git now.")
+
+
+def _ignore(gitignore: Path, name: str) -> bool:
+    """Add a line for the file unless there is one; whether that was needed."""
+    lines = gitignore.read_text(encoding="utf-8").splitlines() if gitignore.exists() else []
+    if {name, f"/{name}"} & {line.strip() for line in lines}:
+        return False
+    gitignore.write_text("\n".join([*lines, name, ""]), encoding="utf-8")
+    return True

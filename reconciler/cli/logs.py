@@ -1,0 +1,71 @@
+"""``reconcile logs``: what the containers write, side by side."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Iterator, Sequence
+from itertools import cycle
+from typing import TYPE_CHECKING, Final
+
+import click
+
+from reconciler.cli.state import State, in_colour
+
+if TYPE_CHECKING:
+    from reconciler.core.provider import LogSource
+
+COLOURS: Final = ("36", "33", "32", "35", "34", "96", "93", "92", "95", "94")
+
+
+@click.command("logs")
+@click.argument("services", nargs=-1, metavar="[SERVICE]...")
+@click.option("-f", "--follow", is_flag=True, help="Go on showing what is written.")
+@click.option("--tail", type=click.IntRange(0), default=None, metavar="N", help="Only the last N lines of each.")
+@click.option("-t", "--timestamps", is_flag=True, help="With the time of each line.")
+@click.pass_obj
+def command(state: State, *, services: tuple[str, ...], follow: bool, tail: int | None, timestamps: bool) -> None:
+    """Show the logs of all services, or of those named."""
+    with state.session() as session:
+        source: LogSource | None = session.providers.get("docker")  # type: ignore[assignment]
+        if source is None:
+            raise click.UsageError("Without a stack file there are no containers whose logs could be shown.")
+        names = services or tuple(source.log_names())
+        streams = {name: source.logs(name, tail=tail, follow=follow, timestamps=timestamps) for name in names}
+        width = max(map(len, names), default=0)
+        colours = dict(zip(names, cycle(COLOURS), strict=False))
+        for name, line in _together(streams) if follow else _in_turn(streams):
+            head = f"{name.ljust(width)} |"
+            click.echo(f"\033[{colours[name]}m{head}\033[0m {line}" if in_colour() else f"{head} {line}")
+
+
+def _in_turn(streams: dict[str, Iterator[str]]) -> Iterator[tuple[str, str]]:
+    for name, lines in streams.items():
+        yield from ((name, line) for line in lines)
+
+
+def _together(streams: dict[str, Iterator[str]]) -> Iterator[tuple[str, str]]:
+    """Lines of all streams as they come; each is read by a thread of its own."""
+    lines: queue.Queue[tuple[str, str] | BaseException | None] = queue.Queue()
+    for name, stream in streams.items():
+        threading.Thread(target=_feed, args=(name, stream, lines), daemon=True).start()
+    ended: Sequence[None] = ()
+    while len(ended) < len(streams):
+        item = lines.get()
+        if isinstance(item, BaseException):
+            raise item
+        if item is None:
+            ended = (*ended, None)
+        else:
+            yield item
+
+
+def _feed(name: str, stream: Iterator[str], lines: queue.Queue[tuple[str, str] | BaseException | None]) -> None:
+    from reconciler.core.errors import ProviderError
+
+    try:
+        for line in stream:
+            lines.put((name, line))
+        lines.put(None)
+    except ProviderError as error:
+        lines.put(error)

@@ -1,0 +1,159 @@
+"""The command group: commands are imported when they are called, and every error gets its exit code here."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from pathlib import Path
+from typing import Any, Final
+
+import click
+
+from reconciler import __version__
+from reconciler.cli.state import State
+from reconciler.settings import Settings, files_of, process_environment
+
+COMMANDS: Final = {
+    "init": "Write .env with generated secrets, and .gitignore.",
+    "validate": "Check both files, without looking at anything live.",
+    "config": "Print the desired state: loaded, interpolated, in canonical form.",
+    "diff": "Show what is different and what apply would do.",
+    "apply": "Do only what is different, and look again.",
+    "status": "Show for each resource whether it is as declared, and how it fares.",
+    "logs": "Show what the containers write.",
+    "down": "Stop and remove the project's containers and networks.",
+    "daemon": "Keep it so: look, compare, repair, again and again.",
+    "schema": "Print the JSON Schema of stack.yaml or users.yaml.",
+}
+ALIASES: Final = {"plan": "diff"}
+
+EPILOG: Final = """\b
+Begin with:
+  reconcile validate        are the files right?
+  reconcile diff            what would be done?
+  reconcile apply           do it
+"""
+
+
+class LazyGroup(click.Group):
+    """Knows its commands by name; the module of one is imported when it is called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 (click's signature)
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        name = ALIASES.get(cmd_name, cmd_name)
+        if name not in COMMANDS:
+            return None
+        command: click.Command = import_module(f"reconciler.cli.{name}").command
+        return command
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
+        """As click does, with the nearest name where there is no such command."""
+        from difflib import get_close_matches
+
+        if args and self.get_command(ctx, args[0]) is None:
+            near = get_close_matches(args[0], [*COMMANDS, *ALIASES], 1)
+            hint = f" Did you mean `{near[0]}`?" if near else " `reconcile --help` lists the commands."
+            raise click.UsageError(f"There is no command `{args[0]}`.{hint}", ctx)
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+PATH: Final = click.Path(path_type=Path)
+
+
+@click.group(
+    cls=LazyGroup,
+    epilog=EPILOG,
+    context_settings={
+        "help_option_names": ["-h", "--help"],
+        "auto_envvar_prefix": "RECONCILE",
+        "max_content_width": 100,
+    },
+)
+@click.option("--project-directory", type=PATH, default=Path(), help="Where the files are; paths in them start here.")
+@click.option("-f", "--file", type=PATH, multiple=True, metavar="FILE", help="A stack file.")
+@click.option("-u", "--users", type=PATH, multiple=True, metavar="FILE", help="A users file.")
+@click.option("--env-file", type=PATH, multiple=True, metavar="FILE", help="Variables; instead of .env.")
+@click.option("-p", "--project", metavar="NAME", help="The project's name, instead of the one in the stack file.")
+@click.option("--profile", multiple=True, metavar="NAME", help="Enable a profile of the stack file.")
+@click.option("--keycloak-url", metavar="URL", help="Where Keycloak is, instead of what the users file says.")
+@click.option("--log-format", type=click.Choice(["human", "json"]), default=None, help="How progress is told.")
+@click.option("-v", "--verbose", is_flag=True, help="Tell more: full values, tracebacks of unexpected errors.")
+@click.version_option(__version__, prog_name="reconcile")
+@click.pass_context
+def cli(ctx: click.Context, /, **options: Any) -> None:
+    """Keep Docker and Keycloak as stack.yaml and users.yaml say.
+
+    Everything that is declared is compared with what is live, field by field; only what differs is changed, by
+    the least disruptive means.
+    """
+    directory: Path = options["project_directory"]
+    stack_files, users_files = files_of(directory, options["file"], options["users"])
+    settings = Settings(
+        directory,
+        stack_files,
+        users_files,
+        options["env_file"] or None,
+        options["project"],
+        options["profile"],
+        process_environment(),
+        options["keycloak_url"],
+    )
+    ctx.obj = State(settings, log_format=options["log_format"], verbose=options["verbose"])
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command line; returns the exit code. Nothing but a bug gets out as a traceback."""
+    from reconciler.cli.exitcodes import Exit
+
+    try:
+        with cli.make_context("reconcile", list(arguments)) as context:  # main() would end a broken pipe with 1
+            code = cli.invoke(context)
+        sys.stdout.flush()
+    except click.exceptions.Exit as error:
+        return int(error.exit_code)
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("interrupted", err=True)
+        return Exit.INTERRUPTED
+    except click.ClickException as error:
+        _show_usage(error)
+        return Exit.USAGE
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nobody reads what is left in the buffer
+        return Exit.BROKEN_PIPE
+    except Exception as error:  # noqa: BLE001 (the one place for what nobody foresaw)
+        return _failed(error, verbose="-v" in arguments or "--verbose" in arguments)
+    return int(code or 0)
+
+
+def _show_usage(error: click.ClickException) -> None:
+    click.echo(f"error: {error.format_message()}", err=True)
+    context = getattr(error, "ctx", None)
+    if context is not None:
+        click.echo(f"{context.get_usage()}\nTry `{context.command_path} --help`.", err=True)
+
+
+def _failed(error: Exception, *, verbose: bool) -> int:
+    from reconciler.cli.exitcodes import Exit, of_error
+    from reconciler.cli.state import show_error
+    from reconciler.core.errors import ReconcileError
+
+    if isinstance(error, ReconcileError):
+        show_error(error)
+        return of_error(error)
+    import traceback
+
+    if verbose:
+        traceback.print_exception(error)
+    last = traceback.extract_tb(error.__traceback__)[-1:]
+    place = f" at {last[0].filename}:{last[0].lineno}" if last else ""
+    click.echo(f"error: this is a bug in reconcile: {type(error).__name__}: {error}{place}", err=True)
+    click.echo("Please report it, with what `reconcile -v …` prints for the same command.", err=True)
+    return Exit.ERROR

@@ -1,0 +1,14 @@
+"""``reconcile schema``: for editors."""
+
+from __future__ import annotations
+
+import click
+
+
+@click.command("schema")
+@click.argument("which", type=click.Choice(["stack", "users", "plan"]))
+def command(which: str) -> None:
+    """Print a JSON Schema: of stack.yaml, of users.yaml, or of what `diff --format json` prints."""
+    from reconciler.config.schema import schema_text
+
+    click.echo(schema_text(which), nl=False)

@@ -1,0 +1,100 @@
+"""What all commands share: settings, opening a session, and how things are said."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from reconciler.core.errors import ConfigError, ReconcileError, Refused
+from reconciler.core.problem import Problem
+from reconciler.settings import Settings
+
+if TYPE_CHECKING:
+    from reconciler.run.session import Session
+
+
+@dataclass(slots=True)
+class State:
+    """The settings of this command line, and the way to its project."""
+
+    settings: Settings
+    log_format: str | None = None
+    verbose: bool = False
+
+    @property
+    def logs_json(self) -> bool:
+        return self.log_format == "json"
+
+    @contextmanager
+    def session(self, *, keep_secrets: bool = False) -> Iterator[Session]:
+        """The project, loaded. Warnings of the files are shown; errors are raised."""
+        from reconciler.run.clock import RealClock
+        from reconciler.run.session import opened
+
+        self.require_files()
+        with opened(self.settings, RealClock(), keep_secrets=keep_secrets) as session:
+            show_problems(session.warnings)
+            yield session
+
+    def require_files(self) -> None:
+        if not self.settings.stack_files and not self.settings.users_files:
+            raise click.UsageError(
+                f"There is neither stack.yaml nor users.yaml in {self.settings.directory.resolve()}; "
+                "go to the project's directory, or name the files with -f and -u."
+            )
+
+
+def say(text: str) -> None:
+    """A message for the person, beside the results."""
+    click.echo(text, err=True)
+
+
+def is_terminal() -> bool:
+    return sys.stdin.isatty() and sys.stdout.isatty()
+
+
+def in_colour() -> bool:
+    """On a terminal, unless NO_COLOR or TERM=dumb; always with FORCE_COLOR."""
+    from reconciler.settings import process_environment
+
+    environment = process_environment()
+    if environment.get("FORCE_COLOR"):
+        return True
+    return sys.stdout.isatty() and not environment.get("NO_COLOR") and environment.get("TERM") != "dumb"
+
+
+def show_problems(problems: Iterable[Problem]) -> None:
+    from reconciler.render.text import problem_text
+
+    for problem in problems:
+        say(f"{problem.severity.value}: {problem_text(problem)}")
+
+
+def show_error(error: ReconcileError) -> None:
+    """An error in the words for its kind."""
+    match error:
+        case ConfigError(problems=problems):
+            show_problems(problems)
+            count = len(problems)
+            say(f"{count} problem{'s' if count != 1 else ''}; nothing was touched.")
+        case Refused(refusals=refusals):
+            for refusal in refusals:
+                say(f"refused: {refusal}")
+            say("Nothing was done.")
+        case _:
+            say(f"error: {error}")
+
+
+def addresses(_ctx: click.Context, _param: click.Parameter, values: tuple[str, ...]) -> Any:
+    """Click callback: texts as addresses."""
+    from reconciler.core.address import Address
+
+    try:
+        return frozenset(Address.parse(value) for value in values)
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from error

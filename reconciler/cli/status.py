@@ -1,0 +1,34 @@
+"""``reconcile status``: each resource, whether it is as declared, and how it fares."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import click
+
+from reconciler.cli.diff import say_once
+from reconciler.cli.state import State, in_colour
+
+
+@click.command("status")
+@click.option("--format", type=click.Choice(["text", "json"]), default="text", help="How it is printed.")
+@click.option("--watch", is_flag=True, help="Print it again every two seconds.")
+@click.option("--wait", type=float, default=0.0, metavar="SECONDS", help="For a starting Keycloak.")
+@click.pass_obj
+def command(state: State, /, **options: Any) -> None:
+    """Show every resource: in sync, drifted, degraded, missing or blocked."""
+    from reconciler.render.status import status_json, status_text
+
+    with state.session() as session:
+        reconciler = session.reconciler(patience_s=options["wait"], on_wait=say_once())
+        while True:
+            rows = reconciler.status()
+            is_json = options["format"] == "json"
+            text = json.dumps(status_json(rows), indent=2) if is_json else status_text(rows, colour=in_colour())
+            if options["watch"]:
+                click.clear()
+            click.echo(text)
+            if not options["watch"]:
+                return
+            session.clock.sleep(2.0)

@@ -1,0 +1,26 @@
+"""Text into a Document: positions, schemas, interpolation, canonical forms, cross-checks."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from reconciler.config.sources import (
+        Loaded,
+        Sources,
+        declared_secrets,
+        load,
+        load_stack,
+        missing_secrets,
+        printable,
+    )
+
+__all__ = ["Loaded", "Sources", "declared_secrets", "load", "load_stack", "missing_secrets", "printable"]
+
+
+def __getattr__(name: str) -> Any:
+    """Import on first use: whoever wants no more than a schema does not pay for all."""
+    if name not in __all__:
+        raise AttributeError(name)
+    return getattr(import_module("reconciler.config.sources"), name)

@@ -1,0 +1,53 @@
+"""Checks of a stack as a whole: what they look at, and how they say what is wrong.
+
+The document is in long form, with the active services only. The checks themselves are in ``references.py`` and
+``contradictions.py``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from reconciler.config.canonical import Surroundings
+from reconciler.config.tree import Map, Place, Tree, deepest
+from reconciler.core.problem import Problem, Severity
+
+
+@dataclass(frozen=True, slots=True)
+class Stack:
+    """The document in long form and what belongs to it; ``doubtful`` are services that are wrong already."""
+
+    document: Map
+    around: Surroundings
+    inactive: frozenset[str] = frozenset()
+    doubtful: frozenset[str] = frozenset()
+
+    @property
+    def services(self) -> Map:
+        found = self.document.get("services")
+        return found if isinstance(found, Map) else Map()
+
+    def each(self) -> Iterator[tuple[str, Map]]:
+        return ((name, service) for name, service in self.services.items() if isinstance(service, Map))
+
+    def section(self, name: str) -> Mapping[str, Tree]:
+        found = self.document.get(name)
+        return found if isinstance(found, Map) else {}
+
+    def place(self, *path: str | int) -> Place | None:
+        return deepest(self.document, path)[0]
+
+
+Check = Callable[[Stack], Iterator[Problem]]
+
+
+def problems(stack: Stack, checks: Iterable[Check]) -> list[Problem]:
+    return [problem for check in checks for problem in check(stack)]
+
+
+def said(
+    place: Place | None, message: str, severity: Severity = Severity.ERROR, *, at_value: bool = False
+) -> Iterator[Problem]:
+    if place:
+        yield place.problem(message, at_value=at_value, severity=severity)

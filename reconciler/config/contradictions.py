@@ -1,0 +1,248 @@
+"""What can't be true at the same time in a stack, or can't work however it is meant."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path, PurePosixPath
+from typing import Final
+
+from reconciler.config.checks import Check, Stack, said
+from reconciler.config.quantities import BadQuantity, single, size
+from reconciler.config.suggest import suggestion
+from reconciler.config.tree import Items, Map, Place, Tree, entries, placed
+from reconciler.core.problem import Problem, Severity
+
+_RESTART: Final = re.compile(r"no|always|unless-stopped|on-failure(:[0-9]+)?")
+_FIRST_WORDS: Final = ("CMD", "CMD-SHELL", "NONE")
+_PORTS: Final = 65536
+
+
+def something_to_run(stack: Stack) -> Iterator[Problem]:
+    for name, service in stack.each():
+        if name not in stack.doubtful and not service.get("image") and service.get("build") is None:
+            yield from said(stack.place("services", name), f"services.{name} has neither `image` nor `build`")
+
+
+def one_dockerfile(stack: Stack) -> Iterator[Problem]:
+    for name, service in stack.each():
+        build = service.get("build")
+        if isinstance(build, Map) and build.get("dockerfile") and build.get("dockerfile_inline"):
+            place = stack.place("services", name, "build", "dockerfile_inline")
+            yield from said(place, f"services.{name}.build has both `dockerfile` and `dockerfile_inline`; keep one")
+
+
+def one_kind_of_network(stack: Stack) -> Iterator[Problem]:
+    for name, service in stack.each():
+        if service.get("network_mode") and service.get("networks"):
+            place = stack.place("services", name, "network_mode")
+            yield from said(place, f"services.{name} has both `network_mode` and `networks`; keep one")
+
+
+def one_name_each(stack: Stack) -> Iterator[Problem]:
+    owners: dict[str, str] = {}
+    for name, service in stack.each():
+        wanted = service.get("container_name")
+        if wanted in owners:
+            place = stack.place("services", name, "container_name")
+            yield from said(
+                place, f"`{wanted}` is the container_name of services.{owners[wanted]} already", at_value=True
+            )
+        elif wanted:
+            owners[wanted] = name
+
+
+def known_health_words(stack: Stack) -> Iterator[Problem]:
+    for name, service in stack.each():
+        test = (service.get("healthcheck") or {}).get("test")
+        if isinstance(test, Items) and test and test[0] not in _FIRST_WORDS:
+            place = stack.place("services", name, "healthcheck", "test")
+            yield from said(place, f"services.{name}.healthcheck.test must begin with one of {', '.join(_FIRST_WORDS)}")
+
+
+def same_limits(stack: Stack) -> Iterator[Problem]:
+    for name, service in stack.each():
+        resources = (service.get("deploy") or {}).get("resources") or {}
+        for (key, side, other), read in _LIMITS.items():
+            mine, theirs = service.get(key), (resources.get(side) or {}).get(other)
+            if side in resources and not _equal(mine, theirs, read):
+                place = stack.place("services", name, key)
+                message = f"services.{name}.{key} and deploy.resources.{side}.{other} differ; keep one of them"
+                yield from said(place, message)
+
+
+_LIMITS: Final[Mapping[tuple[str, str, str], Callable[[Tree], object]]] = {
+    ("cpus", "limits", "cpus"): single,
+    ("mem_limit", "limits", "memory"): size,
+    ("mem_reservation", "reservations", "memory"): size,
+    ("pids_limit", "limits", "pids"): int,
+}
+
+
+def _equal(mine: Tree, theirs: Tree, read: Callable[[Tree], object]) -> bool:
+    try:
+        return not mine or read(mine) == read(theirs or 0)
+    except (BadQuantity, ValueError, TypeError):
+        return True  # said elsewhere
+
+
+def one_mount_each(stack: Stack) -> Iterator[Problem]:
+    for name, service in stack.each():
+        taken: dict[str, str] = {}
+        for target, key, place in _targets(service):
+            if target in taken:
+                yield from said(place, f"services.{name}: {target} is mounted under `{taken[target]}` already")
+            taken[target] = key
+
+
+def _targets(service: Map) -> Iterator[tuple[str, str, Place | None]]:
+    tmpfs = service.get("tmpfs")
+    if isinstance(tmpfs, str):
+        yield tmpfs.partition(":")[0], "tmpfs", placed(service, "tmpfs")
+    elif isinstance(tmpfs, Items):
+        yield from ((str(item).partition(":")[0], "tmpfs", place) for item, place in entries(tmpfs))
+    for item, place in entries(service.get("volumes") or ()):
+        if item.get("target"):
+            yield item["target"], "volumes", place
+
+
+def bound_to_something(stack: Stack) -> Iterator[Problem]:
+    for name, service in stack.each():
+        for index, item in enumerate(service.get("volumes") or ()):
+            if item.get("type") == "bind" and not item.get("source"):
+                place = stack.place("services", name, "volumes", index)
+                yield from said(place, f"services.{name}.volumes[{index}] binds nothing; add its `source`")
+
+
+def external_as_it_is(stack: Stack) -> Iterator[Problem]:
+    for key, volume in stack.section("volumes").items():
+        for other in volume or ():
+            if volume.get("external") is True and other not in ("name", "external") and not other.startswith("x-"):
+                place = stack.place("volumes", key, other)
+                yield from said(place, f"volumes.{key} is external, so `{other}` has no effect; remove it")
+
+
+def known_targets(stack: Stack) -> Iterator[Problem]:
+    for name, service in stack.each():
+        for index, port in enumerate(service.get("ports") or ()):
+            target = port.get("target") or 0
+            if not isinstance(target, int) or not 0 < target < _PORTS:
+                place = stack.place("services", name, "ports", index)
+                message = f"services.{name}.ports[{index}] needs a container port as `target`, from 1 to {_PORTS - 1}"
+                yield from said(place, message)
+
+
+def known_mount_points(stack: Stack) -> Iterator[Problem]:
+    for name, service in stack.each():
+        for index, item in enumerate(service.get("volumes") or ()):
+            if "target" not in item:
+                place = stack.place("services", name, "volumes", index)
+                yield from said(
+                    place, f"services.{name}.volumes[{index}] names no path in the container; add its `target`"
+                )
+
+
+def real_addresses(stack: Stack) -> Iterator[Problem]:
+    for name, service in stack.each():
+        for index, port in enumerate(service.get("ports") or ()):
+            address = port.get("host_ip")
+            if address and not _is_address(address):
+                place = stack.place("services", name, "ports", index)
+                yield from said(place, f"services.{name}.ports[{index}].host_ip: `{address}` is no IP address")
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True
+
+
+def one_owner_per_port(stack: Stack) -> Iterator[Problem]:
+    owners: dict[tuple[str, str], list[tuple[str, str]]] = {}
+    for name, service in stack.each():
+        for index, port in enumerate(service.get("ports") or ()):
+            published, host_ip = str(port.get("published") or ""), port.get("host_ip") or ""
+            if not published.isdigit() or published == "0":
+                continue
+            taken = owners.setdefault((published, port.get("protocol") or "tcp"), [])
+            owner = next((owner for owner, other_ip in taken if _overlap(host_ip, other_ip)), None)
+            if owner:
+                place = stack.place("services", name, "ports", index)
+                yield from said(place, f"host port {published} is published by services.{owner} already")
+            taken.append((name, host_ip))
+
+
+def _overlap(one: str, other: str) -> bool:
+    everywhere = ("", "0.0.0.0", "::")  # noqa: S104
+    return one == other or one in everywhere or other in everywhere
+
+
+def known_restart(stack: Stack) -> Iterator[Problem]:
+    for name, service in stack.each():
+        policy = service.get("restart")
+        if policy and not _RESTART.fullmatch(policy):
+            words = ["no", "always", "unless-stopped", "on-failure"]
+            hint = suggestion(policy, words) or f"; expected one of {', '.join(words)}, on-failure:TIMES"
+            place = stack.place("services", name, "restart")
+            yield from said(place, f"services.{name}.restart can't be `{policy}`{hint}", at_value=True)
+
+
+def jobs_end(stack: Stack) -> Iterator[Problem]:
+    for name, service in stack.each():
+        for other, edge in (service.get("depends_on") or {}).items():
+            policy = (stack.services.get(other) or {}).get("restart")
+            if edge.get("condition") == "service_completed_successfully" and policy in ("always", "unless-stopped"):
+                place = stack.place("services", name, "depends_on", other)
+                message = f"services.{name} waits for `{other}` to end, but that is started again (`restart: {policy}`)"
+                yield from said(place, f'{message}; write `restart: "no"` there')
+
+
+def rooted_targets(stack: Stack) -> Iterator[Problem]:
+    for name, service in stack.each():
+        for index, item in enumerate(service.get("volumes") or ()):
+            target = item.get("target", "/")
+            if not target.startswith("/"):
+                place = stack.place("services", name, "volumes", index)
+                yield from said(place, f"services.{name}.volumes[{index}]: {_why_not_rooted(target)}", at_value=True)
+
+
+def _why_not_rooted(target: str) -> str:
+    if re.match(r"[A-Za-z]:", target):
+        return f"`{target}` is read as a Windows path, as the volume's name is one letter; give it a longer name"
+    return f"the path in the container must begin with `/`, but is `{target}`"
+
+
+def files_that_are_there(stack: Stack) -> Iterator[Problem]:
+    """A missing file would become a directory: the engine makes what a short form binds."""
+    for name, service in stack.each():
+        for index, item in enumerate(service.get("volumes") or ()):
+            source = item.get("source") if item.get("type") == "bind" else None
+            if source and PurePosixPath(source).suffix and not Path(stack.around.absolute(source)).exists():
+                place = stack.place("services", name, "volumes", index)
+                message = (
+                    f"services.{name}.volumes[{index}]: there is no `{source}`; the engine would make a directory of it"
+                )
+                yield from said(place, message, Severity.WARNING)
+
+
+COMPOSE: Final[tuple[Check, ...]] = (
+    something_to_run,
+    one_dockerfile,
+    one_kind_of_network,
+    one_name_each,
+    known_health_words,
+    same_limits,
+    one_mount_each,
+    bound_to_something,
+    external_as_it_is,
+    known_targets,
+    known_mount_points,
+    real_addresses,
+)
+"""Errors to the Compose CLI as well."""
+
+OURS: Final[tuple[Check, ...]] = (one_owner_per_port, known_restart, jobs_end, rooted_targets, files_that_are_there)
+"""Errors where the stack is to be carried out."""

@@ -1,0 +1,157 @@
+"""What the Compose Specification knows and we don't carry out yet: an error where it is used, never ignored.
+
+The one place that says so. Whoever carries one of them out takes its row away, and adds it to the schema and to
+``model.py``; a test compares the three.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from reconciler.config.tree import Map, Place, Tree, TreePath, placed
+
+_ONE: Final = (None, 1, "1")
+_SWARM: Final = "it is for a cluster"
+_WINDOWS: Final = "it is for Windows containers"
+
+
+@dataclass(frozen=True, slots=True)
+class NotYet:
+    """Why something can't be used, and what to write instead where there is something."""
+
+    reason: str
+    applies: Callable[[Tree], bool] = lambda _value: True
+
+
+def _any_of(*words: str) -> Callable[[Tree], bool]:
+    return lambda value: isinstance(value, str) and value.startswith(words)
+
+
+def _many(value: Tree) -> bool:
+    return value not in _ONE
+
+
+_TABLE: Final[Mapping[str, NotYet]] = {
+    "include": NotYet("copy the other file's services into this one"),
+    "configs": NotYet("mount the file with `volumes`"),
+    "secrets": NotYet("pass the secret in `environment`, or mount its file with `volumes`"),
+    "models": NotYet("run the model as a service of its own"),
+    "services.*.attach": NotYet("it says whose output `up` shows, and there is no such output"),
+    "services.*.blkio_config": NotYet("limits of disk throughput are not set"),
+    "services.*.build.additional_contexts": NotYet("only one context can be built from"),
+    "services.*.build.cache_to": NotYet("no cache is exported"),
+    "services.*.build.entitlements": NotYet("the builder gets no more rights"),
+    "services.*.build.isolation": NotYet(_WINDOWS),
+    "services.*.build.no_cache_filter": NotYet("use `no_cache` for the whole image"),
+    "services.*.build.platforms": NotYet("images are built for one platform, the `platform` of the service"),
+    "services.*.build.privileged": NotYet("the builder gets no more rights"),
+    "services.*.build.provenance": NotYet("no attestations are made"),
+    "services.*.build.sbom": NotYet("no attestations are made"),
+    "services.*.build.secrets": NotYet("no secrets can be handed to a build"),
+    "services.*.build.ssh": NotYet("no SSH agent can be handed to a build"),
+    "services.*.build.ulimits": NotYet("limits of a build are not set"),
+    "services.*.cgroup": NotYet("the engine decides on the control group namespace"),
+    "services.*.configs": NotYet("mount the file with `volumes`"),
+    "services.*.cpu_count": NotYet(_WINDOWS),
+    "services.*.cpu_percent": NotYet(_WINDOWS),
+    "services.*.cpu_rt_period": NotYet("real-time scheduling is not set"),
+    "services.*.cpu_rt_runtime": NotYet("real-time scheduling is not set"),
+    "services.*.credential_spec": NotYet(_WINDOWS),
+    "services.*.deploy.endpoint_mode": NotYet(_SWARM),
+    "services.*.deploy.labels": NotYet(_SWARM + "; write `labels` of the service"),
+    "services.*.deploy.mode": NotYet(_SWARM),
+    "services.*.deploy.placement": NotYet(_SWARM),
+    "services.*.deploy.replicas": NotYet("a service is one container", applies=_many),
+    "services.*.deploy.resources.reservations.devices": NotYet("GPUs and the like are not handed out"),
+    "services.*.deploy.resources.reservations.generic_resources": NotYet(_SWARM),
+    "services.*.deploy.rollback_config": NotYet("what does not become healthy is rolled back as it is"),
+    "services.*.deploy.update_config": NotYet("how a container is replaced can't be chosen"),
+    "services.*.develop": NotYet("files are not watched for rebuilding"),
+    "services.*.device_cgroup_rules": NotYet("write the devices themselves under `devices`"),
+    "services.*.extends": NotYet("use an anchor (`&name`) and a merge key (`<<: *name`)"),
+    "services.*.external_links": NotYet("join the other container's network with `networks`"),
+    "services.*.gpus": NotYet("GPUs are not handed out"),
+    "services.*.isolation": NotYet(_WINDOWS),
+    "services.*.label_file": NotYet("write the labels under `labels`"),
+    "services.*.links": NotYet("services of one network find each other by name; write `depends_on` for the order"),
+    "services.*.mac_address": NotYet("write it under `networks.NAME.mac_address`"),
+    "services.*.models": NotYet("run the model as a service of its own"),
+    "services.*.networks.*.driver_opts": NotYet("options of a connection are not set"),
+    "services.*.networks.*.gw_priority": NotYet("the engine chooses the gateway"),
+    "services.*.networks.*.interface_name": NotYet("the engine names the interfaces"),
+    "services.*.networks.*.link_local_ips": NotYet("the engine chooses link-local addresses"),
+    "services.*.post_start": NotYet("nothing is run in a container after its start"),
+    "services.*.pre_start": NotYet("write it as a service, and `service_completed_successfully` under `depends_on`"),
+    "services.*.pre_stop": NotYet("nothing is run in a container before its stop"),
+    "services.*.provider": NotYet("only containers are run"),
+    "services.*.pull_policy": NotYet(
+        "use always, missing or never", applies=_any_of("refresh", "daily", "weekly", "every_")
+    ),
+    "services.*.pull_refresh_after": NotYet("use `pull_policy: always`"),
+    "services.*.scale": NotYet("a service is one container", applies=_many),
+    "services.*.secrets": NotYet("pass the secret in `environment`, or mount its file with `volumes`"),
+    "services.*.storage_opt": NotYet("options of the storage driver are not set"),
+    "services.*.use_api_socket": NotYet("mount /var/run/docker.sock with `volumes` if you must"),
+    "services.*.volumes.*.image": NotYet("images can't be mounted"),
+    "services.*.volumes.*.type": NotYet("use bind, volume or tmpfs", applies=_any_of("cluster", "npipe", "image")),
+    "services.*.volumes_from": NotYet("name the volumes themselves under `volumes`"),
+    "networks.*.x-reconcile": NotYet("write what holds for a network at the top level"),
+    "services.*.x-reconcile.environment": NotYet("outputs of other resources can't be used yet"),
+    "services.*.x-reconcile.reload": NotYet("a changed mounted file has no effect on the container"),
+    "volumes.*.x-reconcile": NotYet("write what holds for a volume at the top level"),
+    "x-reconcile.hooks": NotYet("nothing is run around a change"),
+    "x-reconcile.policy": NotYet("only the built-in safety rules apply"),
+}
+PATTERNS: Final[Mapping[tuple[str, ...], NotYet]] = {tuple(path.split(".")): row for path, row in _TABLE.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """Where something is used that is not carried out yet."""
+
+    path: TreePath
+    place: Place | None
+    row: NotYet
+
+    @property
+    def message(self) -> str:
+        return not_yet(self.path, self.row.reason)
+
+    @property
+    def gone(self) -> TreePath:
+        """What there is no sense in looking at any further: a mount of an unknown type as a whole."""
+        return self.path[:-1] if isinstance(self.path[-2:][0], int) else self.path
+
+
+def not_yet(path: TreePath, reason: str) -> str:
+    """What to say of something that is understood, but not carried out."""
+    return f"`{path[-1]}` is not supported yet: {reason}"
+
+
+def uses(document: Map) -> Iterator[Use]:
+    """Every use of what is not carried out yet."""
+    for pattern, row in PATTERNS.items():
+        for path, value, place in matches(document, pattern):
+            if row.applies(value):
+                yield Use(path, place, row)
+
+
+def matches(
+    tree: Tree, pattern: tuple[str, ...], path: TreePath = (), place: Place | None = None
+) -> Iterator[tuple[TreePath, Tree, Place | None]]:
+    """Path, value and place of all that a pattern leads to; "*" is any key or item."""
+    if not pattern:
+        yield path, tree, place
+        return
+    key, rest = pattern[0], pattern[1:]
+    for each in _keys(tree, key):
+        yield from matches(tree[each], rest, (*path, each), placed(tree, each))
+
+
+def _keys(tree: Tree, key: str) -> Iterator[str | int]:
+    if isinstance(tree, dict):
+        yield from tree if key == "*" else (key,) if key in tree else ()
+    elif isinstance(tree, list) and key == "*":
+        yield from range(len(tree))

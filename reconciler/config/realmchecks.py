@@ -1,0 +1,210 @@
+"""What a schema can't say of a realm: objects that are there twice, references that lead nowhere.
+
+Where a realm's section is not declared at all, what it names may well be there: then a warning is enough.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from reconciler.config.explain import dotted
+from reconciler.config.realmform import group_path, split_roles
+from reconciler.config.realmkeys import natural_key
+from reconciler.config.realmmerge import Realm
+from reconciler.config.suggest import suggestion
+from reconciler.config.tree import Tree, TreePath
+from reconciler.config.usersfile import UsersFile
+from reconciler.core.problem import Problem, Severity
+
+BUILT_IN_SCOPES: Final = frozenset(
+    {
+        "AuthnContextClassRef",
+        "acr",
+        "address",
+        "basic",
+        "email",
+        "microprofile-jwt",
+        "offline_access",
+        "organization",
+        "phone",
+        "profile",
+        "role_list",
+        "roles",
+        "saml_organization",
+        "service_account",
+        "web-origins",
+    }
+)
+BUILT_IN_CLIENTS: Final = frozenset(
+    {"account", "account-console", "admin-cli", "broker", "realm-management", "security-admin-console"}
+)
+_BUILT_IN_ROLES: Final = frozenset({"offline_access", "uma_authorization"})
+_AUTHORIZATION_ROLE: Final = "uma_protection"  # of every client with authorization services
+_MASTER: Final = "master"
+_ADMIN_ROLES: Final = frozenset({"admin", "create-realm"})
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What is wrong at a path of a realm, in the files' words."""
+
+    path: TreePath
+    message: str
+    severity: Severity = Severity.ERROR
+
+
+def duplicates(users: UsersFile) -> Iterator[Problem]:
+    """Objects that one file declares twice."""
+    for fragment in users.fragments():
+        for path, message in _twice(fragment.realm, (), ()):
+            yield users.problem((*fragment.path, *path), message)
+
+
+def _twice(tree: Tree, path: TreePath, names: tuple[str, ...]) -> Iterator[tuple[TreePath, str]]:
+    if isinstance(tree, dict):
+        for key, value in tree.items():
+            if isinstance(value, dict | list):
+                yield from _twice(value, (*path, key), (*names, key))
+    elif isinstance(tree, list):
+        seen: dict[object, int] = {}
+        deep = not names or names[-1] != "users"
+        for index, item in enumerate(tree):
+            key = natural_key(names, item)
+            if key is not None and seen.setdefault(key, index) != index:
+                yield (*path, index), f"{dotted(path)} has {_named(names, item)} twice; keep one of the two"
+            if deep and isinstance(item, dict):
+                yield from _twice(item, (*path, index), names)
+
+
+def _named(names: tuple[str, ...], item: Mapping[str, Tree]) -> str:
+    fields = ("username", "clientId", "alias", "name", "client", "clientScope")
+    name = next((item[field] for field in fields if item.get(field)), "the same")
+    told = " (Keycloak does not tell capitals from small letters)" if names[-1:] == ("users",) else ""
+    return f"`{name}`{told}"
+
+
+def references(realm: Realm) -> Iterator[Finding]:
+    """References to what the realm does not declare."""
+    for check in _CHECKS:
+        yield from check(realm.merged)
+
+
+def _groups(realm: Mapping[str, Tree]) -> Iterator[Finding]:
+    declared = set(_group_paths(_list(realm.get("groups")), ""))
+    known = "groups" in realm
+    for index, user in enumerate(_items(realm, "users")):
+        for place, name in enumerate(_list(user.get("groups"))):
+            if group_path(name) not in declared:
+                path: TreePath = ("users", index, "groups", place)
+                yield _missing(path, f"{_user(user)} is to be in the group", group_path(name), declared, known=known)
+    for place, name in enumerate(_list(realm.get("defaultGroups"))):
+        if group_path(name) not in declared:
+            yield _missing(("defaultGroups", place), "defaultGroups names", group_path(name), declared, known=known)
+
+
+def _group_paths(groups: Iterable[Tree], above: str) -> Iterator[str]:
+    for group in groups:
+        if isinstance(group, dict) and group.get("name"):
+            path = f"{above}/{group['name']}"
+            yield path
+            yield from _group_paths(_list(group.get("subGroups")), path)
+
+
+def _roles(realm: Mapping[str, Tree]) -> Iterator[Finding]:
+    section = _dict(realm.get("roles"))
+    declared = _names(section.get("realm")) | _BUILT_IN_ROLES | {f"default-roles-{str(realm['realm']).lower()}"}
+    declared |= _ADMIN_ROLES if realm["realm"] == _MASTER else set()
+    clients = {name: _names(roles) for name, roles in _dict(section.get("client")).items()}
+    known = "roles" in realm
+    for path, owner, client, role in _named_roles(realm):
+        if client is None and role not in declared:
+            yield _missing(path, f"{owner} is to have the role", role, declared, known=known)
+        elif client is not None and not _is_built_in(client, role) and role not in clients.get(client, set()):
+            candidates = {f"{client}/{name}" for name in clients.get(client, set())}
+            yield _missing(path, f"{owner} is to have the role", f"{client}/{role}", candidates, known=known)
+
+
+def _is_built_in(client: str, role: str) -> bool:
+    """Whether Keycloak makes this role of a client by itself."""
+    return client in BUILT_IN_CLIENTS or role == _AUTHORIZATION_ROLE
+
+
+def _named_roles(realm: Mapping[str, Tree]) -> Iterator[tuple[TreePath, str, str | None, str]]:
+    """Every role that a user or group is to have: where, whose, of which client, which."""
+    for index, user in enumerate(_items(realm, "users")):
+        if user.keys() & {"roles", "realmRoles", "clientRoles"}:
+            yield from _roles_of(user, ("users", index), _user(user))
+    for index, group in enumerate(_items(realm, "groups")):
+        yield from _roles_of(group, ("groups", index), f"group `{group.get('name')}`")
+
+
+def _roles_of(
+    holder: Mapping[str, Tree], path: TreePath, owner: str
+) -> Iterator[tuple[TreePath, str, str | None, str]]:
+    for place, role in enumerate(_list(holder.get("roles"))):
+        realm_roles, client_roles = split_roles([role])
+        yield from (((*path, "roles", place), owner, None, name) for name in realm_roles)
+        for client, names in client_roles.items():
+            yield from (((*path, "roles", place), owner, client, name) for name in names)
+    for place, role in enumerate(_list(holder.get("realmRoles"))):
+        yield (*path, "realmRoles", place), owner, None, str(role)
+    for client, roles in _dict(holder.get("clientRoles")).items():
+        for place, role in enumerate(_list(roles)):
+            yield (*path, "clientRoles", client, place), owner, client, str(role)
+
+
+def _scopes(realm: Mapping[str, Tree]) -> Iterator[Finding]:
+    own = _names(realm.get("clientScopes"))
+    declared = own | BUILT_IN_SCOPES
+    known = "clientScopes" in realm
+    for index, client in enumerate(_items(realm, "clients")):
+        for key in ("defaultClientScopes", "optionalClientScopes"):
+            for place, scope in enumerate(_list(client.get(key))):
+                if str(scope) not in declared:
+                    said = f"client `{client.get('clientId')}` names the scope"
+                    yield _missing(("clients", index, key, place), said, str(scope), declared, known=known)
+    for key in ("defaultDefaultClientScopes", "defaultOptionalClientScopes"):
+        for place, scope in enumerate(_list(realm.get(key))):
+            if str(scope) not in declared:
+                yield _missing((key, place), f"{key} names the scope", str(scope), declared, known=known)
+
+
+def _passwords(realm: Mapping[str, Tree]) -> Iterator[Finding]:
+    for index, user in enumerate(_items(realm, "users")):
+        if "password" in user and "credentials" in user:
+            said = f"{_user(user)} has both `password` and `credentials`; keep one"
+            yield Finding(("users", index, "password"), said)
+
+
+def _missing(path: TreePath, said: str, name: str, declared: Collection[str], *, known: bool) -> Finding:
+    if known:
+        hint = suggestion(name, declared) or "; declare it, or remove this"
+        return Finding(path, f"{said} `{name}`, which is not declared{hint}")
+    message = f"{said} `{name}`, which is not declared here; it must be in the realm already"
+    return Finding(path, message, Severity.WARNING)
+
+
+def _list(value: Tree) -> list[Tree]:
+    """The list; nothing where the file has something else there, which the schema says."""
+    return value if isinstance(value, list) else []
+
+
+def _dict(value: Tree) -> dict[str, Tree]:
+    return value if isinstance(value, dict) else {}
+
+
+def _items(realm: Mapping[str, Tree], section: str) -> Iterator[Mapping[str, Tree]]:
+    return map(_dict, _list(realm.get(section)))
+
+
+def _names(items: Tree) -> set[str]:
+    return {str(item["name"]) for item in _list(items) if isinstance(item, dict) and item.get("name")}
+
+
+def _user(user: Mapping[str, Tree]) -> str:
+    return f"user `{user.get('username')}`"
+
+
+_CHECKS: Final[tuple[Callable[[Mapping[str, Tree]], Iterator[Finding]], ...]] = (_groups, _roles, _scopes, _passwords)

@@ -1,0 +1,155 @@
+"""A realm in canonical form: sugar written out in Keycloak's own words, secrets sealed, everything else as it is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from reconciler.config.tree import Tainted, Tree, TreePath
+from reconciler.core.values import Secret, Value
+
+_SETTINGS: Final = "x-reconcile"
+_OF_THE_DOCUMENT: Final = frozenset({"connection", "secrets"})  # no part of any realm
+
+_SECRET_KEYS: Final = frozenset(
+    {
+        "bindCredential",
+        "clientSecret",
+        "codeSecret",
+        "keyPassword",
+        "keystorePassword",
+        "password",
+        "privateKey",
+        "registrationAccessToken",
+        "saml.encryption.private.key",
+        "saml.signing.private.key",
+        "secret",
+        "secretData",
+    }
+)
+"""Keys whose value is a secret wherever in a realm it stands; others are when a secret variable flowed into them."""
+
+_CREDENTIAL_KEYS: Final = _SECRET_KEYS | {"value"}
+_REWRITTEN: Final = frozenset({"username", "password", "credentials", "groups", "roles"})
+
+
+def canonical_realm(realm: Mapping[str, Tree]) -> Mapping[str, Value]:
+    """The realm as the provider wants it."""
+    made = {key: _SECTIONS.get(key, sealed)(value) for key, value in realm.items()}
+    return {key: value for key, value in made.items() if key != _SETTINGS or value}
+
+
+def source_path(realm: Mapping[str, Tree], path: TreePath) -> TreePath:
+    """The path in the files' words of what stands at a canonical path: sugar has other keys."""
+    match path:
+        case ("users", int(index), "credentials", *_) if "password" in _user_at(realm, index):
+            return ("users", index, "password")
+        case ("users", int(index), ("realmRoles" | "clientRoles") as key, *_) if "roles" in _user_at(
+            realm, index
+        ) and key not in _user_at(realm, index):
+            return ("users", index, "roles")
+        case _:
+            return path
+
+
+def _user_at(realm: Mapping[str, Tree], index: int) -> Mapping[str, Tree]:
+    users = realm.get("users")
+    user = users[index] if isinstance(users, list) and index < len(users) else None
+    return user if isinstance(user, dict) else {}
+
+
+def sealed(value: Tree, secret_keys: frozenset[str] = _SECRET_KEYS) -> Value:
+    """The value with its secrets sealed, lists as tuples."""
+    match value:
+        case Tainted():
+            return Secret(str(value))
+        case dict():
+            return {
+                key: part
+                if type(part) is str and key not in secret_keys
+                else _secret(part)
+                if key in secret_keys
+                else sealed(part, secret_keys)
+                for key, part in value.items()
+            }
+        case list():
+            return tuple(sealed(item, secret_keys) for item in value)
+        case _:
+            plain: Value = value
+            return plain
+
+
+def _secret(value: Tree) -> Value:
+    """The value of a key that holds a secret; component settings are lists of one."""
+    match value:
+        case str():
+            return Secret(str(value))
+        case list():
+            return tuple(map(_secret, value))
+        case _:
+            return sealed(value)
+
+
+def _settings(value: Tree) -> Value:
+    return {key: sealed(part) for key, part in (value or {}).items() if key not in _OF_THE_DOCUMENT}
+
+
+def _users(value: Tree) -> Value:
+    return tuple(map(_user, value)) if isinstance(value, list) else sealed(value)
+
+
+def _user(user: Mapping[str, Tree]) -> Value:
+    """A user without sugar: each key of it gives way to Keycloak's own."""
+    made: dict[str, Value] = {
+        key: value if type(value) is str else sealed(value) for key, value in user.items() if key not in _REWRITTEN
+    }
+    if "username" in user:
+        made["username"] = str(user["username"]).lower()  # as Keycloak keeps it
+    if "password" in user:
+        made["credentials"] = ({"type": "password", "value": _secret(user["password"]), "temporary": False},)
+    elif "credentials" in user:
+        made["credentials"] = sealed(user["credentials"], _CREDENTIAL_KEYS)
+    if "groups" in user:
+        made["groups"] = tuple(map(group_path, user["groups"] or ()))
+    return {**made, **_roles(user)}
+
+
+def group_path(name: Tree) -> str:
+    """The path of a group that may be written without the leading slash."""
+    path = str(name)
+    return path if path.startswith("/") else f"/{path}"
+
+
+def _roles(user: Mapping[str, Tree]) -> Mapping[str, Value]:
+    """`roles: [name, client/name]` added to what `realmRoles` and `clientRoles` say."""
+    if "roles" not in user:
+        return {}
+    realm_roles, client_roles = split_roles(user["roles"])
+    made: dict[str, Value] = {}
+    if realm_roles or not client_roles:
+        made["realmRoles"] = _together(user.get("realmRoles"), realm_roles)
+    if client_roles:
+        known = user.get("clientRoles") or {}
+        clients = dict.fromkeys((*known, *client_roles))
+        made["clientRoles"] = {name: _together(known.get(name), client_roles.get(name, [])) for name in clients}
+    return made
+
+
+def split_roles(roles: Tree) -> tuple[list[str], dict[str, list[str]]]:
+    """Realm roles, and roles of clients, of the short form."""
+    realm_roles: list[str] = []
+    client_roles: dict[str, list[str]] = {}
+    for role in roles or ():
+        client, slash, name = str(role).rpartition("/")
+        if slash:
+            client_roles.setdefault(client, []).append(name)
+        else:
+            realm_roles.append(name)
+    return realm_roles, client_roles
+
+
+def _together(known: Tree, more: list[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys((*(known or ()), *more)))
+
+
+_SECTIONS: Final[Mapping[str, Callable[[Tree], Value]]] = {"users": _users, _SETTINGS: _settings}

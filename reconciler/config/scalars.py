@@ -1,0 +1,115 @@
+"""What a plain YAML scalar means, as the Compose CLI reads it: YAML 1.2 with the octals and underscores of 1.1."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import math
+import re
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Final
+
+Scalar = None | bool | int | float | str
+
+_CONSTANTS: Final[Mapping[str, Scalar]] = {
+    **dict.fromkeys(("", "~", "null", "Null", "NULL")),
+    **dict.fromkeys(("true", "True", "TRUE"), True),
+    **dict.fromkeys(("false", "False", "FALSE"), False),
+    **dict.fromkeys((".nan", ".NaN", ".NAN"), math.nan),
+    **dict.fromkeys((".inf", ".Inf", ".INF", "+.inf", "+.Inf", "+.INF"), math.inf),
+    **dict.fromkeys(("-.inf", "-.Inf", "-.INF"), -math.inf),
+    **dict.fromkeys(("-0", "-0.0"), -0.0),
+}
+_TELLING: Final = frozenset("0123456789+-.~nNtTfF")  # no other first letter makes anything but a text
+_INTEGER: Final = re.compile(r"([+-]?)(?:0[xX]([0-9a-fA-F]+)|0[oO]?([0-7]+)|0[bB]([01]+)|(0|[1-9][0-9]*))")
+_BASES: Final = (16, 8, 2, 10)
+_FLOAT: Final = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
+_DATE: Final = re.compile(
+    r"([0-9]{4})-([0-9]{1,2})-([0-9]{1,2})"
+    r"(?:[Tt ]([0-9]{1,2}):([0-9]{1,2}):([0-9]{1,2})(\.[0-9]{1,9})?(Z|[+-][0-9]{2}:[0-9]{2})?)?"
+)
+_LEAST_INTEGER: Final = -(2**63)
+_GREATEST_INTEGER: Final = 2**64 - 1
+
+
+class NotThatType(ValueError):
+    """A tag such as ``!!int`` stands before something that is none."""
+
+
+def resolved(text: str) -> Scalar:
+    """What a scalar without quotes means. Dates stay texts: whoever cares asks ``as_date``."""
+    if text and text[0] not in _TELLING:
+        return text
+    if text in _CONSTANTS:
+        return _CONSTANTS[text]
+    if text[0] not in "0123456789+-.":
+        return text
+    return _number(text)
+
+
+def _number(text: str) -> Scalar:
+    digits = text if text[0] == "." else text.replace("_", "")
+    match = _INTEGER.fullmatch(digits)
+    if match:
+        sign, *groups = match.groups()
+        value = next(int(group, base) for group, base in zip(groups, _BASES, strict=True) if group is not None)
+        value = -value if sign == "-" else value
+        if _LEAST_INTEGER <= value <= _GREATEST_INTEGER:
+            return value
+    if _FLOAT.fullmatch(digits):
+        number = float(digits)
+        return text if math.isinf(number) else number
+    return text
+
+
+def as_date(text: str) -> str | None:
+    """The text that Compose makes of a date without quotes; None where it is no date."""
+    match = _DATE.fullmatch(text) if text[4:5] == "-" else None
+    if not match or (match[4] and not match[8] and "T" in text.upper()):
+        return None
+    try:
+        datetime(*(int(part or 0) for part in match.groups()[:6]))  # type: ignore[arg-type]  # noqa: DTZ001
+    except ValueError:
+        return None
+    year, month, day, hour, minute, second = (int(part or 0) for part in match.groups()[:6])
+    fraction = (match[7] or "").rstrip("0").rstrip(".")
+    zone = (match[8] or "Z").replace(":", "")
+    shown = "+0000 UTC" if zone in ("Z", "+0000") else f"{zone} {zone}"
+    return f"{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02}{fraction} {shown}"
+
+
+def _binary(text: str) -> Scalar:
+    try:
+        return base64.b64decode("".join(text.split()), validate=True).decode()
+    except (binascii.Error, UnicodeDecodeError) as error:
+        raise NotThatType from error
+
+
+def _checked(*types: type) -> Callable[[str], Scalar]:
+    def value(text: str) -> Scalar:
+        found = resolved(text)
+        if type(found) not in types:
+            raise NotThatType
+        return found
+
+    return value
+
+
+def _float(text: str) -> Scalar:
+    found = resolved(text)
+    if isinstance(found, bool) or not isinstance(found, int | float):
+        raise NotThatType
+    return float(found)
+
+
+TAGS: Final[Mapping[str, Callable[[str], Scalar]]] = {
+    "str": str,
+    "int": _checked(int),
+    "float": _float,
+    "bool": _checked(bool),
+    "null": _checked(type(None)),
+    "binary": _binary,
+    "timestamp": str,
+}
+"""What the standard tags (`!!int` and so on) make of a scalar; NotThatType where it can't be done."""

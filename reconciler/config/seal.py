@@ -1,0 +1,96 @@
+"""The last step: a tree with places into the frozen values of a Document, secrets sealed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Final
+
+from reconciler.config.explain import dotted
+from reconciler.config.secretnames import is_secret_name
+from reconciler.config.tree import Place, Tainted, Tree, TreePath, placed
+from reconciler.core.problem import Problem, Severity
+from reconciler.core.values import Secret, Value
+
+_MAY_BE_SECRET: Final = frozenset(
+    {
+        ("networks", "*", "driver_opts"),
+        ("networks", "*", "labels"),
+        ("services", "*", "annotations"),
+        ("services", "*", "build", "args"),
+        ("services", "*", "build", "labels"),
+        ("services", "*", "command"),
+        ("services", "*", "entrypoint"),
+        ("services", "*", "environment"),
+        ("services", "*", "extra_hosts"),
+        ("services", "*", "healthcheck", "test"),
+        ("services", "*", "labels"),
+        ("services", "*", "logging", "options"),
+        ("services", "*", "sysctls"),
+        ("volumes", "*", "driver_opts"),
+        ("volumes", "*", "labels"),
+        ("x-",),
+    }
+)
+"""Where a secret stays one. Anywhere else (images, ports, names, paths …) it has to be seen, and so is a plain text."""
+
+_NAMED: Final = frozenset(
+    {
+        ("services", "*", "build", "args"),
+        ("services", "*", "environment"),
+        ("services", "*", "logging", "options"),
+        ("volumes", "*", "driver_opts"),
+    }
+)
+"""Where a name that looks like a secret's makes its value one, even if it is written in the open."""
+
+
+def sealed_stack(model: Tree) -> Mapping[str, Value]:
+    """The canonical model as values: lists as tuples, secrets as Secret."""
+    value = _sealed(model, ())
+    assert isinstance(value, Mapping)
+    return value
+
+
+def _sealed(tree: Tree, path: tuple[str, ...], *, may_be_secret: bool = False) -> Value:
+    match tree:
+        case Tainted():
+            return Secret(str(tree)) if may_be_secret else str(tree)
+        case dict():
+            inside = may_be_secret or path in _MAY_BE_SECRET
+            named = path in _NAMED
+            return {
+                key: Secret(str(value))
+                if named and isinstance(value, str) and value and is_secret_name(key)
+                else _sealed(value, _below(path, key), may_be_secret=inside)
+                for key, value in tree.items()
+            }
+        case list():
+            inside = may_be_secret or path in _MAY_BE_SECRET
+            return tuple(_sealed(item, _below(path, "*"), may_be_secret=inside) for item in tree)
+        case _:
+            plain: Value = tree
+            return plain
+
+
+def _below(path: tuple[str, ...], key: str) -> tuple[str, ...]:
+    """The pattern of a value's path; names of services and the like are "*", and x- keys lead to the open."""
+    if key.startswith("x-"):
+        return ("x-",)
+    return (*path, "*") if len(path) == 1 else (*path, key)
+
+
+def exposed(model: Tree) -> Iterator[Problem]:
+    """Warnings about secrets that flow where they have to be seen."""
+    yield from _exposed(model, (), (), None)
+
+
+def _exposed(tree: Tree, pattern: tuple[str, ...], path: TreePath, place: Place | None) -> Iterator[Problem]:
+    if pattern in _MAY_BE_SECRET:
+        return
+    if isinstance(tree, Tainted) and place:
+        message = f"{dotted(path)} has a secret in it, and is shown in the open; use it in `environment` instead"
+        yield place.problem(message, severity=Severity.WARNING)
+    keys = tree if isinstance(tree, dict) else range(len(tree)) if isinstance(tree, list) else ()
+    for key in keys:
+        below = _below(pattern, key if isinstance(key, str) else "*")
+        yield from _exposed(tree[key], below, (*path, key), placed(tree, key) or place)

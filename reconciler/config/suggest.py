@@ -1,0 +1,32 @@
+"""The nearest right name for a wrong one."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Final
+
+_ALIKE: Final = 0.6
+_MOST_CANDIDATES: Final = 2000
+
+
+def nearest(name: str, known: Collection[str], *, alike: float = _ALIKE) -> str | None:
+    """The name among ``known`` that was most likely meant, if any is near enough."""
+    if len(known) > _MOST_CANDIDATES:
+        return None
+    from difflib import get_close_matches  # only where something is wrong
+
+    folded = {_folded(each): each for each in known}
+    if _folded(name) in folded:
+        return folded[_folded(name)]
+    found = get_close_matches(_folded(name), list(folded), n=1, cutoff=alike)
+    return folded[found[0]] if found else None
+
+
+def suggestion(name: str, known: Collection[str]) -> str:
+    """``; did you mean …?`` for the end of a message, or nothing."""
+    near = nearest(name, known)
+    return f"; did you mean `{near}`?" if near and near != name else ""
+
+
+def _folded(name: str) -> str:
+    return name.casefold().replace("-", "").replace("_", "").replace(" ", "")

@@ -1,0 +1,189 @@
+"""Variables in texts, by Compose's grammar: ``$V``, ``${V}``, ``:-`` ``-`` ``:?`` ``?`` ``:+`` ``+``, nested, ``$$``.
+
+Pure: the variables are handed in, and what is wrong comes back as values. A text into which a secret variable
+flowed comes back ``Tainted``.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from reconciler.config.secretnames import is_secret_name
+from reconciler.config.tree import Tainted
+
+
+@dataclass(frozen=True, slots=True)
+class Variables:
+    """What names stand for. ``declared`` are those that the files declare to be secrets."""
+
+    values: Mapping[str, str] = field(default_factory=dict)
+    declared: frozenset[str] = frozenset()
+
+    def get(self, name: str) -> str | None:
+        return self.values.get(name)
+
+    def is_secret(self, name: str) -> bool:
+        return name in self.declared or is_secret_name(name)
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """Something wrong with a reference; ``index`` is where in the text it begins.
+
+    ``undefined`` marks the one fault that Compose forgives, taking the empty text instead.
+    """
+
+    message: str
+    index: int
+    undefined: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """Which dollars mean something. ``start`` matches one that does; ``escape`` is what ``$$`` must stand before."""
+
+    start: re.Pattern[str]
+    name: re.Pattern[str]
+
+
+COMPOSE: Final = Dialect(
+    start=re.compile(r"\$(?=[$A-Za-z_{])"),
+    name=re.compile(r"[A-Za-z_][A-Za-z0-9_]*"),
+)
+KEYCLOAK: Final = Dialect(
+    # Only capitals in braces are ours: Keycloak has ${role_default-roles}, ${client_account} and ${vault.x}.
+    start=re.compile(r"\$(?=\$?\{[A-Z][A-Z0-9_]*(?:\}|:?[-+?]))"),
+    name=re.compile(r"[A-Z][A-Z0-9_]*"),
+)
+_MAX_DEPTH: Final = 50
+_OPERATOR: Final = re.compile(r":?[-+?]")
+
+
+def interpolate(text: str, variables: Variables, dialect: Dialect = COMPOSE) -> tuple[str, tuple[Fault, ...]]:
+    """The text with its variables filled in, and what is wrong with them."""
+    if "$" not in text:
+        return text, ()
+    reader = _Reader(text, variables, dialect)
+    filled = reader.fill(0, len(text))
+    return (Tainted(filled) if reader.tainted else filled), tuple(reader.faults)
+
+
+@dataclass(slots=True)
+class _Reader:
+    text: str
+    variables: Variables
+    dialect: Dialect
+    faults: list[Fault] = field(default_factory=list)
+    tainted: bool = False
+    depth: int = 0
+
+    def fill(self, begin: int, end: int) -> str:
+        """The part of the text from ``begin`` to ``end`` with its variables filled in."""
+        parts: list[str] = []
+        while match := self.dialect.start.search(self.text, begin, end):
+            parts.append(self.text[begin : match.start()])
+            value, begin = self._reference(match.start(), end)
+            parts.append(value)
+        parts.append(self.text[begin:end])
+        return "".join(parts)
+
+    def _reference(self, dollar: int, end: int) -> tuple[str, int]:
+        """What the reference at ``dollar`` stands for, and where the text goes on."""
+        after = self.text[dollar + 1]
+        if after == "$":
+            return self._escaped(dollar, end)
+        if after == "{":
+            return self._braced(dollar, end)
+        name = self.dialect.name.match(self.text, dollar + 1, end)
+        assert name
+        return self._plain(name[0], dollar), name.end()
+
+    def _escaped(self, dollar: int, end: int) -> tuple[str, int]:
+        if self.dialect is KEYCLOAK:  # `$${NAME}` is a literal `${NAME}`, any other `$$` is two dollars
+            close = self._closing_brace(dollar + 2, end)
+            stop = end if close is None else close + 1
+            return self.text[dollar + 1 : stop], stop
+        return "$", dollar + 2
+
+    def _braced(self, dollar: int, end: int) -> tuple[str, int]:
+        close = self._closing_brace(dollar + 1, end)
+        name = self.dialect.name.match(self.text, dollar + 2, end)
+        if close is None:
+            return self._fault(dollar, "the `${` here is not closed; write `$$` for a dollar that means nothing"), end
+        stop = close + 1
+        if self.depth >= _MAX_DEPTH:
+            return self._fault(dollar, f"variables are nested more than {_MAX_DEPTH} deep"), stop
+        if not name:
+            message = f"`{self.text[dollar:stop]}` names no variable; write `$$` for a dollar that means nothing"
+            return self._fault(dollar, message), stop
+        if name.end() == close:
+            return self._plain(name[0], dollar), stop
+        operator = _OPERATOR.match(self.text, name.end(), close)
+        if not operator:
+            message = (
+                f"`{self.text[dollar:stop]}` is not understood; after the name expected `}}` or one of :- - :? ? :+ +"
+            )
+            return self._fault(dollar, message), stop
+        self.depth += 1
+        value = _OPERATIONS[operator[0][-1]](self, name[0], operator, close)
+        self.depth -= 1
+        return value, stop
+
+    def _closing_brace(self, opening: int, end: int) -> int | None:
+        depth = 0
+        for index in range(opening, end):
+            if self.text[index] == "{":
+                depth += 1
+            elif self.text[index] == "}":
+                depth -= 1
+                if depth == 0:
+                    return index
+        return None
+
+    def _plain(self, name: str, dollar: int) -> str:
+        value = self._value(name)
+        if value is None:
+            message = f"undefined variable `{name}`: set it in .env, in the environment, or write ${{{name}:-default}}"
+            return self._fault(dollar, message, undefined=True)
+        return value
+
+    def _value(self, name: str) -> str | None:
+        self.tainted = self.tainted or self.variables.is_secret(name)
+        return self.variables.get(name)
+
+    def default(self, name: str, operator: re.Match[str], close: int) -> str:
+        value = self._value(name)
+        if value is None or (not value and operator[0] == ":-"):
+            return self.fill(operator.end(), close)
+        return value
+
+    def required(self, name: str, operator: re.Match[str], close: int) -> str:
+        value = self._value(name)
+        if value is None or (not value and operator[0] == ":?"):
+            was_tainted, self.tainted = self.tainted, False
+            reason = self.fill(operator.end(), close)
+            reason, self.tainted = "" if self.tainted else reason, was_tainted
+            state = "is empty" if value is not None else "is not set"
+            said = f": {reason}" if reason else "; set it in .env or in the environment"
+            return self._fault(self.text.rindex("${", 0, operator.start()), f"required variable `{name}` {state}{said}")
+        return value
+
+    def alternative(self, name: str, operator: re.Match[str], close: int) -> str:
+        value = self.variables.get(name)
+        if value is None or (not value and operator[0] == ":+"):
+            return ""
+        return self.fill(operator.end(), close)
+
+    def _fault(self, index: int, message: str, *, undefined: bool = False) -> str:
+        self.faults.append(Fault(message, index, undefined))
+        return ""
+
+
+_OPERATIONS: Final[Mapping[str, Callable[[_Reader, str, re.Match[str], int], str]]] = {
+    "-": _Reader.default,
+    "?": _Reader.required,
+    "+": _Reader.alternative,
+}

@@ -1,0 +1,131 @@
+"""A file as text, with the name its user knows it by; the guards that any text must pass before it is parsed."""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Final
+
+from reconciler.config.secretnames import masked, without_values
+from reconciler.core.errors import ConfigError
+from reconciler.core.problem import Problem, Severity
+from reconciler.core.resource import Origin
+
+_MIB: Final = 1024 * 1024
+STACK_LIMIT: Final = 10 * _MIB
+USERS_LIMIT: Final = 512 * _MIB
+ENV_LIMIT: Final = 10 * _MIB
+
+_LINE_BREAK: Final = re.compile("\r\n|[\r\n\x85\u2028\u2029]")
+_SHOWN_LENGTH: Final = 200
+_WIDE_ENCODINGS: Final = {b"\xff\xfe": "UTF-16", b"\xfe\xff": "UTF-16"}
+
+
+@dataclass(frozen=True, eq=False)
+class TextFile:
+    """What a file says. ``name`` is how messages call it; lines and columns count from 1.
+
+    ``private`` files hold secrets: no value of theirs is ever shown.
+    """
+
+    name: str
+    text: str = field(repr=False)
+    private: bool = False
+
+    @cached_property
+    def lines(self) -> tuple[str, ...]:
+        return tuple(_LINE_BREAK.split(self.text))
+
+    def origin(self, line: int = 0, column: int = 0) -> Origin:
+        return Origin(self.name, line, column)
+
+    def line(self, number: int) -> str:
+        """The text of a line, for showing under a message, without secrets; empty where there is none."""
+        if not 0 < number <= len(self.lines):
+            return ""
+        text = self.lines[number - 1][:_SHOWN_LENGTH]
+        return without_values(text) if self.private else masked(text)
+
+    def problem(self, message: str, line: int = 0, column: int = 0, severity: Severity = Severity.ERROR) -> Problem:
+        return Problem(message, self.origin(line, column), severity, self.line(line))
+
+    @cached_property
+    def _starts(self) -> tuple[int, ...]:
+        return (0, *(match.end() for match in _LINE_BREAK.finditer(self.text)))
+
+    def position(self, index: int) -> tuple[int, int]:
+        """Line and column of the character at ``index``."""
+        line = bisect_right(self._starts, index)
+        return line, index - self._starts[line - 1] + 1
+
+
+def read_text(path: Path, *, directory: Path, limit: int, private: bool = False) -> TextFile:
+    """The file's text. Raises ConfigError where there is none, or none that could be parsed."""
+    name = shown_name(path, directory)
+    try:
+        data = _read(path, limit)
+        return TextFile(name, _decoded(data), private)
+    except _Unusable as error:
+        raise ConfigError([Problem(str(error), Origin(name, error.line))]) from error
+
+
+def shown_name(path: Path, directory: Path) -> str:
+    """The path as its user would write it: as given, or seen from the project's directory."""
+    if path.is_absolute() and path.is_relative_to(directory):
+        return str(path.relative_to(directory))
+    return str(path)
+
+
+class _Unusable(Exception):
+    def __init__(self, message: str, line: int = 0) -> None:
+        super().__init__(message)
+        self.line = line
+
+
+def _read(path: Path, limit: int) -> bytes:
+    try:
+        if path.is_dir():
+            raise _Unusable("is a directory; expected a file")
+        size = path.stat().st_size
+        if size > limit:
+            raise _Unusable(f"is too large: {size / _MIB:.1f} MiB, where at most {limit // _MIB} MiB are read")
+        with path.open("rb") as file:
+            data = file.read(limit + 1)  # a pipe or a growing file has no size beforehand
+    except FileNotFoundError:
+        raise _Unusable("no such file") from None
+    except OSError as error:
+        raise _Unusable(f"can't be read: {error.strerror or error}") from error
+    if len(data) > limit:
+        raise _Unusable(f"is too large: at most {limit // _MIB} MiB are read")
+    return data
+
+
+def _decoded(data: bytes) -> str:
+    encoding = _WIDE_ENCODINGS.get(data[:2])
+    if encoding:
+        raise _Unusable(f"is written in {encoding}; save it as UTF-8")
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise _Unusable(f"is not UTF-8 text (byte 0x{data[error.start]:02x}); save it as UTF-8", line) from error
+    if "\0" in text:
+        line = text.count("\n", 0, text.index("\0")) + 1
+        raise _Unusable("contains a NUL character; is it a text file?", line)
+    return text
+
+
+def in_file_order(problems: Iterator[Problem] | list[Problem]) -> list[Problem]:
+    """Problems sorted by place within each file; the files stay in the order of their first problem.
+
+    Each is told once, and no warning of what is an error too.
+    """
+    told = list(dict.fromkeys(problems))
+    errors = {(each.origin, each.message) for each in told if each.severity is Severity.ERROR}
+    found = [each for each in told if each.severity is Severity.ERROR or (each.origin, each.message) not in errors]
+    files = list(dict.fromkeys(problem.origin.file for problem in found))
+    return sorted(found, key=lambda each: (files.index(each.origin.file), each.origin.line, each.origin.column))

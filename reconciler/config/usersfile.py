@@ -1,0 +1,109 @@
+"""One users.yaml: its text, its documents as they are written, and the fragments of realms in them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Final
+
+from reconciler.config.outline import Outline
+from reconciler.config.textfile import USERS_LIMIT, TextFile, read_text
+from reconciler.config.tree import Place, Tree, TreePath
+from reconciler.config.yamlfile import parse_plain
+from reconciler.core.problem import Problem, Severity
+
+SETTINGS: Final = "x-reconcile"
+_STEPS_TO_ITEMS: Final = 2  # from a realm: the section, the item
+
+
+@dataclass(frozen=True, slots=True)
+class Fragment:
+    """A realm, or a part of one; ``path`` leads to it in its file, the number of the document first."""
+
+    path: TreePath
+    realm: Mapping[str, Tree]
+
+
+@dataclass(frozen=True)
+class UsersFile:
+    """A file and its documents, in plain dicts and lists: there may be many thousand users."""
+
+    file: TextFile
+    documents: tuple[Tree, ...]
+
+    def fragments(self) -> Iterator[Fragment]:
+        """The realms, in whichever of the forms they are written: one, a list, under `realms`, several documents."""
+        for number, document in enumerate(self.documents):
+            yield from _fragments(document, (number,))
+
+    def settings(self) -> Iterator[tuple[TreePath, Mapping[str, Tree]]]:
+        """What stands under `x-reconcile` at the top of each document."""
+        for number, document in enumerate(self.documents):
+            found = document.get(SETTINGS) if isinstance(document, dict) else None
+            if isinstance(found, dict):
+                yield (number, SETTINGS), found
+
+    def with_documents(self, documents: tuple[Tree, ...]) -> UsersFile:
+        return replace(self, documents=documents)
+
+    @cached_property
+    def outline(self) -> Outline:
+        return _outline(self)
+
+    def place(self, path: TreePath) -> Place:
+        return self.outline.find(path)
+
+    def problem(
+        self, path: TreePath, message: str, *, at_value: bool = False, severity: Severity = Severity.ERROR
+    ) -> Problem:
+        return self.place(path).problem(message, at_value=at_value, severity=severity)
+
+
+def read_users(path: Path, directory: Path) -> UsersFile:
+    """Parse the file. Raises ConfigError."""
+    file = read_text(path, directory=directory, limit=USERS_LIMIT)
+    documents = _as_json(file.text) if file.text.lstrip()[:1] in ("{", "[") else None
+    if documents is None:
+        documents = parse_plain(file)
+    return UsersFile(file, documents)
+
+
+class _Doubtful(ValueError):
+    """JSON that YAML reads differently, or not at all."""
+
+
+def _as_json(text: str) -> tuple[Tree, ...] | None:
+    """The text as JSON, which is read ten times as fast; None where it is none, or where an error has to be told."""
+    try:
+        return (json.loads(text, object_pairs_hook=_object, parse_constant=_refused),)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise _Doubtful
+    return found
+
+
+def _refused(_constant: str) -> Any:
+    raise _Doubtful
+
+
+def _fragments(document: Tree, path: TreePath) -> Iterator[Fragment]:
+    if isinstance(document, list):
+        for index, realm in enumerate(document):
+            yield from _fragments(realm, (*path, index))
+    elif isinstance(document, dict) and "realms" in document:
+        yield from _fragments(document["realms"], (*path, "realms"))
+    elif isinstance(document, dict) and document.keys() - {SETTINGS}:
+        yield Fragment(path, document)
+
+
+def _outline(users: UsersFile) -> Outline:
+    steps = max((len(fragment.path) for fragment in users.fragments()), default=1)
+    return Outline(users.file, steps + _STEPS_TO_ITEMS)

@@ -1,0 +1,88 @@
+"""One resource's difference between desired and observed, and the action that follows from it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from enum import Enum
+
+from reconciler.core.address import Address
+from reconciler.core.compare import FieldChange, compare
+from reconciler.core.kind import Effect, Kind
+from reconciler.core.resource import Observed, Resource
+from reconciler.core.values import Ref
+
+
+class Action(Enum):
+    """What is to be done with a resource."""
+
+    KEEP = "keep"
+    ADOPT = "adopt"
+    CREATE = "create"
+    START = "start"
+    RUN = "run"
+    UPDATE = "update"
+    REPLACE = "replace"
+    DELETE = "delete"
+    DEFERRED = "deferred"
+
+
+ACTION_OF = {
+    Effect.NOTE: Action.KEEP,
+    Effect.START: Action.START,
+    Effect.RUN: Action.RUN,
+    Effect.LIVE: Action.UPDATE,
+    Effect.RECONNECT: Action.UPDATE,
+    Effect.RESTART: Action.UPDATE,
+    Effect.REPLACE: Action.REPLACE,
+    Effect.DATA_LOSS: Action.REPLACE,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A resource's action and the fields that ask for it; ``reason`` is for the reader only.
+
+    A deferred change ``waits_for`` outputs that are not known yet, or for resources that come first.
+    """
+
+    address: Address
+    action: Action
+    fields: tuple[FieldChange, ...] = ()
+    reason: str = ""
+    desired: Resource | None = None
+    observed: Observed | None = None
+    waits_for: tuple[Address | Ref, ...] = ()
+
+    @property
+    def effect(self) -> Effect:
+        """The greatest effect of the fields that differ."""
+        return max((field.effect for field in self.fields), default=Effect.NOTE)
+
+    @property
+    def acts(self) -> bool:
+        """Whether anything is done about it in this pass."""
+        return self.action not in (Action.KEEP, Action.DEFERRED)
+
+
+def diff(kind: Kind, desired: Resource | None, observed: Observed | None) -> Change:
+    """Compare one resource; at least one side is given."""
+    if desired is None:
+        assert observed is not None
+        return Change(observed.address, Action.DELETE, reason="no longer declared", observed=observed)
+    if observed is None:
+        declared = tuple(replace(field, effect=Effect.NOTE) for field in compare(kind, desired.spec, {}))
+        return Change(desired.address, Action.CREATE, declared, "does not exist", desired)
+    fields = tuple(compare(kind, kind.expect(desired, observed), observed.spec))
+    change = Change(desired.address, Action.KEEP, fields, desired=desired, observed=observed)
+    action = ACTION_OF[change.effect]
+    return Change(desired.address, action, fields, reason_of(change), desired, observed)
+
+
+def reason_of(change: Change) -> str:
+    """A few words on why: the fields with the greatest effect."""
+    worst = [field for field in change.fields if field.effect is change.effect]
+    if change.effect is Effect.NOTE or not worst:
+        return ""
+    names = list(dict.fromkeys(field.path[0] for field in worst))
+    listed = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+    return f"{listed} {'differs' if len(names) == 1 else 'differ'}"

@@ -1,0 +1,52 @@
+"""The fields of one resource, compared: which differ, from what to what, and what that costs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from reconciler.core.kind import Effect, Field, Kind
+from reconciler.core.values import ABSENT, Path, Spec, Value, seal, veil
+
+
+@dataclass(frozen=True, slots=True)
+class FieldChange:
+    """One differing value. ``cause`` is declared, drift, image or default, or "" where it can't be told."""
+
+    path: Path
+    before: Value
+    after: Value
+    effect: Effect
+    cause: str = ""
+
+
+def compare(kind: Kind, expected: Spec, observed: Spec) -> Iterator[FieldChange]:
+    """Every field that is expected and differs, in the order of the kind's table.
+
+    A field that ``expected`` leaves out is not managed.
+    """
+    for name, field in kind.fields.items():
+        if name in expected:
+            yield from _compare_field((name,), field, observed.get(name, ABSENT), expected[name])
+
+
+def _compare_field(path: Path, field: Field, before: Value, after: Value) -> Iterator[FieldChange]:
+    before, after = field.normalise(before), field.normalise(after)
+    if field.secret:
+        before, after = seal(before), seal(after)
+    before, after = veil(before, after), veil(after, before)
+    if field.equal(before, after):
+        return
+    for leaf, old, new in _leaves(path, before, after):
+        yield FieldChange(leaf, old, new, field.cost(old, new))
+
+
+def _leaves(path: Path, before: Value, after: Value) -> Iterator[tuple[Path, Value, Value]]:
+    """The differing parts: mappings key by key, everything else as a whole."""
+    if not (isinstance(before, Mapping) and isinstance(after, Mapping)):
+        yield path, before, after
+        return
+    for key in dict.fromkeys((*before, *after)):
+        old, new = before.get(key, ABSENT), after.get(key, ABSENT)
+        if old != new:
+            yield from _leaves((*path, key), old, new)

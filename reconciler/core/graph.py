@@ -1,0 +1,85 @@
+"""What needs what: edges from references, parents and declared dependencies; nobody writes an order of kinds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from graphlib import CycleError, TopologicalSorter
+from typing import TypeAlias
+
+from reconciler.core.address import Address
+from reconciler.core.errors import ConfigError
+from reconciler.core.kind import Kind
+from reconciler.core.problem import Problem
+from reconciler.core.resource import Origin, Resource
+from reconciler.core.values import refs
+
+Needs: TypeAlias = Mapping[Address, Mapping[Address, str]]
+"""For each resource what must come first, and which milestone of it is enough ("" means all of it)."""
+
+
+def is_within(address: Address, ancestor: Address, kinds: Mapping[str, Kind]) -> bool:
+    """Whether a resource is a part of another: a client of a realm, a subgroup of a group."""
+    depth = len(ancestor.path)
+    if len(address.path) <= depth or address.path[:depth] != ancestor.path:
+        return False
+    kind: str | None = address.kind
+    while kind is not None:
+        if kind == ancestor.kind:
+            return True
+        kind = kinds[kind].parent if kind in kinds else None
+    return False
+
+
+def needs_of(resources: Mapping[Address, Resource], kinds: Mapping[str, Kind]) -> Needs:
+    """The edges among the desired resources.
+
+    Whoever needs a resource from outside it also needs its parts: a container that waits for a realm waits
+    for the realm's clients. Raises ConfigError where a need names nothing that is declared.
+    """
+    problems: list[Problem] = []
+    parts = {address: _parts(address, resources, kinds) for address in _needed(resources)}
+    result: dict[Address, dict[Address, str]] = {}
+    for address, resource in resources.items():
+        wanted = result[address] = {}
+        for need, milestone in _direct(resource).items():
+            if need in resources:
+                wanted[need] = milestone
+            elif any(kind.partition(".")[0] == need.provider for kind in kinds):
+                problems.append(_undeclared(resource, need))
+            if not is_within(address, need, kinds):
+                wanted |= {part: "" for part in parts[need] if part != address and part not in wanted}
+    if problems:
+        raise ConfigError(problems)
+    return result
+
+
+def ordered(resources: Mapping[Address, Resource], needs: Needs) -> Sequence[Address]:
+    """The resources in an order in which each comes after what it needs; stable. Raises ConfigError on a cycle."""
+    try:
+        return tuple(TopologicalSorter({address: needs[address].keys() for address in resources}).static_order())
+    except CycleError as error:
+        cycle: list[Address] = error.args[1]
+        names = " → ".join(map(str, reversed(cycle)))
+        origin = next((resources[a].origin for a in cycle if resources[a].origin), None)
+        message = f"these need each other: {names}; take one of these dependencies away"
+        raise ConfigError([Problem(message, origin or Origin("stack.yaml"))]) from error
+
+
+def _direct(resource: Resource) -> Mapping[Address, str]:
+    return {ref.address: "" for value in resource.spec.values() for ref in refs(value)} | dict(resource.after)
+
+
+def _needed(resources: Mapping[Address, Resource]) -> set[Address]:
+    return {need for resource in resources.values() for need in _direct(resource)}
+
+
+def _parts(address: Address, resources: Mapping[Address, Resource], kinds: Mapping[str, Kind]) -> list[Address]:
+    return [other for other in resources if is_within(other, address, kinds)]
+
+
+def _undeclared(resource: Resource, need: Address) -> Problem:
+    return Problem(
+        f"{resource.address} needs {need}, which is not declared; declare it or take the dependency away",
+        resource.origin or Origin("stack.yaml"),
+        address=resource.address,
+    )

@@ -1,0 +1,82 @@
+"""The vocabulary of a provider's tables: a kind of resource, its fields, and what changing one costs."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from enum import IntEnum
+
+from reconciler.core.resource import Observed, Resource
+from reconciler.core.values import Spec, Value
+
+
+class Effect(IntEnum):
+    """What it costs to bring a field to its desired value, from nothing to everything."""
+
+    NOTE = 0  # worth saying, not worth doing
+    START = 1  # it is not running; starting it disturbs nobody
+    RUN = 2  # a job that has to run (again)
+    LIVE = 3
+    RECONNECT = 4
+    RESTART = 5
+    REPLACE = 6
+    DATA_LOSS = 7
+
+
+def same(value: Value) -> Value:
+    """The normalisation of a field that has one form only."""
+    return value
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One row of a kind's table.
+
+    ``effect`` may depend on the values (before, after) of the differing part. ``normalise`` brings either
+    side to one form: a mapping is then compared key by key, anything else as a whole. ``unit`` is how a
+    number is to be shown: "bytes" or "seconds".
+    """
+
+    effect: Effect | Callable[[Value, Value], Effect] = Effect.LIVE
+    normalise: Callable[[Value], Value] = same
+    equal: Callable[[Value, Value], bool] = operator.eq
+    secret: bool = False
+    unit: str = ""
+
+    def cost(self, before: Value, after: Value) -> Effect:
+        return self.effect(before, after) if callable(self.effect) else self.effect
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """A value that a live resource offers to others.
+
+    ``declared_by`` is the field that, when declared, already is this value; ``stale_on`` are the fields
+    whose change makes the observed output worthless.
+    """
+
+    declared_by: str | None = None
+    stale_on: frozenset[str] = frozenset()
+
+
+def as_declared(desired: Resource, _observed: Observed) -> Spec:
+    """The expectation of kinds whose server adds nothing of its own to declared fields."""
+    return desired.spec
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A type of resource.
+
+    ``parent`` is the kind whose address leads to this one's (the address without its last segments).
+    ``late`` are fields whose value the server finds out by itself when it creates the resource, so that an
+    unknown one does not defer a creation.
+    """
+
+    name: str
+    fields: Mapping[str, Field]
+    outputs: Mapping[str, Output] = field(default_factory=dict)
+    parent: str | None = None
+    expect: Callable[[Resource, Observed], Spec] = as_declared
+    late: frozenset[str] = frozenset()

@@ -1,0 +1,252 @@
+"""Changes, and the ordered graph of steps that settles them in one pass. Asks nobody and touches nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from graphlib import TopologicalSorter
+from typing import Protocol
+
+from reconciler.core.address import Address
+from reconciler.core.change import Action, Change, diff
+from reconciler.core.graph import Needs, needs_of, ordered
+from reconciler.core.kind import Kind
+from reconciler.core.problem import Problem, Severity
+from reconciler.core.resource import Health, Observed, Origin, Resource
+from reconciler.core.values import ABSENT, UNKNOWN, Ref, Value, refs, substitute
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One call to one API, safe to repeat.
+
+    ``after`` holds ids of steps. ``milestone`` names how far the resource has come once this step is done,
+    for those that need no more. ``covers`` are the addresses that a batch settles besides ``address``.
+    ``on_failure`` is the way back, taken in order when this step fails for good.
+    """
+
+    id: str
+    address: Address
+    verb: str
+    args: Mapping[str, Value] = field(default_factory=dict)
+    why: str = ""
+    after: frozenset[str] = frozenset()
+    timeout_s: float = 120.0
+    milestone: str = ""
+    covers: tuple[Address, ...] = ()
+    on_failure: tuple[Step, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is different and what will be done; ``changes`` in order of dependency, ``steps`` in one of execution."""
+
+    changes: tuple[Change, ...]
+    steps: tuple[Step, ...]
+
+    @property
+    def in_sync(self) -> bool:
+        """Nothing to do, now or in a later pass. A wait for something to settle is not a difference."""
+        return all(change.action is Action.KEEP for change in self.changes)
+
+    def remarks(self) -> tuple[Problem, ...]:
+        """What a reader should know though nothing is done about it."""
+        return tuple(remark for change in self.changes for remark in _remarks(change))
+
+    @property
+    def deferred(self) -> tuple[Change, ...]:
+        return tuple(change for change in self.changes if change.action is Action.DEFERRED)
+
+
+def _remarks(change: Change) -> Iterator[Problem]:
+    def remark(message: str) -> Problem:
+        origin = change.desired.origin if change.desired and change.desired.origin else Origin("")
+        return Problem(message, origin, Severity.WARNING, address=change.address)
+
+    if change.action is not Action.KEEP or change.observed is None:
+        return
+    if change.desired is None:
+        yield remark("is no longer declared, and left alone")
+    if change.desired and change.observed.status.health is Health.FAILED:
+        yield remark(f"is as declared, but {change.observed.status.note}")
+    for note in change.fields:
+        yield remark(f"{'.'.join(note.path)} differs, which can't be changed and does no harm")
+
+
+class Planner(Protocol):
+    """The pure half of a provider: its tables, and changes into steps."""
+
+    @property
+    def kinds(self) -> Mapping[str, Kind]: ...
+
+    def steps(self, changes: Sequence[Change]) -> Sequence[Step]: ...
+
+
+def _nothing(_orphan: Observed) -> bool:
+    return False
+
+
+def make(
+    planners: Mapping[str, Planner],
+    desired: Iterable[Resource],
+    observed: Iterable[Observed],
+    *,
+    unread: Mapping[str, Address] | None = None,
+    prunes: Callable[[Observed], bool] = _nothing,
+) -> Plan:
+    """The plan of one pass.
+
+    ``unread`` are the providers that can't be read yet, each with the resource it waits for. ``prunes`` says
+    whether an owned resource that is no longer declared is to be deleted. Raises ConfigError on cycles.
+    """
+    wanted = {resource.address: resource for resource in desired}
+    live = {resource.address: resource for resource in observed}
+    kinds = {name: kind for planner in planners.values() for name, kind in planner.kinds.items()}
+    needs = needs_of(wanted, kinds)
+    differences = _Differences(kinds, wanted, live, needs, unread or {})
+    for address in ordered(wanted, needs):
+        differences.add(address)
+    changes = differences.changes
+    for address, orphan in live.items():
+        if address not in wanted:
+            changes[address] = _orphan(kinds[address.kind], orphan, prune=prunes(orphan))
+    return Plan(tuple(changes.values()), _linked(_steps(planners, changes), changes, needs))
+
+
+class _Differences:
+    """The changes of a pass, added in order of dependency: a later one may wait for an earlier one."""
+
+    def __init__(
+        self,
+        kinds: Mapping[str, Kind],
+        wanted: Mapping[Address, Resource],
+        live: Mapping[Address, Observed],
+        needs: Needs,
+        unread: Mapping[str, Address],
+    ) -> None:
+        self._kinds, self._wanted, self._live, self._needs, self._unread = kinds, wanted, live, needs, unread
+        self.changes: dict[Address, Change] = {}
+
+    def add(self, address: Address) -> None:
+        self.changes[address] = self._change(self._wanted[address])
+
+    def _change(self, resource: Resource) -> Change:
+        address = resource.address
+        if address.provider in self._unread:
+            unread = Change(address, Action.CREATE, desired=resource)
+            return _deferred(unread, (self._unread[address.provider],))
+        kind, live = self._kinds[address.kind], self._live.get(address)
+        resolved, missing = self._resolved(resource)
+        change = diff(kind, resolved, live)
+        waits = tuple(ref for ref in missing if live or not _is_late(ref, resource, kind))
+        return _deferred(change, waits or (self._deferred_needs(address) if change.acts else ()))
+
+    def _resolved(self, resource: Resource) -> tuple[Resource, Sequence[Ref]]:
+        missing: list[Ref] = []
+
+        def lookup(ref: Ref) -> Value:
+            kind, producer = self._kinds[ref.address.kind], self._wanted.get(ref.address)
+            value = output(ref, kind, producer, self.changes.get(ref.address))
+            if value is UNKNOWN:
+                missing.append(ref)
+            return value
+
+        spec = {name: substitute(value, lookup) for name, value in resource.spec.items()}
+        return replace(resource, spec=spec), missing
+
+    def _deferred_needs(self, address: Address) -> tuple[Address, ...]:
+        return tuple(
+            need
+            for need in self._needs[address]
+            if need in self.changes and self.changes[need].action is Action.DEFERRED
+        )
+
+
+def output(ref: Ref, kind: Kind, producer: Resource | None, change: Change | None) -> Value:
+    """What a reference stands for: the declared value, else the observed one, else UNKNOWN."""
+    rule = kind.outputs[ref.output]
+    if producer and rule.declared_by:
+        declared = producer.spec.get(rule.declared_by, ABSENT)
+        if declared is not ABSENT and not isinstance(declared, Ref):
+            return declared
+    if change is None or change.observed is None or change.action in (Action.REPLACE, Action.DEFERRED):
+        return UNKNOWN
+    if rule.stale_on & {field.path[0] for field in change.fields}:
+        return UNKNOWN
+    return change.observed.outputs.get(ref.output, UNKNOWN)
+
+
+def _is_late(ref: Ref, resource: Resource, kind: Kind) -> bool:
+    return all(name in kind.late for name, value in resource.spec.items() if ref in tuple(refs(value)))
+
+
+def _deferred(change: Change, waits_for: tuple[Address | Ref, ...]) -> Change:
+    if not waits_for:
+        return change
+    verb = "" if change.action is Action.KEEP else change.action.value
+    return replace(change, action=Action.DEFERRED, waits_for=waits_for, reason=verb)
+
+
+def _orphan(kind: Kind, orphan: Observed, *, prune: bool) -> Change:
+    if prune:
+        return diff(kind, None, orphan)
+    return Change(orphan.address, Action.KEEP, reason="no longer declared", observed=orphan)
+
+
+# ------------------------------------------------------------------ steps
+
+
+def _steps(planners: Mapping[str, Planner], changes: Mapping[Address, Change]) -> Sequence[Step]:
+    return [
+        step
+        for name, planner in planners.items()
+        for step in planner.steps([change for change in changes.values() if change.address.provider == name])
+    ]
+
+
+def _linked(steps: Sequence[Step], changes: Mapping[Address, Change], needs: Needs) -> tuple[Step, ...]:
+    """The steps with the edges between resources added, in topological order."""
+    of: dict[Address, list[Step]] = {}
+    for step in steps:
+        for address in (step.address, *step.covers):
+            of.setdefault(address, []).append(step)
+    exits = _Exits(of, needs)
+    users = _users(changes)
+    linked = {}
+    for step in steps:
+        after = set(step.after)
+        for address in (step.address, *step.covers):
+            if after & {other.id for other in of[address]}:
+                continue  # not where the work on this resource begins
+            for need, milestone in needs.get(address, {}).items():
+                after |= exits(need, milestone)
+            if address in changes and changes[address].action is Action.DELETE:
+                for user in users.get(address, ()):
+                    after |= {other.id for other in of.get(user, ())}
+        linked[step.id] = replace(step, after=frozenset(after - {step.id}))
+    order = TopologicalSorter({step.id: step.after for step in linked.values()}).static_order()
+    return tuple(linked[step_id] for step_id in order)
+
+
+def _users(changes: Mapping[Address, Change]) -> Mapping[Address, list[Address]]:
+    """Who uses what while it lives: they let go before it is deleted."""
+    users: dict[Address, list[Address]] = {}
+    for change in changes.values():
+        for used in change.observed.after if change.observed else ():
+            users.setdefault(used, []).append(change.address)
+    return users
+
+
+class _Exits:
+    """The steps after which a resource has come as far as somebody needs."""
+
+    def __init__(self, of: Mapping[Address, Sequence[Step]], needs: Needs) -> None:
+        self._of, self._needs = of, needs
+
+    def __call__(self, address: Address, milestone: str) -> frozenset[str]:
+        steps = self._of.get(address)
+        if not steps:
+            return frozenset().union(*(self(need, m) for need, m in self._needs.get(address, {}).items()))
+        reached = {step.id for step in steps if milestone and step.milestone == milestone}
+        inner = frozenset().union(*(step.after for step in steps))
+        return frozenset(reached or {step.id for step in steps if step.id not in inner})

@@ -1,0 +1,33 @@
+"""Something wrong in the user's files; collected and shown together, never one at a time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+from reconciler.core.address import Address
+from reconciler.core.resource import Origin
+
+
+class Severity(Enum):
+    """An error stops the run, a warning is only said."""
+
+    ERROR = "error"
+    WARNING = "warning"
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """What is wrong, where, and what to do about it, in a sentence or two.
+
+    ``text`` is the line of the file at ``origin``, for showing under the message.
+    """
+
+    message: str
+    origin: Origin
+    severity: Severity = Severity.ERROR
+    text: str = ""
+    address: Address | None = None
+
+    def __str__(self) -> str:
+        return f"{self.origin}: {self.message}"

@@ -1,0 +1,105 @@
+"""What a provider is: four verbs, two of them pure. The rest of the program knows nothing else of an API."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol, TypeAlias
+
+from reconciler.core.address import Address
+from reconciler.core.change import Change
+from reconciler.core.document import Document
+from reconciler.core.kind import Kind
+from reconciler.core.plan import Step
+from reconciler.core.resource import Observed, Resource
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """The step has had its effect."""
+
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """Not yet; call again in so many seconds. The caller keeps the clock."""
+
+    retry_in: float
+    note: str = ""
+
+
+Verdict: TypeAlias = Done | Pending
+
+
+class Provider(Protocol):
+    """The adapter of one API."""
+
+    @property
+    def name(self) -> str:
+        """What the kinds' names begin with."""
+        ...
+
+    @property
+    def kinds(self) -> Mapping[str, Kind]: ...
+
+    @property
+    def served_by(self) -> Address | None:
+        """The resource of another provider without which this one can't be reached, if there is one."""
+        ...
+
+    def expand(self, document: Document) -> Iterable[Resource]:
+        """The desired resources; pure. Raises ConfigError for what it can't make sense of."""
+        ...
+
+    def observe(self, desired: Collection[Resource]) -> Iterable[Observed]:
+        """Read what there is of the desired resources, and owned orphans. Raises Unreachable, Denied."""
+        ...
+
+    def steps(self, changes: Sequence[Change]) -> Sequence[Step]:
+        """The calls that settle the changes; pure. Kept resources are among them: they may need a gate."""
+        ...
+
+    def perform(self, step: Step) -> Verdict:
+        """Do one call; safe to repeat, and called from several threads. A failure is a ProviderError."""
+        ...
+
+    def close(self) -> None:
+        """Give back connections."""
+        ...
+
+
+class LogSource(Protocol):
+    """A provider whose resources write logs."""
+
+    def logs(self, name: str, *, tail: int | None, follow: bool, timestamps: bool) -> Iterator[str]:
+        """The lines of what runs under this name; raises Conflict where there is no such thing."""
+        ...
+
+    def log_names(self) -> Sequence[str]:
+        """What there is to follow."""
+        ...
+
+
+class HintSource(Protocol):
+    """A provider that tells when something changed. What changed is found out by looking."""
+
+    def hints(self) -> Iterator[str]:
+        """Blocks, and yields a few words each time; ends when the connection does."""
+        ...
+
+
+class LeaseStore(Protocol):
+    """A place that all reconcilers of a project can see, for marks that say who is at work."""
+
+    def put_lease(self, name: str, mark: Mapping[str, str]) -> None:
+        """Leave a mark under a name that nobody else uses."""
+        ...
+
+    def leases(self) -> Mapping[str, Mapping[str, str]]:
+        """All marks there are: name → mark."""
+        ...
+
+    def drop_lease(self, name: str) -> None:
+        """Take a mark away; one that is gone is fine."""
+        ...

@@ -1,0 +1,98 @@
+"""The facts of an execution, and all of them folded: what was done, what failed, what was left."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import Enum
+
+from reconciler.core.address import Address
+from reconciler.core.change import Action, Change
+from reconciler.core.errors import ReconcileError
+from reconciler.core.plan import Step
+from reconciler.core.resource import Health
+
+
+class What(Enum):
+    """What happened to a step."""
+
+    STARTED = "started"
+    PENDING = "pending"
+    DONE = "done"
+    FAILED = "failed"
+    BLOCKED = "blocked"
+    ROLLED_BACK = "rolled back"
+    NOT_STARTED = "not started"
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One fact about one step; ``seconds`` since the step began, ``error`` where it failed."""
+
+    step: Step
+    what: What
+    note: str = ""
+    seconds: float = 0.0
+    error: ReconcileError | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """All events of one or more passes."""
+
+    events: tuple[Event, ...] = ()
+
+    def __add__(self, events: Iterable[Event]) -> Report:
+        return Report((*self.events, *events))
+
+    def of(self, what: What) -> tuple[Event, ...]:
+        return tuple(event for event in self.events if event.what is what)
+
+    @property
+    def failed(self) -> tuple[Event, ...]:
+        return self.of(What.FAILED)
+
+    @property
+    def rolled_back(self) -> bool:
+        """Every failure was a replacement whose predecessor serves again."""
+        back = {event.step.id for event in self.of(What.ROLLED_BACK)}
+        return bool(self.failed) and all(event.step.id in back for event in self.failed)
+
+
+class State(Enum):
+    """Where a resource stands."""
+
+    IN_SYNC = "in sync"
+    DRIFTED = "drifted"
+    DEGRADED = "degraded"
+    MISSING = "missing"
+    BLOCKED = "blocked"
+    UNDECLARED = "undeclared"
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """The state of one resource, and a few words about it."""
+
+    address: Address
+    state: State
+    note: str = ""
+    id: str = ""
+
+
+def standing(change: Change) -> Standing:
+    """Where a resource stands, from what would be done about it and how it fares."""
+    live = change.observed
+    status = live.status if live else None
+    identity = live.id if live else ""
+    if change.desired is None:
+        return Standing(change.address, State.UNDECLARED, change.reason, identity)
+    if change.action is Action.DEFERRED:
+        waits = ", ".join(map(str, change.waits_for))
+        return Standing(change.address, State.BLOCKED, f"waits for {waits}", identity)
+    if status is None:
+        return Standing(change.address, State.MISSING)
+    if change.action is not Action.KEEP:
+        return Standing(change.address, State.DRIFTED, change.reason, identity)
+    state = State.DEGRADED if status.health is Health.FAILED else State.IN_SYNC
+    return Standing(change.address, state, status.note, identity)

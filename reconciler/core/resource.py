@@ -1,0 +1,79 @@
+"""What the files ask for and what a live read returned, in one vocabulary of fields."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+
+from reconciler.core.address import Address
+from reconciler.core.values import Spec, Value
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """A place in a file; line and column count from 1, 0 where only the file is known."""
+
+    file: str
+    line: int = 0
+    column: int = 0
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}:{self.column}" if self.line else self.file
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where a field was declared: its path in the user's own terms, and the place in the file."""
+
+    path: str
+    origin: Origin
+
+
+class Health(Enum):
+    """How a live resource fares, apart from whether its fields are as desired."""
+
+    OK = "ok"
+    SETTLING = "settling"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """Health and a few words about it, for people."""
+
+    health: Health = Health.OK
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Resource:
+    """One desired resource.
+
+    ``after`` names what must be there first, and how far it must have come (a milestone of its steps;
+    "" means all of them). ``sources`` says where single fields were declared.
+    """
+
+    address: Address
+    spec: Spec
+    after: Mapping[Address, str] = field(default_factory=dict)
+    origin: Origin | None = None
+    sources: Mapping[str, Source] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """One live resource, as a provider read it.
+
+    ``facts`` are what ``Kind.expect`` and the provider's ``steps`` need to know besides the fields;
+    ``after`` names what it uses while it lives, so that deletions can run backwards.
+    """
+
+    address: Address
+    id: str
+    spec: Spec
+    owned: bool = True
+    status: Status = Status()
+    outputs: Mapping[str, Value] = field(default_factory=dict)
+    facts: Mapping[str, Value] = field(default_factory=dict)
+    after: frozenset[Address] = frozenset()

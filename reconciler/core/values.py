@@ -1,0 +1,160 @@
+"""The values that a field can have, among them the three that stand for something else:
+a secret (never prints), a reference (another resource's output) and the two kinds of nothing."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Final, Literal, TypeAlias, Union
+
+from reconciler.core.address import Address
+
+
+@dataclass(frozen=True, slots=True)
+class Secret:
+    """A text that compares by value and never prints; ``reveal()`` is for the client that sends it."""
+
+    _text: str = field(repr=False)
+
+    def reveal(self) -> str:
+        return self._text
+
+    def derive(self, change: Callable[[str], str]) -> Secret:
+        """A text made from this one; it is as secret."""
+        return Secret(change(self._text))
+
+    def __str__(self) -> str:
+        return "(secret)"
+
+
+@dataclass(frozen=True, slots=True)
+class Ref:
+    """A desired value that is an output of another resource."""
+
+    address: Address
+    output: str
+
+    def __str__(self) -> str:
+        return f"{self.address}#{self.output}"
+
+
+class _Unknown(Enum):
+    UNKNOWN = "(known after apply)"
+
+    def __str__(self) -> str:
+        return str(self.value)
+
+
+class _Absent(Enum):
+    ABSENT = "(absent)"
+
+    def __str__(self) -> str:
+        return str(self.value)
+
+
+UNKNOWN: Final = _Unknown.UNKNOWN
+"""A value that will exist after an earlier change was applied."""
+
+ABSENT: Final = _Absent.ABSENT
+"""There is no such value; unlike None, which is a null that somebody wrote."""
+
+Scalar: TypeAlias = Union[bool, int, float, str, None]
+Value: TypeAlias = Union[
+    Scalar,
+    Secret,
+    Ref,
+    Literal[_Unknown.UNKNOWN, _Absent.ABSENT],
+    Sequence["Value"],
+    Mapping[str, "Value"],
+]
+Path: TypeAlias = tuple[str, ...]
+Spec: TypeAlias = Mapping[str, Value]
+
+
+_SECRET_NAME: Final = re.compile(
+    r"PASSWORD|PASSWD|PASSPHRASE|SECRET|TOKEN|CREDENTIAL|PRIVATE_?KEY|API_?KEY|(?:^|_)KEY$|(?:^|_)AUTH$", re.IGNORECASE
+)
+
+
+def looks_secret(name: str) -> bool:
+    """Whether a variable of this name most likely holds a secret, and so must never be printed."""
+    return bool(_SECRET_NAME.search(name))
+
+
+def refs(value: Value) -> Iterator[Ref]:
+    """Every reference inside a value."""
+    match value:
+        case Ref():
+            yield value
+        case str() | Secret():
+            return
+        case Mapping():
+            for part in value.values():
+                yield from refs(part)
+        case Sequence():
+            for part in value:
+                yield from refs(part)
+
+
+def mapped(value: Value, change: Callable[[Value], Value]) -> Value:
+    """The value with ``change`` applied to every leaf; mappings and sequences keep their shape."""
+    match value:
+        case str() | Secret() | Ref():
+            return change(value)
+        case Mapping():
+            return {key: mapped(part, change) for key, part in value.items()}
+        case Sequence():
+            return tuple(mapped(part, change) for part in value)
+        case _:
+            return change(value)
+
+
+def substitute(value: Value, lookup: Callable[[Ref], Value]) -> Value:
+    """The value with every reference replaced by what ``lookup`` says of it."""
+    return mapped(value, lambda leaf: lookup(leaf) if isinstance(leaf, Ref) else leaf)
+
+
+def has_secret(value: Value) -> bool:
+    """Whether a secret is anywhere inside the value."""
+    match value:
+        case Secret():
+            return True
+        case str():
+            return False
+        case Mapping():
+            return any(has_secret(part) for part in value.values())
+        case Sequence():
+            return any(has_secret(part) for part in value)
+        case _:
+            return False
+
+
+def seal(value: Value) -> Value:
+    """The value with every text and number in it made a secret."""
+    return mapped(value, lambda leaf: Secret(str(leaf)) if isinstance(leaf, str | int | float) else leaf)
+
+
+def veil(value: Value, beside: Value) -> Value:
+    """The value with secrets where ``beside`` has them, so that the two compare and neither prints.
+
+    Sequences need not be of one length: a part that does not stand in the open beside it is veiled.
+    """
+    match beside:
+        case Secret():
+            return seal(value)
+        case Mapping() if isinstance(value, Mapping):
+            return {key: veil(part, beside.get(key, ABSENT)) for key, part in value.items()}
+        case Sequence() if not isinstance(beside, str) and _is_list(value) and has_secret(beside):
+            assert isinstance(value, Sequence)
+            if len(value) == len(beside):
+                return tuple(veil(part, other) for part, other in zip(value, beside, strict=True))
+            shown = [part for part in beside if not has_secret(part)]
+            return tuple(part if part in shown else seal(part) for part in value)
+        case _:
+            return value
+
+
+def _is_list(value: Value) -> bool:
+    return isinstance(value, Sequence) and not isinstance(value, str)

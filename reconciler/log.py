@@ -1,0 +1,39 @@
+"""Logs: constant phrases with fields, to stderr; the only place that imports structlog."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, MutableMapping
+from typing import Any, TextIO
+
+
+def configure(
+    *, as_json: bool, verbose: bool = False, redact: Callable[[str], str] = str, stream: TextIO | None = None
+) -> Any:
+    """Set up logging and return the logger. ``redact`` is applied to every text that goes out."""
+    import structlog
+
+    def redacted(_logger: Any, _name: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+        return {key: redact(value) if isinstance(value, str) else value for key, value in event.items()}
+
+    renderer = structlog.processors.JSONRenderer(default=str) if as_json else _plain
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True, key="ts"),
+            structlog.processors.format_exc_info,
+            redacted,
+            renderer,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger("debug" if verbose else "info"),
+        logger_factory=structlog.WriteLoggerFactory(stream or sys.stderr),
+        cache_logger_on_first_use=False,
+    )
+    return structlog.get_logger()
+
+
+def _plain(_logger: Any, _name: str, event: MutableMapping[str, Any]) -> str:
+    """One line for people: time, level, phrase, fields."""
+    ts, level, phrase = event.pop("ts"), event.pop("level"), event.pop("event")
+    fields = " ".join(f"{key}={value}" for key, value in event.items())
+    return f"{ts[11:19]} {level:<7} {phrase}  {fields}".rstrip()

@@ -1,0 +1,1 @@
+"""The adapters of the APIs; neighbours do not know each other."""

@@ -1,0 +1,1 @@
+"""Containers, networks, volumes and images of one Docker engine."""

@@ -1,0 +1,244 @@
+"""The way to a Docker engine: the only place that imports ``docker`` and knows its exceptions.
+
+Requests and bodies are our own, because the library drops zeroes and lacks newer fields (NanoCpus, PidsLimit,
+start intervals); the connection, TLS, ssh, contexts, credentials, streams and build contexts are the library's.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any, Final, Literal
+
+from reconciler.core.errors import Conflict, Denied, ProviderError, Rejected, Unreachable
+from reconciler.core.values import Secret, Value, mapped
+
+if TYPE_CHECKING:
+    from docker import APIClient
+
+TESTED_API: Final = (1, 51)
+"""The newest API version that the tests run against; a newer engine is spoken to in this one."""
+
+TIMEOUT_S: Final = 60
+
+
+class Engine:
+    """One Docker engine. Safe to use from several threads: each has its own connection."""
+
+    def __init__(self, environment: Mapping[str, str]) -> None:
+        """``environment`` holds DOCKER_HOST, DOCKER_CONTEXT and the like, as the Docker CLI reads them."""
+        self._environment = dict(environment)
+        self._local = threading.local()
+        self._clients: list[APIClient] = []
+        self._lock = threading.Lock()
+        self._version = ""
+
+    # -------------------------------------------------------------- requests
+
+    def get(self, path: str, **params: Any) -> Any:
+        """The decoded answer, or None where there is no such thing (404). Mappings in params become JSON."""
+        answer = self._request("GET", path, params=params)
+        return None if answer.status_code == 404 else answer.json()
+
+    def post(self, path: str, body: Mapping[str, Value] | None = None, **params: Any) -> Any:
+        """The decoded answer, None where it is empty. Secrets in the body are revealed here."""
+        data = json.dumps(_plain(body or {}))
+        answer = self._request("POST", path, params=params, data=data, headers={"Content-Type": "application/json"})
+        if answer.status_code == 404:
+            raise Conflict(_message(answer))
+        return answer.json() if answer.content else None
+
+    def delete(self, path: str, **params: Any) -> None:
+        """Delete; what is gone already is fine."""
+        self._request("DELETE", path, params=params)
+
+    @property
+    def api_version(self) -> tuple[int, int]:
+        """The version spoken: the engine's, but none newer than we have tried."""
+        self._api()
+        major, _, minor = self._version.partition(".")
+        return int(major), int(minor)
+
+    # -------------------------------------------------------------- streams
+
+    def pull(self, reference: str, platform: str | None = None) -> Iterator[str]:
+        """Pull an image; yields progress. Raises Rejected with the registry's words."""
+        from docker.utils import parse_repository_tag
+
+        repository, tag = parse_repository_tag(reference)
+        with _translated():
+            for line in self._api().pull(repository, tag or "latest", stream=True, decode=True, platform=platform):
+                _raise_error_in(line)
+                yield " ".join(str(line[key]) for key in ("id", "status") if line.get(key))
+
+    def build(self, context: IO[bytes], *, tag: str, **options: Any) -> Iterator[str]:
+        """Build from a tar stream with the builder inside the engine; yields its output line by line."""
+        with _translated():
+            lines = self._api().build(
+                fileobj=context, custom_context=True, tag=tag, rm=True, forcerm=True, decode=True, **options
+            )
+            for line in lines:
+                _raise_error_in(line)
+                yield from str(line.get("stream") or line.get("status") or "").splitlines()
+
+    def tag(self, reference: str, other: str) -> None:
+        """Give an image a second name."""
+        from docker.utils import parse_repository_tag
+
+        repository, tag = parse_repository_tag(other)
+        self.post(f"/images/{reference}/tag", repo=repository, tag=tag or "latest")
+
+    def logs(
+        self, container: str, *, tail: int | Literal["all"] = "all", follow: bool = False, timestamps: bool = False
+    ) -> Iterator[bytes]:
+        """What a container wrote to both of its outputs, in pieces as they come."""
+        with _translated():
+            yield from self._api().logs(
+                container, stdout=True, stderr=True, stream=True, follow=follow, tail=tail, timestamps=timestamps
+            )
+
+    def events(self, filters: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+        """The engine's events from now on; ends when the connection does."""
+        with _translated():
+            yield from self._api().events(decode=True, filters=dict(filters))
+
+    def close(self) -> None:
+        with self._lock:
+            for client in self._clients:
+                client.close()
+            self._clients.clear()
+
+    # -------------------------------------------------------------- underneath
+
+    def _request(self, method: str, path: str, *, params: Mapping[str, Any], **rest: Any) -> Any:
+        api = self._api()
+        query = {key: json.dumps(value) if isinstance(value, Mapping) else value for key, value in params.items()}
+        timeout = TIMEOUT_S + float(query.get("t") or 0)  # a stop answers only when its grace period is over
+        with _translated():
+            answer = api.request(
+                method, f"{api.base_url}/v{self._version}{path}", params=query, timeout=timeout, **rest
+            )
+        if answer.status_code >= 400 and answer.status_code != 404:
+            raise _error(answer)
+        return answer
+
+    def _api(self) -> APIClient:
+        api: APIClient | None = getattr(self._local, "api", None)
+        if api is None:
+            api = self._local.api = self._connect()
+            with self._lock:
+                self._clients.append(api)
+        return api
+
+    def _connect(self) -> APIClient:
+        from docker import APIClient
+
+        with _translated():
+            settings = _settings(self._environment)
+            _require_socket(settings.get("base_url") or "unix:///var/run/docker.sock")
+            if not self._version:
+                with closing(APIClient(version="1.41", timeout=TIMEOUT_S, **settings)) as probe:
+                    server = probe.version(api_version=False)["ApiVersion"]
+                self._version = ".".join(map(str, min(tuple(map(int, server.split("."))), TESTED_API)))
+            api = APIClient(version=self._version, timeout=TIMEOUT_S, **settings)
+        api.trust_env = False
+        _share_connections(api)
+        return api
+
+
+def files_of_context(context: str, ignored: list[str], dockerfile: str) -> set[str]:
+    """The names of a build context's files and folders, without those that the patterns leave out."""
+    from docker.utils.build import exclude_paths
+
+    return set(exclude_paths(context, ignored, dockerfile))
+
+
+def _settings(environment: Mapping[str, str]) -> dict[str, Any]:
+    """Where the engine is: DOCKER_HOST, else the context that the Docker CLI would use."""
+    from docker.context import ContextAPI
+    from docker.utils import kwargs_from_env
+
+    settings: dict[str, Any] = {**kwargs_from_env(environment=dict(environment))}
+    if "base_url" not in settings:
+        settings = {**ContextAPI.kwargs_from_context(environment=environment), **settings}
+    return settings
+
+
+def _require_socket(url: str) -> None:
+    """Say at once that nobody is there, rather than let three libraries find out."""
+    path = Path(url.partition("://")[2])
+    if url.startswith("unix://") and not path.exists():
+        raise Unreachable(f"there is no Docker engine at {path}; start it, or set DOCKER_HOST to where it is")
+
+
+def _share_connections(api: APIClient) -> None:
+    """One pool for the whole socket; the library opens one, so a new connection, for each distinct URL."""
+    from docker.transport.unixconn import UnixHTTPAdapter
+
+    class OnePool(UnixHTTPAdapter):
+        def get_connection(self, _url: Any, proxies: Any = None) -> Any:
+            return super().get_connection("http+docker://localhost", proxies)
+
+    adapter = api.adapters.get("http+docker://")
+    if isinstance(adapter, UnixHTTPAdapter):
+        api.mount("http+docker://", OnePool(f"http+unix://{adapter.socket_path}", adapter.timeout))
+
+
+def _plain(value: Value) -> Value:
+    return mapped(value, lambda leaf: leaf.reveal() if isinstance(leaf, Secret) else leaf)
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    """Library exceptions as ours."""
+    import requests
+    from docker.errors import APIError, DockerException
+
+    try:
+        yield
+    except APIError as error:
+        raise _error(error.response, str(error.explanation or error)) from error
+    except (requests.exceptions.ConnectionError, requests.exceptions.Timeout, DockerException) as error:
+        raise Unreachable(
+            f"the Docker engine does not answer ({_last_words(error)}); start it, or set DOCKER_HOST to where it is"
+        ) from error
+
+
+def _last_words(error: BaseException) -> str:
+    """The operating system's words, which the libraries wrap several times."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, OSError) and cause.strerror:
+            return cause.strerror
+        nested = next((part for part in cause.args if isinstance(part, BaseException)), None)
+        cause = nested or cause.__cause__ or cause.__context__
+    return str(error)
+
+
+def _message(answer: Any) -> str:
+    try:
+        return str(answer.json()["message"])
+    except (ValueError, KeyError, TypeError):
+        return str(answer.text).strip() or f"HTTP {answer.status_code}"
+
+
+def _error(answer: Any, message: str = "") -> ProviderError:
+    text = message or _message(answer)
+    match answer.status_code:
+        case 401 | 403:
+            return Denied(text)
+        case 404 | 409:
+            return Conflict(text)
+        case 502 | 503 | 504:
+            return Unreachable(text)
+        case _:
+            return Rejected(text)
+
+
+def _raise_error_in(line: Mapping[str, Any]) -> None:
+    """A failed pull or build answers 200 and says so in its stream (docker-py #2286)."""
+    if "error" in line:
+        raise Rejected(str(line["error"]).strip())

@@ -1,0 +1,232 @@
+"""From the canonical stack to desired resources: networks, volumes, images, containers. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from reconciler.core.address import Address
+from reconciler.core.document import Document
+from reconciler.core.resource import Origin, Resource, Source
+from reconciler.core.units import nanoseconds
+from reconciler.core.values import ABSENT, Ref, Value
+from reconciler.providers.docker import labels
+from reconciler.providers.docker.kinds import container, image, network, volume
+from reconciler.providers.docker.property import Json, first
+
+STARTED: Final = "started"
+"""The milestone of a container that has been started, whether it is ready or not."""
+
+_SECOND: Final = 1_000_000_000
+
+
+def network_address(key: str) -> Address:
+    return Address(network.NAME, (key,))
+
+
+def volume_address(key: str) -> Address:
+    return Address(volume.NAME, (key,))
+
+
+def image_address(reference: str) -> Address:
+    return Address(image.NAME, (reference,))
+
+
+def container_address(service: str) -> Address:
+    return Address(container.NAME, (service,))
+
+
+def expand(document: Document) -> Iterator[Resource]:
+    """The desired resources of the Docker half; nothing where no stack is managed."""
+    if document.stack is None:
+        return
+    stack = Stack(document)
+    yield from stack.networks()
+    yield from stack.volumes()
+    yield from stack.images()
+    yield from stack.containers()
+
+
+@dataclass(frozen=True, slots=True)
+class Stack:
+    """The canonical Compose model, with the questions that expanding asks of it."""
+
+    document: Document
+
+    def section(self, name: str) -> Json:
+        assert self.document.stack is not None
+        found: Any = self.document.stack.get(name)
+        return found or {}
+
+    @property
+    def services(self) -> Json:
+        return self.section("services")
+
+    def origin(self, *path: str | int) -> Origin:
+        return self.document.locate(("stack", *path))
+
+    # -------------------------------------------------------------- networks, volumes, images
+
+    def networks(self) -> Iterator[Resource]:
+        return self._shared("networks", network_address, network.declared, self._used("networks"))
+
+    def volumes(self) -> Iterator[Resource]:
+        return self._shared("volumes", volume_address, volume.declared, self._used_volumes())
+
+    def _shared(
+        self,
+        section: str,
+        address: Callable[[str], Address],
+        declared: Callable[[Json], dict[str, Value]],
+        used: set[str],
+    ) -> Iterator[Resource]:
+        """Only what a service uses is made, as Compose does."""
+        for key, item in self.section(section).items():
+            if key in used:
+                external = bool(item.get("external"))
+                spec = {"name": item["name"]} if external else declared(item)
+                yield Resource(address(key), spec | {"external": external}, origin=self.origin(section, key))
+
+    def _used(self, attribute: str) -> set[str]:
+        return {key for service in self.services.values() for key in service.get(attribute) or ()}
+
+    def _used_volumes(self) -> set[str]:
+        mounts = (mount for service in self.services.values() for mount in service.get("volumes") or ())
+        return {mount["source"] for mount in mounts if mount["type"] == "volume" and mount.get("source")}
+
+    def images(self) -> Iterator[Resource]:
+        """One for each distinct reference; the service that builds it says how."""
+        users: dict[str, list[str]] = {}
+        for name, service in self.services.items():
+            users.setdefault(self.image_of(name, service), []).append(name)
+        for reference, names in users.items():
+            name = next((name for name in names if self.services[name].get("build")), names[0])
+            service = self.services[name]
+            build = service.get("build")
+            spec: dict[str, Value] = {"ref": reference, "pull_policy": service.get("pull_policy") or "missing"}
+            spec |= {"platform": service.get("platform") or ""}
+            spec |= {"build": build} if build else {}
+            yield Resource(image_address(reference), spec, origin=self._image_origin(name, service))
+
+    def image_of(self, name: str, service: Json) -> str:
+        return str(service.get("image") or f"{self.document.project}-{name}")
+
+    def _image_origin(self, name: str, service: Json) -> Origin:
+        return self.origin("services", name, "image" if service.get("image") else "build")
+
+    # -------------------------------------------------------------- containers
+
+    def containers(self) -> Iterator[Resource]:
+        for name, service in self.services.items():
+            yield self._container(name, service)
+
+    def _container(self, name: str, service: Json) -> Resource:
+        resolved = self._resolved(name, service)
+        spec: dict[str, Value] = {
+            each.name: value
+            for each in container.PROPERTIES.values()
+            if (value := each.declared(resolved)) is not ABSENT
+        }
+        spec |= {
+            "mounts": resolved["volumes"],
+            "owner": labels.of_container(self.document.project, name, 1, self.document.directory),
+            "gate": self._gate(name, service),
+        }
+        return Resource(
+            container_address(name),
+            spec,
+            after=dict(self._needs(name, service)),
+            origin=self.origin("services", name),
+            sources=dict(self._sources(name, service)),
+        )
+
+    def _resolved(self, name: str, service: Json) -> dict[str, Any]:
+        """The service with names in place of keys, and what Compose leaves to the one who runs it."""
+        reference = self.image_of(name, service)
+        return {
+            **service,
+            "state": container.FINISHED if self._is_job(name, service) else container.RUNNING,
+            "container_name": self._container_name(name),
+            "image": {"ref": reference, "id": Ref(image_address(reference), "id")},
+            "networks": dict(self._endpoints(name, service)),
+            "volumes": [self._mount(mount) for mount in service.get("volumes") or ()],
+            **{key: self._namespace(service[key]) for key in ("network_mode", "ipc", "pid") if service.get(key)},
+        }
+
+    def _container_name(self, name: str) -> str:
+        declared = self.services[name].get("container_name")
+        return str(declared or f"{self.document.project}-{name}-1")
+
+    def _namespace(self, mode: str) -> str:
+        kind, _, target = mode.partition(":")
+        return f"container:{self._container_name(target)}" if kind == "service" else mode
+
+    def _is_job(self, name: str, service: Json) -> bool:
+        awaited = any(
+            needs.get(name, {}).get("condition") == "service_completed_successfully"
+            for other in self.services.values()
+            for needs in (other.get("depends_on") or {},)
+        )
+        return awaited or bool((service.get("x-reconcile") or {}).get("job"))
+
+    def _endpoints(self, name: str, service: Json) -> Iterable[tuple[str, Value]]:
+        endpoints = {key: endpoint or {} for key, endpoint in (service.get("networks") or {}).items()}
+        for key in sorted(endpoints, key=lambda key: (-int(endpoints[key].get("priority") or 0), key)):
+            endpoint = endpoints[key]
+            aliases = {self._container_name(name), name, *(endpoint.get("aliases") or ())} - {service.get("hostname")}
+            yield (
+                key,
+                {
+                    "name": self.section("networks")[key]["name"],
+                    "id": Ref(network_address(key), "id"),
+                    "aliases": tuple(sorted(aliases)),
+                    "ipv4_address": endpoint.get("ipv4_address") or "",
+                    "ipv6_address": endpoint.get("ipv6_address") or "",
+                },
+            )
+
+    def _mount(self, mount: Json) -> Json:
+        if mount["type"] != "volume" or not mount.get("source"):
+            return mount
+        return {**mount, "source": self.section("volumes")[mount["source"]]["name"]}
+
+    def _gate(self, name: str, service: Json) -> Value:
+        """What the plan waits for once the container is started, and for how long at most."""
+        if self._is_job(name, service):
+            return {"until": "finished", "timeout_s": 600.0, "strict": False}
+        asked = any(
+            (other.get("depends_on") or {}).get(name, {}).get("condition") == "service_healthy"
+            for other in self.services.values()
+        )
+        return {"until": "ready", "timeout_s": _patience(service.get("healthcheck") or {}), "strict": asked}
+
+    def _needs(self, name: str, service: Json) -> Iterator[tuple[Address, str]]:
+        yield image_address(self.image_of(name, service)), ""
+        for key in service.get("networks") or ():
+            yield network_address(key), ""
+        for mount in service.get("volumes") or ():
+            if mount["type"] == "volume" and mount.get("source"):
+                yield volume_address(mount["source"]), ""
+        for mode in (service.get(key) or "" for key in ("network_mode", "ipc", "pid")):
+            if mode.startswith("service:"):
+                yield container_address(mode.partition(":")[2]), STARTED
+        for other, need in (service.get("depends_on") or {}).items():
+            if other in self.services:
+                yield container_address(other), STARTED if need.get("condition") == "service_started" else ""
+        for text in (service.get("x-reconcile") or {}).get("depends_on") or ():
+            yield Address.parse(text), ""
+
+    def _sources(self, name: str, service: Json) -> Iterator[tuple[str, Source]]:
+        for each in container.PROPERTIES.values():
+            found = first(service, *each.paths)
+            if found:
+                path = found[0]
+                yield each.name, Source(path, self.origin("services", name, *path.split(".")))
+
+
+def _patience(check: Mapping[str, Any]) -> float:
+    """Seconds until the engine itself must have called a container unhealthy, and some more."""
+    span = {key: nanoseconds(check.get(key) or "0s") / _SECOND for key in ("start_period", "interval", "timeout")}
+    rounds = int(check.get("retries") or 3) + 1
+    return 60.0 + span["start_period"] + rounds * ((span["interval"] or 30.0) + (span["timeout"] or 30.0))

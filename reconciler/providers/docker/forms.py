@@ -1,0 +1,97 @@
+"""The one form of values that file and engine write differently; used by the rows of the tables."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from reconciler.core.values import Secret, Value
+from reconciler.providers.docker.property import Json
+
+
+def text(value: Any) -> str:
+    return "" if value is None else str(value)
+
+
+def texts(values: Any) -> tuple[Value, ...]:
+    return tuple(value if isinstance(value, Secret) else str(value) for value in values or ())
+
+
+def text_set(values: Any) -> tuple[str, ...]:
+    return tuple(sorted({str(value) for value in values or ()}))
+
+
+def text_map(values: Any) -> dict[str, Value]:
+    return {key: value if isinstance(value, Secret) else text(value) for key, value in (values or {}).items()}
+
+
+def capabilities(values: Any) -> tuple[str, ...]:
+    return text_set(str(value).upper().removeprefix("CAP_") for value in values or ())
+
+
+def security(values: Any) -> tuple[str, ...]:
+    """The engine adds ``label=`` by itself where SELinux is on; ``no-new-privileges`` has two spellings."""
+    texts = (str(value).replace("no-new-privileges:true", "no-new-privileges") for value in values or ())
+    return text_set(text for text in texts if not text.startswith("label="))
+
+
+def hosts(values: Any) -> tuple[str, ...]:
+    return text_set(re.sub(r"^([^=:]+)=", r"\1:", str(value)) for value in values or ())
+
+
+def devices(values: Any) -> tuple[str, ...]:
+    def text(device: Any) -> str:
+        if isinstance(device, str):
+            source, target, permissions = (*device.split(":"), "", "")[:3]
+        else:
+            source = device.get("source") or device.get("PathOnHost")
+            target = device.get("target") or device.get("PathInContainer")
+            permissions = device.get("permissions") or device.get("CgroupPermissions")
+        return f"{source}:{target or source}:{permissions or 'rwm'}"
+
+    return text_set(text(device) for device in values or ())
+
+
+def device_bodies(values: Sequence[str]) -> list[Json]:
+    keys = ("PathOnHost", "PathInContainer", "CgroupPermissions")
+    return [dict(zip(keys, value.split(":"), strict=True)) for value in values]
+
+
+def ulimits(values: Any) -> dict[str, Value]:
+    if isinstance(values, Mapping):
+        return {
+            name: {"soft": limit, "hard": limit} if isinstance(limit, int) else dict(limit)
+            for name, limit in values.items()
+        }
+    return {limit["Name"]: {"soft": limit["Soft"], "hard": limit["Hard"]} for limit in values or ()}
+
+
+def ulimit_bodies(values: Mapping[str, Any]) -> list[Json]:
+    return [{"Name": name, "Soft": limit["soft"], "Hard": limit["hard"]} for name, limit in values.items()]
+
+
+def restart(value: Any) -> str:
+    """``no`` is sent as such by the Docker CLI, and left out by others: the engine then shows an empty name."""
+    if isinstance(value, str):
+        return value or "no"
+    name, retries = value.get("Name") or "no", value.get("MaximumRetryCount") or 0
+    return f"{name}:{retries}" if name == "on-failure" and retries else str(name)
+
+
+def restart_body(value: str) -> Json:
+    name, _, retries = value.partition(":")
+    return {"Name": name, "MaximumRetryCount": int(retries or 0)}
+
+
+def whole_seconds(value: Any) -> int:
+    return 10 if value is None else int(value)
+
+
+def cpus(value: Any) -> float:
+    return float(value or 0)
+
+
+def positive(value: Any) -> int:
+    """No limit has several spellings: null, 0 and -1."""
+    return max(int(value or 0), 0)

@@ -1,0 +1,400 @@
+"""Containers: the table of properties, and what the engine makes of a desired one.
+
+Source of the paths: the Engine API 1.41-1.51, GET /containers/{id}/json and POST /containers/create. Where the
+file is silent the value is the image's, else the engine's default; the engine's own merge of the two is
+``merge`` in its daemon/commit.go.
+"""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Mapping
+from typing import Any, Final
+
+from reconciler.core.kind import Effect, Field, Kind
+from reconciler.core.resource import Observed, Resource
+from reconciler.core.units import bytes_of, nanoseconds
+from reconciler.core.values import ABSENT, UNKNOWN, Secret, Spec, Value, looks_secret
+from reconciler.providers.docker import forms, labels
+from reconciler.providers.docker.endpoints import NETWORKS, network_mode
+from reconciler.providers.docker.healthcheck import HEALTHCHECK
+from reconciler.providers.docker.mounts import TMPFS, VOLUMES
+from reconciler.providers.docker.ports import EXPOSE, PORTS
+from reconciler.providers.docker.property import Json, Property, dig, merged, nest, row
+
+NAME: Final = "docker.container"
+FINISHED: Final = "exited (0)"
+RUNNING: Final = "running"
+
+
+def _where_set(cost: Effect, unset: Effect) -> Any:
+    def effect(_before: Value, after: Value) -> Effect:
+        return cost if after not in (0, "", ABSENT, None) else unset
+
+    return effect
+
+
+# Zero means "leave as it is" to POST /update, so a limit can only be taken away by a new container.
+LIMIT: Final = _where_set(Effect.LIVE, Effect.REPLACE)
+
+
+# ------------------------------------------------------------------ rows that need more than a path
+
+
+def _declared_environment(service: Json) -> Value:
+    return dict(service.get("environment") or {}) or ABSENT
+
+
+def _environment_of(entries: Any) -> dict[str, Value]:
+    """A variable without "=" is kept as such by the engine: it takes the image's variable away."""
+    result: dict[str, Value] = {}
+    for entry in entries or ():
+        key, sign, value = str(entry).partition("=")
+        result[key] = None if not sign else Secret(value) if looks_secret(key) else value
+    return result
+
+
+def _environment_body(spec: Spec) -> Json:
+    def entry(key: str, value: Any) -> str | Secret:
+        if isinstance(value, Secret):
+            return value.derive(lambda text: f"{key}={text}")
+        return key if value is None else f"{key}={value}"
+
+    environment: Any = spec.get("environment") or {}
+    return {"Env": [entry(key, value) for key, value in environment.items()]}
+
+
+ENVIRONMENT = Property(
+    "environment",
+    declared=_declared_environment,
+    read=lambda inspect: _environment_of(dig(inspect, "Config.Env")),
+    write=_environment_body,
+    silent=lambda image: _environment_of(image.get("Env")),
+    merge=lambda declared, image, _: {**_environment_of(image.get("Env")), **declared},
+    paths=("environment",),
+)
+
+LABELS = Property(
+    "labels",
+    declared=lambda service: forms.text_map(service.get("labels")) or ABSENT,
+    read=lambda inspect: forms.text_map(labels.declared_only(dig(inspect, "Config.Labels"))),
+    write=lambda spec: {"Labels": spec.get("labels") or {}},
+    silent=lambda image: forms.text_map(labels.declared_only(image.get("Labels"))),
+    merge=lambda declared, image, _: {**forms.text_map(labels.declared_only(image.get("Labels"))), **declared},
+    paths=("labels",),
+)
+
+
+def _hostname(inspect: Json) -> str:
+    """Where the file is silent the engine takes the first twelve characters of the id."""
+    name = forms.text(dig(inspect, "Config.Hostname"))
+    return "" if name == inspect["Id"][:12] else name
+
+
+def _process(name: str, key: str) -> Property:
+    """Command and entrypoint, which the engine merges with the image's as a pair; see :func:`expect`."""
+    return row(name, at=f"Config.{key}", parse=forms.texts, load=forms.texts, dump=list, silent=())
+
+
+def _state(inspect: Json) -> str:
+    status = dig(inspect, "State.Status")
+    return f"exited ({dig(inspect, 'State.ExitCode')})" if status == "exited" else str(status)
+
+
+def _state_effect(before: Value, after: Value) -> Effect:
+    if before == "dead":
+        return Effect.REPLACE
+    return Effect.RUN if after == FINISHED else Effect.START
+
+
+STATE = Property(
+    "state",
+    declared=lambda service: service["state"],
+    read=_state,
+    write=lambda _: {},
+    silent=lambda _: ABSENT,
+    field=Field(_state_effect),
+)
+
+
+def _image_effect(_before: Value, after: Value) -> Effect:
+    """What runs is the id; the name by which it was once asked for says nothing."""
+    is_id = after is UNKNOWN or str(after).startswith("sha256:")
+    return Effect.REPLACE if is_id else Effect.NOTE
+
+
+IMAGE = Property(
+    "image",
+    declared=lambda service: service["image"],
+    read=lambda inspect: {"ref": dig(inspect, "Config.Image"), "id": inspect["Image"]},
+    write=lambda spec: {"Image": spec["image"]["ref"]},  # type: ignore[index, call-overload]
+    silent=lambda _: ABSENT,
+    field=Field(_image_effect),
+    paths=("image", "build"),
+)
+
+PROPERTIES: Final[Mapping[str, Property]] = {
+    each.name: each
+    for each in (
+        STATE,
+        row(
+            "container_name",
+            at="Name",
+            load=lambda name: str(name).lstrip("/"),
+            dump=lambda _: None,
+            effect=Effect.LIVE,
+        ),
+        IMAGE,
+        _process("entrypoint", "Entrypoint"),
+        _process("command", "Cmd"),
+        ENVIRONMENT,
+        LABELS,
+        row("user", at="Config.User", parse=forms.text, load=forms.text, silent="", image="User"),
+        row(
+            "working_dir",
+            at="Config.WorkingDir",
+            parse=posixpath.normpath,
+            load=forms.text,
+            silent="",
+            image="WorkingDir",
+        ),
+        Property(
+            "hostname",
+            declared=lambda service: service.get("hostname") or ABSENT,
+            read=_hostname,
+            write=lambda spec: {"Hostname": spec["hostname"]} if "hostname" in spec else {},
+            silent=lambda _: "",
+            paths=("hostname",),
+        ),
+        row("domainname", at="Config.Domainname", parse=forms.text, load=forms.text, silent=""),
+        row("stop_signal", at="Config.StopSignal", parse=forms.text, load=forms.text, silent="", image="StopSignal"),
+        row(
+            "stop_grace_period",
+            at="Config.StopTimeout",
+            parse=lambda value: nanoseconds(value) // 1_000_000_000,
+            load=forms.whole_seconds,
+            silent=10,
+            unit="seconds",
+        ),
+        HEALTHCHECK,
+        PORTS,
+        EXPOSE,
+        VOLUMES,
+        TMPFS,
+        NETWORKS,
+        row("network_mode", at="HostConfig.NetworkMode", parse=network_mode, load=network_mode),
+        row(
+            "restart",
+            at="HostConfig.RestartPolicy",
+            parse=forms.restart,
+            load=forms.restart,
+            dump=forms.restart_body,
+            silent="no",
+            effect=Effect.LIVE,
+            live=("RestartPolicy",),
+        ),
+        row(
+            "mem_limit",
+            "deploy.resources.limits.memory",
+            at="HostConfig.Memory",
+            parse=bytes_of,
+            load=forms.positive,
+            silent=0,
+            effect=LIMIT,
+            unit="bytes",
+            live=("Memory", "MemorySwap"),
+        ),
+        row(
+            "memswap_limit",
+            at="HostConfig.MemorySwap",
+            parse=bytes_of,
+            load=int,
+            effect=LIMIT,
+            unit="bytes",
+            live=("Memory", "MemorySwap"),
+        ),
+        row(
+            "mem_reservation",
+            "deploy.resources.reservations.memory",
+            at="HostConfig.MemoryReservation",
+            parse=bytes_of,
+            load=forms.positive,
+            silent=0,
+            effect=LIMIT,
+            unit="bytes",
+            live=("MemoryReservation",),
+        ),
+        row(
+            "cpus",
+            "deploy.resources.limits.cpus",
+            at="HostConfig.NanoCpus",
+            parse=forms.cpus,
+            load=lambda value: forms.cpus(value) / 1e9,
+            dump=lambda value: round(value * 1e9),
+            silent=0.0,
+            effect=LIMIT,
+            live=("NanoCpus",),
+        ),
+        row(
+            "cpu_shares",
+            at="HostConfig.CpuShares",
+            parse=int,
+            load=forms.positive,
+            silent=0,
+            effect=LIMIT,
+            live=("CpuShares",),
+        ),
+        row(
+            "cpu_period",
+            at="HostConfig.CpuPeriod",
+            parse=lambda value: nanoseconds(value) // 1000 if "s" in str(value) else int(value),
+            load=forms.positive,
+            silent=0,
+            effect=LIMIT,
+            live=("CpuPeriod",),
+        ),
+        row(
+            "cpu_quota",
+            at="HostConfig.CpuQuota",
+            parse=lambda value: nanoseconds(value) // 1000 if "s" in str(value) else int(value),
+            load=forms.positive,
+            silent=0,
+            effect=LIMIT,
+            live=("CpuQuota",),
+        ),
+        row("cpuset", at="HostConfig.CpusetCpus", load=forms.text, silent="", effect=LIMIT, live=("CpusetCpus",)),
+        row(
+            "pids_limit",
+            "deploy.resources.limits.pids",
+            at="HostConfig.PidsLimit",
+            parse=forms.positive,
+            load=forms.positive,
+            silent=0,
+            effect=LIMIT,
+            live=("PidsLimit",),
+        ),
+        row(
+            "mem_swappiness",
+            at="HostConfig.MemorySwappiness",
+            parse=int,
+            load=lambda value: -1 if value is None else int(value),
+            silent=-1,
+        ),
+        row("oom_kill_disable", at="HostConfig.OomKillDisable", parse=bool, load=bool, silent=False),
+        row("oom_score_adj", at="HostConfig.OomScoreAdj", parse=int, load=int, silent=0),
+        row("init", at="HostConfig.Init", parse=bool, load=bool, silent=False),
+        row("read_only", at="HostConfig.ReadonlyRootfs", parse=bool, load=bool, silent=False),
+        row("privileged", at="HostConfig.Privileged", parse=bool, load=bool, silent=False),
+        row("tty", at="Config.Tty", parse=bool, load=bool, silent=False),
+        row("stdin_open", at="Config.OpenStdin", parse=bool, load=bool, silent=False),
+        row("cap_add", at="HostConfig.CapAdd", parse=forms.capabilities, load=forms.capabilities, dump=list, silent=()),
+        row(
+            "cap_drop", at="HostConfig.CapDrop", parse=forms.capabilities, load=forms.capabilities, dump=list, silent=()
+        ),
+        row(
+            "security_opt", at="HostConfig.SecurityOpt", parse=forms.security, load=forms.security, dump=list, silent=()
+        ),
+        row("group_add", at="HostConfig.GroupAdd", parse=forms.text_set, load=forms.text_set, dump=list, silent=()),
+        row(
+            "devices",
+            at="HostConfig.Devices",
+            parse=forms.devices,
+            load=forms.devices,
+            dump=forms.device_bodies,
+            silent=(),
+        ),
+        row("sysctls", at="HostConfig.Sysctls", parse=forms.text_map, load=forms.text_map, silent={}),
+        Property(
+            "ulimits",  # the engine adds those of its own configuration, so only declared names are compared
+            declared=lambda service: forms.ulimits(service.get("ulimits")) or ABSENT,
+            read=lambda inspect: forms.ulimits(dig(inspect, "HostConfig.Ulimits")),
+            write=lambda spec: nest("HostConfig.Ulimits", forms.ulimit_bodies(spec.get("ulimits") or {})),  # type: ignore[arg-type]
+            silent=lambda _: ABSENT,
+            merge=lambda declared, _, observed: {**(observed if isinstance(observed, Mapping) else {}), **declared},
+            paths=("ulimits",),
+        ),
+        row("shm_size", at="HostConfig.ShmSize", parse=bytes_of, load=int, unit="bytes"),
+        row("ipc", at="HostConfig.IpcMode", parse=forms.text, load=forms.text),
+        row("pid", at="HostConfig.PidMode", parse=forms.text, load=forms.text, silent=""),
+        row("uts", at="HostConfig.UTSMode", parse=forms.text, load=forms.text, silent=""),
+        row("userns_mode", at="HostConfig.UsernsMode", parse=forms.text, load=forms.text, silent=""),
+        row("cgroup", at="HostConfig.CgroupnsMode", parse=forms.text, load=forms.text),
+        row("cgroup_parent", at="HostConfig.CgroupParent", parse=forms.text, load=forms.text, silent=""),
+        row("runtime", at="HostConfig.Runtime", parse=forms.text, load=forms.text),
+        row("dns", at="HostConfig.Dns", parse=forms.texts, load=forms.texts, dump=list, silent=()),
+        row("dns_search", at="HostConfig.DnsSearch", parse=forms.texts, load=forms.texts, dump=list, silent=()),
+        row("dns_opt", at="HostConfig.DnsOptions", parse=forms.texts, load=forms.texts, dump=list, silent=()),
+        row("extra_hosts", at="HostConfig.ExtraHosts", parse=forms.hosts, load=forms.hosts, dump=list, silent=()),
+        row("logging.driver", at="HostConfig.LogConfig.Type", load=forms.text),
+        row("logging.options", at="HostConfig.LogConfig.Config", parse=forms.text_map, load=forms.text_map),
+    )
+}
+
+LIVE: Final = frozenset(name for name, each in PROPERTIES.items() if each.live)
+"""The properties that POST /containers/{id}/update takes."""
+
+
+# ------------------------------------------------------------------ what the engine makes of it
+
+
+def expect(desired: Resource, observed: Observed) -> Spec:
+    """The fields that inspect must show: the desired ones, completed by the image and the engine's defaults."""
+    image: Any = observed.facts["image"]
+    spec = {
+        name: value
+        for name, each in PROPERTIES.items()
+        if (value := each.expected(desired.spec, image, observed.spec.get(name, ABSENT))) is not ABSENT
+    }
+    return {**spec, **_process_of(desired.spec, image), **_derived(desired.spec, spec, observed.spec), "leftovers": ()}
+
+
+def _process_of(desired: Spec, image: Json) -> Spec:
+    """Entrypoint and command: an entrypoint of one's own drops the image's command."""
+    command, entrypoint = desired.get("command") or (), desired.get("entrypoint", ABSENT)
+    if entrypoint is not ABSENT and entrypoint:
+        return {"entrypoint": entrypoint, "command": command}
+    inherited = () if entrypoint is not ABSENT else forms.texts(image.get("Entrypoint"))
+    return {"entrypoint": inherited, "command": command or forms.texts(image.get("Cmd"))}
+
+
+def _derived(desired: Spec, expected: Spec, observed: Spec) -> Spec:
+    """Fields that follow from others."""
+    derived: dict[str, Value] = {}
+    if "memswap_limit" not in desired:
+        memory: Any = expected["mem_limit"]
+        usual = (2 * memory, -1) if memory else (0, -1)  # -1 where the kernel does not count swap
+        now = observed.get("memswap_limit")
+        derived["memswap_limit"] = now if now in usual else usual[0]
+    if "networks" in desired:
+        derived["network_mode"] = "networks"
+    now = observed.get("state")
+    if (desired["state"], now) in {(FINISHED, RUNNING), (FINISHED, "restarting"), (RUNNING, "restarting")}:
+        derived["state"] = now  # under way; the status says how it fares
+    return derived
+
+
+def is_job(spec: Spec) -> bool:
+    """Whether the container is to finish rather than to stay."""
+    return spec.get("state") == FINISHED
+
+
+KIND: Final = Kind(
+    NAME,
+    fields={name: each.field for name, each in PROPERTIES.items()} | {"leftovers": Field(Effect.LIVE)},
+    expect=expect,
+    late=frozenset({"image", "networks"}),
+)
+
+
+def body(spec: Spec) -> dict[str, Any]:
+    """The body of POST /containers/create for a desired spec."""
+    parts = merged(*(each.write(spec) for each in PROPERTIES.values()))
+    config = parts.pop("Config", {})
+    return {**config, **{key: value for key, value in parts.items() if value is not None}}
+
+
+def live_body(fields: Mapping[str, Value]) -> dict[str, Any]:
+    """The body of POST /containers/{id}/update for fields, name → value, that change in place."""
+    parts = merged(*(PROPERTIES[name].write(fields) for name in fields))
+    host: dict[str, Any] = parts.get("HostConfig", {})
+    return host

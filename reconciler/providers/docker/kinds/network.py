@@ -1,0 +1,114 @@
+"""Networks. None of their properties can be changed: all endpoints leave, and a new network takes its name.
+
+Source: Engine API, GET /networks and POST /networks/create.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from reconciler.core.kind import Effect, Field, Kind, Output
+from reconciler.core.resource import Observed, Resource
+from reconciler.core.values import ABSENT, Spec, Value
+from reconciler.providers.docker import labels
+from reconciler.providers.docker.property import Json
+
+NAME: Final = "docker.network"
+
+
+def declared(network: Json) -> dict[str, Value]:
+    """The spec of a canonical network; what is left out is the engine's to choose."""
+    ipam: Any = network.get("ipam") or {}
+    spec: dict[str, Value] = {
+        "name": network["name"],
+        "driver": network.get("driver") or "bridge",
+        "driver_opts": {key: str(value) for key, value in (network.get("driver_opts") or {}).items()},
+        "internal": bool(network.get("internal")),
+        "attachable": bool(network.get("attachable")),
+        "enable_ipv6": bool(network.get("enable_ipv6")),
+        "labels": dict(network.get("labels") or {}),
+    }
+    if ipam.get("config"):
+        spec["ipam"] = _pools(ipam["config"])
+    return spec
+
+
+def read(network: Json) -> dict[str, Value]:
+    """The spec of a live network."""
+    pools = ((network.get("IPAM") or {}).get("Config")) or ()
+    return {
+        "name": network["Name"],
+        "driver": network["Driver"],
+        "driver_opts": dict(network.get("Options") or {}),
+        "internal": bool(network.get("Internal")),
+        "attachable": bool(network.get("Attachable")),
+        "enable_ipv6": bool(network.get("EnableIPv6")),
+        "labels": labels.declared_only(network.get("Labels")),
+        "ipam": _pools(
+            {
+                "subnet": pool.get("Subnet"),
+                "gateway": pool.get("Gateway"),
+                "ip_range": pool.get("IPRange"),
+                "aux_addresses": pool.get("AuxiliaryAddresses") or pool.get("AuxAddress"),
+            }
+            for pool in pools
+        ),
+    }
+
+
+def _pools(pools: Any) -> dict[str, Value]:
+    return {
+        str(pool.get("subnet") or ""): {key: value for key, value in pool.items() if value and key != "subnet"}
+        for pool in pools
+    }
+
+
+def expect(desired: Resource, observed: Observed) -> Spec:
+    """Of a declared address pool only the declared keys: the engine picks the gateway."""
+    spec = dict(desired.spec)
+    declared_pools, live = spec.get("ipam", ABSENT), observed.spec.get("ipam")
+    if isinstance(declared_pools, Mapping) and isinstance(live, Mapping):
+        spec["ipam"] = {subnet: {**_as_map(live.get(subnet)), **_as_map(p)} for subnet, p in declared_pools.items()}
+    return spec
+
+
+def _as_map(value: Value) -> Mapping[str, Value]:
+    return value if isinstance(value, Mapping) else {}
+
+
+KIND: Final = Kind(
+    NAME,
+    fields={
+        "name": Field(Effect.REPLACE),
+        "driver": Field(Effect.REPLACE),
+        "driver_opts": Field(Effect.REPLACE),
+        "internal": Field(Effect.REPLACE),
+        "attachable": Field(Effect.REPLACE),
+        "enable_ipv6": Field(Effect.REPLACE),
+        "ipam": Field(Effect.REPLACE),
+        "labels": Field(Effect.NOTE),
+    },
+    outputs={"id": Output()},
+    expect=expect,
+)
+
+
+def body(spec: Any, owner: Mapping[str, str]) -> dict[str, Any]:
+    """The body of POST /networks/create."""
+    keys = {"subnet": "Subnet", "gateway": "Gateway", "ip_range": "IPRange", "aux_addresses": "AuxiliaryAddresses"}
+    pools = [
+        {keys[key]: value for key, value in ({"subnet": subnet} | dict(pool)).items() if value}
+        for subnet, pool in spec.get("ipam", {}).items()
+    ]
+    return {
+        "Name": spec["name"],
+        "CheckDuplicate": True,
+        "Driver": spec["driver"],
+        "Options": dict(spec["driver_opts"]),
+        "Internal": spec["internal"],
+        "Attachable": spec["attachable"],
+        "EnableIPv6": spec["enable_ipv6"],
+        "Labels": {**spec["labels"], **owner},
+        **({"IPAM": {"Driver": "default", "Config": pools}} if pools else {}),
+    }

@@ -1,0 +1,57 @@
+"""Volumes. Nothing of a volume can be changed, and a new one is empty: a difference is never repaired unasked.
+
+Source: Engine API, GET /volumes and POST /volumes/create, which returns an existing volume as it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from reconciler.core.kind import Effect, Field, Kind
+from reconciler.core.values import Value
+from reconciler.providers.docker import labels
+from reconciler.providers.docker.property import Json
+
+NAME: Final = "docker.volume"
+
+
+def declared(volume: Json) -> dict[str, Value]:
+    """The spec of a canonical volume."""
+    return {
+        "name": volume["name"],
+        "driver": volume.get("driver") or "local",
+        "driver_opts": {key: str(value) for key, value in (volume.get("driver_opts") or {}).items()},
+        "labels": dict(volume.get("labels") or {}),
+    }
+
+
+def read(volume: Json) -> dict[str, Value]:
+    """The spec of a live volume."""
+    return {
+        "name": volume["Name"],
+        "driver": volume["Driver"],
+        "driver_opts": dict(volume.get("Options") or {}),
+        "labels": labels.declared_only(volume.get("Labels")),
+    }
+
+
+KIND: Final = Kind(
+    NAME,
+    fields={
+        "name": Field(Effect.DATA_LOSS),
+        "driver": Field(Effect.DATA_LOSS),
+        "driver_opts": Field(Effect.DATA_LOSS),
+        "labels": Field(Effect.NOTE),
+    },
+)
+
+
+def body(spec: Any, owner: Mapping[str, str]) -> dict[str, Any]:
+    """The body of POST /volumes/create."""
+    return {
+        "Name": spec["name"],
+        "Driver": spec["driver"],
+        "DriverOpts": dict(spec["driver_opts"]),
+        "Labels": {**spec["labels"], **owner},
+    }

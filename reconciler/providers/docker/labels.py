@@ -1,0 +1,47 @@
+"""Whose a container, network or volume is, said in labels.
+
+The labels of Docker Compose are set, so that ``docker compose ps``, ``logs``, ``exec`` and ``down`` work on what
+we made, and read, so that a project that Compose started is ours to look after without a restart.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+COMPOSE: Final = "com.docker.compose."
+OWN: Final = "reconcile."
+FOREIGN: Final = (COMPOSE, OWN, "desktop.docker.io/")
+"""Prefixes of labels that nobody declares: left out of every comparison."""
+
+PROJECT: Final = f"{COMPOSE}project"
+SERVICE: Final = f"{COMPOSE}service"
+NUMBER: Final = f"{COMPOSE}container-number"
+ONEOFF: Final = f"{COMPOSE}oneoff"
+NETWORK: Final = f"{COMPOSE}network"
+VOLUME: Final = f"{COMPOSE}volume"
+LOCK: Final = f"{OWN}lock"
+"""On a volume that says that a run is at work on the project."""
+
+INPUTS: Final = f"{OWN}build.inputs"
+"""On an image: the hash of everything that its build depends on."""
+
+
+def declared_only(labels: Mapping[str, str] | None) -> dict[str, str]:
+    """The labels that a file could have asked for."""
+    return {key: value for key, value in (labels or {}).items() if not key.startswith(FOREIGN)}
+
+
+def of_container(project: str, service: str, number: int, directory: str) -> dict[str, str]:
+    """The labels by which Compose knows a container.
+
+    Compose lists only containers that have a ``config-hash``; ours says that it did not make them.
+    """
+    return {
+        PROJECT: project,
+        SERVICE: service,
+        NUMBER: str(number),
+        ONEOFF: "False",
+        f"{COMPOSE}config-hash": "reconcile",
+        f"{COMPOSE}project.working_dir": directory,
+    }

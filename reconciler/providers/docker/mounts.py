@@ -1,0 +1,125 @@
+"""Volumes, binds and tmpfs mounts."""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from collections.abc import Mapping
+from typing import Any, Final
+
+from reconciler.core.units import bytes_of
+from reconciler.core.values import ABSENT, Spec, Value
+from reconciler.providers.docker.property import Json, Property, dig, nest
+
+ANONYMOUS: Final = "(anonymous)"
+_ANONYMOUS_NAME: Final = re.compile(r"[0-9a-f]{64}")
+
+
+def _declared_volumes(service: Json) -> Value:
+    """Sources are real names and absolute paths by now; see ``expand``."""
+    return {posixpath.normpath(mount["target"]): _declared_mount(mount) for mount in service.get("volumes") or ()} or (
+        ABSENT
+    )
+
+
+def _declared_mount(mount: Json) -> Value:
+    kind = mount["type"]
+    value: dict[str, Value] = {"type": kind, "read_only": bool(mount.get("read_only"))}
+    if kind == "tmpfs":
+        options = mount.get("tmpfs") or {}
+        return value | {"size": bytes_of(options.get("size") or 0), "mode": int(options.get("mode") or 0)}
+    if kind == "bind":
+        value["propagation"] = dig(mount, "bind.propagation") or "rprivate"
+    return value | {"source": mount.get("source") or ANONYMOUS}
+
+
+def _read_volumes(inspect: Json) -> Value:
+    sizes = {m.get("Target"): m.get("TmpfsOptions") or {} for m in dig(inspect, "HostConfig.Mounts") or ()}
+
+    def value(mount: Any) -> Value:
+        kind = mount["Type"]
+        common: dict[str, Value] = {"type": kind, "read_only": not mount.get("RW", True)}
+        if kind == "tmpfs":
+            options = sizes.get(mount["Destination"], {})
+            return common | {"size": options.get("SizeBytes") or 0, "mode": options.get("Mode") or 0}
+        if kind == "bind":
+            return common | {"propagation": mount.get("Propagation") or "rprivate", "source": mount["Source"]}
+        name = mount.get("Name") or ""
+        return common | {"source": ANONYMOUS if _ANONYMOUS_NAME.fullmatch(name) else name}
+
+    return {posixpath.normpath(mount["Destination"]): value(mount) for mount in inspect.get("Mounts") or ()}
+
+
+def _image_volumes(image: Json) -> dict[str, Value]:
+    anonymous: Value = {"type": "volume", "read_only": False, "source": ANONYMOUS}
+    return {posixpath.normpath(target): anonymous for target in image.get("Volumes") or ()}
+
+
+def anonymous_volumes(inspect: Json) -> dict[str, str]:
+    """Target → name of the volumes that nobody named: a replacement takes them over, or their data would be lost."""
+    return {
+        posixpath.normpath(mount["Destination"]): mount["Name"]
+        for mount in inspect.get("Mounts") or ()
+        if mount["Type"] == "volume" and _ANONYMOUS_NAME.fullmatch(mount.get("Name") or "")
+    }
+
+
+def _volumes_body(spec: Spec) -> Json:
+    """A bind whose missing source is to be created has to be in the old form; all else is a typed mount."""
+    raw: Any = spec.get("mounts") or ()
+    binds = [mount for mount in raw if mount["type"] == "bind" and dig(mount, "bind.create_host_path") is not False]
+    typed = [_mount_body(mount) for mount in raw if mount not in binds]
+    return {"HostConfig": {"Binds": [_bind(mount) for mount in binds], "Mounts": typed}}
+
+
+def _bind(mount: Json) -> str:
+    options = ["ro" if mount.get("read_only") else "rw"]
+    options += [dig(mount, "bind.propagation")] if dig(mount, "bind.propagation") else []
+    options += [dig(mount, "bind.selinux")] if dig(mount, "bind.selinux") else []
+    return f"{mount['source']}:{mount['target']}:{','.join(options)}"
+
+
+def _mount_body(mount: Json) -> Json:
+    body: dict[str, Any] = {"Type": mount["type"], "Target": mount["target"]}
+    body |= {"Source": mount["source"]} if mount.get("source") else {}
+    body |= {"ReadOnly": True} if mount.get("read_only") else {}
+    if dig(mount, "bind.propagation"):
+        body["BindOptions"] = {"Propagation": dig(mount, "bind.propagation")}
+    if dig(mount, "volume.nocopy"):
+        body["VolumeOptions"] = {"NoCopy": True}
+    if mount["type"] == "tmpfs":
+        options = mount.get("tmpfs") or {}
+        body["TmpfsOptions"] = {"SizeBytes": bytes_of(options.get("size") or 0), "Mode": int(options.get("mode") or 0)}
+    return body
+
+
+VOLUMES = Property(
+    "volumes",
+    declared=_declared_volumes,
+    read=_read_volumes,
+    write=_volumes_body,
+    silent=_image_volumes,
+    merge=lambda declared, image, _: {**_image_volumes(image), **declared},
+    paths=("volumes",),
+)
+
+
+def _tmpfs(values: Any) -> dict[str, Value]:
+    if isinstance(values, Mapping):
+        return {posixpath.normpath(target): _options(options) for target, options in values.items()}
+    pairs = (str(value).partition(":") for value in values or ())
+    return {posixpath.normpath(target): _options(options) for target, _, options in pairs}
+
+
+def _options(text: str) -> str:
+    return ",".join(sorted(part for part in text.split(",") if part))
+
+
+TMPFS = Property(
+    "tmpfs",
+    declared=lambda service: _tmpfs(service.get("tmpfs")) or ABSENT,
+    read=lambda inspect: _tmpfs(dig(inspect, "HostConfig.Tmpfs") or {}),
+    write=lambda spec: nest("HostConfig.Tmpfs", spec.get("tmpfs") or {}),
+    silent=lambda _: {},
+    paths=("tmpfs",),
+)

@@ -1,0 +1,278 @@
+"""Reading what there is of a project: one list, one inspect for each container and image, networks, volumes.
+
+Source: Engine API 1.41-1.51. The list may name what is gone a moment later; such a one is simply not there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from typing import Any, Final
+
+from reconciler.core.address import Address
+from reconciler.core.resource import Health, Observed, Resource, Status
+from reconciler.core.values import Value
+from reconciler.providers.docker import labels
+from reconciler.providers.docker.client import Engine
+from reconciler.providers.docker.context import digest_of
+from reconciler.providers.docker.expand import (
+    container_address,
+    image_address,
+    network_address,
+    volume_address,
+)
+from reconciler.providers.docker.kinds import container, image, network, volume
+from reconciler.providers.docker.mounts import anonymous_volumes
+from reconciler.providers.docker.property import Json, dig
+
+NEXT: Final = ".next"
+PREVIOUS: Final = ".prev"
+"""What a replacement appends to the names of the container to come and of the one before; see ``replace``."""
+
+
+class Reader:
+    """One look at an engine, for one project."""
+
+    def __init__(self, engine: Engine, project: str, desired: Collection[Resource]) -> None:
+        self._engine = engine
+        self._project = project
+        self._desired = {resource.address: resource for resource in desired}
+        self._configs: dict[str, Json] = {}
+
+    def read(self) -> Iterator[Observed]:
+        """Everything that is desired and there, and what carries the project's labels besides."""
+        networks = self._engine.get("/networks")
+        yield from self._networks(networks)
+        yield from self._volumes()
+        yield from self._images()
+        yield from self._containers({item["Id"]: item for item in networks})
+
+    # -------------------------------------------------------------- networks and volumes
+
+    def _networks(self, found: Sequence[Json]) -> Iterator[Observed]:
+        for item in self._chosen(found, network.NAME, labels.NETWORK):
+            address = network_address(self._key(item, network.NAME, labels.NETWORK))
+            yield Observed(
+                address,
+                item["Id"],
+                network.read(item),
+                owned=self._owns(item) or self._is_external(address),
+                outputs={"id": item["Id"]},
+            )
+
+    def _volumes(self) -> Iterator[Observed]:
+        owned = self._engine.get("/volumes", filters=self._mine()).get("Volumes") or []
+        names = {item["Name"] for item in owned}
+        others = [self._engine.get(f"/volumes/{name}") for name in self._names(volume.NAME) if name not in names]
+        for item in self._chosen([*owned, *filter(None, others)], volume.NAME, labels.VOLUME):
+            # A volume that somebody made by hand is used as it is: its labels can't be changed, its data must stay.
+            yield Observed(volume_address(self._key(item, volume.NAME, labels.VOLUME)), item["Name"], volume.read(item))
+
+    def _chosen(self, found: Iterable[Json], kind: str, label: str) -> Iterable[Json]:
+        """Ours and the desired ones; of several networks with one name (engines before 25 allow it) ours."""
+        names = self._names(kind)
+        chosen: dict[str, Json] = {}
+        for item in sorted(found, key=self._owns):
+            if item["Name"] in names or (self._owns(item) and label in (item.get("Labels") or {})):
+                chosen[item["Name"]] = item
+        return chosen.values()
+
+    def _names(self, kind: str) -> dict[str, str]:
+        """Real name → key of the desired networks or volumes."""
+        return {
+            str(resource.spec["name"]): address.name
+            for address, resource in self._desired.items()
+            if address.kind == kind
+        }
+
+    def _key(self, item: Json, kind: str, label: str) -> str:
+        return self._names(kind).get(item["Name"]) or str((item.get("Labels") or {}).get(label) or item["Name"])
+
+    def _owns(self, item: Json) -> bool:
+        return bool((item.get("Labels") or {}).get(labels.PROJECT) == self._project)
+
+    def _is_external(self, address: Address) -> bool:
+        resource = self._desired.get(address)
+        return bool(resource and resource.spec.get("external"))
+
+    def _mine(self) -> Json:
+        return {"label": [f"{labels.PROJECT}={self._project}"]}
+
+    # -------------------------------------------------------------- images
+
+    def _images(self) -> Iterator[Observed]:
+        for address, resource in self._desired.items():
+            if address.kind != image.NAME:
+                continue
+            found = self._engine.get(f"/images/{address.name}/json")
+            if found is None:
+                continue
+            self._configs[found["Id"]] = found.get("Config") or {}
+            facts = {"inputs": digest_of(resource.spec["build"])} if "build" in resource.spec else {}
+            yield Observed(
+                image_address(address.name), found["Id"], image.read(found), outputs={"id": found["Id"]}, facts=facts
+            )
+
+    def _image_config(self, image_id: str) -> Json:
+        """What the image says that a container was made from; it is content-addressed, so read once."""
+        if image_id not in self._configs:
+            found = self._engine.get(f"/images/{image_id}/json") or {}
+            self._configs[image_id] = found.get("Config") or {}
+        return self._configs[image_id]
+
+    # -------------------------------------------------------------- containers
+
+    def _containers(self, networks: Mapping[str, Json]) -> Iterator[Observed]:
+        groups: dict[Address, list[Json]] = {}
+        for inspect in self._inspected():
+            groups.setdefault(self._address_of(inspect), []).append(inspect)
+        names = {inspect["Id"]: name_of(inspect) for group in groups.values() for inspect in group}
+        for address, group in groups.items():
+            mains, leftovers = self._sorted_out(address, group)
+            yield self._container(address, mains[0], leftovers, networks, names)
+            for other in mains[1:]:
+                double = Address(address.kind, (*address.path, name_of(other)))
+                yield self._container(double, other, [], networks, names)
+
+    def _inspected(self) -> Iterator[Json]:
+        listed = self._engine.get("/containers/json", all=1, filters=self._mine())
+        ids = [item["Id"] for item in listed if item["Labels"].get(labels.ONEOFF) != "True"]
+        known = {name.lstrip("/") for item in listed for name in item["Names"]}
+        missing = sorted(name for name in self._container_names() if name not in known)
+        if missing:
+            pattern = [f"^/{name.replace('.', '[.]')}$" for name in missing]
+            ids += [item["Id"] for item in self._engine.get("/containers/json", all=1, filters={"name": pattern})]
+        for container_id in dict.fromkeys(ids):
+            inspect = self._engine.get(f"/containers/{container_id}/json")
+            if inspect is not None and dig(inspect, "State.Status") != "removing":
+                yield inspect
+
+    def _container_names(self) -> dict[str, Address]:
+        return {
+            str(resource.spec["container_name"]): address
+            for address, resource in self._desired.items()
+            if address.kind == container.NAME
+        }
+
+    def _address_of(self, inspect: Json) -> Address:
+        """By its labels; one without ours that sits on a desired name stands for that resource."""
+        marks = dig(inspect, "Config.Labels") or {}
+        if marks.get(labels.PROJECT) != self._project:
+            return self._container_names()[name_of(inspect)]
+        number = marks.get(labels.NUMBER) or "1"
+        address = container_address(str(marks.get(labels.SERVICE)))
+        return address if number == "1" else Address(address.kind, (*address.path, number))
+
+    def _sorted_out(self, address: Address, group: Sequence[Json]) -> tuple[list[Json], list[Json]]:
+        """The container that stands for the resource first, and what an interrupted replacement left.
+
+        A predecessor stands for the resource until its successor has taken the name.
+        """
+        by_suffix: dict[str, list[Json]] = {NEXT: [], PREVIOUS: [], "": []}
+        for inspect in sorted(group, key=lambda each: self._rank(address, each), reverse=True):
+            suffix = next((s for s in (NEXT, PREVIOUS) if name_of(inspect).endswith(s)), "")
+            by_suffix[suffix].append(inspect)
+        mains = by_suffix[""] or by_suffix[PREVIOUS][:1] or by_suffix[NEXT][:1]
+        leftovers = [inspect for inspect in group if inspect not in mains and inspect not in by_suffix[""]]
+        return mains, leftovers
+
+    def _rank(self, address: Address, inspect: Json) -> tuple[bool, bool, str]:
+        resource = self._desired.get(address)
+        is_named = bool(resource and resource.spec.get("container_name") == name_of(inspect))
+        return is_named, bool(dig(inspect, "State.Running")), str(inspect["Created"])
+
+    def _container(
+        self,
+        address: Address,
+        inspect: Json,
+        leftovers: Sequence[Json],
+        networks: Mapping[str, Json],
+        names: Mapping[str, str],
+    ) -> Observed:
+        spec = {name: each.read(inspect) for name, each in container.PROPERTIES.items()}
+        spec["networks"] = self._by_key(spec["networks"], networks)
+        spec |= {key: _named_namespace(spec[key], names) for key in ("network_mode", "ipc", "pid")}
+        spec["leftovers"] = tuple(sorted(name_of(other) for other in leftovers))
+        marks = dig(inspect, "Config.Labels") or {}
+        return Observed(
+            address,
+            inspect["Id"],
+            spec,
+            owned=marks.get(labels.PROJECT) == self._project,
+            status=status_of(inspect, is_job=self._is_job(address)),
+            outputs={"id": inspect["Id"]},
+            facts={
+                "image": self._image_config(inspect["Image"]),
+                "anonymous": anonymous_volumes(inspect),
+                "leftovers": {name_of(other): other["Id"] for other in leftovers},
+                "ip": _addresses(inspect),
+            },
+            after=frozenset(self._uses(spec)),
+        )
+
+    def _is_job(self, address: Address) -> bool:
+        resource = self._desired.get(address)
+        return bool(resource and container.is_job(resource.spec))
+
+    def _by_key(self, endpoints: Any, networks: Mapping[str, Json]) -> dict[str, Value]:
+        """Endpoints under the keys of the file. One whose network is gone keeps its stale id, which differs.
+
+        A container that was never started knows its networks by name only.
+        """
+        keys, by_name = self._names(network.NAME), {item["Name"]: item for item in networks.values()}
+        by_key: dict[str, Value] = {}
+        for name, endpoint in endpoints.items():
+            item = networks.get(endpoint["id"]) if endpoint["id"] else by_name.get(name)
+            key = self._key(item, network.NAME, labels.NETWORK) if item else keys.get(name, name)
+            by_key[key] = {**endpoint, "id": endpoint["id"] or (item or {}).get("Id", "")}
+        return by_key
+
+    def _uses(self, spec: Mapping[str, Any]) -> Iterator[Address]:
+        keys = self._names(volume.NAME)
+        for key in spec["networks"]:
+            yield network_address(key)
+        for mount in spec["volumes"].values():
+            if mount["type"] == "volume":
+                yield volume_address(keys.get(mount["source"], mount["source"]))
+
+
+def name_of(inspect: Json) -> str:
+    return str(inspect["Name"]).lstrip("/")
+
+
+def _named_namespace(mode: Value, names: Mapping[str, str]) -> Value:
+    """``container:<id>``, as the engine stores it, with the name that the file uses."""
+    kind, _, target = str(mode).partition(":")
+    return f"container:{names[target]}" if kind == "container" and target in names else mode
+
+
+def _addresses(inspect: Json) -> dict[str, Value]:
+    endpoints = dig(inspect, "NetworkSettings.Networks") or {}
+    return {name: endpoint.get("IPAddress") or "" for name, endpoint in endpoints.items()}
+
+
+def status_of(inspect: Json, *, is_job: bool = False) -> Status:
+    """How a container fares, whatever its fields say; a job is settled when it has finished."""
+    state = inspect["State"]
+    health = dig(state, "Health.Status") or "none"
+    match state["Status"], health:
+        case "running", _ if is_job:
+            return Status(Health.SETTLING, "job is running")
+        case "running", "healthy" | "none":
+            return Status(Health.OK, "healthy" if health == "healthy" else "running")
+        case "running", "starting":
+            return Status(Health.SETTLING, "health: starting")
+        case "running", _:
+            return Status(Health.FAILED, f"unhealthy: {last_probe(inspect)}")
+        case "restarting", _:
+            return Status(Health.FAILED, f"restarting, last exit code {state['ExitCode']}")
+        case "exited", _:
+            return Status(Health.OK if state["ExitCode"] == 0 else Health.FAILED, f"exited ({state['ExitCode']})")
+        case other, _:
+            return Status(Health.FAILED, str(other))
+
+
+def last_probe(inspect: Json) -> str:
+    """The last words of the health check."""
+    log = dig(inspect, "State.Health.Log") or [{}]
+    text = str(log[-1].get("Output") or "").strip().splitlines()
+    return text[-1] if text else f"exit code {log[-1].get('ExitCode', '?')}"

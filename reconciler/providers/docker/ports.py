@@ -1,0 +1,81 @@
+"""Published and exposed ports."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from reconciler.core.values import ABSENT, Spec, Value
+from reconciler.providers.docker.property import Json, Property, dig
+
+
+def _port_key(port: Any) -> str:
+    return f"{port['target']}/{port.get('protocol') or 'tcp'}"
+
+
+def _bound(address: Any, port: Any) -> str:
+    """``address:port`` with nothing for any address and for a port of the engine's choice."""
+    any_address, any_port = ("", "0.0.0.0", "::"), ("", "0")  # noqa: S104 (compared, not bound)
+    address, port = str(address or ""), str(port or "")
+    return f"{'' if address in any_address else address}:{'' if port in any_port else port}"
+
+
+def _declared_ports(service: Json) -> Value:
+    ports: dict[str, list[str]] = {}
+    for port in service.get("ports") or ():
+        ports.setdefault(_port_key(port), []).append(_bound(port.get("host_ip"), port.get("published")))
+    return {key: tuple(sorted(bound)) for key, bound in ports.items()} or ABSENT
+
+
+def _read_ports(inspect: Json) -> Value:
+    """Out of HostConfig: NetworkSettings.Ports is null while a container is stopped (Terraform provider #211)."""
+    bindings = dig(inspect, "HostConfig.PortBindings") or {}
+    return {
+        key if "/" in key else f"{key}/tcp": tuple(
+            sorted({_bound(binding.get("HostIp"), binding.get("HostPort")) for binding in bound_to or ()})
+        )
+        for key, bound_to in bindings.items()
+    }
+
+
+def _ports_body(spec: Spec) -> Json:
+    ports: Any = spec.get("ports") or {}
+
+    def bindings(bound: Sequence[str]) -> list[Json]:
+        pairs = (text.rpartition(":") for text in bound)
+        return [{"HostIp": address, "HostPort": port} for address, _, port in pairs]
+
+    return {
+        "ExposedPorts": {key: {} for key in ports},
+        "HostConfig": {"PortBindings": {key: bindings(bound) for key, bound in ports.items()}},
+    }
+
+
+PORTS = Property(
+    "ports",
+    declared=_declared_ports,
+    read=_read_ports,
+    write=_ports_body,
+    silent=lambda _: {},
+    paths=("ports",),
+)
+
+
+def _exposed(values: Any) -> set[str]:
+    return {str(value) if "/" in str(value) else f"{value}/tcp" for value in values or ()}
+
+
+def _declared_expose(service: Json) -> Value:
+    ports = {_port_key(port) for port in service.get("ports") or ()}
+    return tuple(sorted(_exposed(service.get("expose")) | ports)) or ABSENT
+
+
+EXPOSE = Property(
+    "expose",
+    declared=_declared_expose,
+    read=lambda inspect: tuple(sorted(_exposed(dig(inspect, "Config.ExposedPorts")))),
+    write=lambda spec: {"ExposedPorts": {key: {} for key in _exposed(spec.get("expose"))}},
+    silent=lambda image: tuple(sorted(_exposed(image.get("ExposedPorts")))),
+    merge=lambda declared, image, _: tuple(sorted({*declared, *_exposed(image.get("ExposedPorts"))})),
+    paths=("expose",),
+)

@@ -1,0 +1,128 @@
+"""What a row of the container's table says, and the shapes that most rows have.
+
+A row answers five questions about one property: where the file declares it, how the engine's inspect shows it,
+what it is where the file is silent, how the create body takes it, and what changing it costs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final, TypeAlias
+
+from reconciler.core.kind import Effect, Field
+from reconciler.core.values import ABSENT, Spec, Value
+
+Json: TypeAlias = Mapping[str, Any]
+
+REPLACED: Final = Field(Effect.REPLACE)
+
+
+def _keep(declared: Any, _image: Json, _observed: Value) -> Value:
+    value: Value = declared
+    return value
+
+
+@dataclass(frozen=True, slots=True)
+class Property:
+    """One row of the table.
+
+    ``declared`` takes a canonical service, ``read`` the answer of GET /containers/{id}/json. Both give the
+    field's value in one form, ABSENT where there is none. ``silent`` and ``merge`` take the Config of the image
+    that the container was made from; ``merge`` completes a declared value, ``silent`` stands in for a missing
+    one (ABSENT: then not managed). ``write`` gives the property's part of the create body. ``live`` are the keys
+    of POST /containers/{id}/update that change it in place.
+    """
+
+    name: str
+    declared: Callable[[Json], Value]
+    read: Callable[[Json], Value]
+    write: Callable[[Spec], Json]
+    silent: Callable[[Json], Value]
+    merge: Callable[[Any, Json, Value], Value] = _keep
+    field: Field = field(default=REPLACED)
+    live: tuple[str, ...] = ()
+    paths: tuple[str, ...] = ()
+
+    def expected(self, spec: Spec, image: Json, observed: Value) -> Value:
+        """What inspect will show for this desired spec, once the engine has put in its own part."""
+        if self.name in spec:
+            return self.merge(spec[self.name], image, observed)
+        return self.silent(image)
+
+
+def dig(tree: Any, path: str) -> Any:
+    """The value at a dotted path, None where the way ends before."""
+    for key in path.split("."):
+        tree = tree.get(key) if isinstance(tree, Mapping) else None
+    return tree
+
+
+def nest(path: str, value: Any) -> Json:
+    """A tree with the value at the dotted path: what :func:`dig` takes apart."""
+    for key in reversed(path.split(".")):
+        value = {key: value}
+    tree: Json = value
+    return tree
+
+
+def merged(*trees: Json) -> dict[str, Any]:
+    """Trees laid over each other; mappings are joined, a later leaf wins."""
+    result: dict[str, Any] = {}
+    for tree in trees:
+        for key, value in tree.items():
+            known = result.get(key)
+            if isinstance(known, Mapping) and isinstance(value, Mapping):
+                result[key] = merged(known, value)
+            else:
+                result[key] = value
+    return result
+
+
+def first(service: Json, *paths: str) -> tuple[str, Any] | None:
+    """The first of the paths that the service declares with a value, and that value."""
+    for path in paths:
+        value = dig(service, path)
+        if value is not None:
+            return path, value
+    return None
+
+
+def same(value: Any) -> Any:
+    return value
+
+
+def row(
+    *paths: str,
+    at: str,
+    parse: Callable[[Any], Value] = same,
+    load: Callable[[Any], Value] = same,
+    dump: Callable[[Any], Any] = same,
+    silent: Value = ABSENT,
+    image: str = "",
+    effect: Effect | Callable[[Value, Value], Effect] = Effect.REPLACE,
+    unit: str = "",
+    live: tuple[str, ...] = (),
+    name: str = "",
+) -> Property:
+    """A property that is one attribute of the service and one key of inspect, of the same name in create.
+
+    ``parse`` reads the file's form, ``load`` and ``dump`` the engine's; ``image`` is the key of the image's
+    Config that fills in where the file is silent, ``silent`` what stands there in the end.
+    """
+    name = name or paths[0]
+
+    def declared(service: Json) -> Value:
+        found = first(service, *paths)
+        return parse(found[1]) if found else ABSENT
+
+    def without(config: Json) -> Value:
+        return load(config[image]) if image and config.get(image) else silent
+
+    def read(inspect: Json) -> Value:
+        return load(dig(inspect, at))
+
+    def write(spec: Spec) -> Json:
+        return nest(at, dump(spec[name])) if name in spec else {}
+
+    return Property(name, declared, read, write, without, field=Field(effect, unit=unit), live=live, paths=paths)

@@ -1,0 +1,315 @@
+"""The Docker provider: four verbs over the tables of this folder."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from typing import Any, Final
+
+from reconciler.core.address import Address
+from reconciler.core.change import Change
+from reconciler.core.document import Document
+from reconciler.core.errors import Conflict, GateFailed, Rejected
+from reconciler.core.kind import Kind
+from reconciler.core.plan import Step
+from reconciler.core.provider import Done, Pending, Verdict
+from reconciler.core.resource import Observed, Resource
+from reconciler.core.values import Value
+from reconciler.providers.docker import expand, labels
+from reconciler.providers.docker.client import Engine
+from reconciler.providers.docker.context import digest_of, packed
+from reconciler.providers.docker.kinds import container, image, network, volume
+from reconciler.providers.docker.observe import Reader, last_probe
+from reconciler.providers.docker.property import Json, dig
+from reconciler.providers.docker.steps import steps
+
+LOOK_AGAIN_S: Final = 0.25
+"""How often a container that is waited for is looked at."""
+
+LAST_LINES: Final = 20
+"""How much of a failed container's log goes into the report."""
+
+EVENTS: Final = [
+    *("create", "start", "restart", "die", "oom", "stop", "kill", "pause", "unpause", "rename", "update", "destroy"),
+    *("health_status", "connect", "disconnect", "remove", "tag", "untag", "delete", "pull"),
+]
+
+RESTARTS: Final = 3
+"""After so many restarts a container that crashes is given up."""
+
+
+class DockerProvider:
+    """Containers, networks, volumes and images of one project on one engine."""
+
+    name = "docker"
+    kinds: Mapping[str, Kind] = {kind.name: kind for kind in (network.KIND, volume.KIND, image.KIND, container.KIND)}
+    served_by: Address | None = None
+
+    def __init__(self, project: str, environment: Mapping[str, str]) -> None:
+        self.engine = Engine(environment)
+        self._project = project
+
+    def expand(self, document: Document) -> Iterable[Resource]:
+        return expand.expand(document)
+
+    def observe(self, desired: Collection[Resource]) -> Iterable[Observed]:
+        return Reader(self.engine, self._project, desired).read()
+
+    def steps(self, changes: Sequence[Change]) -> Sequence[Step]:
+        return steps(changes, self._project)
+
+    def perform(self, step: Step) -> Verdict:
+        done = _VERBS[step.verb](self.engine, step.args)
+        return done or Done()
+
+    def close(self) -> None:
+        self.engine.close()
+
+    # -------------------------------------------------------------- logs and events
+
+    def log_names(self) -> Sequence[str]:
+        return tuple(self._containers())
+
+    def logs(self, name: str, *, tail: int | None, follow: bool, timestamps: bool) -> Iterator[str]:
+        container_id = self._containers().get(name)
+        if container_id is None:
+            raise Conflict(f"service {name} has no container; `reconcile status` shows what there is")
+        rest = b""
+        pieces = self.engine.logs(
+            container_id, tail="all" if tail is None else tail, follow=follow, timestamps=timestamps
+        )
+        for piece in pieces:
+            *lines, rest = (rest + piece).split(b"\n")
+            yield from (line.decode(errors="replace").rstrip("\r") for line in lines)
+        if rest:
+            yield rest.decode(errors="replace")
+
+    def _containers(self) -> Mapping[str, str]:
+        """Service → id, for those that have a container."""
+        found = self.engine.get("/containers/json", all=1, filters={"label": [f"{labels.PROJECT}={self._project}"]})
+        ours = (item for item in found if item["Labels"].get(labels.ONEOFF) != "True")
+        return {item["Labels"].get(labels.SERVICE, item["Names"][0].lstrip("/")): item["Id"] for item in ours}
+
+    def hints(self) -> Iterator[str]:
+        """Without the three events of each health check's run (exec_create, exec_start, exec_die)."""
+        for event in self.engine.events({"type": ["container", "network", "volume", "image"], "event": EVENTS}):
+            actor = event.get("Actor", {})
+            name = actor.get("Attributes", {}).get("name") or str(actor.get("ID", ""))[:12]
+            yield f"{event.get('Type')} {name}: {event.get('Action')}"
+
+    # -------------------------------------------------------------- leases
+
+    # Leases are volumes: they need no image, outlive a restart of the engine, and appear all at once.
+
+    def put_lease(self, name: str, mark: Mapping[str, str]) -> None:
+        self.engine.post("/volumes/create", {"Name": name, "Labels": {**mark, labels.LOCK: self._project}})
+
+    def leases(self) -> Mapping[str, Mapping[str, str]]:
+        found = self.engine.get("/volumes", filters={"label": [f"{labels.LOCK}={self._project}"]})
+        return {item["Name"]: item["Labels"] for item in found.get("Volumes") or ()}
+
+    def drop_lease(self, name: str) -> None:
+        self.engine.delete(f"/volumes/{name}")
+
+
+# ------------------------------------------------------------------ one call each, safe to repeat
+
+
+def _create_network(engine: Engine, args: Mapping[str, Any]) -> None:
+    if not _owned(engine.get(f"/networks/{args['body']['Name']}"), args["body"]["Labels"]):
+        engine.post("/networks/create", args["body"])
+
+
+def _remove_network(engine: Engine, args: Mapping[str, Any]) -> None:
+    found = engine.get(f"/networks/{args['network']}")
+    for container_id in (found or {}).get("Containers") or {}:
+        engine.post(f"/networks/{args['network']}/disconnect", {"Container": container_id, "Force": True})
+    engine.delete(f"/networks/{args['network']}")
+
+
+def _connect(engine: Engine, args: Mapping[str, Any]) -> None:
+    inspect = _inspect(engine, args["container"])
+    if args["network"] in (dig(inspect, "NetworkSettings.Networks") or {}):
+        return  # an earlier try got through
+    body = {"Container": args["container"], "EndpointConfig": args["body"]}
+    engine.post(f"/networks/{args['network']}/connect", body)
+
+
+def _disconnect(engine: Engine, args: Mapping[str, Any]) -> None:
+    """By id; where the network was made anew meanwhile, by the name under which the container still has it."""
+    inspect = _inspect(engine, args["container"])
+    if args["name"] not in (dig(inspect, "NetworkSettings.Networks") or {}):
+        return
+    network_id = args["network"] if engine.get(f"/networks/{args['network']}") else args["name"]
+    engine.post(f"/networks/{network_id}/disconnect", {"Container": args["container"], "Force": True})
+
+
+def _create_volume(engine: Engine, args: Mapping[str, Any]) -> None:
+    engine.post("/volumes/create", args["body"])
+
+
+def _remove_volume(engine: Engine, args: Mapping[str, Any]) -> None:
+    engine.delete(f"/volumes/{args['volume']}")
+
+
+def _pull(engine: Engine, args: Mapping[str, Any]) -> None:
+    try:
+        for _line in engine.pull(args["reference"], args["platform"] or None):
+            pass
+    except Rejected as error:
+        raise Rejected(f"image {args['reference']} can't be pulled: {error}") from error
+
+
+def _build(engine: Engine, args: Mapping[str, Any]) -> None:
+    inputs = digest_of(args["build"])
+    options = image.build_options(args["build"], inputs)
+    lines: list[str] = []
+    try:
+        for line in engine.build(packed(args["build"]), tag=args["reference"], **options):
+            lines = [*lines[-LAST_LINES:], line]
+    except Rejected as error:
+        raise Rejected(_with_lines(f"the build failed: {error}", lines)) from error
+    for tag in args["build"].get("tags") or ():
+        engine.tag(args["reference"], tag)
+
+
+def _missing_image(_engine: Engine, args: Mapping[str, Any]) -> None:
+    raise Rejected(f"image {args['reference']} is not in the engine, and `pull_policy: never` forbids to get it")
+
+
+def _missing_external(_engine: Engine, args: Mapping[str, Any]) -> None:
+    raise Rejected(f"`{args['name']}` is declared as external but does not exist; create it, or drop `external`")
+
+
+def _create_container(engine: Engine, args: Mapping[str, Any]) -> None:
+    found = engine.get(f"/containers/{args['name']}/json")
+    if found is None:
+        engine.post("/containers/create", args["body"], name=args["name"])
+    elif not _owned(dict(found["Config"]), args["body"]["Labels"]):
+        raise Conflict(f"the name {args['name']} was taken meanwhile by a container of somebody else")
+
+
+def _start(engine: Engine, args: Mapping[str, Any]) -> None:
+    engine.post(f"/containers/{args['container']}/start")
+
+
+def _unpause(engine: Engine, args: Mapping[str, Any]) -> None:
+    if dig(_inspect(engine, args["container"]), "State.Paused"):
+        engine.post(f"/containers/{args['container']}/unpause")
+
+
+def _rename(engine: Engine, args: Mapping[str, Any]) -> None:
+    inspect = _inspect(engine, args["container"], or_none=True) or _inspect(engine, args["name"])
+    if inspect["Name"].lstrip("/") != args["name"]:
+        engine.post(f"/containers/{inspect['Id']}/rename", name=args["name"])
+
+
+def _update(engine: Engine, args: Mapping[str, Any]) -> None:
+    engine.post(f"/containers/{args['container']}/update", args["body"])
+
+
+def _stop(engine: Engine, args: Mapping[str, Any]) -> None:
+    if engine.get(f"/containers/{args['container']}/json"):
+        engine.post(f"/containers/{args['container']}/stop", t=args["grace_s"])
+
+
+def _remove(engine: Engine, args: Mapping[str, Any]) -> None:
+    engine.delete(f"/containers/{args['container']}", force=1)
+
+
+def _give_way(engine: Engine, args: Mapping[str, Any]) -> None:
+    """Remove the successor under each of its possible names, but never the predecessor that may still have one."""
+    for name in args["containers"]:
+        found = engine.get(f"/containers/{name}/json")
+        if found and found["Id"] != args["keeps"]:
+            engine.delete(f"/containers/{found['Id']}", force=1)
+
+
+def _wait(engine: Engine, args: Mapping[str, Any]) -> Verdict:
+    inspect = _inspect(engine, args["container"])
+    return _finished(engine, inspect) if args["until"] == "finished" else _ready(engine, inspect, args)
+
+
+def _finished(engine: Engine, inspect: Json) -> Verdict:
+    state = inspect["State"]
+    if state["Status"] in ("running", "restarting", "created"):
+        return Pending(LOOK_AGAIN_S, f"job is {state['Status']}")
+    if state["ExitCode"] == 0:
+        return Done("finished")
+    raise _failure(engine, inspect, f"the job failed with exit code {state['ExitCode']}")
+
+
+def _ready(engine: Engine, inspect: Json, args: Mapping[str, Any]) -> Verdict:
+    """Healthy; or, where there is no health check, still up after a moment."""
+    state, health = inspect["State"], dig(inspect, "State.Health.Status") or "none"
+    if state["Status"] in ("exited", "dead"):
+        raise _failure(engine, inspect, f"it ended with exit code {state['ExitCode']}")
+    if state["Status"] == "restarting" or inspect["RestartCount"] >= RESTARTS:
+        if inspect["RestartCount"] >= RESTARTS:
+            raise _failure(engine, inspect, f"it crashes again and again, last exit code {state['ExitCode']}")
+        return Pending(LOOK_AGAIN_S, "restarting")
+    if health == "unhealthy" and args["may_recover"]:
+        return Pending(LOOK_AGAIN_S, f"still unhealthy, last probe: {last_probe(inspect)}")
+    if health == "unhealthy":
+        raise _failure(engine, inspect, f"it is unhealthy: {last_probe(inspect)}")
+    if health == "starting":
+        return Pending(LOOK_AGAIN_S, f"health: starting, last probe: {last_probe(inspect)}")
+    if health == "none" and args["strict"]:
+        raise GateFailed("others wait for it to be healthy, but it has no health check; declare one")
+    return Done(health) if health == "healthy" else _steady(inspect, args["steady_s"])
+
+
+def _steady(inspect: Json, steady_s: float) -> Verdict:
+    up_s = _uptime_s(inspect)
+    return Done("running") if up_s >= steady_s else Pending(min(LOOK_AGAIN_S, steady_s), f"up for {up_s:.0f} s")
+
+
+def _uptime_s(inspect: Json) -> float:
+    from datetime import UTC, datetime
+
+    started = datetime.fromisoformat(inspect["State"]["StartedAt"][:19] + "+00:00")
+    return (datetime.now(UTC) - started).total_seconds()
+
+
+def _failure(engine: Engine, inspect: Json, what: str) -> GateFailed:
+    text = b"".join(engine.logs(inspect["Id"], tail=LAST_LINES)).decode(errors="replace")
+    return GateFailed(_with_lines(what, text.splitlines()))
+
+
+def _with_lines(what: str, lines: Sequence[str]) -> str:
+    return "\n".join([f"{what}; its last lines:", *(f"    {line}" for line in lines)]) if lines else what
+
+
+def _inspect(engine: Engine, name: str, *, or_none: bool = False) -> Json:
+    found: Json | None = engine.get(f"/containers/{name}/json")
+    if found is None and not or_none:
+        raise Conflict(f"container {name} is gone")
+    return found or {}
+
+
+def _owned(found: Json | None, wanted: Mapping[str, Value]) -> bool:
+    """Whether something is there and carries the project's mark that we would give it."""
+    marks = (found or {}).get("Labels") or {}
+    return found is not None and marks.get(labels.PROJECT) == wanted[labels.PROJECT]
+
+
+_VERBS: Final[Mapping[str, Callable[[Engine, Mapping[str, Any]], Verdict | None]]] = {
+    "network.create": _create_network,
+    "network.remove": _remove_network,
+    "network.connect": _connect,
+    "network.disconnect": _disconnect,
+    "volume.create": _create_volume,
+    "volume.remove": _remove_volume,
+    "image.pull": _pull,
+    "image.build": _build,
+    "image.missing": _missing_image,
+    "external.missing": _missing_external,
+    "container.create": _create_container,
+    "container.start": _start,
+    "container.unpause": _unpause,
+    "container.rename": _rename,
+    "container.update": _update,
+    "container.stop": _stop,
+    "container.remove": _remove,
+    "container.give-way": _give_way,
+    "container.wait": _wait,
+}

@@ -1,0 +1,106 @@
+"""Changes of all Docker kinds into steps. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from reconciler.core.change import Action, Change
+from reconciler.core.plan import Step
+from reconciler.core.values import Value
+from reconciler.providers.docker import labels, swap
+from reconciler.providers.docker.kinds import container, image, network, volume
+
+PULL_TIMEOUT_S = 1800.0
+BUILD_TIMEOUT_S = 3600.0
+
+
+def steps(changes: Sequence[Change], project: str) -> Sequence[Step]:
+    """All steps of one pass; the planner adds the edges between resources."""
+    awaited = swap.waits(changes)
+    return [
+        step
+        for change in changes
+        for step in (
+            swap.steps(change, awaited=change.address in awaited)
+            if change.address.kind == container.NAME
+            else _STEPS[change.address.kind](change, project)
+        )
+    ]
+
+
+def _step(change: Change, verb: str, **args: Value) -> Step:
+    return Step(f"{change.address}:{verb}", change.address, verb, args, change.reason)
+
+
+def _network(change: Change, project: str) -> Iterator[Step]:
+    owner = {labels.PROJECT: project, labels.NETWORK: change.address.name}
+    match change.action:
+        case Action.CREATE if _is_external(change):
+            yield _missing(change)
+        case Action.CREATE:
+            yield _step(change, "network.create", body=network.body(_spec(change), owner))
+        case Action.REPLACE:
+            # The endpoints that leave are found missing by the next pass, which connects them again.
+            remove = _step(change, "network.remove", network=_live_id(change))
+            yield remove
+            create = _step(change, "network.create", body=network.body(_spec(change), owner))
+            yield replace(create, after=frozenset({remove.id}))
+        case Action.DELETE:
+            yield _step(change, "network.remove", network=_live_id(change))
+        case _:
+            return
+
+
+def _volume(change: Change, project: str) -> Iterator[Step]:
+    owner = {labels.PROJECT: project, labels.VOLUME: change.address.name}
+    match change.action:
+        case Action.CREATE if _is_external(change):
+            yield _missing(change)
+        case Action.CREATE:
+            yield _step(change, "volume.create", body=volume.body(_spec(change), owner))
+        case Action.REPLACE:
+            remove = _step(change, "volume.remove", volume=_live_id(change))
+            yield remove
+            create = _step(change, "volume.create", body=volume.body(_spec(change), owner))
+            yield replace(create, after=frozenset({remove.id}))
+        case Action.DELETE:
+            yield _step(change, "volume.remove", volume=_live_id(change))
+        case _:
+            return
+
+
+def _image(change: Change, _project: str) -> Iterator[Step]:
+    spec = _spec(change)
+    match change.action:
+        case Action.CREATE | Action.UPDATE if "build" in spec and spec["pull_policy"] not in ("always", "never"):
+            step = _step(change, "image.build", reference=spec["ref"], build=spec["build"])
+            yield replace(step, timeout_s=BUILD_TIMEOUT_S)
+        case Action.CREATE if spec["pull_policy"] == "never":
+            yield _step(change, "image.missing", reference=spec["ref"])
+        case Action.CREATE:
+            step = _step(change, "image.pull", reference=spec["ref"], platform=spec["platform"])
+            yield replace(step, timeout_s=PULL_TIMEOUT_S)
+        case _:
+            return
+
+
+_STEPS = {network.NAME: _network, volume.NAME: _volume, image.NAME: _image}
+
+
+def _missing(change: Change) -> Step:
+    return _step(change, "external.missing", name=_spec(change)["name"])
+
+
+def _is_external(change: Change) -> bool:
+    return bool(_spec(change).get("external"))
+
+
+def _spec(change: Change) -> Mapping[str, Any]:
+    return change.desired.spec if change.desired else {}
+
+
+def _live_id(change: Change) -> str:
+    assert change.observed
+    return change.observed.id

@@ -1,0 +1,280 @@
+"""Containers from changes to steps: the least disruptive calls, and how one container takes another's place.
+
+A replacement is made of small steps, each safe to repeat, and what an interrupted one leaves behind is
+recognised by names alone:
+
+    N, N.next           the successor is made, nothing is stopped yet   → the next run removes it
+    N.prev, N.next      the predecessor has given up its name           → it gets its name back; then again
+    N (new), N.prev     the successor runs                              → it is waited for; then N.prev goes
+"""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+from reconciler.core.address import Address
+from reconciler.core.change import Action, Change
+from reconciler.core.compare import FieldChange
+from reconciler.core.plan import Step
+from reconciler.core.resource import Health
+from reconciler.core.values import Value
+from reconciler.providers.docker.endpoints import endpoint_body
+from reconciler.providers.docker.expand import STARTED
+from reconciler.providers.docker.kinds import container
+from reconciler.providers.docker.observe import NEXT, PREVIOUS
+
+STEADY_S: Final = 5.0
+"""How long a successor without a health check has to stay up before its predecessor is removed."""
+
+
+def steps(change: Change, *, awaited: bool) -> Sequence[Step]:
+    """The steps of one container; ``awaited``: another resource waits until this one is ready."""
+    return tuple(_Container(change).steps(awaited=awaited))
+
+
+@dataclass(frozen=True, slots=True)
+class _Container:
+    change: Change
+
+    def steps(self, *, awaited: bool) -> Iterator[Step]:
+        match self.change.action:
+            case Action.CREATE:
+                return self._chain(self._create(self.name), self._begin(self.name))
+            case Action.REPLACE if container.is_job(self.spec):
+                return self._chain(
+                    self._cleared(), self._delete(self.live_id), self._create(self.name), self._begin(self.name)
+                )
+            case Action.REPLACE:
+                return self._chain(self._cleared(), self._replace())
+            case Action.UPDATE | Action.START | Action.RUN:
+                return self._chain(self._update())
+            case Action.DELETE:
+                return self._chain(self._delete(self.live_id))
+            case Action.KEEP if awaited:
+                return self._chain([self._gate(self.live_id)])
+            case _:
+                return iter(())
+
+    # -------------------------------------------------------------- what the steps speak of
+
+    @property
+    def address(self) -> Address:
+        return self.change.address
+
+    @property
+    def spec(self) -> Mapping[str, Any]:
+        return self.change.desired.spec if self.change.desired else {}
+
+    @property
+    def live(self) -> Mapping[str, Any]:
+        return self.change.observed.spec if self.change.observed else {}
+
+    @property
+    def live_id(self) -> str:
+        return self.change.observed.id if self.change.observed else ""
+
+    @property
+    def facts(self) -> Mapping[str, Any]:
+        return self.change.observed.facts if self.change.observed else {}
+
+    @property
+    def name(self) -> str:
+        return str(self.spec["container_name"])
+
+    def _step(self, verb: str, why: str = "", *, milestone: str = "", tag: str = "", **args: Value) -> Step:
+        return Step(f"{self.address}:{tag or verb}", self.address, verb, args, why, milestone=milestone)
+
+    def _chain(self, *parts: Sequence[Step] | Iterator[Step]) -> Iterator[Step]:
+        """One after the other."""
+        before: frozenset[str] = frozenset()
+        for part in parts:
+            for step in part:
+                yield replace(step, after=before)
+                before = frozenset({step.id})
+
+    # -------------------------------------------------------------- create, start, wait
+
+    def _create(self, name: str) -> Iterator[Step]:
+        body = container.body({**self.spec, "mounts": self._mounts()})
+        body["Labels"] = {**body.get("Labels", {}), **self.spec["owner"]}
+        yield self._step("container.create", self.change.reason, name=name, body=body)
+        for key, endpoint in list(self.spec.get("networks", {}).items())[1:]:
+            yield self._connect(name, key, endpoint)
+
+    def _mounts(self) -> list[Value]:
+        """Volumes without a name go from one container to the next, or their data would be left behind."""
+        unnamed = dict(self.facts.get("anonymous", {}))
+        mounts: list[Value] = []
+        for mount in self.spec["mounts"]:
+            volume = unnamed.pop(posixpath.normpath(mount["target"]), "")
+            is_unnamed = mount["type"] == "volume" and not mount.get("source")
+            mounts.append({**mount, "source": volume} if volume and is_unnamed else mount)
+        return mounts + [{"type": "volume", "source": name, "target": target} for target, name in unnamed.items()]
+
+    def _begin(self, container_name: str) -> Iterator[Step]:
+        yield self._step("container.start", "created", milestone=STARTED, container=container_name)
+        yield self._gate(container_name)
+
+    def _gate(self, container_name: str, steady_s: float = 0.0, *, may_recover: bool = False) -> Step:
+        gate = self.spec["gate"]
+        step = self._step(
+            "container.wait",
+            f"until {gate['until']}",
+            container=container_name,
+            until=gate["until"],
+            strict=gate["strict"],
+            steady_s=steady_s,
+            may_recover=may_recover,
+        )
+        return replace(step, timeout_s=float(gate["timeout_s"]))
+
+    # -------------------------------------------------------------- in place
+
+    def _update(self) -> Iterator[Step]:
+        """Unpause, rename, limits, networks, start: in the order in which each makes the next possible."""
+        fields = {field.path[0]: field for field in self.change.fields}
+        state = self.live["state"]
+        if "state" in fields and state == "paused":
+            yield self._step("container.unpause", "paused", milestone=STARTED, container=self.live_id)
+        if "container_name" in fields:
+            yield self._step("container.rename", "named otherwise", container=self.live_id, name=self.name)
+        if live := self._live_fields():
+            names = ", ".join(sorted(live))
+            yield self._step(
+                "container.update", f"{names} differ", container=self.live_id, body=container.live_body(live)
+            )
+        yield from self._reconnect([field for field in self.change.fields if field.path[0] == "networks"])
+        yield from self._cleared()
+        yield from self._begin_again(state, is_down="state" in fields)
+
+    def _live_fields(self) -> dict[str, Value]:
+        """Name → desired value of what /update takes; memory goes together with its swap."""
+        fields = {field.path[0]: field.after for field in self.change.fields if field.path[0] in container.LIVE}
+        if fields.keys() & {"mem_limit", "memswap_limit"}:
+            expected = self._expected()
+            fields |= {name: expected[name] for name in ("mem_limit", "memswap_limit")}
+            if "memswap_limit" not in self.spec:
+                fields["memswap_limit"] = 2 * expected["mem_limit"]
+        return fields
+
+    def _expected(self) -> Mapping[str, Any]:
+        assert self.change.desired
+        assert self.change.observed
+        return container.expect(self.change.desired, self.change.observed)
+
+    def _reconnect(self, fields: Sequence[FieldChange]) -> Iterator[Step]:
+        wanted, live = self.spec.get("networks", {}), self.live["networks"]
+        for key in dict.fromkeys(field.path[1] for field in fields if len(field.path) > 1):
+            if key in live:
+                network = live[key]["id"] or live[key]["name"]
+                yield self._step(
+                    "network.disconnect",
+                    "connected otherwise",
+                    tag=f"disconnect:{key}",
+                    network=network,
+                    name=live[key]["name"],
+                    container=self.live_id,
+                )
+            if key in wanted:
+                yield self._connect(self.live_id, key, wanted[key])
+
+    def _connect(self, container_name: str, key: str, endpoint: Mapping[str, Any]) -> Step:
+        return self._step(
+            "network.connect",
+            f"network {key}",
+            tag=f"connect:{key}",
+            network=endpoint["name"],
+            container=container_name,
+            body=endpoint_body(endpoint),
+        )
+
+    def _begin_again(self, state: str, *, is_down: bool) -> Iterator[Step]:
+        """Start what is not running. The predecessor of an interrupted replacement goes once this one is ready."""
+        if is_down and state != "paused":
+            yield self._step("container.start", f"is {state}", milestone=STARTED, container=self.live_id)
+        predecessor = self._leftover(PREVIOUS)
+        if predecessor:
+            yield replace(self._gate(self.live_id, STEADY_S), on_failure=self._way_back(self.live_id, predecessor))
+            yield self._remove(predecessor, "predecessor")
+        elif is_down:
+            # While it was paused its health checks failed: what they say now is of the past.
+            yield self._gate(self.live_id, may_recover=state == "paused")
+
+    # -------------------------------------------------------------- replace, delete
+
+    def _cleared(self) -> Sequence[Step]:
+        """A successor that was made and never used is in the way."""
+        successor = self._leftover(NEXT)
+        return [self._remove(successor, "left-over")] if successor else []
+
+    def _leftover(self, suffix: str) -> str:
+        leftovers: Mapping[str, str] = self.facts.get("leftovers", {})
+        return next((found for name, found in leftovers.items() if name.endswith(suffix)), "")
+
+    def _replace(self) -> Iterator[Step]:
+        """Stop-first: nothing is stopped before the successor exists, nothing removed before it is ready."""
+        successor, predecessor = f"{self.name}{NEXT}", f"{self.name}{PREVIOUS}"
+        back = self._way_back(successor, self.live_id)
+        yield from self._create(successor)
+        stale = self._leftover(PREVIOUS)
+        if stale and stale != self.live_id:
+            yield self._remove(stale, "left-over predecessor")
+        # A restart of the engine in the midst of it must not bring the predecessor back to take the port.
+        quiet: dict[str, Value] = {"RestartPolicy": {"Name": "no"}}
+        ways = [
+            self._step("container.update", "stays down", tag="quiet", container=self.live_id, body=quiet),
+            self._step("container.rename", "makes room", tag="set-aside", container=self.live_id, name=predecessor),
+            self._stop(self.live_id),
+            self._step("container.rename", "takes the name", container=successor, name=self.name),
+            self._step("container.start", "replaced", milestone=STARTED, container=self.name),
+            self._gate(self.name, STEADY_S),
+        ]
+        for step in ways:
+            yield replace(step, on_failure=back)
+        yield self._remove(self.live_id, "predecessor")
+
+    def _way_back(self, successor: str, predecessor_id: str) -> tuple[Step, ...]:
+        """Remove the successor under whichever name, and let the predecessor serve again."""
+        policy = container.live_body({"restart": self.live.get("restart", "no")})
+        was_running = self.live.get("state") in (container.RUNNING, "restarting", "paused")
+        names: tuple[Value, ...] = (f"{self.name}{NEXT}", self.name) if successor.endswith(NEXT) else (successor,)
+        return (
+            self._step("container.give-way", "rolls back", tag="back:remove", containers=names, keeps=predecessor_id),
+            self._step("container.rename", "rolls back", tag="back:name", container=predecessor_id, name=self.name),
+            self._step("container.update", "rolls back", tag="back:policy", container=predecessor_id, body=policy),
+            *(
+                [self._step("container.start", "rolls back", tag="back:start", container=predecessor_id)]
+                if was_running or not successor.endswith(NEXT)
+                else []
+            ),
+        )
+
+    def _stop(self, container_id: str) -> Step:
+        grace = int(self.live.get("stop_grace_period") or 10)
+        step = self._step("container.stop", self.change.reason, container=container_id, grace_s=grace)
+        return replace(step, timeout_s=grace + 60.0)
+
+    def _remove(self, container_id: str, why: str) -> Step:
+        return self._step("container.remove", why, tag=f"remove:{why}", container=container_id)
+
+    def _delete(self, container_id: str) -> Iterator[Step]:
+        yield self._stop(container_id)
+        yield self._remove(container_id, self.change.reason)
+
+
+def waits(changes: Sequence[Change]) -> set[Address]:
+    """Kept containers that somebody who acts waits for, and that are not ready yet."""
+    acting = [change.desired for change in changes if change.acts and change.desired]
+    needed = {need for resource in acting for need, milestone in resource.after.items() if not milestone}
+    return {
+        change.address
+        for change in changes
+        if change.action is Action.KEEP and change.address in needed and not _is_ready(change)
+    }
+
+
+def _is_ready(change: Change) -> bool:
+    return change.observed is not None and change.observed.status.health is Health.OK

@@ -1,0 +1,1 @@
+"""Realms and what is in them, of one Keycloak."""

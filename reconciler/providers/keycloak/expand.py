@@ -1,0 +1,80 @@
+"""The desired resources of a document: its realms taken apart into objects, each after those that it names."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Final
+
+from reconciler.core.address import Address
+from reconciler.core.document import Document, DocumentPath
+from reconciler.core.resource import Origin, Resource, Source
+from reconciler.core.values import Path, Spec
+from reconciler.providers.keycloak.kinds import KINDS
+from reconciler.providers.keycloak.rest import GROUP, Item, Representation, RestKind
+
+_OPTIONS: Final = "x-reconcile"
+
+
+def expand(document: Document) -> Iterator[Resource]:
+    """Every object of every realm; pure."""
+    for index, realm in enumerate(document.realms or ()):
+        yield from _expanded(document, ("realms", index), realm)
+
+
+def _expanded(document: Document, at: DocumentPath, realm: Representation) -> Iterator[Resource]:
+    name = str(realm["realm"])
+    found = [(kind, item) for kind in KINDS.values() for item in kind.objects(realm)]
+    declared = {key_of(kind.address(name, item.keys)): kind.address(name, item.keys) for kind, item in found}
+    for kind, item in found:
+        spec = _spec(kind, item)
+        origin, sources = _places(document, (*at, *item.at), spec)
+        address = kind.address(name, item.keys)
+        yield Resource(address, spec, _after(kind, address, spec, declared), origin, sources)
+
+
+def key_of(address: Address) -> tuple[str, Path]:
+    """By what an address is looked up: a group by its path as one text.
+
+    Keycloak writes a slash in a group's name as it is (26.7), so in a path of names it can't be told apart.
+    """
+    if address.kind == GROUP:
+        return (GROUP, (address.path[0], "/".join(address.path[1:])))
+    return (address.kind, address.path)
+
+
+def _spec(kind: RestKind, item: Item) -> Spec:
+    names = (*kind.properties, *_UNCOMPARED)
+    return {name: item.body[name] for name in names if name in item.body}
+
+
+_UNCOMPARED: Final = (_OPTIONS, "serviceAccountClientId")  # not properties: they say how the object is handled
+
+
+def _after(
+    kind: RestKind, address: Address, spec: Spec, declared: Mapping[tuple[str, Path], Address]
+) -> Mapping[Address, str]:
+    wanted = (*_above(kind, address), *_named(kind, address, spec))
+    keys = dict.fromkeys(map(key_of, wanted))
+    return {declared[key]: "" for key in keys if key in declared and declared[key] != address}
+
+
+def _above(kind: RestKind, address: Address) -> Iterator[Address]:
+    """What the object is in: the realm at least, as other parents need not be declared."""
+    parent = kind.parent_of(address)
+    while parent is not None:
+        yield parent
+        parent = KINDS[parent.kind].parent_of(parent)
+
+
+def _named(kind: RestKind, address: Address, spec: Spec) -> Iterable[Address]:
+    realm = address.path[0]
+    yield from kind.uses(realm, spec)
+    for name, links in kind.links.items():
+        if links.waits and name in spec:
+            yield from links.targets(realm, kind.properties[name].normal(spec[name]))
+
+
+def _places(document: Document, at: DocumentPath, spec: Spec) -> tuple[Origin, Mapping[str, Source]]:
+    """Where the object and its properties were written; the one place that asks for it."""
+    sources = {name: Source(name, document.locate((*at, name))) for name in spec if name != _OPTIONS}
+    return document.locate(at), sources

@@ -1,0 +1,153 @@
+"""Clients: the applications that log people in through the realm.
+
+``attributes`` are managed by declared key, as the server keeps entries of its own there; so an empty map
+manages none. Lists of scopes and of mappers are exact.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final
+
+from reconciler.core.address import Address
+from reconciler.core.kind import Field, Output
+from reconciler.core.resource import Observed, Resource
+from reconciler.core.values import ABSENT, Path, Value
+from reconciler.providers.keycloak.kinds.mappers import MAPPERS, mappers
+from reconciler.providers.keycloak.rest import (
+    BASE,
+    CLIENT,
+    CLIENT_SCOPE,
+    REALM,
+    Item,
+    Links,
+    Representation,
+    RestKind,
+)
+from reconciler.providers.keycloak.rows import (
+    Property,
+    as_secret,
+    as_text_map,
+    declared_keys,
+    flag,
+    names,
+    number,
+    secret,
+    text,
+)
+
+BUILTIN: Final = frozenset(
+    {
+        "account",
+        "account-console",
+        "admin-cli",
+        "admin-permissions",
+        "broker",
+        "realm-management",
+        "security-admin-console",
+    }
+)
+
+_SECRET_ATTRIBUTES: Final = ("saml.signing.private.key", "saml.encryption.private.key", "client.secret.rotated")
+# What the server writes there itself; exports have it, and it differs from one server to the next.
+_MADE_BY_SERVER: Final = (
+    "client.secret.creation.time",
+    "client.secret.expiration.time",
+    "client.secret.rotated",
+    "client.secret.rotated.creation.time",
+    "client.secret.rotated.expiration.time",
+    "realm_client",
+)
+
+
+def _attributes(value: Value) -> Mapping[str, Value]:
+    return {
+        key: as_secret(part) if key in _SECRET_ATTRIBUTES else part
+        for key, part in as_text_map(value).items()
+        if key not in _MADE_BY_SERVER
+    }
+
+
+def _clients(realm: Representation) -> Iterator[Item]:
+    for index, client in enumerate(realm.get("clients") or ()):
+        yield Item((client["clientId"],), ("clients", index), client)
+
+
+def _scope(realm: str, _keys: Path, name: str) -> Address:
+    return Address(CLIENT_SCOPE, (realm, name))
+
+
+def _adjust(desired: Resource, observed: Observed, expected: dict[str, Value]) -> Mapping[str, Value]:
+    """Leave out what this client can't have, and let the scope stay that a service account gets by itself."""
+    client = {**observed.spec, **desired.spec}
+    if client.get("publicClient"):
+        expected.pop("secret", None)
+    scopes, live = expected.get("defaultClientScopes"), observed.spec.get("defaultClientScopes")
+    if client.get("serviceAccountsEnabled") and isinstance(scopes, Sequence) and "service_account" in _listed(live):
+        expected["defaultClientScopes"] = (*_listed(scopes), "service_account")
+    return expected
+
+
+def _listed(value: Value) -> tuple[Value, ...]:
+    return tuple(value) if isinstance(value, Sequence) and not isinstance(value, str) else ()
+
+
+def _is_builtin(path: Path) -> bool:
+    realm, client_id = path
+    return client_id in BUILTIN or (realm == "master" and client_id.endswith("-realm"))
+
+
+def secret_of(client: Mapping[str, Any]) -> Value:
+    """The client's secret, if it has one that we may see."""
+    value = as_secret(client.get("secret"))
+    return ABSENT if isinstance(value, str) else value
+
+
+KIND: Final = RestKind(
+    name=CLIENT,
+    key="clientId",
+    properties={
+        **{name: text() for name in ("name", "description", "type", "rootUrl", "adminUrl", "baseUrl", "protocol")},
+        "enabled": flag(default=True),
+        "alwaysDisplayInConsole": flag(),
+        "surrogateAuthRequired": flag(),
+        "clientAuthenticatorType": text(),
+        "secret": secret(),
+        "redirectUris": names(),
+        "webOrigins": names(),
+        "bearerOnly": flag(),
+        "consentRequired": flag(),
+        "standardFlowEnabled": flag(),
+        "implicitFlowEnabled": flag(),
+        "directAccessGrantsEnabled": flag(),
+        "serviceAccountsEnabled": flag(),
+        "authorizationServicesEnabled": flag(),
+        "publicClient": flag(),
+        "frontchannelLogout": flag(),
+        "fullScopeAllowed": flag(),
+        "nodeReRegistrationTimeout": number(),
+        "attributes": Property(Field(normalise=_attributes), complete=declared_keys),
+        "protocolMappers": mappers(),
+        "defaultClientScopes": names(),
+        "optionalClientScopes": names(),
+    },
+    objects=_clients,
+    item=f"{BASE}/clients/{{id}}",
+    collections={REALM: f"{BASE}/clients"},
+    find=f"{BASE}/clients?clientId={{name}}",
+    right="manage-clients",
+    links={
+        "defaultClientScopes": Links("default-client-scopes/{target}", _scope, in_creation=True),
+        "optionalClientScopes": Links("optional-client-scopes/{target}", _scope, in_creation=True),
+    },
+    parts={"protocolMappers": MAPPERS},
+    # A PUT that leaves the one out switches authorization services off, with all their settings; without the
+    # other, web origins are made of the redirect URIs where there are none.
+    always=("authorizationServicesEnabled", "webOrigins"),
+    # A realm import switches the one on for the other; POST and PUT answer 500 if it is missing.
+    implies={"authorizationServicesEnabled": {"serviceAccountsEnabled": True}},
+    adjust=_adjust,
+    outputs={"secret": Output(declared_by="secret", stale_on=frozenset({"secret"}))},
+    secrets=(("secret",), *(("attributes", name) for name in _SECRET_ATTRIBUTES)),
+    is_builtin=_is_builtin,
+)

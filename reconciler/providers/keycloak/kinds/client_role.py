@@ -1,0 +1,38 @@
+"""Roles of one client; else as roles of a realm."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from reconciler.core.values import Path
+from reconciler.providers.keycloak.kinds import client, role
+from reconciler.providers.keycloak.rest import BASE, CLIENT, CLIENT_ROLE, Item, Representation, RestKind
+
+
+def _roles(realm: Representation) -> Iterator[Item]:
+    for client_id, bodies in ((realm.get("roles") or {}).get("client") or {}).items():
+        for index, body in enumerate(bodies or ()):
+            yield Item((client_id, body["name"]), ("roles", "client", client_id, index), body)
+
+
+def _is_builtin(path: Path) -> bool:
+    realm, client_id, _ = path
+    return client_id in client.BUILTIN or (realm == "master" and client_id.endswith("-realm"))
+
+
+KIND: Final = RestKind(
+    name=CLIENT_ROLE,
+    key="name",
+    properties=role.ROLE_ROWS,
+    objects=_roles,
+    item=role.ROLE_ITEM,
+    collections={CLIENT: f"{BASE}/clients/{{parent}}/roles"},
+    find=f"{BASE}/clients/{{parent}}/roles/{{name}}",
+    right="manage-clients",
+    parent=CLIENT,
+    links=role.ROLE_LINKS,
+    always=role.ROLE_ALWAYS,
+    is_builtin=_is_builtin,
+    located_by_id=False,
+)

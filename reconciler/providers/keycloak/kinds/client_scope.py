@@ -1,0 +1,66 @@
+"""Client scopes: settings and mappers that clients share.
+
+``attributes`` are managed by declared key, as the console adds some of its own; an empty map says none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from reconciler.core.kind import Field
+from reconciler.core.values import Path
+from reconciler.providers.keycloak.kinds.mappers import MAPPERS, mappers
+from reconciler.providers.keycloak.rest import BASE, CLIENT_SCOPE, REALM, Item, Representation, RestKind
+from reconciler.providers.keycloak.rows import Property, as_text_map, declared_keys_or_none, text
+
+# The server lets one delete these, and breaks.
+BUILTIN: Final = frozenset(
+    {
+        "AuthnContextClassRef",
+        "acr",
+        "address",
+        "basic",
+        "email",
+        "microprofile-jwt",
+        "offline_access",
+        "organization",
+        "phone",
+        "profile",
+        "role_list",
+        "roles",
+        "saml_organization",
+        "service_account",
+        "web-origins",
+    }
+)
+
+
+def _scopes(realm: Representation) -> Iterator[Item]:
+    for index, scope in enumerate(realm.get("clientScopes") or ()):
+        yield Item((scope["name"],), ("clientScopes", index), scope)
+
+
+def _is_builtin(path: Path) -> bool:
+    return path[-1] in BUILTIN
+
+
+KIND: Final = RestKind(
+    name=CLIENT_SCOPE,
+    key="name",
+    properties={
+        "description": text(),
+        "protocol": text(),
+        "attributes": Property(Field(normalise=as_text_map), complete=declared_keys_or_none),
+        "protocolMappers": mappers(),
+    },
+    objects=_scopes,
+    item=f"{BASE}/client-scopes/{{id}}",
+    collections={REALM: f"{BASE}/client-scopes"},
+    find=f"{BASE}/client-scopes",
+    right="manage-clients",
+    parts={"protocolMappers": MAPPERS},
+    always=("name",),  # a PUT without it is answered with 500
+    on_creation={"protocol": "openid-connect"},  # a POST without it is refused
+    is_builtin=_is_builtin,
+)

@@ -1,0 +1,52 @@
+"""Groups and their subgroups, each a resource of its own, named by the names that lead to it.
+
+``attributes`` and roles are exact. A subgroup that is not declared is left alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from reconciler.core.document import DocumentPath
+from reconciler.core.kind import Field
+from reconciler.core.values import Path
+from reconciler.providers.keycloak.kinds.role import role
+from reconciler.providers.keycloak.rest import BASE, GROUP, REALM, Item, Links, Representation, RestKind
+from reconciler.providers.keycloak.rows import Property, as_name_map, attributes, names, text
+
+# Neither is taken by POST or PUT of the group; both answer as if it were.
+ROLE_LINKS: Final = {
+    "realmRoles": Links("role-mappings/realm", role),
+    "clientRoles": Links("role-mappings/clients/{client}", role),
+}
+
+
+def _groups(realm: Representation) -> Iterator[Item]:
+    yield from _below((), ("groups",), realm.get("groups"))
+
+
+def _below(keys: Path, at: DocumentPath, groups: Sequence[Representation] | None) -> Iterator[Item]:
+    for index, body in enumerate(groups or ()):
+        item = Item((*keys, body["name"]), (*at, index), body)
+        yield item
+        yield from _below(item.keys, (*item.at, "subGroups"), body.get("subGroups"))
+
+
+KIND: Final = RestKind(
+    name=GROUP,
+    key="name",
+    properties={
+        "description": text(),
+        "attributes": attributes(),
+        "realmRoles": names(),
+        "clientRoles": Property(Field(normalise=as_name_map), unset={}),
+    },
+    objects=_groups,
+    item=f"{BASE}/groups/{{id}}",
+    collections={REALM: f"{BASE}/groups", GROUP: f"{BASE}/groups/{{parent}}/children"},
+    find=f"{BASE}/group-by-path/{{path}}",
+    right="manage-users",
+    links=ROLE_LINKS,
+    always=("name", "description"),  # a PUT needs the one and erases the other where it is left out
+)

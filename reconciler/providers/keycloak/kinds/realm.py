@@ -1,0 +1,180 @@
+"""A realm's own settings: every property of a RealmRepresentation that is a setting and not a section.
+
+``attributes`` and ``browserSecurityHeaders`` are managed by declared key, as the server keeps entries of its own
+there; ``smtpServer`` is exact.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Final
+
+from reconciler.core.kind import Field
+from reconciler.core.values import ABSENT, Path, Value
+from reconciler.providers.keycloak.rest import BASE, REALM, Item, Representation, RestKind
+from reconciler.providers.keycloak.rows import (
+    Property,
+    as_secret,
+    as_text,
+    as_text_map,
+    declared_keys,
+    flag,
+    names,
+    number,
+    settings,
+    text,
+    unmasked,
+)
+
+
+def _policies(value: Value) -> Value:
+    """A password policy; their order says nothing, and "undefined" is how the console writes "no argument"."""
+    value = as_text(value)
+    if not isinstance(value, str):
+        return value
+    parts = (part.strip().removesuffix("(undefined)") for part in value.split(" and "))
+    return " and ".join(sorted(part for part in parts if part)) or ABSENT
+
+
+def _lower(value: Value) -> Value:
+    value = as_text(value)
+    return value.lower() if isinstance(value, str) else value
+
+
+def _smtp(value: Value) -> Mapping[str, Value]:
+    """Mail settings; the console writes "false" where there was nothing."""
+    found = {key: ABSENT if part == "false" else part for key, part in as_text_map(value).items()}
+    return found | ({"password": as_secret(found["password"])} if "password" in found else {})
+
+
+_TEXTS: Final = (
+    "displayName displayNameHtml defaultSignatureAlgorithm loginTheme accountTheme adminTheme emailTheme "
+    "defaultLocale bruteForceStrategy browserFlow registrationFlow directGrantFlow resetCredentialsFlow "
+    "clientAuthenticationFlow dockerAuthenticationFlow firstBrokerLoginFlow"
+)
+_FLAGS: Final = (
+    "enabled revokeRefreshToken offlineSessionMaxLifespanEnabled registrationAllowed registrationEmailAsUsername "
+    "rememberMe verifyEmail loginWithEmailAllowed duplicateEmailsAllowed resetPasswordAllowed editUsernameAllowed "
+    "bruteForceProtected permanentLockout eventsEnabled adminEventsEnabled adminEventsDetailsEnabled "
+    "internationalizationEnabled userManagedAccessAllowed organizationsEnabled adminPermissionsEnabled "
+    "verifiableCredentialsEnabled scimApiEnabled"
+)
+_NUMBERS: Final = (
+    "refreshTokenMaxReuse accessTokenLifespan accessTokenLifespanForImplicitFlow ssoSessionIdleTimeout "
+    "ssoSessionMaxLifespan ssoSessionMaxLifespanRememberMe ssoSessionIdleTimeoutRememberMe offlineSessionIdleTimeout "
+    "offlineSessionMaxLifespan clientSessionIdleTimeout clientSessionMaxLifespan clientOfflineSessionIdleTimeout "
+    "clientOfflineSessionMaxLifespan accessCodeLifespan accessCodeLifespanUserAction accessCodeLifespanLogin "
+    "actionTokenGeneratedByAdminLifespan actionTokenGeneratedByUserLifespan oauth2DeviceCodeLifespan "
+    "oauth2DevicePollingInterval maxTemporaryLockouts maxFailureWaitSeconds minimumQuickLoginWaitSeconds "
+    "waitIncrementSeconds quickLoginCheckMilliSeconds maxDeltaTimeSeconds failureFactor maxSecondaryAuthFailures "
+    "eventsExpiration"
+)
+_SETS: Final = "eventsListeners enabledEventTypes supportedLocales requiredCredentials"
+
+# The one-time-password policy is taken as a whole, and only together with its type; the rest would be reset.
+_OTP: Final[Mapping[str, Value]] = {
+    "otpPolicyType": "totp",
+    "otpPolicyAlgorithm": "HmacSHA1",
+    "otpPolicyInitialCounter": 0,
+    "otpPolicyDigits": 6,
+    "otpPolicyLookAheadWindow": 1,
+    "otpPolicyPeriod": 30,
+    "otpPolicyCodeReusable": False,
+}
+_OTP_ROWS: Final = {
+    name: flag() if value is False else number() if isinstance(value, int) else text() for name, value in _OTP.items()
+}
+
+# So are the two policies for security keys, each only together with the name of the relying party.
+_WEBAUTHN: Final = {
+    "RpEntityName": text(),
+    "RpId": text(),
+    "SignatureAlgorithms": names(),
+    "AttestationConveyancePreference": text(),
+    "AuthenticatorAttachment": text(),
+    "RequireResidentKey": text(),
+    "ResidentKey": text(),
+    "UserVerificationRequirement": text(),
+    "CreateTimeout": number(),
+    "AvoidSameAuthenticatorRegister": flag(),
+    "AcceptableAaguids": names(),
+    "ExtraOrigins": names(),
+}
+_SECURITY_KEY_ROWS: Final = {f"webAuthnPolicy{name}": row for name, row in _WEBAUTHN.items()}
+_PASSKEY_ROWS: Final = {
+    f"webAuthnPolicyPasswordless{name}": row
+    for name, row in (_WEBAUTHN | {"PasskeysEnabled": flag(), "Mediation": text()}).items()
+}
+
+_ROWS: Final[Mapping[str, Property]] = {
+    "enabled": flag(),
+    **{name: text() for name in _TEXTS.split()},
+    **{name: flag() for name in _FLAGS.split()},
+    **{name: number() for name in _NUMBERS.split()},
+    **{name: names() for name in _SETS.split()},
+    "sslRequired": text(_lower),
+    "passwordPolicy": text(_policies),
+    **_OTP_ROWS,
+    **_SECURITY_KEY_ROWS,
+    **_PASSKEY_ROWS,
+    "browserSecurityHeaders": settings(),
+    "smtpServer": Property(Field(normalise=_smtp), complete=unmasked, unset={}, whole=True),
+    "attributes": Property(Field(normalise=as_text_map), complete=declared_keys, whole=True),
+}
+
+# Attributes that only mirror a setting of another name.
+_MIRRORS: Final = {"realmReusableOtpCode": "otpPolicyCodeReusable"}
+
+
+def _itself(realm: Representation) -> Iterator[Item]:
+    yield Item((), (), with_mirrors_lifted(realm))
+
+
+def with_mirrors_lifted(realm: Representation) -> Representation:
+    """The realm with attributes that mirror a setting in the setting's own place.
+
+    The server follows the setting and not its mirror: PUT `attributes.oauth2DeviceCodeLifespan` resets both to
+    600 (26.7). Files have the mirrors, as exports do, and are to mean the same.
+    """
+    attributes = realm.get("attributes")
+    if not isinstance(attributes, Mapping):
+        return realm
+    mirrored = {_MIRRORS.get(name, str(name)): value for name, value in attributes.items()}
+    lifted = {name: value for name, value in mirrored.items() if name in _ROWS and name not in realm}
+    kept = {name: value for name, value in attributes.items() if _MIRRORS.get(name, name) not in _ROWS}
+    return {**realm, **lifted, "attributes": kept}
+
+
+def _whole_otp_policy(body: Mapping[str, Value]) -> Mapping[str, Value]:
+    return {**_OTP, **body} if _OTP.keys() & body.keys() else body
+
+
+def _is_master(path: Path) -> bool:
+    return path == ("master",)
+
+
+def _together(rows: Mapping[str, Property]) -> Mapping[str, frozenset[str]]:
+    return dict.fromkeys(rows, frozenset(rows))
+
+
+KIND: Final = RestKind(
+    name=REALM,
+    key="realm",
+    properties=_ROWS,
+    objects=_itself,
+    item=BASE,
+    collections={"": "admin/realms"},
+    find=BASE,
+    right="manage-realm",
+    parent=None,
+    is_builtin=_is_master,
+    # Settings kept in attributes (CIBA, PAR, device codes) are reset by a PUT without them, whatever it is about.
+    always=("attributes", "oauth2DeviceCodeLifespan", "oauth2DevicePollingInterval"),
+    on_creation={"enabled": True},  # the server's own default is a realm that nobody can use
+    also=_whole_otp_policy,
+    carries={
+        **_together(_OTP_ROWS),
+        **_together(_SECURITY_KEY_ROWS),
+        **_together(_PASSKEY_ROWS),
+    },
+)

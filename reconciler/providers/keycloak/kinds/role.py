@@ -1,0 +1,75 @@
+"""Roles of a realm. ``attributes`` and ``composites`` are exact: nobody else writes there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Final
+
+from reconciler.core.address import Address
+from reconciler.core.kind import Field
+from reconciler.core.values import Path, Value
+from reconciler.providers.keycloak.rest import (
+    BASE,
+    CLIENT_ROLE,
+    REALM,
+    ROLE,
+    Item,
+    Links,
+    Representation,
+    RestKind,
+)
+from reconciler.providers.keycloak.rows import Property, as_name_map, as_names, attributes, text
+
+BUILTIN: Final = frozenset({"offline_access", "uma_authorization"})
+
+
+def role(realm: str, keys: Path, name: str) -> Address:
+    """The role that a name stands for: of the client that is the last of the keys, or of the realm."""
+    if keys in ((), ("realm",)):
+        return Address(ROLE, (realm, name))
+    return Address(CLIENT_ROLE, (realm, keys[-1], name))
+
+
+def _composites(value: Value) -> Mapping[str, Value]:
+    """Realm roles and, by client, client roles; what is empty is left out, as in an export."""
+    if not isinstance(value, Mapping):
+        return {}
+    parts: dict[str, Value] = {"realm": as_names(value.get("realm")), "client": as_name_map(value.get("client"))}
+    return {key: part for key, part in parts.items() if part}
+
+
+# A POST takes composites only if all are there already, and two roles may contain each other. By id both
+# sorts of roles are under one path, whatever their names contain.
+ROLE_ROWS: Final = {
+    "description": text(),
+    "attributes": attributes(),
+    "composites": Property(Field(normalise=_composites), unset={}),
+}
+ROLE_LINKS: Final = {"composites": Links("composites", role, waits=False)}
+ROLE_ITEM: Final = f"{BASE}/roles-by-id/{{id}}"
+ROLE_ALWAYS: Final = ("name", "description")  # a PUT needs the one and erases the other where it is left out
+
+
+def _roles(realm: Representation) -> Iterator[Item]:
+    for index, body in enumerate((realm.get("roles") or {}).get("realm") or ()):
+        yield Item((body["name"],), ("roles", "realm", index), body)
+
+
+def _is_builtin(path: Path) -> bool:
+    return path[-1] in BUILTIN or path[-1].startswith("default-roles-")
+
+
+KIND: Final = RestKind(
+    name=ROLE,
+    key="name",
+    properties=ROLE_ROWS,
+    objects=_roles,
+    item=ROLE_ITEM,
+    collections={REALM: f"{BASE}/roles"},
+    find=f"{BASE}/roles/{{name}}",
+    right="manage-realm",
+    links=ROLE_LINKS,
+    always=ROLE_ALWAYS,
+    is_builtin=_is_builtin,
+    located_by_id=False,
+)

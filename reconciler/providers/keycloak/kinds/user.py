@@ -1,0 +1,179 @@
+"""Users, and the service accounts of clients, which are users that Keycloak makes itself.
+
+``attributes`` are managed by declared key: users and federation write there, too. An empty map says that there
+must be none. Groups and roles are exact, but for the default roles that everybody has. Passwords cannot be read
+back; they are set when the user is created and not looked at again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, Final
+from urllib.parse import quote
+
+from reconciler.core.address import Address
+from reconciler.core.kind import Field
+from reconciler.core.resource import Observed, Resource
+from reconciler.core.values import ABSENT, Path, Spec, Value
+from reconciler.providers.keycloak.kinds.group import ROLE_LINKS
+from reconciler.providers.keycloak.rest import (
+    BASE,
+    CLIENT,
+    GROUP,
+    REALM,
+    USER,
+    Item,
+    Links,
+    Representation,
+    RestKind,
+)
+from reconciler.providers.keycloak.rows import (
+    Property,
+    as_list_map,
+    as_name_map,
+    as_names,
+    as_secret,
+    as_text,
+    declared_keys_or_none,
+    flag,
+    names,
+    only_on_creation,
+    text,
+)
+
+SERVICE_ACCOUNT: Final = "service-account-"
+_CREDENTIAL_KEYS: Final = ("type", "value", "temporary", "userLabel", "secretData", "credentialData", "priority")
+
+
+def _lower(value: Value) -> Value:
+    """The server stores names and e-mail addresses in lower case."""
+    value = as_text(value)
+    return value.lower() if isinstance(value, str) else value
+
+
+def _paths(value: Value) -> tuple[Value, ...]:
+    """Paths of groups, each with its leading slash."""
+    return as_names(tuple(f"/{path}" if not str(path).startswith("/") else path for path in as_names(value)))
+
+
+def _credentials(value: Value) -> Value:
+    """The credentials as a POST takes them."""
+    if not isinstance(value, Sequence) or isinstance(value, str):
+        return ABSENT
+    return tuple(_credential(each) for each in value if isinstance(each, Mapping)) or ABSENT
+
+
+def _credential(credential: Mapping[str, Value]) -> Mapping[str, Value]:
+    known = {key: part for key, part in credential.items() if key in _CREDENTIAL_KEYS}
+    return known | {key: as_secret(known[key]) for key in ("value", "secretData") if key in known}
+
+
+def _group(realm: str, _keys: Path, path: str) -> Address:
+    return Address(GROUP, (realm, *path.strip("/").split("/")))
+
+
+def service_account_of(client_id: str) -> str:
+    """The name of the user that acts for a client."""
+    return SERVICE_ACCOUNT + client_id.lower()
+
+
+def _users(realm: Representation) -> Iterator[Item]:
+    accounts = {item.keys: item for item in _service_accounts(realm)}
+    for index, body in enumerate(realm.get("users") or ()):
+        keys = (str(body["username"]).lower(),)
+        account = accounts.pop(keys, None)
+        yield Item(keys, ("users", index), {**account.body, **body} if account else body)
+    yield from accounts.values()
+
+
+def _service_accounts(realm: Representation) -> Iterator[Item]:
+    """What clients declare of their service accounts, as the users that they are."""
+    for index, client in enumerate(realm.get("clients") or ()):
+        roles = client.get("serviceAccountRoles")
+        if roles is not None:
+            named = {"realmRoles": roles.get("realm"), "clientRoles": roles.get("clients")}
+            body = {name: value for name, value in named.items() if value is not None}
+            body["serviceAccountClientId"] = client["clientId"]
+            yield Item((service_account_of(client["clientId"]),), ("clients", index, "serviceAccountRoles"), body)
+
+
+def _client_of(realm: str, spec: Spec) -> Iterable[Address]:
+    client_id = spec.get("serviceAccountClientId")
+    return (Address(CLIENT, (realm, client_id)),) if isinstance(client_id, str) else ()
+
+
+def _arises(path: Path) -> bool:
+    return path[-1].startswith(SERVICE_ACCOUNT)
+
+
+def _adjust(desired: Resource, observed: Observed, expected: dict[str, Value]) -> Mapping[str, Value]:
+    """Let the roles stay that the server gives by itself."""
+    realm, name = desired.address.path
+    default = f"default-roles-{realm}".lower()
+    if "realmRoles" in expected and default in as_names(observed.spec.get("realmRoles")):
+        expected["realmRoles"] = as_names((*as_names(expected["realmRoles"]), default))
+    if "clientRoles" in expected and _arises((name,)):
+        live = as_name_map(observed.spec.get("clientRoles"))
+        own = {client: ("uma_protection",) for client, roles in live.items() if "uma_protection" in as_names(roles)}
+        declared = as_name_map(expected["clientRoles"])
+        expected["clientRoles"] = {
+            **declared,
+            **{client: as_names((*as_names(declared.get(client)), *roles)) for client, roles in own.items()},
+        }
+    return expected
+
+
+def _refused(read: Callable[[str], Any], realm: str, body: Mapping[str, Value]) -> str:
+    """Why the server would drop attributes without a word: the realm's user profile does not know them."""
+    attributes = body.get("attributes")
+    if not isinstance(attributes, Mapping) or not attributes:
+        return ""
+    profile = read(f"{BASE.format(realm=quote(realm, safe=''))}/users/profile")
+    return unknown_attributes(profile, attributes) if isinstance(profile, Mapping) else ""
+
+
+def unknown_attributes(profile: Mapping[str, Any], attributes: Mapping[str, Value]) -> str:
+    """What to tell the user about attributes that the profile does not let an administrator write, "" if none."""
+    if profile.get("unmanagedAttributePolicy") in ("ENABLED", "ADMIN_EDIT"):
+        return ""
+    known = {attribute["name"] for attribute in profile.get("attributes") or ()} | {"locale"}
+    unknown = sorted(name for name, value in attributes.items() if name not in known and value is not ABSENT)
+    if not unknown:
+        return ""
+    return (
+        f"the realm's user profile has no attribute {', '.join(f'`{name}`' for name in unknown)}, so Keycloak would "
+        "drop it without a word; add it to the profile, or let administrators set unmanaged attributes "
+        "(Realm settings, General)"
+    )
+
+
+KIND: Final = RestKind(
+    name=USER,
+    key="username",
+    properties={
+        "email": text(_lower),
+        "emailVerified": flag(),
+        "enabled": flag(),
+        "firstName": text(),
+        "lastName": text(),
+        "attributes": Property(Field(normalise=as_list_map), complete=declared_keys_or_none, unset={}, whole=True),
+        "requiredActions": names(),
+        "credentials": only_on_creation(_credentials),
+        "groups": Property(Field(normalise=_paths), unset=()),
+        "realmRoles": names(),
+        "clientRoles": Property(Field(normalise=as_name_map), unset={}),
+    },
+    objects=_users,
+    item=f"{BASE}/users/{{id}}",
+    collections={REALM: f"{BASE}/users"},
+    find=f"{BASE}/users?username={{name}}&exact=true&briefRepresentation=true",
+    right="manage-users",
+    links={"groups": Links("groups/{target}", _group, in_creation=True), **ROLE_LINKS},
+    # A PUT replaces the profile: what it leaves out of these is erased, whatever it is about.
+    always=("username", "email", "firstName", "lastName", "attributes"),
+    on_creation={"enabled": True},  # the server's own default is a user who can't log in
+    adjust=_adjust,
+    uses=_client_of,
+    arises=_arises,
+    refuses=_refused,
+)

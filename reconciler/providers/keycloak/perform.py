@@ -1,0 +1,200 @@
+"""Doing one step: a request, with what has to be read right before it so that nobody's work is lost.
+
+A PUT that replaces is made from the live object of this moment, not from the one the plan saw.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final
+
+from reconciler.core.address import Address
+from reconciler.core.errors import Conflict, Denied, ProviderError, Rejected
+from reconciler.core.plan import Step
+from reconciler.core.provider import Done, Verdict
+from reconciler.core.values import ABSENT, Value
+from reconciler.providers.keycloak.directory import Directory
+from reconciler.providers.keycloak.kinds import KINDS
+from reconciler.providers.keycloak.rest import REALM, Connection, Parts, Representation, patched
+from reconciler.providers.keycloak.rows import as_map
+from reconciler.providers.keycloak.steps import (
+    ADD,
+    CREATE,
+    CREATE_PART,
+    DELETE,
+    DELETE_PART,
+    REMOVE,
+    UPDATE,
+    UPDATE_PART,
+)
+
+
+class Performer:
+    """The verbs of steps.py; used from several threads."""
+
+    def __init__(self, connection: Connection, directory: Directory) -> None:
+        self._connection, self._directory = connection, directory
+        self._tried: set[str] = set()  # creations of this pass, whatever came of them
+        self._lock = threading.Lock()
+
+    def forget(self) -> None:
+        """Begin a new pass: what came of the last one has been seen."""
+        with self._lock:
+            self._tried.clear()
+
+    def __call__(self, step: Step) -> Verdict:
+        try:
+            _VERBS[step.verb](self, step)
+        except Denied as error:
+            right, realm = KINDS[step.address.kind].right, step.address.path[0]
+            message = f"{error.args[0]}; the account needs the role {right} in realm {realm}"
+            raise Denied(message, address=step.address, doing=step.verb) from error
+        except ProviderError as error:
+            error.address = error.address or step.address
+            error.doing = error.doing or step.verb
+            raise
+        return Done()
+
+    # -------------------------------------------------------------- objects
+
+    def create(self, step: Step) -> None:
+        """POST. Answered with 409 it is done if we tried before, as answers get lost; else somebody was faster."""
+        kind, address, body = KINDS[step.address.kind], step.address, as_map(step.args["body"])
+        parent = kind.parent_of(address)
+        path = self._directory.path(kind.collections[parent.kind if parent else ""], address)
+        self._targets(step)
+        self._check(address, body)
+        with self._lock:
+            is_again = step.id in self._tried
+            self._tried.add(step.id)
+        try:
+            name = self._connection.create(path, body)
+        except Conflict as error:
+            self._settle(step, error, is_again=is_again)
+            return
+        if kind.located_by_id and address.kind != REALM:
+            self._directory.learn(address, name)
+        if address.kind == REALM:
+            self._connection.login()
+
+    def _settle(self, step: Step, error: Conflict, *, is_again: bool) -> None:
+        if self._directory.find(step.address) is None:
+            raise Rejected(str(error.args[0])) from error  # not it, but another with what must be unique
+        if not is_again:
+            raise Conflict(f"somebody else made it meanwhile: {error.args[0]}") from error
+
+    def update(self, step: Step) -> None:
+        kind, patch = KINDS[step.address.kind], as_map(step.args["patch"])
+        path = self._directory.path(kind.item, step.address)
+        self._check(step.address, patch)
+        live = self._live(path, step.address) if kind.needs_live(patch) else {}
+        self._connection.put(path, kind.update(patch, live))
+
+    def delete(self, step: Step) -> None:
+        """DELETE, unless it is what Keycloak or this program cannot do without."""
+        kind, address = KINDS[step.address.kind], step.address
+        if kind.is_builtin(address.path):
+            raise Rejected("it is built into Keycloak, and never deleted")
+        if self._connection.is_account(address):
+            raise Rejected("it belongs to the account that reconcile works with, and is never deleted")
+        try:
+            self._connection.delete(self._directory.path(kind.item, address))
+        except Conflict:
+            self._directory.drop(address)
+            if self._directory.find(address) is not None:
+                raise
+        self._directory.drop(address)
+
+    def _live(self, path: str, address: Address) -> Representation:
+        live = self._connection.get(path)
+        if live is ABSENT:
+            raise Conflict("it is not there any more", address=address)
+        found: Representation = live
+        return found
+
+    def _check(self, address: Address, body: Mapping[str, Value]) -> None:
+        refuses = KINDS[address.kind].refuses
+        reason = refuses(self._directory.once, address.path[0], body) if refuses else ""
+        if reason:
+            raise Rejected(reason)
+
+    # -------------------------------------------------------------- sets of other objects
+
+    def add(self, step: Step) -> None:
+        self._link(step, self._connection.put, self._connection.post)
+
+    def remove(self, step: Step) -> None:
+        self._link(step, self._connection.delete, self._connection.delete)
+
+    def _link(self, step: Step, one: Callable[[str], Any], many: Callable[[str, Value], Any]) -> None:
+        kind = KINDS[step.address.kind]
+        links = kind.links[str(step.args["field"])]
+        targets = self._targets(step)
+        ids = list(targets.values())
+        template = f"{kind.item}/{links.path}"
+        if links.one_by_one:
+            one(self._directory.path(template, step.address, target=ids[0]))
+            return
+        more = {}
+        if "{client}" in template:
+            target = next(iter(targets))
+            parent = KINDS[target.kind].parent_of(target)
+            assert parent is not None
+            more["client"] = self._directory.id(parent)
+        # The server wants both: it refuses an id without the name, and a name without the id.
+        body = [{"id": object_id, "name": target.name} for target, object_id in targets.items()]
+        many(self._directory.path(template, step.address, **more), body)
+
+    def _targets(self, step: Step) -> Mapping[Address, str]:
+        """The ids of what the step names; raises Conflict where something is not there."""
+        targets = step.args["targets"]
+        assert isinstance(targets, Sequence)
+        return {target: self._directory.id(target) for target in map(Address.parse, map(str, targets))}
+
+    # -------------------------------------------------------------- parts
+
+    def create_part(self, step: Step) -> None:
+        parts, path = self._parts(step)
+        body = {parts.key: step.args["part"], **as_map(step.args["body"])}
+        try:
+            self._connection.create(path, body)
+        except Conflict:
+            # Answered twice, or made by somebody else: the next look tells.
+            if self._part(path, parts, step) is ABSENT:
+                raise
+
+    def update_part(self, step: Step) -> None:
+        parts, path = self._parts(step)
+        live = self._part(path, parts, step)
+        if live is ABSENT:
+            raise Conflict(f"{step.args['part']} is not there any more")
+        self._connection.put(f"{path}/{live['id']}", patched(parts, as_map(step.args["patch"]), live))
+
+    def delete_part(self, step: Step) -> None:
+        parts, path = self._parts(step)
+        live = self._part(path, parts, step)
+        if live is not ABSENT:
+            self._connection.delete(f"{path}/{live['id']}")
+
+    def _parts(self, step: Step) -> tuple[Parts, str]:
+        kind = KINDS[step.address.kind]
+        parts = kind.parts[str(step.args["field"])]
+        return parts, self._directory.path(f"{kind.item}/{parts.path}", step.address)
+
+    def _part(self, path: str, parts: Parts, step: Step) -> Any:
+        found = self._connection.get(path)
+        named = (part for part in found if part[parts.key] == step.args["part"]) if found is not ABSENT else iter(())
+        return next(named, ABSENT)
+
+
+_VERBS: Final[Mapping[str, Callable[[Performer, Step], None]]] = {
+    CREATE: Performer.create,
+    UPDATE: Performer.update,
+    DELETE: Performer.delete,
+    ADD: Performer.add,
+    REMOVE: Performer.remove,
+    CREATE_PART: Performer.create_part,
+    UPDATE_PART: Performer.update_part,
+    DELETE_PART: Performer.delete_part,
+}

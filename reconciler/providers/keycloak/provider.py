@@ -1,0 +1,89 @@
+"""The four verbs for Keycloak. What there is to know of single types is in their tables, under kinds/."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Final
+
+from reconciler.core.address import Address
+from reconciler.core.change import Change
+from reconciler.core.document import Document
+from reconciler.core.kind import Kind
+from reconciler.core.plan import Step
+from reconciler.core.provider import Verdict
+from reconciler.core.resource import Observed, Resource
+from reconciler.core.values import Value
+from reconciler.providers.keycloak.directory import Directory
+from reconciler.providers.keycloak.expand import expand
+from reconciler.providers.keycloak.kinds import KINDS
+from reconciler.providers.keycloak.observe import observe
+from reconciler.providers.keycloak.perform import Performer
+from reconciler.providers.keycloak.rest import Client
+from reconciler.providers.keycloak.steps import steps
+
+
+class KeycloakProvider:
+    """The provider of all realms of one server; see core.provider.Provider.
+
+    ``connection`` is that of the document. Nothing is connected, and nothing heavy imported, before the first
+    request. ``client`` takes the place of the real one in tests.
+    """
+
+    name: Final = "keycloak"
+
+    def __init__(self, connection: Mapping[str, Value], *, client: Client | None = None) -> None:
+        self._settings, self._client = connection, client
+        self._lock = threading.Lock()
+        self._session: tuple[Directory, Performer] | None = None
+
+    @property
+    def kinds(self) -> Mapping[str, Kind]:
+        return {name: table.kind for name, table in KINDS.items()}
+
+    @property
+    def served_by(self) -> Address | None:
+        service = self._settings.get("service")
+        return Address("docker.container", (str(service),)) if service else None
+
+    def expand(self, document: Document) -> Iterable[Resource]:
+        return expand(document)
+
+    def observe(self, desired: Collection[Resource]) -> Iterable[Observed]:
+        if not desired:
+            return ()
+        directory, performer = self._work()
+        directory.forget()
+        performer.forget()
+        return tuple(observe(self._connected(), directory, desired))
+
+    def steps(self, changes: Sequence[Change]) -> Sequence[Step]:
+        return steps(changes)
+
+    def perform(self, step: Step) -> Verdict:
+        _, performer = self._work()
+        return performer(step)
+
+    def ready(self) -> Verdict:
+        """Whether a look would succeed; cheap enough to ask every second. Raises Denied."""
+        return self._connected().ready()
+
+    def close(self) -> None:
+        if self._client is not None:
+            self._client.close()
+
+    def _work(self) -> tuple[Directory, Performer]:
+        connection = self._connected()
+        with self._lock:
+            if self._session is None:
+                directory = Directory(connection)
+                self._session = directory, Performer(connection, directory)
+            return self._session
+
+    def _connected(self) -> Client:
+        from reconciler.providers.keycloak.client import AdminClient, Settings
+
+        with self._lock:
+            if self._client is None:
+                self._client = AdminClient(Settings.of(self._settings))
+            return self._client

@@ -1,0 +1,294 @@
+"""What a table of one Keycloak type says, and what follows from it: the core's table, the expected values,
+the bodies of requests. All of it is pure; observe.py and perform.py do the talking.
+
+A type is a `RestKind`: where its objects stand in a realm representation, under which path the Admin REST API
+has them, its properties (rows.py), and how a PUT treats those it is not given (facts of 26.7, measured).
+`Links` are sets of other objects with an endpoint of their own, `Parts` objects without a life of their own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, Final, Protocol, TypeAlias
+
+from reconciler.core.address import Address
+from reconciler.core.document import DocumentPath
+from reconciler.core.kind import Field, Kind, Output
+from reconciler.core.provider import Verdict
+from reconciler.core.resource import Observed, Resource
+from reconciler.core.values import ABSENT, Path, Spec, Value
+from reconciler.providers.keycloak.rows import Property, as_map, without_masks
+
+Representation: TypeAlias = Mapping[str, Any]
+"""An object as Keycloak's JSON has it, in a file or in an answer."""
+
+REALM: Final = "keycloak.realm"
+CLIENT_SCOPE: Final = "keycloak.client-scope"
+CLIENT: Final = "keycloak.client"
+ROLE: Final = "keycloak.role"
+CLIENT_ROLE: Final = "keycloak.client-role"
+GROUP: Final = "keycloak.group"
+USER: Final = "keycloak.user"
+
+BASE: Final = "admin/realms/{realm}"
+
+
+class Connection(Protocol):
+    """The Admin REST API, as far as we use it; what client.py is, and what tests stand in for.
+
+    Paths are relative to the server's URL. Failures are ProviderErrors.
+    """
+
+    def get(self, path: str) -> Any:
+        """The answer; ABSENT where there is no such thing."""
+        ...
+
+    def ask(self, path: str) -> Any:
+        """The answer to a POST that only reads; ABSENT where there is no such thing."""
+        ...
+
+    def post(self, path: str, body: Value = None) -> None: ...
+
+    def create(self, path: str, body: Value) -> str:
+        """Send a new object, and return the last part of the place where the server put it."""
+        ...
+
+    def put(self, path: str, body: Value = None) -> None: ...
+
+    def delete(self, path: str, body: Value = None) -> None: ...
+
+    def login(self) -> None:
+        """Take a new token: the old one does not know rights that came later."""
+        ...
+
+    def is_account(self, address: Address) -> bool:
+        """Whether this is who we work as, or the realm that it lives in."""
+        ...
+
+
+class Client(Connection, Protocol):
+    """A connection as the provider holds it."""
+
+    def ready(self) -> Verdict:
+        """Done when the server answers and takes our account; Pending while it starts. Raises Denied."""
+        ...
+
+    def close(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One object in a realm representation: its natural keys below the realm, its place, and what it says."""
+
+    keys: Path
+    at: DocumentPath
+    body: Representation
+
+
+@dataclass(frozen=True, slots=True)
+class Links:
+    """A set of other objects that belong to this one, written through an endpoint of its own.
+
+    ``path`` is below the item: with ``{target}`` it takes one object per call, otherwise a list of them.
+    ``target`` makes an address of the realm, the keys that lead to a name inside the property, and the name.
+    ``in_creation`` says that the POST of the object takes the property, too; ``waits`` that the objects have
+    to be there before this one (not so where two may contain each other).
+    """
+
+    path: str
+    target: Callable[[str, Path, str], Address]
+    in_creation: bool = False
+    waits: bool = True
+
+    @property
+    def one_by_one(self) -> bool:
+        return "{target}" in self.path
+
+    def targets(self, realm: str, value: Value, keys: Path = ()) -> Iterator[Address]:
+        """The addresses of all that a value of the property names."""
+        if isinstance(value, Mapping):
+            for key, part in value.items():
+                yield from self.targets(realm, part, (*keys, key))
+        elif isinstance(value, Sequence) and not isinstance(value, str):
+            yield from (self.target(realm, keys, str(name)) for name in value)
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """Objects that only live inside this one, keyed by ``key`` in normal form; ``path`` is below the item.
+
+    A PUT of one replaces it, so it is read right before.
+    """
+
+    path: str
+    key: str
+    properties: Mapping[str, Property]
+
+
+Adjust: TypeAlias = Callable[[Resource, Observed, dict[str, Value]], Mapping[str, Value]]
+
+
+def _as_it_is(_desired: Resource, _observed: Observed, expected: dict[str, Value]) -> Mapping[str, Value]:
+    return expected
+
+
+def _nothing(_realm: str, _spec: Spec) -> Iterable[Address]:
+    return ()
+
+
+def _never(_keys: Path) -> bool:
+    return False
+
+
+def _same_body(body: Mapping[str, Value]) -> Mapping[str, Value]:
+    return body
+
+
+@dataclass(frozen=True)
+class RestKind:
+    """The table of one type.
+
+    Paths: ``collections`` says per kind of parent where to POST, ``item`` where one object is, ``find`` what
+    to GET for its id; they may hold ``{realm}``, ``{parent}``, ``{id}``, ``{name}`` and ``{path}``.
+    PUT: ``always`` goes along in each, taken from the live object, and ``carries`` says which properties go
+    along with which, as the server would reset them or ignore the change otherwise.
+    ``implies`` says what a property that is switched on needs besides. ``on_creation`` fills up a new object;
+    ``also`` does it depending on what is declared.
+    ``arises`` says that the server makes the object by itself; ``refuses`` why a body would not have its effect.
+    ``located_by_id`` says that a creation is answered with the new id; ``right`` is the role that may write.
+    """
+
+    name: str
+    key: str
+    properties: Mapping[str, Property]
+    objects: Callable[[Representation], Iterator[Item]]
+    item: str
+    collections: Mapping[str, str]
+    find: str
+    right: str
+    parent: str | None = REALM
+    links: Mapping[str, Links] = field(default_factory=dict)
+    parts: Mapping[str, Parts] = field(default_factory=dict)
+    always: tuple[str, ...] = ()
+    carries: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    implies: Mapping[str, Mapping[str, Value]] = field(default_factory=dict)
+    on_creation: Mapping[str, Value] = field(default_factory=dict)
+    also: Callable[[Mapping[str, Value]], Mapping[str, Value]] = _same_body
+    adjust: Adjust = _as_it_is
+    uses: Callable[[str, Spec], Iterable[Address]] = _nothing
+    outputs: Mapping[str, Output] = field(default_factory=dict)
+    secrets: tuple[Path, ...] = ()
+    is_builtin: Callable[[Path], bool] = _never
+    arises: Callable[[Path], bool] = _never
+    refuses: Callable[[Callable[[str], Any], str, Mapping[str, Value]], str] | None = None
+    located_by_id: bool = True
+
+    @cached_property
+    def kind(self) -> Kind:
+        """The table as the core reads it."""
+        fields: Mapping[str, Field] = {name: row.field for name, row in self.properties.items()}
+        return Kind(self.name, fields, self.outputs, self.parent, self.expect)
+
+    def address(self, realm: str, keys: Path) -> Address:
+        return Address(self.name, (realm, *keys))
+
+    def parent_of(self, address: Address) -> Address | None:
+        """The address of what this object is in."""
+        above = address.path[:-1]
+        if self.parent is None:
+            return None
+        return Address(REALM if len(above) == 1 else self.nested_in, above)
+
+    @property
+    def nested_in(self) -> str:
+        """The kind of a parent other than the realm."""
+        return next((kind for kind in self.collections if kind != REALM), REALM)
+
+    def expect(self, desired: Resource, observed: Observed) -> Spec:
+        """The declared properties, with what the server or others may have in them besides."""
+        expected = {
+            name: self.properties[name].expected(value, observed.spec.get(name, ABSENT))
+            for name, value in desired.spec.items()
+            if name in self.properties
+        }
+        expected = dict(self.adjust(desired, observed, expected))
+        for pointer in ignored(desired.spec):
+            expected = self._as_observed(expected, observed.spec, pointer)
+        return expected
+
+    def _as_observed(self, expected: dict[str, Value], observed: Spec, pointer: Path) -> dict[str, Value]:
+        name = pointer[0] if pointer else ""
+        if name not in expected:
+            return expected
+        normal = self.properties[name].normal
+        live = normal(observed.get(name, ABSENT))
+        return {**expected, name: _grafted(normal(expected[name]), live, pointer[1:])}
+
+    def creation(self, resource: Resource) -> Mapping[str, Value]:
+        """The body that makes the object, with all that is declared and that a POST takes."""
+        body: dict[str, Value] = {self.key: resource.address.name}
+        for name, value in resource.spec.items():
+            if name not in self.properties or (name in self.links and not self.links[name].in_creation):
+                continue
+            normal = without_masks(self.properties[name].normal(value))
+            if normal is not ABSENT:
+                body[name] = self._listed(name, normal)
+        return self.also({**self.on_creation, **self._implied(body), **body})
+
+    def _implied(self, body: Mapping[str, Value]) -> Mapping[str, Value]:
+        needed = (other for name, other in self.implies.items() if body.get(name) is True)
+        return {key: value for other in needed for key, value in other.items()}
+
+    def _listed(self, name: str, normal: Value) -> Value:
+        if name not in self.parts or not isinstance(normal, Mapping):
+            return without_absent(normal)
+        key = self.parts[name].key
+        return tuple({key: part, **as_map(without_absent(body))} for part, body in normal.items())
+
+    def needs_live(self, patch: Mapping[str, Value]) -> bool:
+        """Whether a PUT of this patch has to take something along from the live object."""
+        return bool(self.always) or any(self.properties[name].whole or name in self.carries for name in patch)
+
+    def update(self, patch: Mapping[str, Value], live: Representation) -> Mapping[str, Value]:
+        """The body of the PUT that changes what ``patch`` says, and nothing else."""
+        along = (*self.always, *(other for name in patch for other in sorted(self.carries.get(name, ()))))
+        kept = {name: live[name] for name in along if name in live}
+        return {**kept, **self._implied(patch)} | {
+            name: self.properties[name].sent(value, live.get(name, ABSENT)) for name, value in patch.items()
+        }
+
+
+def ignored(spec: Spec) -> Sequence[Path]:
+    """The JSON pointers of ``x-reconcile.ignore``, as paths."""
+    options = spec.get("x-reconcile")
+    pointers = options.get("ignore", ()) if isinstance(options, Mapping) else ()
+    assert isinstance(pointers, Sequence)
+    return tuple(
+        tuple(part.replace("~1", "/").replace("~0", "~") for part in str(pointer).split("/")[1:])
+        for pointer in pointers
+    )
+
+
+def without_absent(value: Value) -> Value:
+    """The value as JSON can have it: what is absent is left out of maps."""
+    if isinstance(value, Mapping):
+        return {key: without_absent(part) for key, part in value.items() if part is not ABSENT}
+    return value
+
+
+def patched(part: Parts, patch: Mapping[str, Value], live: Representation) -> Mapping[str, Value]:
+    """The body of the PUT that changes a part; it replaces, so all that is live goes along."""
+    changed = {name: part.properties[name].sent(value, live.get(name, ABSENT)) for name, value in patch.items()}
+    return {**live, **changed}
+
+
+def _grafted(value: Value, live: Value, path: Path) -> Value:
+    """The value with the live one at ``path``; there must be none where none is live."""
+    if not path:
+        return live
+    if not isinstance(value, Mapping):
+        return value
+    inner = live.get(path[0], ABSENT) if isinstance(live, Mapping) else ABSENT
+    return {**value, path[0]: _grafted(value.get(path[0], ABSENT), inner, path[1:])}

@@ -1,0 +1,201 @@
+"""The rows that the tables of Keycloak's types are made of: one function for each sort of property.
+
+A normaliser brings the declared and the live value to one form, and may be applied twice. Nothing is nothing:
+null, the empty text and a missing key are all ABSENT, as Keycloak mixes the three (26.7: a cleared text comes
+back as "" or not at all).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final, TypeAlias
+
+from reconciler.core.kind import Field
+from reconciler.core.values import ABSENT, Secret, Value
+
+MASK: Final = "**********"
+"""What Keycloak shows in place of a secret. In a file it means: keep what is there."""
+_MASKS: Final = (MASK, Secret(MASK))
+
+Complete: TypeAlias = Callable[[Value, Value], Value]
+"""(declared, live) → what is expected, both in normal form."""
+
+
+@dataclass(frozen=True, slots=True)
+class Property:
+    """One property of a representation.
+
+    ``complete`` fills a declared value up with what may stay as it is; without it the declared value is exact.
+    ``unset`` is sent in place of no value, because a property that a PUT leaves out is kept. ``whole`` marks a
+    map that a PUT replaces, so that it has to be sent complete; other maps are merged key by key.
+    """
+
+    field: Field
+    complete: Complete | None = None
+    unset: Value = ""
+    whole: bool = False
+
+    def normal(self, value: Value) -> Value:
+        return self.field.normalise(value)
+
+    def expected(self, declared: Value, live: Value) -> Value:
+        """What the server should show, given what is declared and what it shows now."""
+        if self.complete is None:
+            return live if declared in _MASKS else declared
+        return self.complete(self.normal(declared), self.normal(live))
+
+    def sent(self, patch: Value, live: Value) -> Value:
+        """The value for a PUT that changes what ``patch`` says; ABSENT inside it removes."""
+        if patch is ABSENT:
+            return self.unset
+        if not isinstance(patch, Mapping):
+            return patch
+        if not self.whole:
+            return {key: None if value is ABSENT else value for key, value in patch.items()}
+        kept = live if isinstance(live, Mapping) else {}
+        return {key: value for key, value in {**kept, **patch}.items() if value is not ABSENT}
+
+
+def as_map(value: Value) -> dict[str, Value]:
+    """A value that is known to be a map."""
+    assert isinstance(value, Mapping)
+    return dict(value)
+
+
+# ------------------------------------------------------------------ normal forms
+
+
+def as_text(value: Value) -> Value:
+    """A text; Keycloak has numbers and truth values as texts in all its free maps."""
+    match value:
+        case None | "":
+            return ABSENT
+        case bool():
+            return "true" if value else "false"
+        case int() | float():
+            return str(value)
+        case _:
+            return value
+
+
+def as_names(value: Value) -> tuple[Value, ...]:
+    """A set of texts, in the one order that is the same for equal sets."""
+    if value is None or value is ABSENT:
+        return ()
+    parts = value if isinstance(value, Sequence) and not isinstance(value, str) else (value,)
+    return tuple(sorted(dict.fromkeys(map(as_text, parts)), key=str))
+
+
+def as_text_map(value: Value) -> Mapping[str, Value]:
+    """A map of texts; a key without a value stays, as it says that there must be none."""
+    return {key: as_text(part) for key, part in value.items()} if isinstance(value, Mapping) else {}
+
+
+def as_list_map(value: Value) -> Mapping[str, Value]:
+    """A map of sets of texts, as attributes of users, groups and roles are."""
+    if not isinstance(value, Mapping):
+        return {}
+    return {key: as_names(part) or ABSENT for key, part in value.items()}
+
+
+def as_name_map(value: Value) -> Mapping[str, Value]:
+    """A map of sets of names in which an empty set is as good as none."""
+    return {key: names for key, names in as_list_map(value).items() if names is not ABSENT}
+
+
+def _as_flag(default: bool) -> Callable[[Value], Value]:  # noqa: FBT001
+    words: Mapping[Value, bool] = {"true": True, "false": False}
+
+    def normalise(value: Value) -> Value:
+        if value is None or value is ABSENT:
+            return default
+        return words.get(value.lower(), default) if isinstance(value, str) else value
+
+    return normalise
+
+
+def _as_number(default: int) -> Callable[[Value], Value]:
+    def normalise(value: Value) -> Value:
+        if value is None or value is ABSENT or value == "":
+            return default
+        return int(value) if isinstance(value, str) else value
+
+    return normalise
+
+
+# ------------------------------------------------------------------ what may stay
+
+
+def unmasked(declared: Value, live: Value) -> Value:
+    """The declared value, but the live one wherever one of the two is masked: a mask compares with nothing."""
+    if declared in _MASKS or live in _MASKS:
+        return live
+    if isinstance(declared, Mapping) and isinstance(live, Mapping):
+        return {key: unmasked(part, live.get(key, ABSENT)) for key, part in declared.items()}
+    return declared
+
+
+def declared_keys(declared: Value, live: Value) -> Value:
+    """Only the declared keys are managed: the others belong to the server, or to somebody else."""
+    there = as_map(live)
+    return there | {key: unmasked(part, there.get(key, ABSENT)) for key, part in as_map(declared).items()}
+
+
+def declared_keys_or_none(declared: Value, live: Value) -> Value:
+    """As :func:`declared_keys`, but an empty map says that there must be none at all."""
+    return declared_keys(declared, live) if declared else declared
+
+
+# ------------------------------------------------------------------ rows
+
+
+def text(normalise: Callable[[Value], Value] = as_text) -> Property:
+    return Property(Field(normalise=normalise))
+
+
+def flag(*, default: bool = False) -> Property:
+    """A truth value; ``default`` is what the server means where it shows none."""
+    return Property(Field(normalise=_as_flag(default)), unset=default)
+
+
+def number(default: int = 0) -> Property:
+    return Property(Field(normalise=_as_number(default)), unset=default)
+
+
+def names() -> Property:
+    """A list that is a set, compared as a whole."""
+    return Property(Field(normalise=as_names), unset=())
+
+
+def settings() -> Property:
+    """A map of texts that the server fills with entries of its own and merges on PUT."""
+    return Property(Field(normalise=as_text_map), complete=declared_keys)
+
+
+def attributes() -> Property:
+    """Attributes of a role or group: a map of sets, exact, replaced by a PUT."""
+    return Property(Field(normalise=as_list_map), whole=True)
+
+
+def secret() -> Property:
+    """A text that nobody may see."""
+    return Property(Field(normalise=as_secret, secret=True), complete=unmasked)
+
+
+def as_secret(value: Value) -> Value:
+    """A secret text, unless it is masked: a mask is no secret."""
+    value = as_text(value)
+    return Secret(value) if isinstance(value, str) and value != MASK else value
+
+
+def without_masks(value: Value) -> Value:
+    """The value for a creation: where nothing is there yet, nothing can be kept."""
+    if isinstance(value, Mapping):
+        return {key: without_masks(part) for key, part in value.items() if part not in _MASKS}
+    return ABSENT if value in _MASKS else value
+
+
+def only_on_creation(normalise: Callable[[Value], Value]) -> Property:
+    """A property that is sent when the object is made, and never compared or sent again."""
+    return Property(Field(normalise=normalise, equal=lambda _before, _after: True, secret=True))

@@ -1,0 +1,216 @@
+"""Changes into steps, one HTTP request each; pure.
+
+Which request: the object's own POST, PUT or DELETE; for a set of other objects the endpoint of that set; for a
+mapper its own endpoint rather than a PUT of the whole client, as that disturbs nothing beside it.
+Steps name objects by address, and perform.py finds the ids.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Final
+
+from reconciler.core.address import Address
+from reconciler.core.change import Action, Change
+from reconciler.core.compare import FieldChange
+from reconciler.core.plan import Step
+from reconciler.core.resource import Resource
+from reconciler.core.values import ABSENT, Path, Value
+from reconciler.providers.keycloak.kinds import KINDS
+from reconciler.providers.keycloak.rest import REALM, Links, RestKind, without_absent
+
+CREATE: Final = "create"
+UPDATE: Final = "update"
+DELETE: Final = "delete"
+ADD: Final = "add"
+REMOVE: Final = "remove"
+CREATE_PART: Final = "create part"
+UPDATE_PART: Final = "update part"
+DELETE_PART: Final = "delete part"
+
+
+def steps(changes: Sequence[Change]) -> Sequence[Step]:
+    """The steps of all changes; those of one change are linked, the planner links changes with each other."""
+    creating = frozenset(change.address for change in changes if change.action is Action.CREATE)
+    return [step for change in changes for step in _steps(change, creating)]
+
+
+def _comes_with_realm(kind: RestKind, address: Address, creating: frozenset[Address]) -> bool:
+    """Whether the server makes it together with its realm; the next pass sees it and compares."""
+    return kind.is_builtin(address.path) and address.kind != REALM and Address(REALM, address.path[:1]) in creating
+
+
+def _steps(change: Change, creating: frozenset[Address]) -> Iterable[Step]:
+    kind = KINDS[change.address.kind]
+    match change.action:
+        case Action.CREATE if _comes_with_realm(kind, change.address, creating):
+            return ()
+        case Action.CREATE:
+            return _after_creations(_creation(kind, change), creating)
+        case Action.UPDATE:
+            return _after_creations(_update(kind, change), creating)
+        case Action.DELETE:
+            return (_step(change.address, DELETE, why=change.reason),)
+        case _:
+            return ()
+
+
+def _step(address: Address, verb: str, *names: str, why: str, **args: Value) -> Step:
+    return Step(":".join((str(address), verb, *names)), address, verb, args, why)
+
+
+def _after_creations(found: Iterable[Step], creating: frozenset[Address]) -> Iterator[Step]:
+    """Each step after the creation of what it names: composites may go round in circles, these steps don't."""
+    for step in found:
+        targets = _texts(step.args.get("targets", ()))
+        waits = {f"{target}:{CREATE}" for target in targets if Address.parse(target) in creating}
+        yield replace(step, after=step.after | waits)
+
+
+def _texts(value: Value) -> tuple[str, ...]:
+    assert isinstance(value, Sequence)
+    return tuple(map(str, value))
+
+
+# ------------------------------------------------------------------ create
+
+
+def _creation(kind: RestKind, change: Change) -> Iterator[Step]:
+    resource = change.desired
+    assert resource is not None
+    first: tuple[Step, ...] = ()
+    if not kind.arises(change.address.path):
+        named = tuple(_named_in_body(kind, resource))
+        first = (_step(change.address, CREATE, why=change.reason, body=kind.creation(resource), targets=named),)
+        yield from first
+    before = frozenset(step.id for step in first)
+    for name, links in kind.links.items():
+        if name in resource.spec and not (first and links.in_creation):
+            value = kind.properties[name].normal(resource.spec[name])
+            added = tuple(links.targets(change.address.path[0], value))
+            for step in _linked(change.address, name, links, ADD, added):
+                yield replace(step, after=before)
+
+
+def _named_in_body(kind: RestKind, resource: Resource) -> Iterator[str]:
+    """What the body names; the server drops unknown scopes without a word, and answers 500 to unknown groups."""
+    for name, links in kind.links.items():
+        if links.in_creation and name in resource.spec:
+            value = kind.properties[name].normal(resource.spec[name])
+            yield from map(str, links.targets(resource.address.path[0], value))
+
+
+# ------------------------------------------------------------------ update
+
+
+def _update(kind: RestKind, change: Change) -> Iterator[Step]:
+    by_name: dict[str, list[FieldChange]] = {}
+    for difference in change.fields:
+        by_name.setdefault(difference.path[0], []).append(difference)
+    first = tuple(_put(kind, change, by_name))
+    yield from first
+    before = frozenset(step.id for step in first)
+    rest = [*_parts(kind, change.address, by_name), *_all_links(kind, change.address, by_name)]
+    yield from (replace(step, after=step.after | before) for step in rest)
+
+
+def _put(kind: RestKind, change: Change, by_name: Mapping[str, Sequence[FieldChange]]) -> Iterator[Step]:
+    elsewhere = {*kind.links, *kind.parts}
+    own = [each for name, found in by_name.items() if name not in elsewhere for each in found]
+    if own:
+        yield _step(change.address, UPDATE, why=_why(own), patch=patch_of(own))
+
+
+def patch_of(differences: Iterable[FieldChange], depth: int = 0) -> Mapping[str, Value]:
+    """The differences as one nested map, without the first ``depth`` names of their paths; ABSENT removes."""
+    patch: dict[str, Value] = {}
+    for difference in differences:
+        name, *below = difference.path[depth:]
+        if below:
+            inner = patch.setdefault(name, {})
+            assert isinstance(inner, dict)
+            _put_at(inner, below, difference.after)
+        else:
+            patch[name] = difference.after
+    return patch
+
+
+def _put_at(patch: dict[str, Value], path: Sequence[str], value: Value) -> None:
+    *above, name = path
+    for key in above:
+        inner = patch.setdefault(key, {})
+        assert isinstance(inner, dict)
+        patch = inner
+    patch[name] = value
+
+
+def _why(differences: Iterable[FieldChange]) -> str:
+    return ", ".join(".".join(difference.path) for difference in differences)
+
+
+# ------------------------------------------------------------------ parts
+
+
+def _parts(kind: RestKind, address: Address, by_name: Mapping[str, Sequence[FieldChange]]) -> Iterator[Step]:
+    for name in kind.parts:
+        parts: dict[str, list[FieldChange]] = {}
+        for difference in by_name.get(name, ()):
+            parts.setdefault(difference.path[1], []).append(difference)
+        for part, differences in parts.items():
+            yield _part(address, name, part, differences)
+
+
+def _part(address: Address, name: str, part: str, differences: Sequence[FieldChange]) -> Step:
+    whole = differences[0] if len(differences[0].path) == 2 else None
+    why = _why(differences)
+    if whole is None:
+        patch = patch_of(differences, depth=2)
+        return _step(address, UPDATE_PART, name, part, why=why, field=name, part=part, patch=patch)
+    if whole.after is ABSENT:
+        return _step(address, DELETE_PART, name, part, why=why, field=name, part=part)
+    return _step(address, CREATE_PART, name, part, why=why, field=name, part=part, body=without_absent(whole.after))
+
+
+# ------------------------------------------------------------------ links
+
+
+def _all_links(kind: RestKind, address: Address, by_name: Mapping[str, Sequence[FieldChange]]) -> Iterator[Step]:
+    """First what goes: a client scope must leave one list before it may enter the other."""
+    gone: dict[str, Step] = {}
+    for name, links in kind.links.items():
+        removed = tuple(_targets(links, address, by_name.get(name, ()), old=True))
+        for step in _linked(address, name, links, REMOVE, removed):
+            gone |= dict.fromkeys(_texts(step.args["targets"]), step)
+            yield step
+    for name, links in kind.links.items():
+        added = tuple(_targets(links, address, by_name.get(name, ()), old=False))
+        for step in _linked(address, name, links, ADD, added):
+            yield replace(step, after=frozenset(gone[t].id for t in _texts(step.args["targets"]) if t in gone))
+
+
+def _targets(links: Links, address: Address, differences: Iterable[FieldChange], *, old: bool) -> Iterator[Address]:
+    """What only the old value names, or only the new one."""
+    for difference in differences:
+        before, after = (
+            tuple(links.targets(address.path[0], value, difference.path[1:]))
+            for value in (difference.before, difference.after)
+        )
+        here, there = (before, after) if old else (after, before)
+        yield from (target for target in here if target not in there)
+
+
+def _linked(address: Address, name: str, links: Links, verb: str, targets: Sequence[Address]) -> Iterator[Step]:
+    """One step for each target, or for each group of targets that one request may name."""
+    batches: dict[Path, list[Address]] = {}
+    for target in targets:
+        batches.setdefault(_batch(links, target), []).append(target)
+    for key, batch in batches.items():
+        why = f"{name} {'+' if verb == ADD else '-'} {', '.join(target.name for target in batch)}"
+        yield _step(address, verb, name, *key, why=why, field=name, targets=tuple(map(str, batch)))
+
+
+def _batch(links: Links, target: Address) -> Path:
+    if links.one_by_one:
+        return target.path[1:]
+    return target.path[1:-1] if "{client}" in links.path else ()

@@ -1,0 +1,1 @@
+"""Plans and reports as text, for people and for machines."""

@@ -1,0 +1,60 @@
+"""The plan as workflow commands of GitHub Actions: each difference is marked at its line of the file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from reconciler.core.change import Action, Change
+from reconciler.core.kind import Kind
+from reconciler.core.plan import Plan
+from reconciler.core.problem import Problem, Severity
+from reconciler.core.resource import Origin
+from reconciler.render.text import describe, summary
+from reconciler.render.values import path_of, shown, unit_of
+
+
+def plan_github(plan: Plan, kinds: Mapping[str, Kind], names: Sequence[str]) -> str:
+    """One warning for each resource that differs, the most disruptive first: only ten of a step are shown."""
+    changes = [change for change in plan.changes if change.action is not Action.KEEP]
+    changes.sort(key=lambda change: -change.effect)
+    lines = [_annotation("warning", _origin(change), _title(change), _text(change, kinds)) for change in changes]
+    lines += [_annotation("notice", remark.origin, str(remark.address), remark.message) for remark in plan.remarks()]
+    return "\n".join([*lines, summary(plan, names)])
+
+
+def problem_github(problem: Problem) -> str:
+    """A problem in the files as an annotation."""
+    level = "error" if problem.severity is Severity.ERROR else "warning"
+    return _annotation(level, problem.origin, "reconcile", problem.message)
+
+
+def _annotation(level: str, origin: Origin, title: str, message: str) -> str:
+    place = {"file": origin.file, "line": origin.line or "", "col": origin.column or "", "title": title}
+    properties = ",".join(f"{key}={_property(str(value))}" for key, value in place.items() if value)
+    return f"::{level} {properties}::{_data(message)}"
+
+
+def _data(text: str) -> str:
+    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+
+
+def _property(text: str) -> str:
+    return _data(text).replace(":", "%3A").replace(",", "%2C")
+
+
+def _origin(change: Change) -> Origin:
+    return change.desired.origin if change.desired and change.desired.origin else Origin("")
+
+
+def _title(change: Change) -> str:
+    return f"{change.address}: {describe(change)}"
+
+
+def _text(change: Change, kinds: Mapping[str, Kind]) -> str:
+    return "\n".join(_field_lines(change, kinds[change.address.kind])) or change.reason
+
+
+def _field_lines(change: Change, kind: Kind) -> Iterator[str]:
+    for field in change.fields if change.observed else ():
+        unit = unit_of(field, kind)
+        yield f"{path_of(field, change)}: {shown(field.before, unit)} → {shown(field.after, unit)}"

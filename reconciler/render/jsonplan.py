@@ -1,0 +1,160 @@
+"""The plan as JSON, in the shape of ``schemas/plan.schema.json``: an interface, unlike the text.
+
+There is no secret in it: a digest with a salt of its own tells equal from changed. The digest is slow on purpose,
+because the file may be shown to others, and passwords are short.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from reconciler.core.address import Address
+from reconciler.core.change import Action, Change
+from reconciler.core.compare import FieldChange
+from reconciler.core.kind import Effect, Kind
+from reconciler.core.plan import Plan, Step
+from reconciler.core.problem import Problem
+from reconciler.core.resource import Origin
+from reconciler.core.values import ABSENT, UNKNOWN, Ref, Secret, Value
+from reconciler.render.values import path_of
+
+SCHEMA: Final = "reconcile.plan/v1"
+
+DISRUPTIONS: Final[Mapping[Effect, str]] = {
+    Effect.NOTE: "none",
+    Effect.START: "none",
+    Effect.RUN: "none",
+    Effect.LIVE: "none",
+    Effect.RECONNECT: "reconnect",
+    Effect.RESTART: "restart",
+    Effect.REPLACE: "replace",
+    Effect.DATA_LOSS: "data-loss",
+}
+REACTIONS: Final[Mapping[Effect, str]] = {
+    **DISRUPTIONS,
+    Effect.NOTE: "none",
+    Effect.START: "start",
+    Effect.RUN: "run",
+    Effect.LIVE: "in-place",
+}
+_COUNTED: Final = (
+    Action.CREATE,
+    Action.UPDATE,
+    Action.REPLACE,
+    Action.DELETE,
+    Action.START,
+    Action.RUN,
+    Action.ADOPT,
+)
+
+
+class PlanDocument:
+    """Renders plans with one salt, so that two of them can be compared."""
+
+    def __init__(self, project: str, kinds: Mapping[str, Kind], salt: str) -> None:
+        self._project, self._kinds, self._salt = project, kinds, salt
+        self._digests: dict[str, str] = {}
+
+    def of(self, plan: Plan) -> dict[str, Any]:
+        """The whole document, ready for ``json.dumps``."""
+        before = _comes_first(plan.steps)
+        changes = [change for change in plan.changes if change.action is not Action.KEEP]
+        return {
+            "schema": SCHEMA,
+            "project": self._project,
+            "in_sync": plan.in_sync,
+            "salt": self._salt,
+            "summary": counts(plan),
+            "actions": [self._action(change, before.get(change.address, ())) for change in changes],
+            "diagnostics": [diagnostic(remark) for remark in plan.remarks()],
+        }
+
+    def _action(self, change: Change, before: Sequence[Address]) -> dict[str, Any]:
+        origin = change.desired.origin if change.desired else None
+        return {
+            "address": str(change.address),
+            "action": change.action.value,
+            "disruption": _disruption(change),
+            "reason": change.reason,
+            "source": _source(origin),
+            "changes": [self._field(field, change) for field in change.fields],
+            "depends_on": [str(address) for address in before],
+            "waits_for": [str(need) for need in change.waits_for],
+        }
+
+    def _field(self, field: FieldChange, change: Change) -> dict[str, Any]:
+        return {
+            "path": path_of(field, change),
+            "before": self.value(field.before),
+            "after": self.value(field.after),
+            "reaction": REACTIONS[field.effect],
+            "cause": field.cause or None,
+        }
+
+    def value(self, value: Value) -> Any:
+        match value:
+            case Secret():
+                return {"sensitive": True, "digest": self._digest(value.reveal())}
+            case Ref():
+                return {"unknown": True}
+            case _ if value is UNKNOWN:
+                return {"unknown": True}
+            case _ if value is ABSENT:
+                return None
+            case str():
+                return value
+            case Mapping():
+                return {key: self.value(part) for key, part in value.items()}
+            case Sequence():
+                return [self.value(part) for part in value]
+            case _:
+                return value
+
+    def _digest(self, text: str) -> str:
+        if text not in self._digests:
+            raw = hashlib.scrypt(text.encode(), salt=self._salt.encode(), n=2**13, r=8, p=1, dklen=12)
+            self._digests[text] = raw.hex()
+        return self._digests[text]
+
+
+def counts(plan: Plan) -> dict[str, int]:
+    """How many resources there are of each action."""
+    found = Counter(change.action for change in plan.changes)
+    return {action.value: found[action] for action in _COUNTED} | {
+        "unchanged": found[Action.KEEP],
+        "deferred": found[Action.DEFERRED],
+    }
+
+
+def diagnostic(problem: Problem) -> dict[str, Any]:
+    """A problem or remark as JSON."""
+    return {
+        "severity": problem.severity.value,
+        "address": str(problem.address) if problem.address else None,
+        "message": problem.message,
+        "source": _source(problem.origin),
+    }
+
+
+def _disruption(change: Change) -> str:
+    return "none" if change.action in (Action.CREATE, Action.DEFERRED) else DISRUPTIONS[change.effect]
+
+
+def _source(origin: Origin | None) -> dict[str, Any] | None:
+    if origin is None or not origin.file:
+        return None
+    return {"file": origin.file, "line": origin.line, "column": origin.column}
+
+
+def _comes_first(steps: Sequence[Step]) -> Mapping[Address, Sequence[Address]]:
+    """For each resource the others whose steps come before its own."""
+    of = {step.id: step.address for step in steps}
+    before: dict[Address, dict[Address, None]] = {}
+    for step in steps:
+        for other in sorted(step.after):
+            if of[other] != step.address:
+                before.setdefault(step.address, {})[of[other]] = None
+    return {address: tuple(others) for address, others in before.items()}

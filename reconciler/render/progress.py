@@ -1,0 +1,79 @@
+"""What happens during an apply, line by line: one for each resource that is done, more only when it takes long."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from typing import Final
+
+from reconciler.core.address import Address
+from reconciler.core.change import Action
+from reconciler.core.plan import Plan
+from reconciler.core.report import Event, Report, What
+
+DONE: Final[Mapping[Action, str]] = {
+    Action.CREATE: "created",
+    Action.START: "started",
+    Action.RUN: "run",
+    Action.UPDATE: "updated",
+    Action.REPLACE: "replaced",
+    Action.DELETE: "deleted",
+    Action.ADOPT: "adopted",
+    Action.KEEP: "ready",
+}
+_WIDE: Final = 44
+_LONG_S: Final = 9.5
+
+
+class Progress:
+    """Folds the events of one plan into lines."""
+
+    def __init__(self, plan: Plan) -> None:
+        self._left = Counter(address for step in plan.steps for address in (step.address, *step.covers))
+        self._actions = {change.address: change.action for change in plan.changes}
+        self._blocked: set[Address] = set()
+        self._seconds: dict[Address, float] = {}
+
+    def lines(self, event: Event) -> Iterator[str]:
+        """The lines that an event is worth."""
+        address = str(event.step.address).ljust(_WIDE)
+        match event.what:
+            case What.DONE:
+                yield from self._done(event)
+            case What.PENDING if event.seconds >= _LONG_S:
+                yield f"  … {address} {event.step.verb.rpartition('.')[2]}, {event.seconds:.0f} s{_note(event)}"
+            case What.FAILED:
+                yield f"  ✗ {address} {event.note}"
+            case What.BLOCKED if event.step.address not in self._blocked:
+                self._blocked.add(event.step.address)
+                yield f"  ✗ {address} not done, because {event.note} failed"
+            case What.ROLLED_BACK:
+                yield f"  ↩ {address} rolled back: what was there before serves again"
+            case What.NOT_STARTED:
+                yield f"  - {address} {event.step.verb} was not begun"
+            case _:
+                return
+
+    def _done(self, event: Event) -> Iterator[str]:
+        for address in (event.step.address, *event.step.covers):
+            self._left[address] -= 1
+            self._seconds[address] = self._seconds.get(address, 0.0) + event.seconds
+            if not self._left[address]:
+                word = DONE.get(self._actions[address], "done")
+                note = f", {event.note}" if event.note else ""
+                yield f"  ✓ {str(address).ljust(_WIDE)} {word}{note} ({self._seconds[address]:.1f} s)"
+
+
+def _note(event: Event) -> str:
+    return f": {event.note}" if event.note else ""
+
+
+def outcome(report: Report, seconds: float) -> str:
+    """The last line of an apply."""
+    done = Counter(event.step.address for event in report.of(What.DONE))
+    failed = {event.step.address for event in report.failed}
+    blocked = {event.step.address for event in report.of(What.BLOCKED)}
+    text = f"{len(done.keys() - failed - blocked)} resources done"
+    text += f", {len(failed)} failed" if failed else ""
+    text += f", {len(blocked - failed)} blocked by that" if blocked - failed else ""
+    return f"{text}, in {seconds:.1f} s."

@@ -1,0 +1,178 @@
+"""A plan as text: what changes, from what to what, why, at what cost. The last line says it all in numbers."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence, Sized
+from dataclasses import dataclass
+from typing import Final
+
+from reconciler.core.change import Action, Change
+from reconciler.core.compare import FieldChange
+from reconciler.core.kind import Effect, Kind
+from reconciler.core.plan import Plan
+from reconciler.core.problem import Problem
+from reconciler.core.values import UNKNOWN, Value
+from reconciler.render.values import path_of, shown, unit_of
+
+SYMBOLS: Final[Mapping[Action, str]] = {
+    Action.CREATE: "+",
+    Action.START: ">",
+    Action.RUN: ">",
+    Action.UPDATE: "~",
+    Action.REPLACE: "±",
+    Action.DELETE: "-",
+    Action.ADOPT: "=",
+    Action.DEFERRED: "…",
+    Action.KEEP: " ",
+}
+COLOURS: Final[Mapping[Action, str]] = {
+    Action.CREATE: "32",
+    Action.START: "32",
+    Action.RUN: "32",
+    Action.UPDATE: "33",
+    Action.REPLACE: "35",
+    Action.DELETE: "31",
+    Action.DEFERRED: "36",
+}
+COSTS: Final[Mapping[Effect, str]] = {
+    Effect.NOTE: "",
+    Effect.START: "",
+    Effect.RUN: "",
+    Effect.LIVE: "in place",
+    Effect.RECONNECT: "by reconnecting",
+    Effect.RESTART: "by restarting",
+    Effect.REPLACE: "out of service while the new one starts",
+    Effect.DATA_LOSS: "its data is lost",
+}
+_WIDE: Final = 44
+_LONG_LIST: Final = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Style:
+    """How much is shown, and whether in colour; a symbol is always there, colour never carries a meaning alone."""
+
+    colour: bool = False
+    fields: bool = True
+
+    def paint(self, text: str, code: str) -> str:
+        return f"\033[{code}m{text}\033[0m" if self.colour and code else text
+
+
+def plan_text(plan: Plan, kinds: Mapping[str, Kind], names: Sequence[str], style: Style | None = None) -> str:
+    """The whole plan; ``names`` are the files that it was made from."""
+    style = style or Style()
+    changes = [change for change in plan.changes if change.action is not Action.KEEP]
+    blocks = ["\n".join(_block(change, kinds[change.address.kind], style)) for change in changes]
+    remarks = [style.paint(f"! {remark.address} {remark.message}", "33") for remark in plan.remarks()]
+    parts = ["\n".join(blocks)] if blocks else []
+    parts += ["\n".join(remarks)] if remarks else []
+    return "\n\n".join([*parts, summary(plan, names)])
+
+
+def _block(change: Change, kind: Kind, style: Style) -> Iterator[str]:
+    symbol = SYMBOLS[change.action]
+    title = f"{symbol} {str(change.address).ljust(_WIDE)} {describe(change)}".rstrip()
+    yield style.paint(title, COLOURS.get(change.action, ""))
+    if style.fields:
+        yield from (f"      {line}" for line in field_lines(change, kind))
+
+
+def describe(change: Change) -> str:
+    """The action in words, with its price."""
+    if change.action is Action.DEFERRED:
+        verb = f"{change.reason}, " if change.reason else ""
+        return f"{verb}deferred: waits for {listed(change.waits_for)}"
+    cost = COSTS[change.effect]
+    if change.action is Action.DELETE:
+        return f"delete, {change.reason}"
+    return f"{change.action.value}, {cost}" if cost else change.action.value
+
+
+def listed(things: Sequence[object], at_most: int = 2) -> str:
+    """The first few of many, and how many more there are."""
+    texts = [str(thing) for thing in things]
+    more = len(texts) - at_most
+    return ", ".join(texts) if more <= 1 else f"{', '.join(texts[:at_most])} and {more} more"
+
+
+def field_lines(change: Change, kind: Kind) -> Iterator[str]:
+    """One line for each field: of a new resource its value, else the old one and the new.
+
+    A new resource that is deferred is shown in full by the pass that makes it.
+    """
+    if change.action is Action.DEFERRED and change.observed is None:
+        return
+    rows = list(_rows(change, kind))
+    width = min(max((len(path) for path, _ in rows), default=0), _WIDE)
+    for path, text in rows:
+        yield f"{path.ljust(width)}  {text}"
+
+
+def _rows(change: Change, kind: Kind) -> Iterator[tuple[str, str]]:
+    is_new = change.observed is None
+    for field in change.fields:
+        path, unit = path_of(field, change), unit_of(field, kind)
+        if is_new:
+            yield from ((name, shown(value, unit)) for name, value in _spread(path, field.after))
+        elif field.effect is not Effect.NOTE:
+            yield path, _arrow(field, unit)
+
+
+def _spread(path: str, value: Value) -> Iterator[tuple[str, Value]]:
+    """A new value, a mapping line by line; what is empty or off is not worth a line."""
+    if isinstance(value, Mapping):
+        yield from ((f"{path}.{key}", _bare(part)) for key, part in value.items() if not _is_empty(part))
+    elif not _is_empty(value):
+        yield path, value
+
+
+def _bare(value: Value) -> Value:
+    if isinstance(value, Mapping):
+        return {key: part for key, part in value.items() if not _is_empty(part)}
+    return value
+
+
+def _is_empty(value: Value) -> bool:
+    return value is UNKNOWN or value is None or value is False or (isinstance(value, Sized) and not value)
+
+
+def _arrow(field: FieldChange, unit: str) -> str:
+    if parts := _parts(field):
+        return parts
+    before, after = shown(_bare(field.before), unit), shown(_bare(field.after), unit)
+    return f"{before} → {after}" if before != after or "(secret)" not in before else "(secret) → (another secret)"
+
+
+def _parts(field: FieldChange) -> str:
+    """Of two long lists only the items that differ."""
+    before, after = field.before, field.after
+    lists = [value for value in (before, after) if isinstance(value, Sequence) and not isinstance(value, str)]
+    if len(lists) < 2 or max(map(len, lists)) < _LONG_LIST:
+        return ""
+    from reconciler.render.explain import explained
+
+    return ", ".join(explained(before, after))
+
+
+def summary(plan: Plan, names: Sequence[str]) -> str:
+    """The last line: what is to be done, or how much was compared and found equal."""
+    counts = Counter(change.action for change in plan.changes)
+    done = [f"{counts[action]} to {action.value}" for action in SYMBOLS if counts[action] and action in COLOURS]
+    done = [text.replace("to deferred", "deferred") for text in done]
+    kept = counts[Action.KEEP]
+    if not done:
+        return f"No changes. {kept} resources match {' and '.join(names)}."
+    return f"Plan: {', '.join(done)}; {kept} unchanged."
+
+
+def problem_text(problem: Problem) -> str:
+    """``file:line:column: message`` with the source line and a mark under the place."""
+    head = str(problem)
+    if not problem.text:
+        return head
+    line = problem.text.rstrip("\n")
+    before = line[: max(problem.origin.column - 1, 0)]
+    padding = "".join("\t" if char == "\t" else " " for char in before)
+    return f"{head}\n    {line}\n    {padding}^"

@@ -1,0 +1,1 @@
+"""The shell: passes, execution, lock, daemon."""

@@ -1,0 +1,187 @@
+"""A plan's steps, done: in order, side by side where they may, waiting where they must. Decides nothing."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field
+from graphlib import TopologicalSorter
+from threading import Event as Flag
+from typing import Final
+
+from reconciler.core.errors import GateFailed, ProviderError, Throttled, Unreachable
+from reconciler.core.plan import Step
+from reconciler.core.provider import Done, Pending, Verdict
+from reconciler.core.report import Event, What
+from reconciler.run.clock import Clock
+
+WORKERS: Final = 6
+TRIES: Final = 4
+"""How often a step is tried while the other side does not answer."""
+
+SIGN_OF_LIFE_S: Final = 10.0
+"""After so long without news of a step there is an event that it still goes on."""
+
+
+def execute(
+    steps: Sequence[Step],
+    perform: Callable[[Step], Verdict],
+    clock: Clock,
+    *,
+    stop: Flag | None = None,
+    workers: int = WORKERS,
+) -> Iterator[Event]:
+    """Do the steps; yields what happens, as it happens.
+
+    A failed step takes its way back, and blocks what comes after it and nothing else. Once ``stop`` is set
+    nothing new is begun, and what runs is finished.
+    """
+    with ThreadPoolExecutor(workers) as pool:
+        yield from _Run(steps, perform, clock, pool, stop or Flag()).events()
+
+
+@dataclass
+class _Progress:
+    """How far one step is."""
+
+    step: Step
+    began: float
+    tries: int = 0
+    note: str = ""
+    heard: float = 0.0
+
+
+@dataclass
+class _Run:
+    steps: Sequence[Step]
+    perform: Callable[[Step], Verdict]
+    clock: Clock
+    pool: ThreadPoolExecutor
+    stop: Flag
+    blocked: dict[str, str] = field(default_factory=dict)
+    running: dict[Future[Verdict], str] = field(default_factory=dict)
+    waiting: list[tuple[float, str]] = field(default_factory=list)
+    progress: dict[str, _Progress] = field(default_factory=dict)
+
+    def events(self) -> Iterator[Event]:
+        self.by_id = {step.id: step for step in self.steps}
+        self.graph = TopologicalSorter({step.id: step.after for step in self.steps})
+        self.graph.prepare()
+        while self.graph.is_active() and not (self.stop.is_set() and not self.running):
+            for step_id in self.graph.get_ready():
+                yield from self._begin(self.by_id[step_id])
+            self._wake()
+            if self.running:
+                yield from self._collect()
+            elif self.waiting:
+                self.clock.sleep(self.waiting[0][0] - self.clock.now())
+        yield from self._left()
+
+    def _begin(self, step: Step) -> Iterator[Event]:
+        cause = next((self.blocked[other] for other in sorted(step.after) if other in self.blocked), None)
+        if cause:
+            self.blocked[step.id] = cause
+            self.graph.done(step.id)
+            yield Event(step, What.BLOCKED, cause)
+        elif not self.stop.is_set():
+            now = self.clock.now()
+            self.progress[step.id] = _Progress(step, began=now, heard=now)
+            self._submit(step)
+            yield Event(step, What.STARTED)
+
+    def _submit(self, step: Step) -> None:
+        self.running[self.pool.submit(self.perform, step)] = step.id
+
+    def _wake(self) -> None:
+        """Look again at the steps whose wait is over; after a stop, at none."""
+        while self.waiting and self.waiting[0][0] <= self.clock.now() and not self.stop.is_set():
+            self._submit(self.by_id[heapq.heappop(self.waiting)[1]])
+
+    def _collect(self) -> Iterator[Event]:
+        patience = SIGN_OF_LIFE_S
+        if self.waiting:
+            patience = min(patience, max(0.0, self.waiting[0][0] - self.clock.now()))
+        for future in wait(self.running, patience, FIRST_COMPLETED).done:
+            step_id = self.running.pop(future)
+            yield from self._settle(self.progress[step_id], future)
+        yield from self._signs_of_life()
+
+    def _settle(self, progress: _Progress, future: Future[Verdict]) -> Iterator[Event]:
+        try:
+            verdict = future.result()
+        except (Unreachable, Throttled) as error:
+            yield from self._try_again(progress, error)
+        except ProviderError as error:
+            yield from self._fail(progress, error)
+        else:
+            match verdict:
+                case Done(note):
+                    self.graph.done(progress.step.id)
+                    yield self._event(progress, What.DONE, note)
+                case Pending(retry_in, note):
+                    yield from self._wait(progress, retry_in, note)
+
+    def _wait(self, progress: _Progress, retry_in: float, note: str) -> Iterator[Event]:
+        now, step = self.clock.now(), progress.step
+        if now - progress.began + retry_in > step.timeout_s:
+            message = (
+                f"not done within {step.timeout_s:.0f} s; {note}" if note else f"not done in {step.timeout_s:.0f} s"
+            )
+            yield from self._fail(progress, GateFailed(message, address=step.address, doing=step.verb))
+            return
+        heapq.heappush(self.waiting, (now + retry_in, step.id))
+        if note != progress.note:
+            progress.note, progress.heard = note, now
+            yield self._event(progress, What.PENDING, note)
+
+    def _try_again(self, progress: _Progress, error: ProviderError) -> Iterator[Event]:
+        progress.tries += 1
+        if progress.tries >= TRIES:
+            yield from self._fail(progress, error)
+            return
+        retry_in = error.retry_in if isinstance(error, Throttled) else 0.5 * 2.0**progress.tries
+        yield from self._wait(progress, retry_in, f"no answer, try {progress.tries + 1} of {TRIES}: {error}")
+
+    def _fail(self, progress: _Progress, error: ProviderError) -> Iterator[Event]:
+        step = progress.step
+        self.blocked[step.id] = str(step.address)
+        self.graph.done(step.id)
+        yield Event(step, What.FAILED, str(error), self._seconds(progress), error)
+        if step.on_failure:
+            yield from self._take_back(progress)
+
+    def _take_back(self, progress: _Progress) -> Iterator[Event]:
+        """The way back is short and waits for nothing, so it is gone in one go."""
+        for step in progress.step.on_failure:
+            try:
+                self.perform(step)
+            except ProviderError as error:
+                yield Event(step, What.FAILED, str(error), self._seconds(progress), error)
+                return
+        yield self._event(progress, What.ROLLED_BACK)
+
+    def _signs_of_life(self) -> Iterator[Event]:
+        now = self.clock.now()
+        for step_id in (*self.running.values(), *(step_id for _, step_id in self.waiting)):
+            progress = self.progress[step_id]
+            if now - progress.heard >= SIGN_OF_LIFE_S:
+                progress.heard = now
+                yield self._event(progress, What.PENDING, progress.note)
+
+    def _left(self) -> Iterator[Event]:
+        """After a stop: what was not begun, and waits that were given up."""
+        if self.stop.is_set():
+            done = self.blocked.keys() | {step_id for step_id in self.progress if not self._is_waiting(step_id)}
+            for step in self.steps:
+                if step.id not in done:
+                    yield Event(step, What.NOT_STARTED)
+
+    def _is_waiting(self, step_id: str) -> bool:
+        return any(step_id == other for _, other in self.waiting)
+
+    def _event(self, progress: _Progress, what: What, note: str = "") -> Event:
+        return Event(progress.step, what, note, self._seconds(progress))
+
+    def _seconds(self, progress: _Progress) -> float:
+        return self.clock.now() - progress.began

@@ -1,0 +1,95 @@
+"""Hints: "look again" from outside. They never say what changed; that is found out by looking.
+
+Each source is a thread of its own; they meet in one queue. A source that fails is begun again: until then only
+the resync interval finds what happens.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Final
+
+from reconciler.core.errors import ProviderError
+from reconciler.run.clock import Clock
+
+AGAIN_S: Final = 2.0
+QUIET_S: Final = 0.25
+FILE: Final = "file "
+"""What a hint of a changed file begins with."""
+
+FIRST_S: Final = 1
+"""After so many seconds at the latest a watch of files shows that it has begun."""
+
+LONGEST_S: Final = 2.0
+"""A burst of hints is waited out: until it is quiet for so long, but no longer than this."""
+
+
+class Hints:
+    """The queue that all sources feed."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._queue: queue.SimpleQueue[str] = queue.SimpleQueue()  # whose put may be called by a signal handler
+        self._over = threading.Event()
+
+    def give(self, hint: str) -> None:
+        """Also for signal handlers and timers."""
+        self._queue.put(hint)
+
+    def follow(self, name: str, source: Callable[[], Iterator[str]]) -> None:
+        """Feed from a source that blocks, for as long as the program runs."""
+        threading.Thread(target=self._feed, args=(source,), name=name, daemon=True).start()
+
+    def wait(self, at_most_s: float) -> list[str]:
+        """The hints of one burst; empty when none came in time."""
+        try:
+            hints = [self._queue.get(timeout=max(at_most_s, 0.0))]
+        except queue.Empty:
+            return []
+        end = self._clock.now() + LONGEST_S
+        while self._clock.now() < end:
+            try:
+                hints.append(self._queue.get(timeout=QUIET_S))
+            except queue.Empty:
+                break
+        return hints
+
+    def close(self) -> None:
+        self._over.set()
+
+    def _feed(self, source: Callable[[], Iterator[str]]) -> None:
+        while not self._over.is_set():
+            try:
+                for hint in source():
+                    self.give(hint)
+            except ProviderError:
+                pass  # the engine is away; the pass that looks next says so
+            self._over.wait(AGAIN_S)
+
+
+def changed_files(paths: Iterable[Path], stop: threading.Event) -> Iterator[str]:
+    """A hint for each change of one of the files, and one as soon as changes are noticed at all. Blocks.
+
+    The folders are watched, because editors and git replace a file rather than write into it.
+    """
+    from watchfiles import watch
+
+    wanted = {path.resolve() for path in paths}
+    folders = sorted({path.parent for path in wanted})
+    changes = watch(
+        *folders,
+        recursive=False,
+        debounce=200,
+        rust_timeout=FIRST_S * 1000,
+        yield_on_timeout=True,
+        raise_interrupt=False,
+        stop_event=stop,
+    )
+    for number, change in enumerate(changes):
+        if number == 0:
+            yield "files are watched"  # what changed before that has gone unseen
+        for name in sorted({Path(path).name for _, path in change if Path(path).resolve() in wanted}):
+            yield f"{FILE}{name} changed"

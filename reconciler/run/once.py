@@ -1,0 +1,191 @@
+"""The whole line, once: observe, diff, plan, gate, execute; and again until nothing is left to do.
+
+``look`` is what ``diff`` shows; ``converge`` is ``apply``; the daemon calls it for ever.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from threading import Event as Flag
+from typing import Final
+
+from reconciler.core.address import Address
+from reconciler.core.document import Document
+from reconciler.core.errors import Conflict, ReconcileError, Refused, Unreachable
+from reconciler.core.graph import needs_of
+from reconciler.core.plan import Plan, Step, make
+from reconciler.core.policy import Policy, refusals
+from reconciler.core.provider import Provider, Verdict
+from reconciler.core.report import Event, Report, Standing, What, standing
+from reconciler.core.resource import Health, Observed, Resource
+from reconciler.run.clock import Clock
+from reconciler.run.execute import execute
+
+MOST_PASSES: Final = 10
+LOOK_AGAIN_S: Final = 0.5
+GRACE_S: Final = 20.0
+"""How long the answer of something that counts as up already is waited for."""
+
+
+class NotConverging(ReconcileError):
+    """Pass after pass finds something to do: a bug of ours, or somebody who works against us."""
+
+
+def _say_nothing(_note: str) -> None:
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What one look found: the plan, and all that is live."""
+
+    plan: Plan
+    observed: Mapping[Address, Observed]
+
+
+@dataclass(frozen=True, slots=True)
+class Reconciler:
+    """Document and providers of one project, and how they are treated.
+
+    ``only`` restricts everything to these resources and what they need. ``patience_s`` is how long a provider
+    is waited for that is just starting.
+    """
+
+    document: Document
+    providers: Mapping[str, Provider]
+    clock: Clock
+    policy: Policy = field(default_factory=Policy)
+    only: frozenset[Address] = frozenset()
+    patience_s: float = 300.0
+    on_wait: Callable[[str], None] = _say_nothing
+
+    def desired(self) -> Sequence[Resource]:
+        """Everything that the files ask for, or the targets with what they need. Raises ConfigError."""
+        everything = [each for provider in self.providers.values() for each in provider.expand(self.document)]
+        return _closure(everything, self.only, self.providers) if self.only else everything
+
+    def look(self, desired: Sequence[Resource] | None = None) -> Look:
+        """Observe and plan. Waits for a provider that is starting; raises Unreachable for one that is not."""
+        desired = self.desired() if desired is None else desired
+        began = self.clock.now()
+        while True:
+            found, unread = self._observed(desired)
+            observed = {each.address: each for each in found if not self.only or _is_in(each.address, desired)}
+            plan = make(
+                self.providers,
+                desired,
+                observed.values(),
+                unread={name: host for name, (host, _) in unread.items()},
+                prunes=self.policy.prunes,
+            )
+            if not unread or any(change.acts for change in plan.changes):
+                return Look(plan, observed)
+            self._wait_for(unread, observed, self.clock.now() - began)
+
+    def status(self) -> Sequence[Standing]:
+        """Where every resource stands."""
+        return [standing(change) for change in self.look().plan.changes]
+
+    def converge(self, approve: Callable[[Look], None], *, stop: Flag | None = None) -> Iterator[Event | Look]:
+        """Passes until a look finds nothing to do; yields each look and what happens.
+
+        ``approve`` is called with each look that has steps, and raises what it does not allow. A pass with a
+        failure is the last one, unless the world just moved under it.
+        """
+        desired = self.desired()
+        for _ in range(MOST_PASSES):
+            look = self.look(desired)
+            yield look
+            if not look.plan.steps:
+                return
+            if refused := refusals(look.plan, self.policy):
+                raise Refused(refused)
+            approve(look)
+            report = Report()
+            for event in execute(look.plan.steps, self.perform, self.clock, stop=stop):
+                report += [event]
+                yield event
+            if _is_final(report) or (stop and stop.is_set()):
+                return
+        raise NotConverging(
+            f"still different after {MOST_PASSES} passes: {_still_different(look.plan)}; "
+            "does something else change these resources?"
+        )
+
+    def perform(self, step: Step) -> Verdict:
+        """Hand a step to its provider."""
+        return self.providers[step.address.provider].perform(step)
+
+    def observed(self, desired: Sequence[Resource]) -> Sequence[Observed]:
+        """One read of everything; raises Unreachable where a provider can't be read."""
+        return [each for name, provider in self.providers.items() for each in provider.observe(_of(name, desired))]
+
+    # -------------------------------------------------------------- underneath
+
+    def _observed(self, desired: Sequence[Resource]) -> tuple[list[Observed], dict[str, tuple[Address, Unreachable]]]:
+        """What all providers see; and those that can't see, because what serves them is not up."""
+        found: list[Observed] = []
+        unread: dict[str, tuple[Address, Unreachable]] = {}
+        for name, provider in self.providers.items():
+            mine = _of(name, desired)
+            if not mine and provider.served_by:
+                continue
+            try:
+                found += provider.observe(mine)
+            except Unreachable as error:
+                host = provider.served_by
+                if host is None or host.provider not in self.providers or not _is_in(host, desired):
+                    raise
+                unread[name] = host, error
+        return found, unread
+
+    def _wait_for(
+        self,
+        unread: Mapping[str, tuple[Address, Unreachable]],
+        observed: Mapping[Address, Observed],
+        waited_s: float,
+    ) -> None:
+        """Nothing in the plan will bring it up, so either it comes by itself or it is an error."""
+        for host, error in unread.values():
+            status = observed[host].status
+            patience_s = {Health.SETTLING: self.patience_s, Health.OK: GRACE_S, Health.FAILED: 0.0}[status.health]
+            if waited_s >= patience_s:
+                raise Unreachable(f"{error.args[0]} ({host} is {status.note})") from error
+            self.on_wait(f"waiting for {host}: {status.note}")
+        self.clock.sleep(LOOK_AGAIN_S)
+
+
+def _of(provider: str, desired: Iterable[Resource]) -> Sequence[Resource]:
+    return [resource for resource in desired if resource.address.provider == provider]
+
+
+def _is_in(address: Address, desired: Iterable[Resource]) -> bool:
+    return any(resource.address == address for resource in desired)
+
+
+def _closure(
+    everything: Sequence[Resource], targets: frozenset[Address], providers: Mapping[str, Provider]
+) -> Sequence[Resource]:
+    """The targets and all that they need, in the order of the files."""
+    resources = {resource.address: resource for resource in everything}
+    unknown = sorted(map(str, targets - resources.keys()))
+    if unknown:
+        raise ReconcileError(f"{unknown[0]} is not declared; `reconcile status` lists the addresses there are")
+    kinds = {name: kind for provider in providers.values() for name, kind in provider.kinds.items()}
+    needs = needs_of(resources, kinds)
+    wanted: set[Address] = set()
+    frontier = set(targets)
+    while frontier:
+        wanted |= frontier
+        frontier = {need for address in frontier for need in needs[address]} - wanted
+    return [resource for resource in everything if resource.address in wanted]
+
+
+def _still_different(plan: Plan) -> str:
+    acting = (change for change in plan.changes if change.acts)
+    return ", ".join(f"{change.address} ({change.reason})" for change in acting)
+
+
+def _is_final(report: Report) -> bool:
+    return any(not isinstance(event.error, Conflict) for event in report.of(What.FAILED))

@@ -1,0 +1,136 @@
+"""From settings to something that can reconcile: files loaded, secrets there, providers at hand."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from reconciler.config import Loaded, Sources, load, missing_secrets
+from reconciler.core.address import Address
+from reconciler.core.document import Document
+from reconciler.core.kind import Kind
+from reconciler.core.policy import PRUNED, Policy
+from reconciler.core.problem import Problem
+from reconciler.core.provider import LeaseStore, Provider
+from reconciler.core.values import Secret, Value
+from reconciler.providers.registry import connect
+from reconciler.run.clock import Clock
+from reconciler.run.lock import locked
+from reconciler.run.once import Reconciler
+from reconciler.secretrefs import generated_secrets, write_secrets
+from reconciler.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """One project, loaded and ready."""
+
+    settings: Settings
+    document: Document
+    warnings: tuple[Problem, ...]
+    providers: Mapping[str, Provider]
+    clock: Clock
+
+    @property
+    def kinds(self) -> Mapping[str, Kind]:
+        return {name: kind for provider in self.providers.values() for name, kind in provider.kinds.items()}
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The files, as a person calls them."""
+        return tuple(path.name for path in (*self.settings.stack_files, *self.settings.users_files))
+
+    def reconciler(
+        self,
+        *,
+        policy: Policy | None = None,
+        only: frozenset[Address] = frozenset(),
+        patience_s: float = 300.0,
+        on_wait: Callable[[str], None] | None = None,
+    ) -> Reconciler:
+        made = Reconciler(self.document, self.providers, self.clock, policy or self.policy(), only, patience_s)
+        return replace(made, on_wait=on_wait) if on_wait else made
+
+    def policy(self, **allowed: Any) -> Policy:
+        """The rules of the files, with what the command line allows besides."""
+        own: Mapping[str, Any] = _mapping((self.document.stack or {}).get("x-reconcile"))
+        prune = {f"docker.{kind.removesuffix('s')}": mode for kind, mode in _mapping(own.get("prune")).items()}
+        protected = frozenset(Address.parse(str(text)) for text in own.get("protect") or ())
+        return Policy(prune={**PRUNED, **prune}, protected=protected, **allowed)
+
+    @contextmanager
+    def locked(self, what: str, *, wait_s: float = 0.0) -> Iterator[None]:
+        """Nobody else acts on the project meanwhile; where there is no engine there is nothing to meet at."""
+        store = self.providers.get("docker")
+        if store is None:
+            yield
+            return
+        leases: LeaseStore = store  # type: ignore[assignment]  # the Docker provider keeps leases
+        with locked(leases, self.document.project, what, self.clock, wait_s=wait_s):
+            yield
+
+
+@contextmanager
+def opened(settings: Settings, clock: Clock, *, keep_secrets: bool = False) -> Iterator[Session]:
+    """Load everything and hand it over; connections are given back at the end.
+
+    Declared secrets that are missing are generated: for good, into .env, with ``keep_secrets``, else only for this
+    look. Raises ConfigError with all problems of all files.
+    """
+    loaded = read(settings, keep_secrets=keep_secrets)
+    document = replace(loaded.document, connection=_connection(loaded.document.connection, settings))
+    providers = connect(document, settings.environment)
+    try:
+        yield Session(settings, document, loaded.warnings, providers, clock)
+    finally:
+        for provider in providers.values():
+            provider.close()
+
+
+def read(settings: Settings, *, keep_secrets: bool = False) -> Loaded:
+    """The files, loaded; see :func:`opened`."""
+    sources = completed_sources(settings)
+    loaded = load(sources)
+    if not keep_secrets or not sources.generated:
+        return loaded
+    written = write_secrets(env_file(settings), sources.generated)  # never for files that are wrong
+    return load(replace(sources, generated=written))
+
+
+def completed_sources(settings: Settings) -> Sources:
+    """The sources, with secrets made up where they are missing."""
+    sources = sources_of(settings)
+    return replace(sources, generated=generated_secrets(missing_secrets(sources)))
+
+
+def sources_of(settings: Settings) -> Sources:
+    return Sources(
+        directory=settings.directory,
+        stack_files=settings.stack_files,
+        users_files=settings.users_files,
+        env_files=settings.env_files,
+        environment=settings.environment,
+        project=settings.project,
+        profiles=settings.profiles,
+    )
+
+
+def env_file(settings: Settings) -> Path:
+    """Where secrets are kept: the last env file that was named, else .env of the project."""
+    return settings.env_files[-1] if settings.env_files else settings.directory / ".env"
+
+
+def _connection(declared: Mapping[str, Value], settings: Settings) -> Mapping[str, Value]:
+    """The connection of the file, with what the environment says laid over it."""
+    connection: dict[str, Any] = {**declared, "auth": dict(_mapping(declared.get("auth")))}
+    for path, text in settings.keycloak().items():
+        place = connection["auth"] if len(path) > 1 else connection
+        place[path[-1]] = Secret(text) if path[-1] in ("password", "clientSecret") else text
+    return connection
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}

@@ -1,0 +1,8 @@
+"""Where secrets come from: a reference becomes a Secret."""
+
+from __future__ import annotations
+
+from reconciler.secretrefs.dotenvfile import write_secrets
+from reconciler.secretrefs.generate import generated_secrets
+
+__all__ = ["generated_secrets", "write_secrets"]

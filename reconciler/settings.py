@@ -1,0 +1,56 @@
+"""What the command line and the environment say, frozen; the only reader of the process environment."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+STACK_FILE: Final = "stack.yaml"
+USERS_FILE: Final = "users.yaml"
+
+_KEYCLOAK: Final[Mapping[str, tuple[str, ...]]] = {
+    "RECONCILE_KEYCLOAK_URL": ("url",),
+    "RECONCILE_KEYCLOAK_CA_FILE": ("caFile",),
+    "RECONCILE_KEYCLOAK_REALM": ("auth", "realm"),
+    "RECONCILE_KEYCLOAK_CLIENT_ID": ("auth", "clientId"),
+    "RECONCILE_KEYCLOAK_CLIENT_SECRET": ("auth", "clientSecret"),
+    "RECONCILE_KEYCLOAK_USERNAME": ("auth", "username"),
+    "RECONCILE_KEYCLOAK_PASSWORD": ("auth", "password"),
+}
+
+
+def process_environment() -> Mapping[str, str]:
+    """The environment as it is now."""
+    return dict(os.environ)
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """One run's settings. Empty ``stack_files`` or ``users_files`` mean that this half is not managed."""
+
+    directory: Path
+    stack_files: tuple[Path, ...] = ()
+    users_files: tuple[Path, ...] = ()
+    env_files: tuple[Path, ...] | None = None
+    project: str | None = None
+    profiles: tuple[str, ...] = ()
+    environment: Mapping[str, str] = field(default_factory=dict)
+    keycloak_url: str | None = None
+
+    def keycloak(self) -> Mapping[tuple[str, ...], str]:
+        """How to reach Keycloak, where the environment or the command line says so: path in the connection → value."""
+        found = {path: self.environment[name] for name, path in _KEYCLOAK.items() if self.environment.get(name)}
+        return found | ({("url",): self.keycloak_url} if self.keycloak_url else {})
+
+
+def files_of(
+    directory: Path, stack_files: tuple[Path, ...], users_files: tuple[Path, ...]
+) -> tuple[tuple[Path, ...], tuple[Path, ...]]:
+    """The files that are meant: those named, or the usual two, each where it exists."""
+    if stack_files or users_files:
+        return stack_files, users_files
+    stack, users = directory / STACK_FILE, directory / USERS_FILE
+    return ((stack,) if stack.exists() else ()), ((users,) if users.exists() else ())

@@ -1,0 +1,93 @@
+#!/usr/bin/env python3
+"""Makes a machine ready for the tests that need real servers.
+
+    scripts/test_machine.py            a Docker engine, Chromium, the images that tests run
+    scripts/test_machine.py restart    restart the engine, as a test of what survives that asks for
+    scripts/test_machine.py stop       end the engine, where it was started by the first
+
+DEMO_YES=1 does not ask before system packages are installed.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import host
+import local_images
+import machine
+from host import Failure
+
+IMAGES = ("probe", "keycloak")
+STARTED = Path("/var/run/reconcile-tests.dockerd")
+"""Is there where the engine was started for the tests."""
+
+LIMIT_S = 60
+
+
+def ready() -> None:
+    was_there = shutil.which("docker") and not machine.engine_trouble()
+    machine.ensure_engine()
+    if not was_there and not Path("/run/systemd/system").is_dir():
+        STARTED.touch()
+    if not shutil.which("chromium") and not shutil.which("chromium-browser"):
+        machine.install(["chromium"], reason="a test logs in with a real browser")
+    names = local_images.with_parents(IMAGES)
+    if packages := [host.PACKAGES[tool] for tool in local_images.missing_tools(local_images.stale(names))]:
+        machine.install(packages, reason="the images are made from distribution packages and Maven")
+    local_images.ensure(IMAGES)
+
+
+def restart() -> None:
+    if Path("/run/systemd/system").is_dir():
+        command = machine.as_root(["systemctl", "restart", "docker"])
+        host.run(command, step="restart the Docker engine", remedy="`journalctl -u docker` says why")
+    else:
+        end_engine()
+        machine.start_dockerd()
+    machine.wait_for_engine()
+
+
+def stop() -> None:
+    if STARTED.exists():
+        end_engine()
+        STARTED.unlink()
+
+
+def end_engine() -> None:
+    """End dockerd, and wait until it is gone."""
+    number = int(machine.DOCKERD_PID.read_text())
+    os.kill(number, signal.SIGTERM)
+    give_up_at = time.monotonic() + LIMIT_S
+    while is_running(number):
+        if time.monotonic() > give_up_at:
+            raise Failure("end the Docker engine", f"still there after {LIMIT_S} s", f"kill process {number}")
+        time.sleep(0.2)
+
+
+def is_running(number: int) -> bool:
+    return subprocess.run(["kill", "-0", str(number)], capture_output=True, check=False).returncode == 0
+
+
+def main() -> int:
+    commands: dict[str, Callable[[], None]] = {"ready": ready, "restart": restart, "stop": stop}
+    command = commands.get(sys.argv[1] if len(sys.argv) > 1 else "ready")
+    if not command:
+        print(__doc__, file=sys.stderr)
+        return 64
+    try:
+        command()
+    except Failure as failure:
+        print(f"test machine {failure}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

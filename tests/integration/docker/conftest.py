@@ -1,0 +1,19 @@
+from __future__ import annotations
+
+import pytest
+
+from tests.kit.engine import PROBE, a_project, the_engine
+
+
+@pytest.fixture(scope="session")
+def engine():
+    engine = the_engine()
+    assert engine.get(f"/images/{PROBE}/json"), f"{PROBE} is missing; `make test-images` builds it"
+    yield engine
+    engine.close()
+
+
+@pytest.fixture
+def project(engine, tmp_path):
+    with a_project(tmp_path, engine) as project:
+        yield project

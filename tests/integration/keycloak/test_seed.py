@@ -1,0 +1,110 @@
+"""The seed realm of users.yaml, as the loader reads it, from nothing to "nothing to do"."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import pytest
+
+from reconciler.config import Sources, load
+from reconciler.core.values import ABSENT, Secret, Value
+from tests.kit.keycloak import ByHand, Driver, Server
+
+ROOT = Path(__file__).parents[3]
+VARIABLES = {
+    "OIDC_CLIENT_SECRET": "the client's secret",
+    "MLFLOW_ADMIN_PASSWORD": "the admin's password",
+    "KEYCLOAK_ADMIN_PASSWORD": "x",
+}
+
+
+@pytest.fixture
+def by_hand(server: Server, fresh: str) -> Iterator[ByHand]:
+    client = server.client()
+    yield ByHand(client, fresh)
+    client.close()
+
+
+@pytest.fixture
+def seed(fresh: str, tmp_path: Path) -> Mapping[str, Value]:
+    """The realm under another name, as several tests share one server."""
+    file = tmp_path / "users.yaml"
+    file.write_text((ROOT / "users.yaml").read_text().replace("realm: mlflow\n", f"realm: {fresh}\n"))
+    (realm,) = load(Sources(tmp_path, users_files=(file,), environment=VARIABLES)).document.realms or ()
+    return realm
+
+
+def test_the_seed_realm_is_there_after_one_pass_of_six_writes(driver: Driver, seed: Mapping[str, Value]) -> None:
+    first, second = driver.apply(seed)
+
+    export = f"admin/realms/{seed['realm']}/partial-export?exportClients=true&exportGroupsAndRoles=true"
+    assert first.reads == (f"POST {export}",)
+    assert len(first.plan.steps) == len(first.writes) == 6
+    assert second.writes == ()
+    assert len(second.reads) == 6  # the realm, its clients, and for each user the user and the groups
+
+
+def test_a_second_apply_writes_nothing(driver: Driver, seed: Mapping[str, Value], by_hand: ByHand) -> None:
+    driver.apply(seed)
+    events = by_hand.events()
+
+    again = driver.once(seed)
+
+    assert again.plan.in_sync
+    assert again.writes == ()
+    assert by_hand.events() == events
+
+
+def test_the_users_and_the_client_are_as_mlflow_needs_them(
+    driver: Driver, seed: Mapping[str, Value], by_hand: ByHand
+) -> None:
+    driver.apply(seed)
+
+    users = {user["username"]: user for user in by_hand.get("users")}
+    groups = {name: [g["path"] for g in by_hand.get(f"users/{user['id']}/groups")] for name, user in users.items()}
+    client = by_hand.one("clients", clientId="mlflow")
+    assert groups == {"mlflow_user": ["/mlflow_users"], "mlflow_admin": ["/mlflow_admins"]}
+    assert all(user["enabled"] and user["emailVerified"] for user in users.values())
+    assert client["secret"] == VARIABLES["OIDC_CLIENT_SECRET"]
+    assert client["redirectUris"] == ["http://localhost:5000/callback"]
+    assert not client["publicClient"]
+
+
+def test_all_that_may_happen_to_the_seed_is_named_and_repaired_in_one_pass(
+    driver: Driver, seed: Mapping[str, Value], by_hand: ByHand
+) -> None:
+    driver.apply(seed)
+    app = f"clients/{by_hand.id_of('clients', clientId='mlflow')}"
+    user = f"users/{by_hand.id_of('users', username='mlflow_user')}"
+    by_hand.change(app, redirectUris=["https://evil.example.org/*"])
+    by_hand.post(f"{app}/client-secret", {})
+    by_hand.delete(f"{app}/protocol-mappers/models/{by_hand.id_of(f'{app}/protocol-mappers/models', name='groups')}")
+    by_hand.change(user, enabled=False, email="other@example.org")
+    by_hand.delete(f"{user}/groups/{by_hand.id_of('groups', name='mlflow_users')}")
+    by_hand.delete(f"groups/{by_hand.id_of('groups', name='mlflow_admins')}")
+
+    repaired, after = driver.apply(seed)
+
+    def at(kind: str, name: str) -> str:
+        return f"keycloak.{kind}/{by_hand.realm}/{name}"
+
+    shown = repaired.fields
+    secret = shown.pop(f"{at('client', 'mlflow')} secret")
+    mapper = shown.pop(f"{at('client', 'mlflow')} protocolMappers.groups")
+    assert isinstance(secret[0], Secret)
+    assert secret[1] == Secret(VARIABLES["OIDC_CLIENT_SECRET"])
+    assert mapper[0] is ABSENT
+    assert shown == {
+        f"{at('client', 'mlflow')} redirectUris": (
+            ("https://evil.example.org/*",),
+            ("http://localhost:5000/callback",),
+        ),
+        f"{at('user', 'mlflow_user')} enabled": (False, True),
+        f"{at('user', 'mlflow_user')} email": ("other@example.org", "mlflow_user@example.com"),
+        f"{at('user', 'mlflow_user')} groups": ((), ("/mlflow_users",)),
+        f"{at('user', 'mlflow_admin')} groups": ((), ("/mlflow_admins",)),
+    }
+    assert at("group", "mlflow_admins") in repaired.changes
+    assert len(repaired.writes) == 6  # client, mapper, group, user, and two memberships
+    assert after.writes == ()

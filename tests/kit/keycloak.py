@@ -1,0 +1,342 @@
+"""A Keycloak for tests, and what they need around it: a line that counts, a driver, an administrator's hands.
+
+The server is that of RECONCILE_TEST_KEYCLOAK_URL (with _USER and _PASSWORD, admin and admin by default), or a
+container of the image in RECONCILE_TEST_KEYCLOAK_IMAGE, one for all workers of a test run.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import time
+import uuid
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from reconciler.core.address import Address
+from reconciler.core.change import Action, Change
+from reconciler.core.document import Document
+from reconciler.core.plan import Plan, Step, make
+from reconciler.core.provider import Done, Pending, Verdict
+from reconciler.core.resource import Origin
+from reconciler.core.values import ABSENT, Secret, Value
+from reconciler.providers.keycloak.client import AdminClient, Settings
+from reconciler.providers.keycloak.provider import KeycloakProvider
+from reconciler.providers.keycloak.rest import Client
+
+IMAGE = os.environ.get("RECONCILE_TEST_KEYCLOAK_IMAGE", "localhost/keycloak:26.7.3")
+START_S = 180.0
+MOST_PASSES = 4
+
+
+# ------------------------------------------------------------------ the server
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    url: str
+    user: str = "admin"
+    password: str = "admin"
+
+    def connection(self, **auth: str) -> Mapping[str, Value]:
+        """As ``Document.connection``, for the administrator or for another account."""
+        return {"url": self.url, "auth": auth or {"username": self.user, "password": Secret(self.password)}}
+
+    def client(self, **auth: str) -> AdminClient:
+        return AdminClient(Settings.of(self.connection(**auth)))
+
+
+@contextmanager
+def running(shared: Path) -> Iterator[Server]:
+    """A server for this worker; ``shared`` is a folder that all workers of the run see."""
+    url = os.environ.get("RECONCILE_TEST_KEYCLOAK_URL")
+    if url:
+        user = os.environ.get("RECONCILE_TEST_KEYCLOAK_USER", "admin")
+        yield Server(url, user, os.environ.get("RECONCILE_TEST_KEYCLOAK_PASSWORD", "admin"))
+        return
+    with _counted(shared, +1) as state:
+        if "id" not in state:
+            state.update(_started())
+    try:
+        yield Server(state["url"])
+    finally:
+        with _counted(shared, -1) as state:
+            if state["workers"] == 0:
+                _stop(state.pop("id"))
+
+
+@contextmanager
+def _counted(shared: Path, change: int) -> Iterator[dict[str, Any]]:
+    """What the workers know of the container, under a lock; the last one out removes it."""
+    file = shared / "keycloak.json"
+    with (shared / "keycloak.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        state = json.loads(file.read_text()) if file.exists() else {"workers": 0}
+        state["workers"] += change
+        try:
+            yield state
+        finally:
+            file.write_text(json.dumps(state))
+
+
+def _started() -> dict[str, str]:
+    import docker
+
+    engine = docker.from_env()
+    try:
+        container = engine.containers.run(
+            IMAGE,
+            ["start-dev"],
+            name=f"reconcile-test-keycloak-{uuid.uuid4().hex[:8]}",
+            detach=True,
+            environment={
+                "KC_DB": "dev-mem",
+                "KC_BOOTSTRAP_ADMIN_USERNAME": "admin",
+                "KC_BOOTSTRAP_ADMIN_PASSWORD": "admin",
+                "JAVA_OPTS_APPEND": "-XX:TieredStopAtLevel=1",
+            },
+            mem_limit="1100m",
+            ports={"8080/tcp": ("127.0.0.1", 0)},
+        )
+        try:
+            container.reload()
+            ports = container.ports["8080/tcp"]
+            assert ports
+            url = f"http://127.0.0.1:{ports[0]['HostPort']}"
+            _await(Server(url).client())
+        except BaseException:
+            container.remove(force=True, v=True)
+            raise
+        return {"id": str(container.id), "url": url}
+    finally:
+        engine.close()
+
+
+def _await(client: AdminClient) -> None:
+    end = time.monotonic() + START_S
+    try:
+        while True:
+            match client.ready():
+                case Done():
+                    return
+                case Pending(retry_in, note):
+                    assert time.monotonic() < end, f"Keycloak did not start within {START_S:g} s: {note}"
+                    time.sleep(retry_in)
+    finally:
+        client.close()
+
+
+def _stop(container_id: str) -> None:
+    import docker
+
+    engine = docker.from_env()
+    try:
+        engine.containers.get(container_id).remove(force=True, v=True)
+    finally:
+        engine.close()
+
+
+# ------------------------------------------------------------------ a line that counts
+
+
+@dataclass
+class CountingClient:
+    """A client that notes what goes through it, apart from tokens."""
+
+    inner: Client
+    reads: list[str] = field(default_factory=list)
+    writes: list[str] = field(default_factory=list)
+
+    def get(self, path: str) -> Any:
+        self.reads.append(f"GET {path}")
+        return self.inner.get(path)
+
+    def ask(self, path: str) -> Any:
+        self.reads.append(f"POST {path}")
+        return self.inner.ask(path)
+
+    def post(self, path: str, body: Value = None) -> None:
+        self.writes.append(f"POST {path}")
+        self.inner.post(path, body)
+
+    def create(self, path: str, body: Value) -> str:
+        self.writes.append(f"POST {path}")
+        return self.inner.create(path, body)
+
+    def put(self, path: str, body: Value = None) -> None:
+        self.writes.append(f"PUT {path}")
+        self.inner.put(path, body)
+
+    def delete(self, path: str, body: Value = None) -> None:
+        self.writes.append(f"DELETE {path}")
+        self.inner.delete(path, body)
+
+    def login(self) -> None:
+        self.inner.login()
+
+    def is_account(self, address: Address) -> bool:
+        return self.inner.is_account(address)
+
+    def ready(self) -> Verdict:
+        return self.inner.ready()
+
+    def close(self) -> None:
+        self.inner.close()
+
+
+# ------------------------------------------------------------------ the driver
+
+
+def document(*realms: Mapping[str, Value], connection: Mapping[str, Value] | None = None) -> Document:
+    """What the loader makes of a users.yaml with these realms."""
+    return Document("test", "/", lambda _path: Origin("users.yaml", 1, 1), None, realms, connection or {})
+
+
+@dataclass(frozen=True, slots=True)
+class Pass:
+    """One look, and what was done about it."""
+
+    plan: Plan
+    reads: tuple[str, ...]
+    writes: tuple[str, ...]
+
+    @property
+    def changes(self) -> dict[str, Change]:
+        """What differs, by address."""
+        return {str(change.address): change for change in self.plan.changes if change.action is not Action.KEEP}
+
+    @property
+    def fields(self) -> dict[str, tuple[Value, Value]]:
+        """What differs in resources that exist: ``ADDRESS path.of.field`` → old and new value."""
+        return {
+            f"{address} {'.'.join(difference.path)}": (difference.before, difference.after)
+            for address, change in self.changes.items()
+            for difference in change.fields
+        }
+
+
+class Driver:
+    """Applies realms to a server, as the run does, in one thread."""
+
+    def __init__(self, client: Client) -> None:
+        self.client = CountingClient(client)
+        self.provider = KeycloakProvider({}, client=self.client)
+
+    def plan(self, *realms: Mapping[str, Value]) -> Plan:
+        desired = list(self.provider.expand(document(*realms)))
+        return make({"keycloak": self.provider}, desired, self.provider.observe(desired))
+
+    def look(self, *realms: Mapping[str, Value]) -> Pass:
+        """Look, and do nothing."""
+        return self._noted(lambda: self.plan(*realms))
+
+    def once(self, *realms: Mapping[str, Value]) -> Pass:
+        """Look, and do what is to be done, once."""
+        return self._noted(lambda: self._applied(realms))
+
+    def apply(self, *realms: Mapping[str, Value]) -> list[Pass]:
+        """Look and do until nothing is left; the last pass is the one that found nothing."""
+        passes = []
+        for _ in range(MOST_PASSES):
+            passes.append(self.once(*realms))
+            if not passes[-1].plan.steps:
+                return passes
+        raise AssertionError(f"still different after {MOST_PASSES} passes: {passes[-1].fields}")
+
+    def perform(self, steps: Sequence[Step]) -> None:
+        for step in steps:
+            assert self.provider.perform(step) == Done()
+
+    def _applied(self, realms: Sequence[Mapping[str, Value]]) -> Plan:
+        plan = self.plan(*realms)
+        self.perform(plan.steps)
+        return plan
+
+    def _noted(self, work: Callable[[], Plan]) -> Pass:
+        reads, writes = len(self.client.reads), len(self.client.writes)
+        plan = work()
+        return Pass(plan, tuple(self.client.reads[reads:]), tuple(self.client.writes[writes:]))
+
+
+# ------------------------------------------------------------------ an administrator
+
+
+@dataclass(frozen=True, slots=True)
+class ByHand:
+    """Somebody with the admin console open."""
+
+    client: AdminClient
+    realm: str
+
+    def path(self, below: str = "") -> str:
+        return f"admin/realms/{self.realm}" + (f"/{below}" if below else "")
+
+    def get(self, below: str = "") -> Any:
+        return self.client.get(self.path(below))
+
+    def put(self, below: str, body: Value = None) -> None:
+        self.client.put(self.path(below), body)
+
+    def post(self, below: str, body: Value) -> str:
+        return self.client.create(self.path(below), body)
+
+    def delete(self, below: str, body: Value = None) -> None:
+        self.client.delete(self.path(below), body)
+
+    def one(self, collection: str, **keys: str) -> Any:
+        """The object of a list that has these values."""
+        found = self.get(collection)
+        return next(body for body in found if all(body.get(key) == value for key, value in keys.items()))
+
+    def id_of(self, collection: str, **keys: str) -> str:
+        return str(self.one(collection, **keys)["id"])
+
+    def change(self, below: str, **properties: Value) -> None:
+        """As the console does: read, change, send all of it back."""
+        self.put(below, {**self.get(below), **properties})
+
+    def events(self) -> list[str]:
+        """What was written to the realm, as Keycloak saw it, oldest first."""
+        found = self.get("admin-events?max=1000&direction=asc")
+        return [f"{event['operationType']} {event['resourceType']}" for event in found]
+
+
+def unique_realm() -> str:
+    """A name that no other test has."""
+    return f"rt-{uuid.uuid4().hex[:10]}"
+
+
+# Making RSA keys is most of the time that a new realm takes.
+_QUICK_KEYS: Mapping[str, Value] = {
+    "org.keycloak.keys.KeyProvider": [
+        {"name": "ec", "providerId": "ecdsa-generated"},
+        {"name": "hmac", "providerId": "hmac-generated", "config": {"algorithm": ["HS512"]}},
+        {"name": "aes", "providerId": "aes-generated"},
+    ]
+}
+
+
+def a_made_realm(server: Server) -> str:
+    """A new realm that somebody else made; its name."""
+    name, client = unique_realm(), server.client()
+    body: dict[str, Value] = {
+        "realm": name,
+        "enabled": True,
+        "defaultSignatureAlgorithm": "ES256",
+        "components": _QUICK_KEYS,
+    }
+    client.create("admin/realms", body)
+    client.close()
+    return name
+
+
+def dropped(server: Server, name: str) -> None:
+    """No such realm any more."""
+    client = server.client()
+    if client.get(f"admin/realms/{name}") is not ABSENT:
+        client.delete(f"admin/realms/{name}")
+    client.close()

@@ -1,0 +1,124 @@
+"""A line to Keycloak that answers from a script and notes what it was asked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+from typing import Any
+
+from reconciler.core.address import Address
+from reconciler.core.provider import Done, Verdict
+from reconciler.core.values import ABSENT, Value
+
+
+@dataclass
+class ScriptedConnection:
+    """``answers`` maps ``VERB path`` to an answer, or to an exception to raise; what is missing is not there."""
+
+    answers: Mapping[str, Any] = field(default_factory=dict)
+    sent: list[tuple[str, Value]] = field(default_factory=list)
+    account: Address | None = None
+
+    def get(self, path: str) -> Any:
+        return self._answer(f"GET {path}", None)
+
+    def ask(self, path: str) -> Any:
+        return self._answer(f"ASK {path}", None)
+
+    def post(self, path: str, body: Value = None) -> None:
+        self._answer(f"POST {path}", body)
+
+    def create(self, path: str, body: Value) -> str:
+        answer = self._answer(f"POST {path}", body)
+        return "made" if answer is ABSENT else str(answer)
+
+    def put(self, path: str, body: Value = None) -> None:
+        self._answer(f"PUT {path}", body)
+
+    def delete(self, path: str, body: Value = None) -> None:
+        self._answer(f"DELETE {path}", body)
+
+    def login(self) -> None:
+        self.sent.append(("LOGIN", None))
+
+    def is_account(self, address: Address) -> bool:
+        return address == self.account
+
+    def ready(self) -> Verdict:
+        return Done()
+
+    def close(self) -> None:
+        pass
+
+    def _answer(self, request: str, body: Value) -> Any:
+        self.sent.append((request.replace("admin/realms/", ""), body))
+        answer = self.answers.get(request.replace("admin/realms/", ""), ABSENT)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    @property
+    def requests(self) -> list[str]:
+        return [request for request, _ in self.sent]
+
+    @property
+    def writes(self) -> list[tuple[str, Value]]:
+        return [(request, body) for request, body in self.sent if request.split(" ")[0] not in ("GET", "ASK")]
+
+
+# ------------------------------------------------------------------ HTTP itself
+
+
+@dataclass
+class Script:
+    """What an HTTP server will answer, request by request and path by path: (status, body), the last for ever."""
+
+    answers: dict[str, list[tuple[int, bytes]]]
+    asked: list[str] = field(default_factory=list)
+    bodies: list[bytes] = field(default_factory=list)
+    url: str = ""
+
+    def next(self, request: str, body: bytes) -> tuple[int, bytes]:
+        self.asked.append(request)
+        self.bodies.append(body)
+        answers = self.answers.get(request, [(404, b"no such page")])
+        return answers.pop(0) if len(answers) > 1 else answers[0]
+
+
+@contextmanager
+def serving(answers: dict[str, list[tuple[int, bytes]]], *, tls: Any = None) -> Iterator[Script]:
+    """An HTTP server on this machine that follows a script; ``tls`` is an SSL context."""
+    script = Script(answers)
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def answer(self) -> None:
+            body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            status, content = script.next(f"{self.command} {self.path}", body)
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(content)))
+            self.end_headers()
+            self.wfile.write(content)
+
+        do_GET = do_POST = do_PUT = do_DELETE = answer  # noqa: N815  # the names that the library looks for
+
+        def log_message(self, *_args: Any) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.daemon_threads = True
+    if tls:
+        server.socket = tls.wrap_socket(server.socket, server_side=True)
+    script.url = f"{'https' if tls else 'http'}://127.0.0.1:{server.server_port}"
+    thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
+    thread.start()
+    try:
+        yield script
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()

@@ -1,0 +1,132 @@
+"""How the program answers when it is called wrongly, and what it says of itself."""
+
+from __future__ import annotations
+
+import subprocess
+from functools import partial
+
+import pytest
+
+from reconciler.cli.main import ALIASES, COMMANDS
+from tests.kit.cli import called, command, environment
+
+STACK = "services: {web: {image: nginx}}\n"
+
+
+@pytest.fixture
+def reconcile(monkeypatch, capsys):
+    return partial(called, monkeypatch, capsys)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    (tmp_path / "stack.yaml").write_text(STACK, encoding="utf-8")
+    return tmp_path
+
+
+def test_help_lists_every_command_with_what_it_does(reconcile, tmp_path):
+    ran = reconcile("--help", cwd=tmp_path)
+
+    assert ran.code == 0
+    words = " ".join(ran.out.split())
+    assert all(f"{name} {text}" in words for name, text in COMMANDS.items())
+
+
+@pytest.mark.parametrize("name", [*COMMANDS, *ALIASES])
+def test_every_command_has_help(reconcile, name, tmp_path):
+    ran = reconcile(name, "--help", cwd=tmp_path)
+
+    assert ran.code == 0
+    assert "Usage: reconcile" in ran.out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["dif"], "Did you mean `diff`?"),
+        (["--nope"], "No such option"),
+        (["diff", "--format", "xml"], "'xml' is not one of"),
+        (["diff", "--target", "redis"], "is no address; expected KIND/NAME"),
+        (["schema"], "Missing argument"),
+        (["daemon", "--interval", "0"], "is not in the range"),
+    ],
+)
+def test_wrong_usage_is_64_and_says_what_is_wrong(reconcile, folder, arguments, says):
+    ran = reconcile(*arguments, cwd=folder)
+
+    assert ran.code == 64
+    assert says in ran.err
+    assert "Traceback" not in ran.err
+
+
+@pytest.mark.parametrize("name", ["validate", "diff", "apply", "status", "config", "down", "logs", "init", "daemon"])
+def test_without_files_there_is_nothing_to_do(reconcile, tmp_path, name):
+    ran = reconcile(name, cwd=tmp_path)
+
+    assert ran.code == 64
+    assert f"neither stack.yaml nor users.yaml in {tmp_path}" in ran.err
+
+
+@pytest.mark.parametrize("name", ["validate", "diff", "apply", "status", "config", "down", "logs"])
+def test_wrong_files_are_65_whatever_the_command(reconcile, tmp_path, name):
+    (tmp_path / "stack.yaml").write_text("services:\n  web:\n    imagee: nginx\n", encoding="utf-8")
+
+    ran = reconcile(name, cwd=tmp_path)
+
+    assert ran.code == 65
+    assert "stack.yaml:3:5: " in ran.err
+    assert "did you mean `image`?" in ran.err
+    assert "Traceback" not in ran.err
+
+
+def test_a_file_that_is_not_there_is_65(reconcile, tmp_path):
+    ran = reconcile("-f", "nope.yaml", "validate", cwd=tmp_path)
+
+    assert ran.code == 65
+    assert "nope.yaml" in ran.err
+
+
+def test_validate_says_what_it_checked(reconcile, folder):
+    ran = reconcile("validate", cwd=folder)
+
+    assert (ran.code, ran.err) == (0, "")
+    assert ran.out == "stack.yaml: valid, 3 resources.\n"
+
+
+def test_options_may_come_from_the_environment(reconcile, tmp_path):
+    (tmp_path / "other.yaml").write_text(STACK, encoding="utf-8")
+
+    ran = reconcile("validate", cwd=tmp_path, env={"RECONCILE_FILE": "other.yaml"})
+
+    assert ran.out == "other.yaml: valid, 3 resources.\n"
+
+
+@pytest.mark.parametrize("name", ["diff", "apply", "status", "down", "logs"])
+def test_an_engine_that_does_not_answer_is_69(reconcile, folder, name):
+    ran = reconcile(name, cwd=folder, env={"DOCKER_HOST": "unix:///nowhere.sock"})
+
+    assert ran.code == 69
+    assert "there is no Docker engine at /nowhere.sock" in ran.err
+    assert "Traceback" not in ran.err
+
+
+def test_a_keycloak_that_does_not_answer_is_69(reconcile, tmp_path):
+    (tmp_path / "users.yaml").write_text(
+        "realm: r\nx-reconcile:\n  connection: {url: 'http://127.0.0.1:1', auth: {username: a, password: b}}\n",
+        encoding="utf-8",
+    )
+
+    ran = reconcile("diff", cwd=tmp_path)
+
+    assert ran.code == 69
+    assert "127.0.0.1:1" in ran.err
+
+
+def test_a_reader_that_goes_away_is_no_difference(folder):
+    with subprocess.Popen(
+        command(["schema", "stack"]), stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=folder, env=environment()
+    ) as process:
+        process.stdout.close()
+        error = process.stderr.read()
+    assert process.returncode == 141
+    assert error == b""

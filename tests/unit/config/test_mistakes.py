@@ -1,0 +1,85 @@
+"""Mistakes as people make them, and what they are told: line, column and words of all problems of a file.
+
+A case of ``tests/cases/config`` is a title, a file, and a line for each problem. To add one is to write it there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from reconciler.config import Sources, load
+from reconciler.core.errors import ConfigError
+
+CASES = Path(__file__).parents[2] / "cases" / "config"
+ENVIRONMENT = {"DB_PASSWORD": "hunter2", "HOME": "/home/somebody"}
+
+
+def cases(kind: str) -> Iterator[object]:
+    for case in (CASES / f"{kind}_mistakes.txt").read_text(encoding="utf-8").split("=== ")[1:]:
+        title, _, rest = case.partition("\n")
+        lines = rest.rstrip("\n").split("\n")
+        expected = [line.removeprefix("--- ") for line in lines if line.startswith("--- ")]
+        text = "".join(f"{line}\n" for line in lines if not line.startswith("--- "))
+        yield pytest.param(text if text.strip() else "", expected, id=title)
+
+
+def told(file: Path, **files: tuple[Path, ...]) -> list[str]:
+    sources = Sources(directory=file.parent, environment=ENVIRONMENT, project="test", **files)
+    try:
+        found, prefix = load(sources).warnings, "warning "
+    except ConfigError as error:
+        found, prefix = error.problems, ""
+    assert {problem.origin.file for problem in found} <= {file.name}
+    return [f"{prefix}{problem.origin.line}:{problem.origin.column}: {problem.message}" for problem in found]
+
+
+@pytest.mark.parametrize(("text", "expected"), list(cases("stack")))
+def test_mistakes_in_a_stack_are_told_with_their_places(text, expected, tmp_path):
+    file = tmp_path / "stack.yaml"
+    file.write_text(text, encoding="utf-8")
+
+    assert told(file, stack_files=(file,)) == expected
+
+
+@pytest.mark.parametrize(("text", "expected"), list(cases("users")))
+def test_mistakes_in_users_are_told_with_their_places(text, expected, tmp_path):
+    file = tmp_path / "users.yaml"
+    file.write_text(text, encoding="utf-8")
+
+    assert told(file, users_files=(file,)) == expected
+
+
+def test_problems_of_both_files_are_told_together(tmp_path):
+    stack, users = tmp_path / "stack.yaml", tmp_path / "users.yaml"
+    stack.write_text("services:\n  web: {image: nginx, prots: []}\n", encoding="utf-8")
+    users.write_text("realm: r\nusres: []\n", encoding="utf-8")
+
+    with pytest.raises(ConfigError) as caught:
+        load(Sources(directory=tmp_path, stack_files=(stack,), users_files=(users,)))
+
+    assert [str(problem) for problem in caught.value.problems] == [
+        "stack.yaml:2:23: unknown key `prots` in services.web; did you mean `ports`?",
+        "users.yaml:2:1: unknown key `usres`; did you mean `users`?",
+    ]
+
+
+def test_problems_come_with_their_line_of_the_file_but_not_with_secrets(tmp_path):
+    stack = tmp_path / "stack.yaml"
+    stack.write_text(
+        "services:\n  web:\n    image: nginx\n    environment:\n      DB_PASSWORD: [hunter2]\n"
+        "      API_TOKEN: {a: hunter2}\n      X: [1]\n",
+        encoding="utf-8",
+    )
+
+    with pytest.raises(ConfigError) as caught:
+        load(Sources(directory=tmp_path, stack_files=(stack,)))
+
+    assert [problem.text for problem in caught.value.problems] == [
+        "      DB_PASSWORD: ********",
+        "      API_TOKEN: ********",
+        "      X: [1]",
+    ]
+    assert "hunter2" not in str(caught.value)

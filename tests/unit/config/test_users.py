@@ -1,0 +1,166 @@
+"""Realms: the forms in which they are written, how files are put together, and the sugar."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from reconciler.config import Sources, load
+from reconciler.core.errors import ConfigError
+from reconciler.core.values import Secret
+
+
+@pytest.fixture
+def realms(tmp_path):
+    def realms(*texts, environment=None):
+        files = []
+        for number, text in enumerate(texts):
+            file = tmp_path / (f"{number}.json" if text.startswith(("{", "[")) else f"{number}.yaml")
+            file.write_text(text, encoding="utf-8")
+            files.append(file)
+        return load(
+            Sources(directory=tmp_path, users_files=tuple(files), environment=environment or {})
+        ).document.realms
+
+    return realms
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "realm: a\nenabled: true\n---\nrealm: b\n",
+        "- {realm: a, enabled: true}\n- {realm: b}\n",
+        "realms:\n  - {realm: a, enabled: true}\n  - {realm: b}\n",
+        '[{"realm": "a", "enabled": true}, {"realm": "b"}]',
+        '{"realms": [{"realm": "a", "enabled": true}, {"realm": "b"}]}',
+        "x-a: &on {enabled: true}\nrealms:\n  - {realm: a, <<: *on}\n  - {realm: b}\n",
+    ],
+)
+def test_a_file_holds_one_realm_or_several(realms, text):
+    assert realms(text) == ({"realm": "a", "enabled": True}, {"realm": "b"})
+
+
+def test_sugar_becomes_what_keycloak_says(realms):
+    (realm,) = realms(
+        "realm: r\ngroups: [{name: g, subGroups: [{name: s}]}]\n"
+        "roles: {realm: [{name: x}], client: {app: [{name: y}]}}\nusers:\n"
+        "  - {username: Alice, password: pw, groups: [g, /g/s], roles: [x, app/y], realmRoles: [offline_access]}\n"
+        "  - {username: bob, roles: [account/view-profile]}\n"
+        "  - {username: carol, roles: [], groups: []}\n"
+        "  - {username: dave}\n"
+    )
+
+    assert realm["users"] == (
+        {
+            "username": "alice",
+            "credentials": ({"type": "password", "value": Secret("pw"), "temporary": False},),
+            "groups": ("/g", "/g/s"),
+            "realmRoles": ("offline_access", "x"),
+            "clientRoles": {"app": ("y",)},
+        },
+        {"username": "bob", "clientRoles": {"account": ("view-profile",)}},
+        {"username": "carol", "realmRoles": (), "groups": ()},
+        {"username": "dave"},
+    )
+
+
+def test_files_are_put_together_by_realm_and_natural_key(realms):
+    (realm,) = realms(
+        "realm: r\ndisplayName: first\nclients:\n  - {clientId: a, name: A, redirectUris: [x, y]}\n  - {clientId: b}\n"
+        "groups: [{name: g}]\nusers: [{username: Alice, email: a@x.org}]\n",
+        "realm: r\nclients:\n  - {clientId: c}\n  - {clientId: a, enabled: true, redirectUris: [z]}\n"
+        "users: [{username: alice, firstName: A}, {username: bob}]\n",
+    )
+
+    assert realm["displayName"] == "first"
+    assert realm["groups"] == ({"name": "g"},)
+    assert realm["clients"] == (
+        {"clientId": "a", "name": "A", "redirectUris": ("z",), "enabled": True},
+        {"clientId": "b"},
+        {"clientId": "c"},
+    )
+    assert realm["users"] == (
+        {"username": "alice", "email": "a@x.org", "firstName": "A"},
+        {"username": "bob"},
+    )
+
+
+def test_an_empty_section_of_a_later_file_takes_nothing_away(realms):
+    (realm,) = realms("realm: r\nclients: [{clientId: a}]\n", "realm: r\nclients: []\n")
+
+    assert realm["clients"] == ({"clientId": "a"},)
+
+
+def test_null_and_empty_are_kept(realms):
+    (realm,) = realms("realm: r\ndisplayName: null\nclients: [{clientId: a, redirectUris: [], attributes: {}}]\n")
+
+    assert realm == {
+        "realm": "r",
+        "displayName": None,
+        "clients": ({"clientId": "a", "redirectUris": (), "attributes": {}},),
+    }
+
+
+def test_settings_of_the_file_are_no_part_of_the_realm_but_those_of_objects_are(realms):
+    (realm,) = realms(
+        "realm: r\nx-reconcile: {connection: {url: http://k}, secrets: [A], ignore: [/displayName]}\n"
+        "clients: [{clientId: a, x-reconcile: {ignore: [/name]}}]\n"
+    )
+
+    assert realm["x-reconcile"] == {"ignore": ("/displayName",)}
+    assert realm["clients"][0]["x-reconcile"] == {"ignore": ("/name",)}
+
+
+def test_only_names_in_capitals_are_variables(realms):
+    (realm,) = realms(
+        "realm: r\nclients:\n  - clientId: a\n    name: ${client_account}\n    secret: ${vault.x}\n"
+        "    rootUrl: http://localhost:${PORT:-80}\n    description: $${PORT} $$ $PORT\n",
+        environment={"PORT": "5000"},
+    )
+
+    assert realm["clients"] == (
+        {
+            "clientId": "a",
+            "name": "${client_account}",
+            "secret": Secret("${vault.x}"),
+            "rootUrl": "http://localhost:5000",
+            "description": "${PORT} $$ $PORT",
+        },
+    )
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"realm": "r", "displayName": "a", "displayName": "b"}',
+        '{"realm": "r", "users": [}',
+        '{"realm": "r", "accessTokenLifespan": NaN}',
+        '{"realm": "r"} trailing',
+    ],
+)
+def test_json_that_is_wrong_is_told_with_its_place(realms, text):
+    with pytest.raises(ConfigError, match=r"^0\.json:1:\d+: "):
+        realms(text)
+
+
+def test_json_may_be_indented_with_tabs_and_have_escapes(realms):
+    text = json.dumps({"realm": "r", "displayName": 'é "x" \n \u2028 /'}, indent="\t")
+
+    assert realms(text) == ({"realm": "r", "displayName": 'é "x" \n \u2028 /'},)
+
+
+def test_of_many_users_the_wrong_ones_are_found(realms):
+    users = "".join(f"  - {{username: user{number}, email: u{number}@x.org}}\n" for number in range(3_000))
+    text = f"realm: r\nusers:\n{users}".replace("user1500, email", "user1500, emial").replace("user2999,", "user17,")
+
+    with pytest.raises(ConfigError) as caught:
+        realms(text)
+
+    assert [str(problem) for problem in caught.value.problems] == [
+        "0.yaml:1503:26: unknown key `emial` in users[1500]; did you mean `email`?",
+        (
+            "0.yaml:3002:5: users has `user17` (Keycloak does not tell capitals from small letters) twice; "
+            "keep one of the two"
+        ),
+    ]

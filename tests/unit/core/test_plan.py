@@ -1,0 +1,140 @@
+from __future__ import annotations
+
+import pytest
+
+from reconciler.core.change import Action
+from reconciler.core.errors import ConfigError
+from reconciler.core.plan import make
+from reconciler.core.resource import Health
+from reconciler.core.values import Ref, Secret
+from reconciler.providers.memory import MemoryProvider
+from tests.kit.build import address, live, resource
+
+CLIENT = "memory.client/app"
+BOX = "memory.box/web"
+
+
+def plan_of(desired, observed=(), **rest):
+    return make({"memory": MemoryProvider()}, desired, observed, **rest)
+
+
+def order(plan):
+    return [step.id for step in plan.steps]
+
+
+def action(plan, where):
+    return next(change.action for change in plan.changes if change.address == address(where))
+
+
+def test_steps_come_after_those_of_what_they_need():
+    plan = plan_of(
+        [
+            resource("memory.box/c", ["memory.box/b"]),
+            resource("memory.box/b", ["memory.box/a"]),
+            resource("memory.box/a"),
+        ]
+    )
+
+    assert order(plan) == ["memory.box/a:put", "memory.box/b:put", "memory.box/c:put"]
+
+
+def test_a_need_in_between_that_does_nothing_passes_the_order_on():
+    plan = plan_of(
+        [
+            resource("memory.box/c", ["memory.box/b"]),
+            resource("memory.box/b", ["memory.box/a"]),
+            resource("memory.box/a"),
+        ],
+        [live("memory.box/b")],
+    )
+
+    assert plan.steps[1].after == {"memory.box/a:put"}
+
+
+def test_what_needs_a_resource_needs_its_parts():
+    plan = plan_of([resource(BOX, [CLIENT]), resource(CLIENT), resource("memory.scope/app/email", [CLIENT])])
+
+    assert order(plan)[-1] == "memory.box/web:put"
+    assert plan.steps[-1].after == {"memory.client/app:put", "memory.scope/app/email:put"}
+
+
+def test_a_cycle_is_a_problem_that_names_it():
+    with pytest.raises(
+        ConfigError, match="memory.box/a → memory.box/b → memory.box/a|memory.box/b → memory.box/a → memory.box/b"
+    ):
+        plan_of([resource("memory.box/a", ["memory.box/b"]), resource("memory.box/b", ["memory.box/a"])])
+
+
+def test_a_need_that_is_not_declared_is_a_problem():
+    with pytest.raises(ConfigError, match="memory.box/web needs memory.box/db, which is not declared"):
+        plan_of([resource(BOX, ["memory.box/db"])])
+
+
+def test_a_need_of_a_provider_that_is_not_in_play_is_left_out():
+    assert order(plan_of([resource(BOX, ["keycloak.realm/mlflow"])])) == ["memory.box/web:put"]
+
+
+def test_a_declared_value_is_known_before_its_resource_exists():
+    reference = Ref(address(CLIENT), "secret")
+    plan = plan_of([resource(BOX, key=reference), resource(CLIENT, secret=Secret("s"))])
+
+    assert plan.steps[-1].args["key"] == Secret("s")
+    assert plan.steps[-1].after == {"memory.client/app:put"}
+
+
+def test_a_value_that_only_exists_later_defers_who_needs_it():
+    plan = plan_of([resource(BOX, key=Ref(address(CLIENT), "secret")), resource(CLIENT, redirect="x")])
+
+    assert action(plan, BOX) is Action.DEFERRED
+    assert order(plan) == ["memory.client/app:put"]
+
+
+def test_a_change_that_leaves_the_output_alone_defers_nobody():
+    observed = MemoryProvider()
+    for step in plan_of([resource(CLIENT, redirect="x")]).steps:
+        observed.perform(step)
+    found = observed.live[address(CLIENT)]
+
+    plan = plan_of([resource(BOX, key=Ref(address(CLIENT), "secret")), resource(CLIENT, redirect="y")], [found])
+
+    assert action(plan, CLIENT) is Action.UPDATE
+    assert action(plan, BOX) is Action.CREATE
+
+
+def test_everything_of_an_unread_provider_is_deferred():
+    plan = plan_of([resource(BOX)], unread={"memory": address("docker.container/keycloak")})
+
+    assert action(plan, BOX) is Action.DEFERRED
+    assert not plan.in_sync
+
+
+def test_who_acts_and_needs_what_is_deferred_is_deferred_too_but_not_who_keeps():
+    reference = Ref(address(CLIENT), "secret")
+    desired = [
+        resource(CLIENT, redirect="x"),
+        resource("memory.box/a", key=reference),
+        resource("memory.box/b", ["memory.box/a"], size=2),
+        resource("memory.box/c", ["memory.box/a"], size=1),
+    ]
+    plan = plan_of(desired, [live("memory.box/b", size=1), live("memory.box/c", size=1)])
+
+    assert action(plan, "memory.box/b") is Action.DEFERRED
+    assert action(plan, "memory.box/c") is Action.KEEP
+
+
+def test_an_orphan_is_left_alone_unless_it_is_to_be_pruned():
+    assert action(plan_of([], [live(BOX)]), BOX) is Action.KEEP
+    assert action(plan_of([], [live(BOX)], prunes=lambda orphan: orphan.owned), BOX) is Action.DELETE
+
+
+def test_users_are_deleted_before_what_they_use():
+    plan = plan_of([], [live("memory.box/net"), live(BOX, uses=["memory.box/net"])], prunes=lambda _: True)
+
+    assert order(plan) == ["memory.box/web:delete", "memory.box/net:delete"]
+
+
+def test_what_is_as_declared_but_fails_is_remarked():
+    plan = plan_of([resource(BOX)], [live(BOX, health=Health.FAILED)])
+
+    assert plan.in_sync
+    assert [remark.address for remark in plan.remarks()] == [address(BOX)]

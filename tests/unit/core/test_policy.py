@@ -1,0 +1,64 @@
+from __future__ import annotations
+
+from reconciler.core.plan import make
+from reconciler.core.policy import Policy, refusals
+from reconciler.providers.memory import MemoryProvider
+from tests.kit.build import address, live, resource
+
+BOX = "memory.box/a"
+
+
+def refused(policy, desired=(), observed=()):
+    plan = make({"memory": MemoryProvider()}, desired, observed, prunes=lambda _: True)
+    return [refusal.remedy for refusal in refusals(plan, policy)]
+
+
+def test_creating_and_updating_what_is_ours_needs_nothing():
+    assert refused(Policy(), [resource(BOX, size=2), resource("memory.box/b")], [live(BOX, size=1)]) == []
+
+
+def test_deleting_needs_a_yes():
+    assert refused(Policy(), (), [live(BOX)]) == ["allow it with `--yes`"]
+    assert refused(Policy(deletes=True), (), [live(BOX)]) == []
+
+
+def test_losing_data_needs_the_resource_by_name_and_a_yes_is_not_enough():
+    desired, observed = [resource(BOX, disk="b")], [live(BOX, disk="a")]
+
+    assert refused(Policy(deletes=True), desired, observed) == ["allow it with `--allow-delete memory.box/a`"]
+    assert refused(Policy(may_lose=frozenset({address(BOX)})), desired, observed) == []
+
+
+def test_a_kind_that_holds_data_is_never_deleted_by_a_yes():
+    policy = Policy(deletes=True, keeps_data=frozenset({"memory.box"}))
+
+    assert refused(policy, (), [live(BOX)]) == ["allow it with `--allow-delete memory.box/a`"]
+
+
+def test_what_somebody_else_made_is_not_touched():
+    desired, observed = [resource(BOX, size=2)], [live(BOX, owned=False, size=1)]
+
+    assert refused(Policy(deletes=True), desired, observed) == [
+        "remove or rename it, or take it over with `--adopt memory.box/a`"
+    ]
+    assert refused(Policy(may_adopt=frozenset({address(BOX)})), desired, observed) == []
+
+
+def test_what_somebody_else_made_may_be_as_it_should():
+    assert refused(Policy(), [resource(BOX, size=1)], [live(BOX, owned=False, size=1)]) == []
+
+
+def test_what_is_protected_is_neither_deleted_nor_replaced():
+    policy = Policy(deletes=True, protected=frozenset({address(BOX)}))
+
+    assert len(refused(policy, (), [live(BOX)])) == 1
+    assert len(refused(policy, [resource(BOX, image="b")], [live(BOX, image="a")])) == 1
+    assert refused(policy, [resource(BOX, size=2)], [live(BOX, size=1)]) == []
+
+
+def test_an_orphan_is_pruned_by_kind():
+    policy = Policy(prune={"memory.box": "owned"})
+
+    assert policy.prunes(live(BOX))
+    assert not policy.prunes(live(BOX, owned=False))
+    assert not policy.prunes(live("memory.client/x"))

@@ -1,0 +1,65 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from reconciler.core.address import Address
+from reconciler.core.values import ABSENT, Ref, Secret, has_secret, looks_secret, refs, seal, substitute, veil
+
+REF = Ref(Address("keycloak.client", ("r", "c")), "secret")
+
+
+@pytest.mark.parametrize("render", [str, repr, "{}".format, "{!r}".format, "{0!s:>20}".format])
+def test_a_secret_does_not_print(render):
+    assert "hush" not in render(Secret("hush"))
+
+
+def test_a_secret_is_no_json():
+    with pytest.raises(TypeError):
+        json.dumps(Secret("hush"))
+
+
+def test_secrets_compare_by_value():
+    assert Secret("a") == Secret("a")
+    assert Secret("a") != Secret("b")
+
+
+def test_what_is_derived_from_a_secret_is_secret():
+    assert Secret("hush").derive("K={}".format) == Secret("K=hush")
+
+
+def test_references_are_found_and_substituted_wherever_they_are():
+    value = {"a": [REF, "x"], "b": {"c": REF}}
+
+    assert list(refs(value)) == [REF, REF]
+    assert substitute(value, lambda ref: ref.output) == {"a": ("secret", "x"), "b": {"c": "secret"}}
+
+
+def test_a_value_is_veiled_where_the_other_one_is_secret():
+    veiled = veil(["redis", "--pw", "old"], ["redis", "--pw", Secret("new")])
+
+    assert veiled == ("redis", "--pw", Secret("old"))
+
+
+def test_of_lists_of_other_length_all_is_veiled_that_does_not_stand_in_the_open():
+    veiled = veil(["redis", "--save", "--pw", "old"], ["redis", "--pw", Secret("new")])
+
+    assert veiled == ("redis", Secret("--save"), "--pw", Secret("old"))
+
+
+def test_what_is_absent_stays_absent_when_sealed():
+    assert seal(ABSENT) is ABSENT
+    assert has_secret(seal({"a": ["x"]}))
+
+
+@pytest.mark.parametrize(
+    "name", ["POSTGRES_PASSWORD", "clientSecret", "API_KEY", "AWS_SECRET_ACCESS_KEY", "SECRET_KEY"]
+)
+def test_names_of_secrets_are_known(name):
+    assert looks_secret(name)
+
+
+@pytest.mark.parametrize("name", ["PATH", "KC_DB", "MONKEY", "KEYCLOAK_PORT", "MLFLOW_S3_ENDPOINT_URL", "AUTHOR"])
+def test_other_names_are_not_taken_for_secrets(name):
+    assert not looks_secret(name)

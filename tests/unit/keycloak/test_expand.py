@@ -1,0 +1,138 @@
+"""From realms to resources: names, contents, and what comes after what."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from reconciler.core.address import Address
+from reconciler.core.document import Document, DocumentPath
+from reconciler.core.resource import Origin, Resource
+from reconciler.providers.keycloak.expand import expand
+from tests.kit.keycloak import document
+from tests.kit.realms import a_realm
+
+
+def expanded(*realms: Any) -> dict[str, Resource]:
+    return {str(resource.address): resource for resource in expand(document(*realms))}
+
+
+def after(resource: Resource) -> set[str]:
+    return {str(address) for address in resource.after}
+
+
+def test_every_object_of_a_realm_is_a_resource() -> None:
+    assert set(expanded(a_realm("lab"))) == {
+        "keycloak.realm/lab",
+        "keycloak.client-scope/lab/extra",
+        "keycloak.client/lab/app",
+        "keycloak.client/lab/robot",
+        "keycloak.role/lab/viewer",
+        "keycloak.role/lab/boss",
+        "keycloak.role/lab/ping",
+        "keycloak.role/lab/pong",
+        "keycloak.client-role/lab/app/reader",
+        "keycloak.client-role/lab/app/a%2Fb c",
+        "keycloak.group/lab/staff",
+        "keycloak.group/lab/staff/night",
+        "keycloak.group/lab/staff/night/r%26d %2F x",
+        "keycloak.group/lab/guests",
+        "keycloak.user/lab/ann",
+        "keycloak.user/lab/bob",
+        "keycloak.user/lab/service-account-robot",
+    }
+
+
+def test_everything_comes_after_its_realm_and_what_it_names() -> None:
+    found = expanded(a_realm("lab"))
+
+    assert after(found["keycloak.realm/lab"]) == set()
+    assert after(found["keycloak.client/lab/app"]) == {"keycloak.realm/lab", "keycloak.client-scope/lab/extra"}
+    assert after(found["keycloak.client-role/lab/app/reader"]) == {"keycloak.realm/lab", "keycloak.client/lab/app"}
+    assert after(found["keycloak.group/lab/staff/night"]) == {"keycloak.realm/lab", "keycloak.group/lab/staff"}
+    assert after(found["keycloak.group/lab/staff"]) == {
+        "keycloak.realm/lab",
+        "keycloak.role/lab/viewer",
+        "keycloak.client-role/lab/app/reader",
+    }
+    assert after(found["keycloak.user/lab/ann"]) == {
+        "keycloak.realm/lab",
+        "keycloak.group/lab/staff/night",
+        "keycloak.group/lab/staff/night/r%26d %2F x",  # found, though a slash in a path tells nothing
+        "keycloak.group/lab/guests",
+        "keycloak.role/lab/viewer",
+        "keycloak.client-role/lab/app/reader",
+    }
+    assert after(found["keycloak.user/lab/service-account-robot"]) == {
+        "keycloak.realm/lab",
+        "keycloak.client/lab/robot",
+        "keycloak.role/lab/viewer",
+        "keycloak.client-role/lab/app/reader",
+    }
+
+
+def test_roles_that_contain_each_other_do_not_wait_for_each_other() -> None:
+    found = expanded(a_realm("lab"))
+
+    assert after(found["keycloak.role/lab/ping"]) == {"keycloak.realm/lab"}
+
+
+def test_what_is_not_declared_is_waited_for_by_nobody() -> None:
+    found = expanded({"realm": "lab", "users": [{"username": "ann", "groups": ["/made by hand"]}]})
+
+    assert after(found["keycloak.user/lab/ann"]) == {"keycloak.realm/lab"}
+
+
+def test_only_properties_are_compared_and_ids_of_exports_are_not() -> None:
+    found = expanded({"realm": "lab", "id": "1", "keycloakVersion": "26", "enabled": True, "clients": []})
+
+    assert found["keycloak.realm/lab"].spec == {"enabled": True}
+
+
+def test_mirrors_of_settings_in_attributes_are_read_as_the_settings() -> None:
+    attributes = {"oauth2DeviceCodeLifespan": "500", "realmReusableOtpCode": "true", "bruteForceProtected": "true"}
+
+    found = expanded({"realm": "lab", "bruteForceProtected": False, "attributes": {**attributes, "note": "x"}})
+
+    assert found["keycloak.realm/lab"].spec == {
+        "bruteForceProtected": False,
+        "oauth2DeviceCodeLifespan": "500",
+        "otpPolicyCodeReusable": "true",
+        "attributes": {"note": "x"},
+    }
+
+
+def test_a_service_account_declared_twice_is_one_user() -> None:
+    found = expanded(
+        {
+            "realm": "lab",
+            "clients": [{"clientId": "Robot", "serviceAccountRoles": {"realm": ["a"]}}],
+            "users": [{"username": "service-account-robot", "clientRoles": {"app": ["b"]}}],
+        }
+    )
+
+    user = found["keycloak.user/lab/service-account-robot"]
+    assert user.spec == {"realmRoles": ["a"], "clientRoles": {"app": ["b"]}, "serviceAccountClientId": "Robot"}
+    assert "keycloak.client/lab/Robot" in after(user)
+
+
+def test_every_property_knows_where_it_was_written() -> None:
+    asked: list[DocumentPath] = []
+
+    def locate(path: DocumentPath) -> Origin:
+        asked.append(path)
+        return Origin("users.yaml", len(asked), 1)
+
+    groups = [{"name": "staff", "subGroups": [{"name": "night", "description": "x"}]}]
+    realm: Any = {"realm": "lab", "groups": groups}
+    found = {resource.address: resource for resource in expand(Document("p", "/", locate, None, [realm]))}
+
+    night = found[Address("keycloak.group", ("lab", "staff", "night"))]
+    assert night.origin
+    assert asked[night.origin.line - 1] == ("realms", 0, "groups", 0, "subGroups", 0)
+    assert night.sources["description"].path == "description"
+    assert asked[night.sources["description"].origin.line - 1][-1] == "description"
+
+
+def test_no_realms_are_no_resources() -> None:
+    assert expanded() == {}
+    assert list(expand(Document("p", "/", lambda _: Origin("users.yaml")))) == []

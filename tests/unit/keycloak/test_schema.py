@@ -1,0 +1,120 @@
+"""The schema of users.yaml against itself, the tables and the seed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from jsonschema import Draft202012Validator
+
+from reconciler.providers.keycloak.kinds import KINDS
+
+ROOT = Path(__file__).parents[3]
+SCHEMA = json.loads((ROOT / "schemas" / "users.schema.json").read_text())
+DEFINITIONS = SCHEMA["$defs"]
+DEFINED = {
+    "keycloak.realm": "realm",
+    "keycloak.client-scope": "clientScope",
+    "keycloak.client": "client",
+    "keycloak.role": "role",
+    "keycloak.client-role": "role",
+    "keycloak.group": "group",
+    "keycloak.user": "user",
+}
+NOT_COMPARED = "neither compared nor sent"
+
+
+def problems(realm: Any) -> list[str]:
+    return [error.message for error in Draft202012Validator(SCHEMA).iter_errors(realm)]
+
+
+def test_it_is_a_valid_schema() -> None:
+    Draft202012Validator.check_schema(SCHEMA)
+
+
+def test_the_seed_is_valid() -> None:
+    assert problems(yaml.safe_load((ROOT / "users.yaml").read_text())) == []
+
+
+def properties(schema: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+    if isinstance(schema, dict):
+        for name, body in schema.get("properties", {}).items():
+            yield f"{path}/{name}", body
+        for key, inner in schema.items():
+            yield from properties(inner, f"{path}/{key}")
+
+
+def test_every_property_has_a_title_and_a_description() -> None:
+    bare = [path for path, body in properties(SCHEMA) if not body.get("title") or not body.get("description")]
+
+    assert bare == []
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_row_of_a_table_is_in_the_schema(kind: str) -> None:
+    described = DEFINITIONS[DEFINED[kind]]["properties"]
+
+    assert [name for name in KINDS[kind].properties if NOT_COMPARED in described[name]["description"]] == []
+
+
+SUGAR_AND_SECTIONS = {
+    "realm": {"realm", "x-reconcile", "clients", "clientScopes", "roles", "groups", "users"},
+    "clientScope": {"name", "x-reconcile"},
+    "client": {"clientId", "x-reconcile", "serviceAccountRoles"},
+    "role": {"name", "x-reconcile"},
+    "group": {"name", "x-reconcile", "subGroups"},
+    "user": {"username", "x-reconcile", "roles", "password", "serviceAccountClientId"},
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_the_schema_lets_through_is_managed_or_says_that_it_is_not(kind: str) -> None:
+    defined = DEFINED[kind]
+    described = DEFINITIONS[defined]["properties"]
+    promised = {name for name, body in described.items() if NOT_COMPARED not in body["description"]}
+
+    assert promised - SUGAR_AND_SECTIONS[defined] == set(KINDS[kind].properties)
+
+
+def test_what_is_not_supported_yet_is_in_no_definition() -> None:
+    for path in SCHEMA["x-unsupported"]:
+        section, _, name = path.rpartition(".")
+        place = {"": "realm", "clients.*": "client", "users.*": "user", "x-reconcile": "realmOptions"}.get(section)
+        assert path == "$comment" or (place and name not in DEFINITIONS[place]["properties"])
+
+
+@pytest.mark.parametrize(
+    "realm",
+    [
+        {"realm": "a", "identityProviders": []},
+        {"realm": "a", "enabld": True},
+        {"realm": "a", "enabled": None},
+        {"realm": "a", "clients": [{"name": "no id"}]},
+        {"realm": "a", "users": [{"username": "ann", "credentials": [{"type": "password", "ensure": "always"}]}]},
+        {"realm": "a", "accessTokenLifespan": "soon"},
+        {"displayName": "no name"},
+    ],
+)
+def test_mistakes_are_seen(realm: Any) -> None:
+    assert problems(realm)
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        {"realms": [{"realm": "a"}, {"realm": "b"}], "x-reconcile": {"connection": {"url": "https://id"}}},
+        [{"realm": "a"}],
+        {"realm": "a", "x-notes": {"any": "thing"}, "displayName": None, "supportedLocales": []},
+        {"realm": "a", "users": [{"username": "ann", "roles": ["a", "app/b"], "password": "x", "groups": ["b"]}]},
+        {
+            "realm": "a",
+            "clients": [{"clientId": "c", "serviceAccountRoles": {"realm": ["x"], "clients": {"d": ["y"]}}}],
+        },
+    ],
+)
+def test_every_form_of_a_file_is_let_through(document: Any) -> None:
+    assert problems(document) == []

@@ -1,0 +1,225 @@
+"""Changes into steps: which requests, in which order, and nothing for nothing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from reconciler.core.address import Address
+from reconciler.core.change import Action, Change, diff
+from reconciler.core.plan import Step, make
+from reconciler.core.resource import Observed, Resource
+from reconciler.core.values import ABSENT, Secret
+from reconciler.providers.keycloak.kinds import KINDS
+from reconciler.providers.keycloak.provider import KeycloakProvider
+from reconciler.providers.keycloak.steps import steps
+from tests.kit.keycloak import document
+from tests.kit.realms import a_realm
+
+
+def update(kind: str, desired: Any, live: Any, name: str = "thing") -> list[Step]:
+    address = Address(kind, ("lab",) if kind == "keycloak.realm" else ("lab", name))
+    table = KINDS[kind].kind
+    return list(steps([diff(table, Resource(address, desired), Observed(address, "id", live))]))
+
+
+def told(found: list[Step]) -> list[str]:
+    """``verb why`` of each step."""
+    return [f"{step.verb}: {step.why}" for step in found]
+
+
+def planned(*realms: Any, live: tuple[Observed, ...] = ()) -> dict[str, Step]:
+    provider = KeycloakProvider({})
+    plan = make({"keycloak": provider}, provider.expand(document(*realms)), live)
+    return {step.id: step for step in plan.steps}
+
+
+def test_no_difference_is_no_step() -> None:
+    assert update("keycloak.client", {"name": "a"}, {"name": "a", "description": "x"}) == []
+
+
+def test_all_properties_of_an_object_are_one_step_that_says_only_what_changes() -> None:
+    (step,) = update(
+        "keycloak.client",
+        {
+            "name": "new",
+            "description": None,
+            "redirectUris": ["b"],
+            "attributes": {"x": "1", "y": None},
+            "enabled": True,
+        },
+        {"name": "old", "description": "x", "redirectUris": ["a"], "attributes": {"y": "2"}, "enabled": True},
+    )
+
+    assert step.verb == "update"
+    assert step.why == "name, description, redirectUris, attributes.y, attributes.x"
+    assert step.args["patch"] == {
+        "name": "new",
+        "description": ABSENT,
+        "redirectUris": ("b",),
+        "attributes": {"x": "1", "y": ABSENT},
+    }
+
+
+def test_each_mapper_is_a_step_of_its_own() -> None:
+    def mapper(name: str, **config: str) -> dict[str, Any]:
+        return {"name": name, "protocol": "openid-connect", "protocolMapper": "x", "config": config}
+
+    found = update(
+        "keycloak.client",
+        {"protocolMappers": [mapper("new", a="1"), mapper("changed", a="1", b="1"), mapper("same")]},
+        {"protocolMappers": [mapper("old"), mapper("changed", a="2"), mapper("same")]},
+    )
+
+    assert told(found) == [
+        "delete part: protocolMappers.old",
+        "update part: protocolMappers.changed.config.a, protocolMappers.changed.config.b",
+        "create part: protocolMappers.new",
+    ]
+    assert found[1].args["patch"] == {"config": {"a": "1", "b": "1"}}
+    assert found[2].args["body"] == {"protocol": "openid-connect", "protocolMapper": "x", "config": {"a": "1"}}
+
+
+def test_each_group_of_a_user_is_a_step_and_the_roles_of_one_sort_are_one_together() -> None:
+    found = update(
+        "keycloak.user",
+        {"groups": ["/a", "/b"], "realmRoles": ["x", "y"], "clientRoles": {"app": ["p", "q"], "two": ["r"]}},
+        {"groups": ["/c"], "realmRoles": ["z"], "clientRoles": {"app": ["s"]}},
+        name="ann",
+    )
+
+    assert told(found) == [
+        "remove: groups - c",
+        "remove: realmRoles - z",
+        "remove: clientRoles - s",
+        "add: groups + a",
+        "add: groups + b",
+        "add: realmRoles + x, y",
+        "add: clientRoles + p, q",
+        "add: clientRoles + r",
+    ]
+    assert found[6].args["targets"] == ("keycloak.client-role/lab/app/p", "keycloak.client-role/lab/app/q")
+    assert all(step.after == frozenset() for step in found)
+
+
+def test_the_rest_of_an_object_comes_after_its_own_properties() -> None:
+    first, *rest = update("keycloak.user", {"enabled": True, "groups": ["/a"]}, {"enabled": False, "groups": []})
+
+    assert first.verb == "update"
+    assert [step.after for step in rest] == [{first.id}]
+
+
+def test_a_scope_leaves_one_list_before_it_enters_the_other() -> None:
+    removed, added = update(
+        "keycloak.client",
+        {"defaultClientScopes": ["a"], "optionalClientScopes": ["b"]},
+        {"defaultClientScopes": ["a", "b"], "optionalClientScopes": []},
+    )
+
+    assert told([removed, added]) == ["remove: defaultClientScopes - b", "add: optionalClientScopes + b"]
+    assert added.after == {removed.id}
+
+
+def test_composites_of_both_sorts_are_one_step() -> None:
+    (step,) = update("keycloak.role", {"composites": {"realm": ["a"], "client": {"app": ["b"]}}}, {})
+
+    assert told([step]) == ["add: composites + a, b"]
+
+
+def test_a_new_object_is_made_with_all_that_a_post_takes() -> None:
+    found = planned(a_realm("lab"))
+
+    body = found["keycloak.client/lab/app:create"].args["body"]
+    assert body == {
+        "clientId": "app",
+        "secret": Secret("first secret"),
+        "redirectUris": ("https://app.example.org/a", "https://app.example.org/b"),
+        "attributes": {"pkce.code.challenge.method": "S256", "use.refresh.tokens": "true"},
+        "protocolMappers": (
+            {
+                "name": "groups",
+                "protocol": "openid-connect",
+                "protocolMapper": "oidc-group-membership-mapper",
+                "config": {"claim.name": "groups", "full.path": "false", "id.token.claim": "true"},
+            },
+        ),
+        "defaultClientScopes": ("basic", "email", "extra", "profile"),
+        "optionalClientScopes": ("phone",),
+    }
+
+
+def test_what_a_post_does_not_take_follows_it() -> None:
+    found = planned(a_realm("lab"))
+
+    group = found["keycloak.group/lab/staff:create"]
+    assert group.args["body"] == {"name": "staff", "attributes": {"floor": ("1", "2")}}
+    assert found["keycloak.group/lab/staff:add:realmRoles"].after == {group.id, "keycloak.role/lab/viewer:create"}
+    user = found["keycloak.user/lab/ann:create"]
+    assert user.args["body"]["username"] == "ann"  # type: ignore[index,call-overload]
+    assert "keycloak.group/lab/guests:create" in user.after
+    assert "keycloak.user/lab/ann:add:groups:guests" not in found
+    assert user.id in found["keycloak.user/lab/ann:add:realmRoles"].after
+
+
+def test_roles_that_contain_each_other_are_both_made_first() -> None:
+    found = planned(a_realm("lab"))
+
+    for name in ("ping", "pong"):
+        assert found[f"keycloak.role/lab/{name}:add:composites"].after >= {
+            "keycloak.role/lab/ping:create",
+            "keycloak.role/lab/pong:create",
+        }
+
+
+def test_a_service_account_is_not_made_but_gets_its_roles_after_its_client() -> None:
+    found = planned(a_realm("lab"))
+
+    mine = {step_id: step for step_id, step in found.items() if "service-account-robot" in step_id}
+    assert [step.verb for step in mine.values()] == ["add", "add"]
+    assert all("keycloak.client/lab/robot:create" in step.after for step in mine.values())
+
+
+def test_what_comes_with_a_new_realm_is_left_to_the_next_pass() -> None:
+    realm = {"realm": "lab", "clientScopes": [{"name": "email"}, {"name": "own"}], "clients": [{"clientId": "account"}]}
+
+    assert set(planned(realm)) == {"keycloak.realm/lab:create", "keycloak.client-scope/lab/own:create"}
+
+
+def test_what_should_have_come_with_a_realm_and_is_gone_is_made() -> None:
+    address = Address("keycloak.realm", ("lab",))
+    live = (Observed(address, "id", {}),)
+
+    assert set(planned({"realm": "lab", "clientScopes": [{"name": "email"}]}, live=live)) == {
+        "keycloak.client-scope/lab/email:create"
+    }
+
+
+def test_a_masked_secret_is_not_sent_to_a_new_object() -> None:
+    found = planned({"realm": "lab", "smtpServer": {"host": "h", "password": "**********"}})
+
+    assert found["keycloak.realm/lab:create"].args["body"] == {
+        "realm": "lab",
+        "enabled": True,
+        "smtpServer": {"host": "h"},
+    }
+
+
+def test_part_of_the_policy_for_one_time_passwords_is_sent_whole_to_a_new_realm() -> None:
+    body = planned({"realm": "lab", "otpPolicyDigits": 8})["keycloak.realm/lab:create"].args["body"]
+
+    assert body["otpPolicyType"] == "totp"  # type: ignore[index,call-overload]
+    assert body["otpPolicyDigits"] == 8  # type: ignore[index,call-overload]
+
+
+def test_options_of_ours_are_never_sent() -> None:
+    options = {"x-reconcile": {"ignore": ["/name"]}}
+    found = planned({"realm": "lab", **options, "clients": [{"clientId": "app", "name": "a", **options}]})
+
+    assert "x-reconcile" not in str([step.args for step in found.values()])
+
+
+def test_a_deletion_is_one_step() -> None:
+    address = Address("keycloak.user", ("lab", "ann"))
+
+    (step,) = steps([Change(address, Action.DELETE, reason="no longer declared", observed=Observed(address, "1", {}))])
+
+    assert (step.id, step.verb, step.why) == ("keycloak.user/lab/ann:delete", "delete", "no longer declared")

@@ -1,0 +1,175 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import jsonschema
+import pytest
+
+from reconciler.core.change import Action
+from reconciler.core.plan import make
+from reconciler.core.problem import Problem
+from reconciler.core.resource import Health, Origin
+from reconciler.core.values import Ref, Secret
+from reconciler.providers.memory import MemoryProvider
+from reconciler.render.github import plan_github, problem_github
+from reconciler.render.jsonplan import PlanDocument
+from reconciler.render.markdown import LIMIT, plan_markdown
+from reconciler.render.text import Style, plan_text, problem_text
+from reconciler.render.values import shown
+from tests.kit.build import address, live, resource
+
+KINDS = MemoryProvider.kinds
+SCHEMA = json.loads((Path(__file__).parents[3] / "schemas/plan.schema.json").read_text(encoding="utf-8"))
+
+
+def a_plan():
+    """One of everything."""
+    desired = [
+        resource("memory.box/new", size=1, key=Secret("hush-new"), settings={"a": 1, "off": False}),
+        resource("memory.box/live", size=2, image="x"),
+        resource("memory.box/swap", image="sha256:" + "b" * 64, key=Secret("hush-after")),
+        resource("memory.box/kept", size=1),
+        resource("memory.box/down", state="running"),
+        resource("memory.client/app", redirect="x"),
+        resource("memory.box/waits", key=Ref(address("memory.client/app"), "secret")),
+    ]
+    observed = [
+        live("memory.box/live", size=1, image="x"),
+        live("memory.box/swap", image="sha256:" + "a" * 64, key="hush-before"),
+        live("memory.box/kept", size=1, health=Health.FAILED),
+        live("memory.box/down", state="paused"),
+        live("memory.box/orphan"),
+    ]
+    return make({"memory": MemoryProvider()}, desired, observed, prunes=lambda _: True)
+
+
+def renderings():
+    plan = a_plan()
+    return {
+        "text": plan_text(plan, KINDS, ["stack.yaml"]),
+        "colour": plan_text(plan, KINDS, ["stack.yaml"], Style(colour=True)),
+        "json": json.dumps(PlanDocument("p", KINDS, "salt").of(plan)),
+        "markdown": plan_markdown(plan, KINDS, ["stack.yaml"], "p"),
+        "github": plan_github(plan, KINDS, ["stack.yaml"]),
+    }
+
+
+@pytest.mark.parametrize("form", renderings())
+def test_no_format_shows_a_secret(form):
+    assert "hush" not in renderings()[form]
+
+
+def test_the_text_says_what_changes_from_what_to_what_and_at_what_cost():
+    assert (
+        plan_text(a_plan(), KINDS, ["stack.yaml"])
+        == """\
++ memory.box/new                               create
+      size        1
+      settings.a  1
+      key         (secret)
+~ memory.box/live                              update, in place
+      size  1 → 2
+± memory.box/swap                              replace, out of service while the new one starts
+      image  sha256:aaaaaaaaaaaa → sha256:bbbbbbbbbbbb
+      key    (secret) → (another secret)
+> memory.box/down                              start
+      state  paused → running
++ memory.client/app                            create
+      redirect  x
+… memory.box/waits                             create, deferred: waits for memory.client/app#secret
+- memory.box/orphan                            delete, no longer declared
+
+! memory.box/kept is as declared, but
+
+Plan: 2 to create, 1 to start, 1 to update, 1 to replace, 1 to delete, 1 deferred; 1 unchanged.""".replace(
+            "as declared, but\n", "as declared, but \n"
+        )
+    )
+
+
+def test_nothing_to_do_says_how_much_was_compared():
+    plan = make({"memory": MemoryProvider()}, [resource("memory.box/a")], [live("memory.box/a")])
+
+    assert (
+        plan_text(plan, KINDS, ["stack.yaml", "users.yaml"])
+        == "No changes. 1 resources match stack.yaml and users.yaml."
+    )
+
+
+def test_the_json_is_as_its_schema_says():
+    jsonschema.validate(PlanDocument("p", KINDS, "salt").of(a_plan()), SCHEMA)
+
+
+def test_the_json_tells_equal_secrets_from_changed_ones():
+    document = PlanDocument("p", KINDS, "salt")
+
+    assert document.value(Secret("a")) == document.value(Secret("a"))
+    assert document.value(Secret("a")) != document.value(Secret("b"))
+    assert document.value(Secret("a")) != PlanDocument("p", KINDS, "pepper").value(Secret("a"))
+
+
+def test_the_json_has_the_actions_in_order_of_dependency():
+    actions = PlanDocument("p", KINDS, "salt").of(a_plan())["actions"]
+
+    names = [action["address"] for action in actions]
+    assert names.index("memory.client/app") < names.index("memory.box/waits")
+    assert actions[names.index("memory.box/live")]["changes"] == [
+        {"path": "size", "before": 1, "after": 2, "reaction": "in-place", "cause": None}
+    ]
+
+
+def test_markdown_ends_with_a_mark_for_bots_and_stays_below_the_limit():
+    many = [
+        resource(f"memory.box/{number}", settings={str(key): "x" * 50 for key in range(40)}) for number in range(60)
+    ]
+    plan = make({"memory": MemoryProvider()}, many, [])
+
+    text = plan_markdown(plan, KINDS, ["stack.yaml"], "shop")
+
+    assert text.endswith("<!-- reconcile:shop -->")
+    assert len(text) <= LIMIT
+    assert "more are not shown" in text
+
+
+def test_annotations_stand_at_the_line_of_the_file_with_the_worst_first():
+    lines = plan_github(a_plan(), KINDS, ["stack.yaml"]).splitlines()
+
+    assert lines[0].startswith(
+        "::warning file=stack.yaml,line=1,col=1,title=memory.box/swap%3A replace%2C out of service"
+    )
+    assert "%0A" in lines[0]
+
+
+def test_a_problem_is_shown_with_its_line_and_a_mark_under_the_place():
+    problem = Problem("unknown key `imagee`; did you mean `image`?", Origin("stack.yaml", 3, 5), text="    imagee: x")
+
+    assert problem_text(problem) == (
+        "stack.yaml:3:5: unknown key `imagee`; did you mean `image`?\n        imagee: x\n        ^"
+    )
+    assert problem_github(problem).startswith("::error file=stack.yaml,line=3,col=5,")
+
+
+@pytest.mark.parametrize(
+    ("value", "unit", "expected"),
+    [
+        (512 << 20, "bytes", "512 MiB"),
+        (3 << 29, "bytes", "1.5 GiB"),
+        (0, "bytes", "unlimited"),
+        (10, "seconds", "10 seconds"),
+        ("", "", '""'),
+        (True, "", "true"),
+        ("two\nlines", "", '"two\\nlines"'),
+        (("a", Secret("x")), "", "[a, (secret)]"),
+    ],
+)
+def test_values_are_shown_for_people(value, unit, expected):
+    assert shown(value, unit) == expected
+
+
+def test_every_action_has_a_symbol_and_a_word():
+    from reconciler.render.progress import DONE
+    from reconciler.render.text import SYMBOLS
+
+    assert SYMBOLS.keys() == set(Action)
+    assert DONE.keys() | {Action.DEFERRED} == set(Action)

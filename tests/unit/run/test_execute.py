@@ -1,0 +1,161 @@
+from __future__ import annotations
+
+import threading
+
+import pytest
+
+from reconciler.core.errors import Rejected, Throttled, Unreachable
+from reconciler.core.plan import Step
+from reconciler.core.provider import Done, Pending
+from reconciler.core.report import Report, What
+from reconciler.run.execute import TRIES, execute
+from tests.kit.build import address
+from tests.kit.clock import TurnedClock
+
+BOX = address("memory.box/a")
+
+
+def step(name, *after, **rest):
+    return Step(name, BOX, name, after=frozenset(after), **rest)
+
+
+def told(events, *kinds):
+    return [(event.step.id, event.what.value) for event in events if event.what in kinds]
+
+
+def run(steps, perform, clock=None, **rest):
+    return list(execute(steps, perform, clock or TurnedClock(), **rest))
+
+
+def test_steps_run_in_order():
+    done = []
+
+    run([step("b", "a"), step("a"), step("c", "b")], lambda s: done.append(s.id) or Done())
+
+    assert done == ["a", "b", "c"]
+
+
+def test_independent_steps_run_side_by_side():
+    meet = threading.Barrier(2, timeout=5)
+
+    events = run([step("a"), step("b")], lambda _: Done(str(meet.wait())))
+
+    assert len(told(events, What.DONE)) == 2
+
+
+def test_a_step_that_waits_holds_no_worker_and_no_real_time():
+    left = {"gate": 50}
+
+    def perform(s):
+        left[s.id] = left.get(s.id, 0) - 1
+        return Pending(1.0, "starting") if left[s.id] > 0 else Done()
+
+    clock = TurnedClock()
+    events = run([step("gate"), step("next", "gate")], perform, clock, workers=1)
+
+    assert told(events, What.DONE) == [("gate", "done"), ("next", "done")]
+    assert clock.now() == 49
+
+
+def test_a_wait_that_takes_too_long_fails_and_says_what_was_last_seen():
+    events = run([step("gate", timeout_s=10)], lambda _: Pending(1.0, "health: starting"))
+
+    assert told(events, What.FAILED) == [("gate", "failed")]
+    assert "not done within 10 s; health: starting" in events[-1].note
+
+
+def test_a_failure_blocks_what_comes_after_it_and_nothing_else():
+    def perform(s):
+        if s.id == "bad":
+            raise Rejected("boom")
+        return Done()
+
+    events = run([step("bad"), step("x", "bad"), step("y", "x"), step("good")], perform)
+
+    assert told(events, What.BLOCKED) == [("x", "blocked"), ("y", "blocked")]
+    assert told(events, What.DONE) == [("good", "done")]
+
+
+def test_a_failed_step_takes_its_way_back():
+    done = []
+
+    def perform(s):
+        if s.id == "bad":
+            raise Rejected("boom")
+        done.append(s.id)
+        return Done()
+
+    events = run([step("bad", on_failure=(step("undo"), step("restore")))], perform)
+
+    assert done == ["undo", "restore"]
+    assert told(events, What.FAILED, What.ROLLED_BACK) == [("bad", "failed"), ("bad", "rolled back")]
+    assert Report(tuple(events)).rolled_back
+
+
+def test_a_way_back_that_fails_is_no_rollback():
+    def perform(_):
+        raise Rejected("boom")
+
+    events = run([step("bad", on_failure=(step("undo"),))], perform)
+
+    assert not Report(tuple(events)).rolled_back
+
+
+@pytest.mark.parametrize("error", [Unreachable("away"), Throttled("slower", retry_in=3.0)])
+def test_what_is_temporary_is_tried_again(error):
+    tries = []
+
+    def perform(_):
+        tries.append(1)
+        if len(tries) < TRIES:
+            raise error
+        return Done()
+
+    assert told(run([step("a")], perform), What.DONE) == [("a", "done")]
+
+
+def test_what_stays_away_is_given_up():
+    tries = []
+
+    def perform(_):
+        tries.append(1)
+        raise Unreachable("away")
+
+    assert told(run([step("a")], perform), What.FAILED) == [("a", "failed")]
+    assert len(tries) == TRIES
+
+
+def test_after_a_stop_nothing_new_begins_and_what_is_left_is_told():
+    stop = threading.Event()
+
+    def perform(_):
+        stop.set()
+        return Done()
+
+    events = run([step("a"), step("b", "a"), step("c", "b")], perform, stop=stop)
+
+    assert told(events, What.DONE, What.NOT_STARTED) == [("a", "done"), ("b", "not started"), ("c", "not started")]
+
+
+def test_a_stop_gives_up_waiting():
+    stop = threading.Event()
+
+    def perform(_):
+        stop.set()
+        return Pending(1.0)
+
+    events = run([step("gate")], perform, stop=stop)
+
+    assert told(events, What.NOT_STARTED) == [("gate", "not started")]
+
+
+def test_a_wait_is_heard_of_every_ten_seconds():
+    left = [35]
+
+    def perform(_):
+        left[0] -= 1
+        return Pending(1.0, "starting") if left[0] > 0 else Done()
+
+    heard = [event.seconds for event in run([step("gate")], perform) if event.what is What.PENDING]
+
+    assert heard == [0, 10, 20, 30]

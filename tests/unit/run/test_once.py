@@ -1,0 +1,174 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import ClassVar
+
+import pytest
+
+from reconciler.core.errors import ReconcileError, Refused, Rejected, Unreachable
+from reconciler.core.policy import Policy
+from reconciler.core.report import What
+from reconciler.core.resource import Health, Status
+from reconciler.core.values import Ref
+from reconciler.providers.memory import MemoryProvider
+from reconciler.run.once import Look, NotConverging, Reconciler
+from tests.kit.build import a_document, address, live, resource
+from tests.kit.clock import TurnedClock
+
+CLIENT, BOX = "memory.client/app", "memory.box/web"
+
+
+def reconciler(*providers, **rest):
+    return Reconciler(a_document(), {each.name: each for each in providers}, TurnedClock(), **rest)
+
+
+def agree(_look):
+    pass
+
+
+def converge(made, approve=agree):
+    return list(made.converge(approve))
+
+
+def looks(events):
+    return [event for event in events if isinstance(event, Look)]
+
+
+def test_a_fresh_world_is_settled_in_as_many_passes_as_references_are_deep():
+    memory = MemoryProvider([resource(BOX, key=Ref(address(CLIENT), "secret")), resource(CLIENT, redirect="x")])
+
+    events = converge(reconciler(memory))
+
+    assert [len(look.plan.steps) for look in looks(events)] == [1, 1, 0]
+    assert looks(events)[-1].plan.in_sync
+
+
+def test_a_settled_world_is_not_touched():
+    memory = MemoryProvider([resource(BOX, size=1)])
+    converge(reconciler(memory))
+    memory.calls.clear()
+
+    events = converge(reconciler(memory))
+
+    assert memory.calls == []
+    assert len(events) == 1
+
+
+def test_a_failure_ends_it_after_the_pass():
+    memory = MemoryProvider([resource(BOX, size=1), resource("memory.box/other")])
+
+    def fail(step):
+        if step.address == address(BOX):
+            raise Rejected("boom")
+
+    memory.before_call = fail
+    events = converge(reconciler(memory))
+
+    assert [event.what for event in events if not isinstance(event, Look)].count(What.FAILED) == 1
+    assert address("memory.box/other") in memory.live
+    assert len(looks(events)) == 1
+
+
+def test_what_a_policy_forbids_is_refused_before_anything_is_done():
+    memory = MemoryProvider([resource(BOX, disk="b"), resource("memory.box/new")])
+    memory.live[address(BOX)] = live(BOX, disk="a")
+
+    with pytest.raises(Refused):
+        converge(reconciler(memory))
+    assert memory.calls == []
+
+
+def test_each_pass_with_steps_is_approved_first():
+    memory = MemoryProvider([resource(BOX)])
+    seen = []
+
+    converge(reconciler(memory), lambda look: seen.append((len(look.plan.steps), list(memory.calls))))
+
+    assert seen == [(1, [])]
+
+
+def test_a_world_that_never_settles_is_given_up():
+    memory = MemoryProvider([resource(BOX, size=1)])
+    memory.after_call = lambda step: memory.live.pop(step.address)
+
+    with pytest.raises(NotConverging):
+        converge(reconciler(memory))
+
+
+def test_a_target_brings_what_it_needs_and_nothing_else():
+    memory = MemoryProvider(
+        [resource("memory.box/a"), resource("memory.box/b", ["memory.box/a"]), resource("memory.box/c")]
+    )
+    memory.live[address("memory.box/orphan")] = live("memory.box/orphan")
+
+    converge(
+        reconciler(memory, only=frozenset({address("memory.box/b")}), policy=Policy(prune={"memory.box": "owned"}))
+    )
+
+    assert memory.calls == ["memory.box/a:put", "memory.box/b:put"]
+
+
+def test_an_unknown_target_is_an_error():
+    with pytest.raises(ReconcileError, match="memory.box/nope is not declared"):
+        reconciler(MemoryProvider(), only=frozenset({address("memory.box/nope")})).look()
+
+
+class Tenant(MemoryProvider):
+    """A provider that lives in a box of the other one."""
+
+    name = "tenant"
+    kinds: ClassVar = {"tenant.client": replace(MemoryProvider.kinds["memory.client"], name="tenant.client")}
+
+
+def landlord_and_tenant(box):
+    landlord = MemoryProvider([box])
+    tenant = Tenant([resource("tenant.client/app", redirect="x")], served_by=address(BOX))
+    tenant.is_up = False
+    return landlord, tenant
+
+
+def test_what_is_served_by_something_planned_is_deferred_and_planned_once_that_is_up():
+    landlord, tenant = landlord_and_tenant(resource(BOX))
+
+    def up(_step):
+        tenant.is_up = True
+
+    landlord.after_call = up
+    events = converge(reconciler(landlord, tenant))
+
+    assert [len(look.plan.deferred) for look in looks(events)] == [1, 0, 0]
+    assert address("tenant.client/app") in tenant.live
+
+
+def test_what_is_served_by_something_that_starts_is_waited_for():
+    landlord, tenant = landlord_and_tenant(resource(BOX))
+    landlord.live[address(BOX)] = live(BOX, health=Health.SETTLING)
+    notes = []
+
+    def tick(note):
+        notes.append(note)
+        tenant.is_up = len(notes) == 3
+
+    look = reconciler(landlord, tenant, on_wait=tick).look()
+
+    assert len(notes) == 3
+    assert [change.action.value for change in look.plan.changes] == ["keep", "create"]
+
+
+@pytest.mark.parametrize(("health", "waited"), [(Health.FAILED, 0), (Health.OK, 20), (Health.SETTLING, 300)])
+def test_what_does_not_come_up_is_unreachable(health, waited):
+    landlord, tenant = landlord_and_tenant(resource(BOX))
+    landlord.live[address(BOX)] = replace(live(BOX), status=Status(health, "as it is"))
+    made = reconciler(landlord, tenant)
+
+    with pytest.raises(Unreachable, match="memory.box/web is as it is"):
+        made.look()
+    assert made.clock.now() == waited
+
+
+def test_what_is_served_by_nobody_is_unreachable_at_once():
+    memory = MemoryProvider([resource(BOX)])
+    memory.is_up = False
+
+    with pytest.raises(Unreachable):
+        reconciler(memory).look()

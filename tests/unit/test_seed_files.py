@@ -1,0 +1,167 @@
+"""The files a newcomer copies: stack.yaml, users.yaml, .env.example and what lies beside them."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).resolve().parents[2]
+STACK = (ROOT / "stack.yaml").read_text()
+USERS = (ROOT / "users.yaml").read_text()
+EXAMPLE = (ROOT / ".env.example").read_text()
+
+VARIABLE = re.compile(r"(?<!\$)\$\{([A-Z][A-Z0-9_]*)")
+
+
+def secrets(text: str) -> set[str]:
+    return set(yaml.safe_load(text).get("x-reconcile", {}).get("secrets", []))
+
+
+def example_names(pattern: str) -> set[str]:
+    return set(re.findall(pattern, EXAMPLE, re.MULTILINE))
+
+
+def compose() -> str:
+    found = shutil.which("docker-compose", path=str(Path(sys.executable).parent)) or shutil.which("docker-compose")
+    return found or pytest.skip("the Compose command line is not installed")
+
+
+@pytest.fixture
+def configured(tmp_path) -> dict:
+    """stack.yaml as Compose understands it, with secrets filled in."""
+    env = tmp_path / "env"
+    env.write_text(re.sub(r"^(\w+)=$", r"\1=secret-\1", EXAMPLE, flags=re.MULTILINE))
+    command = [compose(), "-f", str(ROOT / "stack.yaml"), "--env-file", str(env), "config", "--format", "json"]
+    done = subprocess.run(command, capture_output=True, text=True, env={"PATH": "/usr/bin:/bin"}, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "variable is not set" not in done.stderr
+    return json.loads(done.stdout)
+
+
+def test_every_variable_is_documented() -> None:
+    used = set(VARIABLE.findall(STACK)) | set(VARIABLE.findall(USERS))
+
+    documented = example_names(r"^#?([A-Z]\w*)=")
+
+    assert used == documented
+
+
+def test_every_secret_is_empty_in_the_example() -> None:
+    assert example_names(r"^(\w+)=$") == secrets(STACK) | secrets(USERS)
+    assert example_names(r"^(\w+)=.+$") == set()
+
+
+def test_documented_defaults_are_those_of_the_files() -> None:
+    stated = dict(re.findall(r"^#([A-Z]\w*)=(.*)$", EXAMPLE, re.MULTILINE))
+
+    used = dict(re.findall(r"\$\{([A-Z]\w*):?-([^}]*)\}", STACK + USERS))
+
+    assert stated == used
+
+
+def test_a_variable_has_the_same_default_everywhere() -> None:
+    defaults = set(re.findall(r"\$\{([A-Z]\w*):?-([^}]*)\}", STACK + USERS))
+
+    assert len(defaults) == len({name for name, _ in defaults})
+
+
+def test_secrets_have_no_default() -> None:
+    for name in secrets(STACK) | secrets(USERS):
+        assert re.findall(rf"\$\{{{name}([^}}]*)\}}", STACK + USERS)
+        assert set(re.findall(rf"\$\{{{name}([^}}]*)\}}", STACK + USERS)) == {":?run reconcile init"}
+
+
+def test_compose_accepts_the_stack(configured) -> None:
+    services = {"postgres", "redis", "minio", "bucket", "keycloak", "mlflow"}
+
+    assert set(configured["services"]) == services
+    assert configured["name"] == "mlflow"
+
+
+def test_everything_that_keeps_running_is_watched_and_limited(configured) -> None:
+    for name, service in configured["services"].items():
+        assert int(service["deploy"]["resources"]["limits"]["memory"]) > 0, name
+        assert (service["restart"] == "no") == (name == "bucket")
+        assert ("healthcheck" in service) == (name != "bucket")
+
+
+def test_ports_are_open_on_the_loopback_interface_only(configured) -> None:
+    ports = [port for service in configured["services"].values() for port in service.get("ports", ())]
+
+    assert {int(port["published"]) for port in ports} == {5000, 8080, 9000, 9001}
+    assert {port["host_ip"] for port in ports} == {"127.0.0.1"}
+
+
+def test_default_images_come_from_one_registry(configured) -> None:
+    # The demo asks once whether a registry answers, which is the same question for all only so.
+    images = [service["image"] for service in configured["services"].values()]
+    images.append(configured["services"]["mlflow"]["build"]["args"]["BASE_IMAGE"])
+
+    assert not [image for image in images if "." in image.split("/")[0] and "/" in image]
+
+
+def test_client_secret_and_redirect_address_agree(configured) -> None:
+    mlflow = configured["services"]["mlflow"]["environment"]
+    client = yaml.safe_load(USERS)["clients"][0]
+
+    assert client["secret"] == "${OIDC_CLIENT_SECRET:?run reconcile init}"
+    assert mlflow["OIDC_CLIENT_SECRET"] == "secret-OIDC_CLIENT_SECRET"
+    assert client["clientId"] == mlflow["OIDC_CLIENT_ID"]
+    assert [address.replace("${MLFLOW_PORT:-5000}", "5000") for address in client["redirectUris"]] == [
+        mlflow["OIDC_REDIRECT_URI"]
+    ]
+
+
+def test_groups_that_mlflow_knows_are_declared(configured) -> None:
+    mlflow = configured["services"]["mlflow"]["environment"]
+    groups = {group["name"] for group in yaml.safe_load(USERS)["groups"]}
+
+    assert {mlflow["OIDC_GROUP_NAME"], mlflow["OIDC_ADMIN_GROUP_NAME"]} <= groups
+
+
+def test_entrypoints_and_scripts_can_be_run() -> None:
+    scripts = [ROOT / "init-db.sh", ROOT / "scripts/demo.py", ROOT / "scripts/local_images.py"]
+    for script in [*scripts, *ROOT.glob("images/**/*.sh")]:
+        assert script.stat().st_mode & stat.S_IXUSR, script
+        assert script.read_text().startswith("#!/usr/bin/env "), script
+
+
+@pytest.mark.parametrize("script", [ROOT / "init-db.sh", *ROOT.glob("images/**/*.sh")], ids=str)
+def test_shell_scripts_parse(script) -> None:
+    done = subprocess.run(["bash", "-n", str(script)], capture_output=True, text=True, check=False)
+
+    assert done.stderr == ""
+
+
+def test_env_is_never_committed() -> None:
+    ignored = (ROOT / ".gitignore").read_text().splitlines()
+
+    assert "/.env" in ignored
+    assert "!/.env.example" in ignored
+
+
+def test_everything_in_the_lock_is_pinned_with_a_checksum() -> None:
+    lock = (ROOT / "images/mlflow/requirements.txt").read_text()
+    entries = re.split(r"\n(?=\w)", re.sub(r"^#.*\n", "", lock, flags=re.MULTILINE))
+
+    assert len(entries) > 50
+    for entry in entries:
+        assert re.match(r"[\w.-]+==[\w.]+ ", entry), entry
+        assert "--hash=sha256:" in entry, entry
+
+
+def test_what_was_chosen_by_hand_is_in_the_lock() -> None:
+    chosen = re.findall(
+        r"^([\w-]+)(?:\[.*\])?==(\S+)$", (ROOT / "images/mlflow/requirements.in").read_text(), re.MULTILINE
+    )
+    locked = set(re.findall(r"^([\w-]+)==(\S+)", (ROOT / "images/mlflow/requirements.txt").read_text(), re.MULTILINE))
+
+    assert {(name.lower().replace("_", "-"), version) for name, version in chosen} <= locked
