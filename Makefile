@@ -38,7 +38,7 @@ test-unit: $(DEV) ## tests that need neither engine nor Keycloak
 	$(PYTEST) -n auto tests/unit tests/faults
 
 test-integration: $(DEV) test-machine ## tests with the real engine and the real Keycloak
-	$(PYTEST) -n 4 --dist loadscope tests/integration
+	$(PYTEST) -n 4 tests/integration
 
 test-e2e: $(DEV) test-machine ## the whole seed stack, with a real login
 	$(PYTEST) tests/e2e

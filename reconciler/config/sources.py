@@ -73,6 +73,7 @@ def load(sources: Sources) -> Loaded:
         stack=sealed_stack(stack.model) if stack else None,
         realms=users.canonical() if sources.users_files else None,
         connection=_connection(stack, users),
+        idle=stack.idle if stack else frozenset(),
     )
     return Loaded(document, tuple(in_file_order(problems)))
 

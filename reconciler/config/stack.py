@@ -26,6 +26,7 @@ from reconciler.config.textfile import STACK_LIMIT, read_text
 from reconciler.config.tree import Items, Map, Place, Tree, TreePath, deepest, pruned, with_places
 from reconciler.config.unique import unique
 from reconciler.config.yamlfile import Parsed, only_document, parse
+from reconciler.core.address import Address
 from reconciler.core.errors import ConfigError
 from reconciler.core.problem import Problem, Severity
 from reconciler.core.resource import Origin
@@ -56,13 +57,17 @@ class Settings:
 
 @dataclass(frozen=True, slots=True)
 class LoadedStack:
-    """The canonical model, which knows its places, and all problems; it is not to be used if one is an error."""
+    """The canonical model, which knows its places, and all problems; it is not to be used if one is an error.
+
+    ``addresses`` are those that x-reconcile names; ``idle`` is what is declared but in no active service's use.
+    """
 
     model: Map
     project: str
     file: str
     problems: tuple[Problem, ...] = ()
     addresses: tuple[tuple[Place, str], ...] = ()
+    idle: frozenset[Address] = frozenset()
 
 
 @dataclass(slots=True)
@@ -107,7 +112,7 @@ def load_written(written: Written, settings: Settings) -> LoadedStack:
     model = _model(document, around, found)
     addresses = ((stack.place(*path), address) for path, address in references.x_addresses(stack))
     named = tuple((place, address) for place, address in addresses if place)
-    return LoadedStack(model, name.text, written.file, tuple(found.problems), named)
+    return LoadedStack(model, name.text, written.file, tuple(found.problems), named, _idle(document, model, inactive))
 
 
 def _filled(tree: Map, around: Surroundings, settings: Settings, found: _Findings) -> Map:
@@ -242,6 +247,14 @@ def _check(stack: checks.Stack, settings: Settings, found: _Findings) -> None:
     found.problems.extend(checks.problems(stack, (*references.COMPOSE, *contradictions.COMPOSE)))
     if settings.strict:
         found.problems.extend(checks.problems(stack, (*references.OURS, *contradictions.OURS)))
+
+
+def _idle(document: Map, model: Map, inactive: frozenset[str]) -> frozenset[Address]:
+    """What stands in the file only for services that are not active, implied default network included."""
+    networks = {*(document.get("networks") or ()), *(("default",) if inactive else ())} - {*model.get("networks", ())}
+    volumes = {*(document.get("volumes") or ())} - {*model.get("volumes", ())}
+    found = {"docker.container": inactive, "docker.network": networks, "docker.volume": volumes}
+    return frozenset(Address(kind, (name,)) for kind, names in found.items() for name in names)
 
 
 def _model(document: Map, around: Surroundings, found: _Findings) -> Map:

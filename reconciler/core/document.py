@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from reconciler.core.address import Address
 from reconciler.core.resource import Origin
 from reconciler.core.values import Value
 
@@ -26,7 +27,8 @@ class Document:
 
     ``stack`` is the canonical Compose model; paths for ``locate`` begin with "stack". ``realms`` are realm
     representations in canonical form; paths begin with "realms" and the realm's index. ``connection`` is how
-    to reach Keycloak: ``url``, ``service``, ``auth``.
+    to reach Keycloak: ``url``, ``service``, ``auth``. ``idle`` is what the files declare for other profiles: neither
+    made nor taken away.
     """
 
     project: str
@@ -35,3 +37,4 @@ class Document:
     stack: Mapping[str, Value] | None = None
     realms: Sequence[Mapping[str, Value]] | None = None
     connection: Mapping[str, Value] = field(default_factory=dict)
+    idle: frozenset[Address] = frozenset()

@@ -71,7 +71,7 @@ class Reconciler:
         began = self.clock.now()
         while True:
             found, unread = self._observed(desired)
-            observed = {each.address: each for each in found if not self.only or _is_in(each.address, desired)}
+            observed = {each.address: each for each in found if self._is_looked_at(each.address, desired)}
             plan = make(
                 self.providers,
                 desired,
@@ -139,6 +139,11 @@ class Reconciler:
                     raise
                 unread[name] = host, error
         return found, unread
+
+    def _is_looked_at(self, address: Address, desired: Sequence[Resource]) -> bool:
+        if self.only:
+            return _is_in(address, desired)
+        return Address(address.kind, address.path[:1]) not in self.document.idle
 
     def _wait_for(
         self,

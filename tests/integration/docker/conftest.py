@@ -8,7 +8,7 @@ from tests.kit.engine import PROBE, a_project, the_engine
 @pytest.fixture(scope="session")
 def engine():
     engine = the_engine()
-    assert engine.get(f"/images/{PROBE}/json"), f"{PROBE} is missing; `make test-images` builds it"
+    assert engine.get(f"/images/{PROBE}/json"), f"{PROBE} is missing; `make test-machine` makes it"
     yield engine
     engine.close()
 

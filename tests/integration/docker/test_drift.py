@@ -205,3 +205,19 @@ def test_a_service_taken_out_of_the_file_goes(running):
     assert running.differences()["docker.container/gone"].action is Action.DELETE
     with pytest.raises(Refused, match="--yes"):
         running.apply(deletes=False)
+
+
+def test_a_service_of_another_profile_is_left_alone(running):
+    services = dict(running.model["services"])
+    running.service("debug", networks={"own": None})
+    running.write(networks={"back": {}, "own": {}})
+    running.settle()
+    debug = running.identity("debug")
+
+    running.service("debug", networks={"own": None}, profiles=["debug"])
+
+    assert running.differences() == {}
+    running.apply()
+    assert running.identity("debug") == debug
+    running.write(services=services, networks={"back": {}})
+    assert set(running.differences()) == {"docker.container/debug", "docker.network/own"}

@@ -125,6 +125,18 @@ def test_only_services_of_the_profiles_are_active(write, tmp_path):
     assert services(COMPOSE_PROFILES="other, debug") == ({"web", "debug"}, {"default", "own"})
 
 
+def test_what_only_other_profiles_use_is_idle(write, tmp_path):
+    debug = "    networks: [own]\n  debug: {image: x, profiles: [debug], volumes: ['data:/data']}\n"
+    stack = write("stack.yaml", a_stack() + debug + "networks: {own: }\nvolumes: {data: }\n")
+
+    def idle(*profiles):
+        loaded = load(Sources(directory=tmp_path, stack_files=(stack,), profiles=profiles))
+        return {str(address) for address in loaded.document.idle}
+
+    assert idle() == {"docker.container/debug", "docker.network/default", "docker.volume/data"}
+    assert idle("debug") == set()
+
+
 def test_an_undefined_variable_is_an_error_but_for_load_stack(write, tmp_path):
     stack = write("stack.yaml", a_stack("    user: $WHO\n    labels: {a: 'x${WHO}'}\n"))
 
