@@ -24,6 +24,9 @@ from reconciler.settings import Settings
 PROBE = os.environ.get("RECONCILE_TEST_PROBE", "localhost/probe:1")
 """A tiny image with busybox in it."""
 
+READY: Mapping[str, Any] = {"healthcheck": {"test": "true", "interval": "300ms"}}
+"""For a service that is up at once; one without a health check is watched for seconds before it counts as up."""
+
 
 def the_engine() -> Engine:
     return Engine(os.environ)

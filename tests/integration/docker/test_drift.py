@@ -7,7 +7,7 @@ import pytest
 from reconciler.core.change import Action
 from reconciler.core.errors import Refused
 from reconciler.core.values import ABSENT
-from tests.kit.engine import PROBE
+from tests.kit.engine import PROBE, READY
 
 WEB = "docker.container/web"
 
@@ -16,9 +16,10 @@ WEB = "docker.container/web"
 def running(project):
     """Two services; the second one must not be touched by any repair of the first."""
     project.write(networks={"back": {}})
-    project.service("other")
+    project.service("other", **READY)
     networks = {"default": {}, "back": {"aliases": ["w"]}}
-    project.service("web", mem_limit="64m", restart="unless-stopped", environment={"A": "1"}, networks=networks)
+    spec = {"mem_limit": "64m", "restart": "unless-stopped", "environment": {"A": "1"}, "networks": networks}
+    project.service("web", **READY, **spec)
     project.settle()
     other = project.identity("other")
     yield project
@@ -197,7 +198,7 @@ def test_a_foreign_container_on_the_name_is_not_touched_unasked(running):
 
 def test_a_service_taken_out_of_the_file_goes(running):
     services = dict(running.model["services"])
-    running.service("gone")
+    running.service("gone", **READY)
     running.settle()
 
     running.write(services=services)
@@ -209,12 +210,12 @@ def test_a_service_taken_out_of_the_file_goes(running):
 
 def test_a_service_of_another_profile_is_left_alone(running):
     services = dict(running.model["services"])
-    running.service("debug", networks={"own": None})
+    running.service("debug", **READY, networks={"own": None})
     running.write(networks={"back": {}, "own": {}})
     running.settle()
     debug = running.identity("debug")
 
-    running.service("debug", networks={"own": None}, profiles=["debug"])
+    running.service("debug", **READY, networks={"own": None}, profiles=["debug"])
 
     assert running.differences() == {}
     running.apply()

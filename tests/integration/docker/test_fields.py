@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from reconciler.core.change import Action
+from tests.kit.engine import READY
 
 
 @dataclass(frozen=True)
@@ -90,11 +91,11 @@ FOLLOW = {"ports": {"expose"}, "mem_limit": {"memswap_limit"}, "container_name":
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: f"{row.attribute}-{row.field}")
 def test_each_field_is_seen_and_repaired_by_the_promised_means(project, row):
     project.write(volumes={"data": {}})
-    project.service("web", **{row.attribute: row.value})
+    project.service("web", **{**READY, row.attribute: row.value})
     project.settle()
 
     if row.other != row.value:
-        project.service("web", **{row.attribute: row.other})
+        project.service("web", **{**READY, row.attribute: row.other})
         change = project.differences()["docker.container/web"]
         changed = {field.path[0].split(".")[0] for field in change.fields}
         assert row.field in changed
@@ -102,7 +103,7 @@ def test_each_field_is_seen_and_repaired_by_the_promised_means(project, row):
         assert change.action is row.by
         project.settle()
 
-    project.service("web")
+    project.service("web", **({} if row.attribute == "healthcheck" else READY))
     if row.attribute in UNSEEN_WHEN_REMOVED or row.other in (False, []) or row.attribute == "init":
         return
     change = project.differences()["docker.container/web"]
@@ -112,11 +113,12 @@ def test_each_field_is_seen_and_repaired_by_the_promised_means(project, row):
 
 def test_reordered_lists_are_no_change(project):
     both = {"cap_add": ["NET_ADMIN", "SYS_TIME"], "dns_search": ["a"], "expose": ["80", "81"], "tmpfs": ["/a", "/b"]}
-    project.service("web", **both, security_opt=["no-new-privileges"], extra_hosts=["a:127.0.0.1", "b:127.0.0.2"])
+    project.service("web", **READY, **both, security_opt=["no-new-privileges"], extra_hosts=["a:127.0.0.1", "b:127.0.0.2"])
     project.settle()
 
     project.service(
         "web",
+        **READY,
         cap_add=["CAP_SYS_TIME", "net_admin"],
         dns_search=["a"],
         expose=["81", "80"],
