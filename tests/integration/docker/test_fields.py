@@ -113,7 +113,9 @@ def test_each_field_is_seen_and_repaired_by_the_promised_means(project, row):
 
 def test_reordered_lists_are_no_change(project):
     both = {"cap_add": ["NET_ADMIN", "SYS_TIME"], "dns_search": ["a"], "expose": ["80", "81"], "tmpfs": ["/a", "/b"]}
-    project.service("web", **READY, **both, security_opt=["no-new-privileges"], extra_hosts=["a:127.0.0.1", "b:127.0.0.2"])
+    project.service(
+        "web", **READY, **both, security_opt=["no-new-privileges"], extra_hosts=["a:127.0.0.1", "b:127.0.0.2"]
+    )
     project.settle()
 
     project.service(
