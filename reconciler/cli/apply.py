@@ -62,7 +62,7 @@ class _Apply:
         look = self._reconciler.look()
         if look.plan.in_sync or self._dry_run:
             self._check_saved(look)
-            click.echo(rendered(self._session, look.plan, "text"))
+            click.echo(rendered(self._state, self._session, look.plan, "text"))
             return Exit.DONE if look.plan.in_sync else Exit.DIFFERENT
         with self._session.locked("apply", wait_s=self._lock_wait), interruptible() as stop:
             code = self._converge(stop.flag)
@@ -85,13 +85,13 @@ class _Apply:
                 teller.tell(event)
         say(outcome(report, self._session.clock.now() - began))
         if look and look.plan.in_sync and not report.failed:
-            click.echo(rendered(self._session, look.plan, "text"))
+            click.echo(rendered(self._state, self._session, look.plan, "text"))
         return of_report(report)
 
     def _approve(self, look: Look) -> None:
         """Show the plan of a pass, and ask where that is due. Raises Refused, or StalePlan for a saved plan."""
         self._check_saved(look)
-        click.echo(rendered(self._session, look.plan, "text"))
+        click.echo(rendered(self._state, self._session, look.plan, "text"))
         if self._asks and (not self._approved or _is_dangerous(look)):
             _ask()
         self._approved = True

@@ -35,7 +35,7 @@ def command(state: State, /, **options: Any) -> int:
     with state.session() as session:
         reconciler = session.reconciler(only=options["target"], patience_s=options["wait"], on_wait=say_once())
         plan = reconciler.look().plan
-        click.echo(rendered(session, plan, options["format"], fields=not options["summary"]))
+        click.echo(rendered(state, session, plan, options["format"], fields=not options["summary"]))
         if options["out"]:
             _write(options["out"], document(session, plan))
     return Exit.DONE if plan.in_sync else Exit.DIFFERENT
@@ -48,7 +48,7 @@ def _write(path: Path, plan: Any) -> None:
         raise click.UsageError(f"The plan can't be written to {path}: {error.strerror}.") from error
 
 
-def rendered(session: Session, plan: Plan, form: str, *, fields: bool = True) -> str:
+def rendered(state: State, session: Session, plan: Plan, form: str, *, fields: bool = True) -> str:
     """The plan in one of the formats."""
     match form:
         case "json":
@@ -64,7 +64,8 @@ def rendered(session: Session, plan: Plan, form: str, *, fields: bool = True) ->
         case _:
             from reconciler.render.text import Style, plan_text
 
-            return plan_text(plan, session.kinds, session.names, Style(colour=in_colour(), fields=fields))
+            style = Style(colour=in_colour(), fields=fields, full=state.verbose)
+            return plan_text(plan, session.kinds, session.names, style)
 
 
 def document(session: Session, plan: Plan, salt: str | None = None) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from typing import Any, Final
 import click
 
 from reconciler import __version__
-from reconciler.cli.state import State
+from reconciler.cli.state import State, in_colour
 from reconciler.settings import Settings, files_of, process_environment
 
 COMMANDS: Final = {
@@ -106,6 +106,7 @@ def cli(ctx: click.Context, /, **options: Any) -> None:
         process_environment(),
         options["keycloak_url"],
     )
+    ctx.color = in_colour()  # else click takes colour out wherever there is no terminal, FORCE_COLOR or not
     ctx.obj = State(settings, log_format=options["log_format"], verbose=options["verbose"])
 
 

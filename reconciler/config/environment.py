@@ -10,7 +10,18 @@ from reconciler.config.canonical import Surroundings
 from reconciler.config.dotenv import EnvFile, parse_env, parse_raw
 from reconciler.config.template import Variables
 from reconciler.config.textfile import ENV_LIMIT, TextFile, read_text, shown_name
-from reconciler.config.tree import Items, Map, Place, Tainted, Tree, entries, from_pairs, placed, with_places
+from reconciler.config.tree import (
+    Items,
+    Map,
+    Place,
+    Tainted,
+    Tree,
+    entries,
+    from_items,
+    from_pairs,
+    placed,
+    with_places,
+)
 from reconciler.core.errors import ConfigError
 from reconciler.core.problem import Problem
 
@@ -20,10 +31,16 @@ def with_env_files(model: Map, document: Map, around: Surroundings) -> tuple[Map
     problems: list[Problem] = []
     done = {}
     for name, service in model["services"].items():
-        files = document["services"][name].get("env_file") or Items()
-        done[name], found = _service(service, files, around)
+        done[name], found = _service(service, _files(document["services"][name]), around)
         problems.extend(found)
     return with_places({**model, "services": with_places(done, model["services"])}, model), problems
+
+
+def _files(service: Map) -> Items:
+    """The env files that a service names; one that is named without a list stands where the attribute does."""
+    files = service.get("env_file") or Items()
+    place = placed(service, "env_file")
+    return from_items((given, own or place) for given, own in entries(files))
 
 
 def _service(service: Map, files: Items, around: Surroundings) -> tuple[Map, list[Problem]]:
@@ -73,7 +90,8 @@ def _read(
     try:
         file = read_text(path, directory=around.directory, limit=ENV_LIMIT, private=True)
     except ConfigError as error:
-        said = f"env_file {name}: {error.problems[0].message}"
+        told = "(secret)" if isinstance(given["path"], Tainted) else name
+        said = f"env_file {told}: {error.problems[0].message}"
         return _Read(nothing, EnvFile(problems=(place.problem(said, at_value=True),) if place else error.problems))
     is_raw = given.get("format") == "raw"
     return _Read(file, parse_raw(file, outside) if is_raw else parse_env(file, outside, earlier=earlier))

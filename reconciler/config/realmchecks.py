@@ -182,7 +182,8 @@ def _missing(path: TreePath, said: str, name: str, declared: Collection[str], *,
     if known:
         hint = suggestion(name, declared) or "; declare it, or remove this"
         return Finding(path, f"{said} `{name}`, which is not declared{hint}")
-    message = f"{said} `{name}`, which is not declared here; it must be in the realm already"
+    hint = suggestion(name, declared)
+    message = f"{said} `{name}`, which is not declared here{hint or '; it must be in the realm already'}"
     return Finding(path, message, Severity.WARNING)
 
 

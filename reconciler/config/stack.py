@@ -262,6 +262,8 @@ def _model(document: Map, around: Surroundings, found: _Findings) -> Map:
         model = canonical(document, around)
     except Malformed as error:
         found.problems.extend(fault for fault in error.faults if isinstance(fault, Problem))
+        nothing = Map({name: Map() for name in document["services"]})
+        found.problems.extend(with_env_files(Map({"services": nothing}), document, around)[1])
         return Map()
     model, problems = with_env_files(model, document, around)
     found.problems.extend(problems)

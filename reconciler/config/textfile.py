@@ -70,7 +70,7 @@ def read_text(path: Path, *, directory: Path, limit: int, private: bool = False)
         data = _read(path, limit)
         return TextFile(name, _decoded(data), private)
     except _Unusable as error:
-        raise ConfigError([Problem(str(error), Origin(name, error.line))]) from error
+        raise ConfigError([Problem(str(error), Origin(name, error.line, min(error.line, 1)))]) from error
 
 
 def shown_name(path: Path, directory: Path) -> str:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from reconciler.core.change import Action, Change
 from reconciler.core.kind import Kind
 from reconciler.core.plan import Plan
 from reconciler.core.problem import Problem, Severity
 from reconciler.core.resource import Origin
-from reconciler.render.text import describe, summary
-from reconciler.render.values import path_of, shown, unit_of
+from reconciler.render.text import describe, field_rows, summary
 
 
 def plan_github(plan: Plan, kinds: Mapping[str, Kind], names: Sequence[str]) -> str:
@@ -51,10 +50,5 @@ def _title(change: Change) -> str:
 
 
 def _text(change: Change, kinds: Mapping[str, Kind]) -> str:
-    return "\n".join(_field_lines(change, kinds[change.address.kind])) or change.reason
-
-
-def _field_lines(change: Change, kind: Kind) -> Iterator[str]:
-    for field in change.fields if change.observed else ():
-        unit = unit_of(field, kind)
-        yield f"{path_of(field, change)}: {shown(field.before, unit)} → {shown(field.after, unit)}"
+    rows = field_rows(change, kinds[change.address.kind]) if change.observed else ()
+    return "\n".join(f"{path}: {text}" for path, text in rows) or change.reason

@@ -73,7 +73,8 @@ def outcome(report: Report, seconds: float) -> str:
     done = Counter(event.step.address for event in report.of(What.DONE))
     failed = {event.step.address for event in report.failed}
     blocked = {event.step.address for event in report.of(What.BLOCKED)}
-    text = f"{len(done.keys() - failed - blocked)} resources done"
+    count = len(done.keys() - failed - blocked)
+    text = f"{count} resource{'s' if count != 1 else ''} done"
     text += f", {len(failed)} failed" if failed else ""
     text += f", {len(blocked - failed)} blocked by that" if blocked - failed else ""
     return f"{text}, in {seconds:.1f} s."

@@ -47,6 +47,8 @@ COSTS: Final[Mapping[Effect, str]] = {
 }
 _WIDE: Final = 44
 _LONG_LIST: Final = 5
+_LONG_TEXT: Final = 72
+"""A new resource's value is cut here, unless all of it is asked for. What differs is never cut."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +57,7 @@ class Style:
 
     colour: bool = False
     fields: bool = True
+    full: bool = False
 
     def paint(self, text: str, code: str) -> str:
         return f"\033[{code}m{text}\033[0m" if self.colour and code else text
@@ -76,7 +79,7 @@ def _block(change: Change, kind: Kind, style: Style) -> Iterator[str]:
     title = f"{symbol} {str(change.address).ljust(_WIDE)} {describe(change)}".rstrip()
     yield style.paint(title, COLOURS.get(change.action, ""))
     if style.fields:
-        yield from (f"      {line}" for line in field_lines(change, kind))
+        yield from (f"      {line}" for line in field_lines(change, kind, full=style.full))
 
 
 def describe(change: Change) -> str:
@@ -97,20 +100,21 @@ def listed(things: Sequence[object], at_most: int = 2) -> str:
     return ", ".join(texts) if more <= 1 else f"{', '.join(texts[:at_most])} and {more} more"
 
 
-def field_lines(change: Change, kind: Kind) -> Iterator[str]:
+def field_lines(change: Change, kind: Kind, *, full: bool = False) -> Iterator[str]:
     """One line for each field: of a new resource its value, else the old one and the new.
 
     A new resource that is deferred is shown in full by the pass that makes it.
     """
     if change.action is Action.DEFERRED and change.observed is None:
         return
-    rows = list(_rows(change, kind))
+    rows = list(field_rows(change, kind))
     width = min(max((len(path) for path, _ in rows), default=0), _WIDE)
     for path, text in rows:
-        yield f"{path.ljust(width)}  {text}"
+        yield f"{path.ljust(width)}  {text if full or change.observed else _cut(text)}"
 
 
-def _rows(change: Change, kind: Kind) -> Iterator[tuple[str, str]]:
+def field_rows(change: Change, kind: Kind) -> Iterator[tuple[str, str]]:
+    """For each field its path in the words of the file, and what becomes of it."""
     is_new = change.observed is None
     for field in change.fields:
         path, unit = path_of(field, change), unit_of(field, kind)
@@ -118,6 +122,10 @@ def _rows(change: Change, kind: Kind) -> Iterator[tuple[str, str]]:
             yield from ((name, shown(value, unit)) for name, value in _spread(path, field.after))
         elif field.effect is not Effect.NOTE:
             yield path, _arrow(field, unit)
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _LONG_TEXT else f"{text[: _LONG_TEXT - 1]}…"
 
 
 def _spread(path: str, value: Value) -> Iterator[tuple[str, Value]]:
@@ -163,7 +171,8 @@ def summary(plan: Plan, names: Sequence[str]) -> str:
     done = [text.replace("to deferred", "deferred") for text in done]
     kept = counts[Action.KEEP]
     if not done:
-        return f"No changes. {kept} resources match {' and '.join(names)}."
+        match = "1 resource matches" if kept == 1 else f"{kept} resources match"
+        return f"No changes. {match} {' and '.join(names)}."
     return f"Plan: {', '.join(done)}; {kept} unchanged."
 
 

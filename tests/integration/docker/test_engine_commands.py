@@ -62,6 +62,13 @@ def test_a_dry_run_changes_nothing(project, run):
     assert project.engine.get(f"/containers/{project.container()}/json") is None
 
 
+def test_colour_is_for_terminals_and_for_those_who_ask(project, run):
+    project.service("web")
+
+    assert "\033[" not in run("diff").out
+    assert "\033[32m+ docker.container/web" in run("diff", env={"FORCE_COLOR": "1"}).out
+
+
 def test_deleting_needs_a_yes_without_a_terminal(project, run):
     project.service("web")
     project.service("gone")

@@ -60,6 +60,16 @@ def test_no_format_shows_a_secret(form):
     assert "hush" not in renderings()[form]
 
 
+def test_a_long_value_is_cut_where_it_is_new_but_never_where_it_differs():
+    desired, observed = [resource("memory.box/web", image="i" * 100)], [live("memory.box/web", image="j" * 100)]
+
+    new, other = (make({"memory": MemoryProvider()}, desired, there) for there in ([], observed))
+
+    assert f"image  {'i' * 71}…\n" in plan_text(new, KINDS, ["stack.yaml"])
+    assert f"image  {'i' * 100}\n" in plan_text(new, KINDS, ["stack.yaml"], Style(full=True))
+    assert f"image  {'j' * 100} → {'i' * 100}\n" in plan_text(other, KINDS, ["stack.yaml"])
+
+
 def test_the_text_says_what_changes_from_what_to_what_and_at_what_cost():
     assert (
         plan_text(a_plan(), KINDS, ["stack.yaml"])
@@ -93,7 +103,7 @@ def test_nothing_to_do_says_how_much_was_compared():
 
     assert (
         plan_text(plan, KINDS, ["stack.yaml", "users.yaml"])
-        == "No changes. 1 resources match stack.yaml and users.yaml."
+        == "No changes. 1 resource matches stack.yaml and users.yaml."
     )
 
 
