@@ -57,6 +57,8 @@ class _Apply:
             policy=policy, only=options["target"], patience_s=options["wait"], on_wait=say_once()
         )
         self._approved = False
+        self._asked_s = 0.0
+        self._stop = _Stop()
 
     def run(self) -> int:
         look = self._reconciler.look()
@@ -64,9 +66,9 @@ class _Apply:
             self._check_saved(look)
             click.echo(rendered(self._state, self._session, look.plan, "text"))
             return Exit.DONE if look.plan.in_sync else Exit.DIFFERENT
-        with self._session.locked("apply", wait_s=self._lock_wait), interruptible() as stop:
-            code = self._converge(stop.flag)
-            return stop.code or code
+        with self._session.locked("apply", wait_s=self._lock_wait), interruptible() as self._stop:
+            code = self._converge(self._stop.flag)
+            return self._stop.code or code
 
     def _converge(self, stop: threading.Event) -> int:
         from reconciler.core.report import Report
@@ -83,7 +85,7 @@ class _Apply:
             else:
                 report += [event]
                 teller.tell(event)
-        say(outcome(report, self._session.clock.now() - began))
+        say(outcome(report, self._session.clock.now() - began - self._asked_s))
         if look and look.plan.in_sync and not report.failed:
             click.echo(rendered(self._state, self._session, look.plan, "text"))
         return of_report(report)
@@ -93,7 +95,10 @@ class _Apply:
         self._check_saved(look)
         click.echo(rendered(self._state, self._session, look.plan, "text"))
         if self._asks and (not self._approved or _is_dangerous(look)):
-            _ask()
+            began = self._session.clock.now()
+            with self._stop.at_once():
+                _ask()
+            self._asked_s += self._session.clock.now() - began
         self._approved = True
 
     def _check_saved(self, look: Look) -> None:
@@ -177,6 +182,14 @@ class _Stop:
     def __init__(self) -> None:
         self.flag = threading.Event()
         self.code = 0
+        self.is_idle = False
+
+    @contextmanager
+    def at_once(self) -> Iterator[None]:
+        """Meanwhile nothing is being done that a signal would have to wait for."""
+        self.is_idle = True
+        yield
+        self.is_idle = False
 
 
 @contextmanager
@@ -186,7 +199,8 @@ def interruptible() -> Iterator[_Stop]:
     codes = {signal.SIGINT: Exit.INTERRUPTED, signal.SIGTERM: Exit.TERMINATED}
 
     def on_signal(number: int, _frame: Any) -> None:
-        if stop.flag.is_set():
+        if stop.flag.is_set() or stop.is_idle:
+            say("\ninterrupted")
             raise SystemExit(codes[signal.Signals(number)])
         stop.code = codes[signal.Signals(number)]
         stop.flag.set()

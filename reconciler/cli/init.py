@@ -25,8 +25,11 @@ def command(state: State) -> None:
     missing = missing_secrets(sources_of(state.settings))
     is_new = not path.exists()
     write_secrets(path, generated_secrets(missing))
+    if not path.exists():
+        say("No secrets are declared; there is nothing to write.")
+        return
     what = "created" if is_new else "completed" if missing else "complete already"
-    say(f"{path}: {what}; {len(missing)} secrets generated.")
+    say(f"{path}: {what}; {len(missing)} secret{'s' if len(missing) != 1 else ''} generated.")
     if _ignore(state.settings.directory / ".gitignore", path.name):
         say(f"{state.settings.directory / '.gitignore'}: {path.name} is ignored by git now.")
 

@@ -1,0 +1,75 @@
+"""What a person at a terminal is shown and asked."""
+
+from __future__ import annotations
+
+import pexpect
+import pytest
+
+from tests.kit.cli import command, environment
+
+QUESTION = r"Apply these changes\? \[y/N\]: "
+
+
+@pytest.fixture
+def at_the_question(project):
+    project.service("web")
+    program, *arguments = command(["apply"])
+    terminal = pexpect.spawn(
+        program, arguments, cwd=str(project.directory), env=environment(), encoding="utf-8", timeout=30
+    )
+    terminal.expect(QUESTION)
+    yield terminal
+    terminal.close(force=True)
+
+
+def ended(terminal):
+    """What else was written, and the exit code."""
+    rest = terminal.read()
+    terminal.wait()
+    return rest, terminal.exitstatus
+
+
+def nothing_was_made(project):
+    return project.engine.get(f"/containers/{project.container()}/json") is None
+
+
+def test_the_plan_is_shown_in_colour_before_the_question(at_the_question):
+    assert "\033[32m+ docker.container/web" in at_the_question.before
+
+
+def test_yes_applies_it(at_the_question, project):
+    at_the_question.sendline("y")
+
+    rest, code = ended(at_the_question)
+
+    assert (code, "No changes. 3 resources match stack.yaml." in rest) == (0, True)
+    assert project.inspect()["State"]["Running"]
+
+
+@pytest.mark.parametrize("answer", ["n", ""])
+def test_anything_else_does_not(at_the_question, project, answer):
+    at_the_question.sendline(answer)
+
+    rest, code = ended(at_the_question)
+
+    assert (code, "Nothing was done." in rest) == (4, True)
+    assert nothing_was_made(project)
+
+
+def test_an_interrupt_at_the_question_ends_it_at_once(at_the_question, project):
+    at_the_question.sendintr()
+
+    rest, code = ended(at_the_question)
+
+    assert (code, "interrupted" in rest) == (130, True)
+    assert "Traceback" not in rest
+    assert nothing_was_made(project)
+
+
+def test_the_end_of_input_at_the_question_is_no_yes(at_the_question, project):
+    at_the_question.sendeof()
+
+    rest, code = ended(at_the_question)
+
+    assert (code, "Traceback" in rest) == (130, False)
+    assert nothing_was_made(project)
