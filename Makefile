@@ -50,7 +50,7 @@ lint: $(DEV) ## style and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/mypy scripts/*.py
+	$(BIN)/mypy scripts/*.py bench/*.py
 	$(BIN)/mypy -m tests.kit.sso -m tests.kit.s3 -m tests.kit.browser
 
 format: $(DEV) ## put the source into its form
@@ -60,7 +60,7 @@ format: $(DEV) ## put the source into its form
 check: lint test-unit ## what to run before every commit
 
 bench: $(DEV) ## measure, as docs/performance.md reports
-	@for script in bench/*.py; do echo "== $$script"; $(BIN)/python "$$script" || exit 1; done
+	@for script in bench/*.py; do echo "== $$script"; $(BIN)/python -m "bench.$$(basename "$$script" .py)" || exit 1; done
 
 images: ## build the local stand-ins for the official images
 	@scripts/local_images.py
