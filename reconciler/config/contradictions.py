@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 from typing import Final
 
 from reconciler.config.checks import Check, Stack, said
-from reconciler.config.quantities import BadQuantity, single, size
+from reconciler.config.quantities import single, size
 from reconciler.config.suggest import suggestion
 from reconciler.config.tree import Items, Map, Place, Tree, entries, placed
 from reconciler.core.problem import Problem, Severity
@@ -83,7 +83,7 @@ _LIMITS: Final[Mapping[tuple[str, str, str], Callable[[Tree], object]]] = {
 def _equal(mine: Tree, theirs: Tree, read: Callable[[Tree], object]) -> bool:
     try:
         return not mine or read(mine) == read(theirs or 0)
-    except (BadQuantity, ValueError, TypeError):
+    except (ValueError, TypeError):
         return True  # said elsewhere
 
 

@@ -3,65 +3,24 @@
 from __future__ import annotations
 
 import math
-import re
 import struct
 from typing import Any, Final
 
+from reconciler.core.units import bytes_of, nanoseconds
 from reconciler.core.units import duration as shown_duration
 
-_SIZE: Final = re.compile(r"([0-9]+(?:\.[0-9]+)?) ?([kmgtp]?)i?b?", re.IGNORECASE)
-_PREFIXES: Final = ("", "k", "m", "g", "t", "p")
-_PART: Final = re.compile(r"([0-9]+\.?[0-9]*|\.[0-9]+)(ns|us|µs|μs|ms|s|m|h|d|w)")
-_SECOND: Final = 1_000_000_000
-_UNITS: Final = {
-    "ns": 1,
-    "us": 1_000,
-    "µs": 1_000,
-    "μs": 1_000,
-    "ms": 1_000_000,
-    "s": _SECOND,
-    "m": 60 * _SECOND,
-    "h": 3600 * _SECOND,
-    "d": 24 * 3600 * _SECOND,
-    "w": 7 * 24 * 3600 * _SECOND,
-}
 _SIGNIFICANT: Final = 17
 _LEAST_POSITIONAL, _GREATEST_POSITIONAL = -4, 5
 
 
-class BadQuantity(ValueError):
-    """The text is no size or duration; the message says what is expected."""
-
-
 def size(value: float | str) -> str:
     """A size such as ``512m`` in bytes, as text: what Compose prints. Raises BadQuantity."""
-    if isinstance(value, int | float):
-        return str(int(value))
-    if re.fullmatch(r"[+-]?[0-9]+", value):
-        return str(int(value))
-    match = _SIZE.fullmatch(value)
-    if not match:
-        raise BadQuantity(f"`{value}` is no size; write one like 512m or 1.5g")
-    return str(int(float(match[1]) * 1024 ** _PREFIXES.index(match[2].lower())))
+    return str(bytes_of(value))
 
 
 def duration(value: object) -> str:
     """A duration such as ``90s`` as Compose prints it, ``1m30s``. Raises BadQuantity."""
-    text = go_text(value)
-    unsigned = text.removeprefix("-") if text.startswith("-") else text.removeprefix("+")
-    if unsigned == "0":
-        return "0s"
-    parts = _PART.findall(unsigned)
-    if not parts or "".join(number + unit for number, unit in parts) != unsigned:
-        raise BadQuantity(f"`{text}` is no duration; write one like 30s or 1m30s")
-    nanoseconds = sum(_nanoseconds(number, _UNITS[unit]) for number, unit in parts)
-    return f"{'-' if text.startswith('-') and nanoseconds else ''}{shown_duration(nanoseconds)}"
-
-
-def _nanoseconds(number: str, unit: int) -> int:
-    whole, _, fraction = number.partition(".")
-    exact = int(whole or 0) * unit
-    return exact + int(int(fraction) * (unit / 10 ** len(fraction))) if fraction else exact
+    return shown_duration(nanoseconds(go_text(value)))
 
 
 def go_text(value: object) -> str:

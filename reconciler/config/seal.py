@@ -6,10 +6,9 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 from reconciler.config.explain import dotted
-from reconciler.config.secretnames import is_secret_name
 from reconciler.config.tree import Place, Tainted, Tree, TreePath, placed
 from reconciler.core.problem import Problem, Severity
-from reconciler.core.values import Secret, Value
+from reconciler.core.values import Secret, Value, looks_secret
 
 _MAY_BE_SECRET: Final = frozenset(
     {
@@ -60,7 +59,7 @@ def _sealed(tree: Tree, path: tuple[str, ...], *, may_be_secret: bool = False) -
             named = path in _NAMED
             return {
                 key: Secret(str(value))
-                if named and isinstance(value, str) and value and is_secret_name(key)
+                if named and isinstance(value, str) and value and looks_secret(key)
                 else _sealed(value, _below(path, key), may_be_secret=inside)
                 for key, value in tree.items()
             }

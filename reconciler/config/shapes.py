@@ -12,7 +12,7 @@ from typing import Any, Final, TypeAlias
 
 from reconciler.config.casts import NotCastable, boolean
 from reconciler.config.casts import integer as whole_number
-from reconciler.config.quantities import BadQuantity, duration, go_text, single, size
+from reconciler.config.quantities import duration, go_text, single, size
 from reconciler.config.shellwords import Unbalanced, shell_words
 from reconciler.config.tree import (
     Items,
@@ -28,6 +28,7 @@ from reconciler.config.tree import (
     with_places,
 )
 from reconciler.core.problem import Problem
+from reconciler.core.units import BadQuantity
 
 Shape: TypeAlias = Callable[[Tree], Tree]
 

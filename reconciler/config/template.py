@@ -11,8 +11,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from reconciler.config.secretnames import is_secret_name
 from reconciler.config.tree import Tainted
+from reconciler.core.values import looks_secret
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +26,7 @@ class Variables:
         return self.values.get(name)
 
     def is_secret(self, name: str) -> bool:
-        return name in self.declared or is_secret_name(name)
+        return name in self.declared or looks_secret(name)
 
 
 @dataclass(frozen=True, slots=True)

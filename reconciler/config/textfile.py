@@ -10,7 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Final
 
-from reconciler.config.secretnames import masked, without_values
+from reconciler.config.masking import masked, without_values
 from reconciler.core.errors import ConfigError
 from reconciler.core.problem import Problem, Severity
 from reconciler.core.resource import Origin

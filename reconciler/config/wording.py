@@ -10,9 +10,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from reconciler.config.quantities import go_text
-from reconciler.config.secretnames import is_secret_name
 from reconciler.config.suggest import suggestion
 from reconciler.config.tree import Tainted
+from reconciler.core.values import looks_secret
 
 _TYPES: Final[Mapping[str, str]] = {
     "object": "a mapping",
@@ -84,7 +84,7 @@ def _is_secret(error: Any) -> bool:
     """Whether the value must not be told: a secret flowed into it, or its key says that it is one."""
     keys = [key for key in error.absolute_path if isinstance(key, str)]
     return isinstance(error.instance, Tainted) or bool(
-        keys and keys[-1] != "secrets" and (is_secret_name(keys[-1]) or keys[-1] == "value")
+        keys and keys[-1] != "secrets" and (looks_secret(keys[-1]) or keys[-1] == "value")
     )
 
 

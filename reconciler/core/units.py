@@ -5,45 +5,62 @@ from __future__ import annotations
 import re
 from typing import Final
 
+_SECOND: Final = 1_000_000_000
 _NANOSECONDS: Final = {
     "ns": 1,
     "us": 1_000,
     "µs": 1_000,
+    "μs": 1_000,
     "ms": 1_000_000,
-    "s": 1_000_000_000,
-    "m": 60_000_000_000,
-    "h": 3_600_000_000_000,
+    "s": _SECOND,
+    "m": 60 * _SECOND,
+    "h": 3600 * _SECOND,
+    "d": 24 * 3600 * _SECOND,
+    "w": 7 * 24 * 3600 * _SECOND,
 }
-_DURATION: Final = re.compile(r"(?:(\d+(?:\.\d+)?|\.\d+)(ns|us|µs|ms|s|m|h))")
-_SIZE: Final = re.compile(r"(\d+(?:\.\d+)?)\s*([kmgtp]?)i?b?", re.IGNORECASE)
-_UNITS: Final = ("", "k", "m", "g", "t", "p")
+_PART: Final = re.compile(r"([0-9]+\.?[0-9]*|\.[0-9]+)(ns|us|µs|μs|ms|s|m|h|d|w)")
+_WHOLE: Final = re.compile(r"[+-]?[0-9]+")
+_SIZE: Final = re.compile(r"([0-9]+(?:\.[0-9]+)?) ?([kmgtp]?)i?b?", re.IGNORECASE)
+_PREFIXES: Final = ("", "k", "m", "g", "t", "p")
 
 
-def nanoseconds(text: str | float) -> int:
-    """A duration such as ``1m30s`` in nanoseconds; a bare number counts seconds. Raises ValueError."""
-    if isinstance(text, int | float):
-        return int(text * _NANOSECONDS["s"])
-    if text.strip().isdigit():
-        return int(text) * _NANOSECONDS["s"]
-    parts = _DURATION.findall(text)
-    if not parts or "".join(number + unit for number, unit in parts) != text.strip():
-        raise ValueError(f"`{text}` is no duration; write one like 30s or 1m30s")
-    return sum(round(float(number) * _NANOSECONDS[unit]) for number, unit in parts)
+class BadQuantity(ValueError):
+    """The text is no size or duration; the message says what is expected."""
 
 
-def bytes_of(text: str | int) -> int:
-    """A size such as ``512m`` in bytes, in units of 1024; -1 stands for no limit. Raises ValueError."""
-    if isinstance(text, int) or text.strip() == "-1":
-        return int(text)
-    match = _SIZE.fullmatch(text.strip())
+def nanoseconds(text: str) -> int:
+    """A duration such as ``1m30s`` in nanoseconds. Raises BadQuantity."""
+    unsigned = text.removeprefix("-") if text.startswith("-") else text.removeprefix("+")
+    if unsigned == "0":
+        return 0
+    parts = _PART.findall(unsigned)
+    if not parts or "".join(number + unit for number, unit in parts) != unsigned:
+        raise BadQuantity(f"`{text}` is no duration; write one like 30s or 1m30s")
+    span = sum(_exact(number, _NANOSECONDS[unit]) for number, unit in parts)
+    return -span if text.startswith("-") else span
+
+
+def _exact(number: str, unit: int) -> int:
+    whole, _, fraction = number.partition(".")
+    exact = int(whole or 0) * unit
+    return exact + int(int(fraction) * (unit / 10 ** len(fraction))) if fraction else exact
+
+
+def bytes_of(value: float | str) -> int:
+    """A size such as ``512m`` in bytes, in units of 1024; -1 stands for no limit. Raises BadQuantity."""
+    if not isinstance(value, str) or _WHOLE.fullmatch(value):
+        return int(value)
+    match = _SIZE.fullmatch(value)
     if not match:
-        raise ValueError(f"`{text}` is no size; write one like 512m or 1g")
-    return int(float(match[1]) * 1024 ** _UNITS.index(match[2].lower()))
+        raise BadQuantity(f"`{value}` is no size; write one like 512m or 1.5g")
+    return int(float(match[1]) * 1024 ** _PREFIXES.index(match[2].lower()))
 
 
 def duration(span: int) -> str:
     """Nanoseconds as Go, and so Compose, writes them: ``2s``, ``1m30s``, ``500ms``."""
-    if span < _NANOSECONDS["s"]:
+    if span < 0:
+        return f"-{duration(-span)}"
+    if span < _SECOND:
         unit = next((unit for unit in ("ms", "µs", "ns") if span >= _NANOSECONDS[unit]), "s")
         return f"{_decimal(span, unit)}{unit}"
     minutes, rest = divmod(span, _NANOSECONDS["m"])

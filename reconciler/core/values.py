@@ -74,13 +74,14 @@ Spec: TypeAlias = Mapping[str, Value]
 
 
 _SECRET_NAME: Final = re.compile(
-    r"PASSWORD|PASSWD|PASSPHRASE|SECRET|TOKEN|CREDENTIAL|PRIVATE_?KEY|API_?KEY|(?:^|_)KEY$|(?:^|_)AUTH$", re.IGNORECASE
+    r"PASSWORD|PASSWD|PASSPHRASE|SECRET|TOKEN|CREDENTIAL|PRIVATE|API_?KEY|(?:^|_)KEY$|(?:^|_)AUTH$", re.IGNORECASE
 )
+_PLACE_NAME: Final = re.compile(r"_(FILE|PATH|DIR)$", re.IGNORECASE)  # where a secret is, not what it is
 
 
 def looks_secret(name: str) -> bool:
-    """Whether a variable of this name most likely holds a secret, and so must never be printed."""
-    return bool(_SECRET_NAME.search(name))
+    """Whether what is called so most likely is a secret, and so must never be printed."""
+    return bool(_SECRET_NAME.search(name)) and not _PLACE_NAME.search(name)
 
 
 def refs(value: Value) -> Iterator[Ref]:

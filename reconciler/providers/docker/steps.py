@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -11,6 +11,7 @@ from reconciler.core.plan import Step
 from reconciler.core.values import Value
 from reconciler.providers.docker import labels, swap
 from reconciler.providers.docker.kinds import container, image, network, volume
+from reconciler.providers.docker.property import Json
 
 PULL_TIMEOUT_S = 1800.0
 BUILD_TIMEOUT_S = 3600.0
@@ -35,40 +36,27 @@ def _step(change: Change, verb: str, **args: Value) -> Step:
 
 
 def _network(change: Change, project: str) -> Iterator[Step]:
+    """A network's endpoints leave with it; the next pass finds them missing and connects them again."""
     owner = {labels.PROJECT: project, labels.NETWORK: change.address.name}
-    match change.action:
-        case Action.CREATE if _is_external(change):
-            yield _missing(change)
-        case Action.CREATE:
-            yield _step(change, "network.create", body=network.body(_spec(change), owner))
-        case Action.REPLACE:
-            # The endpoints that leave are found missing by the next pass, which connects them again.
-            remove = _step(change, "network.remove", network=_live_id(change))
-            yield remove
-            create = _step(change, "network.create", body=network.body(_spec(change), owner))
-            yield replace(create, after=frozenset({remove.id}))
-        case Action.DELETE:
-            yield _step(change, "network.remove", network=_live_id(change))
-        case _:
-            return
+    return _plain(change, "network", lambda: network.body(_spec(change), owner))
 
 
 def _volume(change: Change, project: str) -> Iterator[Step]:
     owner = {labels.PROJECT: project, labels.VOLUME: change.address.name}
-    match change.action:
-        case Action.CREATE if _is_external(change):
-            yield _missing(change)
-        case Action.CREATE:
-            yield _step(change, "volume.create", body=volume.body(_spec(change), owner))
-        case Action.REPLACE:
-            remove = _step(change, "volume.remove", volume=_live_id(change))
-            yield remove
-            create = _step(change, "volume.create", body=volume.body(_spec(change), owner))
-            yield replace(create, after=frozenset({remove.id}))
-        case Action.DELETE:
-            yield _step(change, "volume.remove", volume=_live_id(change))
-        case _:
-            return
+    return _plain(change, "volume", lambda: volume.body(_spec(change), owner))
+
+
+def _plain(change: Change, noun: str, body: Callable[[], Json]) -> Iterator[Step]:
+    """What can only be made and removed, as a whole."""
+    if change.action is Action.CREATE and _is_external(change):
+        yield _missing(change)
+        return
+    removed = change.action in (Action.REPLACE, Action.DELETE)
+    remove = [_step(change, f"{noun}.remove", **{noun: _live_id(change)})] if removed else []
+    yield from remove
+    if change.action in (Action.CREATE, Action.REPLACE):
+        create = _step(change, f"{noun}.create", body=body())
+        yield replace(create, after=frozenset(step.id for step in remove))
 
 
 def _image(change: Change, _project: str) -> Iterator[Step]:

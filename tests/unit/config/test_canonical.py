@@ -10,8 +10,9 @@ import pytest
 from reconciler.config import load_stack
 from reconciler.config.mounts import BadMount, mount
 from reconciler.config.ports import BadPort, port_mappings
-from reconciler.config.quantities import BadQuantity, duration, single, size
+from reconciler.config.quantities import duration, single, size
 from reconciler.config.shellwords import Unbalanced, shell_words
+from reconciler.core.units import BadQuantity
 from tests.kit.compose import HOME, comparable, differences
 
 CASES = Path(__file__).parents[2] / "cases" / "config"

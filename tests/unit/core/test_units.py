@@ -15,7 +15,9 @@ from reconciler.core.units import bytes_of, duration, nanoseconds
         ("500ms", 5 * 10**8),
         ("1h", 3600 * 10**9),
         ("1.5s", 15 * 10**8),
-        (3, 3 * 10**9),
+        ("1d", 86400 * 10**9),
+        ("-1s", -(10**9)),
+        ("0", 0),
     ],
 )
 def test_durations_are_read(text, expected):
@@ -42,7 +44,16 @@ def test_durations_are_written_as_go_does(span, text):
 
 @pytest.mark.parametrize(
     ("text", "expected"),
-    [("512m", 2**29), ("1g", 2**30), ("1.5GiB", 3 * 2**29), ("100", 100), ("10kb", 10240), (-1, -1), ("-1", -1)],
+    [
+        ("512m", 2**29),
+        ("1g", 2**30),
+        ("1.5GiB", 3 * 2**29),
+        ("100", 100),
+        ("10 kb", 10240),
+        (-1, -1),
+        ("-1", -1),
+        (2.0, 2),
+    ],
 )
 def test_sizes_are_read_in_units_of_1024(text, expected):
     assert bytes_of(text) == expected

@@ -53,13 +53,17 @@ def test_what_is_absent_stays_absent_when_sealed():
     assert has_secret(seal({"a": ["x"]}))
 
 
-@pytest.mark.parametrize(
-    "name", ["POSTGRES_PASSWORD", "clientSecret", "API_KEY", "AWS_SECRET_ACCESS_KEY", "SECRET_KEY"]
-)
+SECRET = """DB_PASSWORD db_passwd clientSecret CLIENT_SECRET API_TOKEN API_KEY SECRET_KEY AWS_SECRET_ACCESS_KEY
+    PRIVATE SSH_KEY CREDENTIALS"""
+OTHERS = """HOST PATH KC_DB MONKEY AUTHOR AWS_ACCESS_KEY_ID KEY_ID POSTGRES_PASSWORD_FILE TOKEN_DIR KEYCLOAK_PORT
+    MLFLOW_S3_ENDPOINT_URL"""
+
+
+@pytest.mark.parametrize("name", SECRET.split())
 def test_names_of_secrets_are_known(name):
     assert looks_secret(name)
 
 
-@pytest.mark.parametrize("name", ["PATH", "KC_DB", "MONKEY", "KEYCLOAK_PORT", "MLFLOW_S3_ENDPOINT_URL", "AUTHOR"])
+@pytest.mark.parametrize("name", OTHERS.split())
 def test_other_names_are_not_taken_for_secrets(name):
     assert not looks_secret(name)

@@ -1,4 +1,4 @@
-"""Which names are those of secrets, and lines of files without what such names stand for."""
+"""Lines of files without the values of what is called like a secret."""
 
 from __future__ import annotations
 
@@ -7,8 +7,6 @@ from typing import Final
 
 MASK: Final = "********"
 _TELLTALE: Final = r"(?:password|passwd|secret|token|private|credential)"
-_SECRET: Final = re.compile(rf"{_TELLTALE}|_key$", re.IGNORECASE)
-_PATH: Final = re.compile(r"_(file|path|dir)$", re.IGNORECASE)  # where a secret is, not what it is
 
 _NAME: Final = rf"[\w.-]*(?:{_TELLTALE}[\w.-]*|_key)"
 _ASSIGNED: Final = re.compile(
@@ -17,11 +15,6 @@ _ASSIGNED: Final = re.compile(
 )
 _DEFAULT: Final = re.compile(rf"(\$\{{{_NAME}:?-)[^}}]+", re.IGNORECASE)
 _ANY_ASSIGNED: Final = re.compile(r"([=:]\s*).*")
-
-
-def is_secret_name(name: str) -> bool:
-    """Whether what is called so must be taken for a secret."""
-    return bool(_SECRET.search(name)) and not _PATH.search(name)
 
 
 def masked(line: str) -> str:
