@@ -11,6 +11,7 @@ from threading import Event as Flag
 from typing import Any, Final
 
 from reconciler.core.change import Action
+from reconciler.core.document import Document
 from reconciler.core.errors import ConfigError, Locked, ReconcileError, Refused
 from reconciler.core.policy import Policy
 from reconciler.core.provider import HintSource
@@ -89,19 +90,19 @@ class Daemon:
     def _reloaded(self, session: Session) -> Session:
         """The files as they are now; where they are wrong, as they were."""
         try:
-            document = read(self._settings, keep_secrets=self._rhythm.heals).document
+            keep = self._rhythm.heals
+            loaded, made_up = read(self._settings, keep_secrets=keep, made_up=session.made_up)
         except ConfigError as error:
             for problem in error.problems:
                 self._log.error("file is wrong, the last right one stays in force", problem=str(problem))
             return session
-        if (document.stack, document.realms, document.connection) == (
-            session.document.stack,
-            session.document.realms,
-            session.document.connection,
-        ):
-            return session
+        document = loaded.document
+        if replace(document, locate=session.document.locate) == session.document:
+            return replace(session, document=document, made_up=made_up)  # the same, perhaps in other lines
         self._log.info("files reloaded")
-        changed = replace(session, document=document, providers=connect(document, self._settings.environment))
+        reached = _reached(document) == _reached(session.document)
+        providers = session.providers if reached else connect(document, self._settings.environment)
+        changed = replace(session, document=document, providers=providers, made_up=made_up)
         self._redactor.learn(changed.reconciler().desired())
         return changed
 
@@ -150,6 +151,12 @@ class Daemon:
                 self._log.info(
                     "difference", address=str(change.address), action=change.action.value, fields=fields, why=why[:5]
                 )
+
+
+def _reached(document: Document) -> tuple[object, ...]:
+    """What providers are made from."""
+    halves = (document.stack is None, document.realms is None)
+    return document.project, *halves, document.connection
 
 
 def _policy(session: Session) -> Policy:

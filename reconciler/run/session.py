@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from reconciler.config import Loaded, Sources, load, missing_secrets
@@ -26,13 +27,14 @@ from reconciler.settings import Settings
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """One project, loaded and ready."""
+    """One project, loaded and ready. ``made_up`` are declared secrets that are kept nowhere."""
 
     settings: Settings
     document: Document
     warnings: tuple[Problem, ...]
     providers: Mapping[str, Provider]
     clock: Clock
+    made_up: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def kinds(self) -> Mapping[str, Kind]:
@@ -80,30 +82,37 @@ def opened(settings: Settings, clock: Clock, *, keep_secrets: bool = False) -> I
     Declared secrets that are missing are generated: for good, into .env, with ``keep_secrets``, else only for this
     look. Raises ConfigError with all problems of all files.
     """
-    loaded = read(settings, keep_secrets=keep_secrets)
-    document = replace(loaded.document, connection=_connection(loaded.document.connection, settings))
-    providers = connect(document, settings.environment)
+    loaded, made_up = read(settings, keep_secrets=keep_secrets)
+    providers = connect(loaded.document, settings.environment)
     try:
-        yield Session(settings, document, loaded.warnings, providers, clock)
+        yield Session(settings, loaded.document, loaded.warnings, providers, clock, made_up)
     finally:
         for provider in providers.values():
             provider.close()
 
 
-def read(settings: Settings, *, keep_secrets: bool = False) -> Loaded:
-    """The files, loaded; see :func:`opened`."""
-    sources = completed_sources(settings)
-    loaded = load(sources)
-    if not keep_secrets or not sources.generated:
-        return loaded
-    written = write_secrets(env_file(settings), sources.generated)  # never for files that are wrong
-    return load(replace(sources, generated=written))
+def read(
+    settings: Settings, *, keep_secrets: bool = False, made_up: Mapping[str, str] = MappingProxyType({})
+) -> tuple[Loaded, Mapping[str, str]]:
+    """The files, loaded, with what the environment says of the connection, and the secrets made up; see :func:`opened`.
+
+    Those that were made up for an earlier look stay as they were, as ``made_up`` has them.
+    """
+    sources = completed_sources(settings, made_up)
+    loaded, generated = load(sources), sources.generated
+    if keep_secrets and generated:
+        written = write_secrets(env_file(settings), generated)  # never for files that are wrong
+        loaded, generated = load(replace(sources, generated=written)), {}
+    connection = _connection(loaded.document.connection, settings)
+    return replace(loaded, document=replace(loaded.document, connection=connection)), generated
 
 
-def completed_sources(settings: Settings) -> Sources:
+def completed_sources(settings: Settings, made_up: Mapping[str, str] = MappingProxyType({})) -> Sources:
     """The sources, with secrets made up where they are missing."""
     sources = sources_of(settings)
-    return replace(sources, generated=generated_secrets(missing_secrets(sources)))
+    missing = missing_secrets(sources)
+    known = {name: made_up[name] for name in missing if name in made_up}
+    return replace(sources, generated={**generated_secrets(missing), **known})
 
 
 def sources_of(settings: Settings) -> Sources:

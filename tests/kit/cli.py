@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -53,9 +54,15 @@ def reconcile(
 
 
 def started(*arguments: str | Path, cwd: Path) -> subprocess.Popen[str]:
-    """The same, but not waited for."""
+    """The same, but not waited for. SIGINT is heard also where the tests run in the background, which ignores it."""
     return subprocess.Popen(
-        command(arguments), cwd=cwd, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        command(arguments),
+        cwd=cwd,
+        env=environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509  # there are no threads here
     )
 
 

@@ -7,6 +7,8 @@ import io
 import json
 import tarfile
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from os.path import normpath
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +17,35 @@ from reconciler.core.values import Secret, Value, mapped
 from reconciler.providers.docker.client import files_of_context
 from reconciler.providers.docker.property import Json
 
-_BUILD_INPUTS = ("args", "target", "labels", "network", "dockerfile", "dockerfile_inline", "extra_hosts")
+_BUILD_INPUTS = ("args", "target", "labels", "network", "dockerfile", "dockerfile_inline", "extra_hosts", "shm_size")
+
+
+@dataclass(frozen=True, slots=True)
+class Dockerfile:
+    """Its name in the context, and what is in it where it is not one of the context's own files."""
+
+    name: str
+    content: bytes | None = None
+
+
+def dockerfile_of(build: Any) -> Dockerfile:
+    """The Dockerfile of a build: a file of the context, one elsewhere, or text in the stack file.
+
+    Raises Rejected where there is none.
+    """
+    if build.get("dockerfile_inline"):
+        return _foreign(str(build["dockerfile_inline"]).encode())
+    context, name = Path(str(build["context"])), str(build.get("dockerfile") or "Dockerfile")
+    file = context / name
+    if not file.is_file():
+        raise Rejected(f"there is no {name} in the build context {context}; check `build.dockerfile`")
+    if file.resolve().is_relative_to(context.resolve()):
+        return Dockerfile(str(Path(normpath(name)) if not Path(name).is_absolute() else file.relative_to(context)))
+    return _foreign(file.read_bytes())
+
+
+def _foreign(content: bytes) -> Dockerfile:
+    return Dockerfile(f".dockerfile.{hashlib.sha256(content).hexdigest()[:16]}", content)
 
 
 def digest_of(build: Any) -> str:
@@ -24,7 +54,9 @@ def digest_of(build: Any) -> str:
     A secret argument counts by its name only, since the hash is public. Raises Rejected where the context
     can't be read.
     """
+    _require_context(build)
     digest = hashlib.sha256(json.dumps(_public(build), sort_keys=True).encode())
+    digest.update(dockerfile_of(build).content or b"")
     for name, path in _files(build):
         digest.update(b"\0" + name.encode())
         digest.update(_mode(path).encode())
@@ -34,13 +66,18 @@ def digest_of(build: Any) -> str:
 
 def packed(build: Any) -> io.BytesIO:
     """The context as an uncompressed tar; owners and times are fixed, so that the builder's cache is hit."""
-    stream = io.BytesIO()
+    _require_context(build)
+    stream, dockerfile = io.BytesIO(), dockerfile_of(build)
     with tarfile.open(fileobj=stream, mode="w") as tar:
         for name, path in _files(build):
             info = tar.gettarinfo(path, arcname=name)
             info.uid = info.gid = info.mtime = 0
             info.uname = info.gname = ""
             tar.addfile(info, io.BytesIO(_content(path)) if info.isreg() else None)
+        if dockerfile.content is not None:
+            info = tarfile.TarInfo(dockerfile.name)
+            info.size = len(dockerfile.content)
+            tar.addfile(info, io.BytesIO(dockerfile.content))
     stream.seek(0)
     return stream
 
@@ -51,15 +88,18 @@ def _public(build: Mapping[str, Value]) -> Any:
 
 
 def _files(build: Json) -> Iterator[tuple[str, Path]]:
-    """Name in the context → path, in a stable order, without what .dockerignore leaves out."""
+    """Name in the context → path, in a stable order, without what .dockerignore leaves out, and without sockets."""
+    context, dockerfile = Path(str(build["context"])), dockerfile_of(build).name
+    written = str(build.get("dockerfile") or "Dockerfile")
+    for name in sorted(files_of_context(str(context), _ignored(context, written), dockerfile)):
+        if not (context / name).is_socket():
+            yield name, context / name
+
+
+def _require_context(build: Json) -> None:
     context = Path(str(build["context"]))
-    dockerfile = str(build.get("dockerfile") or "Dockerfile")
     if not context.is_dir():
         raise Rejected(f"the build context {context} is no directory; check `build.context`")
-    if not (context / dockerfile).is_file():
-        raise Rejected(f"there is no {dockerfile} in the build context {context}; check `build.dockerfile`")
-    for name in sorted(files_of_context(str(context), _ignored(context, dockerfile), dockerfile)):
-        yield name, context / name
 
 
 def _ignored(context: Path, dockerfile: str) -> list[str]:

@@ -31,9 +31,13 @@ def capabilities(values: Any) -> tuple[str, ...]:
 
 
 def security(values: Any) -> tuple[str, ...]:
-    """The engine adds ``label=`` by itself where SELinux is on; ``no-new-privileges`` has two spellings."""
-    texts = (str(value).replace("no-new-privileges:true", "no-new-privileges") for value in values or ())
-    return text_set(text for text in texts if not text.startswith("label="))
+    """``no-new-privileges`` has two spellings."""
+    return text_set(str(value).replace("no-new-privileges:true", "no-new-privileges") for value in values or ())
+
+
+def selinux(options: Any) -> tuple[str, ...]:
+    """Those of the security options that are labels of SELinux."""
+    return tuple(option for option in options or () if str(option).startswith("label="))
 
 
 def hosts(values: Any) -> tuple[str, ...]:
@@ -71,12 +75,20 @@ def ulimit_bodies(values: Mapping[str, Any]) -> list[Json]:
     return [{"Name": name, "Soft": limit["soft"], "Hard": limit["hard"]} for name, limit in values.items()]
 
 
-def restart(value: Any) -> str:
+def restart(policy: Json) -> str:
     """``no`` is sent as such by the Docker CLI, and left out by others: the engine then shows an empty name."""
-    if isinstance(value, str):
-        return value or "no"
-    name, retries = value.get("Name") or "no", value.get("MaximumRetryCount") or 0
+    name, retries = policy.get("Name") or "no", policy.get("MaximumRetryCount") or 0
     return f"{name}:{retries}" if name == "on-failure" and retries else str(name)
+
+
+def declared_restart(policy: Any) -> str:
+    """``restart``, or ``deploy.restart_policy`` in its words, as Compose understands it."""
+    if isinstance(policy, str):
+        return policy or "no"
+    condition = str(policy.get("condition") or "any")
+    name = {"any": "always", "none": "no"}.get(condition, condition)
+    retries = int(policy.get("max_attempts") or 0)
+    return f"{name}:{retries}" if name == "on-failure" and retries else name
 
 
 def restart_body(value: str) -> Json:

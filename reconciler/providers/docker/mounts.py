@@ -50,7 +50,8 @@ def _read_volumes(inspect: Json) -> Value:
     return {posixpath.normpath(mount["Destination"]): value(mount) for mount in inspect.get("Mounts") or ()}
 
 
-def _image_volumes(image: Json) -> dict[str, Value]:
+def image_volumes(image: Json) -> dict[str, Value]:
+    """Target → mount of the volumes that an image asks for; they have no name."""
     anonymous: Value = {"type": "volume", "read_only": False, "source": ANONYMOUS}
     return {posixpath.normpath(target): anonymous for target in image.get("Volumes") or ()}
 
@@ -98,8 +99,8 @@ VOLUMES = Property(
     declared=_declared_volumes,
     read=_read_volumes,
     write=_volumes_body,
-    silent=_image_volumes,
-    merge=lambda declared, image, _: {**_image_volumes(image), **declared},
+    silent=image_volumes,
+    merge=lambda declared, image, _: {**image_volumes(image), **declared},
     paths=("volumes",),
 )
 

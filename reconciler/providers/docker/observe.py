@@ -21,7 +21,7 @@ from reconciler.providers.docker.expand import (
     volume_address,
 )
 from reconciler.providers.docker.kinds import container, image, network, volume
-from reconciler.providers.docker.mounts import anonymous_volumes
+from reconciler.providers.docker.mounts import anonymous_volumes, image_volumes
 from reconciler.providers.docker.property import Json, dig
 
 NEXT: Final = ".next"
@@ -37,6 +37,7 @@ class Reader:
         self._project = project
         self._desired = {resource.address: resource for resource in desired}
         self._configs: dict[str, Json] = {}
+        self._ids: dict[str, str] = {}
 
     def read(self) -> Iterator[Observed]:
         """Everything that is desired and there, and what carries the project's labels besides."""
@@ -107,7 +108,8 @@ class Reader:
             if found is None:
                 continue
             self._configs[found["Id"]] = found.get("Config") or {}
-            facts = {"inputs": digest_of(resource.spec["build"])} if "build" in resource.spec else {}
+            self._ids[address.name] = found["Id"]
+            facts = {"inputs": digest_of(resource.spec["build"])} if image.is_built(resource.spec) else {}
             yield Observed(
                 image_address(address.name), found["Id"], image.read(found), outputs={"id": found["Id"]}, facts=facts
             )
@@ -119,12 +121,20 @@ class Reader:
             self._configs[image_id] = found.get("Config") or {}
         return self._configs[image_id]
 
+    def _volumes_of_image(self, address: Address) -> Value:
+        """Where the image that a container is to have asks for volumes; None where it is not there yet."""
+        resource = self._desired.get(address)
+        image_id = self._ids.get(resource.spec["image"]["ref"]) if resource else None  # type: ignore[index, call-overload, arg-type]
+        return tuple(image_volumes(self._configs[image_id])) if image_id else None
+
     # -------------------------------------------------------------- containers
 
     def _containers(self, networks: Mapping[str, Json]) -> Iterator[Observed]:
         groups: dict[Address, list[Json]] = {}
         for inspect in self._inspected():
-            groups.setdefault(self._address_of(inspect), []).append(inspect)
+            address = self._address_of(inspect)
+            if address is not None:
+                groups.setdefault(address, []).append(inspect)
         names = {inspect["Id"]: name_of(inspect) for group in groups.values() for inspect in group}
         for address, group in groups.items():
             mains, leftovers = self._sorted_out(address, group)
@@ -153,11 +163,14 @@ class Reader:
             if address.kind == container.NAME
         }
 
-    def _address_of(self, inspect: Json) -> Address:
-        """By its labels; one without ours that sits on a desired name stands for that resource."""
+    def _address_of(self, inspect: Json) -> Address | None:
+        """By its labels; one without ours that sits on a desired name stands for that resource.
+
+        None for one that was listed with such a name, and has another one by now.
+        """
         marks = dig(inspect, "Config.Labels") or {}
         if marks.get(labels.PROJECT) != self._project:
-            return self._container_names()[name_of(inspect)]
+            return self._container_names().get(name_of(inspect))
         number = marks.get(labels.NUMBER) or "1"
         address = container_address(str(marks.get(labels.SERVICE)))
         return address if number == "1" else Address(address.kind, (*address.path, number))
@@ -203,6 +216,7 @@ class Reader:
             facts={
                 "image": self._image_config(inspect["Image"]),
                 "anonymous": anonymous_volumes(inspect),
+                "volumes_of_image": self._volumes_of_image(address),
                 "leftovers": {name_of(other): other["Id"] for other in leftovers},
                 "ip": _addresses(inspect),
             },

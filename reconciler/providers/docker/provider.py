@@ -16,7 +16,7 @@ from reconciler.core.resource import Observed, Resource
 from reconciler.core.values import Value
 from reconciler.providers.docker import expand, labels
 from reconciler.providers.docker.client import Engine
-from reconciler.providers.docker.context import digest_of, packed
+from reconciler.providers.docker.context import digest_of, dockerfile_of, packed
 from reconciler.providers.docker.kinds import container, image, network, volume
 from reconciler.providers.docker.observe import Reader, last_probe
 from reconciler.providers.docker.property import Json, dig
@@ -161,7 +161,7 @@ def _pull(engine: Engine, args: Mapping[str, Any]) -> None:
 
 def _build(engine: Engine, args: Mapping[str, Any]) -> None:
     inputs = digest_of(args["build"])
-    options = image.build_options(args["build"], inputs)
+    options = image.build_options(args["build"], inputs, dockerfile_of(args["build"]).name)
     lines: list[str] = []
     try:
         for line in engine.build(packed(args["build"]), tag=args["reference"], **options):

@@ -62,7 +62,7 @@ def _plain(change: Change, noun: str, body: Callable[[], Json]) -> Iterator[Step
 def _image(change: Change, _project: str) -> Iterator[Step]:
     spec = _spec(change)
     match change.action:
-        case Action.CREATE | Action.UPDATE if "build" in spec and spec["pull_policy"] not in ("always", "never"):
+        case Action.CREATE | Action.UPDATE if image.is_built(spec):
             step = _step(change, "image.build", reference=spec["ref"], build=spec["build"])
             yield replace(step, timeout_s=BUILD_TIMEOUT_S)
         case Action.CREATE if spec["pull_policy"] == "never":

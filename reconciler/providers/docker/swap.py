@@ -105,14 +105,22 @@ class _Container:
             yield self._connect(name, key, endpoint)
 
     def _mounts(self) -> list[Value]:
-        """Volumes without a name go from one container to the next, or their data would be left behind."""
+        """Volumes without a name go from one container to the next, or their data would be left behind.
+
+        But not where neither the file nor the new one's image asks for a volume there any more.
+        """
         unnamed = dict(self.facts.get("anonymous", {}))
+        of_image = self.facts.get("volumes_of_image")
         mounts: list[Value] = []
         for mount in self.spec["mounts"]:
             volume = unnamed.pop(posixpath.normpath(mount["target"]), "")
             is_unnamed = mount["type"] == "volume" and not mount.get("source")
             mounts.append({**mount, "source": volume} if volume and is_unnamed else mount)
-        return mounts + [{"type": "volume", "source": name, "target": target} for target, name in unnamed.items()]
+        return mounts + [
+            {"type": "volume", "source": name, "target": target}
+            for target, name in unnamed.items()
+            if of_image is None or target in of_image
+        ]
 
     def _begin(self, container_name: str) -> Iterator[Step]:
         yield self._step("container.start", "created", milestone=STARTED, container=container_name)
@@ -193,11 +201,13 @@ class _Container:
 
     def _begin_again(self, state: str, *, is_down: bool) -> Iterator[Step]:
         """Start what is not running. The predecessor of an interrupted replacement goes once this one is ready."""
-        if is_down and state != "paused":
-            yield self._step("container.start", f"is {state}", milestone=STARTED, container=self.live_id)
         predecessor = self._leftover(PREVIOUS)
+        back = self._way_back(self.live_id, predecessor) if predecessor else ()
+        if is_down and state != "paused":
+            start = self._step("container.start", f"is {state}", milestone=STARTED, container=self.live_id)
+            yield replace(start, on_failure=back)
         if predecessor:
-            yield replace(self._gate(self.live_id, STEADY_S), on_failure=self._way_back(self.live_id, predecessor))
+            yield replace(self._gate(self.live_id, STEADY_S), on_failure=back)
             yield self._remove(predecessor, "predecessor")
         elif is_down:
             # While it was paused its health checks failed: what they say now is of the past.
@@ -237,9 +247,14 @@ class _Container:
         yield self._remove(self.live_id, "predecessor")
 
     def _way_back(self, successor: str, predecessor_id: str) -> tuple[Step, ...]:
-        """Remove the successor under whichever name, and let the predecessor serve again."""
-        policy = container.live_body({"restart": self.live.get("restart", "no")})
-        was_running = self.live.get("state") in (container.RUNNING, "restarting", "paused")
+        """Remove the successor under whichever name, and let the predecessor serve again.
+
+        A predecessor that is down may have been stopped by an interrupted run, so it is started as well; what was
+        never started is not. Its restart policy may have been taken away by that run: then the declared one counts.
+        """
+        is_left_over = bool(self.facts.get("leftovers")) or self.live.get("container_name") != self.name
+        policies = self.spec if is_left_over else self.live
+        policy = container.live_body({"restart": policies.get("restart", "no")})
         names: tuple[Value, ...] = (f"{self.name}{NEXT}", self.name) if successor.endswith(NEXT) else (successor,)
         return (
             self._step("container.give-way", "rolls back", tag="back:remove", containers=names, keeps=predecessor_id),
@@ -247,7 +262,7 @@ class _Container:
             self._step("container.update", "rolls back", tag="back:policy", container=predecessor_id, body=policy),
             *(
                 [self._step("container.start", "rolls back", tag="back:start", container=predecessor_id)]
-                if was_running or not successor.endswith(NEXT)
+                if self.live.get("state") not in ("created", "dead") or not successor.endswith(NEXT)
                 else []
             ),
         )

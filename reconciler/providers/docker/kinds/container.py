@@ -184,9 +184,11 @@ PROPERTIES: Final[Mapping[str, Property]] = {
         NETWORKS,
         row("network_mode", at="HostConfig.NetworkMode", parse=network_mode, load=network_mode),
         row(
+            "deploy.restart_policy",
             "restart",
+            name="restart",
             at="HostConfig.RestartPolicy",
-            parse=forms.restart,
+            parse=forms.declared_restart,
             load=forms.restart,
             dump=forms.restart_body,
             silent="no",
@@ -360,6 +362,10 @@ def _process_of(desired: Spec, image: Json) -> Spec:
 def _derived(desired: Spec, expected: Spec, observed: Spec) -> Spec:
     """Fields that follow from others."""
     derived: dict[str, Value] = {}
+    options: Any = expected["security_opt"]
+    if not forms.selinux(options):
+        # The engine adds some by itself where SELinux is on, and for privileged containers.
+        derived["security_opt"] = forms.text_set((*options, *forms.selinux(observed.get("security_opt"))))
     if "memswap_limit" not in desired:
         memory: Any = expected["mem_limit"]
         usual = (2 * memory, -1) if memory else (0, -1)  # -1 where the kernel does not count swap
@@ -367,6 +373,8 @@ def _derived(desired: Spec, expected: Spec, observed: Spec) -> Spec:
         derived["memswap_limit"] = now if now in usual else usual[0]
     if "networks" in desired:
         derived["network_mode"] = "networks"
+    elif "hostname" not in desired and str(desired.get("network_mode")).partition(":")[0] in ("host", "container"):
+        derived["hostname"] = observed.get("hostname", "")  # that of the machine, or of the other container
     now = observed.get("state")
     if (desired["state"], now) in {(FINISHED, RUNNING), (FINISHED, "restarting"), (RUNNING, "restarting")}:
         derived["state"] = now  # under way; the status says how it fares

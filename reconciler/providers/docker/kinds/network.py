@@ -31,12 +31,17 @@ def declared(network: Json) -> dict[str, Value]:
     }
     if ipam.get("config"):
         spec["ipam"] = _pools(ipam["config"])
+    if ipam.get("driver"):
+        spec["ipam_driver"] = str(ipam["driver"])
+    if ipam.get("options"):
+        spec["ipam_options"] = {key: str(value) for key, value in ipam["options"].items()}
     return spec
 
 
 def read(network: Json) -> dict[str, Value]:
     """The spec of a live network."""
-    pools = ((network.get("IPAM") or {}).get("Config")) or ()
+    ipam = network.get("IPAM") or {}
+    pools = ipam.get("Config") or ()
     return {
         "name": network["Name"],
         "driver": network["Driver"],
@@ -54,6 +59,8 @@ def read(network: Json) -> dict[str, Value]:
             }
             for pool in pools
         ),
+        "ipam_driver": ipam.get("Driver") or "default",
+        "ipam_options": dict(ipam.get("Options") or {}),
     }
 
 
@@ -87,6 +94,8 @@ KIND: Final = Kind(
         "attachable": Field(Effect.REPLACE),
         "enable_ipv6": Field(Effect.REPLACE),
         "ipam": Field(Effect.REPLACE),
+        "ipam_driver": Field(Effect.REPLACE),
+        "ipam_options": Field(Effect.REPLACE),
         "labels": Field(Effect.NOTE),
     },
     outputs={"id": Output()},
@@ -110,5 +119,13 @@ def body(spec: Any, owner: Mapping[str, str]) -> dict[str, Any]:
         "Attachable": spec["attachable"],
         "EnableIPv6": spec["enable_ipv6"],
         "Labels": {**spec["labels"], **owner},
-        **({"IPAM": {"Driver": "default", "Config": pools}} if pools else {}),
+        **_ipam_body(spec, pools),
     }
+
+
+def _ipam_body(spec: Any, pools: list[dict[str, Any]]) -> dict[str, Any]:
+    """Nothing where the file says nothing: the engine then takes a pool of its own."""
+    if not any(spec.get(key) for key in ("ipam", "ipam_driver", "ipam_options")):
+        return {}
+    options = {"Options": dict(spec["ipam_options"])} if spec.get("ipam_options") else {}
+    return {"IPAM": {"Driver": spec.get("ipam_driver", "default"), **options, "Config": pools}}

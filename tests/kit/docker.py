@@ -1,0 +1,564 @@
+"""A small Docker engine in memory: the requests that the provider makes, answered as an engine of API 1.41 does.
+
+It is spoken to by the real client, whose library is left out, or over HTTP. A container's command decides its fate:
+``exit N`` ends at once, ``sick`` is never healthy, ``nothing`` can't be started, all else runs.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+from reconciler.config import Sources, load
+from reconciler.core.document import Document
+from reconciler.core.policy import PRUNED, Policy
+from reconciler.core.report import Event, Report
+from reconciler.providers.docker.client import Engine
+from reconciler.providers.docker.provider import DockerProvider
+from reconciler.run.once import Look, Reconciler
+from tests.kit.clock import TurnedClock
+
+PROJECT = "p"
+HEALTHY_AFTER_S = 1.0
+ALLOWED = Policy(deletes=True, prune=PRUNED)
+
+_HOST_DEFAULTS: Mapping[str, Any] = {
+    "NetworkMode": "default",
+    "RestartPolicy": {"Name": "", "MaximumRetryCount": 0},
+    "PortBindings": {},
+    "Memory": 0,
+    "MemorySwap": 0,
+    "MemorySwappiness": None,
+    "NanoCpus": 0,
+    "PidsLimit": None,
+    "ShmSize": 64 << 20,
+    "IpcMode": "private",
+    "CgroupnsMode": "host",
+    "Runtime": "runc",
+    "OomScoreAdj": 0,
+    "Init": None,
+    "LogConfig": {"Type": "json-file", "Config": {}},
+}
+
+
+class Killed(BaseException):
+    """What a kill looks like from inside: nothing gets to clean up."""
+
+
+class Refusal(Exception):  # an answer, not an error of ours
+    """What the engine says no with."""
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+@dataclass
+class Answer:
+    """What the library's ``request`` returns, as far as the client looks at it."""
+
+    status_code: int
+    content: bytes
+
+    @property
+    def text(self) -> str:
+        return self.content.decode()
+
+    def json(self) -> Any:
+        return json.loads(self.content)
+
+
+def _identity(*parts: object) -> str:
+    return hashlib.sha256(repr(parts).encode()).hexdigest()
+
+
+def _nothing(_number: int, _call: str) -> None:
+    pass
+
+
+# ------------------------------------------------------------------ the engine
+
+
+@dataclass
+class MemoryEngine:
+    """The engine. ``before`` and ``after`` are called around each write with its number and text; they may raise."""
+
+    clock: TurnedClock = field(default_factory=TurnedClock)
+    before: Callable[[int, str], None] = _nothing
+    after: Callable[[int, str], None] = _nothing
+    base_url: str = ""
+    calls: list[str] = field(default_factory=list)
+    bodies: list[Any] = field(default_factory=list)
+    registry: dict[str, Mapping[str, Any]] = field(default_factory=dict)
+    images: dict[str, Any] = field(default_factory=dict)
+    networks: dict[str, Any] = field(default_factory=dict)
+    volumes: dict[str, Any] = field(default_factory=dict)
+    containers: dict[str, Any] = field(default_factory=dict)
+    _made: int = 0
+
+    def __post_init__(self) -> None:
+        self._lock = threading.RLock()
+        for name in ("bridge", "host", "none"):
+            self.networks[name] = self._network({"Name": name, "Driver": "null" if name == "none" else name})
+
+    @property
+    def writes(self) -> list[str]:
+        return [call for call in self.calls if not call.startswith("GET")]
+
+    @property
+    def names(self) -> list[str]:
+        return sorted(each["Name"].lstrip("/") for each in self.containers.values())
+
+    def image(self, reference: str, **config: Any) -> str:
+        """Put an image there, or another one behind the same name; its id."""
+        identity = f"sha256:{_identity(reference, config)}"
+        self.images[reference] = {"Id": identity, "Config": {"Env": ["PATH=/bin"], "Cmd": ["serve"], **config}}
+        self.images[identity] = self.images[reference]
+        return identity
+
+    # -------------------------------------------------------------- what the library offers
+
+    def request(self, method: str, url: str, *, params: Mapping[str, Any], data: str = "{}", **_rest: Any) -> Answer:
+        path = re.sub(r"^/v[0-9.]+", "", url)
+        with self._lock:
+            try:
+                found = self._noted(f"{method} {path}", lambda: self._answer(method, path, json.loads(data), params))
+            except Refusal as refusal:
+                return Answer(refusal.status, json.dumps({"message": str(refusal)}).encode())
+            return Answer(200, b"" if found is None else json.dumps(found).encode())
+
+    def pull(self, repository: str, tag: str, **_rest: Any) -> Iterator[Mapping[str, Any]]:
+        reference = f"{repository}:{tag}"
+
+        def pulled() -> None:
+            if reference in self.registry:
+                self.image(reference, **self.registry[reference])
+
+        with self._lock:
+            self._noted(f"PULL {reference}", pulled)
+        if reference not in self.registry:
+            yield {"error": f"manifest for {reference} not found"}
+
+    def build(self, *, tag: str, labels: Mapping[str, str], **_rest: Any) -> Iterator[Mapping[str, Any]]:
+        with self._lock:
+            self._noted(f"BUILD {tag}", lambda: self.image(tag, Labels=dict(labels)))
+        yield {"stream": "built\n"}
+
+    def logs(self, container: str, **_rest: Any) -> Iterator[bytes]:
+        yield f"last words of {self._container(container)['Name'].lstrip('/')}\n".encode()
+
+    def close(self) -> None:
+        pass
+
+    # -------------------------------------------------------------- which request is which
+
+    def _noted(self, call: str, act: Callable[[], Any]) -> Any:
+        if call.startswith("GET"):
+            self.calls.append(call)
+            return act()
+        number = len(self.writes) + 1
+        self.before(number, call)
+        self.calls.append(call)
+        found = act()
+        self.after(number, call)
+        return found
+
+    def _answer(self, method: str, path: str, body: Any, params: Mapping[str, Any]) -> Any:
+        if method == "POST":
+            self.bodies.append(body)
+        for pattern, answer in _ROUTES.items():
+            if match := re.fullmatch(pattern, f"{method} {path}"):
+                given = {"body": body} if method == "POST" else {}
+                return getattr(self, answer)(*match.groups(), **given, params=params)
+        raise AssertionError(f"nobody asks for {method} {path}")
+
+    def version(self, **_: Any) -> Any:
+        return {"ApiVersion": "1.41"}
+
+    # -------------------------------------------------------------- networks
+
+    def _network(self, body: Mapping[str, Any]) -> dict[str, Any]:
+        self._made += 1
+        ipam = {"Driver": "default", "Config": [{"Subnet": f"172.{self._made}.0.0/16", "Gateway": "172.0.0.1"}]}
+        usual = {"Driver": "bridge", "Options": {}, "Internal": False, "Attachable": False, "EnableIPv6": False}
+        return {**usual, "Labels": {}, "IPAM": ipam, **body, "Id": _identity("network", self._made)}
+
+    def _find_network(self, name: str) -> Any:
+        for network in self.networks.values():
+            if name in (network["Id"], network["Name"]):
+                return network
+        raise Refusal(404, f"network {name} not found")
+
+    def list_networks(self, **_: Any) -> Any:
+        return list(self.networks.values())
+
+    def get_network(self, name: str, **_: Any) -> Any:
+        network = self._find_network(name)
+        return {**network, "Containers": {each["Id"]: {} for each in self._attached(network)}}
+
+    def create_network(self, *, body: Any, **_: Any) -> Any:
+        if any(network["Name"] == body["Name"] for network in self.networks.values()):
+            raise Refusal(409, f"network with name {body['Name']} already exists")
+        network = self._network(body)
+        self.networks[network["Id"]] = network
+        return {"Id": network["Id"]}
+
+    def delete_network(self, name: str, **_: Any) -> None:
+        network = self._find_network(name)
+        if self._attached(network):
+            raise Refusal(403, f"error while removing network: network {name} has active endpoints")
+        self.networks = {key: each for key, each in self.networks.items() if each is not network}
+
+    def _attached(self, network: Any) -> list[Any]:
+        """Those that run: a stopped container does not keep a network."""
+        return [
+            each
+            for each in self.containers.values()
+            if each["State"]["Running"]
+            and any(point["NetworkID"] == network["Id"] for point in each["NetworkSettings"]["Networks"].values())
+        ]
+
+    def connect(self, name: str, *, body: Any, **_: Any) -> None:
+        network, container = self._find_network(name), self._container(body["Container"])
+        endpoints = container["NetworkSettings"]["Networks"]
+        if network["Name"] in endpoints and container["State"]["Running"]:
+            raise Refusal(403, f"endpoint with name {container['Name']} already exists in network {name}")
+        endpoints[network["Name"]] = _endpoint(body.get("EndpointConfig") or {})
+        if container["State"]["Running"]:
+            self._join(container)
+
+    def disconnect(self, name: str, *, body: Any, **_: Any) -> None:
+        network, container = self._find_network(name), self._container(body["Container"])
+        if container["NetworkSettings"]["Networks"].pop(network["Name"], None) is None:
+            raise Refusal(500, f"container {container['Id']} is not connected to network {name}")
+
+    def _join(self, container: Any) -> None:
+        """A network is known by its name until a container first runs in it, then by its id."""
+        for name, endpoint in container["NetworkSettings"]["Networks"].items():
+            network = self._find_network(endpoint["NetworkID"] or name)
+            endpoint["NetworkID"] = network["Id"]
+            if name not in ("bridge", "host", "none"):
+                endpoint["Aliases"] = [*dict.fromkeys([*(endpoint["Aliases"] or ()), container["Id"][:12]])]
+
+    # -------------------------------------------------------------- volumes and images
+
+    def list_volumes(self, *, params: Mapping[str, Any]) -> Any:
+        return {"Volumes": [each for each in self.volumes.values() if _carries(each["Labels"], params)]}
+
+    def get_volume(self, name: str, **_: Any) -> Any:
+        if name not in self.volumes:
+            raise Refusal(404, f"no such volume: {name}")
+        return self.volumes[name]
+
+    def create_volume(self, *, body: Any, **_: Any) -> Any:
+        """What is there is returned as it is, whatever was asked for."""
+        self._made += 1
+        name = body.get("Name") or _identity("volume", self._made)
+        made = {"Name": name, "Driver": body.get("Driver") or "local", "Labels": body.get("Labels") or {}}
+        return self.volumes.setdefault(name, {**made, "Options": body.get("DriverOpts") or {}})
+
+    def delete_volume(self, name: str, **_: Any) -> None:
+        self.get_volume(name)
+        if any(mount.get("Name") == name for each in self.containers.values() for mount in each["Mounts"]):
+            raise Refusal(409, f"remove {name}: volume is in use")
+        del self.volumes[name]
+
+    def get_image(self, name: str, **_: Any) -> Any:
+        if name not in self.images:
+            raise Refusal(404, f"No such image: {name}")
+        return self.images[name]
+
+    def tag_image(self, name: str, *, params: Mapping[str, Any], **_: Any) -> None:
+        self.images[f"{params['repo']}:{params['tag']}"] = self.get_image(name)
+
+    # -------------------------------------------------------------- containers
+
+    def _container(self, name: str) -> Any:
+        for container in self.containers.values():
+            if name in (container["Id"], container["Name"].lstrip("/")):
+                return container
+        raise Refusal(404, f"No such container: {name}")
+
+    def _require_free(self, name: str) -> None:
+        if name in self.names:
+            raise Refusal(409, f'Conflict. The container name "/{name}" is already in use')
+
+    def list_containers(self, *, params: Mapping[str, Any]) -> Any:
+        patterns = json.loads(params.get("filters") or "{}").get("name") or [""]
+        return [
+            {"Id": each["Id"], "Names": [each["Name"]], "Labels": each["Config"]["Labels"]}
+            for each in self.containers.values()
+            if _carries(each["Config"]["Labels"], params) and any(re.search(p, each["Name"]) for p in patterns)
+        ]
+
+    def inspect(self, name: str, **_: Any) -> Any:
+        container = self._container(name)
+        up_s = self.clock.now() - container["since"]
+        state = {**container["State"], "StartedAt": (datetime.now(UTC) - timedelta(seconds=up_s)).isoformat()}
+        test = (container["Config"].get("Healthcheck") or {}).get("Test") or ["NONE"]
+        if state["Running"] and test != ["NONE"]:
+            health = "healthy" if up_s >= HEALTHY_AFTER_S else "starting"
+            missed = container.get("unpaused", -HEALTHY_AFTER_S) + HEALTHY_AFTER_S > self.clock.now()
+            is_sick = missed or (health == "healthy" and _process(container)[:1] == ["sick"])
+            log = [{"ExitCode": 1, "Output": "no such page\n"}] if is_sick else []
+            state["Health"] = {"Status": "unhealthy" if is_sick else health, "Log": log}
+        return {**container, "State": state}
+
+    def create_container(self, *, body: Any, params: Mapping[str, Any]) -> Any:
+        self._made += 1
+        identity = _identity("container", self._made)
+        name = params.get("name") or f"unnamed{self._made}"
+        self._require_free(name)
+        image = self.get_image(body["Image"])
+        host = {**_HOST_DEFAULTS, **(body.get("HostConfig") or {})}
+        if host["Memory"] and not host["MemorySwap"]:
+            host["MemorySwap"] = 2 * host["Memory"]
+        config = _completed(body, image["Config"])
+        config["Hostname"] = config.get("Hostname") or ("the-host" if host["NetworkMode"] == "host" else identity[:12])
+        kind, _, target = host["NetworkMode"].partition(":")
+        wanted = (body.get("NetworkingConfig") or {}).get("EndpointsConfig") or {kind.replace("default", "bridge"): {}}
+        if kind == "container":
+            host["NetworkMode"], wanted = f"container:{self._container(target)['Id']}", {}
+        self.containers[identity] = {
+            "Id": identity,
+            "Name": f"/{name}",
+            "Created": f"{self._made:09}",
+            "Image": image["Id"],
+            "Config": config,
+            "HostConfig": host,
+            "Mounts": list(self._mounted(host, config)),
+            "NetworkSettings": {"Networks": {key: _endpoint(endpoint) for key, endpoint in wanted.items()}},
+            "State": {"Status": "created", "Running": False, "Paused": False, "ExitCode": 0},
+            "RestartCount": 0,
+            "since": 0.0,
+        }
+        return {"Id": identity}
+
+    def _mounted(self, host: Mapping[str, Any], config: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+        for bind in host.get("Binds") or ():
+            source, target, options = (*bind.split(":"), "rw")[:3]
+            chosen = [option for option in options.split(",") if option.endswith(("private", "shared", "slave"))]
+            common = {"Type": "bind", "Source": source, "Destination": target, "RW": "ro" not in options.split(",")}
+            yield {**common, "Propagation": (chosen or ["rprivate"])[0]}
+        typed = {mount["Target"]: mount for mount in host.get("Mounts") or ()}
+        unnamed = {target: {"Type": "volume"} for target in config.get("Volumes") or () if target not in typed}
+        for target, mount in {**typed, **unnamed}.items():
+            common = {"Type": mount["Type"], "Destination": target, "RW": not mount.get("ReadOnly")}
+            if mount["Type"] == "volume":
+                yield {**common, "Name": self.create_volume(body={"Name": mount.get("Source")})["Name"]}
+            else:
+                propagation = (mount.get("BindOptions") or {}).get("Propagation") or "rprivate"
+                yield {**common, "Source": mount.get("Source") or "", "Propagation": propagation}
+
+    def start(self, name: str, **_: Any) -> None:
+        container = self._container(name)
+        state, process = container["State"], _process(container)
+        if state["Paused"]:
+            raise Refusal(409, "cannot start a paused container, try unpause instead")
+        if state["Running"]:
+            return
+        self._join(container)
+        self._require_ports(container)
+        kind, _, target = container["HostConfig"]["NetworkMode"].partition(":")
+        if kind == "container":  # whose network is shared, its hostname is shared, too
+            container["Config"]["Hostname"] = self._container(target)["Config"]["Hostname"]
+        if process[:1] == ["nothing"]:
+            raise Refusal(400, 'exec: "nothing": executable file not found in $PATH')
+        ended = process[:1] == ["exit"]
+        code = int(process[1]) if ended else 0
+        state.update(Status="exited" if ended else "running", Running=not ended, ExitCode=code)
+        container["since"] = self.clock.now()
+
+    def _require_ports(self, container: Any) -> None:
+        taken = {port for each in self.containers.values() if each["State"]["Running"] for port in _host_ports(each)}
+        for port in sorted(_host_ports(container) & taken):
+            raise Refusal(500, f"Bind for 0.0.0.0:{port} failed: port is already allocated")
+
+    def stop(self, name: str, **_: Any) -> None:
+        state = self._container(name)["State"]
+        if state["Running"]:
+            state.update(Status="exited", Running=False, Paused=False, ExitCode=143)
+
+    def pause(self, name: str, **_: Any) -> None:
+        self._container(name)["State"].update(Status="paused", Paused=True)
+
+    def unpause(self, name: str, **_: Any) -> None:
+        """Its health checks failed meanwhile, and it counts as unhealthy until the next one."""
+        container = self._container(name)
+        if not container["State"]["Paused"]:
+            raise Refusal(500, f"Container {name} is not paused")
+        container["State"].update(Status="running", Paused=False)
+        container["unpaused"] = self.clock.now()
+
+    def rename(self, name: str, *, params: Mapping[str, Any], **_: Any) -> None:
+        container = self._container(name)
+        self._require_free(params["name"])
+        container["Name"] = f"/{params['name']}"
+
+    def update(self, name: str, *, body: Any, **_: Any) -> Any:
+        """Zero and "" mean: leave it."""
+        host = self._container(name)["HostConfig"]
+        if body.get("Memory", 0) > (body.get("MemorySwap") or host["MemorySwap"] or body.get("Memory", 0)) > 0:
+            raise Refusal(409, "Memory limit should be smaller than already set memoryswap limit")
+        policy = body.get("RestartPolicy") or {}
+        host.update({key: value for key, value in body.items() if value and key != "RestartPolicy"})
+        host.update({"RestartPolicy": policy} if policy.get("Name") else {})
+        return {"Warnings": []}
+
+    def delete_container(self, name: str, *, params: Mapping[str, Any]) -> None:
+        container = self._container(name)
+        if container["State"]["Running"] and not params.get("force"):
+            raise Refusal(409, "You cannot remove a running container")
+        del self.containers[container["Id"]]
+
+
+_ROUTES: Mapping[str, str] = {
+    r"GET /version": "version",
+    r"GET /networks": "list_networks",
+    r"POST /networks/create": "create_network",
+    r"POST /networks/([^/]+)/connect": "connect",
+    r"POST /networks/([^/]+)/disconnect": "disconnect",
+    r"GET /networks/([^/]+)": "get_network",
+    r"DELETE /networks/([^/]+)": "delete_network",
+    r"GET /volumes": "list_volumes",
+    r"POST /volumes/create": "create_volume",
+    r"GET /volumes/([^/]+)": "get_volume",
+    r"DELETE /volumes/([^/]+)": "delete_volume",
+    r"GET /images/(.+)/json": "get_image",
+    r"POST /images/(.+)/tag": "tag_image",
+    r"GET /containers/json": "list_containers",
+    r"POST /containers/create": "create_container",
+    r"GET /containers/([^/]+)/json": "inspect",
+    r"POST /containers/([^/]+)/start": "start",
+    r"POST /containers/([^/]+)/stop": "stop",
+    r"POST /containers/([^/]+)/pause": "pause",
+    r"POST /containers/([^/]+)/unpause": "unpause",
+    r"POST /containers/([^/]+)/rename": "rename",
+    r"POST /containers/([^/]+)/update": "update",
+    r"DELETE /containers/([^/]+)": "delete_container",
+}
+
+
+def _carries(labels: Mapping[str, str], params: Mapping[str, Any]) -> bool:
+    wanted = json.loads(params.get("filters") or "{}").get("label") or ()
+    return all(f"{key}={labels.get(key)}" == pair for pair in wanted for key in [pair.partition("=")[0]])
+
+
+def _endpoint(config: Mapping[str, Any]) -> dict[str, Any]:
+    return {"NetworkID": "", "Aliases": config.get("Aliases"), "IPAMConfig": config.get("IPAMConfig")}
+
+
+def _process(container: Any) -> list[str]:
+    config = container["Config"]
+    return [*(config.get("Entrypoint") or ()), *(config.get("Cmd") or ())]
+
+
+def _host_ports(container: Any) -> set[str]:
+    bound = container["HostConfig"]["PortBindings"].values()
+    return {each["HostPort"] for bindings in bound for each in bindings if each["HostPort"]}
+
+
+def _completed(body: Mapping[str, Any], image: Mapping[str, Any]) -> dict[str, Any]:
+    """A container's config with what the image puts in; after ``merge`` of the engine's daemon/commit.go."""
+    config = {key: value for key, value in body.items() if key not in ("HostConfig", "NetworkingConfig")}
+    for key in ("User", "WorkingDir", "StopSignal"):
+        config[key] = config.get(key) or image.get(key) or ""
+    for key in ("ExposedPorts", "Volumes", "Labels"):
+        config[key] = {**(image.get(key) or {}), **(config.get(key) or {})}
+    known = {entry.partition("=")[0] for entry in config.get("Env") or ()}
+    inherited = [entry for entry in image.get("Env") or () if entry.partition("=")[0] not in known]
+    config["Env"] = [*(config.get("Env") or ()), *inherited]
+    if not config.get("Entrypoint"):
+        config["Cmd"] = config.get("Cmd") or image.get("Cmd")
+        config["Entrypoint"] = image.get("Entrypoint") if config.get("Entrypoint") is None else None
+    check, usual = config.get("Healthcheck") or {}, image.get("Healthcheck") or {}
+    if check.get("Test") != ["NONE"]:
+        check = {key: check.get(key) or usual.get(key) for key in {*check, *usual}}
+    config["Healthcheck"] = check or None
+    return config
+
+
+# ------------------------------------------------------------------ speaking to it
+
+
+class Line(Engine):
+    """The real client, at the other end of which is the engine in memory."""
+
+    def __init__(self, engine: MemoryEngine) -> None:
+        super().__init__({})
+        self._version, self._engine = "1.41", engine
+
+    def _api(self) -> Any:
+        return self._engine
+
+
+def a_provider(engine: MemoryEngine, project: str = PROJECT) -> DockerProvider:
+    provider = DockerProvider(project, {})
+    provider.engine = Line(engine)
+    return provider
+
+
+def a_stack(text: str, directory: Path, **variables: str) -> Document:
+    """The document of a stack file."""
+    file = directory / "stack.yaml"
+    file.write_text(text, encoding="utf-8")
+    return load(Sources(directory=directory, stack_files=(file,), environment=variables, project=PROJECT)).document
+
+
+def a_reconciler(document: Document, engine: MemoryEngine, policy: Policy = ALLOWED) -> Reconciler:
+    return Reconciler(document, {"docker": a_provider(engine)}, engine.clock, policy)
+
+
+def apply(document: Document, engine: MemoryEngine) -> Report:
+    """Converge."""
+
+    def agree(_look: Look) -> None:
+        pass
+
+    happened = a_reconciler(document, engine).converge(agree)
+    return Report(tuple(event for event in happened if isinstance(event, Event)))
+
+
+@contextmanager
+def served(engine: MemoryEngine) -> Iterator[str]:
+    """The engine behind HTTP; yields what DOCKER_HOST is to be."""
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+        wbufsize = -1  # an answer in one piece: in two, the second waits for the first to be acknowledged
+
+        def answer(self) -> None:
+            url = urlsplit(self.path)
+            data = self.rfile.read(int(self.headers.get("Content-Length") or 0)) or b"{}"
+            answer = engine.request(self.command, url.path, params=dict(parse_qsl(url.query)), data=data.decode())
+            self.send_response(answer.status_code)
+            self.send_header("Content-Length", str(len(answer.content)))
+            self.end_headers()
+            self.wfile.write(answer.content)
+            self.wfile.flush()
+
+        do_GET = do_POST = do_DELETE = answer  # noqa: N815  # the names that the library looks for
+
+        def log_message(self, *_args: Any) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.daemon_threads = True
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
+    thread.start()
+    try:
+        yield f"tcp://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()

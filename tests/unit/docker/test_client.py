@@ -1,0 +1,100 @@
+"""The way to the engine: which version is spoken, what is not there, and what is said when nobody answers."""
+
+from __future__ import annotations
+
+import socket
+
+import pytest
+
+from reconciler.core.errors import Conflict, Rejected, Unreachable
+from reconciler.core.values import Secret
+from reconciler.providers.docker.client import TESTED_API, Engine
+from tests.kit.docker import Line, MemoryEngine, served
+
+
+@pytest.fixture
+def memory():
+    engine = MemoryEngine()
+    engine.image("app:1")
+    return engine
+
+
+@pytest.fixture
+def line(memory):
+    with served(memory) as url:
+        engine = Engine({"DOCKER_HOST": url})
+        yield engine
+        engine.close()
+
+
+@pytest.mark.parametrize(("offered", "spoken"), [("1.41", (1, 41)), ("1.24", (1, 24)), ("1.99", TESTED_API)])
+def test_the_version_of_the_engine_is_spoken_but_none_newer_than_was_tried(memory, line, offered, spoken):
+    memory.version = lambda **_: {"ApiVersion": offered}
+
+    assert line.api_version == spoken
+
+
+def test_what_is_not_there_is_none_to_read_nothing_to_delete_and_an_error_to_change(line):
+    assert line.get("/containers/gone/json") is None
+    line.delete("/containers/gone", force=1)
+    with pytest.raises(Conflict, match="No such container: gone"):
+        line.post("/containers/gone/start")
+
+
+def test_filters_are_sent_as_the_engine_reads_them(memory, line):
+    for team in ("a", "b"):
+        line.post("/volumes/create", {"Name": team, "Labels": {"team": team}})
+
+    found = line.get("/volumes", filters={"label": ["team=b"]})
+
+    assert [volume["Name"] for volume in found["Volumes"]] == ["b"]
+    assert set(memory.volumes) == {"a", "b"}
+
+
+def test_secrets_are_revealed_where_they_leave_the_program(memory, line):
+    line.post("/containers/create", {"Image": "app:1", "Env": [Secret("A=hush")]}, name="web")
+
+    (container,) = memory.containers.values()
+    assert "A=hush" in container["Config"]["Env"]
+
+
+def test_a_socket_that_is_not_there_is_said_at_once(tmp_path):
+    engine = Engine({"DOCKER_HOST": f"unix://{tmp_path}/none.sock"})
+
+    with pytest.raises(Unreachable, match="no Docker engine at .*/none.sock; start it, or set DOCKER_HOST"):
+        engine.get("/networks")
+
+
+def test_a_port_on_which_nobody_answers_is_said_with_the_words_of_the_system():
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        engine = Engine({"DOCKER_HOST": f"tcp://127.0.0.1:{taken.getsockname()[1]}"})
+
+        with pytest.raises(Unreachable, match="does not answer .*Connection refused"):
+            engine.get("/networks")
+
+
+def test_a_pull_or_build_that_fails_says_so_though_it_was_answered(memory):
+    memory.build = lambda **_: iter([{"stream": "Step 1\n"}, {"error": "no such file"}])
+
+    with pytest.raises(Rejected, match="manifest for none:latest not found"):
+        list(Line(memory).pull("none"))
+    with pytest.raises(Rejected, match="no such file"):
+        list(Line(memory).build(None, tag="x"))
+
+
+@pytest.mark.parametrize(
+    ("reference", "asked"),
+    [
+        ("app", "PULL app:latest"),
+        ("app:1", "PULL app:1"),
+        ("localhost:5000/app", "PULL localhost:5000/app:latest"),
+        ("localhost:5000/a/b:2", "PULL localhost:5000/a/b:2"),
+    ],
+)
+def test_an_image_without_a_tag_is_its_latest(memory, reference, asked):
+    memory.registry[asked.removeprefix("PULL ")] = {}
+
+    list(Line(memory).pull(reference))
+
+    assert memory.calls == [asked]

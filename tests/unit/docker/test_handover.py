@@ -1,0 +1,104 @@
+"""Who gives up a port, an address, a name or a volume comes before who takes it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from reconciler.core.report import Event
+from tests.kit.build import address
+from tests.kit.docker import ALLOWED, MemoryEngine, a_reconciler, a_stack, apply
+
+ONE_NETWORK = """
+services:
+  a: {{image: "app:1", networks: {{n: {a}}}}}
+  b: {{image: "app:1", networks: {{n: {b}}}}}
+networks: {{n: {{ipam: {{config: [{{subnet: 10.0.0.0/24}}]}}}}}}
+"""
+NAMED = "services:\n  a: {{image: 'app:1', container_name: {a}}}\n  b: {{image: 'app:1', container_name: {b}}}\n"
+PUBLISHED = "services:\n  a: {{image: 'app:1', ports: {a}}}\n  b: {{image: 'app:1', ports: {b}}}\n"
+STORED = "services:\n  web: {{image: 'app:1', volumes: ['data:/data']}}\nvolumes: {{data: {data}}}\n"
+
+
+@pytest.fixture
+def engine():
+    engine = MemoryEngine()
+    engine.image("app:1")
+    return engine
+
+
+def comes_after(plan, later, earlier):
+    """Whether the plan itself has the one step wait for the other, over however many."""
+    steps = {step.id: step for step in plan.steps}
+    frontier, seen = {later}, set()
+    while frontier:
+        seen |= frontier
+        frontier = {before for step_id in frontier for before in steps[step_id].after} - seen
+    return earlier in seen
+
+
+HANDOVERS = {
+    "a port of a renamed service": (
+        "services:\n  old: {image: 'app:1', ports: ['8080:80']}\n",
+        "services:\n  new: {image: 'app:1', ports: ['8080:80']}\n",
+        "docker.container/new:container.start",
+        "docker.container/old:container.stop",
+    ),
+    "a port of a service that stays": (
+        PUBLISHED.format(a="[]", b="['8080:80']"),
+        PUBLISHED.format(a="['8080:80']", b="[]"),
+        "docker.container/a:container.start",
+        "docker.container/b:container.stop",
+    ),
+    "an address": (
+        ONE_NETWORK.format(a="{}", b="{ipv4_address: 10.0.0.5}"),
+        ONE_NETWORK.format(a="{ipv4_address: 10.0.0.5}", b="{}"),
+        "docker.container/a:connect:n",
+        "docker.container/b:disconnect:n",
+    ),
+}
+
+
+@pytest.mark.xfail(strict=True, reason="nothing in the plan makes the one wait for the other: who is first is chance")
+@pytest.mark.parametrize("handover", HANDOVERS.values(), ids=HANDOVERS)
+def test_what_is_taken_is_given_up_first(engine, folder, handover):
+    before, after, takes, gives_up = handover
+    apply(a_stack(before, folder), engine)
+
+    plan = a_reconciler(a_stack(after, folder), engine).look().plan
+
+    assert comes_after(plan, takes, gives_up)
+
+
+@pytest.mark.xfail(strict=True, reason="each waits for the name of the other")
+def test_two_containers_can_swap_their_names(engine, folder):
+    apply(a_stack(NAMED.format(a="one", b="two"), folder), engine)
+    document = a_stack(NAMED.format(a="two", b="one"), folder)
+
+    apply(document, engine)
+
+    assert a_reconciler(document, engine).look().plan.in_sync
+
+
+@pytest.mark.xfail(strict=True, reason="the volume is to go while the container still has it")
+def test_a_volume_that_may_be_lost_is_made_anew(engine, folder):
+    apply(a_stack(STORED.format(data="{}"), folder), engine)
+    document = a_stack(STORED.format(data="{driver_opts: {type: tmpfs}}"), folder)
+    allowed = replace(ALLOWED, may_lose=frozenset({address("docker.volume/data")}))
+
+    happened = list(a_reconciler(document, engine, allowed).converge(lambda _look: None))
+
+    assert not [event for event in happened if isinstance(event, Event) and event.error]
+    assert engine.volumes["p_data"]["Options"] == {"type": "tmpfs"}
+    assert engine.names == ["p-web-1"]
+
+
+def test_a_name_that_becomes_free_can_be_taken(engine, folder):
+    apply(a_stack(NAMED.format(a="one", b="two"), folder), engine)
+    document = a_stack(NAMED.format(a="two", b="three"), folder)
+
+    apply(document, engine)
+
+    assert engine.names == ["three", "two"]
+    assert a_reconciler(document, engine).look().plan.in_sync

@@ -1,0 +1,201 @@
+"""Killed, unheard or refused at any call to the engine, the next run finishes the work and leaves nothing over."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+import requests
+
+from tests.kit.docker import Killed, MemoryEngine, Refusal, a_reconciler, a_stack, apply
+
+EMPTY = "services: {}"
+TWO_NETWORKS = """
+services:
+  web:
+    image: app:1
+    environment: {V: "1"}
+    mem_limit: 64m
+    restart: always
+    healthcheck: {test: "true"}
+    networks: {default: {}, back: {aliases: [w]}}
+    volumes: [data:/data, /unnamed]
+networks: {back: {}}
+volumes: {data: {}}
+"""
+STEADY = "services:\n  web: {image: app:1, ports: ['8080:80']}\n"
+JOB = """
+services:
+  job: {image: app:1, command: [exit, "0"]}
+  web: {image: app:1, depends_on: {job: {condition: service_completed_successfully}}}
+"""
+SHARED = """
+services:
+  web: {image: app:1, healthcheck: {test: "true"}, networks: {back: {aliases: [w]}}}
+  old: {image: app:1, healthcheck: {test: "true"}, networks: {back: {}, own: {}}}
+networks: {back: {}, own: {}}
+"""
+
+
+@dataclass
+class Scenario:
+    """Two states of a file: one that is applied, and one that is being applied when it happens."""
+
+    before: str
+    after: str
+
+    @cache  # noqa: B019  # there are a few, and they live as long as the tests
+    def documents(self):
+        with TemporaryDirectory() as folder:
+            return a_stack(self.before, Path(folder)), a_stack(self.after, Path(folder))
+
+    def world(self):
+        engine = MemoryEngine(registry={"new:1": {}})
+        engine.image("app:1")
+        engine.image("app:2")
+        apply(self.documents()[0], engine)
+        engine.calls.clear()
+        return engine
+
+    def apply(self, engine):
+        return apply(self.documents()[1], engine)
+
+    def is_settled(self, engine):
+        return a_reconciler(self.documents()[1], engine).look().plan.in_sync
+
+    def __hash__(self):
+        return id(self)
+
+
+SCENARIOS = {
+    "first start": Scenario(EMPTY, TWO_NETWORKS),
+    "replace": Scenario(TWO_NETWORKS, TWO_NETWORKS.replace('V: "1"', 'V: "2"')),
+    "replace what has no health check": Scenario(STEADY, STEADY.replace("app:1", "app:2")),
+    "pull and replace": Scenario(STEADY, STEADY.replace("app:1", "new:1")),
+    "job": Scenario(JOB, JOB.replace('"0"', '"0", again')),
+    "in place": Scenario(
+        TWO_NETWORKS, TWO_NETWORKS.replace("64m", "96m\n    container_name: own").replace("aliases: [w]", "")
+    ),
+    "network": Scenario(SHARED, SHARED.replace("\nnetworks: {back: {}", "\nnetworks: {back: {internal: true}")),
+    "taken out": Scenario(SHARED, SHARED.replace(SHARED.splitlines()[3], "").replace(", own: {}", "")),
+}
+
+
+def writes(name):
+    """How many writes an undisturbed run makes."""
+    engine = SCENARIOS[name].world()
+    SCENARIOS[name].apply(engine)
+    return len(engine.writes)
+
+
+def each_write(*names):
+    return [pytest.param(SCENARIOS[name], n, id=f"{name}, {n}") for name in names for n in range(1, writes(name) + 1)]
+
+
+def left_over(engine):
+    return [name for name in engine.names if name.endswith((".next", ".prev"))]
+
+
+@pytest.mark.parametrize(("scenario", "number"), each_write(*SCENARIOS))
+def test_a_kill_after_any_write_is_made_good_by_the_next_run(scenario, number):
+    engine = scenario.world()
+    volumes = set(engine.volumes)
+
+    def kill(count, _call):
+        if count >= number:
+            raise Killed
+
+    engine.after = kill
+    engine.before = lambda count, call: kill(count - 1, call)
+    with pytest.raises(Killed):
+        scenario.apply(engine)
+    engine.after = engine.before = lambda _count, _call: None
+    report = scenario.apply(engine)
+
+    assert not report.failed
+    assert scenario.is_settled(engine)
+    assert not left_over(engine)
+    assert volumes <= set(engine.volumes)
+
+
+@pytest.mark.parametrize(("scenario", "number"), each_write("first start", "replace", "in place", "network"))
+def test_a_call_whose_answer_is_lost_is_made_again_and_does_no_harm(scenario, number):
+    engine = scenario.world()
+
+    def lose(count, _call):
+        if count == number:
+            raise requests.exceptions.ConnectionError("reset by peer")
+
+    engine.after = lose
+    report = scenario.apply(engine)
+
+    assert not report.failed
+    assert scenario.is_settled(engine)
+    assert not left_over(engine)
+
+
+@pytest.mark.parametrize(("scenario", "number"), each_write("replace", "replace what has no health check"))
+def test_a_replacement_that_is_refused_at_any_call_leaves_somebody_serving(scenario, number):
+    engine, refused = scenario.world(), []
+
+    def refuse(count, call):
+        if count == number and not refused:
+            refused.append(call)
+            raise Refusal(500, "no space left on device")
+
+    engine.before = refuse
+    report = scenario.apply(engine)
+    serving = {each["Name"]: each["State"]["Running"] for each in engine.containers.values()}
+    scenario.apply(engine)
+
+    assert "no space left on device" in report.failed[0].note
+    assert serving["/p-web-1"]
+    assert scenario.is_settled(engine)
+    assert not left_over(engine)
+
+
+BAD = Scenario(TWO_NETWORKS, TWO_NETWORKS.replace("image: app:1", 'image: app:1\n    command: [exit, "3"]'))
+UNSTARTABLE = Scenario(TWO_NETWORKS, TWO_NETWORKS.replace("image: app:1", "image: app:1\n    command: [nothing]"))
+
+
+@pytest.mark.parametrize("scenario", [BAD, UNSTARTABLE], ids=["ends", "can't be started"])
+def test_the_predecessor_of_a_bad_successor_serves_again_as_it_was(scenario):
+    engine = scenario.world()
+    (before,) = [dict(each) for each in engine.containers.values()]
+
+    report = scenario.apply(engine)
+
+    (after,) = engine.containers.values()
+    assert report.rolled_back
+    assert (after["Id"], after["Name"], after["State"]["Status"]) == (before["Id"], before["Name"], "running")
+    assert after["HostConfig"] == before["HostConfig"]
+
+
+def each_moment():
+    for name, scenario in {"ends": BAD, "can't be started": UNSTARTABLE}.items():
+        engine = scenario.world()
+        scenario.apply(engine)
+        for number in range(1, len(engine.writes) + 1):
+            yield pytest.param(scenario, number, id=f"{name}, {number}")
+
+
+@pytest.mark.parametrize(("scenario", "number"), list(each_moment()))
+def test_after_a_kill_at_any_call_of_a_bad_replacement_the_next_run_leaves_somebody_serving(scenario, number):
+    engine = scenario.world()
+
+    def kill(count, _call):
+        if count >= number:
+            raise Killed
+
+    engine.after = kill
+    engine.before = lambda count, call: kill(count - 1, call)
+    with pytest.raises(Killed):
+        scenario.apply(engine)
+    engine.after = engine.before = lambda _count, _call: None
+    scenario.apply(engine)
+
+    assert engine.names == ["p-web-1"]
+    assert [each["State"]["Running"] for each in engine.containers.values()] == [True]

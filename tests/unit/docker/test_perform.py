@@ -1,0 +1,310 @@
+"""Each verb does its call, and done again it does the rest or nothing; gates wait, and say why they give up."""
+
+from __future__ import annotations
+
+import pytest
+
+from reconciler.core.errors import Conflict, Denied, GateFailed, Rejected, Unreachable
+from reconciler.core.plan import Step
+from reconciler.core.provider import Done, Pending
+from reconciler.providers.docker import labels
+from reconciler.providers.docker.provider import RESTARTS
+from tests.kit.build import address
+from tests.kit.docker import Line, MemoryEngine, Refusal, a_provider
+
+OURS = {labels.PROJECT: "p", labels.SERVICE: "web"}
+NETWORK = {"Name": "p_back", "Labels": {labels.PROJECT: "p"}}
+BODY = {"Image": "app:1", "Labels": OURS, "HostConfig": {"NetworkMode": "p_back"}}
+BACK = {"network": "p_back", "name": "p_back", "container": "web", "body": {"Aliases": ["w"]}}
+
+
+@pytest.fixture
+def engine():
+    """An engine with a network, a container in it that runs, and one that does not."""
+    engine = MemoryEngine(registry={"new:1": {}})
+    engine.image("app:1")
+    line = Line(engine)
+    line.post("/networks/create", NETWORK)
+    for name in ("web", "idle"):
+        line.post("/containers/create", BODY, name=name)
+    line.post("/containers/web/start")
+    engine.calls.clear()
+    return engine
+
+
+def perform(engine, verb, **args):
+    return a_provider(engine).perform(Step(verb, address("docker.container/web"), verb, args))
+
+
+def container(engine, name):
+    return next((each for each in engine.containers.values() if each["Name"] == f"/{name}"), None)
+
+
+def is_running(engine, name):
+    return container(engine, name)["State"]["Status"] == "running"
+
+
+AGAIN = [
+    ("network.create", {"body": {"Name": "p_new", "Labels": {labels.PROJECT: "p"}}}),
+    ("network.remove", {"network": "p_back"}),
+    ("network.connect", BACK | {"network": "bridge"}),
+    ("network.disconnect", BACK),
+    ("volume.create", {"body": {"Name": "v", "Driver": "local", "DriverOpts": {}, "Labels": {}}}),
+    ("volume.remove", {"volume": "v"}),
+    ("image.pull", {"reference": "new:1", "platform": ""}),
+    ("container.create", {"name": "new", "body": BODY}),
+    ("container.start", {"container": "idle"}),
+    ("container.unpause", {"container": "web"}),
+    ("container.rename", {"container": "idle", "name": "other"}),
+    ("container.update", {"container": "web", "body": {"Memory": 5, "MemorySwap": 10}}),
+    ("container.stop", {"container": "web", "grace_s": 3}),
+    ("container.remove", {"container": "web"}),
+    ("container.give-way", {"containers": ("web.next", "idle"), "keeps": "nobody"}),
+]
+
+
+def state(engine):
+    networks = sorted(network["Name"] for network in engine.networks.values())
+    points = [(each["Name"], sorted(each["NetworkSettings"]["Networks"])) for each in engine.containers.values()]
+    states = [(each["Name"], each["State"]["Status"], each["HostConfig"]) for each in engine.containers.values()]
+    return networks, sorted(engine.volumes), sorted(engine.images), points, states
+
+
+@pytest.mark.parametrize(("verb", "args"), AGAIN, ids=[verb for verb, _ in AGAIN])
+def test_done_again_it_does_nothing_more(engine, verb, args):
+    first = perform(engine, verb, **args)
+    after_first = state(engine)
+
+    second = perform(engine, verb, **args)
+
+    assert first == second == Done()
+    assert state(engine) == after_first
+
+
+@pytest.mark.parametrize(
+    ("verb", "args", "calls"),
+    [
+        ("container.start", {"container": "idle"}, ["POST /containers/idle/start"]),
+        ("container.stop", {"container": "gone", "grace_s": 3}, []),
+        ("container.remove", {"container": "gone"}, ["DELETE /containers/gone"]),
+        ("container.unpause", {"container": "web"}, []),
+        ("container.rename", {"container": "gone", "name": "web"}, []),
+        ("container.create", {"name": "web", "body": BODY}, []),
+        ("network.create", {"body": NETWORK}, []),
+        ("network.connect", BACK, []),
+        ("network.disconnect", BACK | {"name": "elsewhere"}, []),
+        ("volume.remove", {"volume": "gone"}, ["DELETE /volumes/gone"]),
+        ("container.give-way", {"containers": ("gone", "also"), "keeps": "x"}, []),
+    ],
+)
+def test_what_is_done_already_is_not_asked_for(engine, verb, args, calls):
+    assert perform(engine, verb, **args) == Done()
+    assert engine.writes == calls
+
+
+def test_a_network_is_left_by_all_before_it_goes(engine):
+    perform(engine, "network.remove", network="p_back")
+
+    assert "p_back" not in [network["Name"] for network in engine.networks.values()]
+    assert is_running(engine, "web")
+
+
+def test_a_container_leaves_a_network_that_was_made_anew_by_its_name(engine):
+    stale = container(engine, "web")["NetworkSettings"]["Networks"]["p_back"]["NetworkID"]
+    line = Line(engine)
+    line.post("/containers/web/stop")
+    line.delete("/networks/p_back")
+    line.post("/networks/create", NETWORK)
+
+    perform(engine, "network.disconnect", **BACK | {"network": stale})
+
+    assert container(engine, "web")["NetworkSettings"]["Networks"] == {}
+
+
+def test_the_predecessor_is_kept_though_it_has_the_name_of_the_successor(engine):
+    predecessor = container(engine, "web")["Id"]
+
+    perform(engine, "container.give-way", containers=("idle", "web"), keeps=predecessor)
+
+    assert engine.names == ["web"]
+
+
+@pytest.mark.parametrize(
+    ("verb", "args", "error", "said"),
+    [
+        ("container.create", {"name": "theirs", "body": BODY}, Conflict, "taken meanwhile"),
+        ("container.start", {"container": "gone"}, Conflict, "No such container"),
+        ("container.wait", {"container": "gone", "until": "ready"}, Conflict, "is gone"),
+        ("container.rename", {"container": "gone", "name": "also"}, Conflict, "is gone"),
+        ("container.rename", {"container": "idle", "name": "web"}, Conflict, "already in use"),
+        ("volume.remove", {"volume": "used"}, Conflict, "in use"),
+        ("image.pull", {"reference": "none:1", "platform": ""}, Rejected, "none:1 can't be pulled: manifest"),
+        ("image.missing", {"reference": "none:1"}, Rejected, "forbids to get it"),
+        ("external.missing", {"name": "theirs"}, Rejected, "drop `external`"),
+    ],
+)
+def test_what_can_not_be_done_is_said(engine, verb, args, error, said):
+    line = Line(engine)
+    line.post("/containers/create", {"Image": "app:1"}, name="theirs")
+    used = {"Mounts": [{"Type": "volume", "Source": "used", "Target": "/x"}]}
+    line.post("/containers/create", {**BODY, "HostConfig": used}, name="user")
+
+    with pytest.raises(error, match=said):
+        perform(engine, verb, **args)
+
+
+@pytest.mark.parametrize(
+    ("status", "error"),
+    [
+        (400, Rejected),
+        (401, Denied),
+        (403, Denied),
+        (404, Conflict),
+        (409, Conflict),
+        (500, Rejected),
+        (503, Unreachable),
+    ],
+)
+def test_what_the_engine_answers_is_an_error_of_ours_with_its_words(engine, status, error):
+    def refuse(_number, _call):
+        raise Refusal(status, "the words of the engine")
+
+    engine.before = refuse
+
+    with pytest.raises(error, match="the words of the engine"):
+        perform(engine, "container.start", container="idle")
+
+
+# ------------------------------------------------------------------ gates
+
+
+def wait(engine, until="ready", **args):
+    return perform(
+        engine,
+        "container.wait",
+        container="web",
+        until=until,
+        **{"strict": False, "steady_s": 0.0, "may_recover": False, **args},
+    )
+
+
+def let(engine, *, restarts=0, check=None, command=("serve",), up_s=10.0, **shown):
+    """What the container that is waited for shows."""
+    found = container(engine, "web")
+    found["State"].update(shown)
+    found["RestartCount"] = restarts
+    found["Config"].update(Cmd=list(command), Healthcheck={"Test": ["CMD", "x"]} if check else None)
+    found["since"] = engine.clock.now() - up_s
+
+
+@pytest.mark.parametrize(
+    ("shown", "args", "verdict"),
+    [
+        ({}, {}, Done("running")),
+        ({"check": True}, {}, Done("healthy")),
+        ({"check": True}, {"strict": True}, Done("healthy")),
+        ({"up_s": 9.0}, {"steady_s": 5.0}, Done("running")),
+        ({"check": True, "up_s": 0.0}, {}, Pending(0.25, "health: starting, last probe: exit code ?")),
+        ({"Status": "restarting", "restarts": 1}, {}, Pending(0.25, "restarting")),
+        (
+            {"check": True, "command": ["sick"]},
+            {"may_recover": True},
+            Pending(0.25, "still unhealthy, last probe: no such page"),
+        ),
+        ({"Status": "exited", "Running": False}, {"until": "finished"}, Done("finished")),
+        ({}, {"until": "finished"}, Pending(0.25, "job is running")),
+        ({"Status": "created", "Running": False}, {"until": "finished"}, Pending(0.25, "job is created")),
+    ],
+)
+def test_what_a_gate_waits_for(engine, shown, args, verdict):
+    let(engine, **shown)
+
+    assert wait(engine, **args) == verdict
+
+
+def test_what_has_no_health_check_has_to_stay_up_for_a_while(engine):
+    let(engine, up_s=2.0)
+
+    verdict = wait(engine, steady_s=5.0)
+
+    assert verdict.retry_in == 0.25
+    assert verdict.note.startswith("up for")
+
+
+@pytest.mark.parametrize(
+    ("shown", "args", "said"),
+    [
+        ({"Status": "exited", "Running": False, "ExitCode": 3}, {}, "it ended with exit code 3; its last lines:"),
+        ({"Status": "dead", "Running": False}, {}, "it ended with exit code 0"),
+        ({"restarts": RESTARTS, "ExitCode": 3}, {}, "it crashes again and again, last exit code 3"),
+        ({"Status": "restarting", "restarts": RESTARTS}, {}, "it crashes again and again"),
+        ({"check": True, "command": ["sick"]}, {}, "it is unhealthy: no such page"),
+        ({}, {"strict": True}, "it has no health check; declare one"),
+        (
+            {"Status": "exited", "Running": False, "ExitCode": 4},
+            {"until": "finished"},
+            "the job failed with exit code 4; its last lines:\n    last words of web",
+        ),
+    ],
+)
+def test_what_a_gate_gives_up_and_why(engine, shown, args, said):
+    let(engine, **shown)
+
+    with pytest.raises(GateFailed, match=said):
+        wait(engine, **args)
+
+
+# ------------------------------------------------------------------ building, logs
+
+
+def test_an_image_is_built_with_the_hash_of_its_inputs_and_all_its_names(engine, tmp_path):
+    (tmp_path / "Dockerfile").write_text("FROM scratch\n")
+    build = {"context": str(tmp_path), "tags": ["other:2"]}
+
+    perform(engine, "image.build", reference="built:1", build=build)
+
+    assert len(engine.images["built:1"]["Config"]["Labels"][labels.INPUTS]) == 64
+    assert engine.images["other:2"] is engine.images["built:1"]
+
+
+def test_a_build_that_fails_shows_its_last_lines(engine, tmp_path):
+    (tmp_path / "Dockerfile").write_text("FROM scratch\n")
+
+    def failing(**_options):
+        yield {"stream": "Step 1/2\n"}
+        yield {"stream": "cannot find it\n"}
+        yield {"error": "exit code 1"}
+
+    engine.build = failing
+
+    with pytest.raises(
+        Rejected, match="the build failed: exit code 1; its last lines:\n    Step 1/2\n    cannot find it"
+    ):
+        perform(engine, "image.build", reference="built:1", build={"context": str(tmp_path)})
+
+
+def test_logs_come_line_by_line_however_they_are_cut(engine):
+    engine.logs = lambda *_args, **_rest: iter([b"one\ntw", b"o\r\n\xff thr", b"ee"])
+
+    lines = list(a_provider(engine).logs("web", tail=None, follow=False, timestamps=False))
+
+    assert lines == ["one", "two", "\ufffd three"]
+
+
+def test_logs_of_what_is_not_there_are_an_error(engine):
+    with pytest.raises(Conflict, match="service nobody has no container"):
+        list(a_provider(engine).logs("nobody", tail=5, follow=False, timestamps=False))
+
+
+def test_hints_name_what_happened_to_what(engine):
+    asked = []
+
+    def events(*, decode, filters):
+        asked.append((decode, filters))
+        yield {"Type": "container", "Action": "die", "Actor": {"ID": "f" * 64, "Attributes": {"name": "web"}}}
+        yield {"Type": "network", "Action": "disconnect", "Actor": {"ID": "f" * 64}}
+
+    engine.events = events
+
+    assert list(a_provider(engine).hints()) == ["container web: die", f"network {'f' * 12}: disconnect"]
+    assert not {"exec_create", "exec_start", "exec_die"} & set(asked[0][1]["event"])

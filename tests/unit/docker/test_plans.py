@@ -1,0 +1,112 @@
+"""Plans as text, whole: what the file asks for, what somebody did by hand, and what is told and done about it.
+
+A case is a file of ``tests/cases/docker``; to add one is to write it. Its parts: ``stack``; ``applied``, what was
+applied before (else the stack itself); ``before`` and ``by hand``, what is done before and after that: requests to the
+engine (``POST``, ``DELETE``), an image (``IMAGE name config``), a key of what inspect shows (``SET container key
+value``), a file (``FILE``); ``plan``; ``steps``; and ``told`` where it can't be settled. Ids are written as ``ID``.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from reconciler.core.errors import Refused
+from reconciler.render.text import plan_text
+from tests.kit.docker import Line, MemoryEngine, a_reconciler, a_stack, apply
+
+CASES = Path(__file__).parents[2] / "cases" / "docker"
+FILES = sorted(CASES.glob("*.txt"))
+NAMES = ["stack.yaml"]
+
+
+class Case:
+    """One file, and the world that it speaks of."""
+
+    def __init__(self, file, directory):
+        parts = re.split(r"^--- (.+)\n", file.read_text(encoding="utf-8"), flags=re.MULTILINE)
+        self.parts = dict(zip(parts[1::2], parts[2::2], strict=True))
+        self.directory = directory
+        self.engine = MemoryEngine(registry={"new:1": {}})
+        for reference in ("app:1", "app:2", "localhost/job:1"):
+            self.engine.image(reference)
+        self.engine.image("unnamed:1", Volumes={"/data": {}})
+
+    def observed(self):
+        """Bring about what is there when the plan is made; returns the document."""
+        self.by_hand("before")
+        for part in ("applied", "stack"):
+            if part in self.parts:
+                apply(a_stack(self.parts[part], self.directory), self.engine)
+                break
+        self.by_hand("by hand")
+        self.engine.calls.clear()
+        return a_stack(self.parts["stack"], self.directory)
+
+    def by_hand(self, part):
+        for line in self.parts.get(part, "").splitlines():
+            self.do(*line.split(" ", 2))
+
+    def do(self, verb, what, rest=""):
+        match verb:
+            case "IMAGE":
+                self.engine.image(what, **json.loads(rest))
+            case "FILE":
+                (self.directory / what).parent.mkdir(exist_ok=True)
+                (self.directory / what).write_text(rest, encoding="utf-8")
+            case "SET":
+                key, value = rest.split(" ", 1)
+                *path, last = key.split(".")
+                found = self.engine.containers[Line(self.engine).get(f"/containers/{what}/json")["Id"]]
+                for step in path:
+                    found = found[step]
+                found[last] = json.loads(value)
+            case "POST":
+                path, _, name = what.partition("?name=")
+                Line(self.engine).post(path, json.loads(rest or "{}"), **({"name": name} if name else {}))
+            case "DELETE":
+                Line(self.engine).delete(what, force=1)
+
+
+def told(steps):
+    """What is done, where it may be taken back, and how."""
+    for step in steps:
+        yield f"{step.verb} {step.address}: {step.why}{' | back' if step.on_failure else ''}"
+    for address, ways in {step.address: step.on_failure for step in steps if step.on_failure}.items():
+        yield f"back {address}: {', '.join(back.verb for back in ways)}"
+
+
+def without_ids(text):
+    return re.sub(r"\b[0-9a-f]{12}([0-9a-f]{52})?\b", "ID", text)
+
+
+@pytest.fixture(params=FILES, ids=lambda file: file.stem, scope="module")
+def case(request, tmp_path_factory):
+    """A case, and all that its world holds before the plan is made."""
+    made = Case(request.param, tmp_path_factory.mktemp("case"))
+    made.document = made.observed()
+    return made
+
+
+def test_the_plan_is_as_written(case):
+    made = a_reconciler(case.document, case.engine)
+
+    plan = made.look().plan
+
+    assert without_ids(plan_text(plan, made.providers["docker"].kinds, NAMES)) + "\n" == case.parts["plan"]
+    assert "".join(f"{line}\n" for line in told(plan.steps)) == case.parts.get("steps", "")
+
+
+def test_what_was_planned_settles_it_or_says_why_not(case):
+    try:
+        said = [event.note for event in apply(case.document, case.engine).failed]
+    except Refused as refused:
+        said = str(refused).splitlines()
+
+    assert "".join(f"{line}\n" for line in said) == case.parts.get("told", "")
+    if not said:
+        assert a_reconciler(case.document, case.engine).look().plan.in_sync
+        assert not [name for name in case.engine.names if name.endswith((".next", ".prev"))]

@@ -1,0 +1,419 @@
+"""Kept as declared: when the daemon looks, what it does and leaves, and that nothing ends it but being told to."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+
+import pytest
+
+from reconciler.core.errors import ConfigError
+from reconciler.providers.docker import labels
+from reconciler.render.redact import Redactor
+from reconciler.run.daemon import LONGEST_BACKOFF_S, Daemon, Rhythm
+from reconciler.run.lock import Owner
+from reconciler.run.session import opened
+from reconciler.settings import Settings
+from tests.kit.docker import Line, MemoryEngine, Refusal, a_provider, served
+
+WEB = "services:\n  web: {image: 'app:1', environment: {V: '1'}}\n"
+NEVER = 10_000.0
+
+
+class Log:
+    """What was logged, and when."""
+
+    def __init__(self, clock):
+        self.clock, self.told = clock, []
+
+    def __getattr__(self, level):
+        return lambda phrase, **fields: self.told.append((self.clock.now(), level, phrase, fields))
+
+    def of(self, phrase):
+        return [fields for _, _, told, fields in self.told if told == phrase]
+
+    def times(self, *phrases):
+        return [round(at) for at, _, told, _ in self.told if told in phrases]
+
+
+class ScriptedHints:
+    """What comes, and after how many seconds: hints, and what happens in the world. At the end the daemon stops."""
+
+    def __init__(self, clock, stop, script):
+        self.clock, self.stop, self.script, self.followed, self.is_closed = clock, stop, list(script), [], False
+
+    def follow(self, name, _source):
+        self.followed.append(name)
+
+    def wait(self, at_most_s):
+        if not self.script:
+            self.stop.set()
+            return []
+        after_s, hints, happens = self.script[0]
+        if after_s > at_most_s:
+            self.script[0] = (after_s - at_most_s, hints, happens)
+            self.clock.sleep(at_most_s)
+            return []
+        self.script.pop(0)
+        self.clock.sleep(after_s)
+        happens()
+        return hints
+
+    def close(self):
+        self.is_closed = True
+
+
+def after(seconds, *hints, happens=lambda: None):
+    return (float(seconds), list(hints), happens)
+
+
+class World:
+    """A project, an engine, and a daemon that looks after them."""
+
+    def __init__(self, directory, engine, url):
+        self.file, self.engine = directory / "stack.yaml", engine
+        environment = {"DOCKER_HOST": url}
+        self.settings = Settings(directory, (self.file,), environment=environment, project="p")
+        self.log, self.stop, self.redactor = Log(engine.clock), threading.Event(), Redactor()
+        self.write(WEB)
+
+    def write(self, text):
+        self.file.write_text(text, encoding="utf-8")
+
+    def run(self, *script, **rhythm):
+        daemon = Daemon(
+            self.settings,
+            self.engine.clock,
+            self.log,
+            rhythm=Rhythm(**rhythm),
+            stop=self.stop,
+            redactor=self.redactor,
+        )
+        daemon.hints = ScriptedHints(self.engine.clock, self.stop, script)
+        daemon.run()
+        return daemon
+
+    def settle(self):
+        """Have everything as declared before the test begins."""
+        self.run()
+        self.stop.clear()
+        self.log.told.clear()
+        self.engine.calls.clear()
+
+    def by_hand(self, call):
+        Line(self.engine).post(f"/containers/p-web-1/{call}")
+
+    @property
+    def is_running(self):
+        return [each["State"]["Status"] for each in self.engine.containers.values()] == ["running"]
+
+
+@pytest.fixture
+def world(tmp_path):
+    engine = MemoryEngine()
+    engine.image("app:1")
+    with served(engine) as url:
+        yield World(tmp_path, engine, url)
+
+
+def test_it_looks_at_once_and_repairs_what_differs(world):
+    world.run()
+
+    assert world.is_running
+    assert [fields["address"] for fields in world.log.of("difference")] == [
+        "docker.network/default",
+        "docker.container/web",
+    ]
+    assert [fields["failed"] for fields in world.log.of("pass done")] == [0]
+
+
+def test_what_is_as_declared_is_not_touched_not_even_by_a_lock(world):
+    world.settle()
+
+    world.run(after(100))
+
+    assert world.engine.writes == []
+    assert world.log.of("difference") == []
+
+
+def test_it_follows_the_files_and_the_engine_and_lets_go_at_the_end(world):
+    daemon = world.run()
+
+    assert daemon.hints.followed == ["files", "engine events"]
+    assert daemon.hints.is_closed
+    assert world.log.told[-1][2] == "daemon ends"
+
+
+def test_what_somebody_changes_is_found_at_the_next_interval_at_the_latest(world):
+    world.settle()
+
+    world.run(after(1, happens=lambda: world.by_hand("stop")), after(100), interval_s=30)
+
+    assert world.is_running
+    assert world.log.times("difference") == [30]
+    assert world.log.of("difference")[0]["why"] == ["resync"]
+
+
+def test_a_hint_makes_it_look_at_once(world):
+    world.settle()
+
+    world.run(after(3, "container web: die", happens=lambda: world.by_hand("stop")), interval_s=30)
+
+    assert world.is_running
+    assert world.log.times("difference") == [3]
+    assert world.log.of("difference")[0]["why"] == ["container web: die"]
+
+
+def test_where_it_only_observes_it_tells_and_does_nothing(world):
+    world.settle()
+
+    world.run(after(1, "hint", happens=lambda: world.by_hand("stop")), after(60), heals=False)
+
+    assert world.engine.writes == ["POST /containers/p-web-1/stop"]
+    assert world.log.of("difference")[0]["fields"] == ["state"]
+    assert world.log.of("pass done") == []
+
+
+def test_a_stop_that_is_there_already_ends_it_before_it_looks(world):
+    world.stop.set()
+
+    world.run()
+
+    assert world.engine.calls == []
+
+
+def test_a_stop_ends_it_after_the_current_step(world):
+    world.engine.after = lambda number, _call: world.stop.set() if number == 2 else None
+
+    world.run()
+
+    assert world.log.told[-1][2] == "daemon ends"
+    assert not world.is_running
+
+
+# ------------------------------------------------------------------ failures
+
+
+def refuse(_number, call):
+    if call == "POST /containers/create":
+        raise Refusal(500, "no space left on device")
+
+
+def test_after_failures_it_looks_ever_more_rarely(world):
+    world.engine.before = refuse
+
+    world.run(after(1000))
+
+    times = world.log.times("pass done")
+    gaps = [later - before for before, later in pairwise(times)]
+    assert gaps == [2, 4, 8, 16, 32, 64, 128, 256, LONGEST_BACKOFF_S]
+    assert world.log.of("step failed")[0]["error"] == "no space left on device"
+
+
+def test_a_container_that_crashes_all_the_time_does_not_drive_the_repairs(world):
+    world.engine.before = refuse
+
+    world.run(*(after(0.5, "container web: die") for _ in range(20)))
+
+    assert world.log.times("pass done") == [0, 2, 6]
+
+
+def test_a_changed_file_cuts_the_wait_after_failures_short(world):
+    world.engine.before = refuse
+
+    def repaired():
+        world.engine.before = lambda _number, _call: None
+
+    world.run(after(20), after(1, "file stack.yaml changed", happens=repaired))
+
+    assert world.log.times("pass done") == [0, 2, 6, 14, 21]
+    assert world.is_running
+
+
+def test_after_a_success_failures_are_forgotten(world):
+    world.engine.before = refuse
+
+    def repaired():
+        world.engine.before = lambda _number, _call: None
+
+    def broken():
+        world.by_hand("stop")
+
+    world.run(after(7, happens=repaired), after(20), after(1, "hint", happens=broken), interval_s=30)
+
+    assert world.log.times("pass done") == [0, 2, 6, 14, 28]
+
+
+def test_an_engine_that_is_away_is_told_and_waited_for(world):
+    answered = world.engine.list_networks
+
+    def away(**_rest):
+        raise Refusal(503, "the engine is starting")
+
+    def back():
+        world.engine.list_networks = answered
+
+    world.engine.list_networks = away
+    world.run(after(5, happens=back), after(5))
+
+    assert [fields["error"] for fields in world.log.of("pass failed")] == ["the engine is starting"] * 2
+    assert world.is_running
+
+
+def test_a_mistake_of_ours_is_logged_in_full_and_does_not_end_it(world):
+    answered = world.engine.list_networks
+
+    def back():
+        world.engine.list_networks = answered
+
+    world.engine.list_networks = lambda **_rest: "no list at all"
+    world.run(after(1, happens=back), after(5))
+
+    assert [level for _, level, phrase, _ in world.log.told if "unknown reason" in phrase] == ["exception"]
+    assert world.is_running
+
+
+def test_what_is_refused_is_told_with_what_would_allow_it(world):
+    Line(world.engine).post("/containers/create", {"Image": "app:1"}, name="p-web-1")
+
+    world.run(after(31))
+
+    (first, second) = world.log.of("refused")
+    assert first["address"] == "docker.container/web"
+    assert "--adopt docker.container/web" in second["reason"]
+    assert "DELETE" not in "".join(world.engine.writes[2:]).replace("DELETE /volumes", "")
+
+
+def test_while_another_run_is_at_work_it_waits(world):
+    mark = Owner("elsewhere", 1, "1", "apply").mark(datetime.now(UTC) + timedelta(seconds=60))
+    store = a_provider(world.engine)
+    store.put_lease("theirs", mark)
+
+    world.run(after(31, happens=lambda: store.drop_lease("theirs")), after(31))
+
+    assert world.log.of("another run is at work")[0]["owner"] == "`reconcile apply` on elsewhere, process 1"
+    assert world.is_running
+
+
+# ------------------------------------------------------------------ files
+
+
+def test_a_file_that_is_wrong_from_the_beginning_is_an_error(world):
+    world.write("services: []\n")
+
+    with pytest.raises(ConfigError):
+        world.run()
+
+
+def test_a_changed_file_comes_into_force(world):
+    world.settle()
+
+    world.run(after(1, "file stack.yaml changed", happens=lambda: world.write(WEB.replace("'1'}", "'2'}"))))
+
+    (container,) = world.engine.containers.values()
+    assert "V=2" in container["Config"]["Env"]
+    assert world.log.times("files reloaded") == [1]
+
+
+def test_a_file_that_becomes_wrong_is_told_and_the_last_right_one_stays_in_force(world):
+    world.settle()
+
+    def broken():
+        world.write("services:\n  web: {image: 'app:1', prots: []}\n")
+        world.by_hand("stop")
+
+    world.run(after(1, "file stack.yaml changed", happens=broken))
+
+    told, *_ = world.log.of("file is wrong, the last right one stays in force")
+    assert "did you mean `ports`" in told["problem"]
+    assert world.is_running
+
+
+def test_a_file_that_says_the_same_in_other_words_is_not_reloaded(world):
+    world.settle()
+
+    world.run(after(1, "file stack.yaml changed", happens=lambda: world.write(f"# a remark\n{WEB}")))
+
+    assert world.log.of("files reloaded") == []
+
+
+def test_what_the_environment_says_of_the_connection_outlives_a_changed_file(world):
+    users = world.file.with_name("users.yaml")
+    users.write_text("realm: shop\nx-reconcile: {connection: {url: 'http://file:8080'}}\n", encoding="utf-8")
+    environment = {**world.settings.environment, "RECONCILE_KEYCLOAK_URL": "http://environment:8080"}
+    settings = replace(world.settings, users_files=(users,), environment=environment)
+    daemon = Daemon(settings, world.engine.clock, world.log, rhythm=Rhythm(), stop=world.stop, redactor=world.redactor)
+
+    with opened(settings, world.engine.clock) as session:
+        world.write(WEB.replace("'1'", "'2'"))
+        reloaded = daemon._reloaded(session)
+
+    assert reloaded.document.connection["url"] == "http://environment:8080"
+
+
+@pytest.mark.parametrize(
+    ("prune", "left"),
+    [
+        ("", ["p-old-1", "p-web-1"]),
+        ("x-reconcile: {prune: {containers: owned}}\n", ["p-web-1"]),
+        ("x-reconcile: {prune: {containers: 'off'}}\n", ["p-old-1", "p-web-1"]),
+    ],
+)
+def test_it_deletes_only_what_the_file_says(world, prune, left):
+    marks = {labels.PROJECT: "p", labels.SERVICE: "old"}
+    Line(world.engine).post("/containers/create", {"Image": "app:1", "Labels": marks}, name="p-old-1")
+    world.write(WEB + prune)
+
+    world.run()
+
+    assert world.engine.names == left
+
+
+def test_what_the_files_hold_of_secrets_is_known_to_the_log(world):
+    world.write(WEB.replace("V: '1'", "DB_PASSWORD: hush-hush"))
+    world.run()
+    world.stop.clear()
+
+    world.run(
+        after(1, "file", happens=lambda: world.write(WEB.replace("V: '1'", "DB_PASSWORD: another-one"))), after(31)
+    )
+
+    assert world.redactor("hush-hush and another-one") == "(secret) and (secret)"
+
+
+SECRET = "x-reconcile: {secrets: [DB_PASSWORD]}\n" + WEB.replace("V: '1'", "DB_PASSWORD: '${DB_PASSWORD}'")
+
+
+@pytest.mark.parametrize(("heals", "is_kept"), [(True, True), (False, False)])
+def test_missing_secrets_are_kept_only_where_they_are_used(world, heals, is_kept):
+    world.write(SECRET)
+
+    world.run(heals=heals)
+
+    assert (world.file.with_name(".env").exists(), world.engine.writes != []) == (is_kept, is_kept)
+
+
+def test_secrets_that_are_not_kept_are_made_up_once(world):
+    world.write(SECRET)
+
+    world.run(after(100), heals=False)
+
+    assert world.log.of("files reloaded") == []
+
+
+def test_a_file_that_only_moves_lines_is_told_of_in_its_new_lines(world):
+    world.settle()
+    moved = f"# one more line\n{WEB}"
+    daemon = Daemon(
+        world.settings, world.engine.clock, world.log, rhythm=Rhythm(), stop=world.stop, redactor=world.redactor
+    )
+
+    with opened(world.settings, world.engine.clock) as session:
+        world.write(moved)
+        reloaded = daemon._reloaded(session)
+
+    path = ("stack", "services", "web")
+    assert (session.document.locate(path).line, reloaded.document.locate(path).line) == (2, 3)
+    assert reloaded.providers is session.providers

@@ -1,0 +1,108 @@
+"""Hints: they come in bursts, from several sides at once, and no source that fails ends them."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+import pytest
+
+from reconciler.core.errors import Unreachable
+from reconciler.run.clock import RealClock
+from reconciler.run.hints import FILE, LONGEST_S, Hints, changed_files
+from tests.kit.clock import TurnedClock
+
+
+@pytest.fixture
+def hints():
+    made = Hints(RealClock())
+    yield made
+    made.close()
+
+
+def test_what_comes_at_once_is_one_burst(hints):
+    for hint in ("a", "b", "c"):
+        hints.give(hint)
+
+    assert hints.wait(1.0) == ["a", "b", "c"]
+
+
+@pytest.mark.parametrize("at_most_s", [0.01, 0.0, -1.0])
+def test_no_hint_in_time_is_none(hints, at_most_s):
+    assert hints.wait(at_most_s) == []
+
+
+def test_a_burst_without_end_is_cut_off():
+    class Clock(TurnedClock):
+        """A second passes at each look."""
+
+        def now(self):
+            self.sleep(1.0)
+            return super().now()
+
+    hints = Hints(Clock())
+    for number in range(100):
+        hints.give(str(number))
+
+    assert len(hints.wait(1.0)) <= 1 + LONGEST_S
+
+
+def test_all_sources_feed_one_queue(hints):
+    arrived = threading.Barrier(3, timeout=5)
+
+    def source(name):
+        def run():
+            yield name
+            arrived.wait()
+
+        return run
+
+    hints.follow("one", source("from one"))
+    hints.follow("two", source("from two"))
+    arrived.wait()
+
+    assert sorted(hints.wait(1.0)) == ["from one", "from two"]
+
+
+@pytest.mark.parametrize("error", [Unreachable("away"), None])
+def test_a_source_that_ends_or_fails_is_begun_again(error):
+    begun = []
+    hints = Hints(RealClock())
+
+    class Impatient(threading.Event):
+        """Waits for nobody, and is set at the third try."""
+
+        def wait(self, timeout=None):
+            assert timeout
+            if len(begun) == 3:
+                self.set()
+            return self.is_set()
+
+    def source():
+        begun.append(1)
+        yield f"try {len(begun)}"
+        if error:
+            raise error
+
+    hints._over = Impatient()
+    hints._feed(source)
+
+    assert hints.wait(0.0) == ["try 1", "try 2", "try 3"]
+
+
+def test_a_file_that_is_written_or_replaced_is_a_hint_and_its_neighbours_are_not(tmp_path):
+    stack, other, stop = tmp_path / "stack.yaml", tmp_path / "other", threading.Event()
+    stack.write_text("a")
+    watch = changed_files([stack], stop)
+    first = next(watch)
+    other.write_text("x")
+    other.replace(stack)
+    (tmp_path / "another").touch()
+
+    began = time.monotonic()
+    hint = next(watch)
+
+    stop.set()
+    assert (first, hint) == ("files are watched", f"{FILE}stack.yaml changed")
+    assert time.monotonic() - began < 5
+    assert list(watch) == []

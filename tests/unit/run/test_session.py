@@ -1,0 +1,200 @@
+"""From settings to a session: what is loaded, connected, allowed and given back."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from reconciler.core.errors import ConfigError
+from reconciler.core.policy import PRUNED
+from reconciler.core.values import Secret
+from reconciler.run.session import env_file, opened, read
+from reconciler.settings import Settings, files_of
+from tests.kit.build import address
+from tests.kit.clock import TurnedClock
+
+STACK = "services:\n  web: {image: 'app:1', environment: {DB_PASSWORD: '${DB_PASSWORD}'}}\n"
+SECRET = f"x-reconcile: {{secrets: [DB_PASSWORD]}}\n{STACK}"
+USERS = "realm: shop\nx-reconcile: {connection: {url: 'http://file', auth: {username: admin, password: from-file}}}\n"
+
+
+@pytest.fixture
+def settings(tmp_path):
+    """Settings of a project with these files."""
+
+    def made(stack="", users="", **rest):
+        files = {"stack.yaml": stack, "users.yaml": users}
+        for name, text in files.items():
+            if text:
+                (tmp_path / name).write_text(text, encoding="utf-8")
+        stack_files, users_files = files_of(tmp_path, (), ())
+        environment = {"DOCKER_HOST": "tcp://127.0.0.1:9", **rest.pop("environment", {})}
+        return Settings(tmp_path, stack_files, users_files, environment=environment, project="p", **rest)
+
+    return made
+
+
+def session_of(settings, **rest):
+    with opened(settings, TurnedClock(), **rest) as session:
+        return session
+
+
+@pytest.mark.parametrize(
+    ("files", "providers"),
+    [
+        ({"stack": STACK}, ["docker"]),
+        ({"users": USERS}, ["keycloak"]),
+        ({"stack": STACK, "users": USERS}, ["docker", "keycloak"]),
+        ({}, []),
+    ],
+)
+def test_only_what_the_files_need_is_connected(settings, files, providers):
+    session = session_of(settings(**files, environment={"DB_PASSWORD": "x"}))
+
+    assert list(session.providers) == providers
+    assert {kind.partition(".")[0] for kind in session.kinds} == set(session.providers)
+
+
+def test_problems_of_both_files_are_told_together(settings):
+    wrong = settings("services: []\n", "realm: []\n")
+
+    with pytest.raises(ConfigError) as caught, opened(wrong, TurnedClock()):
+        pytest.fail("it was opened")
+
+    assert {problem.origin.file for problem in caught.value.problems} == {"stack.yaml", "users.yaml"}
+
+
+def test_the_files_are_called_by_their_names(settings):
+    session = session_of(settings(STACK, USERS, environment={"DB_PASSWORD": "x"}))
+
+    assert session.names == ("stack.yaml", "users.yaml")
+
+
+def test_connections_are_given_back_also_when_the_work_fails(settings):
+    closed = []
+
+    def work():
+        with opened(settings(STACK, environment={"DB_PASSWORD": "x"}), TurnedClock()) as session:
+            session.providers["docker"].close = lambda: closed.append("docker")
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        work()
+
+    assert closed == ["docker"]
+
+
+# ------------------------------------------------------------------ the connection
+
+
+@pytest.mark.parametrize(
+    ("variable", "path"),
+    [
+        ("RECONCILE_KEYCLOAK_URL", ("url",)),
+        ("RECONCILE_KEYCLOAK_CA_FILE", ("caFile",)),
+        ("RECONCILE_KEYCLOAK_REALM", ("auth", "realm")),
+        ("RECONCILE_KEYCLOAK_CLIENT_ID", ("auth", "clientId")),
+        ("RECONCILE_KEYCLOAK_USERNAME", ("auth", "username")),
+    ],
+)
+def test_what_the_environment_says_wins_over_the_file(settings, variable, path):
+    session = session_of(settings(users=USERS, environment={variable: "from-environment"}))
+
+    value = session.document.connection
+    for key in path:
+        value = value[key]
+    assert value == "from-environment"
+
+
+@pytest.mark.parametrize(
+    ("variable", "key"),
+    [("RECONCILE_KEYCLOAK_PASSWORD", "password"), ("RECONCILE_KEYCLOAK_CLIENT_SECRET", "clientSecret")],
+)
+def test_a_password_from_the_environment_is_a_secret(settings, variable, key):
+    session = session_of(settings(users=USERS, environment={variable: "hush"}))
+
+    assert session.document.connection["auth"][key] == Secret("hush")
+    assert "hush" not in repr(session.document.connection)
+
+
+def test_the_command_line_wins_over_all(settings):
+    environment = {"RECONCILE_KEYCLOAK_URL": "http://environment"}
+
+    session = session_of(settings(users=USERS, environment=environment, keycloak_url="http://line"))
+
+    assert session.document.connection["url"] == "http://line"
+
+
+# ------------------------------------------------------------------ secrets
+
+
+def test_missing_secrets_are_made_up_for_a_look_and_kept_for_good_only_when_asked(settings):
+    made = settings(SECRET)
+
+    first, second = session_of(made), session_of(made)
+    assert not env_file(made).exists()
+    assert password(first) != password(second)
+
+    kept, again = session_of(made, keep_secrets=True), session_of(made)
+    assert password(kept) == password(again)
+
+
+def password(session):
+    (service,) = session.document.stack["services"].values()
+    return service["environment"]["DB_PASSWORD"]
+
+
+def test_files_that_are_wrong_get_no_secrets(settings):
+    made = settings(SECRET.replace("image", "imgae"))
+
+    with pytest.raises(ConfigError):
+        read(made, keep_secrets=True)
+
+    assert not env_file(made).exists()
+
+
+def test_secrets_are_kept_in_the_last_env_file_that_was_named(settings, tmp_path):
+    made = settings(SECRET)
+
+    assert env_file(made) == tmp_path / ".env"
+    assert env_file(replace(made, env_files=(tmp_path / "a", tmp_path / "b"))) == tmp_path / "b"
+
+
+# ------------------------------------------------------------------ policy, lock
+
+
+def test_the_rules_of_the_file_and_what_the_command_line_allows_are_one_policy(settings):
+    text = (
+        "x-reconcile: {prune: {containers: 'off'}, protect: [docker.volume/data]}\nvolumes: {data: {}}\nservices: {}\n"
+    )
+
+    policy = session_of(settings(text)).policy(deletes=True)
+
+    assert policy.deletes
+    assert policy.prune == {"docker.container": "off", "docker.network": "owned"}
+    assert policy.protected == {address("docker.volume/data")}
+
+
+def test_a_file_without_rules_prunes_what_holds_no_data(settings):
+    policy = session_of(settings("services: {}\n")).policy()
+
+    assert (policy.prune, policy.protected, policy.deletes) == (PRUNED, frozenset(), False)
+
+
+def test_where_there_is_no_engine_there_is_no_lock(settings):
+    with opened(settings(users=USERS), TurnedClock()) as session, session.locked("apply"):
+        assert "docker" not in session.providers
+
+
+@pytest.mark.parametrize(
+    ("named", "found"),
+    [((), ("stack.yaml",)), (("own.yaml",), ("own.yaml",))],
+)
+def test_the_usual_files_are_meant_unless_others_are_named(tmp_path, named, found):
+    (tmp_path / "stack.yaml").touch()
+
+    stack, users = files_of(tmp_path, tuple(tmp_path / name for name in named), ())
+
+    assert tuple(path.name for path in stack) == found
+    assert users == ()
