@@ -1,48 +1,37 @@
-"""The canonical model: defaults filled in, paths made absolute, names given, every value in the one form of the model.
+"""The canonical model: defaults filled in, names given, every value in the one form of the model.
 
 What comes out is what ``docker compose config --format json`` prints, except that a literal dollar is one dollar.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from reconciler.config.model import STACK
+from reconciler.config.longform import long_form
+from reconciler.config.merge import laid_over
+from reconciler.config.model import CONTAINER, STACK
 from reconciler.config.mounts import clean
 from reconciler.config.shapes import record, variables
 from reconciler.config.template import Variables
-from reconciler.config.tree import Map, Tainted, Tree, each, like, with_places
+from reconciler.config.tree import Items, Map, Tainted, Tree, each, from_pairs, like, placed, with_places
+from reconciler.config.unique import unique
 
-_REMOTE: Final = ("https://", "http://", "git://", "ssh://", "github.com/", "git@")
-_WINDOWS: Final = re.compile(r"[A-Za-z]:[\\/]|\\\\")
 _SHARED_SPACES: Final = ("network_mode", "ipc", "pid", "uts", "cgroup")
 _SERVICE_PREFIX: Final = "service:"
+_CONTAINER_PREFIX: Final = "container:"
+_NAMED_SECTIONS: Final = ("networks", "volumes", "secrets", "configs")
 
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What a model depends on besides its files. ``home`` is what ``~`` stands for, if known."""
+    """What a model depends on besides its files."""
 
     project: str
     directory: Path
     variables: Variables
-    home: str | None = None
-
-    def absolute(self, path: str) -> str:
-        """The path from the project's directory; Compose's cleaning of joined paths included."""
-        if path.startswith("~") and self.home:
-            return like(path, _joined(self.home, path[1:]))
-        if path.startswith("/") or _WINDOWS.match(path):
-            return path
-        return like(path, _joined(str(self.directory), path))
-
-
-def _joined(base: str, path: str) -> str:
-    return clean(f"{base}/{path!s}")
 
 
 def canonical(document: Map, around: Surroundings) -> Map:
@@ -57,31 +46,65 @@ def canonical(document: Map, around: Surroundings) -> Map:
 
 def _service(service: Map, around: Surroundings) -> Map:
     """The service with what Compose fills in."""
-    filled: dict[str, Tree] = {**service}
-    if "build" in service:
-        filled["build"] = _build(service["build"], around)
-    if "environment" in service:
-        filled["environment"] = looked_up(variables(service["environment"]), around.variables)
-    if service.get("pull_policy") == "if_not_present":
-        filled["pull_policy"] = "missing"
-    if service.get("volumes"):
-        filled["volumes"] = each(service["volumes"], lambda item: _mount(item, around))
-    if service.get("ports"):
-        filled["ports"] = each(service["ports"], _port)
+    changed = {key: change(service[key], around) for key, change in _FILLED.items() if service.get(key)}
+    filled = with_places({**service, **changed}, service)
     if "scale" in service and isinstance(service.get("deploy"), Map):
-        filled["deploy"] = Map({**service["deploy"], "replicas": service["scale"]}, service["deploy"].places)
+        filled["deploy"] = with_places({**filled["deploy"], "replicas": service["scale"]}, filled["deploy"])
     dependencies = {**_implied(service), **(service.get("depends_on") or {})}
     if dependencies:
         filled["depends_on"] = with_places(dependencies, service.get("depends_on"))
-    if not service.get("networks") and "network_mode" not in service:
+    if not service.get("networks") and "network_mode" not in service and "provider" not in service:
         filled["networks"] = Map({"default": None})
-    return with_places(filled, service)
+    if service.get("pre_start"):
+        filled["pre_start"] = each(service["pre_start"], lambda hook: _before_start(hook, filled))
+    return filled
+
+
+def _before_start(hook: Map, service: Map) -> Map:
+    """A container that is run first: what the service is as a container, and over it what the hook says itself."""
+    handed_on = {key: value for key, value in service.items() if key in CONTAINER and key != "volumes"}
+    lower, upper = (Map({"services": Map({"": part})}) for part in (with_places(handed_on, service), hook))
+    merged: Map = unique(long_form(laid_over(lower, upper, [])))["services"][""]
+    changed = {key: each(merged[key], change) for key, change in _OF_A_HOOK.items() if merged.get(key)}
+    return with_places({**merged, **changed}, merged)
+
+
+def _optional(env_file: Map) -> Map:
+    """Compose says only of an env file that may be missing whether it may."""
+    return with_places({key: part for key, part in env_file.items() if key != "required" or part is not True}, env_file)
+
+
+def _secret(item: Map) -> Map:
+    source = item.get("source") or ""
+    return Map({"target": like(source, "/run/secrets/" + str(source)), **item}, item.places)
+
+
+def _device_request(item: Map) -> Map:
+    return item if "count" in item or "device_ids" in item else Map({**item, "count": "all"}, item.places)
+
+
+def _deploy(deploy: Map) -> Map:
+    """The deployment with all devices that are asked for without a number."""
+    resources = deploy.get("resources") or Map()
+    kept = resources.get("reservations") or Map()
+    if not kept.get("devices"):
+        return deploy
+    kept = with_places({**kept, "devices": each(kept["devices"], _device_request)}, kept)
+    return with_places({**deploy, "resources": with_places({**resources, "reservations": kept}, resources)}, deploy)
+
+
+def _throttles(blkio: Map) -> Map:
+    """Limits of disk throughput; Compose prints the keys of its lists with a capital."""
+
+    def capitalised(item: Map) -> Map:
+        return from_pairs((key.capitalize(), part, placed(item, key)) for key, part in item.items())
+
+    changed = {key: each(part, capitalised) if isinstance(part, Items) else part for key, part in blkio.items()}
+    return with_places(changed, blkio)
 
 
 def _build(build: Map, around: Surroundings) -> Map:
-    context = build.get("context", ".")
-    is_path = context and "://" not in context and not context.startswith((*_REMOTE, _SERVICE_PREFIX))
-    filled = {**build, "context": around.absolute(context) if is_path else context}
+    filled = dict(build)
     if "dockerfile" not in build and "dockerfile_inline" not in build:
         filled["dockerfile"] = "Dockerfile"
     if "args" in build:
@@ -100,12 +123,10 @@ def looked_up(values: Map, known: Variables) -> Map:
     return Map({name: value(name) if given is None else given for name, given in values.items()}, values.places)
 
 
-def _mount(item: Map, around: Surroundings) -> Map:
+def _mount(item: Map) -> Map:
     filled: dict[str, Tree] = dict(item)
     if "target" in item:
         filled["target"] = like(item["target"], clean(item["target"]) or ".")
-    if item.get("type") == "bind" and item.get("source"):
-        filled["source"] = around.absolute(item["source"])
     bind = item.get("bind")
     if isinstance(bind, Map) and bind.get("create_host_path") is True:
         filled["bind"] = with_places({key: bind[key] for key in bind if key != "create_host_path"}, bind)
@@ -116,14 +137,52 @@ def _port(item: Map) -> Map:
     return Map({"protocol": "tcp", "mode": "ingress", **item}, item.places)
 
 
+_OF_A_HOOK: Final[Mapping[str, Callable[[Map], Map]]] = {"env_file": _optional, "volumes": _mount}
+Change = Callable[[Tree, Surroundings], Tree]
+
+
+def _each(change: Callable[[Map], Map]) -> Change:
+    return lambda items, _around: each(items, change)
+
+
+_FILLED: Final[Mapping[str, Change]] = {
+    "blkio_config": lambda blkio, _around: _throttles(blkio),
+    "build": _build,
+    "deploy": lambda deploy, _around: _deploy(deploy),
+    "environment": lambda given, around: looked_up(variables(given), around.variables),
+    "gpus": _each(_device_request),
+    "ports": _each(_port),
+    "pull_policy": lambda policy, _around: "missing" if policy == "if_not_present" else policy,
+    "secrets": _each(_secret),
+    "volumes": _each(_mount),
+}
+"""What Compose fills in, attribute by attribute."""
+
+
 def _implied(service: Map) -> Mapping[str, Map]:
-    """Services that this one shares a namespace with must be there first."""
-    shared = (str(service[space]) for space in _SHARED_SPACES if isinstance(service.get(space), str))
+    """Services that this one is linked to, shares a namespace with or mounts the volumes of must be there first."""
+    shared = [str(service[space]) for space in _SHARED_SPACES if isinstance(service.get(space), str)]
+    spaces = [space.removeprefix(_SERVICE_PREFIX) for space in shared if space.startswith(_SERVICE_PREFIX)]
     return {
-        space.removeprefix(_SERVICE_PREFIX): Map({"condition": "service_started", "restart": True, "required": True})
-        for space in shared
-        if space.startswith(_SERVICE_PREFIX)
+        **{name: _implied_edge(restart=False) for name in mounted_from(service)},
+        **{name: _implied_edge(restart=True) for name in (*spaces, *linked(service))},
     }
+
+
+def _implied_edge(*, restart: bool) -> Map:
+    return Map({"condition": "service_started", "restart": restart, "required": True})
+
+
+def linked(service: Map) -> list[str]:
+    """The services that ``links`` names; with two colons Compose takes all of it for the name."""
+    links = [str(link) for link in service.get("links") or ()]
+    return [link.partition(":")[0] if link.count(":") == 1 else link for link in links]
+
+
+def mounted_from(service: Map) -> list[str]:
+    """The services that ``volumes_from`` names."""
+    sources = [str(source) for source in service.get("volumes_from") or ()]
+    return [source.partition(":")[0] for source in sources if not source.startswith(_CONTAINER_PREFIX)]
 
 
 def _with_networks(document: Map) -> Map:
@@ -136,20 +195,17 @@ def _with_networks(document: Map) -> Map:
 
 
 def _named(document: Map, around: Surroundings) -> Map:
-    """Networks and volumes with the names that the engine knows them by."""
+    """Networks, volumes and files with the names that the engine knows them by."""
     filled = dict(document)
-    for section in ("networks", "volumes"):
+    for section in _NAMED_SECTIONS:
         resources = document.get(section) or Map()
-        named = {key: _resource(section, key, value or Map(), around) for key, value in resources.items()}
+        named = {key: _resource(key, value or Map(), around) for key, value in resources.items()}
         filled[section] = with_places(named, resources)
     return with_places(filled, document)
 
 
-def _resource(section: str, key: str, given: Map, around: Surroundings) -> Map:
+def _resource(key: str, given: Map, around: Surroundings) -> Map:
     filled: dict[str, Tree] = dict(given)
     if given.get("name") is None:
         filled["name"] = key if given.get("external") else f"{around.project}_{key}"
-    options = given.get("driver_opts") or {}
-    if section == "volumes" and given.get("driver") == "local" and options.get("o") == "bind" and "device" in options:
-        filled["driver_opts"] = with_places({**options, "device": around.absolute(str(options["device"]))}, options)
     return with_places(filled, given)

@@ -9,9 +9,11 @@ from pathlib import Path, PurePosixPath
 from typing import Final
 
 from reconciler.config.checks import Check, Stack, said
+from reconciler.config.explain import dotted
 from reconciler.config.quantities import single, size
 from reconciler.config.suggest import suggestion
-from reconciler.config.tree import Items, Map, Place, Tree, entries, placed
+from reconciler.config.textfile import shown_name
+from reconciler.config.tree import Items, Map, Place, Tree, entries, like, placed, reached
 from reconciler.core.problem import Problem, Severity
 
 _RESTART: Final = re.compile(r"no|always|unless-stopped|on-failure(:[0-9]+)?")
@@ -21,7 +23,8 @@ _PORTS: Final = 65536
 
 def something_to_run(stack: Stack) -> Iterator[Problem]:
     for name, service in stack.each():
-        if name not in stack.doubtful and not service.get("image") and service.get("build") is None:
+        runs = service.get("image") or any(service.get(key) is not None for key in ("build", "provider"))
+        if name not in stack.doubtful and not runs:
             yield from said(stack.place("services", name), f"services.{name} has neither `image` nor `build`")
 
 
@@ -85,6 +88,62 @@ def _equal(mine: Tree, theirs: Tree, read: Callable[[Tree], object]) -> bool:
         return not mine or read(mine) == read(theirs or 0)
     except (ValueError, TypeError):
         return True  # said elsewhere
+
+
+def one_scale(stack: Stack) -> Iterator[Problem]:
+    for name, service in stack.each():
+        replicas, scale = (service.get("deploy") or {}).get("replicas"), service.get("scale")
+        wanted = scale if scale is not None else replicas
+        place = stack.place("services", name, *(("scale",) if scale is not None else ("deploy", "replicas")))
+        if None not in (replicas, scale) and replicas != scale:
+            yield from said(place, f"services.{name}.scale and deploy.replicas differ; keep one of them")
+        if isinstance(wanted, int) and wanted < 0:
+            yield from said(place, f"services.{name}: there can't be {wanted} containers", at_value=True)
+        if isinstance(wanted, int) and wanted > 1 and service.get("container_name"):
+            message = f"services.{name}: {wanted} containers can't have one `container_name`; take one of the two out"
+            yield from said(stack.place("services", name, "container_name"), message)
+
+
+def platform_among_those_built(stack: Stack) -> Iterator[Problem]:
+    for name, service in stack.each():
+        platform, built = service.get("platform"), (service.get("build") or {}).get("platforms") or ()
+        if platform and built and platform not in built:
+            place = stack.place("services", name, "build", "platforms")
+            yield from said(place, f"services.{name}.build.platforms lacks `{platform}`, the `platform` of the service")
+
+
+def copies_that_lead_somewhere(stack: Stack) -> Iterator[Problem]:
+    for name, service in stack.each():
+        for index, rule in enumerate((service.get("develop") or {}).get("watch") or ()):
+            if not rule.get("target") and rule.get("action") not in ("rebuild", "restart"):
+                place = stack.place("services", name, "develop", "watch", index)
+                message = f"services.{name}.develop.watch[{index}] says not where to copy to; add its `target`"
+                yield from said(place, message)
+
+
+def one_source_each(stack: Stack) -> Iterator[Problem]:
+    """Of secrets and configs: something that is in them, and only one thing."""
+    for section, sources in _SOURCES.items():
+        for name, file in stack.section(section).items():
+            given = [key for key in sources if key in (file or ())]
+            place = stack.place(section, name)
+            if len(given) > 1:
+                yield from said(place, f"{section}.{name} has both `{given[0]}` and `{given[1]}`; keep one")
+            elif file is not None and not given and not file.get("external") and not file.get("driver"):
+                yield from said(place, f"{section}.{name} has nothing in it; add one of {', '.join(sources)}")
+
+
+_SOURCES: Final = {"secrets": ("file", "environment"), "configs": ("file", "environment", "content")}
+
+
+def some_devices_or_those(stack: Stack) -> Iterator[Problem]:
+    for name, service in stack.each():
+        for path in (("gpus",), ("deploy", "resources", "reservations", "devices")):
+            for index, device in enumerate(reached(service, path) or ()):
+                if "count" in device and "device_ids" in device:
+                    place = stack.place("services", name, *path, index)
+                    where = dotted(("services", name, *path, index))
+                    yield from said(place, f"{where} has both `count` and `device_ids`; keep one")
 
 
 def one_mount_each(stack: Stack) -> Iterator[Problem]:
@@ -220,12 +279,11 @@ def files_that_are_there(stack: Stack) -> Iterator[Problem]:
     for name, service in stack.each():
         for index, item in enumerate(service.get("volumes") or ()):
             source = item.get("source") if item.get("type") == "bind" else None
-            if source and PurePosixPath(source).suffix and not Path(stack.around.absolute(source)).exists():
+            if source and PurePosixPath(source).suffix and not Path(source).exists():
                 place = stack.place("services", name, "volumes", index)
-                message = (
-                    f"services.{name}.volumes[{index}]: there is no `{source}`; the engine would make a directory of it"
-                )
-                yield from said(place, message, Severity.WARNING)
+                shown = like(source, shown_name(Path(source), stack.around.directory))
+                message = f"services.{name}.volumes[{index}]: there is no `{shown}`"
+                yield from said(place, f"{message}; the engine would make a directory of it", Severity.WARNING)
 
 
 COMPOSE: Final[tuple[Check, ...]] = (
@@ -235,6 +293,11 @@ COMPOSE: Final[tuple[Check, ...]] = (
     one_name_each,
     known_health_words,
     same_limits,
+    one_scale,
+    platform_among_those_built,
+    copies_that_lead_somewhere,
+    one_source_each,
+    some_devices_or_those,
     one_mount_each,
     bound_to_something,
     external_as_it_is,

@@ -1,4 +1,4 @@
-"""``env_file`` folded into ``environment``: what stands in ``environment`` wins, then the later file."""
+"""``env_file`` folded into ``environment``, ``label_file`` into ``labels``: what the service says wins."""
 
 from __future__ import annotations
 
@@ -10,42 +10,42 @@ from reconciler.config.canonical import Surroundings
 from reconciler.config.dotenv import EnvFile, parse_env, parse_raw
 from reconciler.config.template import Variables
 from reconciler.config.textfile import ENV_LIMIT, TextFile, read_text, shown_name
-from reconciler.config.tree import (
-    Items,
-    Map,
-    Place,
-    Tainted,
-    Tree,
-    entries,
-    from_items,
-    from_pairs,
-    placed,
-    with_places,
-)
+from reconciler.config.tree import Map, Place, Tainted, Tree, entries, from_pairs, placed, with_places
 from reconciler.core.errors import ConfigError
 from reconciler.core.problem import Problem
 
 
-def with_env_files(model: Map, document: Map, around: Surroundings) -> tuple[Map, list[Problem]]:
-    """The model with the variables of each service's env files, and what is wrong with those."""
+def with_env_files(model: Map, around: Surroundings) -> tuple[Map, list[Problem]]:
+    """The model with what the env and label files of each service say, and what is wrong with those."""
     problems: list[Problem] = []
     done = {}
     for name, service in model["services"].items():
-        done[name], found = _service(service, _files(document["services"][name]), around)
-        problems.extend(found)
+        with_variables, of_env_files = _with_variables(service, around)
+        done[name], of_label_files = _with_labels(with_variables, around)
+        problems.extend((*of_env_files, *of_label_files))
     return with_places({**model, "services": with_places(done, model["services"])}, model), problems
 
 
-def _files(service: Map) -> Items:
-    """The env files that a service names; one that is named without a list stands where the attribute does."""
-    files = service.get("env_file") or Items()
-    place = placed(service, "env_file")
-    return from_items((given, own or place) for given, own in entries(files))
-
-
-def _service(service: Map, files: Items, around: Surroundings) -> tuple[Map, list[Problem]]:
+def _with_labels(service: Map, around: Surroundings) -> tuple[Map, list[Problem]]:
+    files = service.get("label_file")
     if not files:
         return service, []
+    found: dict[str, tuple[str, Tree, Place | None]] = {}
+    problems: list[Problem] = []
+    for path, place in entries(files):
+        read = _read(_Named("label_file", str(path), place), around, around.variables, {})
+        problems.extend(read.env.problems)
+        found.update({name: (name, read.value(name), read.place(name)) for name in read.env.values})
+    own = service.get("labels") or Map()
+    found.update({name: (name, value, placed(own, name)) for name, value in own.items()})
+    return with_places({**service, "labels": from_pairs(found.values())}, service), problems
+
+
+def _with_variables(service: Map, around: Surroundings) -> tuple[Map, list[Problem]]:
+    files = service.get("env_file")
+    if not files:
+        return service, []
+    service = with_places({key: value for key, value in service.items() if key != "env_file"}, service)
     own = service.get("environment") or Map()
     set_here = {name: str(value) for name, value in own.items() if value is not None}
     secret = frozenset(name for name, value in own.items() if isinstance(value, Tainted))
@@ -54,7 +54,9 @@ def _service(service: Map, files: Items, around: Surroundings) -> tuple[Map, lis
     earlier = dict(set_here)
     problems: list[Problem] = []
     for given, place in entries(files):
-        read = _read(given, place, around, outside, earlier)
+        is_optional, is_raw = given.get("required") in (False, "false"), given.get("format") == "raw"
+        named = _Named("env_file", given["path"], place, is_optional=is_optional, is_raw=is_raw)
+        read = _read(named, around, outside, earlier)
         problems.extend(read.env.problems)
         earlier.update(read.env.values)
         found.update({name: (name, read.value(name), read.place(name)) for name in read.env.values})
@@ -79,19 +81,28 @@ class _Read:
         return Place(self.file, line, 1, line, 1)
 
 
-def _read(
-    given: Map, place: Place | None, around: Surroundings, outside: Variables, earlier: Mapping[str, str]
-) -> _Read:
-    path = Path(around.absolute(str(given["path"])))
+@dataclass(frozen=True, slots=True)
+class _Named:
+    """A file that a service names, under ``key`` and at ``place``."""
+
+    key: str
+    path: str
+    place: Place | None
+    is_optional: bool = False
+    is_raw: bool = False
+
+
+def _read(named: _Named, around: Surroundings, outside: Variables, earlier: Mapping[str, str]) -> _Read:
+    path = Path(named.path)
     name = shown_name(path, around.directory)
     nothing = TextFile(name, "")
-    if not path.exists() and given.get("required") in (False, "false"):
+    if not path.exists() and named.is_optional:
         return _Read(nothing, EnvFile())
     try:
         file = read_text(path, directory=around.directory, limit=ENV_LIMIT, private=True)
     except ConfigError as error:
-        told = "(secret)" if isinstance(given["path"], Tainted) else name
-        said = f"env_file {told}: {error.problems[0].message}"
-        return _Read(nothing, EnvFile(problems=(place.problem(said, at_value=True),) if place else error.problems))
-    is_raw = given.get("format") == "raw"
-    return _Read(file, parse_raw(file, outside) if is_raw else parse_env(file, outside, earlier=earlier))
+        told = "(secret)" if isinstance(named.path, Tainted) else name
+        said = f"{named.key} {told}: {error.problems[0].message}"
+        problems = (named.place.problem(said, at_value=True),) if named.place else error.problems
+        return _Read(nothing, EnvFile(problems=problems))
+    return _Read(file, parse_raw(file, outside) if named.is_raw else parse_env(file, outside, earlier=earlier))

@@ -146,6 +146,7 @@ _SYNONYMS: Final[Mapping[str, str]] = {
     "log_driver": "logging.driver",
     "limits": "deploy.resources.limits",
     "resources": "deploy.resources",
+    "replica_count": "deploy.replicas",
     "redirect_uris": "redirectUris",
     "mappers": "protocolMappers",
     "scopes": "defaultClientScopes",
@@ -167,8 +168,9 @@ def _keys(
     if not isinstance(node, dict):
         return
     target = node.get("$ref", "")
-    if target.startswith("#/$defs/") and target not in seen:
-        yield from _keys(root["$defs"][target.removeprefix("#/$defs/")], root, home, seen | {target})
+    named = root.get("$defs", {}).get(target.removeprefix("#/$defs/"))
+    if named and target not in seen:
+        yield from _keys(named, root, home, seen | {target})
     for key, child in node.get("properties", {}).items():
         yield key, home
         yield from _keys(child, root, (*home, key), seen)

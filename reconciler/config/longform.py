@@ -12,10 +12,11 @@ from typing import Final
 from reconciler.config.mounts import BadMount, mount
 from reconciler.config.ports import BadPort, port_mappings
 from reconciler.config.shapes import Malformed, Shape, shaped
-from reconciler.config.tree import Items, Map, Place, Tainted, Tree, entries, from_items, from_pairs, placed
+from reconciler.config.tree import Items, Map, Place, Tainted, Tree, entries, from_items, from_pairs, like, placed
 from reconciler.core.problem import Problem
 
 _MAX_DEVICE_PARTS: Final = 3
+_EDGE: Final[Mapping[str, Tree]] = {"condition": "service_started", "required": True}
 _MOST_PORTS: Final = 100_000
 _RANGE: Final = re.compile(r"([0-9]{1,5})-([0-9]{1,5})")
 
@@ -29,7 +30,14 @@ def _changed(value: Map, changes: Mapping[str, Shape]) -> Map:
     """The mapping with these keys changed, where it has them."""
     keys = [key for key in changes if value.get(key) is not None]
     done = shaped((value[key], changes[key], placed(value, key)) for key in keys)
-    return Map({**value, **dict(zip(keys, done, strict=True))}, value.places)
+    made = {key: _standing(part, placed(value, key)) for key, part in zip(keys, done, strict=True)}
+    return Map({**value, **made}, value.places)
+
+
+def _standing(value: Tree, place: Place | None) -> Tree:
+    """A list that was made of a single value stands, item by item, where that does."""
+    is_new = isinstance(value, Items) and not value.places and place is not None
+    return from_items((item, place) for item in value) if is_new else value
 
 
 def _by_name(change: Shape) -> Shape:
@@ -64,22 +72,29 @@ def _under(key: str) -> Shape:
     return shape
 
 
-def _names(value: Tree) -> Tree:
+build_mapping: Final = _under("context")
+
+
+def name_mapping(value: Tree) -> Tree:
     """A list of names stands for a mapping of them to nothing."""
-    return value if isinstance(value, Map) else from_pairs((_name(name), None, place) for name, place in entries(value))
+    return from_pairs((_name(name), None, place) for name, place in entries(value)) if _is_names(value) else value
+
+
+def edge_mapping(value: Tree) -> Tree:
+    """A list of services stands for a mapping of them to what holds where nothing is said."""
+    return from_pairs((_name(name), Map(_EDGE), place) for name, place in entries(value)) if _is_names(value) else value
+
+
+def _is_names(value: Tree) -> bool:
+    return isinstance(value, list) and all(isinstance(name, str) for name in value)
 
 
 def _depends_on(value: Tree) -> Tree:
-    def edge(given: Tree) -> Map:
-        return Map({"condition": "service_started", "required": True, **(given or {})}, getattr(given, "places", None))
-
-    return from_pairs((name, edge(given), placed(value, name) or place) for name, given, place in _edges(value))
+    return _by_name(_edge)(edge_mapping(value))
 
 
-def _edges(value: Tree) -> list[tuple[str, Tree, Tree]]:
-    if isinstance(value, Map):
-        return [(name, given, None) for name, given in value.items()]
-    return [(_name(name), None, place) for name, place in entries(value)]
+def _edge(value: Tree) -> Tree:
+    return Map({**_EDGE, **value}, value.places) if isinstance(value, Map) else value
 
 
 def _name(text: str) -> str:
@@ -174,18 +189,54 @@ def _maybe_external(value: Tree) -> Tree:
     return Map({**value, "external": True, **({"name": name} if name else {})}, value.places)
 
 
+def _agents(value: Tree) -> Tree:
+    """SSH agents and keys; only the agent that is there anyway needs no path."""
+    if not isinstance(value, list):
+        return value
+    pairs = [(*str(item).partition("="), item, place) for item, place in entries(value)]
+    for name, equals, _, item, place in pairs:
+        if not equals and name != "default":
+            raise Malformed(
+                *Malformed(f"`{item}` names no key; expected `default`, or NAME=PATH").about(item).at(place)
+            )
+    return from_pairs((name, like(item, path) if equals else None, place) for name, equals, path, item, place in pairs)
+
+
+def _gpus(value: Tree) -> Tree:
+    return Items([Map({"count": "all"})]) if isinstance(value, str) else value
+
+
+def _develop(value: Tree) -> Tree:
+    return _changed(value, {"watch": _each(_watch)})
+
+
+def _watch(value: Tree) -> Tree:
+    """Compose still knows ``initial_sync`` by its first name."""
+    return Map({"initial_sync": True, **value}, value.places) if value.get("x-initialSync") is True else value
+
+
+_BUILD: Final[Mapping[str, Shape]] = {"secrets": _each(_under("source")), "ssh": _agents}
 _SERVICE: Final[Mapping[str, Shape]] = {
-    "build": _under("context"),
+    "build": lambda value: _changed(build_mapping(value), _BUILD),
+    "configs": _each(_under("source")),
     "depends_on": _depends_on,
+    "develop": _develop,
     "devices": _each(_device),
     "dns": _list,
     "env_file": _env_files,
-    "networks": _names,
+    "gpus": _gpus,
+    "label_file": _list,
+    "models": name_mapping,
+    "networks": name_mapping,
     "ports": _ports,
+    "pre_start": _each(_service),
+    "secrets": _each(_under("source")),
     "volumes": _each(_volume),
 }
 _SECTIONS: Final[Mapping[str, Shape]] = {
     "services": _service,
     "networks": _maybe_external,
     "volumes": _maybe_external,
+    "secrets": _maybe_external,
+    "configs": _maybe_external,
 }

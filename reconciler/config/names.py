@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -31,19 +32,20 @@ def normalised(name: str) -> str:
     return _UNUSABLE.sub("", name.lower()).lstrip("_-")
 
 
-def project_name(given: str | None, variables: Variables, directory: Path, tree: Map | None = None) -> ProjectName:
-    """What the project is called; ``tree`` is the stack file, where there is one."""
+def project_name(given: str | None, variables: Variables, directory: Path, trees: Sequence[Map] = ()) -> ProjectName:
+    """What the project is called; ``trees`` are the stack's files, where there are some. A later one counts."""
     said = given or variables.get(_VARIABLE)
     if said:
         is_possible = normalised(said) == said
         where = Origin("--project" if given else _VARIABLE)
         return ProjectName(said, () if is_possible else (Problem(f"`{said}` is no project name; {_RULE}", where),))
-    written = filled(tree.get("name") if tree is not None else None, variables).tree
+    named = next((tree for tree in reversed(trees) if tree.get("name")), Map())
+    written = filled(named.get("name"), variables).tree
     name = normalised(written) if isinstance(written, str) else ""
     name = name or normalised(directory.name)
-    if name or tree is None:
+    if name or not trees:
         return ProjectName(name or "default")
-    place = placed(tree, "name")
+    place = placed(named, "name")
     message = f"the project has no name; write one under `name`: {_RULE}"
     return ProjectName("", (place.problem(message) if place else Problem(message, Origin(str(directory))),))
 

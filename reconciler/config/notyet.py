@@ -1,7 +1,7 @@
 """What the Compose Specification knows and we don't carry out yet: an error where it is used, never ignored.
 
-The one place that says so. Whoever carries one of them out takes its row away, and adds it to the schema and to
-``model.py``; a test compares the three.
+The one place that says so. Whoever carries one of them out takes its row away, here and in docs/compose.md; a test
+compares the two.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from reconciler.config.tree import Map, Place, Tree, TreePath, placed
+from reconciler.core.problem import Problem
 
 _ONE: Final = (None, 1, "1")
 _SWARM: Final = "it is for a cluster"
@@ -34,7 +35,6 @@ def _many(value: Tree) -> bool:
 
 
 _TABLE: Final[Mapping[str, NotYet]] = {
-    "include": NotYet("copy the other file's services into this one"),
     "configs": NotYet("mount the file with `volumes`"),
     "secrets": NotYet("pass the secret in `environment`, or mount its file with `volumes`"),
     "models": NotYet("run the model as a service of its own"),
@@ -70,11 +70,9 @@ _TABLE: Final[Mapping[str, NotYet]] = {
     "services.*.deploy.update_config": NotYet("how a container is replaced can't be chosen"),
     "services.*.develop": NotYet("files are not watched for rebuilding"),
     "services.*.device_cgroup_rules": NotYet("write the devices themselves under `devices`"),
-    "services.*.extends": NotYet("use an anchor (`&name`) and a merge key (`<<: *name`)"),
     "services.*.external_links": NotYet("join the other container's network with `networks`"),
     "services.*.gpus": NotYet("GPUs are not handed out"),
     "services.*.isolation": NotYet(_WINDOWS),
-    "services.*.label_file": NotYet("write the labels under `labels`"),
     "services.*.links": NotYet("services of one network find each other by name; write `depends_on` for the order"),
     "services.*.mac_address": NotYet("write it under `networks.NAME.mac_address`"),
     "services.*.models": NotYet("run the model as a service of its own"),
@@ -107,35 +105,17 @@ _TABLE: Final[Mapping[str, NotYet]] = {
 PATTERNS: Final[Mapping[tuple[str, ...], NotYet]] = {tuple(path.split(".")): row for path, row in _TABLE.items()}
 
 
-@dataclass(frozen=True, slots=True)
-class Use:
-    """Where something is used that is not carried out yet."""
-
-    path: TreePath
-    place: Place | None
-    row: NotYet
-
-    @property
-    def message(self) -> str:
-        return not_yet(self.path, self.row.reason)
-
-    @property
-    def gone(self) -> TreePath:
-        """What there is no sense in looking at any further: a mount of an unknown type as a whole."""
-        return self.path[:-1] if isinstance(self.path[-2:][0], int) else self.path
-
-
 def not_yet(path: TreePath, reason: str) -> str:
     """What to say of something that is understood, but not carried out."""
     return f"`{path[-1]}` is not supported yet: {reason}"
 
 
-def uses(document: Map) -> Iterator[Use]:
-    """Every use of what is not carried out yet."""
+def problems(document: Map) -> Iterator[Problem]:
+    """Every use of what is not carried out yet, in a document in long form."""
     for pattern, row in PATTERNS.items():
         for path, value, place in matches(document, pattern):
-            if row.applies(value):
-                yield Use(path, place, row)
+            if place and row.applies(value):
+                yield place.problem(not_yet(path, row.reason))
 
 
 def matches(

@@ -1,19 +1,23 @@
-"""References between the parts of a stack: to services, networks, volumes and addresses; and cycles among them."""
+"""References between the parts of a stack: to services, networks, files and addresses; and cycles among them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
+from reconciler.config.canonical import linked, mounted_from
 from reconciler.config.checks import Check, Stack, said
+from reconciler.config.explain import dotted
+from reconciler.config.shapes import mapping
 from reconciler.config.suggest import nearest, suggestion
-from reconciler.config.tree import Map, like
+from reconciler.config.tree import Map, like, reached
 from reconciler.core.address import Address
 from reconciler.core.problem import Problem, Severity
 
-_NAMESPACES: Final = ("network_mode", "ipc", "pid", "uts")
+_NAMESPACES: Final = ("network_mode", "ipc", "pid", "uts", "cgroup")
 _SERVICE: Final = "service:"
 _SHOWN: Final = 10
+_MOUNTED: Final = (("secrets",), ("configs",), ("build", "secrets"))
 _SETTINGS: Final = "x-reconcile"
 _ALIKE: Final = 0.8
 
@@ -36,6 +40,54 @@ def known_volumes(stack: Stack) -> Iterator[Problem]:
                 place = stack.place("services", name, "volumes", index)
                 hint = "" if suggestion(source, declared) else f" (or write ./{source} for a directory beside the file)"
                 yield from said(place, _undeclared("volume", source, declared, f"services.{name}.volumes") + hint)
+
+
+def known_files(stack: Stack) -> Iterator[Problem]:
+    """Secrets and configs that are mounted, also into a build."""
+    for name, service in stack.each():
+        for *above, section in _MOUNTED:
+            declared = stack.section(section)
+            for index, item in enumerate(reached(service, (*above, section)) or ()):
+                source = item.get("source")
+                if source not in declared:
+                    where = dotted(("services", name, *above, section))
+                    place = stack.place("services", name, *above, section, index)
+                    yield from said(place, _undeclared(section.removesuffix("s"), str(source), declared, where))
+
+
+def known_models(stack: Stack) -> Iterator[Problem]:
+    declared = stack.section("models")
+    for name, service in stack.each():
+        for model in service.get("models") or ():
+            if model not in declared:
+                place = stack.place("services", name, "models", model)
+                yield from said(place, _undeclared("model", model, declared, f"services.{name}.models"))
+
+
+def known_links(stack: Stack) -> Iterator[Problem]:
+    """Services that are named by ``links`` and ``volumes_from``."""
+    for name, service in stack.each():
+        for key, others in (("links", linked(service)), ("volumes_from", mounted_from(service))):
+            for other in others:
+                if other not in stack.services:
+                    place = stack.place("services", name, key)
+                    yield from said(place, f"services.{name}.{key} names `{other}`{_no_service(other, stack)}")
+
+
+def known_contexts(stack: Stack) -> Iterator[Problem]:
+    """Services whose images a build begins with."""
+    for name, service in stack.each():
+        contexts = reached(service, ("build", "additional_contexts"))
+        for key, context in mapping(contexts).items() if contexts else ():
+            other = str(context).removeprefix(_SERVICE)
+            if other == context:
+                continue
+            place = stack.place("services", name, "build", "additional_contexts", key)
+            where = f"services.{name}.build.additional_contexts.{key} names `{other}`"
+            if other not in stack.services:
+                yield from said(place, f"{where}{_no_service(other, stack)}", at_value=True)
+            elif stack.services[other].get("build") is None:
+                yield from said(place, f"{where}, which is not built", at_value=True)
 
 
 def _undeclared(kind: str, name: str, declared: Iterable[str], where: str) -> str:
@@ -79,6 +131,7 @@ def no_cycles(stack: Stack) -> Iterator[Problem]:
 def _before(service: Map) -> Iterator[str]:
     yield from service.get("depends_on") or ()
     yield from (other for _, other in _shared(service))
+    yield from (*linked(service), *mounted_from(service))
 
 
 def _shared(service: Map) -> Iterator[tuple[str, str]]:
@@ -170,7 +223,17 @@ def known_settings(stack: Stack) -> Iterator[Problem]:
                 yield from said(place, f"`{key}` has no effect; did you mean `{_SETTINGS}`?", Severity.WARNING)
 
 
-COMPOSE: Final[tuple[Check, ...]] = (known_networks, known_volumes, known_dependencies, known_namespaces, no_cycles)
+COMPOSE: Final[tuple[Check, ...]] = (
+    known_networks,
+    known_volumes,
+    known_files,
+    known_models,
+    known_links,
+    known_contexts,
+    known_dependencies,
+    known_namespaces,
+    no_cycles,
+)
 """Errors to the Compose CLI as well."""
 
 OURS: Final[tuple[Check, ...]] = (known_addresses, known_keycloak, known_settings)

@@ -171,6 +171,29 @@ def processors(value: Tree) -> float:
     return int(rounded) if rounded.is_integer() else rounded
 
 
+def ratio(value: Tree) -> float | None:
+    """A part of a whole, in single precision; None for nothing."""
+    return processors(value) or None
+
+
+def byte_count(value: Tree) -> str:
+    return like(value, size(value))
+
+
+def file_mode(value: Tree) -> str:
+    """The rights of a file as an octal number; a text is one already."""
+    try:
+        number = int(value, 8) if isinstance(value, str) else int(value)
+    except ValueError:
+        raise Malformed(f"expected the rights of a file such as 0440, but found `{value}`") from None
+    return f"0{number:o}"
+
+
+def device_count(value: Tree) -> int:
+    """How many devices; -1 for all of them."""
+    return -1 if isinstance(value, str) and value.lower() == "all" else integer(value)
+
+
 def byte_size(value: Tree) -> str | None:
     """Bytes as text; None for none at all, which is as good as nothing said."""
     return like(value, found) if (found := size(value)) != "0" else None
@@ -178,6 +201,11 @@ def byte_size(value: Tree) -> str | None:
 
 def time_span(value: Tree) -> str:
     return like(value, duration(value))
+
+
+def some_time(value: Tree) -> str | None:
+    """A time span; None for none at all."""
+    return None if (found := time_span(value)) == "0s" else found
 
 
 def command(value: Tree) -> Items | None:
@@ -219,6 +247,19 @@ def variables(value: Tree) -> Map:
                 raise Malformed(*Malformed(f"the name `{key}` has a space at its end").at(place))
         return from_pairs(_pairs(value, ("=",)))
     return from_pairs((key, None if found is None else text(found), placed(value, key)) for key, found in value.items())
+
+
+def repeated(value: Tree) -> Map:
+    """A mapping of lists of texts; a single value stands for a list of one."""
+    return from_pairs((key, each(text)(found), placed(value, key)) for key, found in value.items())
+
+
+def agents(value: Tree) -> Items:
+    """SSH agents by name, with the path of a key where there is one."""
+    pairs = variables(value)
+    return from_items(
+        (key if path is None else like(path, key + "=" + str(path)), placed(pairs, key)) for key, path in pairs.items()
+    )
 
 
 def host_list(value: Tree) -> Items:

@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from reconciler.config.addresses import KINDS, checkable, declared_addresses
+from reconciler.config.layers import Written
 from reconciler.config.names import project_name
 from reconciler.config.seal import exposed, sealed_stack
-from reconciler.config.stack import LoadedStack, Settings, Written, load_written, read_stack
+from reconciler.config.stack import LoadedStack, Settings, load_written, read_stack
 from reconciler.config.suggest import nearest, suggestion
 from reconciler.config.template import Variables
 from reconciler.config.textfile import in_file_order
@@ -120,10 +121,11 @@ def _read(sources: Sources) -> _Files:
     return _Files(stack, users, (*problems, *found))
 
 
-def _declared(written: Written | None) -> Iterable[str]:
-    settings = written.tree.get("x-reconcile") if written else None
-    names = settings.get("secrets") if isinstance(settings, Map) else None
-    return (str(name) for name in names) if isinstance(names, list) else ()
+def _declared(written: Written | None) -> Iterator[str]:
+    for layer in written.layers if written else ():
+        settings = layer.tree.get("x-reconcile")
+        names = settings.get("secrets") if isinstance(settings, Map) else None
+        yield from (str(name) for name in names) if isinstance(names, list) else ()
 
 
 def _variables(sources: Sources, files: _Files) -> tuple[Variables, list[Problem]]:

@@ -64,15 +64,27 @@ def _port(item: Tree) -> object:
     if not isinstance(item, Map):
         return str(item)
     host_ip, protocol = item.get("host_ip", "0.0.0.0"), item.get("protocol", "tcp")  # noqa: S104
-    return (host_ip, str(item.get("published")), item["target"], protocol)
+    return (host_ip, item.get("published"), item["target"], protocol)
+
+
+def _file_mount(folder: str) -> Key:
+    """Of secrets and configs, by where they are mounted."""
+
+    def key(item: Tree) -> object:
+        given = item if isinstance(item, Map) else {"source": item}
+        return given.get("target", f"{folder}/{given.get('source')!s}")
+
+    return key
 
 
 _NAMES: Final = {"labels": _name}
 _SERVICE: Final[Mapping[str, Tree]] = {
     "annotations": _name,
-    "build": {"args": _name, "labels": _name, "tags": _name},
+    "build": {"additional_contexts": _name, "args": _name, "labels": _name, "tags": _name},
     "cap_add": _name,
     "cap_drop": _name,
+    "configs": _file_mount(""),
+    "deploy": _NAMES,
     "devices": _device,
     "dns": _name,
     "dns_opt": _name,
@@ -81,9 +93,11 @@ _SERVICE: Final[Mapping[str, Tree]] = {
     "environment": _name,
     "expose": _whole,
     "labels": _name,
-    "networks": {"*": {"aliases": _name}},
+    "links": _name,
+    "networks": {"*": {"aliases": _name, "link_local_ips": _name}},
     "ports": _port,
     "profiles": _name,
+    "secrets": _file_mount("/run/secrets"),
     "sysctls": _name,
     "tmpfs": _name,
     "volumes": _target,

@@ -7,14 +7,14 @@ read scalars as Compose does, to name both places of a duplicate key and to stop
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 from reconciler.config.scalars import resolved
 from reconciler.config.textfile import TextFile, in_file_order
-from reconciler.config.tree import Map, Tree
+from reconciler.config.tree import Tree, TreePath
 from reconciler.config.yamlerrors import plain_words
 from reconciler.config.yamltree import MAX_DEPTH, TreeBuilder
 from reconciler.core.errors import ConfigError
@@ -23,10 +23,15 @@ from reconciler.core.problem import Problem, Severity
 
 @dataclass(frozen=True, slots=True)
 class Parsed:
-    """The documents of a file, and what is odd about them but no error."""
+    """The documents of a file, and what is odd about them but no error.
+
+    ``cleared`` are, for each document, the paths that it marks with ``!reset`` or ``!override``; empty where there are
+    none in the whole file.
+    """
 
     documents: tuple[Tree, ...]
     warnings: tuple[Problem, ...] = ()
+    cleared: tuple[tuple[TreePath, ...], ...] = ()
 
 
 def parse(file: TextFile) -> Parsed:
@@ -50,7 +55,7 @@ def _built(file: TextFile, builder: TreeBuilder) -> Parsed:
     errors = [problem for problem in builder.problems if problem.severity is Severity.ERROR]
     if errors:
         raise ConfigError(in_file_order(errors))
-    return Parsed(tuple(builder.documents), tuple(builder.problems))
+    return Parsed(tuple(builder.documents), tuple(builder.problems), builder.cleared())
 
 
 def _quickly(text: str) -> tuple[Tree, ...] | None:  # noqa: C901, PLR0912  # a call per event costs a third more time
@@ -151,12 +156,3 @@ def yaml_text(value: Any) -> str:
             return True
 
     return yaml.dump(value, Dumper=Dumper, sort_keys=False, allow_unicode=True, width=120)
-
-
-def only_document(file: TextFile, documents: Sequence[Tree]) -> Tree:
-    """The one document of a file that may have no more. Raises ConfigError."""
-    if len(documents) > 1:
-        places = documents[1].places.values() if isinstance(documents[1], Map) else ()
-        line = next((place.line for place in places), 0)
-        raise ConfigError([file.problem("a second YAML document (`---`) begins here; write it into one", line, 1)])
-    return documents[0] if documents else None

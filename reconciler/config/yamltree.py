@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from reconciler.config.scalars import TAGS, NotThatType, as_date, resolved
 from reconciler.config.textfile import TextFile
-from reconciler.config.tree import Items, Map, Place, Tree, placed
+from reconciler.config.tree import Items, Map, Place, Tree, TreePath, placed
 from reconciler.core.problem import Problem, Severity
 
 MAX_DEPTH: Final = 100
 _FREE_COPIES: Final = 100_000
 _COPIES_PER_NODE: Final = 10
 _STANDARD: Final = "tag:yaml.org,2002:"
-_RESET, _OVERRIDE = "!reset", "!override"
+_RESET: Final = "!reset"
+_OVERRIDE: Final = "!override"
+_MARKS: Final = (_RESET, _OVERRIDE)
 
 
 class _Stop(Exception):
@@ -55,7 +57,25 @@ class TreeBuilder:
     nodes: int = 0
     copies: int = 0
     frames: list[_Frame] = field(default_factory=list)
-    anchors: dict[str, tuple[Tree, int, Any] | None] = field(default_factory=dict)
+    anchors: dict[str, tuple[Tree, int, Any, str | None] | None] = field(default_factory=dict)
+    marked: dict[int, tuple[Tree, list[str]]] = field(default_factory=dict)
+    """Mappings by their identity, with their keys whose values are under ``!reset`` or ``!override``."""
+
+    def cleared(self) -> tuple[tuple[TreePath, ...], ...]:
+        """For each document the paths of what is to be taken out of the files before it."""
+        return tuple(tuple(self._cleared(document, ())) for document in self.documents) if self.marked else ()
+
+    def _cleared(self, tree: Tree, path: TreePath) -> Iterator[TreePath]:
+        if isinstance(tree, dict):
+            yield from ((*path, key) for key in self._marks(tree))
+            for key, value in tree.items():
+                yield from self._cleared(value, (*path, key))
+
+    def _marks(self, container: Tree) -> list[str]:
+        return self.marked.get(id(container), (container, []))[1]
+
+    def _mark(self, container: Tree, keys: Iterable[str]) -> None:
+        self.marked.setdefault(id(container), (container, []))[1].extend(keys)
 
     def take(self, nodes: Iterable[tuple[str, Any]]) -> None:
         take = {
@@ -80,7 +100,7 @@ class TreeBuilder:
             return
         value = self._value(event)
         if event.anchor:
-            self.anchors[event.anchor] = (value, 1, event.start_mark)
+            self.anchors[event.anchor] = (value, 1, event.start_mark, event.tag)
         self._add(value, event.start_mark, event.tag)
 
     def _key(self, frame: _Frame, event: Any) -> None:
@@ -93,7 +113,7 @@ class TreeBuilder:
             if not isinstance(key, str) or as_date(text):
                 self._error(f"the key `{text}` is no text; put it in quotes", event.start_mark)
         if event.anchor:
-            self.anchors[event.anchor] = (text, 1, event.start_mark)
+            self.anchors[event.anchor] = (text, 1, event.start_mark, None)
         self._named(frame, text, event.start_mark)
 
     def _named(self, frame: _Frame, key: str, mark: Any) -> None:
@@ -126,7 +146,7 @@ class TreeBuilder:
         if frame.merged:
             self._merge(frame)
         if frame.anchor:
-            self.anchors[frame.anchor] = (frame.container, self.nodes - frame.first_node + 1, frame.start)
+            self.anchors[frame.anchor] = (frame.container, self.nodes - frame.first_node + 1, frame.start, frame.tag)
         self._add(frame.container, frame.start, frame.tag)
 
     def _alias(self, event: Any) -> None:
@@ -137,7 +157,7 @@ class TreeBuilder:
         if anchored is None:
             self._stop(f"`*{name}` is inside the very value that `&{name}` names; it would never end", event.start_mark)
         assert anchored is not None
-        value, size, mark = anchored
+        value, size, mark, tag = anchored
         self.nodes += size
         self.copies += size
         if self.copies > max(_FREE_COPIES, _COPIES_PER_NODE * (self.nodes - self.copies)):
@@ -146,7 +166,7 @@ class TreeBuilder:
         if frame and frame.is_map and frame.key is None and not frame.merging:
             self._named(frame, str(value), event.start_mark)
         else:
-            self._add(value, mark, None)
+            self._add(value, mark, tag)
 
     def _end_document(self, _event: Any) -> None:
         self.anchors.clear()
@@ -187,7 +207,9 @@ class TreeBuilder:
 
     def _check_tag(self, event: Any) -> None:
         tag = event.tag
-        if not tag or tag == "!" or tag in (_RESET, _OVERRIDE) or tag.startswith(_STANDARD):
+        if tag in _MARKS and any(frame.tag == _OVERRIDE for frame in self.frames):
+            self._error(f"`{tag}` means nothing inside of `{_OVERRIDE}`; leave the value out", event.start_mark)
+        if not tag or tag == "!" or tag.startswith(_STANDARD) or (tag in _MARKS and not self.is_plain):
             return
         if self.is_plain:
             self._error(f"the tag `{tag}` means nothing here; remove it", event.start_mark)
@@ -213,6 +235,9 @@ class TreeBuilder:
 
     def _set(self, frame: _Frame, value: Tree, mark: Any, tag: str | None) -> None:
         key, frame.key = frame.key, None
+        assert key is not None
+        if tag in _MARKS:
+            self._mark(frame.container, [key])
         if tag == _RESET:
             return
         frame.container[key] = value
@@ -227,8 +252,10 @@ class TreeBuilder:
                 self._error("`<<` merges mappings; expected an alias to one, or a list of such", mark)
                 continue
             for source in sources:
+                if marks := self._marks(source):
+                    self._mark(frame.container, marks)
                 for key, merged in source.items():
-                    if key not in frame.container and key not in frame.lines:
+                    if key not in frame.container:
                         frame.container[key] = merged
                         place = placed(source, key)
                         if place:

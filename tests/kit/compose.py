@@ -44,8 +44,9 @@ def compose_config(
 
 
 def comparable(model: Mapping[str, Any]) -> dict[str, Any]:
-    """The model without what Compose leaves out when it prints JSON: ``x-`` keys below the top level."""
-    return {key: value if key.startswith("x-") else _without_extensions(value) for key, value in model.items()}
+    """The model without what Compose leaves out when it prints JSON: models, and ``x-`` keys below the top level."""
+    told = {key: value for key, value in model.items() if key != "models"}
+    return {key: value if key.startswith("x-") else _without_extensions(value) for key, value in told.items()}
 
 
 def _without_extensions(value: Any) -> Any:

@@ -211,13 +211,6 @@ def test_paths_are_seen_from_the_projects_directory(write, tmp_path):
     assert str(loaded.document.locate(("stack", "services", "web"))) == "deploy/stack.yaml:2:3"
 
 
-def test_several_stack_files_are_not_merged_yet(write, tmp_path):
-    files = (write("stack.yaml", a_stack()), write("more.yaml", a_stack()))
-
-    with pytest.raises(ConfigError, match="a second stack file is not supported yet"):
-        load(Sources(directory=tmp_path, stack_files=files))
-
-
 def test_a_bind_of_a_file_that_is_missing_is_a_warning(write, tmp_path):
     stack = write("stack.yaml", a_stack("    volumes: ['./nginx.conf:/etc/nginx.conf', './data:/data']\n"))
 
@@ -225,7 +218,7 @@ def test_a_bind_of_a_file_that_is_missing_is_a_warning(write, tmp_path):
 
     (warning,) = loaded.warnings
     assert str(warning) == (
-        "stack.yaml:4:15: services.web.volumes[0]: there is no `./nginx.conf`; the engine would make a directory of it"
+        "stack.yaml:4:15: services.web.volumes[0]: there is no `nginx.conf`; the engine would make a directory of it"
     )
 
 

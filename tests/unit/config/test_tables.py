@@ -1,8 +1,9 @@
-"""The schema, the model and the list of what is not carried out yet can't disagree: a user could fall between them."""
+"""The schema, the model, the list of what is not carried out yet and the docs can't disagree."""
 
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import jsonschema
 import pytest
@@ -11,6 +12,7 @@ from reconciler.config import model
 from reconciler.config.casts import STACK_CASTS
 from reconciler.config.notyet import PATTERNS
 from reconciler.config.schema import load_schema, schema_text
+from reconciler.config.tree import reached
 
 STACK = load_schema("stack").document
 # What the Compose Specification knows, by where it stands.
@@ -38,6 +40,21 @@ SPECIFICATION = {
     "services.*.deploy.resources.limits": "cpus memory pids",
     "services.*.deploy.resources.reservations": "cpus devices generic_resources memory",
     "services.*.deploy.restart_policy": "condition delay max_attempts window",
+    "services.*.deploy.update_config": "delay failure_action max_failure_ratio monitor order parallelism",
+    "services.*.deploy.placement": "constraints max_replicas_per_node preferences",
+    "services.*.deploy.resources.reservations.devices.*": "capabilities count device_ids driver options",
+    "services.*.blkio_config": """
+        device_read_bps device_read_iops device_write_bps device_write_iops weight weight_device
+    """,
+    "services.*.blkio_config.device_read_bps.*": "path rate",
+    "services.*.blkio_config.weight_device.*": "path weight",
+    "services.*.develop.watch.*": "action exec ignore include initial_sync path target",
+    "services.*.env_file.*": "format path required",
+    "services.*.gpus.*": "capabilities count device_ids driver options",
+    "services.*.post_start.*": "command environment privileged user working_dir",
+    "services.*.provider": "options type",
+    "services.*.secrets.*": "gid mode source target uid",
+    "services.*.volumes.*.bind": "create_host_path propagation recursive selinux",
     "services.*.healthcheck": "disable interval retries start_interval start_period test timeout",
     "services.*.logging": "driver options",
     "services.*.networks.*": """
@@ -48,6 +65,9 @@ SPECIFICATION = {
     "networks.*": "attachable driver driver_opts enable_ipv4 enable_ipv6 external internal ipam labels name",
     "networks.*.ipam": "config driver options",
     "volumes.*": "driver driver_opts external labels name",
+    "secrets.*": "driver driver_opts environment external file labels name template_driver",
+    "configs.*": "content environment external file labels name template_driver",
+    "models.*": "context_size model name runtime_flags",
 }
 MODEL = {
     "": model.STACK,
@@ -57,6 +77,18 @@ MODEL = {
     "services.*.deploy.resources.limits": model.LIMITS,
     "services.*.deploy.resources.reservations": model.RESERVATIONS,
     "services.*.deploy.restart_policy": model.RESTART_POLICY,
+    "services.*.deploy.update_config": model.ROLLOUT,
+    "services.*.deploy.placement": model.PLACEMENT,
+    "services.*.deploy.resources.reservations.devices.*": model.DEVICE_REQUEST,
+    "services.*.blkio_config": model.BLKIO,
+    "services.*.blkio_config.device_read_bps.*": model.BLKIO_LIMIT,
+    "services.*.blkio_config.weight_device.*": model.BLKIO_WEIGHT,
+    "services.*.develop.watch.*": model.WATCH,
+    "services.*.env_file.*": model.ENV_FILE,
+    "services.*.gpus.*": model.DEVICE_REQUEST,
+    "services.*.post_start.*": model.HOOK,
+    "services.*.pre_start.*": {**model.CONTAINER, "per_replica": None},
+    "services.*.secrets.*": model.FILE_MOUNT,
     "services.*.healthcheck": model.HEALTHCHECK,
     "services.*.logging": model.LOGGING,
     "services.*.networks.*": model.ATTACHMENT,
@@ -65,20 +97,19 @@ MODEL = {
     "networks.*": model.NETWORK,
     "networks.*.ipam": model.IPAM,
     "volumes.*": model.VOLUME,
+    "secrets.*": {key: row for key, row in model.FILE.items() if key != "content"},
+    "configs.*": {key: row for key, row in model.FILE.items() if not key.startswith("driver")},
+    "models.*": model.MODEL,
 }
-ALWAYS = {"services.*.deploy": {"placement"}}  # Compose prints it, empty
 
 
 def resolved(node):
-    """The mapping that a part of the schema describes, through references and alternatives."""
+    """The mapping or list that a part of the schema describes, through references and alternatives."""
     if "$ref" in node:
-        return resolved(STACK["$defs"][node["$ref"].removeprefix("#/$defs/")])
-    for branch in (*node.get("anyOf", ()), node):
-        found = branch if "properties" in branch or "additionalProperties" in branch else None
-        found = resolved(branch) if "$ref" in branch else found
-        if found and ("properties" in found or isinstance(found.get("additionalProperties"), dict)):
-            return found
-    return node
+        return resolved(reached(STACK, node["$ref"].removeprefix("#/").split("/")))
+    branches = [resolved(branch) if "$ref" in branch else branch for branch in (*node.get("anyOf", ()), node)]
+    mappings = [each for each in branches if "properties" in each or isinstance(each.get("additionalProperties"), dict)]
+    return next(iter([*mappings, *(each for each in branches if "items" in each)]), node)
 
 
 def properties(path):
@@ -86,42 +117,43 @@ def properties(path):
     node = STACK
     for key in filter(None, path.split(".")):
         node = resolved(node)
-        inside = node.get("additionalProperties") or node.get("items") if key == "*" else node["properties"][key]
-        node = inside or node["items"]
-    return {key for key in resolved(node).get("properties", {}) if not key.startswith("x-")}
-
-
-def waiting(path):
-    """What is a row of the table at a path, and not only for some values."""
-    above = tuple(filter(None, path.split(".")))
-    return {pattern[-1] for pattern in PATTERNS if pattern[:-1] == above and not pattern[-1].startswith("x-")}
+        node = (node.get("additionalProperties") or node["items"]) if key == "*" else node["properties"][key]
+    found = resolved(node).get("properties", {})
+    return {key for key in found if "x-reconcile" in path or not key.startswith("x-")}
 
 
 @pytest.mark.parametrize("path", SPECIFICATION)
-def test_all_that_compose_knows_is_supported_or_said_to_be_not_yet(path):
-    known = set(SPECIFICATION[path].split())
-
-    assert properties(path) | waiting(path) == known
+def test_the_schema_knows_all_that_compose_knows(path):
+    assert properties(path) == set(SPECIFICATION[path].split())
 
 
 @pytest.mark.parametrize("path", MODEL)
 def test_what_the_schema_allows_has_its_form_in_the_model(path):
-    fields = set(MODEL[path]) - ALWAYS.get(path, set())
+    read_before = {each.rpartition(".")[2] for each in model.READ_BEFORE if each.rpartition(".")[0] == path}
 
-    assert properties(path) - model.READ_BEFORE == fields
+    assert {name.lower() for name in MODEL[path]} == properties(path) - read_before
 
 
-@pytest.mark.parametrize("path", SPECIFICATION)
-def test_nothing_is_both_supported_and_not_yet_but_for_some_values(path):
-    both = properties(path) & waiting(path)
+@pytest.mark.parametrize("pattern", [pattern for pattern in PATTERNS if not pattern[-1].startswith("x-")])
+def test_what_is_not_carried_out_is_in_the_schema(pattern):
+    *above, name = pattern
 
-    assert both <= {"replicas", "scale", "pull_policy", "type"}
+    assert name in properties(".".join(above))
+
+
+def test_the_docs_list_what_is_not_carried_out():
+    text = (Path(__file__).parents[3] / "docs" / "compose.md").read_text(encoding="utf-8")
+    rows = [line.strip("|").split("|") for line in text.splitlines() if line.startswith("| `")]
+
+    assert {(name.strip(" `"), reason.strip()) for name, reason in rows} == {
+        (".".join(pattern), row.reason) for pattern, row in PATTERNS.items()
+    }
 
 
 def test_casts_lead_to_what_there_is():
     services = STACK_CASTS["services"]["*"]
 
-    assert set(services) - properties("services.*") - waiting("services.*") == set()
+    assert set(services) - properties("services.*") == set()
 
 
 def described(node, path=()):
