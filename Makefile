@@ -43,7 +43,7 @@ test-integration: $(DEV) test-machine ## tests with the real engine and the real
 test-e2e: $(DEV) test-machine ## the whole seed stack, with a real login
 	$(PYTEST) tests/e2e
 
-test-machine: python # a Docker engine, Chromium, and the images that tests run
+test-machine: python # a Docker engine, Chromium, a registry, and the images that tests run
 	@scripts/test_machine.py
 
 lint: $(DEV) ## style and types
@@ -51,7 +51,7 @@ lint: $(DEV) ## style and types
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/mypy scripts/*.py bench/*.py
-	$(BIN)/mypy -m tests.kit.sso -m tests.kit.s3 -m tests.kit.browser
+	$(BIN)/mypy -m tests.kit.sso -m tests.kit.s3 -m tests.kit.browser -m tests.kit.registry
 
 format: $(DEV) ## put the source into its form
 	$(BIN)/ruff check --fix .

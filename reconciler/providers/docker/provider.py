@@ -8,7 +8,7 @@ from typing import Any, Final
 from reconciler.core.address import Address
 from reconciler.core.change import Change
 from reconciler.core.document import Document
-from reconciler.core.errors import Conflict, GateFailed, Rejected
+from reconciler.core.errors import Conflict, Denied, GateFailed, Rejected
 from reconciler.core.kind import Kind
 from reconciler.core.plan import Step
 from reconciler.core.provider import Done, Pending, Verdict
@@ -155,7 +155,7 @@ def _pull(engine: Engine, args: Mapping[str, Any]) -> None:
     try:
         for _line in engine.pull(args["reference"], args["platform"] or None):
             pass
-    except Rejected as error:
+    except (Rejected, Conflict, Denied) as error:  # what is not in the registry now will not be there a moment later
         raise Rejected(f"image {args['reference']} can't be pulled: {error}") from error
 
 
