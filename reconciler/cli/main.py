@@ -66,6 +66,7 @@ class LazyGroup(click.Group):
 
 
 PATH: Final = click.Path(path_type=Path)
+FOLDER: Final = click.Path(exists=True, file_okay=False, path_type=Path)
 
 
 @click.group(
@@ -77,7 +78,7 @@ PATH: Final = click.Path(path_type=Path)
         "max_content_width": 100,
     },
 )
-@click.option("--project-directory", type=PATH, default=Path(), help="Where the files are; paths in them start here.")
+@click.option("--project-directory", type=FOLDER, default=Path(), help="Where the files are; paths in them start here.")
 @click.option("-f", "--file", type=PATH, multiple=True, metavar="FILE", help="A stack file.")
 @click.option("-u", "--users", type=PATH, multiple=True, metavar="FILE", help="A users file.")
 @click.option("--env-file", type=PATH, multiple=True, metavar="FILE", help="Variables; instead of .env.")
