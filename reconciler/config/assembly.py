@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
+from reconciler.config.defaults import with_defaults
 from reconciler.config.extends import extended
 from reconciler.config.layers import Layer, Written, read_named
 from reconciler.config.level import Findings, Level
@@ -33,7 +34,7 @@ def assembled(layers: Sequence[Layer], level: Level, found: Findings) -> Map:
         tree = extended(tree, layer, level, found)
         document = laid_over(without(document, layer.cleared), tree, found.problems)
         document = unique(in_long_form(fitting(unique(document), found), found))
-    return absolute_paths(_with_contexts(document), level.base)
+    return absolute_paths(with_defaults(document), level.base)
 
 
 def _without_version(tree: Map, found: Findings) -> Map:
@@ -47,20 +48,6 @@ def _without_version(tree: Map, found: Findings) -> Map:
 
 def _but(tree: Map, key: str) -> Map:
     return with_places({each: value for each, value in tree.items() if each != key}, tree)
-
-
-def _with_contexts(document: Map) -> Map:
-    """A build without a context has that of the files that say it, not of those that include them."""
-    services = document.get("services") or Map()
-
-    def built(service: Tree) -> Tree:
-        build = service.get("build") if isinstance(service, Map) else None
-        if not isinstance(build, Map) or "context" in build:
-            return service
-        return with_places({**service, "build": with_places({**build, "context": "."}, build)}, service)
-
-    done = {name: built(service) for name, service in services.items()}
-    return with_places({**document, "services": with_places(done, services)}, document) if done else document
 
 
 # --- include

@@ -1,4 +1,4 @@
-"""The canonical model: defaults filled in, names given, every value in the one form of the model.
+"""The canonical model: what is implied filled in, names given, every value in the one form of the model.
 
 What comes out is what ``docker compose config --format json`` prints, except that a literal dollar is one dollar.
 """
@@ -17,7 +17,6 @@ from reconciler.config.mounts import clean
 from reconciler.config.shapes import record, variables
 from reconciler.config.template import Variables
 from reconciler.config.tree import Items, Map, Tainted, Tree, each, from_pairs, like, placed, with_places
-from reconciler.config.unique import unique
 
 _SHARED_SPACES: Final = ("network_mode", "ipc", "pid", "uts", "cgroup")
 _SERVICE_PREFIX: Final = "service:"
@@ -53,7 +52,7 @@ def _service(service: Map, around: Surroundings) -> Map:
     dependencies = {**_implied(service), **(service.get("depends_on") or {})}
     if dependencies:
         filled["depends_on"] = with_places(dependencies, service.get("depends_on"))
-    if not service.get("networks") and "network_mode" not in service and "provider" not in service:
+    if is_in_default_network(service) and not service.get("networks"):
         filled["networks"] = Map({"default": None})
     if service.get("pre_start"):
         filled["pre_start"] = each(service["pre_start"], lambda hook: _before_start(hook, filled))
@@ -64,7 +63,7 @@ def _before_start(hook: Map, service: Map) -> Map:
     """A container that is run first: what the service is as a container, and over it what the hook says itself."""
     handed_on = {key: value for key, value in service.items() if key in CONTAINER and key != "volumes"}
     lower, upper = (Map({"services": Map({"": part})}) for part in (with_places(handed_on, service), hook))
-    merged: Map = unique(long_form(laid_over(lower, upper, [])))["services"][""]
+    merged: Map = long_form(laid_over(lower, upper, []))["services"][""]
     changed = {key: each(merged[key], change) for key, change in _OF_A_HOOK.items() if merged.get(key)}
     return with_places({**merged, **changed}, merged)
 
@@ -72,25 +71,6 @@ def _before_start(hook: Map, service: Map) -> Map:
 def _optional(env_file: Map) -> Map:
     """Compose says only of an env file that may be missing whether it may."""
     return with_places({key: part for key, part in env_file.items() if key != "required" or part is not True}, env_file)
-
-
-def _secret(item: Map) -> Map:
-    source = item.get("source") or ""
-    return Map({"target": like(source, "/run/secrets/" + str(source)), **item}, item.places)
-
-
-def _device_request(item: Map) -> Map:
-    return item if "count" in item or "device_ids" in item else Map({**item, "count": "all"}, item.places)
-
-
-def _deploy(deploy: Map) -> Map:
-    """The deployment with all devices that are asked for without a number."""
-    resources = deploy.get("resources") or Map()
-    kept = resources.get("reservations") or Map()
-    if not kept.get("devices"):
-        return deploy
-    kept = with_places({**kept, "devices": each(kept["devices"], _device_request)}, kept)
-    return with_places({**deploy, "resources": with_places({**resources, "reservations": kept}, resources)}, deploy)
 
 
 def _throttles(blkio: Map) -> Map:
@@ -124,37 +104,35 @@ def looked_up(values: Map, known: Variables) -> Map:
 
 
 def _mount(item: Map) -> Map:
-    filled: dict[str, Tree] = dict(item)
+    filled = with_places(item, item)
     if "target" in item:
         filled["target"] = like(item["target"], clean(item["target"]) or ".")
     bind = item.get("bind")
-    if isinstance(bind, Map) and bind.get("create_host_path") is True:
-        filled["bind"] = with_places({key: bind[key] for key in bind if key != "create_host_path"}, bind)
-    return with_places(filled, item)
+    return _with_bind(filled, bind) if isinstance(bind, Map) else filled
 
 
-def _port(item: Map) -> Map:
-    return Map({"protocol": "tcp", "mode": "ingress", **item}, item.places)
+def _with_bind(item: Map, bind: Map) -> Map:
+    """The mount with these options; that the directory is made goes without saying."""
+    said = {key: value for key, value in bind.items() if key != "create_host_path" or value is not True}
+    return with_places({**item, "bind": with_places(said, bind)}, item)
 
 
-_OF_A_HOOK: Final[Mapping[str, Callable[[Map], Map]]] = {"env_file": _optional, "volumes": _mount}
+def _hook_mount(item: Map) -> Map:
+    """A mount of a hook: here Compose takes a long form as it is, and makes no directory that nobody asks for."""
+    bind = item.get("bind")
+    return item if not isinstance(bind, Map) else _with_bind(item, Map({"create_host_path": False, **bind}))
+
+
+_OF_A_HOOK: Final[Mapping[str, Callable[[Map], Map]]] = {"env_file": _optional, "volumes": _hook_mount}
 Change = Callable[[Tree, Surroundings], Tree]
-
-
-def _each(change: Callable[[Map], Map]) -> Change:
-    return lambda items, _around: each(items, change)
 
 
 _FILLED: Final[Mapping[str, Change]] = {
     "blkio_config": lambda blkio, _around: _throttles(blkio),
     "build": _build,
-    "deploy": lambda deploy, _around: _deploy(deploy),
     "environment": lambda given, around: looked_up(variables(given), around.variables),
-    "gpus": _each(_device_request),
-    "ports": _each(_port),
     "pull_policy": lambda policy, _around: "missing" if policy == "if_not_present" else policy,
-    "secrets": _each(_secret),
-    "volumes": _each(_mount),
+    "volumes": lambda items, _around: each(items, _mount),
 }
 """What Compose fills in, attribute by attribute."""
 
@@ -185,10 +163,17 @@ def mounted_from(service: Map) -> list[str]:
     return [source.partition(":")[0] for source in sources if not source.startswith(_CONTAINER_PREFIX)]
 
 
+def is_in_default_network(service: Map) -> bool:
+    """Whether the service brings the default network about, by naming it or by naming none."""
+    if "network_mode" in service or "provider" in service:
+        return False
+    return not service.get("networks") or "default" in service["networks"]
+
+
 def _with_networks(document: Map) -> Map:
     """The implicit default network, where a service uses it."""
     networks = document.get("networks") or Map()
-    used = any("default" in (service.get("networks") or {}) for service in document["services"].values())
+    used = any(is_in_default_network(service) for service in document["services"].values())
     if not used or "default" in networks:
         return document
     return Map({**document, "networks": with_places({**networks, "default": None}, networks)}, document.places)

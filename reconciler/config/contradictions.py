@@ -10,6 +10,7 @@ from typing import Final
 
 from reconciler.config.checks import Check, Stack, said
 from reconciler.config.explain import dotted
+from reconciler.config.mounts import clean
 from reconciler.config.quantities import single, size
 from reconciler.config.suggest import suggestion
 from reconciler.config.textfile import shown_name
@@ -129,7 +130,7 @@ def one_source_each(stack: Stack) -> Iterator[Problem]:
             place = stack.place(section, name)
             if len(given) > 1:
                 yield from said(place, f"{section}.{name} has both `{given[0]}` and `{given[1]}`; keep one")
-            elif file is not None and not given and not file.get("external") and not file.get("driver"):
+            elif file is not None and not given and not file.get("external"):
                 yield from said(place, f"{section}.{name} has nothing in it; add one of {', '.join(sources)}")
 
 
@@ -163,7 +164,7 @@ def _targets(service: Map) -> Iterator[tuple[str, str, Place | None]]:
         yield from ((str(item).partition(":")[0], "tmpfs", place) for item, place in entries(tmpfs))
     for item, place in entries(service.get("volumes") or ()):
         if item.get("target"):
-            yield item["target"], "volumes", place
+            yield like(item["target"], clean(item["target"])), "volumes", place
 
 
 def bound_to_something(stack: Stack) -> Iterator[Problem]:

@@ -33,7 +33,8 @@ def _with_labels(service: Map, around: Surroundings) -> tuple[Map, list[Problem]
     found: dict[str, tuple[str, Tree, Place | None]] = {}
     problems: list[Problem] = []
     for path, place in entries(files):
-        read = _read(_Named("label_file", str(path), place), around, around.variables, {})
+        earlier = Variables({name: value for name, value, _ in found.values()}, around.variables.declared)
+        read = _read(_Named("label_file", str(path), place), around, earlier, {})
         problems.extend(read.env.problems)
         found.update({name: (name, read.value(name), read.place(name)) for name in read.env.values})
     own = service.get("labels") or Map()

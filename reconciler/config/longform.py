@@ -189,17 +189,17 @@ def _maybe_external(value: Tree) -> Tree:
     return Map({**value, "external": True, **({"name": name} if name else {})}, value.places)
 
 
-def _agents(value: Tree) -> Tree:
-    """SSH agents and keys; only the agent that is there anyway needs no path."""
+def _named(value: Tree, expected: str, alone: tuple[str, ...] = ()) -> Tree:
+    """A list of NAME=VALUE stands for a mapping; only the names in ``alone`` may lack a value."""
     if not isinstance(value, list):
         return value
     pairs = [(*str(item).partition("="), item, place) for item, place in entries(value)]
     for name, equals, _, item, place in pairs:
-        if not equals and name != "default":
-            raise Malformed(
-                *Malformed(f"`{item}` names no key; expected `default`, or NAME=PATH").about(item).at(place)
-            )
-    return from_pairs((name, like(item, path) if equals else None, place) for name, equals, path, item, place in pairs)
+        if not equals and name not in alone:
+            raise Malformed(*Malformed(f"`{item}` has no value; expected {expected}").about(item).at(place))
+    return from_pairs(
+        (name, like(item, found) if equals else None, place) for name, equals, found, item, place in pairs
+    )
 
 
 def _gpus(value: Tree) -> Tree:
@@ -215,7 +215,11 @@ def _watch(value: Tree) -> Tree:
     return Map({"initial_sync": True, **value}, value.places) if value.get("x-initialSync") is True else value
 
 
-_BUILD: Final[Mapping[str, Shape]] = {"secrets": _each(_under("source")), "ssh": _agents}
+_BUILD: Final[Mapping[str, Shape]] = {
+    "additional_contexts": lambda value: _named(value, "NAME=CONTEXT"),
+    "secrets": _each(_under("source")),
+    "ssh": lambda value: _named(value, "`default`, or NAME=PATH", alone=("default",)),
+}
 _SERVICE: Final[Mapping[str, Shape]] = {
     "build": lambda value: _changed(build_mapping(value), _BUILD),
     "configs": _each(_under("source")),

@@ -103,6 +103,13 @@ class _Merge:
         return above
 
 
+def _appended(lower: Tree, upper: Tree) -> Tree:
+    """One list after the other. Of two items with one name the later counts, so that none may be left out here."""
+    if not isinstance(lower, list) or not isinstance(upper, list):
+        return upper
+    return from_items([*entries(lower), *entries(upper)])
+
+
 def _joined(lower: Tree, upper: Tree) -> Items:
     """One list after the other, without what is there already."""
     seen = {_identity(item) for item in lower}
@@ -180,24 +187,25 @@ def _with_subnet(pools: Iterable[Map], wanted: Map) -> int | None:
 
 _PLAIN: Final = Rule()
 _UPPER: Final = Rule(join=_upper)
-_LIST: Final = Rule(form=_list)
-_LABELS: Final = Rule(inside={"labels": _LIST})
-_BUILD: Final = {"additional_contexts": _LIST, "args": _LIST, "extra_hosts": _LIST, "labels": _LIST}
+_LIST: Final = Rule(form=_list, join=_appended)
+_ONCE: Final = Rule(form=_list)
+_LABELS: Final = Rule(inside={"labels": _ONCE})
+_BUILD: Final = {"additional_contexts": _LIST, "args": _LIST, "extra_hosts": _ONCE, "labels": _LIST}
 _SERVICE: Final[Mapping[str, Rule]] = {
     "annotations": _LIST,
     "build": Rule(form=build_mapping, inside=_BUILD),
     "command": _UPPER,
     "depends_on": Rule(form=edge_mapping),
-    "deploy": _LABELS,
+    "deploy": Rule(inside={"labels": _LIST}),
     "dns": _LIST,
     "dns_opt": _LIST,
     "dns_search": _LIST,
     "entrypoint": _UPPER,
     "env_file": _LIST,
     "environment": _LIST,
-    "extra_hosts": _LIST,
+    "extra_hosts": _ONCE,
     "healthcheck": Rule(inside={"test": _UPPER}),
-    "label_file": _LIST,
+    "label_file": _ONCE,
     "labels": _LIST,
     "logging": Rule(join=_of_one_driver),
     "models": Rule(form=name_mapping),
@@ -209,7 +217,9 @@ _SERVICE: Final[Mapping[str, Rule]] = {
 _NETWORK: Final = {"ipam": Rule(inside={"config": Rule(join=_pools)}), "labels": _LIST}
 DOCUMENT: Final = Rule(
     inside={
+        "configs": Rule(inside={"*": _LABELS}),
         "networks": Rule(inside={"*": Rule(inside=_NETWORK)}),
+        "secrets": Rule(inside={"*": _LABELS}),
         "services": Rule(inside={"*": Rule(inside=_SERVICE)}),
         "volumes": Rule(inside={"*": _LABELS}),
     }

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
-from reconciler.config.canonical import linked, mounted_from
+from reconciler.config.canonical import is_in_default_network, linked, mounted_from
 from reconciler.config.checks import Check, Stack, said
 from reconciler.config.explain import dotted
-from reconciler.config.shapes import mapping
 from reconciler.config.suggest import nearest, suggestion
 from reconciler.config.tree import Map, like, reached
 from reconciler.core.address import Address
@@ -23,7 +22,8 @@ _ALIKE: Final = 0.8
 
 
 def known_networks(stack: Stack) -> Iterator[Problem]:
-    declared = {*stack.section("networks"), "default"}
+    implied = any(is_in_default_network(service) for _, service in stack.each())
+    declared = {*stack.section("networks"), *(("default",) if implied else ())}
     for name, service in stack.each():
         for network in service.get("networks") or ():
             if network not in declared:
@@ -77,8 +77,7 @@ def known_links(stack: Stack) -> Iterator[Problem]:
 def known_contexts(stack: Stack) -> Iterator[Problem]:
     """Services whose images a build begins with."""
     for name, service in stack.each():
-        contexts = reached(service, ("build", "additional_contexts"))
-        for key, context in mapping(contexts).items() if contexts else ():
+        for key, context in (reached(service, ("build", "additional_contexts")) or {}).items():
             other = str(context).removeprefix(_SERVICE)
             if other == context:
                 continue

@@ -98,8 +98,9 @@ def _readable(document: Map, found: Findings) -> Map:
     bad: list[TreePath] = []
     for section in SECTIONS:
         for name, value in (document.get(section) or {}).items():
-            for key in value if isinstance(value, Map) else ():
-                bad.extend((section, name, key, *rest) for rest in _unreadable(section, key, value[key]))
+            parts = [(key, *rest) for key in value or () for rest in _unreadable(section, key, value[key])]
+            as_a_whole = [] if parts or _has_long_form(section, value) else [()]
+            bad.extend((section, name, *path) for path in (*parts, *as_a_whole))
     found.gone.extend(bad)
     return taken_out(document, bad)
 
@@ -107,14 +108,14 @@ def _readable(document: Map, found: Findings) -> Map:
 def _unreadable(section: str, key: str, value: Tree) -> Iterator[tuple[int, ...]]:
     """Which items of the value have no long form; () for the value itself."""
     if not isinstance(value, Items):
-        yield from () if _has_long_form(section, key, value) else [()]
+        yield from () if _has_long_form(section, Map({key: value})) else [()]
         return
-    yield from ((index,) for index, item in enumerate(value) if not _has_long_form(section, key, Items([item])))
+    yield from ((index,) for index, item in enumerate(value) if not _has_long_form(section, Map({key: Items([item])})))
 
 
-def _has_long_form(section: str, key: str, value: Tree) -> bool:
+def _has_long_form(section: str, value: Tree) -> bool:
     try:
-        long_form(Map({section: Map({"": Map({key: value})})}))
+        long_form(Map({section: Map({"": value})}))
     except Malformed:
         return False
     return True

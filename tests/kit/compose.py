@@ -58,9 +58,10 @@ def _without_extensions(value: Any) -> Any:
 def with_limits(model: dict[str, Any]) -> dict[str, Any]:
     """The model with limits of 0 written as Compose prints them: it loses them, we must not."""
     for service in model["services"].values():
-        for name, limit in service.get("ulimits", {}).items():
-            kept = {key: value for key, value in limit.items() if value} if isinstance(limit, dict) else limit or {}
-            service["ulimits"][name] = kept
+        for holder in (service, service.get("build", {}), *service.get("pre_start", ())):
+            for name, limit in holder.get("ulimits", {}).items():
+                kept = {key: value for key, value in limit.items() if value} if isinstance(limit, dict) else limit or {}
+                holder["ulimits"][name] = kept
     return model
 
 

@@ -7,8 +7,8 @@ stack.yaml, variables, and every file. ``files.models.json`` has the models; nul
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -77,16 +77,17 @@ def test_several_files_give_the_model_that_compose_printed(case, tmp_path):
 
 @pytest.mark.skipif(compose_cli() is None, reason="no Compose CLI is installed")
 def test_compose_still_prints_these_models(tmp_path):
-    printed = {}
-    for case in cases():
-        folder = tmp_path / "project"
-        paths = case.write(folder)
+    def printed(number_and_case):
+        number, case = number_and_case
+        paths = case.write(tmp_path / str(number))
         more = [option for name in case.named[1:] for option in ("-f", name)]
-        answer = compose_config(paths[0], environment=case.environment, options=more)
-        printed[case.title] = None if answer.model is None else placeless(answer.model, folder)
-        shutil.rmtree(folder)
+        model = compose_config(paths[0], environment=case.environment, options=more).model
+        return None if model is None else placeless(model, paths[0].parent)
 
-    assert printed == MODELS
+    with ThreadPoolExecutor() as pool:
+        models = list(pool.map(printed, enumerate(cases())))
+
+    assert dict(zip((case.title for case in cases()), models, strict=True)) == MODELS
 
 
 def told(tmp_path, files, *named):
