@@ -53,11 +53,13 @@ class Output:
     """A value that a live resource offers to others.
 
     ``declared_by`` is the field that, when declared, already is this value; ``stale_on`` are the fields
-    whose change makes the observed output worthless.
+    whose change makes the observed output worthless. ``held`` says that whoever uses the resource keeps it from
+    being replaced: the output is then unknown, which differs for certain, and the user is replaced in the same pass.
     """
 
     declared_by: str | None = None
     stale_on: frozenset[str] = frozenset()
+    held: bool = False
 
 
 def as_declared(desired: Resource, _observed: Observed) -> Spec:

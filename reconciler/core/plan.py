@@ -10,7 +10,7 @@ from typing import Protocol
 from reconciler.core.address import Address
 from reconciler.core.change import Action, Change, diff
 from reconciler.core.graph import Needs, needs_of, ordered
-from reconciler.core.kind import Kind
+from reconciler.core.kind import Kind, Output
 from reconciler.core.problem import Problem, Severity
 from reconciler.core.resource import Health, Observed, Origin, Resource
 from reconciler.core.values import ABSENT, UNKNOWN, Ref, Value, refs, substitute
@@ -22,7 +22,9 @@ class Step:
 
     ``after`` holds ids of steps. ``milestone`` names how far the resource has come once this step is done,
     for those that need no more. ``covers`` are the addresses that a batch settles besides ``address``.
-    ``on_failure`` is the way back, taken in order when this step fails for good.
+    ``on_failure`` is the way back, taken in order when this step fails for good. ``takes`` and ``frees`` name what
+    only one can have at a time: who gives it up comes first. A step that ``lets_go`` ends the use of what its
+    resource uses: it waits for none of it, and what is replaced waits for it.
     """
 
     id: str
@@ -35,6 +37,9 @@ class Step:
     milestone: str = ""
     covers: tuple[Address, ...] = ()
     on_failure: tuple[Step, ...] = ()
+    takes: frozenset[str] = frozenset()
+    frees: frozenset[str] = frozenset()
+    lets_go: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,21 +143,26 @@ class _Differences:
         kind, live = self._kinds[address.kind], self._live.get(address)
         resolved, missing = self._resolved(resource)
         change = diff(kind, resolved, live)
-        waits = tuple(ref for ref in missing if live or not _is_late(ref, resource, kind))
+        waits = tuple(
+            ref for ref in missing if not self._rule(ref).held and (live or not _is_late(ref, resource, kind))
+        )
         return _deferred(change, waits or (self._deferred_needs(address) if change.acts else ()))
 
     def _resolved(self, resource: Resource) -> tuple[Resource, Sequence[Ref]]:
         missing: list[Ref] = []
 
         def lookup(ref: Ref) -> Value:
-            kind, producer = self._kinds[ref.address.kind], self._wanted.get(ref.address)
-            value = output(ref, kind, producer, self.changes.get(ref.address))
+            producer, change = self._wanted.get(ref.address), self.changes.get(ref.address)
+            value = output(ref, self._rule(ref), producer, change)
             if value is UNKNOWN:
                 missing.append(ref)
             return value
 
         spec = {name: substitute(value, lookup) for name, value in resource.spec.items()}
         return replace(resource, spec=spec), missing
+
+    def _rule(self, ref: Ref) -> Output:
+        return self._kinds[ref.address.kind].outputs[ref.output]
 
     def _deferred_needs(self, address: Address) -> tuple[Address, ...]:
         return tuple(
@@ -162,9 +172,10 @@ class _Differences:
         )
 
 
-def output(ref: Ref, kind: Kind, producer: Resource | None, change: Change | None) -> Value:
+def output(ref: Ref, rule: Output, producer: Resource | None, change: Change | None) -> Value:
     """What a reference stands for: the declared value, else the observed one, else UNKNOWN."""
-    rule = kind.outputs[ref.output]
+    if rule.held and change and change.action is Action.REPLACE:
+        return UNKNOWN
     if producer and rule.declared_by:
         declared = producer.spec.get(rule.declared_by, ABSENT)
         if declared is not ABSENT and not isinstance(declared, Ref):
@@ -212,20 +223,49 @@ def _linked(steps: Sequence[Step], changes: Mapping[Address, Change], needs: Nee
             of.setdefault(address, []).append(step)
     exits = _Exits(of, needs)
     users = _users(changes)
-    linked = {}
+    after: dict[str, set[str]] = {}
     for step in steps:
-        after = set(step.after)
+        before = after[step.id] = set(step.after)
         for address in (step.address, *step.covers):
-            if after & {other.id for other in of[address]}:
+            if before & {other.id for other in of[address] if not other.lets_go}:
                 continue  # not where the work on this resource begins
-            for need, milestone in needs.get(address, {}).items():
-                after |= exits(need, milestone)
-            if address in changes and changes[address].action is Action.DELETE:
-                for user in users.get(address, ()):
-                    after |= {other.id for other in of.get(user, ())}
-        linked[step.id] = replace(step, after=frozenset(after - {step.id}))
-    order = TopologicalSorter({step.id: step.after for step in linked.values()}).static_order()
-    return tuple(linked[step_id] for step_id in order)
+            if not step.lets_go:
+                for need, milestone in needs.get(address, {}).items():
+                    before |= exits(need, milestone)
+            for user in users.get(address, ()):
+                before |= _leaving(of.get(user, ()), changes.get(address))
+        before -= {step.id}
+    _hand_over(steps, after)
+    by_id = {step.id: replace(step, after=frozenset(after[step.id])) for step in steps}
+    order = TopologicalSorter[str](dict.fromkeys(after, ()))  # all nodes first: sets come in any order
+    for step_id, others in after.items():
+        order.add(step_id, *others)
+    return tuple(by_id[step_id] for step_id in order.static_order())
+
+
+def _leaving(steps: Sequence[Step], used: Change | None) -> set[str]:
+    """Which steps of a user what it uses has to wait for."""
+    action = used.action if used else Action.KEEP
+    return {step.id for step in steps if action is Action.DELETE or (action is Action.REPLACE and step.lets_go)}
+
+
+def _hand_over(steps: Sequence[Step], after: dict[str, set[str]]) -> None:
+    """Let what frees something come before what takes it, except where that would close a circle."""
+    takers = [step for step in steps if step.takes]
+    for giver in (step for step in steps if step.frees):
+        for taker in takers:
+            is_between_two = giver.address != taker.address and giver.frees & taker.takes
+            if is_between_two and not _waits_for(after, giver.id, taker.id):
+                after[taker.id].add(giver.id)
+
+
+def _waits_for(after: Mapping[str, set[str]], later: str, earlier: str) -> bool:
+    """Whether the one comes after the other, over however many; a step comes after itself."""
+    frontier, seen = {later}, set[str]()
+    while frontier:
+        seen |= frontier
+        frontier = set().union(*(after[step_id] for step_id in frontier)) - seen
+    return earlier in seen
 
 
 def _users(changes: Mapping[Address, Change]) -> Mapping[Address, list[Address]]:

@@ -519,13 +519,13 @@ def a_reconciler(document: Document, engine: MemoryEngine, policy: Policy = ALLO
     return Reconciler(document, {"docker": a_provider(engine)}, engine.clock, policy)
 
 
-def apply(document: Document, engine: MemoryEngine) -> Report:
+def apply(document: Document, engine: MemoryEngine, policy: Policy = ALLOWED) -> Report:
     """Converge."""
 
     def agree(_look: Look) -> None:
         pass
 
-    happened = a_reconciler(document, engine).converge(agree)
+    happened = a_reconciler(document, engine, policy).converge(agree)
     return Report(tuple(event for event in happened if isinstance(event, Event)))
 
 

@@ -93,7 +93,7 @@ class Stack:
 
     def _used_volumes(self) -> set[str]:
         mounts = (mount for service in self.services.values() for mount in service.get("volumes") or ())
-        return {mount["source"] for mount in mounts if mount["type"] == "volume" and mount.get("source")}
+        return {mount["source"] for mount in mounts if _is_named(mount)}
 
     def images(self) -> Iterator[Resource]:
         """One for each distinct reference; the service that builds it says how."""
@@ -129,7 +129,7 @@ class Stack:
             if (value := each.declared(resolved)) is not ABSENT
         }
         spec |= {
-            "mounts": resolved["volumes"],
+            "mounts": [self._mount(mount) for mount in service.get("volumes") or ()],
             "owner": labels.of_container(self.document.project, name, 1, self.document.directory),
             "gate": self._gate(name, service),
         }
@@ -150,7 +150,7 @@ class Stack:
             "container_name": self._container_name(name),
             "image": {"ref": reference, "id": Ref(image_address(reference), "id")},
             "networks": dict(self._endpoints(name, service)),
-            "volumes": [self._mount(mount) for mount in service.get("volumes") or ()],
+            "volumes": [_referring(mount) for mount in service.get("volumes") or ()],
             **{key: self._namespace(service[key]) for key in ("network_mode", "ipc", "pid") if service.get(key)},
         }
 
@@ -187,9 +187,7 @@ class Stack:
             )
 
     def _mount(self, mount: Json) -> Json:
-        if mount["type"] != "volume" or not mount.get("source"):
-            return mount
-        return {**mount, "source": self.section("volumes")[mount["source"]]["name"]}
+        return {**mount, "source": self.section("volumes")[mount["source"]]["name"]} if _is_named(mount) else mount
 
     def _gate(self, name: str, service: Json) -> Value:
         """What the plan waits for once the container is started, and for how long at most."""
@@ -206,7 +204,7 @@ class Stack:
         for key in service.get("networks") or ():
             yield network_address(key), ""
         for mount in service.get("volumes") or ():
-            if mount["type"] == "volume" and mount.get("source"):
+            if _is_named(mount):
                 yield volume_address(mount["source"]), ""
         for mode in (service.get(key) or "" for key in ("network_mode", "ipc", "pid")):
             if mode.startswith("service:"):
@@ -223,6 +221,15 @@ class Stack:
             if found:
                 path = found[0]
                 yield each.name, Source(path, self.origin("services", name, *path.split(".")))
+
+
+def _is_named(mount: Json) -> bool:
+    return bool(mount["type"] == "volume" and mount.get("source"))
+
+
+def _referring(mount: Json) -> Json:
+    """A mount that names its volume by reference, so that it is known to differ when the volume is made anew."""
+    return {**mount, "source": Ref(volume_address(mount["source"]), "name")} if _is_named(mount) else mount
 
 
 def _patience(check: Mapping[str, Any]) -> float:

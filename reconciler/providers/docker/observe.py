@@ -38,6 +38,7 @@ class Reader:
         self._desired = {resource.address: resource for resource in desired}
         self._configs: dict[str, Json] = {}
         self._ids: dict[str, str] = {}
+        self._of_volume: dict[str, Address] = {}
 
     def read(self) -> Iterator[Observed]:
         """Everything that is desired and there, and what carries the project's labels besides."""
@@ -66,7 +67,8 @@ class Reader:
         others = [self._engine.get(f"/volumes/{name}") for name in self._names(volume.NAME) if name not in names]
         for item in self._chosen([*owned, *filter(None, others)], volume.NAME, labels.VOLUME):
             # A volume that somebody made by hand is used as it is: its labels can't be changed, its data must stay.
-            yield Observed(volume_address(self._key(item, volume.NAME, labels.VOLUME)), item["Name"], volume.read(item))
+            address = self._of_volume[item["Name"]] = volume_address(self._key(item, volume.NAME, labels.VOLUME))
+            yield Observed(address, item["Name"], volume.read(item), outputs={"name": item["Name"]})
 
     def _chosen(self, found: Iterable[Json], kind: str, label: str) -> Iterable[Json]:
         """Ours and the desired ones; of several networks with one name (engines before 25 allow it) ours."""
@@ -241,12 +243,11 @@ class Reader:
         return by_key
 
     def _uses(self, spec: Mapping[str, Any]) -> Iterator[Address]:
-        keys = self._names(volume.NAME)
         for key in spec["networks"]:
             yield network_address(key)
         for mount in spec["volumes"].values():
             if mount["type"] == "volume":
-                yield volume_address(keys.get(mount["source"], mount["source"]))
+                yield self._of_volume.get(mount["source"], volume_address(mount["source"]))
 
 
 def name_of(inspect: Json) -> str:

@@ -19,12 +19,18 @@ BUILD_TIMEOUT_S = 3600.0
 
 def steps(changes: Sequence[Change], project: str) -> Sequence[Step]:
     """All steps of one pass; the planner adds the edges between resources."""
-    awaited = swap.waits(changes)
+    awaited, circles = swap.waits(changes), swap.circles(changes)
+    renewed = {c.address for c in changes if c.address.kind == volume.NAME and c.action is Action.REPLACE}
     return [
         step
         for change in changes
         for step in (
-            swap.steps(change, awaited=change.address in awaited)
+            swap.steps(
+                change,
+                awaited=change.address in awaited,
+                in_circle=change.address in circles,
+                holds_renewed=bool(change.observed and change.observed.after & renewed),
+            )
             if change.address.kind == container.NAME
             else _STEPS[change.address.kind](change, project)
         )

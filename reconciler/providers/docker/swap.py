@@ -11,7 +11,7 @@ recognised by names alone:
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -21,23 +21,31 @@ from reconciler.core.compare import FieldChange
 from reconciler.core.plan import Step
 from reconciler.core.resource import Health
 from reconciler.core.values import Value
+from reconciler.providers.docker import claims
 from reconciler.providers.docker.endpoints import endpoint_body
 from reconciler.providers.docker.expand import STARTED
 from reconciler.providers.docker.kinds import container
 from reconciler.providers.docker.observe import NEXT, PREVIOUS
+from reconciler.providers.docker.property import Json
 
 STEADY_S: Final = 5.0
 """How long a successor without a health check has to stay up before its predecessor is removed."""
 
 
-def steps(change: Change, *, awaited: bool) -> Sequence[Step]:
-    """The steps of one container; ``awaited``: another resource waits until this one is ready."""
-    return tuple(_Container(change).steps(awaited=awaited))
+def steps(change: Change, *, awaited: bool, in_circle: bool = False, holds_renewed: bool = False) -> Sequence[Step]:
+    """The steps of one container.
+
+    ``awaited``: another resource waits until this one is ready. ``in_circle``: its name is that of a container which
+    waits, over however many, for this one's. ``holds_renewed``: it has a volume that is made anew.
+    """
+    container = _Container(change, in_circle=in_circle)
+    return tuple(container.renewed() if holds_renewed else container.steps(awaited=awaited))
 
 
 @dataclass(frozen=True, slots=True)
 class _Container:
     change: Change
+    in_circle: bool = False
 
     def steps(self, *, awaited: bool) -> Iterator[Step]:
         match self.change.action:
@@ -52,7 +60,7 @@ class _Container:
             case Action.UPDATE | Action.START | Action.RUN:
                 return self._chain(self._update())
             case Action.DELETE:
-                return self._chain(self._delete(self.live_id))
+                return self._chain(_letting_go(self._delete(self.live_id)))
             case Action.KEEP if awaited:
                 return self._chain([self._gate(self.live_id)])
             case _:
@@ -98,20 +106,24 @@ class _Container:
     # -------------------------------------------------------------- create, start, wait
 
     def _create(self, name: str) -> Iterator[Step]:
-        body = container.body({**self.spec, "mounts": self._mounts()})
-        body["Labels"] = {**body.get("Labels", {}), **self.spec["owner"]}
-        yield self._step("container.create", self.change.reason, name=name, body=body)
+        yield self._made(name, self._mounts())
         for key, endpoint in list(self.spec.get("networks", {}).items())[1:]:
             yield self._connect(name, key, endpoint)
 
-    def _mounts(self) -> list[Value]:
+    def _made(self, name: str, mounts: Sequence[Json], tag: str = "") -> Step:
+        body = container.body({**self.spec, "mounts": mounts})
+        body["Labels"] = {**body.get("Labels", {}), **self.spec["owner"]}
+        step = self._step("container.create", self.change.reason, tag=tag, name=name, body=body)
+        return replace(step, takes=claims.name(name))
+
+    def _mounts(self) -> list[Json]:
         """Volumes without a name go from one container to the next, or their data would be left behind.
 
         But not where neither the file nor the new one's image asks for a volume there any more.
         """
         unnamed = dict(self.facts.get("anonymous", {}))
         of_image = self.facts.get("volumes_of_image")
-        mounts: list[Value] = []
+        mounts: list[Json] = []
         for mount in self.spec["mounts"]:
             volume = unnamed.pop(posixpath.normpath(mount["target"]), "")
             is_unnamed = mount["type"] == "volume" and not mount.get("source")
@@ -123,8 +135,17 @@ class _Container:
         ]
 
     def _begin(self, container_name: str) -> Iterator[Step]:
-        yield self._step("container.start", "created", milestone=STARTED, container=container_name)
+        yield self._start(container_name, "created")
         yield self._gate(container_name)
+
+    def _start(self, container_name: str, why: str) -> Step:
+        step = self._step("container.start", why, milestone=STARTED, container=container_name)
+        wanted = claims.running(self.spec)
+        return replace(step, takes=wanted | claims.chosen(self._given_up()), frees=claims.chosen(wanted))
+
+    def _given_up(self) -> frozenset[str]:
+        """What the live container claims and the desired one does not."""
+        return claims.running(self.live) - claims.running(self.spec)
 
     def _gate(self, container_name: str, steady_s: float = 0.0, *, may_recover: bool = False) -> Step:
         gate = self.spec["gate"]
@@ -148,7 +169,7 @@ class _Container:
         if "state" in fields and state == "paused":
             yield self._step("container.unpause", "paused", milestone=STARTED, container=self.live_id)
         if "container_name" in fields:
-            yield self._step("container.rename", "named otherwise", container=self.live_id, name=self.name)
+            yield from self._rename()
         if live := self._live_fields():
             names = ", ".join(sorted(live))
             yield self._step(
@@ -157,6 +178,16 @@ class _Container:
         yield from self._reconnect([field for field in self.change.fields if field.path[0] == "networks"])
         yield from self._cleared()
         yield from self._begin_again(state, is_down="state" in fields)
+
+    def _rename(self) -> Iterator[Step]:
+        """Where names go round in a circle, each is given up first; the one in between is known as a left-over."""
+        given_up = claims.name(self.live["container_name"])
+        if self.in_circle:
+            aside = f"{self.name}{PREVIOUS}"
+            step = self._step("container.rename", "makes room", tag="set-aside", container=self.live_id, name=aside)
+            yield replace(step, frees=given_up)
+        step = self._step("container.rename", "named otherwise", container=self.live_id, name=self.name)
+        yield replace(step, frees=given_up, takes=claims.name(self.name))
 
     def _live_fields(self) -> dict[str, Value]:
         """Name → desired value of what /update takes; memory goes together with its swap."""
@@ -177,20 +208,25 @@ class _Container:
         wanted, live = self.spec.get("networks", {}), self.live["networks"]
         for key in dict.fromkeys(field.path[1] for field in fields if len(field.path) > 1):
             if key in live:
-                network = live[key]["id"] or live[key]["name"]
-                yield self._step(
-                    "network.disconnect",
-                    "connected otherwise",
-                    tag=f"disconnect:{key}",
-                    network=network,
-                    name=live[key]["name"],
-                    container=self.live_id,
-                )
+                yield self._disconnect(key, live[key])
             if key in wanted:
-                yield self._connect(self.live_id, key, wanted[key])
+                given_up = claims.addresses({key: live.get(key, {})}) - claims.addresses(wanted)
+                step = self._connect(self.live_id, key, wanted[key])
+                yield replace(step, takes=step.takes | claims.chosen(given_up))
+
+    def _disconnect(self, key: str, endpoint: Mapping[str, Any]) -> Step:
+        step = self._step(
+            "network.disconnect",
+            "connected otherwise",
+            tag=f"disconnect:{key}",
+            network=endpoint["id"] or endpoint["name"],
+            name=endpoint["name"],
+            container=self.live_id,
+        )
+        return replace(step, frees=claims.addresses({key: endpoint}))
 
     def _connect(self, container_name: str, key: str, endpoint: Mapping[str, Any]) -> Step:
-        return self._step(
+        step = self._step(
             "network.connect",
             f"network {key}",
             tag=f"connect:{key}",
@@ -198,14 +234,15 @@ class _Container:
             container=container_name,
             body=endpoint_body(endpoint),
         )
+        wanted = claims.addresses({key: endpoint})
+        return replace(step, takes=wanted, frees=claims.chosen(wanted))
 
     def _begin_again(self, state: str, *, is_down: bool) -> Iterator[Step]:
         """Start what is not running. The predecessor of an interrupted replacement goes once this one is ready."""
         predecessor = self._leftover(PREVIOUS)
         back = self._way_back(self.live_id, predecessor) if predecessor else ()
         if is_down and state != "paused":
-            start = self._step("container.start", f"is {state}", milestone=STARTED, container=self.live_id)
-            yield replace(start, on_failure=back)
+            yield replace(self._start(self.live_id, f"is {state}"), on_failure=back)
         if predecessor:
             yield replace(self._gate(self.live_id, STEADY_S), on_failure=back)
             yield self._remove(predecessor, "predecessor")
@@ -228,6 +265,8 @@ class _Container:
         """Stop-first: nothing is stopped before the successor exists, nothing removed before it is ready."""
         successor, predecessor = f"{self.name}{NEXT}", f"{self.name}{PREVIOUS}"
         back = self._way_back(successor, self.live_id)
+        if self.live["container_name"] == successor:  # all that an interrupted run left of it
+            yield self._step("container.rename", "makes room", tag="left-over", container=self.live_id, name=self.name)
         yield from self._create(successor)
         stale = self._leftover(PREVIOUS)
         if stale and stale != self.live_id:
@@ -236,10 +275,16 @@ class _Container:
         quiet: dict[str, Value] = {"RestartPolicy": {"Name": "no"}}
         ways = [
             self._step("container.update", "stays down", tag="quiet", container=self.live_id, body=quiet),
-            self._step("container.rename", "makes room", tag="set-aside", container=self.live_id, name=predecessor),
+            replace(
+                self._step("container.rename", "makes room", tag="set-aside", container=self.live_id, name=predecessor),
+                frees=claims.name(self.live["container_name"]),
+            ),
             self._stop(self.live_id),
-            self._step("container.rename", "takes the name", container=successor, name=self.name),
-            self._step("container.start", "replaced", milestone=STARTED, container=self.name),
+            replace(
+                self._step("container.rename", "takes the name", container=successor, name=self.name),
+                takes=claims.name(self.name),
+            ),
+            self._start(self.name, "replaced"),
             self._gate(self.name, STEADY_S),
         ]
         for step in ways:
@@ -270,14 +315,63 @@ class _Container:
     def _stop(self, container_id: str) -> Step:
         grace = int(self.live.get("stop_grace_period") or 10)
         step = self._step("container.stop", self.change.reason, container=container_id, grace_s=grace)
-        return replace(step, timeout_s=grace + 60.0)
+        return replace(step, timeout_s=grace + 60.0, frees=self._given_up())
 
     def _remove(self, container_id: str, why: str) -> Step:
         return self._step("container.remove", why, tag=f"remove:{why}", container=container_id)
 
-    def _delete(self, container_id: str) -> Iterator[Step]:
+    def renewed(self) -> Iterator[Step]:
+        """Nothing may have the volume while it is made anew: the old container goes first, and nobody can serve again.
+
+        Its volumes without a name would be forgotten with it, so a container that is never started keeps them
+        meanwhile. It has a successor's name: the next run knows what to do with it.
+        """
+        if self.change.action is not Action.REPLACE:
+            return self.steps(awaited=False)
+        keeper = f"{self.name}{NEXT}"
+        unnamed = self.facts.get("anonymous", {}).values()
+        kept = [mount for mount in self._mounts() if mount.get("source") in unnamed]
+        return self._chain(
+            _letting_go(self._cleared()),
+            _letting_go(self._delete(self.live_id, [self._made(keeper, kept, "keeper")] if kept else [])),
+            self._create(self.name),
+            self._begin(self.name),
+            [self._remove(keeper, "keeper")] if kept else [],
+        )
+
+    def _delete(self, container_id: str, keeper: Sequence[Step] = ()) -> Iterator[Step]:
         yield self._stop(container_id)
-        yield self._remove(container_id, self.change.reason)
+        yield from keeper
+        removed = self._remove(container_id, self.change.reason)
+        yield replace(removed, frees=claims.name(self.live["container_name"]))
+
+
+def _letting_go(steps: Iterable[Step]) -> Iterator[Step]:
+    return (replace(step, lets_go=True) for step in steps)
+
+
+def circles(changes: Sequence[Change]) -> set[Address]:
+    """The containers whose names in place go round in a circle: the name each is to get is that of the next."""
+    renamed = {
+        change.observed.spec["container_name"]: change
+        for change in changes
+        if change.observed and change.action is Action.UPDATE and _is_renamed(change)
+    }
+    return {change.address for name, change in renamed.items() if name in _names_from(change, renamed)}
+
+
+def _names_from(change: Change, renamed: Mapping[Value, Change]) -> set[Value]:
+    """The name that it is to get, the one that whoever has that is to get, and so on."""
+    names: set[Value] = set()
+    following: Change | None = change
+    while following and following.desired and (name := following.desired.spec["container_name"]) not in names:
+        names.add(name)
+        following = renamed.get(name)
+    return names
+
+
+def _is_renamed(change: Change) -> bool:
+    return any(field.path[0] == "container_name" for field in change.fields)
 
 
 def waits(changes: Sequence[Change]) -> set[Address]:

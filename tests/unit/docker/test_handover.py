@@ -60,7 +60,6 @@ HANDOVERS = {
 }
 
 
-@pytest.mark.xfail(strict=True, reason="nothing in the plan makes the one wait for the other: who is first is chance")
 @pytest.mark.parametrize("handover", HANDOVERS.values(), ids=HANDOVERS)
 def test_what_is_taken_is_given_up_first(engine, folder, handover):
     before, after, takes, gives_up = handover
@@ -71,7 +70,15 @@ def test_what_is_taken_is_given_up_first(engine, folder, handover):
     assert comes_after(plan, takes, gives_up)
 
 
-@pytest.mark.xfail(strict=True, reason="each waits for the name of the other")
+def test_an_address_is_taken_before_the_engine_may_give_it_to_another(engine, folder):
+    before, after, taken, _ = HANDOVERS["an address"]
+    apply(a_stack(before, folder), engine)
+
+    plan = a_reconciler(a_stack(after, folder), engine).look().plan
+
+    assert comes_after(plan, "docker.container/b:connect:n", taken)
+
+
 def test_two_containers_can_swap_their_names(engine, folder):
     apply(a_stack(NAMED.format(a="one", b="two"), folder), engine)
     document = a_stack(NAMED.format(a="two", b="one"), folder)
@@ -81,7 +88,6 @@ def test_two_containers_can_swap_their_names(engine, folder):
     assert a_reconciler(document, engine).look().plan.in_sync
 
 
-@pytest.mark.xfail(strict=True, reason="the volume is to go while the container still has it")
 def test_a_volume_that_may_be_lost_is_made_anew(engine, folder):
     apply(a_stack(STORED.format(data="{}"), folder), engine)
     document = a_stack(STORED.format(data="{driver_opts: {type: tmpfs}}"), folder)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -10,9 +10,11 @@ from tempfile import TemporaryDirectory
 import pytest
 import requests
 
-from tests.kit.docker import Killed, MemoryEngine, Refusal, a_reconciler, a_stack, apply
+from tests.kit.build import address
+from tests.kit.docker import ALLOWED, Killed, MemoryEngine, Refusal, a_reconciler, a_stack, apply
 
 EMPTY = "services: {}"
+MAY_LOSE = replace(ALLOWED, may_lose=frozenset({address("docker.volume/data")}))
 TWO_NETWORKS = """
 services:
   web:
@@ -31,6 +33,11 @@ JOB = """
 services:
   job: {image: app:1, command: [exit, "0"]}
   web: {image: app:1, depends_on: {job: {condition: service_completed_successfully}}}
+"""
+NAMED = """
+services:
+  a: {{image: app:1, container_name: {a}}}
+  b: {{image: app:1, container_name: {b}}}
 """
 SHARED = """
 services:
@@ -61,7 +68,7 @@ class Scenario:
         return engine
 
     def apply(self, engine):
-        return apply(self.documents()[1], engine)
+        return apply(self.documents()[1], engine, MAY_LOSE)
 
     def is_settled(self, engine):
         return a_reconciler(self.documents()[1], engine).look().plan.in_sync
@@ -80,6 +87,8 @@ SCENARIOS = {
         TWO_NETWORKS, TWO_NETWORKS.replace("64m", "96m\n    container_name: own").replace("aliases: [w]", "")
     ),
     "network": Scenario(SHARED, SHARED.replace("\nnetworks: {back: {}", "\nnetworks: {back: {internal: true}")),
+    "volume": Scenario(TWO_NETWORKS, TWO_NETWORKS.replace("{data: {}}", "{data: {driver_opts: {type: tmpfs}}}")),
+    "names": Scenario(NAMED.format(a="one", b="two"), NAMED.format(a="two", b="one")),
     "taken out": Scenario(SHARED, SHARED.replace(SHARED.splitlines()[3], "").replace(", own: {}", "")),
 }
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from reconciler.core.kind import Effect, Field, Kind
+from reconciler.core.kind import Effect, Field, Kind, Output
 from reconciler.core.values import Value
 from reconciler.providers.docker import labels
 from reconciler.providers.docker.property import Json
@@ -44,6 +44,7 @@ KIND: Final = Kind(
         "driver_opts": Field(Effect.DATA_LOSS),
         "labels": Field(Effect.NOTE),
     },
+    outputs={"name": Output(declared_by="name", held=True)},
 )
 
 

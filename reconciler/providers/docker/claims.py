@@ -1,0 +1,45 @@
+"""What only one container can have at a time, by name: host ports, addresses in a network, and the name itself.
+
+The planner lets who gives one up come before who takes it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from reconciler.core.values import Spec
+
+
+def name(container_name: object) -> frozenset[str]:
+    """The claim on a container's name."""
+    return frozenset({f"name {container_name}"})
+
+
+def running(spec: Spec) -> frozenset[str]:
+    """What a container with this spec claims while it runs."""
+    networks: Any = spec.get("networks") or {}
+    return frozenset({*_ports(spec), *addresses(networks)})
+
+
+def addresses(networks: Mapping[str, Any]) -> frozenset[str]:
+    """The claims of endpoints, under the keys of their networks."""
+    return frozenset(
+        f"address {endpoint[key]} in {network}"
+        for network, endpoint in networks.items()
+        for key in ("ipv4_address", "ipv6_address")
+        if endpoint.get(key)
+    )
+
+
+def chosen(claims: Iterable[str]) -> frozenset[str]:
+    """That somebody has taken these addresses: until then the engine may give one of them to whoever asks for any."""
+    return frozenset(f"after {claim}" for claim in claims if claim.startswith("address "))
+
+
+def _ports(spec: Spec) -> Iterator[str]:
+    """Whatever address they are bound to on the host: one for any address stands in the way of all others."""
+    ports: Any = spec.get("ports") or {}
+    for key, bindings in ports.items():
+        published = (binding.rpartition(":")[2] for binding in bindings)
+        yield from (f"port {port}/{key.partition('/')[2]}" for port in published if port)
