@@ -6,7 +6,7 @@ A realm without its users is two requests: a partial export (Keycloak 26.7: all 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Final
 from urllib.parse import quote
@@ -23,9 +23,8 @@ from reconciler.providers.keycloak.rest import (
     BASE,
     CLIENT,
     CLIENT_ROLE,
-    GROUP,
+    FLOW_BINDINGS,
     REALM,
-    ROLE,
     USER,
     Connection,
     Item,
@@ -54,8 +53,8 @@ def _realm(
     for kind in KINDS.values():
         for item in kind.objects(live):
             address = kind.address(realm, item.keys)
-            if kind.name != REALM:
-                directory.learn(address, item.body["id"])
+            if kind.name != REALM and kind.id_key in item.body:
+                directory.learn(address, kind.id_of(item.body, address))
             if address in wanted:
                 yield _observed(kind, address, item)
     users = [resource for address, resource in wanted.items() if address.kind == USER and not _is_exported(address)]
@@ -78,10 +77,10 @@ def _observed(kind: RestKind, address: Address, item: Item) -> Observed:
     parent = kind.parent_of(address)
     return Observed(
         address,
-        str(item.body["id"]),
+        kind.id_of(item.body, address),
         spec,
         outputs={"secret": secret_of(item.body)} if "secret" in kind.outputs else {},
-        after=frozenset({parent} if parent else ()),
+        after=frozenset((*((parent,) if parent else ()), *kind.uses(address.path[0], item.body))),
     )
 
 
@@ -101,24 +100,33 @@ def _hidden(spec: dict[str, Any], path: Sequence[str]) -> dict[str, Any]:
 # ------------------------------------------------------------------ all but users
 
 
-def _snapshot(connection: Connection, realm: str, wanted: Iterable[Address]) -> Representation | None:
+def _snapshot(connection: Connection, realm: str, wanted: Mapping[Address, Resource]) -> Representation | None:
     """The realm as far as it is needed, as one representation; None where there is no such realm."""
     base, kinds = BASE.format(realm=quote(realm, safe="")), {address.kind for address in wanted}
     if any(address.kind == USER and _is_exported(address) for address in wanted):
         kinds.add(CLIENT_ROLE)
-    if kinds <= {REALM, USER}:
+    if kinds <= {REALM, FLOW_BINDINGS, USER}:
         return _settings(connection, base, realm)
-    flags = {
-        "exportClients": bool(kinds & {CLIENT, CLIENT_ROLE}),
-        "exportGroupsAndRoles": bool(kinds & {ROLE, CLIENT_ROLE, GROUP}),
-    }
-    query = "&".join(f"{name}={str(on).lower()}" for name, on in flags.items())
+    flags = {flag for name in kinds for flag in KINDS[name].flags}
+    query = "&".join(f"{flag}={str(flag in flags).lower()}" for flag in ("exportClients", "exportGroupsAndRoles"))
     with _needing("manage-realm, view-clients and query-groups", realm):
         answer = connection.ask(f"{base}/partial-export?{query}")
         clients = connection.get(f"{base}/clients") if CLIENT in kinds and answer is not ABSENT else ()
     if answer is ABSENT or clients is ABSENT:
         return None
-    return {**answer, "clients": clients} if CLIENT in kinds else answer
+    live = {**answer, "clients": _together(answer, clients)} if CLIENT in kinds else answer
+    for name in sorted(kinds):
+        more, own = KINDS[name].more, [each for address, each in wanted.items() if address.kind == name]
+        live = {**live, **more(connection, base, live, own)} if more else live
+    return live
+
+
+def _together(export: Representation, clients: Sequence[Representation]) -> Sequence[Representation]:
+    """The list of clients has their secrets, the export what they have of authorization services."""
+    exported = {client["clientId"]: client for client in export.get("clients") or ()}
+    name = "authorizationSettings"
+    of_export = {client_id: {name: body[name]} for client_id, body in exported.items() if name in body}
+    return [{**client, **of_export.get(client["clientId"], {})} for client in clients]
 
 
 def _settings(connection: Connection, base: str, realm: str) -> Representation | None:
@@ -177,6 +185,8 @@ def _user(connection: Connection, base: str, resource: Resource) -> Representati
         user["groups"] = [group["path"] for group in _there(connection.get(f"{at}/groups"))]
     if resource.spec.keys() & {"realmRoles", "clientRoles"}:
         user |= _roles(_there(connection.get(f"{at}/role-mappings")))
+    if "federatedIdentities" in resource.spec:
+        user["federatedIdentities"] = _there(connection.get(f"{at}/federated-identity"))
     return user
 
 

@@ -18,7 +18,8 @@ from reconciler.core.plan import Step
 from reconciler.core.resource import Resource
 from reconciler.core.values import ABSENT, Path, Value
 from reconciler.providers.keycloak.kinds import KINDS
-from reconciler.providers.keycloak.rest import REALM, Links, RestKind, without_absent
+from reconciler.providers.keycloak.rest import REALM, Links, RestKind
+from reconciler.providers.keycloak.rows import without_absent
 
 CREATE: Final = "create"
 UPDATE: Final = "update"
@@ -80,11 +81,16 @@ def _creation(kind: RestKind, change: Change) -> Iterator[Step]:
     resource = change.desired
     assert resource is not None
     first: tuple[Step, ...] = ()
-    if not kind.arises(change.address.path):
+    if kind.is_setting:
+        first = tuple(_put(kind, change, _by_name(change)))
+        yield from first
+    elif not kind.arises(change.address.path):
         named = tuple(_named_in_body(kind, resource))
         first = (_step(change.address, CREATE, why=change.reason, body=kind.creation(resource), targets=named),)
         yield from first
     before = frozenset(step.id for step in first)
+    outside = {name: found for name, found in _by_name(change).items() if not kind.in_creation(name)}
+    yield from (replace(step, after=step.after | before) for step in _parts(kind, change.address, outside))
     for name, links in kind.links.items():
         if name in resource.spec and not (first and links.in_creation):
             value = kind.properties[name].normal(resource.spec[name])
@@ -105,14 +111,20 @@ def _named_in_body(kind: RestKind, resource: Resource) -> Iterator[str]:
 
 
 def _update(kind: RestKind, change: Change) -> Iterator[Step]:
-    by_name: dict[str, list[FieldChange]] = {}
-    for difference in change.fields:
-        by_name.setdefault(difference.path[0], []).append(difference)
+    by_name = _by_name(change)
     first = tuple(_put(kind, change, by_name))
     yield from first
     before = frozenset(step.id for step in first)
     rest = [*_parts(kind, change.address, by_name), *_all_links(kind, change.address, by_name)]
     yield from (replace(step, after=step.after | before) for step in rest)
+
+
+def _by_name(change: Change) -> Mapping[str, Sequence[FieldChange]]:
+    """The differences, by the property they are in."""
+    by_name: dict[str, list[FieldChange]] = {}
+    for difference in change.fields:
+        by_name.setdefault(difference.path[0], []).append(difference)
+    return by_name
 
 
 def _put(kind: RestKind, change: Change, by_name: Mapping[str, Sequence[FieldChange]]) -> Iterator[Step]:

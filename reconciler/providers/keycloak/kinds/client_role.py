@@ -35,4 +35,5 @@ KIND: Final = RestKind(
     always=role.ROLE_ALWAYS,
     is_builtin=_is_builtin,
     located_by_id=False,
+    flags=frozenset({"exportClients", "exportGroupsAndRoles"}),
 )

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
+from reconciler.core.address import Address
 from reconciler.core.kind import Field
 from reconciler.core.values import Path
 from reconciler.providers.keycloak.kinds.mappers import MAPPERS, mappers
@@ -36,9 +37,14 @@ BUILTIN: Final = frozenset(
 )
 
 
+def scope(realm: str, _keys: Path, name: str) -> Address:
+    """The client scope that a name stands for."""
+    return Address(CLIENT_SCOPE, (realm, name))
+
+
 def _scopes(realm: Representation) -> Iterator[Item]:
-    for index, scope in enumerate(realm.get("clientScopes") or ()):
-        yield Item((scope["name"],), ("clientScopes", index), scope)
+    for index, body in enumerate(realm.get("clientScopes") or ()):
+        yield Item((body["name"],), ("clientScopes", index), body)
 
 
 def _is_builtin(path: Path) -> bool:

@@ -72,4 +72,5 @@ KIND: Final = RestKind(
     always=ROLE_ALWAYS,
     is_builtin=_is_builtin,
     located_by_id=False,
+    flags=frozenset({"exportGroupsAndRoles"}),
 )
