@@ -210,6 +210,7 @@ class RestKind:
     ``id_key`` is the property that holds the id, "" where there is none. A ``singleton`` is there once for each
     parent, and has its parent's keys. ``save`` takes the place of PUT, and of POST as well where the object arises;
     ``remove`` that of DELETE. ``resolve`` puts ids in a body in the place of names.
+    ``comes_inside`` says that a new object of this type brings others of its type, which the next pass sees.
     ``label`` says what an object is called in its address, where that is more than its key.
     ``flags`` are those that a partial export needs to show these objects; ``more`` reads what it does not show.
     """
@@ -246,6 +247,7 @@ class RestKind:
     flags: frozenset[str] = frozenset()
     more: Callable[[Connection, str, Representation, Iterable[Resource]], Representation] | None = None
     label: Callable[[Representation], str] | None = None
+    comes_inside: bool = False
 
     @cached_property
     def kind(self) -> Kind:

@@ -33,19 +33,28 @@ DELETE_PART: Final = "delete part"
 
 def steps(changes: Sequence[Change]) -> Sequence[Step]:
     """The steps of all changes; those of one change are linked, the planner links changes with each other."""
-    creating = frozenset(change.address for change in changes if change.action is Action.CREATE)
+    missing = frozenset(change.address for change in changes if change.action is Action.CREATE)
+    creating = frozenset(address for address in missing if not _comes_by_itself(address, missing))
     return [step for change in changes for step in _steps(change, creating)]
 
 
-def _comes_with_realm(kind: RestKind, address: Address, creating: frozenset[Address]) -> bool:
-    """Whether the server makes it together with its realm; the next pass sees it and compares."""
-    return kind.is_builtin(address.path) and address.kind != REALM and Address(REALM, address.path[:1]) in creating
+def _comes_by_itself(address: Address, missing: frozenset[Address]) -> bool:
+    """Whether the server makes it together with its realm, or what it is in; the next pass sees it and compares."""
+    kind = KINDS[address.kind]
+    parent = kind.parent_of(address)
+    if parent is None:
+        return False
+    is_new = Address(REALM, address.path[:1]) in missing
+    is_inside = kind.comes_inside and parent.kind == kind.name and parent in missing
+    if is_inside or (is_new and kind.is_builtin(address.path)):
+        return True
+    return kind.singleton and _comes_by_itself(parent, missing)
 
 
 def _steps(change: Change, creating: frozenset[Address]) -> Iterable[Step]:
     kind = KINDS[change.address.kind]
     match change.action:
-        case Action.CREATE if _comes_with_realm(kind, change.address, creating):
+        case Action.CREATE if change.address not in creating:
             return ()
         case Action.CREATE:
             return _after_creations(_creation(kind, change), creating)

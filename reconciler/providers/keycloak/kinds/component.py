@@ -111,4 +111,5 @@ KIND: Final = RestKind(
     resolve=_with_parent,
     label=label,
     is_builtin=_is_builtin,
+    comes_inside=True,  # a new LDAP federation has mappers
 )
