@@ -58,7 +58,8 @@ class Session:
         """The rules of the files, with what the command line allows besides."""
         own: Mapping[str, Any] = _mapping((self.document.stack or {}).get("x-reconcile"))
         prune = {f"docker.{kind.removesuffix('s')}": mode for kind, mode in _mapping(own.get("prune")).items()}
-        protected = frozenset(Address.parse(str(text)) for text in own.get("protect") or ())
+        options = (own, *(_mapping(realm.get("x-reconcile")) for realm in self.document.realms or ()))
+        protected = frozenset(Address.parse(str(text)) for each in options for text in each.get("protect") or ())
         return Policy(prune={**PRUNED, **prune}, protected=protected, **allowed)
 
     @contextmanager

@@ -17,7 +17,7 @@ from reconciler.core.provider import Done, Verdict
 from reconciler.core.values import ABSENT, Value
 from reconciler.providers.keycloak.directory import Directory
 from reconciler.providers.keycloak.kinds import KINDS
-from reconciler.providers.keycloak.rest import REALM, Connection, Parts, Representation, RestKind, patched
+from reconciler.providers.keycloak.rest import BASE, REALM, Connection, Parts, Representation, RestKind, patched
 from reconciler.providers.keycloak.rows import as_map
 from reconciler.providers.keycloak.steps import (
     ADD,
@@ -25,6 +25,7 @@ from reconciler.providers.keycloak.steps import (
     CREATE_PART,
     DELETE,
     DELETE_PART,
+    IMPORT,
     REMOVE,
     UPDATE,
     UPDATE_PART,
@@ -85,6 +86,35 @@ class Performer:
             raise Rejected(str(error.args[0])) from error  # not it, but another with what must be unique
         if not is_again:
             raise Conflict(f"somebody else made it meanwhile: {error.args[0]}") from error
+
+    def import_(self, step: Step) -> None:
+        """Many objects in one transaction; what is there already is left as it is, and the next pass sees it.
+
+        Where the server does not want all of it, one by one, so that only those fail that are wrong.
+        """
+        bodies = step.args["bodies"]
+        assert isinstance(bodies, Sequence)
+        for address, body in zip(step.covers, bodies, strict=True):
+            self._check(address, as_map(body))
+        try:
+            self._import(step.address, bodies)
+        except (Conflict, Rejected) as error:
+            wrong = [each for each in zip(step.covers, bodies, strict=True) if not self._is_imported(*each)]
+            if wrong:
+                names = ", ".join(address.name for address, _ in wrong)
+                raise Rejected(f"{names}: {error.args[0]}", address=wrong[0][0]) from error
+
+    def _is_imported(self, address: Address, body: Value) -> bool:
+        try:
+            self._import(address, (body,))
+        except (Conflict, Rejected):
+            return False
+        return True
+
+    def _import(self, address: Address, bodies: Sequence[Value]) -> None:
+        section = KINDS[address.kind].section
+        path = self._directory.path(f"{BASE}/partialImport", address)
+        self._connection.post(path, {"ifResourceExists": "SKIP", section: bodies})
 
     def update(self, step: Step) -> None:
         kind, patch = KINDS[step.address.kind], as_map(step.args["patch"])
@@ -230,4 +260,5 @@ _VERBS: Final[Mapping[str, Callable[[Performer, Step], None]]] = {
     CREATE_PART: Performer.create_part,
     UPDATE_PART: Performer.update_part,
     DELETE_PART: Performer.delete_part,
+    IMPORT: Performer.import_,
 }

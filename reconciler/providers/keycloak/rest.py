@@ -19,7 +19,7 @@ from reconciler.core.kind import Field, Kind, Output
 from reconciler.core.provider import Verdict
 from reconciler.core.resource import Observed, Resource
 from reconciler.core.values import ABSENT, Path, Spec, Value
-from reconciler.providers.keycloak.rows import Property, as_list, without_absent, without_masks
+from reconciler.providers.keycloak.rows import MARK, Property, as_list, as_map, without_absent, without_masks
 
 Representation: TypeAlias = Mapping[str, Any]
 """An object as Keycloak's JSON has it, in a file or in an answer."""
@@ -190,6 +190,10 @@ def _never(_keys: Path) -> bool:
     return False
 
 
+def _is_not(_body: Representation) -> bool:
+    return False
+
+
 def _same_body(body: Mapping[str, Value]) -> Mapping[str, Value]:
     return body
 
@@ -210,6 +214,10 @@ class RestKind:
     ``id_key`` is the property that holds the id, "" where there is none. A ``singleton`` is there once for each
     parent, and has its parent's keys. ``save`` takes the place of PUT, and of POST as well where the object arises;
     ``remove`` that of DELETE. ``resolve`` puts ids in a body in the place of names.
+    ``imported`` makes of the body of a creation the one that a partial import takes, where there is one.
+    ``section`` is what `prune` in a file calls the type, "" for what is never pruned, and ``keeps`` says which of its
+    objects are not, whatever a file says; ``mark`` makes of our name the attribute that says whose an object is.
+    ``vital`` are the properties by which an account could lock itself out.
     ``comes_inside`` says that a new object of this type brings others of its type, which the next pass sees.
     ``label`` says what an object is called in its address, where that is more than its key.
     ``flags`` are those that a partial export needs to show these objects; ``more`` reads what it does not show.
@@ -248,6 +256,11 @@ class RestKind:
     more: Callable[[Connection, str, Representation, Iterable[Resource]], Representation] | None = None
     label: Callable[[Representation], str] | None = None
     comes_inside: bool = False
+    imported: Callable[[str, Mapping[str, Value]], Mapping[str, Value]] | None = None
+    section: str = ""
+    keeps: Callable[[Representation], bool] = _is_not
+    mark: Callable[[Value], Value] | None = None
+    vital: frozenset[str] = frozenset()
 
     @cached_property
     def kind(self) -> Kind:
@@ -305,15 +318,18 @@ class RestKind:
         live = normal(observed.get(name, ABSENT))
         return {**expected, name: _grafted(normal(expected[name]), live, pointer[1:])}
 
-    def creation(self, resource: Resource) -> Mapping[str, Value]:
-        """The body that makes the object, with all that is declared and that a POST takes."""
+    def creation(self, resource: Resource, *, everything: bool = False) -> Mapping[str, Value]:
+        """The body that makes the object, with all that is declared and that a POST takes; an import takes it all."""
         body: dict[str, Value] = {self.key: resource.address.name}
         for name, value in resource.spec.items():
-            if name not in self.properties or not self.in_creation(name):
+            if name not in self.properties or not (everything or self.in_creation(name)):
                 continue
             normal = without_masks(self.properties[name].normal(value))
             if normal is not ABSENT:
                 body[name] = self._listed(name, normal)
+        owner = options_of(resource.spec).get("owner")
+        if owner and self.mark:
+            body["attributes"] = {**as_map(body.get("attributes", {})), MARK: self.mark(owner)}
         return self.also({**self.on_creation, **self._implied(body), **body})
 
     def in_creation(self, name: str) -> bool:
@@ -347,10 +363,15 @@ class RestKind:
         }
 
 
+def options_of(spec: Spec) -> Mapping[str, Value]:
+    """What stands under ``x-reconcile``."""
+    options = spec.get("x-reconcile")
+    return options if isinstance(options, Mapping) else {}
+
+
 def ignored(spec: Spec) -> Sequence[Path]:
     """The JSON pointers of ``x-reconcile.ignore``, as paths."""
-    options = spec.get("x-reconcile")
-    pointers = options.get("ignore", ()) if isinstance(options, Mapping) else ()
+    pointers = options_of(spec).get("ignore", ())
     assert isinstance(pointers, Sequence)
     return tuple(
         tuple(part.replace("~1", "/").replace("~0", "~") for part in str(pointer).split("/")[1:])

@@ -16,6 +16,8 @@ from reconciler.core.values import ABSENT, Secret, Value
 
 MASK: Final = "**********"
 """What Keycloak shows in place of a secret. In a file it means: keep what is there."""
+MARK: Final = "reconcile.owner"
+"""The attribute that says which project made an object, where what is no longer declared is to go."""
 _MASKS: Final = (MASK, Secret(MASK))
 
 Complete: TypeAlias = Callable[[Value, Value], Value]
@@ -161,6 +163,11 @@ def as_list(key: str) -> Callable[[Value], Value]:
     return listed
 
 
+def without_mark(attributes: Mapping[str, Value]) -> Mapping[str, Value]:
+    """The attributes without ours."""
+    return {key: part for key, part in attributes.items() if key != MARK}
+
+
 def _as_flag(default: bool) -> Callable[[Value], Value]:  # noqa: FBT001
     words: Mapping[Value, bool] = {"true": True, "false": False}
 
@@ -259,8 +266,8 @@ def objects(key: str, normalise: Callable[[Value], Value] = as_plain) -> Propert
 
 
 def attributes() -> Property:
-    """Attributes of a role or group: a map of sets, exact, replaced by a PUT."""
-    return Property(Field(normalise=as_list_map), whole=True)
+    """Attributes of a role or group: a map of sets, exact but for our mark, replaced by a PUT."""
+    return Property(Field(normalise=lambda value: without_mark(as_list_map(value))), whole=True)
 
 
 def secret() -> Property:

@@ -29,13 +29,47 @@ REMOVE: Final = "remove"
 CREATE_PART: Final = "create part"
 UPDATE_PART: Final = "update part"
 DELETE_PART: Final = "delete part"
+IMPORT: Final = "import"
+FEWEST: Final = 20
+"""From how many on objects are imported rather than made one by one."""
+BATCH: Final = 100
+"""What an import takes per object grows with their number (26.7: 4 ms at 50, 55 ms at 1,000)."""
 
 
 def steps(changes: Sequence[Change]) -> Sequence[Step]:
     """The steps of all changes; those of one change are linked, the planner links changes with each other."""
     missing = frozenset(change.address for change in changes if change.action is Action.CREATE)
     creating = frozenset(address for address in missing if not _comes_by_itself(address, missing))
-    return [step for change in changes for step in _steps(change, creating)]
+    batches = list(_batches([change for change in changes if change.address in creating]))
+    batched = {address: step.id for step in batches for address in step.covers}
+    single = [step for change in changes if change.address not in batched for step in _steps(change, creating)]
+    return [*batches, *(_renamed(step, batched) for step in single)]
+
+
+def _batches(creations: Sequence[Change]) -> Iterator[Step]:
+    """Imports of many objects each, by realm, where a type has them and there are enough to make it worth it."""
+    groups: dict[tuple[str, str], list[Change]] = {}
+    for change in creations:
+        kind = KINDS[change.address.kind]
+        if kind.imported and not kind.arises(change.address.path):
+            groups.setdefault((kind.name, change.address.path[0]), []).append(change)
+    for (name, realm), found in groups.items():
+        for start in range(0, len(found) if len(found) >= FEWEST else 0, BATCH):
+            yield _import(KINDS[name], realm, found[start : start + BATCH])
+
+
+def _import(kind: RestKind, realm: str, creations: Sequence[Change]) -> Step:
+    resources = [change.desired for change in creations if change.desired]
+    bodies = tuple(kind.imported(realm, kind.creation(each, everything=True)) for each in resources if kind.imported)
+    covers = tuple(change.address for change in creations)
+    why = f"{len(covers)} do not exist"
+    return replace(_step(covers[0], IMPORT, why=why, bodies=bodies), covers=covers)
+
+
+def _renamed(step: Step, batched: Mapping[Address, str]) -> Step:
+    """The step after the imports of what it would have waited for."""
+    names = {f"{address}:{CREATE}": step_id for address, step_id in batched.items()} if step.after else {}
+    return replace(step, after=frozenset(names.get(each, each) for each in step.after))
 
 
 def _comes_by_itself(address: Address, missing: frozenset[Address]) -> bool:

@@ -144,3 +144,13 @@ def test_mistakes_are_seen(realm: Any) -> None:
 )
 def test_every_form_of_a_file_is_let_through(document: Any) -> None:
     assert problems(document) == []
+
+
+def test_what_can_be_pruned_is_what_tables_say() -> None:
+    described = DEFINITIONS["realmOptions"]["properties"]["prune"]["properties"]
+
+    assert {name: tuple(body["enum"]) for name, body in described.items()} == {
+        kind.section: ("off", "owned", "exact") if kind.mark else ("off", "exact")
+        for kind in KINDS.values()
+        if kind.section
+    }

@@ -28,9 +28,11 @@ from reconciler.providers.keycloak.rest import (
     RestKind,
 )
 from reconciler.providers.keycloak.rows import (
+    MARK,
     Property,
     as_map,
     as_secret,
+    as_text,
     as_text_map,
     declared_keys,
     flag,
@@ -69,7 +71,7 @@ def _attributes(value: Value) -> Mapping[str, Value]:
     return {
         key: as_secret(part) if key in _SECRET_ATTRIBUTES else part
         for key, part in as_text_map(value).items()
-        if key not in _MADE_BY_SERVER
+        if key not in _MADE_BY_SERVER and key != MARK
     }
 
 
@@ -181,6 +183,20 @@ KIND: Final = RestKind(
     uses=_needs,
     resolve=_with_flow_ids,
     flags=frozenset({"exportClients"}),
+    section="clients",
+    mark=as_text,
+    vital=frozenset(
+        {
+            "enabled",
+            "protocol",
+            "secret",
+            "bearerOnly",
+            "publicClient",
+            "clientAuthenticatorType",
+            "serviceAccountsEnabled",
+            "directAccessGrantsEnabled",
+        }
+    ),
     outputs={"secret": Output(declared_by="secret", stale_on=frozenset({"secret"}))},
     secrets=(("secret",), *(("attributes", name) for name in _SECRET_ATTRIBUTES)),
     is_builtin=_is_builtin,

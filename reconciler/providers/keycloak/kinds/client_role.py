@@ -8,6 +8,7 @@ from typing import Final
 from reconciler.core.values import Path
 from reconciler.providers.keycloak.kinds import client, role
 from reconciler.providers.keycloak.rest import BASE, CLIENT, CLIENT_ROLE, Item, Representation, RestKind
+from reconciler.providers.keycloak.rows import as_names
 
 
 def _roles(realm: Representation) -> Iterator[Item]:
@@ -35,5 +36,7 @@ KIND: Final = RestKind(
     always=role.ROLE_ALWAYS,
     is_builtin=_is_builtin,
     located_by_id=False,
+    section="clientRoles",
+    mark=as_names,
     flags=frozenset({"exportClients", "exportGroupsAndRoles"}),
 )

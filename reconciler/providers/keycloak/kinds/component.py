@@ -86,6 +86,11 @@ def _is_builtin(path: Path) -> bool:
     return path[-1] in BUILTIN
 
 
+def _is_key(component: Representation) -> bool:
+    """Whoever deletes a key makes every token worthless that was signed with it."""
+    return bool(component.get("providerType") == KEYS)
+
+
 def _with_parent(live: Live, address: Address, body: Mapping[str, Value]) -> Mapping[str, Value]:
     parent = KIND.parent_of(address)
     assert parent is not None
@@ -111,5 +116,7 @@ KIND: Final = RestKind(
     resolve=_with_parent,
     label=label,
     is_builtin=_is_builtin,
+    keeps=_is_key,
+    section="components",
     comes_inside=True,  # a new LDAP federation has mappers
 )

@@ -163,6 +163,10 @@ def _is_builtin(path: Path) -> bool:
     return path[-1] in BUILTIN
 
 
+def _is_brought(flow: Representation) -> bool:
+    return bool(flow.get("builtIn"))
+
+
 class _Executions:
     """Executions are made and found by paths of their own."""
 
@@ -173,6 +177,7 @@ class _Executions:
         execution = {name: body[name] for name in ("authenticator", "requirement", "priority") if name in body}
         if flow:
             execution["flowId"] = live.id(Address(FLOW, (address.path[0], str(flow))))
+        execution.setdefault("requirement", "DISABLED")
         execution |= {"parentFlow": live.id(address), "authenticatorFlow": bool(flow)}
         path = live.path(f"{BASE}/authentication/executions", address)
         made = live.connection.create(path, execution)
@@ -246,4 +251,6 @@ KIND: Final = RestKind(
     adjust=_adjust,
     uses=_subflows,
     is_builtin=_is_builtin,
+    keeps=_is_brought,
+    section="authenticationFlows",
 )

@@ -44,5 +44,6 @@ KIND: Final = RestKind(
     always=realm.ALWAYS,
     uses=_flows,
     singleton=True,
+    vital=frozenset({"directGrantFlow", "clientAuthenticationFlow"}),
     id_key="",
 )

@@ -60,5 +60,7 @@ KIND: Final = RestKind(
     right="manage-users",
     links=ROLE_LINKS,
     always=("name", "description"),  # a PUT needs the one and erases the other where it is left out
+    section="groups",
+    mark=as_names,
     flags=frozenset({"exportGroupsAndRoles"}),
 )

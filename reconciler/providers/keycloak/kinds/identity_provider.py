@@ -63,6 +63,7 @@ KIND: Final = RestKind(
     replaces=True,
     uses=_flows,
     secrets=tuple(("config", name) for name in _SECRETS),
+    section="identityProviders",
     located_by_id=False,
     id_key="alias",
 )

@@ -38,5 +38,6 @@ KIND: Final = RestKind(
     find=_PATH,
     right="manage-identity-providers",
     parent=IDENTITY_PROVIDER,
+    section="identityProviderMappers",
     replaces=True,
 )

@@ -40,5 +40,6 @@ KIND: Final = RestKind(
     find=_PATH,
     right="manage-realm",
     save=_save,
+    section="localizationTexts",
     id_key="",
 )

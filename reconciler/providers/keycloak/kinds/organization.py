@@ -23,7 +23,7 @@ from reconciler.providers.keycloak.rest import (
     Representation,
     RestKind,
 )
-from reconciler.providers.keycloak.rows import attributes, flag, names, objects, text
+from reconciler.providers.keycloak.rows import as_names, attributes, flag, names, objects, text
 
 _PAGE: Final = 1000
 _LISTS: Final = {"identityProviders": ("identity-providers", "alias"), "members": ("members", "username")}
@@ -83,6 +83,8 @@ KIND: Final = RestKind(
         "members": Links("members", _member, by_id=True),
     },
     also=_named,
+    section="organizations",
+    mark=as_names,
     replaces=True,
     more=_read,
 )

@@ -170,6 +170,7 @@ KIND: Final = RestKind(
     right="manage-realm",
     parent=None,
     is_builtin=_is_master,
+    vital=frozenset({"enabled"}),
     always=ALWAYS,
     on_creation={"enabled": True},  # the server's own default is a realm that nobody can use
     also=_whole_otp_policy,

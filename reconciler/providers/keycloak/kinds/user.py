@@ -124,20 +124,34 @@ def _adjust(desired: Resource, observed: Observed, expected: dict[str, Value]) -
     return expected
 
 
+def _imported(realm: str, body: Mapping[str, Value]) -> Mapping[str, Value]:
+    """An import gives a user the declared roles only, a POST the default ones as well."""
+    return {**body, "realmRoles": as_names((*as_names(body.get("realmRoles")), f"default-roles-{realm}".lower()))}
+
+
+def _is_of_others(user: Representation) -> bool:
+    """Service accounts go with their clients, federated users belong to another directory."""
+    return str(user["username"]).startswith(SERVICE_ACCOUNT) or bool(user.get("federationLink"))
+
+
 def _refused(read: Callable[[str], Any], realm: str, body: Mapping[str, Value]) -> str:
     """Why the server would drop attributes without a word: the realm's user profile does not know them."""
     attributes = body.get("attributes")
     if not isinstance(attributes, Mapping) or not attributes:
         return ""
-    profile = read(f"{BASE.format(realm=quote(realm, safe=''))}/users/profile")
-    return unknown_attributes(profile, attributes) if isinstance(profile, Mapping) else ""
+    base = BASE.format(realm=quote(realm, safe=""))
+    profile = read(f"{base}/users/profile")
+    if not isinstance(profile, Mapping):
+        return ""
+    has_locale = "locale" in attributes and read(base).get("internationalizationEnabled")
+    return unknown_attributes(profile, attributes, known=("locale",) if has_locale else ())
 
 
-def unknown_attributes(profile: Mapping[str, Any], attributes: Mapping[str, Value]) -> str:
+def unknown_attributes(profile: Mapping[str, Any], attributes: Mapping[str, Value], known: Iterable[str] = ()) -> str:
     """What to tell the user about attributes that the profile does not let an administrator write, "" if none."""
     if profile.get("unmanagedAttributePolicy") in ("ENABLED", "ADMIN_EDIT"):
         return ""
-    known = {attribute["name"] for attribute in profile.get("attributes") or ()} | {"locale"}
+    known = {*known, *(attribute["name"] for attribute in profile.get("attributes") or ())}
     unknown = sorted(name for name, value in attributes.items() if name not in known and value is not ABSENT)
     if not unknown:
         return ""
@@ -179,4 +193,8 @@ KIND: Final = RestKind(
     uses=_needs,
     arises=_arises,
     refuses=_refused,
+    imported=_imported,
+    section="users",
+    keeps=_is_of_others,
+    vital=frozenset({"enabled", "groups", "realmRoles", "clientRoles"}),
 )
