@@ -82,7 +82,7 @@ def opened(settings: Settings, clock: Clock, *, keep_secrets: bool = False) -> I
     look. Raises ConfigError with all problems of all files.
     """
     loaded = read(settings, keep_secrets=keep_secrets)
-    document = replace(loaded.document, connection=_connection(loaded.document.connection, settings))
+    document = replace(loaded.document, connection=connection_of(loaded.document.connection, settings))
     providers = connect(document, settings.environment)
     try:
         yield Session(settings, document, loaded.warnings, providers, clock)
@@ -124,7 +124,7 @@ def env_file(settings: Settings) -> Path:
     return settings.env_files[-1] if settings.env_files else settings.directory / ".env"
 
 
-def _connection(declared: Mapping[str, Value], settings: Settings) -> Mapping[str, Value]:
+def connection_of(declared: Mapping[str, Value], settings: Settings) -> Mapping[str, Value]:
     """The connection of the file, with what the environment says laid over it."""
     connection: dict[str, Any] = {**declared, "auth": dict(_mapping(declared.get("auth")))}
     for path, text in settings.keycloak().items():

@@ -78,7 +78,7 @@ def _comes_by_itself(address: Address, missing: frozenset[Address]) -> bool:
     parent = kind.parent_of(address)
     if parent is None:
         return False
-    is_new = Address(REALM, address.path[:1]) in missing
+    is_new = bool(missing & {Address(REALM, address.path[:1]), parent})
     is_inside = kind.comes_inside and parent.kind == kind.name and parent in missing
     if is_inside or (is_new and kind.is_builtin(address.path)):
         return True

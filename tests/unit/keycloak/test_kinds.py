@@ -100,6 +100,14 @@ def test_a_flow_of_a_client_may_be_named_by_its_id_as_exports_do() -> None:
     assert Address("keycloak.flow", ("lab", "ours")) in app.after
 
 
+def test_scopes_of_the_other_protocol_are_no_difference() -> None:
+    declared = {"defaultClientScopes": ["email", "role_list"]}
+    live = {"protocol": "openid-connect", "defaultClientScopes": ["email"]}
+
+    assert fields("keycloak.client", declared, live) == {}
+    assert fields("keycloak.client", {**declared, "protocol": "saml"}, {**live, "protocol": "saml"})
+
+
 def test_components_inside_others_and_of_two_sorts_have_names_of_their_own() -> None:
     policies = [{"name": "Scopes", "subType": sort} for sort in ("anonymous", "authenticated")]
     mapper = {"name": "email", "providerId": "user-attribute-ldap-mapper"}

@@ -30,6 +30,7 @@ from reconciler.providers.keycloak.rest import (
 from reconciler.providers.keycloak.rows import (
     Property,
     as_list,
+    as_list_map,
     as_map,
     as_plain,
     by,
@@ -51,6 +52,8 @@ def _resource(value: Value) -> Value:
     scopes = body.get("scopes")
     if isinstance(scopes, Sequence):
         body["scopes"] = tuple(each["name"] if isinstance(each, Mapping) else each for each in scopes)
+    if "attributes" in body:
+        body["attributes"] = as_list_map(body["attributes"])
     return as_plain(body)
 
 

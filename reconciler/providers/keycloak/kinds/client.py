@@ -54,6 +54,8 @@ BUILTIN: Final = frozenset(
     }
 )
 
+SAML_SCOPES: Final = ("AuthnContextClassRef", "role_list", "saml_organization")
+"""Built-in scopes that a client of OpenID Connect is never given."""
 _FLOWS: Final = "authenticationFlowBindingOverrides"
 _SECRET_ATTRIBUTES: Final = ("saml.signing.private.key", "saml.encryption.private.key", "client.secret.rotated")
 # What the server writes there itself; exports have it, and it differs from one server to the next.
@@ -78,10 +80,10 @@ def _attributes(value: Value) -> Mapping[str, Value]:
 def _clients(realm: Representation) -> Iterator[Item]:
     flows = {flow["id"]: flow["alias"] for flow in realm.get("authenticationFlows") or () if "id" in flow}
     for index, client in enumerate(realm.get("clients") or ()):
-        yield Item((client["clientId"],), ("clients", index), _with_flow_names(client, flows))
+        yield Item((client["clientId"],), ("clients", index), with_flow_names(client, flows))
 
 
-def _with_flow_names(client: Representation, flows: Mapping[str, str]) -> Representation:
+def with_flow_names(client: Representation, flows: Mapping[str, str]) -> Representation:
     """The flows that this client uses instead of the realm's by name; Keycloak has them by id."""
     own = client.get(_FLOWS)
     if not own:
@@ -110,10 +112,16 @@ def _needs(realm: str, spec: Spec) -> Iterable[Address]:
 
 
 def _adjust(desired: Resource, observed: Observed, expected: dict[str, Value]) -> Mapping[str, Value]:
-    """Leave out what this client can't have, and let the scope stay that a service account gets by itself."""
+    """Leave out what this client can't have, and let the scope stay that a service account gets by itself.
+
+    The server drops scopes of the other protocol without a word.
+    """
     client = {**observed.spec, **desired.spec}
     if client.get("publicClient"):
         expected.pop("secret", None)
+    if client.get("protocol", "openid-connect") == "openid-connect":
+        for name in {"defaultClientScopes", "optionalClientScopes"} & expected.keys():
+            expected[name] = tuple(scope for scope in _listed(expected[name]) if scope not in SAML_SCOPES)
     scopes, live = expected.get("defaultClientScopes"), observed.spec.get("defaultClientScopes")
     if client.get("serviceAccountsEnabled") and isinstance(scopes, Sequence) and "service_account" in _listed(live):
         expected["defaultClientScopes"] = (*_listed(scopes), "service_account")

@@ -10,6 +10,9 @@ from reconciler.providers.keycloak.kinds import client, role
 from reconciler.providers.keycloak.rest import BASE, CLIENT, CLIENT_ROLE, Item, Representation, RestKind
 from reconciler.providers.keycloak.rows import as_names
 
+AUTHORIZATION_ROLE: Final = "uma_protection"
+"""Of every client with authorization services; Keycloak makes it with them."""
+
 
 def _roles(realm: Representation) -> Iterator[Item]:
     for client_id, bodies in ((realm.get("roles") or {}).get("client") or {}).items():
@@ -18,7 +21,9 @@ def _roles(realm: Representation) -> Iterator[Item]:
 
 
 def _is_builtin(path: Path) -> bool:
-    realm, client_id, _ = path
+    realm, client_id, name = path
+    if name == AUTHORIZATION_ROLE:
+        return True
     return client_id in client.BUILTIN or (realm == "master" and client_id.endswith("-realm"))
 
 
