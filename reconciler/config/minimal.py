@@ -12,6 +12,8 @@ from typing import Any, Final
 
 from reconciler.config.realmkeys import natural_key
 
+_TOLD_IF_EMPTY: Final = frozenset({"defaultClientScopes", "optionalClientScopes"})
+"""What a new object would be given if the file said nothing."""
 _NONE: Final[frozenset[str]] = frozenset()
 _OF_THE_SERVER: Final = frozenset(
     {
@@ -108,7 +110,7 @@ def _unlike(tree: Mapping[str, Any], known: Mapping[str, Any]) -> Iterator[tuple
 def _object(item: dict[str, Any], known: dict[str, Any] | None, path: tuple[str, ...]) -> dict[str, Any]:
     """An object of a section: its names, and what differs."""
     if known is None:
-        return item
+        return {key: value for key, value in item.items() if key in _TOLD_IF_EMPTY or value not in ([], {})}
     names = {key: item[key] for key in _NAMES if key in item}
     return {**names, **{key: value for key, value in _left(item, known, (*path, "*")).items() if key not in names}}
 

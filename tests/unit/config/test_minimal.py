@@ -26,7 +26,7 @@ def test_a_new_realm_is_its_name():
 
 def test_what_differs_stays_with_the_name_of_what_it_is_in():
     client = {"id": "9", "clientId": "account", "enabled": True, "redirectUris": ["a", "b", "c"]}
-    own = {"id": "7", "clientId": "own", "secret": "**********", "description": None}
+    own = {"id": "7", "clientId": "own", "secret": "**********", "description": None, "webOrigins": []}
     roles = {**NEW["roles"], "client": {"account": [], "own": [{"id": "8", "name": "reader", "clientRole": True}]}}
 
     found = minimal(
