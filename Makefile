@@ -9,7 +9,7 @@ DEV := .venv/.installed-dev
 PYTEST := $(BIN)/python -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-down venv test test-unit test-integration test-e2e test-machine lint format check bench images lock clean python
+.PHONY: help demo demo-down venv test test-unit test-integration nightly test-e2e test-machine lint format check bench images lock clean python
 
 help: ## list the targets
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 26
@@ -39,6 +39,9 @@ test-unit: $(DEV) ## tests that need neither engine nor Keycloak
 
 test-integration: $(DEV) test-machine ## tests with the real engine and the real Keycloak
 	$(PYTEST) -n 4 tests/integration
+
+nightly: $(DEV) test-machine ## every realm file of RECONCILE_KEYCLOAK_CORPUS, one by one
+	RECONCILE_KEYCLOAK_CORPUS_EVERY=1 $(PYTEST) tests/integration/keycloak/test_corpus.py
 
 test-e2e: $(DEV) test-machine ## the whole seed stack, with a real login
 	$(PYTEST) tests/e2e

@@ -25,6 +25,8 @@ COMMANDS: Final = {
     "logs": "Show what the containers write.",
     "down": "Stop and remove the project's containers and networks.",
     "daemon": "Keep it so: look, compare, repair, again and again.",
+    "export": "Print a live realm as users.yaml, without what is default.",
+    "permissions": "Print the roles that the account in Keycloak needs.",
     "schema": "Print the JSON Schema of stack.yaml or users.yaml.",
 }
 ALIASES: Final = {"plan": "diff"}

@@ -30,18 +30,21 @@ _SECRET_KEYS: Final = frozenset(
 """Keys whose value is a secret wherever in a realm it stands; others are when a secret variable flowed into them."""
 
 _CREDENTIAL_KEYS: Final = _SECRET_KEYS | {"value"}
+_SYNONYMS: Final = {"messageBundles": "localizationTexts"}  # keycloak-config-cli's word, and Keycloak's
 _REWRITTEN: Final = frozenset({"username", "password", "credentials", "groups", "roles"})
 
 
 def canonical_realm(realm: Mapping[str, Tree]) -> Mapping[str, Value]:
     """The realm as the provider wants it."""
-    made = {key: _SECTIONS.get(key, sealed)(value) for key, value in realm.items()}
+    made = {_SYNONYMS.get(key, key): _SECTIONS.get(key, sealed)(value) for key, value in realm.items()}
     return {key: value for key, value in made.items() if key != _SETTINGS or value}
 
 
 def source_path(realm: Mapping[str, Tree], path: TreePath) -> TreePath:
     """The path in the files' words of what stands at a canonical path: sugar has other keys."""
     match path:
+        case ("localizationTexts", *rest) if "localizationTexts" not in realm:
+            return ("messageBundles", *rest)
         case ("users", int(index), "credentials", *_) if "password" in _user_at(realm, index):
             return ("users", index, "password")
         case ("users", int(index), ("realmRoles" | "clientRoles") as key, *_) if "roles" in _user_at(

@@ -54,8 +54,9 @@ COMPOSE: Final = Dialect(
     name=re.compile(r"[A-Za-z_][A-Za-z0-9_]*"),
 )
 KEYCLOAK: Final = Dialect(
-    # Only capitals in braces are ours: Keycloak has ${role_default-roles}, ${client_account} and ${vault.x}.
-    start=re.compile(r"\$(?=\$?\{[A-Z][A-Z0-9_]*(?:\}|:?[-+?]))"),
+    # Only capitals in braces are ours: Keycloak has ${role_default-roles}, ${client_account} and ${vault.x}, and in
+    # the mappers of identity providers ${ALIAS} and ${NAMEID}.
+    start=re.compile(r"\$(?=\$?\{(?!(?:ALIAS|NAMEID)\})[A-Z][A-Z0-9_]*(?:\}|:?[-+?]))"),
     name=re.compile(r"[A-Z][A-Z0-9_]*"),
 )
 _MAX_DEPTH: Final = 50

@@ -9,6 +9,7 @@ from pathlib import Path
 from reconciler.config.explain import Fault
 from reconciler.config.interpolate import filled
 from reconciler.config.notyet import matches, not_yet
+from reconciler.config.people import with_people
 from reconciler.config.realmchecks import Finding, duplicates, references
 from reconciler.config.realmform import canonical_realm, sealed, source_path
 from reconciler.config.realmmerge import Part, Realm, realms
@@ -44,12 +45,12 @@ class LoadedUsers:
 
 
 def read_all(paths: Iterable[Path], directory: Path) -> tuple[list[UsersFile], list[Problem]]:
-    """Every file that can be parsed, and what is wrong with the others."""
+    """Every file that can be parsed, with those that it names, and what is wrong with the others."""
     files: list[UsersFile] = []
     problems: list[Problem] = []
     for path in paths:
         try:
-            files.append(read_users(path, directory))
+            files.extend(with_people(read_users(path, directory), path, directory))
         except ConfigError as error:
             problems.extend(error.problems)
     return files, problems

@@ -18,9 +18,8 @@ Needs: TypeAlias = Mapping[Address, Mapping[Address, str]]
 
 
 def is_within(address: Address, ancestor: Address, kinds: Mapping[str, Kind]) -> bool:
-    """Whether a resource is a part of another: a client of a realm, a subgroup of a group."""
-    depth = len(ancestor.path)
-    if len(address.path) <= depth or address.path[:depth] != ancestor.path:
+    """Whether a resource is a part of another: a client of a realm, a subgroup of a group, the flows a realm uses."""
+    if address == ancestor or address.path[: len(ancestor.path)] != ancestor.path:
         return False
     kind: str | None = address.kind
     while kind is not None:

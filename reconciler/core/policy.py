@@ -9,10 +9,12 @@ from typing import Final
 
 from reconciler.core.address import Address
 from reconciler.core.change import Action, Change
+from reconciler.core.compare import FieldChange
 from reconciler.core.errors import Refusal
 from reconciler.core.kind import Effect
 from reconciler.core.plan import Plan
 from reconciler.core.resource import Observed
+from reconciler.core.values import ABSENT
 
 PRUNED: Final[Mapping[str, str]] = MappingProxyType({"docker.container": "owned", "docker.network": "owned"})
 """What is deleted when it is no longer declared, unless the files say otherwise: nothing that holds data."""
@@ -35,9 +37,9 @@ class Policy:
     keeps_data: frozenset[str] = frozenset({"docker.volume", "keycloak.realm", "keycloak.user"})
 
     def prunes(self, orphan: Observed) -> bool:
-        """Whether an owned resource that is no longer declared is to be deleted."""
-        mode = self.prune.get(orphan.address.kind, "off")
-        return mode == "owned" and orphan.owned and orphan.address not in self.protected
+        """Whether a resource that is not declared is to be deleted."""
+        is_owned = self.prune.get(orphan.address.kind, "off") == "owned" and orphan.owned
+        return (is_owned or orphan.surplus) and orphan.address not in self.protected
 
 
 def refusals(plan: Plan, policy: Policy) -> tuple[Refusal, ...]:
@@ -49,6 +51,12 @@ def _rules(change: Change, policy: Policy) -> Iterator[Refusal]:
     if not change.acts:
         return
     address, is_gone = change.address, change.action in (Action.DELETE, Action.REPLACE)
+    if lost := _lost(change):
+        yield Refusal(
+            address,
+            f"{address} is what reconcile works with, and a change of {lost} could lock it out",
+            "take that out of the file, or work with another account",
+        )
     if is_gone and address in policy.protected:
         yield Refusal(address, f"{address} is protected", "take it out of `protect` first")
     elif _loses_data(change, policy) and address not in policy.may_lose:
@@ -64,6 +72,22 @@ def _rules(change: Change, policy: Policy) -> Iterator[Refusal]:
             f"{address} is already there, but was not made by this project",
             f"remove or rename it, or take it over with `--adopt {address}`",
         )
+
+
+def _lost(change: Change) -> str:
+    """Names of the changes that take something away from the account in use."""
+    vital = change.observed.vital if change.observed else frozenset()
+    found = (field for field in change.fields if field.path[0] in vital and _takes_away(field))
+    return ", ".join(".".join(field.path) for field in found)
+
+
+def _takes_away(field: FieldChange) -> bool:
+    """Whether less is left than before; what is no list can only be another one."""
+    match field.before, field.after:
+        case (tuple() as before, tuple() as after):
+            return not set(before) <= set(after)
+        case _:
+            return field.before not in (ABSENT, ())
 
 
 def _loses_data(change: Change, policy: Policy) -> bool:

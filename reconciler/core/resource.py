@@ -66,7 +66,9 @@ class Observed:
     """One live resource, as a provider read it.
 
     ``facts`` are what ``Kind.expect`` and the provider's ``steps`` need to know besides the fields;
-    ``after`` names what it uses while it lives, so that deletions can run backwards.
+    ``after`` names what it uses while it lives, so that deletions can run backwards. ``surplus`` says that the
+    files do not declare it, and want nothing of its kind that they do not declare. ``vital`` are the fields by which
+    the account that we work with could lock itself out.
     """
 
     address: Address
@@ -77,3 +79,5 @@ class Observed:
     outputs: Mapping[str, Value] = field(default_factory=dict)
     facts: Mapping[str, Value] = field(default_factory=dict)
     after: frozenset[Address] = frozenset()
+    surplus: bool = False
+    vital: frozenset[str] = frozenset()

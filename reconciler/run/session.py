@@ -60,7 +60,8 @@ class Session:
         """The rules of the files, with what the command line allows besides."""
         own: Mapping[str, Any] = _mapping((self.document.stack or {}).get("x-reconcile"))
         prune = {f"docker.{kind.removesuffix('s')}": mode for kind, mode in _mapping(own.get("prune")).items()}
-        protected = frozenset(Address.parse(str(text)) for text in own.get("protect") or ())
+        options = (own, *(_mapping(realm.get("x-reconcile")) for realm in self.document.realms or ()))
+        protected = frozenset(Address.parse(str(text)) for each in options for text in each.get("protect") or ())
         return Policy(prune={**PRUNED, **prune}, protected=protected, **allowed)
 
     @contextmanager
@@ -103,7 +104,7 @@ def read(
     if keep_secrets and generated:
         written = write_secrets(env_file(settings), generated)  # never for files that are wrong
         loaded, generated = load(replace(sources, generated=written)), {}
-    connection = _connection(loaded.document.connection, settings)
+    connection = connection_of(loaded.document.connection, settings)
     return replace(loaded, document=replace(loaded.document, connection=connection)), generated
 
 
@@ -132,7 +133,7 @@ def env_file(settings: Settings) -> Path:
     return settings.env_files[-1] if settings.env_files else settings.directory / ".env"
 
 
-def _connection(declared: Mapping[str, Value], settings: Settings) -> Mapping[str, Value]:
+def connection_of(declared: Mapping[str, Value], settings: Settings) -> Mapping[str, Value]:
     """The connection of the file, with what the environment says laid over it."""
     connection: dict[str, Any] = {**declared, "auth": dict(_mapping(declared.get("auth")))}
     for path, text in settings.keycloak().items():

@@ -105,3 +105,177 @@ def a_realm(name: str) -> dict[str, Any]:
             {"username": "bob", "email": "bob@example.org", "firstName": "Bob", "lastName": "Hall", "groups": []},
         ],
     }
+
+
+PROFILE_ATTRIBUTES = [
+    {"name": "username", "displayName": "Name", "permissions": {"view": ["user", "admin"], "edit": ["admin"]}},
+    {"name": "email", "displayName": "Mail", "validations": {"email": {}}},
+    {
+        "name": "floor",
+        "displayName": "Floor",
+        "group": "place",
+        "validations": {"length": {"max": 9}},
+        "permissions": {"view": ["admin"], "edit": ["admin"]},
+    },
+]
+
+
+def a_whole_realm(name: str) -> dict[str, Any]:
+    """A realm with an object of each of the other types, each naming others."""
+    return {
+        "realm": name,
+        "enabled": True,
+        "adminEventsEnabled": True,
+        "organizationsEnabled": True,
+        "userProfile": {
+            "attributes": PROFILE_ATTRIBUTES,
+            "groups": [{"name": "place", "displayHeader": "Where"}],
+            "unmanagedAttributePolicy": "ADMIN_EDIT",
+        },
+        "localizationTexts": {"de": {"hello": "Hallo", "bye": "Ade"}},
+        "authenticationFlows": [
+            {
+                "alias": "our login",
+                "description": "How we log in",
+                "providerId": "basic-flow",
+                "topLevel": True,
+                "builtIn": False,
+                "authenticationExecutions": [
+                    {"authenticator": "auth-cookie", "requirement": "ALTERNATIVE", "priority": 10},
+                    {"flowAlias": "our forms", "requirement": "ALTERNATIVE", "priority": 30, "authenticatorFlow": True},
+                ],
+            },
+            {
+                "alias": "our forms",
+                "providerId": "basic-flow",
+                "topLevel": False,
+                "builtIn": False,
+                "authenticationExecutions": [
+                    {"authenticator": "auth-username-password-form", "requirement": "REQUIRED", "priority": 10},
+                    {
+                        "authenticator": "conditional-user-role",
+                        "requirement": "REQUIRED",
+                        "priority": 20,
+                        "authenticatorConfig": "only viewers",
+                    },
+                ],
+            },
+        ],
+        "authenticatorConfig": [{"alias": "only viewers", "config": {"condUserRole": "viewer"}}],
+        "browserFlow": "our login",
+        "requiredActions": [{"alias": "VERIFY_EMAIL", "enabled": True, "defaultAction": True, "priority": 51}],
+        "components": {
+            "org.keycloak.keys.KeyProvider": [
+                {"name": "more", "providerId": "hmac-generated", "config": {"priority": ["7"], "algorithm": ["HS256"]}}
+            ],
+            "org.keycloak.services.clientregistration.policy.ClientRegistrationPolicy": [
+                {
+                    "name": "Max Clients Limit",
+                    "providerId": "max-clients",
+                    "subType": "anonymous",
+                    "config": {"max-clients": ["20"]},
+                }
+            ],
+        },
+        "identityProviders": [
+            {
+                "alias": "elsewhere",
+                "displayName": "Elsewhere",
+                "providerId": "oidc",
+                "trustEmail": True,
+                "postBrokerLoginFlowAlias": "our login",
+                "config": {
+                    "clientId": "us",
+                    "clientSecret": Secret("between us"),
+                    "authorizationUrl": "https://elsewhere.example.org/auth",
+                    "tokenUrl": "https://elsewhere.example.org/token",
+                },
+            }
+        ],
+        "identityProviderMappers": [
+            {
+                "name": "viewers",
+                "identityProviderAlias": "elsewhere",
+                "identityProviderMapper": "hardcoded-role-idp-mapper",
+                "config": {"role": "viewer", "syncMode": "INHERIT"},
+            }
+        ],
+        "clientProfiles": {
+            "profiles": [
+                {
+                    "name": "strict",
+                    "executors": [{"executor": "pkce-enforcer", "configuration": {"auto-configure": True}}],
+                }
+            ]
+        },
+        "clientPolicies": {
+            "policies": [
+                {
+                    "name": "all",
+                    "enabled": True,
+                    "conditions": [{"condition": "client-roles", "configuration": {"roles": ["reader"]}}],
+                    "profiles": ["strict"],
+                }
+            ]
+        },
+        "clientScopes": [{"name": "extra", "protocol": "openid-connect"}],
+        "defaultDefaultClientScopes": ["basic", "email", "extra", "profile"],
+        "defaultOptionalClientScopes": ["phone"],
+        "scopeMappings": [{"client": "app", "roles": ["viewer"]}, {"clientScope": "extra", "roles": ["viewer"]}],
+        "clientScopeMappings": {"app": [{"client": "app", "roles": ["reader"]}]},
+        "roles": {"realm": [{"name": "viewer"}], "client": {"app": [{"name": "reader"}]}},
+        "clients": [
+            {
+                "clientId": "app",
+                "fullScopeAllowed": False,
+                "serviceAccountsEnabled": True,
+                "authorizationServicesEnabled": True,
+                "authenticationFlowBindingOverrides": {"browser": "our login"},
+                "authorizationSettings": {
+                    "policyEnforcementMode": "PERMISSIVE",
+                    "decisionStrategy": "AFFIRMATIVE",
+                    "scopes": [{"name": "read"}, {"name": "write"}],
+                    "resources": [
+                        {"name": "files", "uris": ["/files"], "scopes": [{"name": "write"}, {"name": "read"}]}
+                    ],
+                    "policies": [
+                        {
+                            "name": "viewers",
+                            "type": "role",
+                            "logic": "POSITIVE",
+                            "config": {"roles": '[{"id": "viewer"}, {"id": "app/reader", "required": true}]'},
+                        },
+                        {
+                            "name": "may read",
+                            "type": "scope",
+                            "decisionStrategy": "UNANIMOUS",
+                            "config": {"scopes": '["read"]', "applyPolicies": '["viewers"]'},
+                        },
+                    ],
+                },
+            }
+        ],
+        "groups": [{"name": "staff", "subGroups": [{"name": "night"}]}],
+        "defaultGroups": ["staff/night"],
+        "users": [
+            {
+                "username": "ann",
+                "email": "ann@example.org",
+                "attributes": {"floor": ["1"]},
+                "federatedIdentities": [{"identityProvider": "elsewhere", "userId": "17", "userName": "ann17"}],
+            }
+        ],
+        "organizations": [
+            {
+                "alias": "acme",
+                "name": "Acme",
+                "description": "A company",
+                "redirectUrl": "https://acme.example.org",
+                "enabled": True,
+                "domains": [{"name": "acme.example.org", "verified": True}],
+                "attributes": {"trade": ["anvils"]},
+                "identityProviders": [{"alias": "elsewhere"}],
+                "members": [{"username": "ann"}],
+            }
+        ],
+    }

@@ -18,7 +18,7 @@ from reconciler.core.address import Address
 from reconciler.core.errors import Conflict, Denied, ProviderError, Rejected, Throttled, Unreachable
 from reconciler.core.provider import Done, Pending, Verdict
 from reconciler.core.values import ABSENT, Secret, Value
-from reconciler.providers.keycloak.rest import CLIENT, REALM, USER
+from reconciler.providers.keycloak.rest import CLIENT, FLOW_BINDINGS, REALM, USER
 
 if TYPE_CHECKING:
     from keycloak import ConnectionManager, KeycloakError, KeycloakOpenIDConnection
@@ -126,7 +126,8 @@ class AdminClient:
         own = self._settings
         names = (own.username, f"service-account-{own.client_id}")
         users = {Address(USER, (own.realm, name.lower())) for name in names if name}
-        return address in users | {Address(REALM, (own.realm,)), Address(CLIENT, (own.realm, own.client_id))}
+        here = {Address(REALM, (own.realm,)), Address(FLOW_BINDINGS, (own.realm,))}
+        return address in users | here | {Address(CLIENT, (own.realm, own.client_id))}
 
     def login(self) -> None:
         with self._lock:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 from urllib.parse import quote
 
 from reconciler.core.address import Address
@@ -23,7 +23,7 @@ class Directory:
     """What is known of the live system since the last look; used from several threads."""
 
     def __init__(self, connection: Connection) -> None:
-        self._connection = connection
+        self.connection: Final = connection
         self._ids: dict[tuple[str, Path], str] = {}
         self._answers: dict[str, Any] = {}
         self._lock = threading.Lock()
@@ -60,7 +60,7 @@ class Directory:
         with self._lock:
             if path in self._answers:
                 return self._answers[path]
-        answer = self._connection.get(path)
+        answer = self.connection.get(path)
         with self._lock:
             return self._answers.setdefault(path, answer)
 
@@ -84,15 +84,15 @@ class Directory:
             path = self.path(kind.find, address)
         except Conflict:  # what it would be in is not there
             return None
-        answer = self._connection.get(path)
+        answer = self.connection.get(path)
         found = [body for body in (answer if isinstance(answer, list) else [answer]) if isinstance(body, Mapping)]
         for body in found:  # some lists can't be asked for one object; then all of it is worth keeping
-            self.learn(address if _is_meant(body, address) else _sibling(body, address), body["id"])
-        return next((str(body["id"]) for body in found if _is_meant(body, address)), None)
+            self.learn(address if _is_meant(body, address) else _sibling(body, address), kind.id_of(body, address))
+        return next((kind.id_of(body, address) for body in found if _is_meant(body, address)), None)
 
 
 def _sibling(body: Representation, address: Address) -> Address:
-    return Address(address.kind, (*address.path[:-1], str(body[KINDS[address.kind].key])))
+    return Address(address.kind, (*address.path[:-1], KINDS[address.kind].named(body)))
 
 
 def _is_meant(body: Representation, address: Address) -> bool:
@@ -100,4 +100,4 @@ def _is_meant(body: Representation, address: Address) -> bool:
         return True  # asked for by its exact name; where addresses serve as names, the answer shows the address
     if address.kind == GROUP:
         return bool(body.get("path") == "/" + "/".join(address.path[1:]))
-    return bool(body.get(KINDS[address.kind].key) == address.name)
+    return KINDS[address.kind].named(body) == address.name

@@ -8,11 +8,13 @@ from typing import Final
 from reconciler.core.address import Address
 from reconciler.core.document import Document, DocumentPath
 from reconciler.core.resource import Origin, Resource, Source
-from reconciler.core.values import Path, Spec
+from reconciler.core.values import Path, Spec, Value
 from reconciler.providers.keycloak.kinds import KINDS
-from reconciler.providers.keycloak.rest import GROUP, Item, Representation, RestKind
+from reconciler.providers.keycloak.rest import GROUP, REALM, Item, Representation, RestKind, options_of
 
 _OPTIONS: Final = "x-reconcile"
+OWNED: Final = "owned"
+EXACT: Final = "exact"
 
 
 def expand(document: Document) -> Iterator[Resource]:
@@ -26,7 +28,7 @@ def _expanded(document: Document, at: DocumentPath, realm: Representation) -> It
     found = [(kind, item) for kind in KINDS.values() for item in kind.objects(realm)]
     declared = {key_of(kind.address(name, item.keys)): kind.address(name, item.keys) for kind, item in found}
     for kind, item in found:
-        spec = _spec(kind, item)
+        spec = {**_spec(kind, item), **_owner(document, kind, item, realm)}
         origin, sources = _places(document, (*at, *item.at), spec)
         address = kind.address(name, item.keys)
         yield Resource(address, spec, _after(kind, address, spec, declared), origin, sources)
@@ -40,6 +42,21 @@ def key_of(address: Address) -> tuple[str, Path]:
     if address.kind == GROUP:
         return (GROUP, (address.path[0], "/".join(address.path[1:])))
     return (address.kind, address.path)
+
+
+def _owner(document: Document, kind: RestKind, item: Item, realm: Representation) -> Spec:
+    """Whose an object is: said to the realm, and to what is to be marked."""
+    modes = prune_modes(realm)
+    if OWNED not in (modes.values() if kind.name == REALM else (modes.get(kind.section),)):
+        return {}
+    return {_OPTIONS: {**item.body.get(_OPTIONS, {}), "owner": document.project}}
+
+
+def prune_modes(spec: Spec) -> Mapping[str, Value]:
+    """What a realm says of objects that it does not declare, by section: off, owned or exact."""
+    modes = options_of(spec).get("prune", {})
+    assert isinstance(modes, Mapping)
+    return modes
 
 
 def _spec(kind: RestKind, item: Item) -> Spec:

@@ -6,32 +6,36 @@ A realm without its users is two requests: a partial export (Keycloak 26.7: all 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from typing import Any, Final
 from urllib.parse import quote
 
 from reconciler.core.address import Address
-from reconciler.core.errors import Conflict, Denied
+from reconciler.core.errors import Denied
 from reconciler.core.resource import Observed, Resource
 from reconciler.core.values import ABSENT, Secret, Value
 from reconciler.providers.keycloak.directory import Directory
+from reconciler.providers.keycloak.expand import EXACT, OWNED, prune_modes
 from reconciler.providers.keycloak.kinds import KINDS
 from reconciler.providers.keycloak.kinds.client import secret_of
 from reconciler.providers.keycloak.kinds.user import SERVICE_ACCOUNT
+from reconciler.providers.keycloak.people import FEW, People
 from reconciler.providers.keycloak.rest import (
     BASE,
     CLIENT,
     CLIENT_ROLE,
-    GROUP,
+    FLOW_BINDINGS,
     REALM,
-    ROLE,
     USER,
     Connection,
     Item,
     Representation,
     RestKind,
+    options_of,
 )
+from reconciler.providers.keycloak.rows import MARK, as_names
 
 _ONLY_WITH_RIGHTS: Final = "accessTokenLifespan"  # in every realm, but not in what is shown without view-realm
 
@@ -48,40 +52,95 @@ def observe(connection: Connection, directory: Directory, desired: Collection[Re
 def _realm(
     connection: Connection, directory: Directory, realm: str, wanted: Mapping[Address, Resource]
 ) -> Iterator[Observed]:
-    live = _snapshot(connection, realm, wanted)
+    modes = _modes(realm, wanted)
+    live = _snapshot(connection, realm, wanted, modes)
     if live is None:
         return
+    seen: set[Address] = set()
     for kind in KINDS.values():
         for item in kind.objects(live):
             address = kind.address(realm, item.keys)
-            if kind.name != REALM:
-                directory.learn(address, item.body["id"])
+            seen.add(address)
+            if kind.name != REALM and kind.id_key in item.body:
+                directory.learn(address, kind.id_of(item.body, address))
             if address in wanted:
-                yield _observed(kind, address, item)
-    users = [resource for address, resource in wanted.items() if address.kind == USER and not _is_exported(address)]
-    for body in read_users(connection, realm, users):
-        yield from _seen(directory, realm, body)
-
-
-def _seen(directory: Directory, realm: str, body: Representation) -> Iterator[Observed]:
+                yield _observed(connection, kind, address, item)
+            elif _is_surplus(connection, kind, address, item, modes):
+                yield replace(_observed(connection, kind, address, item), surplus=True)
+    yield from _unset(wanted.keys() - seen, seen)
     kind = KINDS[USER]
-    for item in kind.objects({"users": [body]}):
-        address = kind.address(realm, item.keys)
+    for body in _people(connection, realm, wanted, everyone=modes.of(kind) == EXACT, live=live):
+        address = kind.address(realm, (str(body["username"]).lower(),))
         directory.learn(address, body["id"])
-        yield _observed(kind, address, item)
+        item = Item(address.path[1:], (), body)
+        if address in wanted:
+            yield _observed(connection, kind, address, item)
+        elif _is_surplus(connection, kind, address, item, modes):
+            yield replace(_observed(connection, kind, address, item), surplus=True)
 
 
-def _observed(kind: RestKind, address: Address, item: Item) -> Observed:
+def _unset(missing: Collection[Address], seen: Collection[Address]) -> Iterator[Observed]:
+    """Settings that the server does not show because they are empty; what they are in is there."""
+    for address in missing:
+        kind = KINDS[address.kind]
+        parent = kind.parent_of(address)
+        if kind.is_setting and parent in seen:
+            yield Observed(address, address.name, {}, after=frozenset({parent} if parent else ()))
+
+
+def _people(
+    connection: Connection, realm: str, wanted: Mapping[Address, Resource], *, everyone: bool, live: Representation
+) -> Sequence[Representation]:
+    """The users that are asked for; all of them where those that are not declared are to go."""
+    names = {each.name: of for each, of in wanted.items() if each.kind == USER and not _is_exported(each)}
+    if not names and not everyone:
+        return ()
+    with _needing("view-users", realm):
+        return tuple(People(connection, BASE.format(realm=quote(realm, safe="")), names, everyone, live).read())
+
+
+@dataclass(frozen=True, slots=True)
+class Modes:
+    """What the file says of objects of a realm that it does not declare, by section; and in whose name it speaks."""
+
+    of_sections: Mapping[str, Value]
+    owner: Value
+
+    def of(self, kind: RestKind) -> Value:
+        return self.of_sections.get(kind.section) if kind.section else None
+
+    @property
+    def kinds(self) -> set[str]:
+        """The types of which undeclared objects are looked for."""
+        return {kind.name for kind in KINDS.values() if self.of(kind) in (OWNED, EXACT)}
+
+
+def _modes(realm: str, wanted: Mapping[Address, Resource]) -> Modes:
+    found = wanted.get(Address(REALM, (realm,)))
+    return Modes(prune_modes(found.spec), options_of(found.spec).get("owner")) if found else Modes({}, None)
+
+
+def _is_surplus(connection: Connection, kind: RestKind, address: Address, item: Item, modes: Modes) -> bool:
+    """Whether the file wants nothing of this type that it does not declare; never what one can't do without."""
+    mode = modes.of(kind)
+    if mode not in (OWNED, EXACT) or kind.is_builtin(address.path) or kind.keeps(item.body):
+        return False
+    mark = as_names((item.body.get("attributes") or {}).get(MARK))
+    return (mode == EXACT or mark == (modes.owner,)) and not connection.is_account(address)
+
+
+def _observed(connection: Connection, kind: RestKind, address: Address, item: Item) -> Observed:
     spec = {name: item.body[name] for name in kind.properties if name in item.body}
     for path in kind.secrets:
         spec = _hidden(spec, path)
     parent = kind.parent_of(address)
     return Observed(
         address,
-        str(item.body["id"]),
+        kind.id_of(item.body, address),
         spec,
         outputs={"secret": secret_of(item.body)} if "secret" in kind.outputs else {},
-        after=frozenset({parent} if parent else ()),
+        vital=kind.vital if connection.is_account(address) else frozenset(),
+        after=frozenset((*((parent,) if parent else ()), *kind.uses(address.path[0], item.body))),
     )
 
 
@@ -101,24 +160,36 @@ def _hidden(spec: dict[str, Any], path: Sequence[str]) -> dict[str, Any]:
 # ------------------------------------------------------------------ all but users
 
 
-def _snapshot(connection: Connection, realm: str, wanted: Iterable[Address]) -> Representation | None:
+def _snapshot(
+    connection: Connection, realm: str, wanted: Mapping[Address, Resource], modes: Modes
+) -> Representation | None:
     """The realm as far as it is needed, as one representation; None where there is no such realm."""
-    base, kinds = BASE.format(realm=quote(realm, safe="")), {address.kind for address in wanted}
-    if any(address.kind == USER and _is_exported(address) for address in wanted):
-        kinds.add(CLIENT_ROLE)
-    if kinds <= {REALM, USER}:
+    base, kinds = BASE.format(realm=quote(realm, safe="")), {address.kind for address in wanted} | modes.kinds
+    users = [address for address in wanted if address.kind == USER]
+    if len(users) > FEW or any(map(_is_exported, users)):
+        kinds.add(CLIENT_ROLE)  # whose export has the service accounts, and all groups and roles
+    if kinds <= {REALM, FLOW_BINDINGS, USER}:
         return _settings(connection, base, realm)
-    flags = {
-        "exportClients": bool(kinds & {CLIENT, CLIENT_ROLE}),
-        "exportGroupsAndRoles": bool(kinds & {ROLE, CLIENT_ROLE, GROUP}),
-    }
-    query = "&".join(f"{name}={str(on).lower()}" for name, on in flags.items())
+    flags = {flag for name in kinds for flag in KINDS[name].flags}
+    query = "&".join(f"{flag}={str(flag in flags).lower()}" for flag in ("exportClients", "exportGroupsAndRoles"))
     with _needing("manage-realm, view-clients and query-groups", realm):
         answer = connection.ask(f"{base}/partial-export?{query}")
         clients = connection.get(f"{base}/clients") if CLIENT in kinds and answer is not ABSENT else ()
     if answer is ABSENT or clients is ABSENT:
         return None
-    return {**answer, "clients": clients} if CLIENT in kinds else answer
+    live = {**answer, "clients": _together(answer, clients)} if CLIENT in kinds else answer
+    for name in sorted(kinds):
+        more, own = KINDS[name].more, [each for address, each in wanted.items() if address.kind == name]
+        live = {**live, **more(connection, base, live, own)} if more else live
+    return live
+
+
+def _together(export: Representation, clients: Sequence[Representation]) -> Sequence[Representation]:
+    """The list of clients has their secrets, the export what they have of authorization services."""
+    exported = {client["clientId"]: client for client in export.get("clients") or ()}
+    name = "authorizationSettings"
+    of_export = {client_id: {name: body[name]} for client_id, body in exported.items() if name in body}
+    return [{**client, **of_export.get(client["clientId"], {})} for client in clients]
 
 
 def _settings(connection: Connection, base: str, realm: str) -> Representation | None:
@@ -144,60 +215,3 @@ def _needing(roles: str, realm: str) -> Iterator[None]:
 def _is_exported(address: Address) -> bool:
     """Service accounts are in the export, with their roles; other users are not."""
     return address.name.startswith(SERVICE_ACCOUNT)
-
-
-def read_users(connection: Connection, realm: str, wanted: Sequence[Resource]) -> Iterator[Representation]:
-    """The wanted users as far as they exist, each with the memberships that are declared of it.
-
-    One by one, 5 ms each and as much for groups and for roles: the best way while few of the users of a realm
-    are declared. Pages of a thousand and the members of each group are the other way, and belong here, too.
-    """
-    base = BASE.format(realm=quote(realm, safe=""))
-    seen = 0
-    for resource in wanted:
-        with _needing("view-users", realm):
-            body = _user(connection, base, resource)
-        if body is not None:
-            seen += 1
-            yield body
-    if wanted and not seen:
-        with _needing("view-users", realm):
-            _check_sight(connection, base)
-
-
-def _user(connection: Connection, base: str, resource: Resource) -> Representation | None:
-    query = f"username={quote(resource.address.name, safe='')}&exact=true"
-    found = connection.get(f"{base}/users?{query}")
-    if found is ABSENT or not found:
-        return None
-    # Where e-mail addresses serve as names, the server finds by the name it stores, and shows the address.
-    user: dict[str, Any] = {**found[0], "username": resource.address.name}
-    at = f"{base}/users/{user['id']}"
-    if "groups" in resource.spec:
-        user["groups"] = [group["path"] for group in _there(connection.get(f"{at}/groups"))]
-    if resource.spec.keys() & {"realmRoles", "clientRoles"}:
-        user |= _roles(_there(connection.get(f"{at}/role-mappings")))
-    return user
-
-
-def _there(answer: Any) -> Any:
-    """What belongs to a user who was there a moment ago."""
-    if answer is ABSENT:
-        raise Conflict("a user was deleted while the realm was read")
-    return answer
-
-
-def _roles(mappings: Representation) -> dict[str, Value]:
-    of_clients = mappings.get("clientMappings", {})
-    return {
-        "realmRoles": [role["name"] for role in mappings.get("realmMappings", ())],
-        "clientRoles": {client: [role["name"] for role in body["mappings"]] for client, body in of_clients.items()},
-    }
-
-
-def _check_sight(connection: Connection, base: str) -> None:
-    """Tell "there are none" from "we see none": with query-users alone, lists are empty and only the count is true."""
-    if connection.get(f"{base}/users?max=1&briefRepresentation=true"):
-        return
-    if connection.get(f"{base}/users/count"):
-        raise Denied("there are users, but the account sees none of them")

@@ -8,6 +8,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
+from urllib.parse import quote
 
 from reconciler.core.address import Address
 from reconciler.core.errors import Conflict, Denied, ProviderError, Rejected
@@ -16,7 +17,7 @@ from reconciler.core.provider import Done, Verdict
 from reconciler.core.values import ABSENT, Value
 from reconciler.providers.keycloak.directory import Directory
 from reconciler.providers.keycloak.kinds import KINDS
-from reconciler.providers.keycloak.rest import REALM, Connection, Parts, Representation, patched
+from reconciler.providers.keycloak.rest import BASE, REALM, Connection, Parts, Representation, RestKind, patched
 from reconciler.providers.keycloak.rows import as_map
 from reconciler.providers.keycloak.steps import (
     ADD,
@@ -24,6 +25,7 @@ from reconciler.providers.keycloak.steps import (
     CREATE_PART,
     DELETE,
     DELETE_PART,
+    IMPORT,
     REMOVE,
     UPDATE,
     UPDATE_PART,
@@ -63,6 +65,7 @@ class Performer:
         kind, address, body = KINDS[step.address.kind], step.address, as_map(step.args["body"])
         parent = kind.parent_of(address)
         path = self._directory.path(kind.collections[parent.kind if parent else ""], address)
+        body = self._resolved(kind, address, body)
         self._targets(step)
         self._check(address, body)
         with self._lock:
@@ -84,12 +87,44 @@ class Performer:
         if not is_again:
             raise Conflict(f"somebody else made it meanwhile: {error.args[0]}") from error
 
+    def import_(self, step: Step) -> None:
+        """Many objects in one transaction; what is there already is left as it is, and the next pass sees it.
+
+        Where the server does not want all of it, one by one, so that only those fail that are wrong.
+        """
+        bodies = step.args["bodies"]
+        assert isinstance(bodies, Sequence)
+        for address, body in zip(step.covers, bodies, strict=True):
+            self._check(address, as_map(body))
+        try:
+            self._import(step.address, bodies)
+        except (Conflict, Rejected) as error:
+            wrong = [each for each in zip(step.covers, bodies, strict=True) if not self._is_imported(*each)]
+            if wrong:
+                names = ", ".join(address.name for address, _ in wrong)
+                raise Rejected(f"{names}: {error.args[0]}", address=wrong[0][0]) from error
+
+    def _is_imported(self, address: Address, body: Value) -> bool:
+        try:
+            self._import(address, (body,))
+        except (Conflict, Rejected):
+            return False
+        return True
+
+    def _import(self, address: Address, bodies: Sequence[Value]) -> None:
+        section = KINDS[address.kind].section
+        path = self._directory.path(f"{BASE}/partialImport", address)
+        self._connection.post(path, {"ifResourceExists": "SKIP", section: bodies})
+
     def update(self, step: Step) -> None:
         kind, patch = KINDS[step.address.kind], as_map(step.args["patch"])
-        path = self._directory.path(kind.item, step.address)
         self._check(step.address, patch)
+        if kind.save:
+            kind.save(self._directory, step.address, patch)
+            return
+        path = self._directory.path(kind.item, step.address)
         live = self._live(path, step.address) if kind.needs_live(patch) else {}
-        self._connection.put(path, kind.update(patch, live))
+        self._connection.put(path, self._resolved(kind, step.address, kind.update(patch, live)))
 
     def delete(self, step: Step) -> None:
         """DELETE, unless it is what Keycloak or this program cannot do without."""
@@ -105,6 +140,9 @@ class Performer:
             if self._directory.find(address) is not None:
                 raise
         self._directory.drop(address)
+
+    def _resolved(self, kind: RestKind, address: Address, body: Mapping[str, Value]) -> dict[str, Value]:
+        return dict(kind.resolve(self._directory, address, body) if kind.resolve else body)
 
     def _live(self, path: str, address: Address) -> Representation:
         live = self._connection.get(path)
@@ -133,6 +171,9 @@ class Performer:
         targets = self._targets(step)
         ids = list(targets.values())
         template = f"{kind.item}/{links.path}"
+        if links.by_id:
+            self._link_by_id(step, self._directory.path(template, step.address), ids[0])
+            return
         if links.one_by_one:
             one(self._directory.path(template, step.address, target=ids[0]))
             return
@@ -146,6 +187,12 @@ class Performer:
         body = [{"id": object_id, "name": target.name} for target, object_id in targets.items()]
         many(self._directory.path(template, step.address, **more), body)
 
+    def _link_by_id(self, step: Step, path: str, target: str) -> None:
+        if step.verb == ADD:
+            self._connection.post(path, target)
+        else:
+            self._connection.delete(f"{path}/{quote(target, safe='')}")
+
     def _targets(self, step: Step) -> Mapping[Address, str]:
         """The ids of what the step names; raises Conflict where something is not there."""
         targets = step.args["targets"]
@@ -156,9 +203,13 @@ class Performer:
 
     def create_part(self, step: Step) -> None:
         parts, path = self._parts(step)
-        body = {parts.key: step.args["part"], **as_map(step.args["body"])}
+        part, own = str(step.args["part"]), as_map(step.args["body"])
+        if parts.writer:
+            parts.writer.create(self._directory, step.address, part, own)
+            return
+        body = {parts.key: part, **own}
         try:
-            self._connection.create(path, body)
+            self._connection.create(f"{path}/{quote(part, safe='')}" if parts.named else path, body)
         except Conflict:
             # Answered twice, or made by somebody else: the next look tells.
             if self._part(path, parts, step) is ABSENT:
@@ -166,16 +217,28 @@ class Performer:
 
     def update_part(self, step: Step) -> None:
         parts, path = self._parts(step)
+        if parts.writer:
+            parts.writer.update(self._directory, step.address, str(step.args["part"]), as_map(step.args["patch"]))
+            return
         live = self._part(path, parts, step)
         if live is ABSENT:
             raise Conflict(f"{step.args['part']} is not there any more")
-        self._connection.put(f"{path}/{live['id']}", patched(parts, as_map(step.args["patch"]), live))
+        body = patched(parts, as_map(step.args["patch"]), live)
+        if parts.named:
+            own = f"{path}/{quote(str(step.args['part']), safe='')}"
+            self._connection.delete(own)
+            self._connection.create(own, body)
+            return
+        self._connection.put(f"{path}/{live['id']}", body)
 
     def delete_part(self, step: Step) -> None:
         parts, path = self._parts(step)
+        if parts.writer:
+            parts.writer.delete(self._directory, step.address, str(step.args["part"]))
+            return
         live = self._part(path, parts, step)
         if live is not ABSENT:
-            self._connection.delete(f"{path}/{live['id']}")
+            self._connection.delete(f"{path}/{quote(live[parts.key if parts.named else 'id'], safe='')}")
 
     def _parts(self, step: Step) -> tuple[Parts, str]:
         kind = KINDS[step.address.kind]
@@ -197,4 +260,5 @@ _VERBS: Final[Mapping[str, Callable[[Performer, Step], None]]] = {
     CREATE_PART: Performer.create_part,
     UPDATE_PART: Performer.update_part,
     DELETE_PART: Performer.delete_part,
+    IMPORT: Performer.import_,
 }

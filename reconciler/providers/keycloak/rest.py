@@ -19,7 +19,7 @@ from reconciler.core.kind import Field, Kind, Output
 from reconciler.core.provider import Verdict
 from reconciler.core.resource import Observed, Resource
 from reconciler.core.values import ABSENT, Path, Spec, Value
-from reconciler.providers.keycloak.rows import Property, as_map, without_masks
+from reconciler.providers.keycloak.rows import MARK, Property, as_list, as_map, without_absent, without_masks
 
 Representation: TypeAlias = Mapping[str, Any]
 """An object as Keycloak's JSON has it, in a file or in an answer."""
@@ -31,6 +31,22 @@ ROLE: Final = "keycloak.role"
 CLIENT_ROLE: Final = "keycloak.client-role"
 GROUP: Final = "keycloak.group"
 USER: Final = "keycloak.user"
+IDENTITY_PROVIDER: Final = "keycloak.identity-provider"
+IDENTITY_PROVIDER_MAPPER: Final = "keycloak.identity-provider-mapper"
+FLOW: Final = "keycloak.flow"
+FLOW_BINDINGS: Final = "keycloak.flow-bindings"
+REQUIRED_ACTION: Final = "keycloak.required-action"
+COMPONENT: Final = "keycloak.component"
+USER_PROFILE: Final = "keycloak.user-profile"
+CLIENT_PROFILES: Final = "keycloak.client-profiles"
+CLIENT_POLICIES: Final = "keycloak.client-policies"
+DEFAULT_GROUPS: Final = "keycloak.default-groups"
+DEFAULT_CLIENT_SCOPES: Final = "keycloak.default-client-scopes"
+LOCALIZATION: Final = "keycloak.localization"
+ORGANIZATION: Final = "keycloak.organization"
+AUTHORIZATION: Final = "keycloak.authorization"
+SCOPE_MAPPINGS: Final = "keycloak.scope-mappings"
+CLIENT_SCOPE_MAPPINGS: Final = "keycloak.client-scope-mappings"
 
 BASE: Final = "admin/realms/{realm}"
 
@@ -68,6 +84,21 @@ class Connection(Protocol):
         ...
 
 
+class Live(Protocol):
+    """The live system as a step sees it; what functions of the tables get that do more than one request."""
+
+    @property
+    def connection(self) -> Connection: ...
+
+    def id(self, address: Address) -> str:
+        """The id of an object; raises Conflict where there is none."""
+        ...
+
+    def path(self, template: str, address: Address, **more: str) -> str:
+        """A path of a table with the names and ids filled in that it asks for."""
+        ...
+
+
 class Client(Connection, Protocol):
     """A connection as the provider holds it."""
 
@@ -94,17 +125,19 @@ class Links:
     ``path`` is below the item: with ``{target}`` it takes one object per call, otherwise a list of them.
     ``target`` makes an address of the realm, the keys that lead to a name inside the property, and the name.
     ``in_creation`` says that the POST of the object takes the property, too; ``waits`` that the objects have
-    to be there before this one (not so where two may contain each other).
+    to be there before this one (not so where two may contain each other). ``by_id`` says that a POST takes one
+    id as its whole body, and a DELETE takes it in its path.
     """
 
     path: str
     target: Callable[[str, Path, str], Address]
     in_creation: bool = False
     waits: bool = True
+    by_id: bool = False
 
     @property
     def one_by_one(self) -> bool:
-        return "{target}" in self.path
+        return self.by_id or "{target}" in self.path
 
     def targets(self, realm: str, value: Value, keys: Path = ()) -> Iterator[Address]:
         """The addresses of all that a value of the property names."""
@@ -119,12 +152,27 @@ class Links:
 class Parts:
     """Objects that only live inside this one, keyed by ``key`` in normal form; ``path`` is below the item.
 
-    A PUT of one replaces it, so it is read right before.
+    A PUT of one replaces it, so it is read right before. Parts that are ``named`` have their key in the path in
+    place of an id, and no PUT. ``in_creation`` says that the POST of the object takes them, too; ``writer`` does
+    what cannot be said so.
     """
 
     path: str
     key: str
     properties: Mapping[str, Property]
+    named: bool = False
+    in_creation: bool = True
+    writer: PartWriter | None = None
+
+
+class PartWriter(Protocol):
+    """How parts are written that need more than a request each."""
+
+    def create(self, live: Live, address: Address, part: str, body: Mapping[str, Value]) -> None: ...
+
+    def update(self, live: Live, address: Address, part: str, patch: Mapping[str, Value]) -> None: ...
+
+    def delete(self, live: Live, address: Address, part: str) -> None: ...
 
 
 Adjust: TypeAlias = Callable[[Resource, Observed, dict[str, Value]], Mapping[str, Value]]
@@ -142,6 +190,10 @@ def _never(_keys: Path) -> bool:
     return False
 
 
+def _is_not(_body: Representation) -> bool:
+    return False
+
+
 def _same_body(body: Mapping[str, Value]) -> Mapping[str, Value]:
     return body
 
@@ -156,8 +208,19 @@ class RestKind:
     along with which, as the server would reset them or ignore the change otherwise.
     ``implies`` says what a property that is switched on needs besides. ``on_creation`` fills up a new object;
     ``also`` does it depending on what is declared.
+    ``replaces`` says that a PUT erases whatever it leaves out, so that all that is live goes along.
     ``arises`` says that the server makes the object by itself; ``refuses`` why a body would not have its effect.
     ``located_by_id`` says that a creation is answered with the new id; ``right`` is the role that may write.
+    ``id_key`` is the property that holds the id, "" where there is none. A ``singleton`` is there once for each
+    parent, and has its parent's keys. ``save`` takes the place of PUT, and of POST as well where the object arises;
+    ``remove`` that of DELETE. ``resolve`` puts ids in a body in the place of names.
+    ``imported`` makes of the body of a creation the one that a partial import takes, where there is one.
+    ``section`` is what `prune` in a file calls the type, "" for what is never pruned, and ``keeps`` says which of its
+    objects are not, whatever a file says; ``mark`` makes of our name the attribute that says whose an object is.
+    ``vital`` are the properties by which an account could lock itself out.
+    ``comes_inside`` says that a new object of this type brings others of its type, which the next pass sees.
+    ``label`` says what an object is called in its address, where that is more than its key.
+    ``flags`` are those that a partial export needs to show these objects; ``more`` reads what it does not show.
     """
 
     name: str
@@ -184,6 +247,20 @@ class RestKind:
     arises: Callable[[Path], bool] = _never
     refuses: Callable[[Callable[[str], Any], str, Mapping[str, Value]], str] | None = None
     located_by_id: bool = True
+    replaces: bool = False
+    id_key: str = "id"
+    singleton: bool = False
+    save: Callable[[Live, Address, Mapping[str, Value]], None] | None = None
+    resolve: Callable[[Live, Address, Mapping[str, Value]], Mapping[str, Value]] | None = None
+    flags: frozenset[str] = frozenset()
+    more: Callable[[Connection, str, Representation, Iterable[Resource]], Representation] | None = None
+    label: Callable[[Representation], str] | None = None
+    comes_inside: bool = False
+    imported: Callable[[str, Mapping[str, Value]], Mapping[str, Value]] | None = None
+    section: str = ""
+    keeps: Callable[[Representation], bool] = _is_not
+    mark: Callable[[Value], Value] | None = None
+    vital: frozenset[str] = frozenset()
 
     @cached_property
     def kind(self) -> Kind:
@@ -191,14 +268,29 @@ class RestKind:
         fields: Mapping[str, Field] = {name: row.field for name, row in self.properties.items()}
         return Kind(self.name, fields, self.outputs, self.parent, self.expect)
 
+    @property
+    def is_setting(self) -> bool:
+        """Whether it can't be made, only set: what is there once for each parent, and what is there when it is set."""
+        return self.singleton or self.save is not None
+
+    def id_of(self, body: Representation, address: Address) -> str:
+        """The id in a representation; the name of what has none."""
+        return str(body[self.id_key]) if self.id_key else address.name
+
+    def named(self, body: Representation) -> str:
+        """What an object of this type is called within its parent."""
+        return self.label(body) if self.label else str(body.get(self.key))
+
     def address(self, realm: str, keys: Path) -> Address:
         return Address(self.name, (realm, *keys))
 
     def parent_of(self, address: Address) -> Address | None:
         """The address of what this object is in."""
-        above = address.path[:-1]
         if self.parent is None:
             return None
+        if self.singleton:
+            return Address(self.parent, address.path)
+        above = address.path[:-1]
         return Address(REALM if len(above) == 1 else self.nested_in, above)
 
     @property
@@ -226,16 +318,24 @@ class RestKind:
         live = normal(observed.get(name, ABSENT))
         return {**expected, name: _grafted(normal(expected[name]), live, pointer[1:])}
 
-    def creation(self, resource: Resource) -> Mapping[str, Value]:
-        """The body that makes the object, with all that is declared and that a POST takes."""
+    def creation(self, resource: Resource, *, everything: bool = False) -> Mapping[str, Value]:
+        """The body that makes the object, with all that is declared and that a POST takes; an import takes it all."""
         body: dict[str, Value] = {self.key: resource.address.name}
         for name, value in resource.spec.items():
-            if name not in self.properties or (name in self.links and not self.links[name].in_creation):
+            if name not in self.properties or not (everything or self.in_creation(name)):
                 continue
             normal = without_masks(self.properties[name].normal(value))
             if normal is not ABSENT:
                 body[name] = self._listed(name, normal)
+        owner = options_of(resource.spec).get("owner")
+        if owner and self.mark:
+            body["attributes"] = {**as_map(body.get("attributes", {})), MARK: self.mark(owner)}
         return self.also({**self.on_creation, **self._implied(body), **body})
+
+    def in_creation(self, name: str) -> bool:
+        """Whether the POST of an object takes this property."""
+        elsewhere = self.links.get(name) or self.parts.get(name)
+        return elsewhere is None or elsewhere.in_creation
 
     def _implied(self, body: Mapping[str, Value]) -> Mapping[str, Value]:
         needed = (other for name, other in self.implies.items() if body.get(name) is True)
@@ -243,39 +343,40 @@ class RestKind:
 
     def _listed(self, name: str, normal: Value) -> Value:
         if name not in self.parts or not isinstance(normal, Mapping):
-            return without_absent(normal)
-        key = self.parts[name].key
-        return tuple({key: part, **as_map(without_absent(body))} for part, body in normal.items())
+            return self.properties[name].wired(without_absent(normal))
+        return as_list(self.parts[name].key)(without_absent(normal))
 
     def needs_live(self, patch: Mapping[str, Value]) -> bool:
         """Whether a PUT of this patch has to take something along from the live object."""
-        return bool(self.always) or any(self.properties[name].whole or name in self.carries for name in patch)
+        return (
+            self.replaces
+            or bool(self.always)
+            or any(self.properties[name].whole or name in self.carries for name in patch)
+        )
 
     def update(self, patch: Mapping[str, Value], live: Representation) -> Mapping[str, Value]:
         """The body of the PUT that changes what ``patch`` says, and nothing else."""
         along = (*self.always, *(other for name in patch for other in sorted(self.carries.get(name, ()))))
-        kept = {name: live[name] for name in along if name in live}
+        kept = dict(live) if self.replaces else {name: live[name] for name in along if name in live}
         return {**kept, **self._implied(patch)} | {
             name: self.properties[name].sent(value, live.get(name, ABSENT)) for name, value in patch.items()
         }
 
 
+def options_of(spec: Spec) -> Mapping[str, Value]:
+    """What stands under ``x-reconcile``."""
+    options = spec.get("x-reconcile")
+    return options if isinstance(options, Mapping) else {}
+
+
 def ignored(spec: Spec) -> Sequence[Path]:
     """The JSON pointers of ``x-reconcile.ignore``, as paths."""
-    options = spec.get("x-reconcile")
-    pointers = options.get("ignore", ()) if isinstance(options, Mapping) else ()
+    pointers = options_of(spec).get("ignore", ())
     assert isinstance(pointers, Sequence)
     return tuple(
         tuple(part.replace("~1", "/").replace("~0", "~") for part in str(pointer).split("/")[1:])
         for pointer in pointers
     )
-
-
-def without_absent(value: Value) -> Value:
-    """The value as JSON can have it: what is absent is left out of maps."""
-    if isinstance(value, Mapping):
-        return {key: without_absent(part) for key, part in value.items() if part is not ABSENT}
-    return value
 
 
 def patched(part: Parts, patch: Mapping[str, Value], live: Representation) -> Mapping[str, Value]:

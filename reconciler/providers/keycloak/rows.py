@@ -16,6 +16,8 @@ from reconciler.core.values import ABSENT, Secret, Value
 
 MASK: Final = "**********"
 """What Keycloak shows in place of a secret. In a file it means: keep what is there."""
+MARK: Final = "reconcile.owner"
+"""The attribute that says which project made an object, where what is no longer declared is to go."""
 _MASKS: Final = (MASK, Secret(MASK))
 
 Complete: TypeAlias = Callable[[Value, Value], Value]
@@ -28,13 +30,15 @@ class Property:
 
     ``complete`` fills a declared value up with what may stay as it is; without it the declared value is exact.
     ``unset`` is sent in place of no value, because a property that a PUT leaves out is kept. ``whole`` marks a
-    map that a PUT replaces, so that it has to be sent complete; other maps are merged key by key.
+    map that a PUT replaces, so that it has to be sent complete; other maps are merged key by key. ``wire`` makes of
+    the normal form what the server takes, where that is another one.
     """
 
     field: Field
     complete: Complete | None = None
     unset: Value = ""
     whole: bool = False
+    wire: Callable[[Value], Value] | None = None
 
     def normal(self, value: Value) -> Value:
         return self.field.normalise(value)
@@ -53,8 +57,26 @@ class Property:
             return patch
         if not self.whole:
             return {key: None if value is ABSENT else value for key, value in patch.items()}
-        kept = live if isinstance(live, Mapping) else {}
-        return {key: value for key, value in {**kept, **patch}.items() if value is not ABSENT}
+        return self.wired(merged(self.normal(live) if self.wire else live, patch))
+
+    def wired(self, normal: Value) -> Value:
+        """The value as the server takes it."""
+        return self.wire(normal) if self.wire else normal
+
+
+def merged(live: Value, patch: Mapping[str, Value]) -> Mapping[str, Value]:
+    """The live map with the patch laid over it, at every depth; ABSENT removes."""
+    kept = dict(live) if isinstance(live, Mapping) else {}
+    for key, value in patch.items():
+        kept[key] = merged(kept.get(key), value) if isinstance(value, Mapping) else value
+    return {key: value for key, value in kept.items() if value is not ABSENT}
+
+
+def without_absent(value: Value) -> Value:
+    """The value as JSON can have it: what is absent is left out of maps."""
+    if isinstance(value, Mapping):
+        return {key: without_absent(part) for key, part in value.items() if part is not ABSENT}
+    return value
 
 
 def as_map(value: Value) -> dict[str, Value]:
@@ -104,6 +126,48 @@ def as_name_map(value: Value) -> Mapping[str, Value]:
     return {key: names for key, names in as_list_map(value).items() if names is not ABSENT}
 
 
+def as_plain(value: Value) -> Value:
+    """A piece of JSON of any shape, in one form: nothing is left out, and lists of texts are sets."""
+    match value:
+        case Mapping():
+            return {key: as_plain(part) for key, part in value.items() if part is not None}
+        case str():
+            return value
+        case Sequence() if all(isinstance(part, str) for part in value):
+            return tuple(sorted(map(str, value)))
+        case Sequence():
+            return tuple(map(as_plain, value))
+        case _:
+            return value
+
+
+def by(key: str, normalise: Callable[[Value], Value] = as_plain) -> Callable[[Value], Mapping[str, Value]]:
+    """A list of objects as a map by the property that tells them apart."""
+
+    def normal(value: Value) -> Mapping[str, Value]:
+        if isinstance(value, Mapping):
+            return {name: normalise(body) for name, body in value.items()}
+        bodies = value if isinstance(value, Sequence) and not isinstance(value, str) else ()
+        found = [body for body in bodies if isinstance(body, Mapping) and key in body]
+        return {str(body[key]): normalise({k: v for k, v in body.items() if k != key}) for body in found}
+
+    return normal
+
+
+def as_list(key: str) -> Callable[[Value], Value]:
+    """The way back: a map as a list of objects."""
+
+    def listed(value: Value) -> Value:
+        return tuple({key: name, **as_map(body)} for name, body in as_map(value).items())
+
+    return listed
+
+
+def without_mark(attributes: Mapping[str, Value]) -> Mapping[str, Value]:
+    """The attributes without ours."""
+    return {key: part for key, part in attributes.items() if key != MARK}
+
+
 def _as_flag(default: bool) -> Callable[[Value], Value]:  # noqa: FBT001
     words: Mapping[Value, bool] = {"true": True, "false": False}
 
@@ -147,6 +211,27 @@ def declared_keys_or_none(declared: Value, live: Value) -> Value:
     return declared_keys(declared, live) if declared else declared
 
 
+def declared_parts(declared: Value, live: Value) -> Value:
+    """Only what is declared is managed, at every depth; lists of objects are compared place by place."""
+    if declared in _MASKS or live in _MASKS:
+        return live
+    if isinstance(declared, Mapping) and isinstance(live, Mapping):
+        return {**live, **{key: declared_parts(part, live.get(key, ABSENT)) for key, part in declared.items()}}
+    if _is_list(declared) and _is_list(live) and len(declared) == len(live):  # type: ignore[arg-type]  # both are lists
+        return tuple(map(declared_parts, declared, live))  # type: ignore[arg-type]
+    return declared
+
+
+def declared_objects(declared: Value, live: Value) -> Value:
+    """Exactly the declared objects, and of each only what is declared."""
+    there = as_map(live)
+    return {name: declared_parts(body, there.get(name, ABSENT)) for name, body in as_map(declared).items()}
+
+
+def _is_list(value: Value) -> bool:
+    return isinstance(value, Sequence) and not isinstance(value, str)
+
+
 # ------------------------------------------------------------------ rows
 
 
@@ -173,9 +258,16 @@ def settings() -> Property:
     return Property(Field(normalise=as_text_map), complete=declared_keys)
 
 
+def objects(key: str, normalise: Callable[[Value], Value] = as_plain) -> Property:
+    """A list of objects that a PUT replaces: the list is exact, of each object only what is declared is managed."""
+    return Property(
+        Field(normalise=by(key, normalise)), complete=declared_objects, unset=(), whole=True, wire=as_list(key)
+    )
+
+
 def attributes() -> Property:
-    """Attributes of a role or group: a map of sets, exact, replaced by a PUT."""
-    return Property(Field(normalise=as_list_map), whole=True)
+    """Attributes of a role or group: a map of sets, exact but for our mark, replaced by a PUT."""
+    return Property(Field(normalise=lambda value: without_mark(as_list_map(value))), whole=True)
 
 
 def secret() -> Property:

@@ -18,7 +18,8 @@ from reconciler.core.plan import Step
 from reconciler.core.resource import Resource
 from reconciler.core.values import ABSENT, Path, Value
 from reconciler.providers.keycloak.kinds import KINDS
-from reconciler.providers.keycloak.rest import REALM, Links, RestKind, without_absent
+from reconciler.providers.keycloak.rest import REALM, Links, RestKind
+from reconciler.providers.keycloak.rows import without_absent
 
 CREATE: Final = "create"
 UPDATE: Final = "update"
@@ -28,23 +29,66 @@ REMOVE: Final = "remove"
 CREATE_PART: Final = "create part"
 UPDATE_PART: Final = "update part"
 DELETE_PART: Final = "delete part"
+IMPORT: Final = "import"
+FEWEST: Final = 20
+"""From how many on objects are imported rather than made one by one."""
+BATCH: Final = 100
+"""What an import takes per object grows with their number (26.7: 4 ms at 50, 55 ms at 1,000)."""
 
 
 def steps(changes: Sequence[Change]) -> Sequence[Step]:
     """The steps of all changes; those of one change are linked, the planner links changes with each other."""
-    creating = frozenset(change.address for change in changes if change.action is Action.CREATE)
-    return [step for change in changes for step in _steps(change, creating)]
+    missing = frozenset(change.address for change in changes if change.action is Action.CREATE)
+    creating = frozenset(address for address in missing if not _comes_by_itself(address, missing))
+    batches = list(_batches([change for change in changes if change.address in creating]))
+    batched = {address: step.id for step in batches for address in step.covers}
+    single = [step for change in changes if change.address not in batched for step in _steps(change, creating)]
+    return [*batches, *(_renamed(step, batched) for step in single)]
 
 
-def _comes_with_realm(kind: RestKind, address: Address, creating: frozenset[Address]) -> bool:
-    """Whether the server makes it together with its realm; the next pass sees it and compares."""
-    return kind.is_builtin(address.path) and address.kind != REALM and Address(REALM, address.path[:1]) in creating
+def _batches(creations: Sequence[Change]) -> Iterator[Step]:
+    """Imports of many objects each, by realm, where a type has them and there are enough to make it worth it."""
+    groups: dict[tuple[str, str], list[Change]] = {}
+    for change in creations:
+        kind = KINDS[change.address.kind]
+        if kind.imported and not kind.arises(change.address.path):
+            groups.setdefault((kind.name, change.address.path[0]), []).append(change)
+    for (name, realm), found in groups.items():
+        for start in range(0, len(found) if len(found) >= FEWEST else 0, BATCH):
+            yield _import(KINDS[name], realm, found[start : start + BATCH])
+
+
+def _import(kind: RestKind, realm: str, creations: Sequence[Change]) -> Step:
+    resources = [change.desired for change in creations if change.desired]
+    bodies = tuple(kind.imported(realm, kind.creation(each, everything=True)) for each in resources if kind.imported)
+    covers = tuple(change.address for change in creations)
+    why = f"{len(covers)} do not exist"
+    return replace(_step(covers[0], IMPORT, why=why, bodies=bodies), covers=covers)
+
+
+def _renamed(step: Step, batched: Mapping[Address, str]) -> Step:
+    """The step after the imports of what it would have waited for."""
+    names = {f"{address}:{CREATE}": step_id for address, step_id in batched.items()} if step.after else {}
+    return replace(step, after=frozenset(names.get(each, each) for each in step.after))
+
+
+def _comes_by_itself(address: Address, missing: frozenset[Address]) -> bool:
+    """Whether the server makes it together with its realm, or what it is in; the next pass sees it and compares."""
+    kind = KINDS[address.kind]
+    parent = kind.parent_of(address)
+    if parent is None:
+        return False
+    is_new = bool(missing & {Address(REALM, address.path[:1]), parent})
+    is_inside = kind.comes_inside and parent.kind == kind.name and parent in missing
+    if is_inside or (is_new and kind.is_builtin(address.path)):
+        return True
+    return kind.singleton and _comes_by_itself(parent, missing)
 
 
 def _steps(change: Change, creating: frozenset[Address]) -> Iterable[Step]:
     kind = KINDS[change.address.kind]
     match change.action:
-        case Action.CREATE if _comes_with_realm(kind, change.address, creating):
+        case Action.CREATE if change.address not in creating:
             return ()
         case Action.CREATE:
             return _after_creations(_creation(kind, change), creating)
@@ -80,11 +124,16 @@ def _creation(kind: RestKind, change: Change) -> Iterator[Step]:
     resource = change.desired
     assert resource is not None
     first: tuple[Step, ...] = ()
-    if not kind.arises(change.address.path):
+    if kind.is_setting:
+        first = tuple(_put(kind, change, _by_name(change)))
+        yield from first
+    elif not kind.arises(change.address.path):
         named = tuple(_named_in_body(kind, resource))
         first = (_step(change.address, CREATE, why=change.reason, body=kind.creation(resource), targets=named),)
         yield from first
     before = frozenset(step.id for step in first)
+    outside = {name: found for name, found in _by_name(change).items() if not kind.in_creation(name)}
+    yield from (replace(step, after=step.after | before) for step in _parts(kind, change.address, outside))
     for name, links in kind.links.items():
         if name in resource.spec and not (first and links.in_creation):
             value = kind.properties[name].normal(resource.spec[name])
@@ -105,14 +154,20 @@ def _named_in_body(kind: RestKind, resource: Resource) -> Iterator[str]:
 
 
 def _update(kind: RestKind, change: Change) -> Iterator[Step]:
-    by_name: dict[str, list[FieldChange]] = {}
-    for difference in change.fields:
-        by_name.setdefault(difference.path[0], []).append(difference)
+    by_name = _by_name(change)
     first = tuple(_put(kind, change, by_name))
     yield from first
     before = frozenset(step.id for step in first)
     rest = [*_parts(kind, change.address, by_name), *_all_links(kind, change.address, by_name)]
     yield from (replace(step, after=step.after | before) for step in rest)
+
+
+def _by_name(change: Change) -> Mapping[str, Sequence[FieldChange]]:
+    """The differences, by the property they are in."""
+    by_name: dict[str, list[FieldChange]] = {}
+    for difference in change.fields:
+        by_name.setdefault(difference.path[0], []).append(difference)
+    return by_name
 
 
 def _put(kind: RestKind, change: Change, by_name: Mapping[str, Sequence[FieldChange]]) -> Iterator[Step]:

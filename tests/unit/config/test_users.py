@@ -164,3 +164,85 @@ def test_of_many_users_the_wrong_ones_are_found(realms):
             "keep one of the two"
         ),
     ]
+
+
+# ------------------------------------------------------------------ users from a further file
+
+
+TABLE = """username,email,groups,roles,enabled,attributes.floor,password
+Ann,ann@x.org,staff; /staff/night,viewer;app/reader,true,"1;2",${PW}
+
+bob,,,,,,
+"""
+
+
+@pytest.fixture
+def beside(tmp_path):
+    def load_beside(users, **others):
+        (tmp_path / "users.yaml").write_text(users, encoding="utf-8")
+        for name, text in others.items():
+            (tmp_path / name.replace("_", ".")).write_text(text, encoding="utf-8")
+        files = (tmp_path / "users.yaml",)
+        return load(Sources(directory=tmp_path, users_files=files, environment={"PW": "secret"})).document
+
+    return load_beside
+
+
+def test_users_may_come_from_a_table(beside):
+    (realm,) = beside("realm: r\nusers: {from: people.csv}\n", people_csv=TABLE).realms
+
+    assert realm["users"] == (
+        {
+            "username": "ann",
+            "email": "ann@x.org",
+            "enabled": "true",
+            "attributes": {"floor": ("1", "2")},
+            "credentials": ({"type": "password", "value": Secret("secret"), "temporary": False},),
+            "groups": ("/staff", "/staff/night"),
+            "realmRoles": ("viewer",),
+            "clientRoles": {"app": ("reader",)},
+        },
+        {"username": "bob"},
+    )
+
+
+def test_users_may_come_from_a_list(beside):
+    users = "realms:\n  - realm: r\n    users: {from: people.yaml}\n"
+
+    document = beside(users, people_yaml="- username: ann\n- username: bob\n  email: b@x.org\n")
+
+    assert [user["username"] for user in document.realms[0]["users"]] == ["ann", "bob"]
+    assert str(document.locate(("realms", 0, "users", 1, "email"))) == "people.yaml:3:3"
+
+
+def test_a_user_of_a_table_is_found_in_it(beside):
+    document = beside("realm: r\nusers: {from: people.csv}\n", people_csv=TABLE)
+
+    assert str(document.locate(("realms", 0, "users", 0, "email"))) == "people.csv:2:1"
+    assert str(document.locate(("realms", 0, "users", 1))) == "people.csv:4:1"
+
+
+@pytest.mark.parametrize(
+    ("table", "problem"),
+    [
+        ("usrname,email\n", "people.csv:1:1: unknown column `usrname`; did you mean `username`?"),
+        ("email\n", "people.csv:1:1: lacks the column `username`; the first line has the names of the columns"),
+        ("username\na,b\n", "people.csv:2:1: has 2 cells, but the first line names 1"),
+        ("username,enabled\na,perhaps\n", "people.csv:2:1: users[0].enabled must be one of"),
+        ("username,password\nann,pw\nAnn,pw\n", "people.csv:3:1: users has `Ann`"),
+        ('username\n"a\n', "people.csv:2:1: is no CSV"),
+    ],
+)
+def test_mistakes_in_a_table_are_told_with_their_line(beside, table, problem):
+    with pytest.raises(ConfigError) as caught:
+        beside("realm: r\nusers: {from: people.csv}\n", people_csv=table)
+
+    assert problem in str(caught.value)
+    assert "pw" not in str(caught.value)
+
+
+def test_a_list_of_something_else_is_told(beside):
+    with pytest.raises(ConfigError, match=r"people.yaml:1:1: must be a list of users"):
+        beside("realm: r\nusers: {from: people.yaml}\n", people_yaml="username: ann\n")
+    with pytest.raises(ConfigError, match="no such file"):
+        beside("realm: r\nusers: {from: nowhere.csv}\n")

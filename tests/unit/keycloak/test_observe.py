@@ -112,10 +112,10 @@ def test_a_user_is_read_as_far_as_it_is_declared() -> None:
     assert connection.requests == [
         "GET lab",
         "GET lab/users?username=ann%40x&exact=true",
-        "GET lab/users/u1/groups",
         "GET lab/users?username=bob&exact=true",
-        "GET lab/users/u2/role-mappings",
         "GET lab/users?username=gone&exact=true",
+        "GET lab/users/u1/groups",
+        "GET lab/users/u2/role-mappings",
     ]
     assert found["keycloak.user/lab/ann@x"].spec == {"groups": ["/staff"]}
     assert found["keycloak.user/lab/bob"].spec == {"realmRoles": ["viewer"], "clientRoles": {"app": ["reader"]}}

@@ -5,11 +5,57 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from reconciler.providers.keycloak.kinds import client, client_role, client_scope, group, realm, role, user
+from reconciler.providers.keycloak.kinds import (
+    authorization,
+    client,
+    client_policies,
+    client_role,
+    client_scope,
+    component,
+    default_client_scopes,
+    default_groups,
+    flow,
+    flow_bindings,
+    group,
+    identity_provider,
+    identity_provider_mapper,
+    localization,
+    organization,
+    realm,
+    required_action,
+    role,
+    scope_mappings,
+    user,
+    user_profile,
+)
 from reconciler.providers.keycloak.rest import RestKind
 
 KINDS: Final[Mapping[str, RestKind]] = {
     table.name: table
-    for table in (realm.KIND, client_scope.KIND, client.KIND, role.KIND, client_role.KIND, group.KIND, user.KIND)
+    for table in (
+        realm.KIND,
+        user_profile.KIND,
+        component.KIND,
+        localization.KIND,
+        flow.KIND,
+        flow_bindings.KIND,
+        required_action.KIND,
+        identity_provider.KIND,
+        identity_provider_mapper.KIND,
+        client_policies.PROFILES,
+        client_policies.POLICIES,
+        client_scope.KIND,
+        default_client_scopes.KIND,
+        client.KIND,
+        authorization.KIND,
+        role.KIND,
+        client_role.KIND,
+        scope_mappings.OF_CLIENTS,
+        scope_mappings.OF_SCOPES,
+        group.KIND,
+        default_groups.KIND,
+        user.KIND,
+        organization.KIND,
+    )
 }
 """All types by name; the order is that in which a reader of a plan meets them, and has no other meaning."""

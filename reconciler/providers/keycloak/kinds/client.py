@@ -6,27 +6,33 @@ manages none. Lists of scopes and of mappers are exact.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from reconciler.core.address import Address
 from reconciler.core.kind import Field, Output
 from reconciler.core.resource import Observed, Resource
-from reconciler.core.values import ABSENT, Path, Value
+from reconciler.core.values import ABSENT, Path, Spec, Value
+from reconciler.providers.keycloak.kinds.client_scope import scope
 from reconciler.providers.keycloak.kinds.mappers import MAPPERS, mappers
 from reconciler.providers.keycloak.rest import (
     BASE,
     CLIENT,
-    CLIENT_SCOPE,
+    DEFAULT_CLIENT_SCOPES,
+    FLOW,
     REALM,
     Item,
     Links,
+    Live,
     Representation,
     RestKind,
 )
 from reconciler.providers.keycloak.rows import (
+    MARK,
     Property,
+    as_map,
     as_secret,
+    as_text,
     as_text_map,
     declared_keys,
     flag,
@@ -48,6 +54,9 @@ BUILTIN: Final = frozenset(
     }
 )
 
+SAML_SCOPES: Final = ("AuthnContextClassRef", "role_list", "saml_organization")
+"""Built-in scopes that a client of OpenID Connect is never given."""
+_FLOWS: Final = "authenticationFlowBindingOverrides"
 _SECRET_ATTRIBUTES: Final = ("saml.signing.private.key", "saml.encryption.private.key", "client.secret.rotated")
 # What the server writes there itself; exports have it, and it differs from one server to the next.
 _MADE_BY_SERVER: Final = (
@@ -64,24 +73,55 @@ def _attributes(value: Value) -> Mapping[str, Value]:
     return {
         key: as_secret(part) if key in _SECRET_ATTRIBUTES else part
         for key, part in as_text_map(value).items()
-        if key not in _MADE_BY_SERVER
+        if key not in _MADE_BY_SERVER and key != MARK
     }
 
 
 def _clients(realm: Representation) -> Iterator[Item]:
+    flows = {flow["id"]: flow["alias"] for flow in realm.get("authenticationFlows") or () if "id" in flow}
     for index, client in enumerate(realm.get("clients") or ()):
-        yield Item((client["clientId"],), ("clients", index), client)
+        yield Item((client["clientId"],), ("clients", index), with_flow_names(client, flows))
 
 
-def _scope(realm: str, _keys: Path, name: str) -> Address:
-    return Address(CLIENT_SCOPE, (realm, name))
+def with_flow_names(client: Representation, flows: Mapping[str, str]) -> Representation:
+    """The flows that this client uses instead of the realm's by name; Keycloak has them by id."""
+    own = client.get(_FLOWS)
+    if not own:
+        return client
+    return {**client, _FLOWS: {use: flows.get(flow, flow) for use, flow in own.items()}}
+
+
+def _with_flow_ids(live: Live, address: Address, body: Mapping[str, Value]) -> Mapping[str, Value]:
+    """The way back; an empty text takes one away."""
+    if not isinstance(body.get(_FLOWS), Mapping):
+        return body
+    ids = {use: _flow_id(live, address.path[0], flow) for use, flow in as_map(body[_FLOWS]).items()}
+    return {**body, _FLOWS: ids}
+
+
+def _flow_id(live: Live, realm: str, flow: Value) -> str:
+    return live.id(Address(FLOW, (realm, str(flow)))) if flow else ""
+
+
+def _needs(realm: str, spec: Spec) -> Iterable[Address]:
+    """The flows it uses; and the default scopes, which it is given when it is made."""
+    yield Address(DEFAULT_CLIENT_SCOPES, (realm,))
+    own = spec.get(_FLOWS)
+    if isinstance(own, Mapping):
+        yield from (Address(FLOW, (realm, str(flow))) for flow in own.values() if flow)
 
 
 def _adjust(desired: Resource, observed: Observed, expected: dict[str, Value]) -> Mapping[str, Value]:
-    """Leave out what this client can't have, and let the scope stay that a service account gets by itself."""
+    """Leave out what this client can't have, and let the scope stay that a service account gets by itself.
+
+    The server drops scopes of the other protocol without a word.
+    """
     client = {**observed.spec, **desired.spec}
     if client.get("publicClient"):
         expected.pop("secret", None)
+    if client.get("protocol", "openid-connect") == "openid-connect":
+        for name in {"defaultClientScopes", "optionalClientScopes"} & expected.keys():
+            expected[name] = tuple(scope for scope in _listed(expected[name]) if scope not in SAML_SCOPES)
     scopes, live = expected.get("defaultClientScopes"), observed.spec.get("defaultClientScopes")
     if client.get("serviceAccountsEnabled") and isinstance(scopes, Sequence) and "service_account" in _listed(live):
         expected["defaultClientScopes"] = (*_listed(scopes), "service_account")
@@ -127,6 +167,7 @@ KIND: Final = RestKind(
         "fullScopeAllowed": flag(),
         "nodeReRegistrationTimeout": number(),
         "attributes": Property(Field(normalise=_attributes), complete=declared_keys),
+        _FLOWS: Property(Field(normalise=as_text_map), complete=declared_keys),
         "protocolMappers": mappers(),
         "defaultClientScopes": names(),
         "optionalClientScopes": names(),
@@ -137,8 +178,8 @@ KIND: Final = RestKind(
     find=f"{BASE}/clients?clientId={{name}}",
     right="manage-clients",
     links={
-        "defaultClientScopes": Links("default-client-scopes/{target}", _scope, in_creation=True),
-        "optionalClientScopes": Links("optional-client-scopes/{target}", _scope, in_creation=True),
+        "defaultClientScopes": Links("default-client-scopes/{target}", scope, in_creation=True),
+        "optionalClientScopes": Links("optional-client-scopes/{target}", scope, in_creation=True),
     },
     parts={"protocolMappers": MAPPERS},
     # A PUT that leaves the one out switches authorization services off, with all their settings; without the
@@ -147,6 +188,23 @@ KIND: Final = RestKind(
     # A realm import switches the one on for the other; POST and PUT answer 500 if it is missing.
     implies={"authorizationServicesEnabled": {"serviceAccountsEnabled": True}},
     adjust=_adjust,
+    uses=_needs,
+    resolve=_with_flow_ids,
+    flags=frozenset({"exportClients"}),
+    section="clients",
+    mark=as_text,
+    vital=frozenset(
+        {
+            "enabled",
+            "protocol",
+            "secret",
+            "bearerOnly",
+            "publicClient",
+            "clientAuthenticatorType",
+            "serviceAccountsEnabled",
+            "directAccessGrantsEnabled",
+        }
+    ),
     outputs={"secret": Output(declared_by="secret", stale_on=frozenset({"secret"}))},
     secrets=(("secret",), *(("attributes", name) for name in _SECRET_ATTRIBUTES)),
     is_builtin=_is_builtin,

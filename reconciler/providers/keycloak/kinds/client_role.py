@@ -8,6 +8,10 @@ from typing import Final
 from reconciler.core.values import Path
 from reconciler.providers.keycloak.kinds import client, role
 from reconciler.providers.keycloak.rest import BASE, CLIENT, CLIENT_ROLE, Item, Representation, RestKind
+from reconciler.providers.keycloak.rows import as_names
+
+AUTHORIZATION_ROLE: Final = "uma_protection"
+"""Of every client with authorization services; Keycloak makes it with them."""
 
 
 def _roles(realm: Representation) -> Iterator[Item]:
@@ -17,7 +21,9 @@ def _roles(realm: Representation) -> Iterator[Item]:
 
 
 def _is_builtin(path: Path) -> bool:
-    realm, client_id, _ = path
+    realm, client_id, name = path
+    if name == AUTHORIZATION_ROLE:
+        return True
     return client_id in client.BUILTIN or (realm == "master" and client_id.endswith("-realm"))
 
 
@@ -35,4 +41,7 @@ KIND: Final = RestKind(
     always=role.ROLE_ALWAYS,
     is_builtin=_is_builtin,
     located_by_id=False,
+    section="clientRoles",
+    mark=as_names,
+    flags=frozenset({"exportClients", "exportGroupsAndRoles"}),
 )

@@ -5,14 +5,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Final
 
+from reconciler.core.address import Address
 from reconciler.core.kind import Field
-from reconciler.core.values import Path
+from reconciler.core.values import Path, Value
 from reconciler.providers.keycloak.kinds.mappers import MAPPERS, mappers
 from reconciler.providers.keycloak.rest import BASE, CLIENT_SCOPE, REALM, Item, Representation, RestKind
-from reconciler.providers.keycloak.rows import Property, as_text_map, declared_keys_or_none, text
+from reconciler.providers.keycloak.rows import Property, as_text, as_text_map, declared_keys_or_none, text, without_mark
 
 # The server lets one delete these, and breaks.
 BUILTIN: Final = frozenset(
@@ -36,9 +37,18 @@ BUILTIN: Final = frozenset(
 )
 
 
+def scope(realm: str, _keys: Path, name: str) -> Address:
+    """The client scope that a name stands for."""
+    return Address(CLIENT_SCOPE, (realm, name))
+
+
 def _scopes(realm: Representation) -> Iterator[Item]:
-    for index, scope in enumerate(realm.get("clientScopes") or ()):
-        yield Item((scope["name"],), ("clientScopes", index), scope)
+    for index, body in enumerate(realm.get("clientScopes") or ()):
+        yield Item((body["name"],), ("clientScopes", index), body)
+
+
+def _attributes(value: Value) -> Mapping[str, Value]:
+    return without_mark(as_text_map(value))
 
 
 def _is_builtin(path: Path) -> bool:
@@ -51,7 +61,7 @@ KIND: Final = RestKind(
     properties={
         "description": text(),
         "protocol": text(),
-        "attributes": Property(Field(normalise=as_text_map), complete=declared_keys_or_none),
+        "attributes": Property(Field(normalise=_attributes), complete=declared_keys_or_none),
         "protocolMappers": mappers(),
     },
     objects=_scopes,
@@ -63,4 +73,6 @@ KIND: Final = RestKind(
     always=("name",),  # a PUT without it is answered with 500
     on_creation={"protocol": "openid-connect"},  # a POST without it is refused
     is_builtin=_is_builtin,
+    section="clientScopes",
+    mark=as_text,
 )

@@ -8,18 +8,29 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Final
 
+from reconciler.core.address import Address
 from reconciler.core.document import DocumentPath
 from reconciler.core.kind import Field
-from reconciler.core.values import Path
+from reconciler.core.values import Path, Value
 from reconciler.providers.keycloak.kinds.role import role
 from reconciler.providers.keycloak.rest import BASE, GROUP, REALM, Item, Links, Representation, RestKind
-from reconciler.providers.keycloak.rows import Property, as_name_map, attributes, names, text
+from reconciler.providers.keycloak.rows import Property, as_name_map, as_names, attributes, names, text
 
 # Neither is taken by POST or PUT of the group; both answer as if it were.
 ROLE_LINKS: Final = {
     "realmRoles": Links("role-mappings/realm", role),
     "clientRoles": Links("role-mappings/clients/{client}", role),
 }
+
+
+def paths(value: Value) -> tuple[Value, ...]:
+    """Paths of groups, each with its leading slash."""
+    return as_names(tuple(f"/{path}" if not str(path).startswith("/") else path for path in as_names(value)))
+
+
+def group(realm: str, _keys: Path, path: str) -> Address:
+    """The group that a path stands for."""
+    return Address(GROUP, (realm, *path.strip("/").split("/")))
 
 
 def _groups(realm: Representation) -> Iterator[Item]:
@@ -49,4 +60,7 @@ KIND: Final = RestKind(
     right="manage-users",
     links=ROLE_LINKS,
     always=("name", "description"),  # a PUT needs the one and erases the other where it is left out
+    section="groups",
+    mark=as_names,
+    flags=frozenset({"exportGroupsAndRoles"}),
 )

@@ -49,8 +49,7 @@ def _smtp(value: Value) -> Mapping[str, Value]:
 
 _TEXTS: Final = (
     "displayName displayNameHtml defaultSignatureAlgorithm loginTheme accountTheme adminTheme emailTheme "
-    "defaultLocale bruteForceStrategy browserFlow registrationFlow directGrantFlow resetCredentialsFlow "
-    "clientAuthenticationFlow dockerAuthenticationFlow firstBrokerLoginFlow"
+    "defaultLocale bruteForceStrategy"
 )
 _FLAGS: Final = (
     "enabled revokeRefreshToken offlineSessionMaxLifespanEnabled registrationAllowed registrationEmailAsUsername "
@@ -157,6 +156,9 @@ def _together(rows: Mapping[str, Property]) -> Mapping[str, frozenset[str]]:
     return dict.fromkeys(rows, frozenset(rows))
 
 
+# Settings kept in attributes (CIBA, PAR, device codes) are reset by a PUT without them, whatever it is about.
+ALWAYS: Final = ("attributes", "oauth2DeviceCodeLifespan", "oauth2DevicePollingInterval")
+
 KIND: Final = RestKind(
     name=REALM,
     key="realm",
@@ -168,8 +170,8 @@ KIND: Final = RestKind(
     right="manage-realm",
     parent=None,
     is_builtin=_is_master,
-    # Settings kept in attributes (CIBA, PAR, device codes) are reset by a PUT without them, whatever it is about.
-    always=("attributes", "oauth2DeviceCodeLifespan", "oauth2DevicePollingInterval"),
+    vital=frozenset({"enabled"}),
+    always=ALWAYS,
     on_creation={"enabled": True},  # the server's own default is a realm that nobody can use
     also=_whole_otp_policy,
     carries={

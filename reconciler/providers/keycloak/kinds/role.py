@@ -72,4 +72,7 @@ KIND: Final = RestKind(
     always=ROLE_ALWAYS,
     is_builtin=_is_builtin,
     located_by_id=False,
+    section="roles",
+    mark=as_names,
+    flags=frozenset({"exportGroupsAndRoles"}),
 )

@@ -15,15 +15,17 @@ from reconciler.core.address import Address
 from reconciler.core.kind import Field
 from reconciler.core.resource import Observed, Resource
 from reconciler.core.values import ABSENT, Path, Spec, Value
-from reconciler.providers.keycloak.kinds.group import ROLE_LINKS
+from reconciler.providers.keycloak.kinds.group import ROLE_LINKS, group, paths
 from reconciler.providers.keycloak.rest import (
     BASE,
     CLIENT,
-    GROUP,
+    IDENTITY_PROVIDER,
     REALM,
     USER,
+    USER_PROFILE,
     Item,
     Links,
+    Parts,
     Representation,
     RestKind,
 )
@@ -34,6 +36,7 @@ from reconciler.providers.keycloak.rows import (
     as_names,
     as_secret,
     as_text,
+    by,
     declared_keys_or_none,
     flag,
     names,
@@ -42,6 +45,8 @@ from reconciler.providers.keycloak.rows import (
 )
 
 SERVICE_ACCOUNT: Final = "service-account-"
+_IDENTITY: Final = {"userId": text(), "userName": text()}
+_identities: Final = by("identityProvider")
 _CREDENTIAL_KEYS: Final = ("type", "value", "temporary", "userLabel", "secretData", "credentialData", "priority")
 
 
@@ -49,11 +54,6 @@ def _lower(value: Value) -> Value:
     """The server stores names and e-mail addresses in lower case."""
     value = as_text(value)
     return value.lower() if isinstance(value, str) else value
-
-
-def _paths(value: Value) -> tuple[Value, ...]:
-    """Paths of groups, each with its leading slash."""
-    return as_names(tuple(f"/{path}" if not str(path).startswith("/") else path for path in as_names(value)))
 
 
 def _credentials(value: Value) -> Value:
@@ -66,10 +66,6 @@ def _credentials(value: Value) -> Value:
 def _credential(credential: Mapping[str, Value]) -> Mapping[str, Value]:
     known = {key: part for key, part in credential.items() if key in _CREDENTIAL_KEYS}
     return known | {key: as_secret(known[key]) for key in ("value", "secretData") if key in known}
-
-
-def _group(realm: str, _keys: Path, path: str) -> Address:
-    return Address(GROUP, (realm, *path.strip("/").split("/")))
 
 
 def service_account_of(client_id: str) -> str:
@@ -97,9 +93,14 @@ def _service_accounts(realm: Representation) -> Iterator[Item]:
             yield Item((service_account_of(client["clientId"]),), ("clients", index, "serviceAccountRoles"), body)
 
 
-def _client_of(realm: str, spec: Spec) -> Iterable[Address]:
+def _needs(realm: str, spec: Spec) -> Iterable[Address]:
+    """The profile, without which attributes are dropped; the client it acts for; where it logs in."""
+    yield Address(USER_PROFILE, (realm,))
     client_id = spec.get("serviceAccountClientId")
-    return (Address(CLIENT, (realm, client_id)),) if isinstance(client_id, str) else ()
+    if isinstance(client_id, str):
+        yield Address(CLIENT, (realm, client_id))
+    for alias in _identities(spec.get("federatedIdentities", ())):
+        yield Address(IDENTITY_PROVIDER, (realm, alias))
 
 
 def _arises(path: Path) -> bool:
@@ -123,20 +124,34 @@ def _adjust(desired: Resource, observed: Observed, expected: dict[str, Value]) -
     return expected
 
 
+def _imported(realm: str, body: Mapping[str, Value]) -> Mapping[str, Value]:
+    """An import gives a user the declared roles only, a POST the default ones as well."""
+    return {**body, "realmRoles": as_names((*as_names(body.get("realmRoles")), f"default-roles-{realm}".lower()))}
+
+
+def _is_of_others(user: Representation) -> bool:
+    """Service accounts go with their clients, federated users belong to another directory."""
+    return str(user["username"]).startswith(SERVICE_ACCOUNT) or bool(user.get("federationLink"))
+
+
 def _refused(read: Callable[[str], Any], realm: str, body: Mapping[str, Value]) -> str:
     """Why the server would drop attributes without a word: the realm's user profile does not know them."""
     attributes = body.get("attributes")
     if not isinstance(attributes, Mapping) or not attributes:
         return ""
-    profile = read(f"{BASE.format(realm=quote(realm, safe=''))}/users/profile")
-    return unknown_attributes(profile, attributes) if isinstance(profile, Mapping) else ""
+    base = BASE.format(realm=quote(realm, safe=""))
+    profile = read(f"{base}/users/profile")
+    if not isinstance(profile, Mapping):
+        return ""
+    has_locale = "locale" in attributes and read(base).get("internationalizationEnabled")
+    return unknown_attributes(profile, attributes, known=("locale",) if has_locale else ())
 
 
-def unknown_attributes(profile: Mapping[str, Any], attributes: Mapping[str, Value]) -> str:
+def unknown_attributes(profile: Mapping[str, Any], attributes: Mapping[str, Value], known: Iterable[str] = ()) -> str:
     """What to tell the user about attributes that the profile does not let an administrator write, "" if none."""
     if profile.get("unmanagedAttributePolicy") in ("ENABLED", "ADMIN_EDIT"):
         return ""
-    known = {attribute["name"] for attribute in profile.get("attributes") or ()} | {"locale"}
+    known = {*known, *(attribute["name"] for attribute in profile.get("attributes") or ())}
     unknown = sorted(name for name, value in attributes.items() if name not in known and value is not ABSENT)
     if not unknown:
         return ""
@@ -159,21 +174,27 @@ KIND: Final = RestKind(
         "attributes": Property(Field(normalise=as_list_map), complete=declared_keys_or_none, unset={}, whole=True),
         "requiredActions": names(),
         "credentials": only_on_creation(_credentials),
-        "groups": Property(Field(normalise=_paths), unset=()),
+        "groups": Property(Field(normalise=paths), unset=()),
         "realmRoles": names(),
         "clientRoles": Property(Field(normalise=as_name_map), unset={}),
+        "federatedIdentities": Property(Field(normalise=_identities), unset=()),
     },
     objects=_users,
     item=f"{BASE}/users/{{id}}",
     collections={REALM: f"{BASE}/users"},
     find=f"{BASE}/users?username={{name}}&exact=true&briefRepresentation=true",
     right="manage-users",
-    links={"groups": Links("groups/{target}", _group, in_creation=True), **ROLE_LINKS},
+    parts={"federatedIdentities": Parts("federated-identity", "identityProvider", _IDENTITY, named=True)},
+    links={"groups": Links("groups/{target}", group, in_creation=True), **ROLE_LINKS},
     # A PUT replaces the profile: what it leaves out of these is erased, whatever it is about.
     always=("username", "email", "firstName", "lastName", "attributes"),
     on_creation={"enabled": True},  # the server's own default is a user who can't log in
     adjust=_adjust,
-    uses=_client_of,
+    uses=_needs,
     arises=_arises,
     refuses=_refused,
+    imported=_imported,
+    section="users",
+    keeps=_is_of_others,
+    vital=frozenset({"enabled", "groups", "realmRoles", "clientRoles"}),
 )

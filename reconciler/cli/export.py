@@ -1,0 +1,31 @@
+"""``reconcile export``: a live realm as users.yaml."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import click
+
+from reconciler.cli.state import State
+
+
+@click.command("export")
+@click.option("--realm", required=True, metavar="REALM", help="Which realm.")
+@click.option("--format", type=click.Choice(["yaml", "json"]), default="yaml", help="How it is printed.")
+@click.pass_obj
+def command(state: State, /, **options: Any) -> None:
+    """Print a live realm as users.yaml, without what every new realm has.
+
+    Secrets and passwords are left out: what is not in the file stays as it is in Keycloak. To tell what is default, a
+    new realm is made on the server for a moment.
+    """
+    from reconciler.run.export import exported
+
+    realm = exported(state.settings, options["realm"])
+    if options["format"] == "json":
+        click.echo(json.dumps(realm, indent=2))
+    else:
+        from reconciler.config.yamlfile import yaml_text
+
+        click.echo(yaml_text(realm), nl=False)

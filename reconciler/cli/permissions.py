@@ -1,0 +1,19 @@
+"""``reconcile permissions``: the least that the account in Keycloak may be given."""
+
+from __future__ import annotations
+
+import click
+
+from reconciler.cli.state import State
+
+
+@click.command("permissions")
+@click.pass_obj
+def command(state: State, /) -> None:
+    """Print the roles of realm-management that the account needs for what the files declare, realm by realm."""
+    from reconciler.providers.keycloak.rights import rights
+
+    with state.session() as session:
+        for realm, roles in rights(session.providers["keycloak"].expand(session.document)).items():
+            for role, reason in roles.items():
+                click.echo(f"{realm}  {role:<28}{reason}")

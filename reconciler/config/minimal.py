@@ -1,0 +1,129 @@
+"""A realm without what every new realm has: what is left is what somebody decided.
+
+An object of a section is left out where a new realm has the same; where it has one of that name, only what differs is
+kept. Anything inside an object that is a list is kept as a whole or not at all, as it is the whole truth in a file.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Hashable, Iterator, Mapping
+from typing import Any, Final
+
+from reconciler.config.realmkeys import natural_key
+
+_TOLD_IF_EMPTY: Final = frozenset({"defaultClientScopes", "optionalClientScopes"})
+"""What a new object would be given if the file said nothing."""
+_NONE: Final[frozenset[str]] = frozenset()
+_OF_THE_SERVER: Final = frozenset(
+    {
+        "access",
+        "adminPermissionsClient",
+        "client.secret.creation.time",
+        "client.secret.expiration.time",
+        "client.secret.rotated",
+        "client.secret.rotated.creation.time",
+        "client.secret.rotated.expiration.time",
+        "containerId",
+        "createdTimestamp",
+        "defaultRole",
+        "disableableCredentialTypes",
+        "id",
+        "internalId",
+        "keycloakVersion",
+        "notBefore",
+        "organizationId",
+        "otpSupportedApplications",
+        "parentId",
+        "realm_client",
+        "registrationAccessToken",
+        "saml.encryption.private.key",
+        "saml.signing.private.key",
+        "self",
+        "subGroupCount",
+        "totp",
+        "types",
+        "userProfileMetadata",
+    }
+)
+_OF_PLACE: Final[Mapping[str, frozenset[str]]] = {
+    "roles": frozenset({"clientRole", "composite"}),
+    "groups": frozenset({"path"}),
+    "subGroups": frozenset({"path"}),
+    "authenticationExecutions": frozenset({"authenticatorFlow", "autheticatorFlow", "userSetupAllowed"}),
+}
+_SECTIONS: Final = frozenset(
+    {
+        "authenticationFlows",
+        "authenticatorConfig",
+        "clientScopes",
+        "clients",
+        "groups",
+        "identityProviderMappers",
+        "identityProviders",
+        "organizations",
+        "requiredActions",
+        "scopeMappings",
+        "users",
+    }
+)
+_NAMES: Final = ("name", "username", "clientId", "alias", "realm", "client", "clientScope", "providerId", "subType")
+
+
+def minimal(realm: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
+    """The realm as a file has it; ``new`` is a realm as the server makes it, with the same name."""
+    left = _left(_cleaned(realm, ()), _cleaned(new, ()), ())
+    assert isinstance(left, dict)
+    return {"realm": realm["realm"], **{key: value for key, value in left.items() if key != "realm"}}
+
+
+def _cleaned(tree: Any, path: tuple[str, ...]) -> Any:
+    """Without ids, nothings and what the server says for information; lists in one order. Masks stay, to say "keep"."""
+    match tree:
+        case dict():
+            gone = _OF_THE_SERVER | _OF_PLACE.get(path[0] if path[:1] == ("roles",) else "".join(path[-1:]), _NONE)
+            kept = {key: _cleaned(value, (*path, key)) for key, value in tree.items() if key not in gone}
+            return {key: value for key, value in kept.items() if value is not None}
+        case list() | tuple():
+            return sorted((_cleaned(item, path) for item in tree), key=lambda item: json.dumps(item, sort_keys=True))
+        case _:
+            return tree
+
+
+def _left(tree: Any, new: Any, path: tuple[str, ...]) -> Any:
+    """What of a tree differs from a new realm's."""
+    if isinstance(tree, dict):
+        known = new if isinstance(new, dict) else {}
+        found = {key: _left(value, known.get(key), (*path, key)) for key, value in _unlike(tree, known)}
+        return {key: value for key, value in found.items() if value not in ([], {}) or tree[key] == value}
+    if isinstance(tree, list) and _is_section(path):
+        known = {_key(path, item): item for item in new or ()}
+        pairs = ((item, known.get(_key(path, item))) for item in tree)
+        return [_object(item, other, path) for item, other in pairs if item != other]
+    return tree
+
+
+def _unlike(tree: Mapping[str, Any], known: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    return ((key, value) for key, value in tree.items() if known.get(key) != value)
+
+
+def _object(item: dict[str, Any], known: dict[str, Any] | None, path: tuple[str, ...]) -> dict[str, Any]:
+    """An object of a section: its names, and what differs."""
+    if known is None:
+        return {key: value for key, value in item.items() if key in _TOLD_IF_EMPTY or value not in ([], {})}
+    names = {key: item[key] for key in _NAMES if key in item}
+    return {**names, **{key: value for key, value in _left(item, known, (*path, "*")).items() if key not in names}}
+
+
+def _is_section(path: tuple[str, ...]) -> bool:
+    match path:
+        case (name,):
+            return name in _SECTIONS
+        case ("roles", "realm") | ("roles", "client", _) | ("components", _) | ("clientScopeMappings", _):
+            return True
+        case _:
+            return False
+
+
+def _key(path: tuple[str, ...], item: Any) -> Hashable:
+    return natural_key(("scopeMappings",) if path[0] == "clientScopeMappings" else path, item)

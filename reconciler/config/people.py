@@ -1,0 +1,133 @@
+"""Users from a further file: `users: {from: people.csv}`, or a YAML or JSON file with a list of users.
+
+Each becomes a part of the realm like any other file, so that it is checked, merged and pointed to in the same way.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from io import StringIO
+from pathlib import Path
+from typing import Final
+
+from reconciler.config.suggest import suggestion
+from reconciler.config.textfile import USERS_LIMIT, TextFile, read_text
+from reconciler.config.tree import Place, Tree, TreePath
+from reconciler.config.usersfile import UsersFile, read_users
+from reconciler.core.errors import ConfigError
+
+_SEPARATOR: Final = ";"
+_ATTRIBUTE: Final = "attributes."
+_TEXTS: Final = ("username", "email", "firstName", "lastName", "password", "enabled", "emailVerified")
+_LISTS: Final = ("groups", "roles", "realmRoles", "requiredActions")
+_COLUMNS: Final = (*_TEXTS, *_LISTS)
+
+
+@dataclass(frozen=True)
+class CsvFile(UsersFile):
+    """A table of users; ``rows`` are the lines at which they stand."""
+
+    rows: tuple[int, ...] = ()
+
+    def place(self, path: TreePath) -> Place:
+        """The line of the user that a path leads to, or the first one."""
+        match path:
+            case (_, "users", int(index), *_) if index < len(self.rows):
+                line = self.rows[index]
+            case _:
+                line = 1
+        return Place(self.file, line, 1, line, 1)
+
+
+@dataclass(frozen=True)
+class ListFile(UsersFile):
+    """A file that is a list of users."""
+
+    listed: UsersFile | None = None
+
+    def place(self, path: TreePath) -> Place:
+        assert self.listed is not None
+        number, *rest = path
+        return self.listed.place((number, *rest[1:]) if rest[:1] == ["users"] else (number,))
+
+
+def with_people(users: UsersFile, path: Path, directory: Path) -> Iterator[UsersFile]:
+    """The file without its references to others, and those others. Raises ConfigError."""
+    found: list[UsersFile] = []
+    documents = tuple(_taken_out(each, path, directory, found) for each in users.documents)
+    yield users.with_documents(documents) if found else users
+    yield from found
+
+
+def _taken_out(tree: Tree, path: Path, directory: Path, found: list[UsersFile]) -> Tree:
+    """The document without `users: {from: …}`, whose files are added to what was found."""
+    match tree:
+        case list():
+            return [_taken_out(each, path, directory, found) for each in tree]
+        case {"realms": realms}:
+            return {**tree, "realms": _taken_out(realms, path, directory, found)}
+        case {"realm": str(realm), "users": {"from": str(name), **more}} if not more:
+            found.append(_read(path.parent / name, directory, realm))
+            return {key: value for key, value in tree.items() if key != "users"}
+        case _:
+            return tree
+
+
+def _read(path: Path, directory: Path, realm: str) -> UsersFile:
+    if path.suffix.lower() == ".csv":
+        return _table(read_text(path, directory=directory, limit=USERS_LIMIT, private=True), realm)
+    listed = read_users(path, directory)
+    (people, *more) = listed.documents or (None,)
+    if not isinstance(people, list) or more:
+        raise ConfigError([listed.file.problem("must be a list of users", 1, 1)])
+    return ListFile(listed.file, ({"realm": realm, "users": people},), listed)
+
+
+def _table(file: TextFile, realm: str) -> CsvFile:
+    reader = csv.reader(StringIO(file.text), strict=True)
+    people: list[Tree] = []
+    rows: list[int] = []
+    try:
+        header = [name.strip() for name in next(reader, [])]
+        _check(file, header)
+        before = reader.line_num
+        for cells in reader:
+            if len(cells) > len(header):
+                raise ConfigError(
+                    [file.problem(f"has {len(cells)} cells, but the first line names {len(header)}", before + 1, 1)]
+                )
+            if any(cells):
+                people.append(_user(dict(zip(header, cells, strict=False))))
+                rows.append(before + 1)
+            before = reader.line_num
+    except csv.Error as error:
+        raise ConfigError([file.problem(f"is no CSV: {error}", reader.line_num, 1)]) from error
+    return CsvFile(file, ({"realm": realm, "users": people},), tuple(rows))
+
+
+def _check(file: TextFile, header: list[str]) -> None:
+    unknown = [name for name in header if name not in _COLUMNS and not name.startswith(_ATTRIBUTE)]
+    problems = [file.problem(f"unknown column `{name}`{suggestion(name, _COLUMNS)}", 1, 1) for name in unknown]
+    if "username" not in header:
+        problems.append(file.problem("lacks the column `username`; the first line has the names of the columns", 1, 1))
+    if problems:
+        raise ConfigError(problems)
+
+
+def _user(cells: Mapping[str, str]) -> dict[str, Tree]:
+    """A user as users.yaml would have it; an empty cell says nothing, lists have semicolons."""
+    user: dict[str, Tree] = {}
+    for name, cell in cells.items():
+        if not cell.strip():
+            continue
+        if name.startswith(_ATTRIBUTE):
+            user.setdefault("attributes", {})[name.removeprefix(_ATTRIBUTE)] = _parts(cell)
+        else:
+            user[name] = _parts(cell) if name in _LISTS else cell.strip()
+    return user
+
+
+def _parts(cell: str) -> list[str]:
+    return [part.strip() for part in cell.split(_SEPARATOR) if part.strip()]

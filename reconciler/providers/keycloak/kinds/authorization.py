@@ -1,0 +1,196 @@
+"""Authorization services of a client: its resources, scopes, policies and permissions, each list exact.
+
+Settings of policies are texts of JSON in Keycloak's files; they are compared by what they say. The server's import
+adds and changes all but resources that are there already, and deletes nothing; the rest is done object by object.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, Final
+from urllib.parse import quote
+
+from reconciler.core.address import Address
+from reconciler.core.errors import Rejected
+from reconciler.core.kind import Field
+from reconciler.core.values import ABSENT, Spec, Value
+from reconciler.providers.keycloak.kinds.group import group
+from reconciler.providers.keycloak.kinds.role import role
+from reconciler.providers.keycloak.rest import (
+    AUTHORIZATION,
+    BASE,
+    CLIENT,
+    USER,
+    Item,
+    Live,
+    Representation,
+    RestKind,
+)
+from reconciler.providers.keycloak.rows import (
+    Property,
+    as_list,
+    as_list_map,
+    as_map,
+    as_plain,
+    by,
+    declared_objects,
+    flag,
+    merged,
+    text,
+)
+
+_PATH: Final = f"{BASE}/clients/{{parent}}/authz/resource-server"
+_OF_THE_SERVER: Final = ("_id", "id", "owner", "policies", "resources")
+
+
+def _resource(value: Value) -> Value:
+    """A resource with its scopes by name; older files have one `uri`."""
+    body = {key: part for key, part in as_map(value).items() if key not in _OF_THE_SERVER}
+    if "uri" in body:
+        body["uris"] = (body.pop("uri"),)
+    scopes = body.get("scopes")
+    if isinstance(scopes, Sequence):
+        body["scopes"] = tuple(each["name"] if isinstance(each, Mapping) else each for each in scopes)
+    if "attributes" in body:
+        body["attributes"] = as_list_map(body["attributes"])
+    return as_plain(body)
+
+
+def _scope(value: Value) -> Value:
+    return as_plain({key: part for key, part in as_map(value).items() if key not in _OF_THE_SERVER})
+
+
+def _policy(value: Value) -> Value:
+    """A policy with its settings read."""
+    body = {key: part for key, part in as_map(value).items() if key not in _OF_THE_SERVER}
+    if isinstance(body.get("config"), Mapping):
+        body["config"] = {key: _read(key, part) for key, part in as_map(body["config"]).items()}
+    return as_plain(body)
+
+
+def _read(key: str, value: Value) -> Value:
+    if isinstance(value, str) and value.startswith("["):
+        try:
+            value = json.loads(value)
+        except ValueError:
+            return value
+    if not isinstance(value, Sequence) or isinstance(value, str):
+        return value
+    parts = [{"required": False, **part} if key == "roles" and isinstance(part, Mapping) else part for part in value]
+    return tuple(sorted(map(as_plain, parts), key=str))
+
+
+def _wired_resources(value: Value) -> Value:
+    def wired(body: Mapping[str, Value]) -> Mapping[str, Value]:
+        scopes = body.get("scopes", ())
+        assert isinstance(scopes, Sequence)
+        return {**body, "scopes": tuple({"name": name} for name in scopes)}
+
+    return as_list("name")({name: wired(as_map(body)) for name, body in as_map(value).items()})
+
+
+def _wired_policies(value: Value) -> Value:
+    def wired(body: Mapping[str, Value]) -> Mapping[str, Value]:
+        config = {key: _written(part) for key, part in as_map(body.get("config", {})).items()}
+        return {**body, "config": config}
+
+    return as_list("name")({name: wired(as_map(body)) for name, body in as_map(value).items()})
+
+
+def _written(value: Value) -> Value:
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def _settings(realm: Representation) -> Iterator[Item]:
+    for index, client in enumerate(realm.get("clients") or ()):
+        if client.get("authorizationSettings") is not None:
+            at = ("clients", index, "authorizationSettings")
+            yield Item((client["clientId"],), at, client["authorizationSettings"])
+
+
+def _named(realm: str, spec: Spec) -> Iterator[Address]:
+    """Roles, groups, clients and users that policies are about."""
+    for body in by("name", _policy)(spec.get("policies", ())).values():
+        for key, parts in as_map(as_map(body).get("config", {})).items():
+            for part in parts if isinstance(parts, tuple) else ():
+                yield from _meant(realm, key, part)
+
+
+def _meant(realm: str, key: str, part: Value) -> Iterator[Address]:
+    named = part if isinstance(part, str) else str(as_map(part).get("path") or as_map(part).get("id"))
+    if key == "roles":
+        client, _, name = named.rpartition("/")
+        yield role(realm, (client,) if client else (), name)
+    elif key == "groups":
+        yield group(realm, (), named)
+    elif key == "clients":
+        yield Address(CLIENT, (realm, named))
+    elif key == "users":
+        yield Address(USER, (realm, named.lower()))
+
+
+def _save(live: Live, address: Address, patch: Mapping[str, Value]) -> None:
+    """Import all of it, then what the import leaves as it is."""
+    path = live.path(_PATH, address)
+    found = live.connection.get(f"{path}/settings")
+    if found is ABSENT:
+        raise Rejected("the client has no authorization services; set its `authorizationServicesEnabled`")
+    before = {name: KIND.properties[name].normal(found.get(name, ())) for name in _LISTS}
+    after = {name: merged(before[name], as_map(patch.get(name, {}))) for name in _LISTS}
+    own = {name: value for name, value in patch.items() if name not in _LISTS}
+    lists = {name: KIND.properties[name].wired(after[name]) for name in _LISTS}
+    live.connection.post(f"{path}/import", {**{key: found[key] for key in _TOP if key in found}, **own, **lists})
+    for body in _bodies(lists["resources"]):
+        known = as_map(before["resources"])
+        if body["name"] in known and body["name"] in as_map(patch.get("resources", {})):
+            live.connection.put(_at(live, f"{path}/resource", body["name"], "_id"), body)
+    for name in _LISTS:
+        single, key = _LISTS[name]
+        for gone in as_map(before[name]).keys() - after[name].keys():
+            live.connection.delete(_at(live, f"{path}/{single}", gone, key))
+
+
+def _bodies(value: Value) -> Iterable[Any]:
+    return value if isinstance(value, tuple) else ()
+
+
+def _at(live: Live, path: str, name: str, key: str) -> str:
+    """The path of one object; the server finds all whose names contain what is asked for."""
+    found = live.connection.get(f"{path}?name={quote(name, safe='')}&max=1000")
+    return f"{path}/{next(each[key] for each in found if each['name'] == name)}"
+
+
+_TOP: Final = ("allowRemoteResourceManagement", "policyEnforcementMode", "decisionStrategy")
+# In the order in which they may go: what names others first.
+_LISTS: Final = {"policies": ("policy", "id"), "resources": ("resource", "_id"), "scopes": ("scope", "id")}
+
+KIND: Final = RestKind(
+    name=AUTHORIZATION,
+    key="clientId",
+    properties={
+        "allowRemoteResourceManagement": flag(default=True),
+        "policyEnforcementMode": text(),
+        "decisionStrategy": text(),
+        "resources": Property(
+            Field(normalise=by("name", _resource)), complete=declared_objects, unset=(), wire=_wired_resources
+        ),
+        "scopes": Property(
+            Field(normalise=by("name", _scope)), complete=declared_objects, unset=(), wire=as_list("name")
+        ),
+        "policies": Property(
+            Field(normalise=by("name", _policy)), complete=declared_objects, unset=(), wire=_wired_policies
+        ),
+    },
+    objects=_settings,
+    item=_PATH,
+    collections={},
+    find=_PATH,
+    right="manage-authorization",
+    parent=CLIENT,
+    uses=_named,
+    singleton=True,
+    save=_save,
+    id_key="",
+    flags=frozenset({"exportClients"}),
+)

@@ -1,0 +1,51 @@
+"""Client policies, and the profiles they apply: rules on what clients may ask for. The lists are exact."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Final
+
+from reconciler.core.address import Address
+from reconciler.core.values import Spec
+from reconciler.providers.keycloak.rest import BASE, CLIENT_POLICIES, CLIENT_PROFILES, Item, Representation, RestKind
+from reconciler.providers.keycloak.rows import objects
+
+
+def _section(section: str, name: str) -> Callable[[Representation], Iterator[Item]]:
+    def found(realm: Representation) -> Iterator[Item]:
+        body = realm.get(section)
+        if body is not None and name in body:
+            yield Item((), (section,), body)
+
+    return found
+
+
+def _profiles(realm: str, _spec: Spec) -> Iterable[Address]:
+    return (Address(CLIENT_PROFILES, (realm,)),)
+
+
+PROFILES: Final = RestKind(
+    name=CLIENT_PROFILES,
+    key="realm",
+    properties={"profiles": objects("name")},
+    objects=_section("clientProfiles", "profiles"),
+    item=f"{BASE}/client-policies/profiles",
+    collections={},
+    find=f"{BASE}/client-policies/profiles",
+    right="manage-realm",
+    singleton=True,
+    id_key="",
+)
+POLICIES: Final = RestKind(
+    name=CLIENT_POLICIES,
+    key="realm",
+    properties={"policies": objects("name")},
+    objects=_section("clientPolicies", "policies"),
+    item=f"{BASE}/client-policies/policies",
+    collections={},
+    find=f"{BASE}/client-policies/policies",
+    right="manage-realm",
+    uses=_profiles,
+    singleton=True,
+    id_key="",
+)

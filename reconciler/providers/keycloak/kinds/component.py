@@ -1,0 +1,122 @@
+"""Components: key providers, user federation with its mappers, policies for registering clients.
+
+They are named by their name (with the sort in brackets where there are two of a name, as for anonymous and for
+authenticated registration), components inside others by both names. ``config`` is managed by declared key, as a PUT
+merges it and the server adds to it. What it hides there (private keys, passwords) is set on creation only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final
+
+from reconciler.core.address import Address
+from reconciler.core.document import DocumentPath
+from reconciler.core.kind import Field
+from reconciler.core.values import ABSENT, Path, Value, has_secret
+from reconciler.providers.keycloak.rest import BASE, COMPONENT, REALM, Item, Live, Representation, RestKind
+from reconciler.providers.keycloak.rows import MASK, Property, as_list_map, as_map, as_secret, text
+
+PROFILE: Final = "org.keycloak.userprofile.UserProfileProvider"
+KEYS: Final = "org.keycloak.keys.KeyProvider"
+_KEYS_OF_A_NEW_REALM: Final = ("aes-generated", "hmac-generated-hs512", "rsa-enc-generated", "rsa-generated")
+_POLICIES: Final = {
+    "anonymous": (
+        "Allowed Client Scopes",
+        "Allowed Protocol Mapper Types",
+        "Allowed Registration Web Origins",
+        "Consent Required",
+        "Full Scope Disabled",
+        "Max Clients Limit",
+        "Trusted Hosts",
+    ),
+    "authenticated": ("Allowed Client Scopes", "Allowed Protocol Mapper Types", "Allowed Registration Web Origins"),
+}
+BUILTIN: Final = frozenset(
+    {*_KEYS_OF_A_NEW_REALM, *(f"{name} ({sort})" for sort, names in _POLICIES.items() for name in names)}
+)
+_SECRETS: Final = ("bindCredential", "keyPassword", "keystorePassword", "privateKey", "secret")
+
+
+def _config(value: Value) -> Mapping[str, Value]:
+    return {key: _hidden(part) if key in _SECRETS else part for key, part in as_list_map(value).items()}
+
+
+def _hidden(value: Value) -> Value:
+    return tuple(map(as_secret, value)) if isinstance(value, tuple) else value
+
+
+def _completed(declared: Value, live: Value) -> Value:
+    there = as_map(live)
+    return there | {key: _seen(part, there.get(key, ABSENT)) for key, part in as_map(declared).items()}
+
+
+def _seen(declared: Value, live: Value) -> Value:
+    """The declared value, but the live one where it can't be compared."""
+    is_hidden = has_secret(declared) and live in (ABSENT, (MASK,))
+    return live if is_hidden or declared == (MASK,) else declared
+
+
+def _cleared(value: Value) -> Value:
+    """A PUT keeps what is left out or null; an empty list takes it away. A mask is never sent."""
+    return {key: () if part is None else part for key, part in as_map(value).items() if part != (MASK,)}
+
+
+def label(body: Mapping[str, Any]) -> str:
+    """What a component is called in its address."""
+    sort = body.get("subType")
+    return f"{body.get('name')} ({sort})" if sort else str(body.get("name"))
+
+
+def _components(realm: Representation) -> Iterator[Item]:
+    yield from _below((), ("components",), realm.get("components") or {})
+
+
+def _below(keys: Path, at: DocumentPath, section: Mapping[str, Sequence[Representation]]) -> Iterator[Item]:
+    for sort, bodies in section.items():
+        for index, body in enumerate(bodies or ()):
+            if sort == PROFILE:
+                continue
+            item = Item((*keys, label(body)), (*at, sort, index), {**body, "providerType": sort})
+            yield item
+            yield from _below(item.keys, (*item.at, "subComponents"), body.get("subComponents") or {})
+
+
+def _is_builtin(path: Path) -> bool:
+    return path[-1] in BUILTIN
+
+
+def _is_key(component: Representation) -> bool:
+    """Whoever deletes a key makes every token worthless that was signed with it."""
+    return bool(component.get("providerType") == KEYS)
+
+
+def _with_parent(live: Live, address: Address, body: Mapping[str, Value]) -> Mapping[str, Value]:
+    parent = KIND.parent_of(address)
+    assert parent is not None
+    return body if parent.kind == REALM else {**body, "parentId": live.id(parent)}
+
+
+KIND: Final = RestKind(
+    name=COMPONENT,
+    key="name",
+    properties={
+        "name": text(),
+        "providerId": text(),
+        "providerType": text(),
+        "subType": text(),
+        "config": Property(Field(normalise=_config), complete=_completed, wire=_cleared),
+    },
+    objects=_components,
+    item=f"{BASE}/components/{{id}}",
+    collections={REALM: f"{BASE}/components", COMPONENT: f"{BASE}/components"},
+    find=f"{BASE}/components?parent={{parent}}",
+    right="manage-realm",
+    replaces=True,
+    resolve=_with_parent,
+    label=label,
+    is_builtin=_is_builtin,
+    keeps=_is_key,
+    section="components",
+    comes_inside=True,  # a new LDAP federation has mappers
+)

@@ -1,0 +1,43 @@
+"""The client scopes that every new client gets, by default or as an option."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from reconciler.core.values import Path
+from reconciler.providers.keycloak.kinds.client_scope import scope
+from reconciler.providers.keycloak.rest import BASE, DEFAULT_CLIENT_SCOPES, Item, Links, Representation, RestKind
+from reconciler.providers.keycloak.rows import names
+
+_NAMES: Final = ("defaultDefaultClientScopes", "defaultOptionalClientScopes")
+
+
+def _scopes(realm: Representation) -> Iterator[Item]:
+    found = {name: realm[name] for name in _NAMES if name in realm}
+    if found:
+        yield Item((), (), found)
+
+
+def _is_builtin(_path: Path) -> bool:
+    """A new realm has some, and refuses those that it has: the next pass sees them."""
+    return True
+
+
+KIND: Final = RestKind(
+    name=DEFAULT_CLIENT_SCOPES,
+    key="realm",
+    properties={name: names() for name in _NAMES},
+    objects=_scopes,
+    item=BASE,
+    collections={},
+    find=BASE,
+    right="manage-clients",
+    links={
+        "defaultDefaultClientScopes": Links("default-default-client-scopes/{target}", scope),
+        "defaultOptionalClientScopes": Links("default-optional-client-scopes/{target}", scope),
+    },
+    is_builtin=_is_builtin,
+    singleton=True,
+    id_key="",
+)

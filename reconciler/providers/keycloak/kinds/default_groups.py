@@ -1,0 +1,32 @@
+"""The groups that every new user is put into."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from reconciler.core.kind import Field
+from reconciler.providers.keycloak.kinds.group import group, paths
+from reconciler.providers.keycloak.rest import BASE, DEFAULT_GROUPS, Item, Links, Representation, RestKind
+from reconciler.providers.keycloak.rows import Property
+
+
+def _groups(realm: Representation) -> Iterator[Item]:
+    if "defaultGroups" in realm:
+        yield Item((), (), {"defaultGroups": realm["defaultGroups"]})
+
+
+KIND: Final = RestKind(
+    name=DEFAULT_GROUPS,
+    key="realm",
+    properties={"defaultGroups": Property(Field(normalise=paths), unset=())},
+    objects=_groups,
+    item=BASE,
+    collections={},
+    find=BASE,
+    right="manage-realm",
+    links={"defaultGroups": Links("default-groups/{target}", group)},
+    singleton=True,
+    id_key="",
+    flags=frozenset({"exportGroupsAndRoles"}),
+)

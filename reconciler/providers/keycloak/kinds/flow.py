@@ -1,0 +1,256 @@
+"""Authentication flows and subflows, each a resource of its own with its executions as parts.
+
+The executions of a flow are exact, told apart by what they run and, where that comes twice, by their order. Those of
+a flow that Keycloak brought can be changed, but neither added nor taken away; such a flow may have more of them than
+the file says. Settings of an execution, which files have in `authenticatorConfig`, are a part of it here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, Final
+
+from reconciler.core.address import Address
+from reconciler.core.errors import Conflict
+from reconciler.core.kind import Field
+from reconciler.core.resource import Observed, Resource
+from reconciler.core.values import ABSENT, Path, Spec, Value
+from reconciler.providers.keycloak.rest import BASE, FLOW, REALM, Item, Live, Parts, Representation, RestKind
+from reconciler.providers.keycloak.rows import (
+    Property,
+    as_map,
+    as_text_map,
+    flag,
+    merged,
+    number,
+    only_on_creation,
+    text,
+    unmasked,
+)
+
+BUILTIN: Final = frozenset(
+    {
+        "Account verification options",
+        "Browser - Conditional 2FA",
+        "Browser - Conditional Organization",
+        "Direct Grant - Conditional OTP",
+        "First Broker Login - Conditional Organization",
+        "First broker login - Conditional 2FA",
+        "Handle Existing Account",
+        "Organization",
+        "Reset - Conditional OTP",
+        "User creation or linking",
+        "Verify Existing Account by Re-authentication",
+        "browser",
+        "clients",
+        "direct grant",
+        "docker auth",
+        "first broker login",
+        "forms",
+        "registration",
+        "registration form",
+        "reset credentials",
+        "saml ecp",
+    }
+)
+_EXECUTIONS: Final = "authenticationExecutions"
+
+
+def _settings(value: Value) -> Value:
+    """The name of an execution's settings, and the settings."""
+    if not isinstance(value, Mapping):
+        return ABSENT
+    return {**value, **({"config": as_text_map(value["config"])} if "config" in value else {})}
+
+
+_ROWS: Final = {
+    "authenticator": text(),
+    "flowAlias": text(),
+    "requirement": text(),
+    "priority": number(),
+    "authenticatorConfig": Property(Field(normalise=_settings)),
+}
+
+
+def _by_name(value: Value) -> Mapping[str, Value]:
+    """Executions by what they run; the second of the same name is ``name #2``."""
+    if isinstance(value, Mapping):
+        return {name: _normal(as_map(body)) for name, body in value.items()}
+    bodies = [body for body in value if isinstance(body, Mapping)] if isinstance(value, Sequence) else []
+    found: dict[str, Value] = {}
+    for body in sorted(bodies, key=lambda body: int(str(body.get("priority", 0)))):
+        found[_free(_named(body), found)] = _normal(body)
+    return found
+
+
+def _named(body: Mapping[str, Any]) -> str:
+    return str(body.get("flowAlias") or body.get("authenticator") or "")
+
+
+def _free(name: str, taken: Mapping[str, Any]) -> str:
+    return next(each for each in _numbered(name) if each not in taken)
+
+
+def _numbered(name: str) -> Iterator[str]:
+    yield name
+    number = 2
+    while True:
+        yield f"{name} #{number}"
+        number += 1
+
+
+def _normal(body: Mapping[str, Value]) -> Mapping[str, Value]:
+    return {name: row.normal(body[name]) for name, row in _ROWS.items() if body.get(name) is not None}
+
+
+def _completed(declared: Value, live: Value) -> Value:
+    there = as_map(live)
+    return {name: _filled(as_map(body), as_map(there.get(name, {}))) for name, body in as_map(declared).items()}
+
+
+def _filled(declared: Mapping[str, Value], live: Mapping[str, Value]) -> Mapping[str, Value]:
+    """A declared execution; what it leaves out, and settings that the server masks, are as they are."""
+    expected = {**live, **declared}
+    if isinstance(declared.get("authenticatorConfig"), Mapping):
+        own, there = as_map(declared["authenticatorConfig"]), live.get("authenticatorConfig", ABSENT)
+        expected["authenticatorConfig"] = {
+            **(as_map(there) if there is not ABSENT else {}),
+            **as_map(_kept(own, there)),
+        }
+    return expected
+
+
+def _kept(own: Mapping[str, Value], there: Value) -> Value:
+    return unmasked(own, there if isinstance(there, Mapping) else {})
+
+
+def _adjust(_desired: Resource, observed: Observed, expected: dict[str, Value]) -> Mapping[str, Value]:
+    """Let the executions stay that nobody can take away."""
+    if observed.spec.get("builtIn") and _EXECUTIONS in expected:
+        live = _by_name(observed.spec.get(_EXECUTIONS, ()))
+        expected[_EXECUTIONS] = {**live, **as_map(expected[_EXECUTIONS])}
+    return expected
+
+
+def _flows(realm: Representation) -> Iterator[Item]:
+    settings = {each["alias"]: each for each in realm.get("authenticatorConfig") or () if each.get("alias")}
+    for index, flow in enumerate(realm.get("authenticationFlows") or ()):
+        yield Item((flow["alias"],), ("authenticationFlows", index), _with_settings(flow, settings))
+
+
+def _with_settings(flow: Representation, settings: Mapping[str, Representation]) -> Representation:
+    if _EXECUTIONS not in flow:
+        return flow
+    return {**flow, _EXECUTIONS: tuple(_execution(each, settings) for each in flow[_EXECUTIONS] or ())}
+
+
+def _execution(body: Representation, settings: Mapping[str, Representation]) -> Representation:
+    alias = body.get("authenticatorConfig")
+    if not isinstance(alias, str):
+        return body
+    own = settings.get(alias, {})
+    return {**body, "authenticatorConfig": {"alias": alias, **({"config": own["config"]} if "config" in own else {})}}
+
+
+def _subflows(realm: str, spec: Spec) -> Iterable[Address]:
+    executions = spec.get(_EXECUTIONS) or ()
+    assert isinstance(executions, Sequence)
+    names = (body.get("flowAlias") for body in executions if isinstance(body, Mapping))
+    return tuple(Address(FLOW, (realm, str(name))) for name in names if name)
+
+
+def _is_builtin(path: Path) -> bool:
+    return path[-1] in BUILTIN
+
+
+def _is_brought(flow: Representation) -> bool:
+    return bool(flow.get("builtIn"))
+
+
+class _Executions:
+    """Executions are made and found by paths of their own."""
+
+    def create(self, live: Live, address: Address, part: str, body: Mapping[str, Value]) -> None:
+        if _found(live, address, part) is not None:
+            raise Conflict(f"{part} is there already")
+        flow = body.get("flowAlias")
+        execution = {name: body[name] for name in ("authenticator", "requirement", "priority") if name in body}
+        if flow:
+            execution["flowId"] = live.id(Address(FLOW, (address.path[0], str(flow))))
+        execution.setdefault("requirement", "DISABLED")
+        execution |= {"parentFlow": live.id(address), "authenticatorFlow": bool(flow)}
+        path = live.path(f"{BASE}/authentication/executions", address)
+        made = live.connection.create(path, execution)
+        if "authenticatorConfig" not in body:
+            return
+        settings = as_map(body["authenticatorConfig"])
+        try:
+            _set(live, address, {"id": made}, settings)
+        except Conflict:  # another execution has settings of this name: they share them
+            live.connection.delete(f"{path}/{made}")
+            live.connection.create(path, {**execution, "authenticatorConfig": settings["alias"]})
+
+    def update(self, live: Live, address: Address, part: str, patch: Mapping[str, Value]) -> None:
+        found = _found(live, address, part)
+        if found is None:
+            raise Conflict(f"{part} is not there any more")
+        own = {name: patch[name] for name in ("requirement", "priority") if name in patch}
+        if own:
+            kept = {name: found[name] for name in ("id", "requirement", "priority")}
+            live.connection.put(live.path(f"{BASE}/authentication/flows/{{name}}/executions", address), {**kept, **own})
+        settings = patch.get("authenticatorConfig")
+        if isinstance(settings, Mapping):
+            _set(live, address, found, settings)
+
+    def delete(self, live: Live, address: Address, part: str) -> None:
+        found = _found(live, address, part)
+        if found is not None:
+            live.connection.delete(live.path(f"{BASE}/authentication/executions/{found['id']}", address))
+
+
+def _found(live: Live, address: Address, part: str) -> Representation | None:
+    """The execution of this name; the list also holds those of subflows, one level down."""
+    answer = live.connection.get(live.path(f"{BASE}/authentication/flows/{{name}}/executions", address))
+    own = [each for each in answer if each.get("level") == 0] if answer is not ABSENT else []
+    named: dict[str, Representation] = {}
+    for each in sorted(own, key=lambda each: int(each["priority"])):
+        name = each["displayName"] if each.get("authenticationFlow") else each.get("providerId", "")
+        named[_free(name, named)] = each
+    return named.get(part)
+
+
+def _set(live: Live, address: Address, execution: Representation, patch: Mapping[str, Value]) -> None:
+    """Give an execution its settings, or other ones."""
+    known = execution.get("authenticationConfig")
+    if known is None:
+        path = f"{BASE}/authentication/executions/{execution['id']}/config"
+        live.connection.create(live.path(path, address), merged({"config": {}}, patch))
+        return
+    path = live.path(f"{BASE}/authentication/config/{known}", address)
+    live.connection.put(path, merged(live.connection.get(path), patch))
+
+
+KIND: Final = RestKind(
+    name=FLOW,
+    key="alias",
+    properties={
+        "description": text(),
+        "providerId": text(),
+        "topLevel": only_on_creation(flag().normal),
+        "builtIn": only_on_creation(flag().normal),
+        _EXECUTIONS: Property(Field(normalise=_by_name), complete=_completed, unset=()),
+    },
+    objects=_flows,
+    item=f"{BASE}/authentication/flows/{{id}}",
+    collections={REALM: f"{BASE}/authentication/flows"},
+    find=f"{BASE}/authentication/flows",
+    right="manage-realm",
+    parts={_EXECUTIONS: Parts("", "name", _ROWS, in_creation=False, writer=_Executions())},
+    always=("alias", "description", "providerId", "topLevel", "builtIn"),  # a PUT replaces, and refuses to do without
+    on_creation={"providerId": "basic-flow", "topLevel": True, "builtIn": False},
+    adjust=_adjust,
+    uses=_subflows,
+    is_builtin=_is_builtin,
+    keeps=_is_brought,
+    section="authenticationFlows",
+)

@@ -1,0 +1,49 @@
+"""Which flow a realm uses for what: settings of the realm, but only possible once the flows are there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Final
+
+from reconciler.core.address import Address
+from reconciler.core.values import Spec
+from reconciler.providers.keycloak.kinds import realm
+from reconciler.providers.keycloak.rest import BASE, FLOW, FLOW_BINDINGS, Item, Representation, RestKind
+from reconciler.providers.keycloak.rows import text
+
+NAMES: Final = (
+    "browserFlow",
+    "registrationFlow",
+    "directGrantFlow",
+    "resetCredentialsFlow",
+    "clientAuthenticationFlow",
+    "dockerAuthenticationFlow",
+    "firstBrokerLoginFlow",
+)
+
+
+def _bindings(realm: Representation) -> Iterator[Item]:
+    found = {name: realm[name] for name in NAMES if name in realm}
+    if found:
+        yield Item((), (), found)
+
+
+def _flows(realm: str, spec: Spec) -> Iterable[Address]:
+    return tuple(Address(FLOW, (realm, str(spec[name]))) for name in NAMES if spec.get(name))
+
+
+KIND: Final = RestKind(
+    name=FLOW_BINDINGS,
+    key="realm",
+    properties={name: text() for name in NAMES},
+    objects=_bindings,
+    item=BASE,
+    collections={},
+    find=BASE,
+    right="manage-realm",
+    always=realm.ALWAYS,
+    uses=_flows,
+    singleton=True,
+    vital=frozenset({"directGrantFlow", "clientAuthenticationFlow"}),
+    id_key="",
+)

@@ -1,0 +1,69 @@
+"""Identity providers: other places where people may log in.
+
+``config`` is managed by declared key, as some types write there themselves. Its secret is masked by the server, so
+it is set when the provider is made or when something else of it changes; a reference such as `${vault.name}` is shown
+and compared.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Final
+
+from reconciler.core.address import Address
+from reconciler.core.kind import Field
+from reconciler.core.values import Secret, Spec, Value
+from reconciler.providers.keycloak.rest import BASE, FLOW, IDENTITY_PROVIDER, REALM, Item, Representation, RestKind
+from reconciler.providers.keycloak.rows import Property, as_secret, as_text_map, declared_keys, flag, text
+
+_SECRETS: Final = ("clientSecret",)
+_FLOWS: Final = ("firstBrokerLoginFlowAlias", "postBrokerLoginFlowAlias")
+
+
+def _config(value: Value) -> Mapping[str, Value]:
+    """The settings; a reference to a vault is no secret."""
+    return {key: _veiled(part) if key in _SECRETS else part for key, part in as_text_map(value).items()}
+
+
+def _veiled(value: Value) -> Value:
+    plain = value.reveal() if isinstance(value, Secret) else value
+    return plain if isinstance(plain, str) and plain.startswith("${vault.") else as_secret(value)
+
+
+def _providers(realm: Representation) -> Iterator[Item]:
+    for index, body in enumerate(realm.get("identityProviders") or ()):
+        yield Item((body["alias"],), ("identityProviders", index), body)
+
+
+def _flows(realm: str, spec: Spec) -> Iterable[Address]:
+    return tuple(Address(FLOW, (realm, str(spec[name]))) for name in _FLOWS if spec.get(name))
+
+
+KIND: Final = RestKind(
+    name=IDENTITY_PROVIDER,
+    key="alias",
+    properties={
+        "displayName": text(),
+        "providerId": text(),
+        "enabled": flag(default=True),
+        "hideOnLogin": flag(),
+        "linkOnly": flag(),
+        "storeToken": flag(),
+        "trustEmail": flag(),
+        "addReadTokenRoleOnCreate": flag(),
+        "authenticateByDefault": flag(),
+        **{name: text() for name in _FLOWS},
+        "config": Property(Field(normalise=_config), complete=declared_keys, whole=True),
+    },
+    objects=_providers,
+    item=f"{BASE}/identity-provider/instances/{{name}}",
+    collections={REALM: f"{BASE}/identity-provider/instances"},
+    find=f"{BASE}/identity-provider/instances/{{name}}",
+    right="manage-identity-providers",
+    replaces=True,
+    uses=_flows,
+    secrets=tuple(("config", name) for name in _SECRETS),
+    section="identityProviders",
+    located_by_id=False,
+    id_key="alias",
+)

@@ -1,0 +1,43 @@
+"""Mappers of identity providers: what becomes of what the other side says of a user. ``config`` is exact."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from reconciler.core.kind import Field
+from reconciler.providers.keycloak.rest import (
+    BASE,
+    IDENTITY_PROVIDER,
+    IDENTITY_PROVIDER_MAPPER,
+    Item,
+    Representation,
+    RestKind,
+)
+from reconciler.providers.keycloak.rows import Property, as_text_map, text, unmasked
+
+
+def _mappers(realm: Representation) -> Iterator[Item]:
+    for index, body in enumerate(realm.get("identityProviderMappers") or ()):
+        yield Item((body["identityProviderAlias"], body["name"]), ("identityProviderMappers", index), body)
+
+
+_PATH: Final = f"{BASE}/identity-provider/instances/{{parent}}/mappers"
+
+KIND: Final = RestKind(
+    name=IDENTITY_PROVIDER_MAPPER,
+    key="name",
+    properties={
+        "identityProviderAlias": text(),
+        "identityProviderMapper": text(),
+        "config": Property(Field(normalise=as_text_map), complete=unmasked, unset={}, whole=True),
+    },
+    objects=_mappers,
+    item=f"{_PATH}/{{id}}",
+    collections={IDENTITY_PROVIDER: _PATH},
+    find=_PATH,
+    right="manage-identity-providers",
+    parent=IDENTITY_PROVIDER,
+    section="identityProviderMappers",
+    replaces=True,
+)

@@ -1,0 +1,90 @@
+"""Organizations: groups of people from one company, with its domains and identity providers.
+
+Members are managed only where they are declared, and then exactly.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, Final
+
+from reconciler.core.address import Address
+from reconciler.core.resource import Resource
+from reconciler.core.values import ABSENT, Path, Value
+from reconciler.providers.keycloak.rest import (
+    BASE,
+    IDENTITY_PROVIDER,
+    ORGANIZATION,
+    REALM,
+    USER,
+    Connection,
+    Item,
+    Links,
+    Representation,
+    RestKind,
+)
+from reconciler.providers.keycloak.rows import as_names, attributes, flag, names, objects, text
+
+_PAGE: Final = 1000
+_LISTS: Final = {"identityProviders": ("identity-providers", "alias"), "members": ("members", "username")}
+
+
+def _organizations(realm: Representation) -> Iterator[Item]:
+    for index, body in enumerate(realm.get("organizations") or ()):
+        named = {name: [each[key] for each in body[name] or ()] for name, (_, key) in _LISTS.items() if name in body}
+        yield Item((body.get("alias") or body["name"],), ("organizations", index), {**body, **named})
+
+
+def _provider(realm: str, _keys: Path, alias: str) -> Address:
+    return Address(IDENTITY_PROVIDER, (realm, alias))
+
+
+def _member(realm: str, _keys: Path, username: str) -> Address:
+    return Address(USER, (realm, username.lower()))
+
+
+def _read(connection: Connection, base: str, _export: Representation, wanted: Iterable[Resource]) -> Mapping[str, Any]:
+    """The export leaves organizations out; whose members or providers are declared, these are asked for."""
+    found = connection.get(f"{base}/organizations?briefRepresentation=false&max={_PAGE}")
+    lists = {each.address.name: [name for name in _LISTS if name in each.spec] for each in wanted}
+    bodies = found if found is not ABSENT else []
+    return {"organizations": [_with_lists(connection, base, body, lists.get(body["alias"], [])) for body in bodies]}
+
+
+def _with_lists(connection: Connection, base: str, body: Representation, wanted: Iterable[str]) -> Representation:
+    read = {name: connection.get(f"{base}/organizations/{body['id']}/{_LISTS[name][0]}?max={_PAGE}") for name in wanted}
+    return {**body, **{name: found for name, found in read.items() if found is not ABSENT}}
+
+
+def _named(body: Mapping[str, Value]) -> Mapping[str, Value]:
+    return {"name": body["alias"], **body}
+
+
+KIND: Final = RestKind(
+    name=ORGANIZATION,
+    key="alias",
+    properties={
+        "name": text(),
+        "description": text(),
+        "redirectUrl": text(),
+        "enabled": flag(default=True),
+        "domains": objects("name"),
+        "attributes": attributes(),
+        "identityProviders": names(),
+        "members": names(),
+    },
+    objects=_organizations,
+    item=f"{BASE}/organizations/{{id}}",
+    collections={REALM: f"{BASE}/organizations"},
+    find=f"{BASE}/organizations?search={{name}}&briefRepresentation=false",
+    right="manage-realm",
+    links={
+        "identityProviders": Links("identity-providers", _provider, by_id=True),
+        "members": Links("members", _member, by_id=True),
+    },
+    also=_named,
+    section="organizations",
+    mark=as_names,
+    replaces=True,
+    more=_read,
+)

@@ -1,0 +1,69 @@
+"""Required actions: what people may be asked to do when they log in. Keycloak has a fixed set of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Final
+
+from reconciler.core.kind import Field
+from reconciler.core.values import Path, Value
+from reconciler.providers.keycloak.rest import BASE, REALM, REQUIRED_ACTION, Item, Representation, RestKind
+from reconciler.providers.keycloak.rows import Property, as_text_map, flag, number, text, unmasked
+
+BUILTIN: Final = frozenset(
+    {
+        "CONFIGURE_RECOVERY_AUTHN_CODES",
+        "CONFIGURE_TOTP",
+        "TERMS_AND_CONDITIONS",
+        "UPDATE_EMAIL",
+        "UPDATE_PASSWORD",
+        "UPDATE_PROFILE",
+        "VERIFY_EMAIL",
+        "VERIFY_PROFILE",
+        "delete_account",
+        "delete_credential",
+        "idp_link",
+        "update_user_locale",
+        "webauthn-register",
+        "webauthn-register-passwordless",
+    }
+)
+
+
+def _actions(realm: Representation) -> Iterator[Item]:
+    for index, body in enumerate(realm.get("requiredActions") or ()):
+        yield Item((body["alias"],), ("requiredActions", index), body)
+
+
+def _is_builtin(path: Path) -> bool:
+    return path[-1] in BUILTIN
+
+
+def _registration(body: Mapping[str, Value]) -> Mapping[str, Value]:
+    """What registering takes; the next pass brings the rest."""
+    alias = body["alias"]
+    return {"providerId": body.get("providerId", alias), "name": body.get("name", alias)}
+
+
+KIND: Final = RestKind(
+    name=REQUIRED_ACTION,
+    key="alias",
+    properties={
+        "name": text(),
+        "providerId": text(),
+        "enabled": flag(),
+        "defaultAction": flag(),
+        "priority": number(),
+        "config": Property(Field(normalise=as_text_map), complete=unmasked, unset={}, whole=True),
+    },
+    objects=_actions,
+    item=f"{BASE}/authentication/required-actions/{{name}}",
+    collections={REALM: f"{BASE}/authentication/register-required-action"},
+    find=f"{BASE}/authentication/required-actions/{{name}}",
+    right="manage-realm",
+    also=_registration,
+    replaces=True,
+    is_builtin=_is_builtin,
+    located_by_id=False,
+    id_key="alias",
+)

@@ -1,0 +1,194 @@
+"""Reading users and what they belong to, by the way that takes the fewest requests.
+
+Few are read one by one (5 ms each); many in pages of a thousand. What groups and roles they have is asked for by user,
+or by group and role, whichever is less: never both, and never what no file declares.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+from urllib.parse import quote
+
+from reconciler.core.errors import Conflict, Denied
+from reconciler.core.resource import Resource
+from reconciler.core.values import ABSENT, Value
+from reconciler.providers.keycloak.kinds import KINDS
+from reconciler.providers.keycloak.rest import CLIENT_ROLE, GROUP, ROLE, Connection, Representation
+from reconciler.providers.keycloak.rows import as_names
+
+FEW: Final = 20
+PAGE: Final = 1000
+_LOOK_UPS_PER_PAGED: Final = 17  # looking one user up takes as long as 17 in a page (26.7: 5.5 and 0.32 ms)
+_ROLES: Final = frozenset({"realmRoles", "clientRoles"})
+
+
+@dataclass(frozen=True, slots=True)
+class People:
+    """Users of one realm: those that are ``wanted``, or ``everyone``; ``export`` is what is known of the realm."""
+
+    connection: Connection
+    base: str
+    wanted: Mapping[str, Resource]
+    everyone: bool
+    export: Representation
+
+    def read(self) -> Iterator[Representation]:
+        """The users that there are, each with the memberships that are declared of it."""
+        found = self._paged() if self._is_paged() else self._each(self.wanted)
+        if self.wanted and not found:
+            self._check_sight()
+        memberships = self._memberships(found)
+        for name, body in found.items():
+            resource = self.wanted.get(name)
+            yield {
+                **body,
+                **memberships.get(name, {}),
+                **(self._identities(body) if _declares(resource, _IDENTITIES) else {}),
+            }
+
+    # -------------------------------------------------------------- users
+
+    def _is_paged(self) -> bool:
+        if self.everyone or len(self.wanted) <= FEW:
+            return self.everyone
+        count = self.connection.get(f"{self.base}/users/count")
+        return isinstance(count, int) and count <= len(self.wanted) * _LOOK_UPS_PER_PAGED
+
+    def _paged(self) -> dict[str, Representation]:
+        found: dict[str, Representation] = {}
+        for body in self._pages("users"):
+            name = str(body["username"]).lower()
+            if self.everyone or name in self.wanted:
+                found[name] = body
+        if self.export.get("registrationEmailAsUsername"):
+            missing = self.wanted.keys() - found.keys()
+            found |= self._each(missing)
+        return found
+
+    def _pages(self, path: str, more: str = "") -> Iterator[Representation]:
+        first = 0
+        while True:
+            answer = self.connection.get(f"{self.base}/{path}?first={first}&max={PAGE}{more}")
+            found: Sequence[Representation] = () if answer is ABSENT else answer
+            yield from found
+            if len(found) < PAGE:
+                return
+            first += PAGE
+
+    def _each(self, names: Iterable[str]) -> dict[str, Representation]:
+        """Users looked up one by one."""
+        found = ((name, self._looked_up(name)) for name in names)
+        return {name: body for name, body in found if body is not None}
+
+    def _looked_up(self, name: str) -> Representation | None:
+        found = self.connection.get(f"{self.base}/users?username={quote(name, safe='')}&exact=true")
+        # Where e-mail addresses serve as names, the server finds by the name it stores, and shows the address.
+        return None if found is ABSENT or not found else {**found[0], "username": name}
+
+    def _check_sight(self) -> None:
+        """Tell "there are none" from "we see none": with query-users alone lists are empty, only the count is true."""
+        if self.connection.get(f"{self.base}/users?max=1&briefRepresentation=true"):
+            return
+        if self.connection.get(f"{self.base}/users/count"):
+            raise Denied("there are users, but the account sees none of them")
+
+    def _identities(self, body: Representation) -> Representation:
+        return {_IDENTITIES: _there(self.connection.get(f"{self.base}/users/{body['id']}/federated-identity"))}
+
+    # -------------------------------------------------------------- memberships
+
+    def _memberships(self, found: Mapping[str, Representation]) -> Mapping[str, Mapping[str, Value]]:
+        """What the users that declare it belong to, by name."""
+        with_groups = [name for name in found if _declares(self.wanted.get(name), "groups")]
+        with_roles = [name for name in found if _declares(self.wanted.get(name), *_ROLES)]
+        made: dict[str, dict[str, Value]] = {name: {} for name in found}
+        listed, held = self._by_group(with_groups), self._by_role(with_roles)
+        for name in with_groups:
+            made[name] |= listed[name] if listed else self._groups_of(found[name])
+        for name in with_roles:
+            made[name] |= held[name] if held else self._roles_of(found[name])
+        return made
+
+    def _groups(self) -> Iterator[tuple[str, str]]:
+        """Every group's path and id."""
+        for item in KINDS[GROUP].objects(self.export):
+            yield "/" + "/".join(item.keys), item.body["id"]
+
+    def _roles(self, names: Collection[str]) -> Iterator[tuple[tuple[str, ...], str]]:
+        """Every role's keys and path; the default role, which everybody has, only where it is declared."""
+        default = str((self.export.get("defaultRole") or {}).get("name"))
+        declared = (as_names(self.wanted[name].spec.get("realmRoles")) for name in names)
+        is_asked = any(default in roles for roles in declared)
+        clients = {client["clientId"]: client["id"] for client in self.export.get("clients") or ()}
+        for item in KINDS[ROLE].objects(self.export):
+            if is_asked or item.keys[-1] != default:
+                yield item.keys, f"roles/{quote(item.keys[-1], safe='')}/users"
+        for item in KINDS[CLIENT_ROLE].objects(self.export):
+            client, role = item.keys
+            if client in clients:
+                yield item.keys, f"clients/{clients[client]}/roles/{quote(role, safe='')}/users"
+
+    def _by_group(self, names: Collection[str]) -> Mapping[str, Mapping[str, Value]] | None:
+        """What groups these users are in, group by group; None where asking user by user is less."""
+        groups = dict(self._groups())
+        if len(self.wanted) <= FEW or len(groups) >= len(names):
+            return None
+        found: dict[str, list[str]] = {name: [] for name in names}
+        for path, group_id in groups.items():
+            for body in self._pages(f"groups/{group_id}/members", "&briefRepresentation=true"):
+                found.get(str(body["username"]).lower(), []).append(path)
+        return {name: {"groups": tuple(paths)} for name, paths in found.items()}
+
+    def _by_role(self, names: Collection[str]) -> Mapping[str, Mapping[str, Value]] | None:
+        """What roles these users have, role by role; None where asking user by user is less."""
+        roles = dict(self._roles(names))
+        if len(self.wanted) <= FEW or len(roles) >= len(names):
+            return None
+        found = {name: _Held() for name in names}
+        nobody = _Held()
+        for keys, path in roles.items():
+            for body in self._pages(path, "&briefRepresentation=true"):
+                found.get(str(body["username"]).lower(), nobody).add(keys)
+        return {name: {"realmRoles": tuple(held.realm), "clientRoles": held.clients} for name, held in found.items()}
+
+    def _groups_of(self, body: Representation) -> Mapping[str, Value]:
+        found = _there(self.connection.get(f"{self.base}/users/{body['id']}/groups"))
+        return {"groups": [group["path"] for group in found]}
+
+    def _roles_of(self, body: Representation) -> Mapping[str, Value]:
+        mappings = _there(self.connection.get(f"{self.base}/users/{body['id']}/role-mappings"))
+        of_clients = mappings.get("clientMappings", {})
+        return {
+            "realmRoles": [role["name"] for role in mappings.get("realmMappings", ())],
+            "clientRoles": {client: [role["name"] for role in held["mappings"]] for client, held in of_clients.items()},
+        }
+
+
+_IDENTITIES: Final = "federatedIdentities"
+
+
+@dataclass(slots=True)
+class _Held:
+    """The roles that one user turns out to have."""
+
+    realm: list[str] = field(default_factory=list)
+    clients: dict[str, list[str]] = field(default_factory=dict)
+
+    def add(self, keys: tuple[str, ...]) -> None:
+        if len(keys) == 1:
+            self.realm.append(keys[0])
+        else:
+            self.clients.setdefault(keys[0], []).append(keys[1])
+
+
+def _declares(resource: Resource | None, *names: str) -> bool:
+    return resource is not None and any(name in resource.spec for name in names)
+
+
+def _there(answer: Any) -> Any:
+    """What belongs to a user who was there a moment ago."""
+    if answer is ABSENT:
+        raise Conflict("a user was deleted while the realm was read")
+    return answer

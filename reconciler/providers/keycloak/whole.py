@@ -1,0 +1,70 @@
+"""A whole realm as one representation, for `reconcile export`; and what a new realm looks like on this server."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import quote
+
+from reconciler.core.errors import ProviderError
+from reconciler.core.resource import Resource
+from reconciler.core.values import ABSENT
+from reconciler.providers.keycloak.kinds import KINDS
+from reconciler.providers.keycloak.kinds.client import with_flow_names
+from reconciler.providers.keycloak.kinds.user import KIND as USERS
+from reconciler.providers.keycloak.people import People
+from reconciler.providers.keycloak.rest import BASE, ORGANIZATION, Connection, Representation
+
+
+def whole(connection: Connection, realm: str) -> dict[str, Any]:
+    """The realm with its users and organizations; secrets are masked, as the server's own export has them."""
+    base = BASE.format(realm=quote(realm, safe=""))
+    found = connection.ask(f"{base}/partial-export?exportClients=true&exportGroupsAndRoles=true")
+    if found is ABSENT:
+        raise ProviderError(f"there is no realm `{realm}`")
+    flows = {flow["id"]: flow["alias"] for flow in found.get("authenticationFlows") or ()}
+    made = {
+        **found,
+        **_organizations(connection, base, realm, found),
+        "clients": [with_flow_names(client, flows) for client in found.get("clients") or ()],
+        "users": [*(found.get("users") or ()), *_users(connection, base, found)],
+    }
+    return {key: value for key, value in made.items() if value not in (None, [], {})}
+
+
+def _users(connection: Connection, base: str, export: Representation) -> list[Representation]:
+    names = [str(body["username"]) for body in People(connection, base, {}, True, export).read()]  # noqa: FBT003
+    wanted = ["groups", "realmRoles", *(["federatedIdentities"] if export.get("identityProviders") else [])]
+    resources = {name: Resource(USERS.address(export["realm"], (name,)), dict.fromkeys(wanted, ())) for name in names}
+    return list(People(connection, base, resources, True, export).read())  # noqa: FBT003
+
+
+def _organizations(connection: Connection, base: str, realm: str, export: Representation) -> Mapping[str, Any]:
+    kind = KINDS[ORGANIZATION]
+    if not export.get("organizationsEnabled") or kind.more is None:
+        return {}
+    found = kind.more(connection, base, export, ())["organizations"]
+    lists = {"members": (), "identityProviders": ()}
+    wanted = [Resource(kind.address(realm, (body["alias"],)), lists) for body in found]
+    named = {"members": "username", "identityProviders": "alias"}
+    return {
+        "organizations": [
+            {**body, **{name: [{key: each[key]} for each in body[name]] for name, key in named.items()}}
+            for body in kind.more(connection, base, export, wanted)["organizations"]
+        ]
+    }
+
+
+def new_realm(connection: Connection, realm: str) -> dict[str, Any]:
+    """A realm as this server makes it, under the name of another; it is there for a moment, and gone again."""
+    name = f"reconcile-{secrets.token_hex(6)}"
+    connection.create("admin/realms", {"realm": name, "enabled": True})
+    try:
+        connection.login()
+        found = connection.ask(f"admin/realms/{name}/partial-export?exportClients=true&exportGroupsAndRoles=true")
+    finally:
+        connection.delete(f"admin/realms/{name}")
+    made: dict[str, Any] = json.loads(json.dumps(found).replace(name, realm))
+    return made

@@ -1,0 +1,291 @@
+"""An object of each type that is no client, role, group or user: made in one go, and what is done to it by hand is
+named exactly, repaired, and gone."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from reconciler.core.values import ABSENT
+from tests.kit.keycloak import ByHand, Driver, Server, a_made_realm, dropped
+from tests.kit.realms import PROFILE_ATTRIBUTES, a_whole_realm
+
+
+@dataclass(frozen=True)
+class Lab:
+    driver: Driver
+    file: dict[str, Any]
+    hand: ByHand
+
+
+@pytest.fixture(scope="module")
+def lab(server: Server) -> Iterator[Lab]:
+    name = a_made_realm(server)
+    admin, own = server.client(), server.client()
+    driver, file = Driver(own), a_whole_realm(name)
+    try:
+        driver.apply(copy.deepcopy(file))
+        yield Lab(driver, file, ByHand(admin, name))
+    finally:
+        admin.close()
+        own.close()
+        dropped(server, name)
+
+
+def test_all_of_it_is_made_from_nothing_and_then_nothing_differs(driver: Driver, fresh: str, server: Server) -> None:
+    *_, last = driver.apply(a_whole_realm(fresh))
+    hand = ByHand(server.client(), fresh)
+    events = hand.events()
+
+    again = driver.once(a_whole_realm(fresh))
+
+    assert last.plan.in_sync
+    assert again.writes == ()
+    assert hand.events() == events
+    hand.client.close()
+
+
+def flow(hand: ByHand, alias: str, execution: int, **changed: Any) -> None:
+    path = f"authentication/flows/{alias}/executions"
+    found = hand.get(path)[execution]
+    hand.put(path, {"id": found["id"], "requirement": found["requirement"], "priority": found["priority"], **changed})
+
+
+def settings_of_the_condition(hand: ByHand) -> str:
+    (found,) = [
+        each for each in hand.get("authentication/flows/our forms/executions") if "authenticationConfig" in each
+    ]
+    return f"authentication/config/{found['authenticationConfig']}"
+
+
+def component(name: str) -> Callable[[ByHand], str]:
+    return lambda hand: f"components/{hand.id_of('components', name=name)}"
+
+
+def client(hand: ByHand) -> str:
+    return f"clients/{hand.id_of('clients', clientId='app')}"
+
+
+def authorization(hand: ByHand) -> str:
+    return f"{client(hand)}/authz/resource-server"
+
+
+def organization(hand: ByHand) -> str:
+    return f"organizations/{hand.id_of('organizations', alias='acme')}"
+
+
+def profile(hand: ByHand, **changed: Any) -> None:
+    hand.change("users/profile", **changed)
+
+
+def with_text(hand: ByHand) -> None:
+    hand.client.post(hand.path("localization/de"), {"hello": "Servus", "more": "Mehr"})
+
+
+def other_identity(hand: ByHand) -> None:
+    path = f"users/{hand.id_of('users', username='ann')}/federated-identity/elsewhere"
+    hand.delete(path)
+    hand.client.post(hand.path(path), {"userId": "18", "userName": "ann18"})
+
+
+def other_resource(hand: ByHand) -> None:
+    path = f"{authorization(hand)}/resource"
+    (found,) = hand.get(f"{path}?name=files")
+    hand.change(f"{path}/{found['_id']}", uris=["/other"])
+
+
+def without(collection: str, path: str, **keys: str) -> Callable[[ByHand], None]:
+    return lambda hand: hand.delete(path.format(hand.id_of(collection, **keys)))
+
+
+# What somebody does, and what is then found to differ: address below the realm, path → before, after.
+CASES: dict[str, tuple[Callable[[ByHand], Any], dict[str, tuple[Any, Any]]]] = {
+    "profile of users": (
+        lambda hand: profile(hand, unmanagedAttributePolicy="ENABLED"),
+        {"user-profile unmanagedAttributePolicy": ("ENABLED", "ADMIN_EDIT")},
+    ),
+    "attribute of the profile": (
+        lambda hand: profile(
+            hand,
+            attributes=[*PROFILE_ATTRIBUTES[:2], {**PROFILE_ATTRIBUTES[2], "displayName": "Storey"}, {"name": "x"}],
+        ),
+        {
+            "user-profile attributes.floor.displayName": ("Storey", "Floor"),
+            "user-profile attributes.x": ({"multivalued": False}, ABSENT),
+        },
+    ),
+    "group of the profile": (
+        lambda hand: profile(hand, groups=[{"name": "place", "displayHeader": "There"}]),
+        {"user-profile groups.place.displayHeader": ("There", "Where")},
+    ),
+    "texts": (
+        with_text,
+        {"localization/de texts.hello": ("Servus", "Hallo"), "localization/de texts.more": ("Mehr", ABSENT)},
+    ),
+    "requirement of an execution": (
+        lambda hand: flow(hand, "our login", 0, requirement="REQUIRED"),
+        {"flow/our login authenticationExecutions.auth-cookie.requirement": ("REQUIRED", "ALTERNATIVE")},
+    ),
+    "order of executions": (
+        lambda hand: flow(hand, "our login", 0, priority=40),
+        {"flow/our login authenticationExecutions.auth-cookie.priority": (40, 10)},
+    ),
+    "settings of an execution": (
+        lambda hand: hand.change(settings_of_the_condition(hand), config={"condUserRole": "other"}),
+        {
+            "flow/our forms authenticationExecutions.conditional-user-role.authenticatorConfig.config.condUserRole": (
+                "other",
+                "viewer",
+            )
+        },
+    ),
+    "description of a flow": (
+        lambda hand: hand.change(
+            f"authentication/flows/{hand.id_of('authentication/flows', alias='our login')}", description="No"
+        ),
+        {"flow/our login description": ("No", "How we log in")},
+    ),
+    "binding of a flow": (
+        lambda hand: hand.change("", browserFlow="browser"),
+        {"flow-bindings browserFlow": ("browser", "our login")},
+    ),
+    "required action": (
+        lambda hand: hand.change("authentication/required-actions/VERIFY_EMAIL", enabled=False, priority=9),
+        {"required-action/VERIFY_EMAIL enabled": (False, True), "required-action/VERIFY_EMAIL priority": (9, 51)},
+    ),
+    "key provider": (
+        lambda hand: hand.change(component("more")(hand), config={"priority": ["8"], "algorithm": ["HS256"]}),
+        {"component/more config.priority": (("8",), ("7",))},
+    ),
+    "policy for registrations": (
+        lambda hand: hand.change(component("Max Clients Limit")(hand), config={"max-clients": ["21"]}),
+        {"component/Max Clients Limit (anonymous) config.max-clients": (("21",), ("20",))},
+    ),
+    "identity provider": (
+        lambda hand: hand.change("identity-provider/instances/elsewhere", trustEmail=False, displayName="Here"),
+        {
+            "identity-provider/elsewhere trustEmail": (False, True),
+            "identity-provider/elsewhere displayName": ("Here", "Elsewhere"),
+        },
+    ),
+    "mapper of an identity provider": (
+        lambda hand: hand.change(
+            "identity-provider/instances/elsewhere/mappers/"
+            + hand.id_of("identity-provider/instances/elsewhere/mappers", name="viewers"),
+            config={"role": "viewer", "syncMode": "FORCE", "x": "y"},
+        ),
+        {
+            "identity-provider-mapper/elsewhere/viewers config.syncMode": ("FORCE", "INHERIT"),
+            "identity-provider-mapper/elsewhere/viewers config.x": ("y", ABSENT),
+        },
+    ),
+    "client profile": (
+        lambda hand: hand.put("client-policies/profiles", {"profiles": [{"name": "strict", "executors": []}]}),
+        {
+            "client-profiles profiles.strict.executors": (
+                (),
+                ({"executor": "pkce-enforcer", "configuration": {"auto-configure": True}},),
+            )
+        },
+    ),
+    "client policy": (
+        lambda hand: hand.put("client-policies/policies", {"policies": []}),
+        {
+            "client-policies policies.all": (
+                ABSENT,
+                {
+                    "enabled": True,
+                    "conditions": ({"condition": "client-roles", "configuration": {"roles": ("reader",)}},),
+                    "profiles": ("strict",),
+                },
+            )
+        },
+    ),
+    "default client scope": (
+        without("client-scopes", "default-default-client-scopes/{}", name="extra"),
+        {
+            "default-client-scopes defaultDefaultClientScopes": (
+                ("basic", "email", "profile"),
+                ("basic", "email", "extra", "profile"),
+            )
+        },
+    ),
+    "default group": (
+        lambda hand: hand.delete(f"default-groups/{hand.get('group-by-path/staff/night')['id']}"),
+        {"default-groups defaultGroups": ((), ("/staff/night",))},
+    ),
+    "scope mapping": (
+        lambda hand: hand.delete(f"{client(hand)}/scope-mappings/realm", [hand.one("roles", name="viewer")]),
+        {"scope-mappings/app scopeMappings": ((), ("viewer",))},
+    ),
+    "scope mapping of a client's role": (
+        lambda hand: hand.delete(
+            f"{client(hand)}/scope-mappings/clients/{client(hand).partition('/')[2]}",
+            [hand.one(f"{client(hand)}/roles", name="reader")],
+        ),
+        {"scope-mappings/app clientScopeMappings.app": (ABSENT, ("reader",))},
+    ),
+    "flow of a client": (
+        lambda hand: hand.change(client(hand), authenticationFlowBindingOverrides={"browser": ""}),
+        {"client/app authenticationFlowBindingOverrides.browser": (ABSENT, "our login")},
+    ),
+    "authorization settings": (
+        lambda hand: hand.change(authorization(hand), policyEnforcementMode="ENFORCING"),
+        {"authorization/app policyEnforcementMode": ("ENFORCING", "PERMISSIVE")},
+    ),
+    "protected resource": (other_resource, {"authorization/app resources.files.uris": (("/other",), ("/files",))}),
+    "one scope of authorization too many": (
+        lambda hand: hand.post(f"{authorization(hand)}/scope", {"name": "burn"}),
+        {"authorization/app scopes.burn": ({}, ABSENT)},
+    ),
+    "identity of a user elsewhere": (
+        other_identity,
+        {
+            "user/ann federatedIdentities.elsewhere.userId": ("18", "17"),
+            "user/ann federatedIdentities.elsewhere.userName": ("ann18", "ann17"),
+        },
+    ),
+    "organization": (
+        lambda hand: hand.change(organization(hand), description="No", attributes={"trade": ["hammers"]}),
+        {
+            "organization/acme description": ("No", "A company"),
+            "organization/acme attributes.trade": (("hammers",), ("anvils",)),
+        },
+    ),
+    "domain of an organization": (
+        lambda hand: hand.change(organization(hand), domains=[{"name": "other.example.org"}]),
+        {
+            "organization/acme domains.acme.example.org": (ABSENT, {"verified": True}),
+            "organization/acme domains.other.example.org": ({"verified": False}, ABSENT),
+        },
+    ),
+    "member of an organization": (
+        lambda hand: hand.delete(f"{organization(hand)}/members/{hand.id_of('users', username='ann')}"),
+        {"organization/acme members": ((), ("ann",))},
+    ),
+    "identity provider of an organization": (
+        lambda hand: hand.delete(f"{organization(hand)}/identity-providers/elsewhere"),
+        {"organization/acme identityProviders": ((), ("elsewhere",))},
+    ),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_what_is_done_by_hand_is_named_and_repaired(lab: Lab, case: str) -> None:
+    act, differences = CASES[case]
+    act(lab.hand)
+
+    seen, after = lab.driver.apply(lab.file)
+
+    def shown(key: str) -> str:
+        address, _, path = key.rpartition(" ")
+        kind, slash, name = address.partition("/")
+        return f"keycloak.{kind}/{lab.file['realm']}{slash}{name} {path}"
+
+    assert seen.fields == {shown(key): values for key, values in differences.items()}
+    assert seen.writes
+    assert after.writes == ()

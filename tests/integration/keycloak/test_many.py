@@ -1,0 +1,118 @@
+"""A realm of the size of a company: few requests to look at it, few to make it, one for one change; and pruning."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+from reconciler.core.plan import Plan, make
+from reconciler.core.policy import Policy
+from tests.kit.keycloak import ByHand, Driver, document
+
+USERS = 60
+
+
+def a_large_realm(name: str) -> dict[str, Any]:
+    return {
+        "realm": name,
+        "adminEventsEnabled": True,
+        "clients": [{"clientId": f"app{number}"} for number in range(5)],
+        "roles": {
+            "realm": [{"name": f"role{number}"} for number in range(5)],
+            "client": {"app0": [{"name": "reader"}]},
+        },
+        "groups": [{"name": f"group{number}"} for number in range(10)],
+        "users": [
+            {
+                "username": f"User{number}",
+                "email": f"user{number}@example.org",
+                "firstName": "First",
+                "lastName": "Last",
+                "groups": [f"group{number % 10}"],
+                "realmRoles": [f"role{number % 5}"],
+                "clientRoles": {"app0": ["reader"]} if number % 2 else {},
+            }
+            for number in range(USERS)
+        ],
+    }
+
+
+def test_many_users_are_one_write_to_make_few_requests_to_look_at_and_one_write_to_change(
+    driver: Driver, realm: str, by_hand: ByHand
+) -> None:
+    file = a_large_realm(realm)
+    made, settled = driver.apply(file)
+
+    assert len([write for write in made.writes if "partialImport" in write]) == 1
+    assert settled.plan.in_sync
+    # Export, clients, count, a page of users, and one for each group and role.
+    assert len(settled.reads) < 4 + 10 + USERS
+    assert not [read for read in settled.reads if "role-mappings" in read or "/groups?" in read]
+
+    other = copy.deepcopy(file)
+    other["users"][3] |= {"firstName": "Other"}
+    changed = driver.once(other)
+
+    assert len(changed.writes) == 1
+    assert driver.look(other).plan.in_sync
+    by_hand.delete(f"groups/{by_hand.id_of('groups', name='group3')}")
+    assert [len(each.writes) for each in driver.apply(other)] == [1 + 6, 0]
+
+
+def test_one_wrong_user_keeps_no_other_from_being_made(driver: Driver, realm: str, by_hand: ByHand) -> None:
+    file = {"realm": realm, "users": [{"username": f"user{number}"} for number in range(25)]}
+    file["users"][7]["groups"] = ["nowhere"]
+    plan = driver.plan(file)
+
+    failures = [error for step in plan.steps if (error := failure(driver, step)) is not None]
+
+    assert len(failures) == 1
+    assert "user7" in str(failures[0])
+    assert len(by_hand.get("users?max=100")) == 24
+
+
+def failure(driver: Driver, step: Any) -> Exception | None:
+    try:
+        driver.perform([step])
+    except Exception as error:  # noqa: BLE001  # whatever it is, it is looked at
+        return error
+    return None
+
+
+def test_what_is_no_longer_declared_goes_and_nothing_else(driver: Driver, realm: str, by_hand: ByHand) -> None:
+    options = {"prune": {"clients": "owned", "groups": "exact", "authenticationFlows": "exact"}}
+    flow = {"alias": "ours", "topLevel": True, "authenticationExecutions": [{"flowAlias": "inner"}]}
+    inner = {"alias": "inner", "topLevel": False, "authenticationExecutions": []}
+    first = {
+        "realm": realm,
+        "clients": [{"clientId": "ours"}, {"clientId": "kept"}],
+        "groups": [{"name": "staff", "subGroups": [{"name": "night"}]}, {"name": "gone", "subGroups": [{"name": "x"}]}],
+        "authenticationFlows": [flow, inner],
+        "browserFlow": "ours",
+        "x-reconcile": options,
+    }
+    driver.apply(first)
+    by_hand.post("clients", {"clientId": "by-hand"})
+    then = {
+        "realm": realm,
+        "clients": [{"clientId": "kept"}],
+        "groups": [{"name": "staff", "subGroups": [{"name": "night"}]}],
+        "browserFlow": "browser",
+        "x-reconcile": options,
+    }
+
+    plan = pruning(driver, then)
+    driver.perform(plan.steps)
+
+    assert pruning(driver, then).in_sync
+    clients = {client["clientId"] for client in by_hand.get("clients")}
+    assert {"kept", "by-hand", "account"} <= clients
+    assert "ours" not in clients
+    assert {group["name"] for group in by_hand.get("groups")} == {"staff"}
+    assert len(by_hand.get(f"groups/{by_hand.id_of('groups', name='staff')}/children")) == 1
+    assert "ours" not in {each["alias"] for each in by_hand.get("authentication/flows")}
+
+
+def pruning(driver: Driver, realm: dict[str, Any]) -> Plan:
+    desired = list(driver.provider.expand(document(realm)))
+    return make({"keycloak": driver.provider}, desired, driver.provider.observe(desired), prunes=Policy().prunes)

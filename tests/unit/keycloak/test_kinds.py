@@ -1,0 +1,170 @@
+"""The tables of the other types: what a file says in its own way, and what becomes of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from reconciler.core.address import Address
+from reconciler.core.change import Action, diff
+from reconciler.core.plan import make
+from reconciler.core.resource import Observed, Resource
+from reconciler.core.values import ABSENT, Secret
+from reconciler.providers.keycloak.expand import expand
+from reconciler.providers.keycloak.kinds import KINDS
+from reconciler.providers.keycloak.provider import KeycloakProvider
+from tests.kit.keycloak import document
+from tests.kit.realms import a_whole_realm
+
+
+def expanded(realm: Any) -> dict[str, Resource]:
+    return {str(resource.address): resource for resource in expand(document(realm))}
+
+
+def fields(kind: str, declared: Any, live: Any) -> dict[str, Any]:
+    """What differs, by path."""
+    address = Address(kind, ("lab", "thing"))
+    change = diff(KINDS[kind].kind, Resource(address, declared), Observed(address, "id", live))
+    return {".".join(field.path): (field.before, field.after) for field in change.fields}
+
+
+def test_a_whole_realm_can_be_put_in_order() -> None:
+    provider = KeycloakProvider({})
+    plan = make({"keycloak": provider}, provider.expand(document(a_whole_realm("lab"))), ())
+
+    order = [str(change.address) for change in plan.changes]
+    assert {change.action for change in plan.changes} == {Action.CREATE}
+    for first, then in (
+        ("keycloak.flow/lab/our forms", "keycloak.flow/lab/our login"),
+        ("keycloak.flow/lab/our login", "keycloak.flow-bindings/lab"),
+        ("keycloak.flow/lab/our login", "keycloak.client/lab/app"),
+        ("keycloak.flow/lab/our login", "keycloak.identity-provider/lab/elsewhere"),
+        ("keycloak.identity-provider/lab/elsewhere", "keycloak.identity-provider-mapper/lab/elsewhere/viewers"),
+        ("keycloak.client-profiles/lab", "keycloak.client-policies/lab"),
+        ("keycloak.client-role/lab/app/reader", "keycloak.scope-mappings/lab/app"),
+        ("keycloak.role/lab/viewer", "keycloak.authorization/lab/app"),
+        ("keycloak.group/lab/staff/night", "keycloak.default-groups/lab"),
+        ("keycloak.user-profile/lab", "keycloak.user/lab/ann"),
+        ("keycloak.user/lab/ann", "keycloak.organization/lab/acme"),
+    ):
+        assert order.index(first) < order.index(then), (first, then)
+
+
+def test_the_same_authenticator_may_run_twice_in_a_flow() -> None:
+    declared = [
+        {"authenticator": "auth-cookie", "requirement": "REQUIRED", "priority": 20},
+        {"authenticator": "auth-cookie", "requirement": "DISABLED", "priority": 10},
+    ]
+    live = list(reversed(declared))
+
+    assert fields("keycloak.flow", {"authenticationExecutions": declared}, {"authenticationExecutions": live}) == {}
+    assert fields("keycloak.flow", {"authenticationExecutions": declared}, {"authenticationExecutions": live[:1]}) == {
+        "authenticationExecutions.auth-cookie #2": (
+            ABSENT,
+            {"authenticator": "auth-cookie", "requirement": "REQUIRED", "priority": 20},
+        )
+    }
+
+
+def test_a_built_in_flow_may_have_more_executions_than_the_file() -> None:
+    live = [{"authenticator": name, "requirement": "REQUIRED", "priority": 1} for name in ("a", "b")]
+    declared = {"authenticationExecutions": [{"authenticator": "a", "requirement": "DISABLED", "priority": 1}]}
+
+    own = fields("keycloak.flow", declared, {"authenticationExecutions": live})
+    built_in = fields("keycloak.flow", declared, {"builtIn": True, "authenticationExecutions": live})
+
+    changed = {"authenticationExecutions.a.requirement": ("REQUIRED", "DISABLED")}
+    assert built_in == changed
+    assert own == {**changed, "authenticationExecutions.b": (live[1], ABSENT)}
+
+
+def test_settings_of_an_execution_that_the_server_masks_are_no_difference() -> None:
+    def flow(**config: str) -> Any:
+        settings = {"alias": "x", "config": config}
+        return {"authenticationExecutions": [{"authenticator": "a", "authenticatorConfig": settings}]}
+
+    assert fields("keycloak.flow", flow(key="1", more="2"), flow(key="**********", more="2")) == {}
+
+
+def test_a_flow_of_a_client_may_be_named_by_its_id_as_exports_do() -> None:
+    realm = {
+        "realm": "lab",
+        "authenticationFlows": [{"id": "1-2-3", "alias": "ours"}],
+        "clients": [{"clientId": "app", "authenticationFlowBindingOverrides": {"browser": "1-2-3"}}],
+    }
+
+    app = expanded(realm)["keycloak.client/lab/app"]
+
+    assert app.spec["authenticationFlowBindingOverrides"] == {"browser": "ours"}
+    assert Address("keycloak.flow", ("lab", "ours")) in app.after
+
+
+def test_scopes_of_the_other_protocol_are_no_difference() -> None:
+    declared = {"defaultClientScopes": ["email", "role_list"]}
+    live = {"protocol": "openid-connect", "defaultClientScopes": ["email"]}
+
+    assert fields("keycloak.client", declared, live) == {}
+    assert fields("keycloak.client", {**declared, "protocol": "saml"}, {**live, "protocol": "saml"})
+
+
+def test_components_inside_others_and_of_two_sorts_have_names_of_their_own() -> None:
+    policies = [{"name": "Scopes", "subType": sort} for sort in ("anonymous", "authenticated")]
+    mapper = {"name": "email", "providerId": "user-attribute-ldap-mapper"}
+    ldap = {"name": "ldap", "subComponents": {"mappers": [mapper]}}
+
+    found = expanded({"realm": "lab", "components": {"policies": policies, "storage": [ldap]}})
+
+    assert set(found) == {
+        "keycloak.realm/lab",
+        "keycloak.component/lab/Scopes (anonymous)",
+        "keycloak.component/lab/Scopes (authenticated)",
+        "keycloak.component/lab/ldap",
+        "keycloak.component/lab/ldap/email",
+    }
+    assert Address("keycloak.component", ("lab", "ldap")) in found["keycloak.component/lab/ldap/email"].after
+
+
+@pytest.mark.parametrize("live", [{}, {"secret": ["**********"]}])
+def test_what_a_component_hides_is_not_compared(live: Any) -> None:
+    declared = {"config": {"secret": [Secret("s")], "priority": ["1"]}}
+
+    assert fields("keycloak.component", declared, {"config": {"priority": ["1"], "added": ["x"], **live}}) == {}
+
+
+def test_a_profile_of_an_export_is_a_text_in_a_component() -> None:
+    text = '{"attributes": [{"name": "username"}], "unmanagedAttributePolicy": "ENABLED"}'
+    component = {"providerId": "declarative-user-profile", "config": {"kc.user.profile.config": [text]}}
+
+    found = expanded({"realm": "lab", "components": {"org.keycloak.userprofile.UserProfileProvider": [component]}})
+
+    assert set(found) == {"keycloak.realm/lab", "keycloak.user-profile/lab"}
+    assert found["keycloak.user-profile/lab"].spec["unmanagedAttributePolicy"] == "ENABLED"
+
+
+def test_the_secret_of_an_identity_provider_is_compared_only_as_a_reference() -> None:
+    kind = "keycloak.identity-provider"
+
+    masked = fields(kind, {"config": {"clientSecret": Secret("s")}}, {"config": {"clientSecret": "**********"}})
+    named = fields(kind, {"config": {"clientSecret": Secret("${vault.a}")}}, {"config": {"clientSecret": "${vault.b}"}})
+
+    assert masked == {}
+    assert named == {"config.clientSecret": ("${vault.b}", "${vault.a}")}
+
+
+def test_policies_of_authorization_are_compared_by_what_their_texts_say() -> None:
+    def policy(roles: str) -> Any:
+        return {"policies": [{"name": "p", "type": "role", "config": {"roles": roles}}]}
+
+    declared = policy('[{"id": "b"},{"id":"a", "required": true}]')
+    live = policy('[{"id":"a","required":true},{"id":"b","required":false}]')
+
+    assert fields("keycloak.authorization", declared, live) == {}
+    assert fields("keycloak.authorization", declared, policy("[]"))
+
+
+def test_an_old_resource_of_authorization_has_one_address() -> None:
+    declared = {"resources": [{"name": "r", "uri": "/a", "scopes": [{"name": "x"}]}]}
+    live = {"resources": [{"name": "r", "uris": ["/a"], "scopes": [{"name": "x"}], "ownerManagedAccess": False}]}
+
+    assert fields("keycloak.authorization", declared, live) == {}

@@ -1,0 +1,101 @@
+"""Reading many users: which requests, and when which way is less."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from reconciler.core.resource import Observed
+from reconciler.providers.keycloak.directory import Directory
+from reconciler.providers.keycloak.expand import expand
+from reconciler.providers.keycloak.observe import observe
+from tests.kit.keycloak import document
+from tests.kit.scripted import ScriptedConnection
+
+EXPORT = {
+    "id": "lab",
+    "realm": "lab",
+    "defaultRole": {"name": "default-roles-lab"},
+    "clients": [{"id": "c1", "clientId": "app"}],
+    "roles": {
+        "realm": [{"id": "r1", "name": "viewer"}, {"id": "r0", "name": "default-roles-lab"}],
+        "client": {"app": [{"id": "r2", "name": "reader"}]},
+    },
+    "groups": [{"id": "g1", "name": "staff", "subGroups": [{"id": "g2", "name": "night"}]}],
+}
+ALL = "ASK lab/partial-export?exportClients=true&exportGroupsAndRoles=true"
+MANY = [f"user{number}" for number in range(30)]
+LIVE = [{"id": name, "username": name} for name in MANY]
+MEMBERS = "&max=1000&briefRepresentation=true"
+
+
+def observed(answers: Any, realm: Any) -> tuple[dict[str, Observed], ScriptedConnection]:
+    connection = ScriptedConnection(answers)
+    found = observe(connection, Directory(connection), list(expand(document(realm))))
+    return {str(each.address): each for each in found}, connection
+
+
+def users(**properties: Any) -> Any:
+    return {"realm": "lab", "users": [{"username": name, **properties} for name in MANY]}
+
+
+def test_many_users_are_read_in_a_page_and_their_memberships_by_group_and_role() -> None:
+    answers = {
+        ALL: EXPORT,
+        "GET lab/users/count": 30,
+        "GET lab/users?first=0&max=1000": LIVE,
+        f"GET lab/groups/g2/members?first=0{MEMBERS}": LIVE[:2],
+        f"GET lab/roles/viewer/users?first=0{MEMBERS}": LIVE[1:2],
+        f"GET lab/clients/c1/roles/reader/users?first=0{MEMBERS}": [*LIVE[:1], {"username": "somebody else"}],
+    }
+
+    found, connection = observed(answers, users(groups=[], realmRoles=[]))
+
+    assert connection.requests == [
+        ALL,
+        "GET lab/users/count",
+        "GET lab/users?first=0&max=1000",
+        f"GET lab/groups/g1/members?first=0{MEMBERS}",
+        f"GET lab/groups/g2/members?first=0{MEMBERS}",
+        f"GET lab/roles/viewer/users?first=0{MEMBERS}",  # not the default role, which everybody has
+        f"GET lab/clients/c1/roles/reader/users?first=0{MEMBERS}",
+    ]
+    assert found["keycloak.user/lab/user0"].spec == {
+        "groups": ("/staff/night",),
+        "realmRoles": (),
+        "clientRoles": {"app": ["reader"]},
+    }
+    assert found["keycloak.user/lab/user1"].spec["realmRoles"] == ("viewer",)
+    assert found["keycloak.user/lab/user29"].spec["groups"] == ()
+
+
+def test_a_few_of_many_thousand_users_are_looked_up() -> None:
+    _, connection = observed({ALL: EXPORT, "GET lab/users/count": 100_000}, users())
+
+    assert len([each for each in connection.requests if "exact=true" in each]) == 30
+
+
+def test_pages_are_read_until_one_is_not_full() -> None:
+    page = [{"id": str(number), "username": f"other{number}"} for number in range(1000)]
+    answers = {
+        ALL: EXPORT,
+        "GET lab/users/count": 500,
+        "GET lab/users?first=0&max=1000": page,
+        "GET lab/users?first=1000&max=1000": LIVE,
+    }
+
+    found, _ = observed(answers, users())
+
+    assert len(found) == 31
+
+
+def test_where_addresses_serve_as_names_users_that_are_missing_in_the_pages_are_looked_up() -> None:
+    answers = {
+        ALL: {**EXPORT, "registrationEmailAsUsername": True},
+        "GET lab/users/count": 30,
+        "GET lab/users?first=0&max=1000": LIVE[1:],
+        "GET lab/users?username=user0&exact=true": [{"id": "u0", "username": "user0@example.org"}],
+    }
+
+    found, _ = observed(answers, users())
+
+    assert found["keycloak.user/lab/user0"].id == "u0"

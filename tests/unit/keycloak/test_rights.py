@@ -1,0 +1,32 @@
+"""Which roles an account needs, and no more."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from reconciler.providers.keycloak.expand import expand
+from reconciler.providers.keycloak.rights import rights
+from tests.kit.keycloak import document
+
+
+def needed(**sections: Any) -> set[str]:
+    return set(rights(expand(document({"realm": "lab", **sections})))["lab"])
+
+
+def test_a_realm_with_a_few_users_needs_no_export() -> None:
+    assert needed() == {"view-realm", "manage-realm"}
+    assert needed(users=[{"username": "ann"}]) == {"view-realm", "manage-realm", "view-users", "manage-users"}
+
+
+def test_anything_else_is_read_by_an_export() -> None:
+    export = {"manage-realm", "view-clients", "query-groups"}
+
+    assert needed(clients=[{"clientId": "app"}]) == {*export, "manage-clients"}
+    assert needed(identityProviders=[{"alias": "a"}]) == {*export, "manage-identity-providers"}
+
+
+def test_each_role_says_what_it_is_for() -> None:
+    (roles,) = rights(expand(document({"realm": "lab", "groups": [{"name": "staff"}]}))).values()
+
+    assert roles["manage-users"] == "to write group"
+    assert roles["query-groups"] == "to export the realm"
