@@ -63,7 +63,7 @@ format: $(DEV) ## put the source into its form
 check: lint test-unit ## what to run before every commit
 
 bench: $(DEV) ## measure, as docs/performance.md reports
-	@for script in bench/*.py; do echo "== $$script"; $(BIN)/python "$$script" || exit 1; done
+	@for script in bench/*.py; do echo "== $$script"; PYTHONPATH=. $(BIN)/python "$$script" || exit 1; done
 
 images: ## build the local stand-ins for the official images
 	@scripts/local_images.py
