@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 @click.option("--dry-run", is_flag=True, help="Only show the plan; exit code 2 where there is something to do.")
 @click.option("--target", multiple=True, callback=addresses, metavar="ADDRESS", help="Only this, and its needs.")
 @click.option("--allow-delete", multiple=True, callback=addresses, metavar="ADDRESS", help="Its data may go.")
+@click.option("--max-delete", type=int, metavar="N", help="How many of one type in Keycloak may go; else a fifth.")
 @click.option("--adopt", multiple=True, callback=addresses, metavar="ADDRESS", help="Take it over.")
 @click.option("--wait", type=float, default=300.0, metavar="SECONDS", help="For a starting Keycloak.")
 @click.option("--lock-wait", type=float, default=0.0, metavar="SECONDS", help="How long to wait for another run.")
@@ -51,7 +52,10 @@ class _Apply:
         self._dry_run, self._lock_wait = options["dry_run"], options["lock_wait"]
         self._asks = is_terminal() and not options["yes"]
         policy: Policy = session.policy(
-            deletes=options["yes"] or self._asks, may_lose=options["allow_delete"], may_adopt=options["adopt"]
+            deletes=options["yes"] or self._asks,
+            may_lose=options["allow_delete"],
+            may_adopt=options["adopt"],
+            most_surplus=options["max_delete"],
         )
         self._reconciler: Reconciler = session.reconciler(
             policy=policy, only=options["target"], patience_s=options["wait"], on_wait=say_once()

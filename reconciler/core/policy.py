@@ -20,13 +20,17 @@ PRUNED: Final[Mapping[str, str]] = MappingProxyType({"docker.container": "owned"
 """What is deleted when it is no longer declared, unless the files say otherwise: nothing that holds data."""
 
 
+A_FEW: Final = 5
+
+
 @dataclass(frozen=True, slots=True)
 class Policy:
     """What the person at the command line, and the files, allow.
 
     ``deletes`` allows deleting at all; losing data needs the resource in ``may_lose``, and taking over what
-    somebody else made needs it in ``may_adopt``. What is in ``protected`` is never deleted or replaced. ``prune``
-    says for a kind whether what is no longer declared is deleted: "owned" or "off".
+    somebody else made needs it in ``may_adopt``. ``most_surplus`` is how many of one kind may go at once because the
+    files want no others; None is a few, or a fifth of them. What is in ``protected`` is never deleted or replaced.
+    ``prune`` says for a kind whether what is no longer declared is deleted: "owned" or "off".
     """
 
     deletes: bool = False
@@ -34,6 +38,7 @@ class Policy:
     may_adopt: frozenset[Address] = frozenset()
     protected: frozenset[Address] = frozenset()
     prune: Mapping[str, str] = field(default_factory=lambda: PRUNED)
+    most_surplus: int | None = None
     keeps_data: frozenset[str] = frozenset({"docker.volume", "keycloak.realm", "keycloak.user"})
 
     def prunes(self, orphan: Observed) -> bool:
@@ -44,7 +49,24 @@ class Policy:
 
 def refusals(plan: Plan, policy: Policy) -> tuple[Refusal, ...]:
     """Say what forbids this plan; empty means go."""
-    return tuple(refusal for change in plan.changes for refusal in _rules(change, policy))
+    return (*_floods(plan, policy), *(refusal for change in plan.changes for refusal in _rules(change, policy)))
+
+
+def _floods(plan: Plan, policy: Policy) -> Iterator[Refusal]:
+    """So many deletions that rather the file is wrong than all of these objects."""
+    for kind in dict.fromkeys(change.address.kind for change in plan.changes if _is_surplus(change)):
+        live = [change for change in plan.changes if change.address.kind == kind and change.observed]
+        gone = sum(map(_is_surplus, live))
+        most = max(A_FEW, len(live) // 5) if policy.most_surplus is None else policy.most_surplus
+        if gone > most:
+            message = f"{gone} of {len(live)} {kind} are not declared and would be deleted"
+            yield Refusal(
+                None, message, f"see whether a part of the files is missing, or allow it with `--max-delete {gone}`"
+            )
+
+
+def _is_surplus(change: Change) -> bool:
+    return change.action is Action.DELETE and change.observed is not None and change.observed.surplus
 
 
 def _rules(change: Change, policy: Policy) -> Iterator[Refusal]:

@@ -269,7 +269,7 @@ class Driver:
 class ByHand:
     """Somebody with the admin console open."""
 
-    client: AdminClient
+    client: Client
     realm: str
 
     def path(self, below: str = "") -> str:

@@ -166,7 +166,11 @@ def a_whole_realm(name: str) -> dict[str, Any]:
         "requiredActions": [{"alias": "VERIFY_EMAIL", "enabled": True, "defaultAction": True, "priority": 51}],
         "components": {
             "org.keycloak.keys.KeyProvider": [
-                {"name": "more", "providerId": "hmac-generated", "config": {"priority": ["7"], "algorithm": ["HS256"]}}
+                {
+                    "name": "more",
+                    "providerId": "hmac-generated",
+                    "config": {"priority": ["7"], "algorithm": ["HS256"], "active": None},
+                }
             ],
             "org.keycloak.services.clientregistration.policy.ClientRegistrationPolicy": [
                 {

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
 from reconciler.core.address import Address
 from reconciler.core.document import Document, DocumentPath
+from reconciler.core.errors import ConfigError
+from reconciler.core.problem import Problem
 from reconciler.core.resource import Origin, Resource, Source
 from reconciler.core.values import Path, Spec, Value
 from reconciler.providers.keycloak.kinds import KINDS
@@ -27,6 +29,7 @@ def _expanded(document: Document, at: DocumentPath, realm: Representation) -> It
     name = str(realm["realm"])
     found = [(kind, item) for kind in KINDS.values() for item in kind.objects(realm)]
     declared = {key_of(kind.address(name, item.keys)): kind.address(name, item.keys) for kind, item in found}
+    _check(document, at, name, found)
     for kind, item in found:
         spec = {**_spec(kind, item), **_owner(document, kind, item, realm)}
         origin, sources = _places(document, (*at, *item.at), spec)
@@ -42,6 +45,20 @@ def key_of(address: Address) -> tuple[str, Path]:
     if address.kind == GROUP:
         return (GROUP, (address.path[0], "/".join(address.path[1:])))
     return (address.kind, address.path)
+
+
+def _check(document: Document, at: DocumentPath, realm: str, found: Sequence[tuple[RestKind, Item]]) -> None:
+    """Raise ConfigError where two objects have one address: two components of different types may have one name."""
+    seen: set[Address] = set()
+    problems: list[Problem] = []
+    for kind, item in found:
+        address = kind.address(realm, item.keys)
+        if address in seen:
+            message = f"{address} is there twice; give one of the two another name"
+            problems.append(Problem(message, document.locate((*at, *item.at)), address=address))
+        seen.add(address)
+    if problems:
+        raise ConfigError(problems)
 
 
 def _owner(document: Document, kind: RestKind, item: Item, realm: Representation) -> Spec:

@@ -212,8 +212,8 @@ class RestKind:
     ``arises`` says that the server makes the object by itself; ``refuses`` why a body would not have its effect.
     ``located_by_id`` says that a creation is answered with the new id; ``right`` is the role that may write.
     ``id_key`` is the property that holds the id, "" where there is none. A ``singleton`` is there once for each
-    parent, and has its parent's keys. ``save`` takes the place of PUT, and of POST as well where the object arises;
-    ``remove`` that of DELETE. ``resolve`` puts ids in a body in the place of names.
+    parent, and has its parent's keys. ``save`` takes the place of PUT, and of POST as well where the object arises.
+    ``resolve`` puts ids in a body in the place of names.
     ``imported`` makes of the body of a creation the one that a partial import takes, where there is one.
     ``section`` is what `prune` in a file calls the type, "" for what is never pruned, and ``keeps`` says which of its
     objects are not, whatever a file says; ``mark`` makes of our name the attribute that says whose an object is.

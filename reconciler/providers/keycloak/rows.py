@@ -56,7 +56,7 @@ class Property:
         if not isinstance(patch, Mapping):
             return patch
         if not self.whole:
-            return {key: None if value is ABSENT else value for key, value in patch.items()}
+            return self.wired({key: None if value is ABSENT else value for key, value in patch.items()})
         return self.wired(merged(self.normal(live) if self.wire else live, patch))
 
     def wired(self, normal: Value) -> Value:

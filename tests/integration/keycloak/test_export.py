@@ -39,28 +39,20 @@ def test_a_new_realm_is_nothing_but_its_name(server: Server, driver: Driver, fre
 
 @pytest.mark.parametrize("made", [a_realm, a_whole_realm])
 def test_what_is_exported_is_what_is_there(
-    server: Server, driver: Driver, fresh: str, tmp_path: Path, made: Any
+    server: Server, driver: Driver, realm: str, tmp_path: Path, made: Any
 ) -> None:
-    driver.apply(made(fresh))
+    driver.apply(made(realm))
 
-    realm = exported(server, fresh)
+    file = exported(server, realm)
 
-    assert driver.look(*loaded(tmp_path, realm)).fields == {}
-    assert driver.look(*loaded(tmp_path, realm)).plan.in_sync
-    assert not {"first secret", "between us", "mail's secret"} & set(json.dumps(realm).split('"'))
-    assert {client["clientId"] for client in realm["clients"]} <= {"app", "robot"}
+    assert driver.look(*loaded(tmp_path, file)).fields == {}
+    assert driver.look(*loaded(tmp_path, file)).plan.in_sync
+    assert not {"first secret", "between us", "mail's secret"} & set(json.dumps(file).split('"'))
+    assert {client["clientId"] for client in file["clients"]} <= {"app", "robot"}
 
-
-def test_an_export_makes_the_same_realm_anew(server: Server, driver: Driver, fresh: str, tmp_path: Path) -> None:
-    driver.apply(a_whole_realm(fresh))
-    realm = exported(server, fresh)
     other = unique_realm()
     try:
-        driver.apply(*loaded(tmp_path, json.loads(json.dumps(realm).replace(fresh, other))))
-
-        again = json.loads(json.dumps(exported(server, other)).replace(other, fresh))
-        realm["identityProviders"][0]["config"].pop("clientSecret")  # masked, so nobody could set it
-        # The server adds to attributes of clients, and writes policies in another order; the look above saw through it.
-        assert {**again, "clients": ()} == {**realm, "clients": ()}
+        *_, last = driver.apply(*loaded(tmp_path, json.loads(json.dumps(file).replace(realm, other))))
+        assert last.plan.in_sync
     finally:
         dropped(server, other)

@@ -102,6 +102,8 @@ def without(collection: str, path: str, **keys: str) -> Callable[[ByHand], None]
     return lambda hand: hand.delete(path.format(hand.id_of(collection, **keys)))
 
 
+KEY = {"priority": ["7"], "algorithm": ["HS256"]}
+
 # What somebody does, and what is then found to differ: address below the realm, path → before, after.
 CASES: dict[str, tuple[Callable[[ByHand], Any], dict[str, tuple[Any, Any]]]] = {
     "profile of users": (
@@ -160,6 +162,10 @@ CASES: dict[str, tuple[Callable[[ByHand], Any], dict[str, tuple[Any, Any]]]] = {
     "key provider": (
         lambda hand: hand.change(component("more")(hand), config={"priority": ["8"], "algorithm": ["HS256"]}),
         {"component/more config.priority": (("8",), ("7",))},
+    ),
+    "setting of a component that must not be": (
+        lambda hand: hand.change(component("more")(hand), config={**KEY, "active": ["false"]}),
+        {"component/more config.active": (("false",), ABSENT)},
     ),
     "policy for registrations": (
         lambda hand: hand.change(component("Max Clients Limit")(hand), config={"max-clients": ["21"]}),

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 from reconciler.core.plan import make
 from reconciler.core.policy import Policy, refusals
 from reconciler.providers.memory import MemoryProvider
@@ -62,3 +64,30 @@ def test_an_orphan_is_pruned_by_kind():
     assert policy.prunes(live(BOX))
     assert not policy.prunes(live(BOX, owned=False))
     assert not policy.prunes(live("memory.client/x"))
+
+
+def surplus(count, policy, kept=0):
+    orphans = [replace(live(f"memory.box/{number}"), surplus=True) for number in range(count)]
+    desired = [resource(f"memory.box/kept{number}", size=1) for number in range(kept)]
+    plan = make(
+        {"memory": MemoryProvider()},
+        desired,
+        [*orphans, *(live(str(each.address), size=1) for each in desired)],
+        prunes=policy.prunes,
+    )
+    return [str(refusal) for refusal in refusals(plan, policy)]
+
+
+def test_what_the_files_want_no_more_of_goes_without_a_mark():
+    assert surplus(5, Policy(deletes=True)) == []
+    assert surplus(1, Policy(deletes=True, protected=frozenset({address("memory.box/0")}))) == []
+
+
+def test_a_flood_of_deletions_is_refused():
+    (told,) = surplus(6, Policy(deletes=True))
+
+    assert told.startswith("6 of 6 memory.box are not declared and would be deleted")
+    assert "`--max-delete 6`" in told
+    assert surplus(6, Policy(deletes=True, most_surplus=6)) == []
+    assert surplus(6, Policy(deletes=True), kept=24) == []  # a fifth of them
+    assert surplus(1, Policy(deletes=True, most_surplus=0))

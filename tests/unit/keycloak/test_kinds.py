@@ -8,6 +8,7 @@ import pytest
 
 from reconciler.core.address import Address
 from reconciler.core.change import Action, diff
+from reconciler.core.errors import ConfigError
 from reconciler.core.plan import make
 from reconciler.core.resource import Observed, Resource
 from reconciler.core.values import ABSENT, Secret
@@ -123,6 +124,13 @@ def test_components_inside_others_and_of_two_sorts_have_names_of_their_own() -> 
         "keycloak.component/lab/ldap/email",
     }
     assert Address("keycloak.component", ("lab", "ldap")) in found["keycloak.component/lab/ldap/email"].after
+
+
+def test_two_components_of_one_name_are_told() -> None:
+    components = {"keys": [{"name": "same"}], "storage": [{"name": "same"}]}
+
+    with pytest.raises(ConfigError, match="keycloak.component/lab/same is there twice"):
+        expanded({"realm": "lab", "components": components})
 
 
 @pytest.mark.parametrize("live", [{}, {"secret": ["**********"]}])

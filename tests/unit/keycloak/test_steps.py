@@ -223,3 +223,33 @@ def test_a_deletion_is_one_step() -> None:
     (step,) = steps([Change(address, Action.DELETE, reason="no longer declared", observed=Observed(address, "1", {}))])
 
     assert (step.id, step.verb, step.why) == ("keycloak.user/lab/ann:delete", "delete", "no longer declared")
+
+
+# ------------------------------------------------------------------ many at once
+
+
+def test_many_new_users_are_imported_with_all_that_they_have() -> None:
+    people = [{"username": f"user{number}", "realmRoles": ["viewer"], "groups": ["staff"]} for number in range(101)]
+    realm = {"realm": "lab", "roles": {"realm": [{"name": "viewer"}]}, "groups": [{"name": "staff"}], "users": people}
+
+    found = [step for step in planned(realm).values() if step.verb == "import"]
+
+    assert [len(step.covers) for step in found] == [100, 1]
+    (body,) = found[1].args["bodies"]
+    assert body["realmRoles"] == ("default-roles-lab", "viewer")
+    assert body["groups"] == ("/staff",)
+    assert not [step for step in planned(realm).values() if step.address.kind == "keycloak.user" and step not in found]
+    assert found[0].after >= {"keycloak.role/lab/viewer:create", "keycloak.group/lab/staff:create"}
+
+
+def test_what_names_an_imported_user_comes_after_the_import() -> None:
+    people = [{"username": f"user{number}"} for number in range(30)]
+    company = {"alias": "acme", "members": [{"username": "user7"}]}
+
+    found = planned({"realm": "lab", "users": people, "organizations": [company]})
+
+    (batch,) = [step for step in found.values() if step.verb == "import"]
+    (member,) = [step for step in found.values() if step.verb == "add"]
+    made = found["keycloak.organization/lab/acme:create"]
+    assert batch.id in made.after
+    assert member.after >= {made.id}

@@ -1,0 +1,113 @@
+"""How long it takes to make, look at and change many users, beside the raw requests that anybody needs.
+
+    python -m bench.keycloak_users 1000 10000
+
+Prints a table in Markdown. The realm has 50 groups and 200 roles, each user is in one group and has one role, and no
+password. The server is that of RECONCILE_TEST_KEYCLOAK_URL, or a container of its own.
+"""
+
+from __future__ import annotations
+
+import copy
+import resource
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from tests.kit.keycloak import ByHand, Driver, Server, dropped, running
+
+_GROUPS, _ROLES, _PAGE, _BATCH = 50, 200, 1000, 100
+
+
+def a_company(name: str, size: int) -> dict[str, Any]:
+    return {
+        "realm": name,
+        "enabled": True,
+        "roles": {"realm": [{"name": f"role{number}"} for number in range(_ROLES)]},
+        "groups": [{"name": f"group{number}"} for number in range(_GROUPS)],
+        "users": [
+            {
+                "username": f"user{number}",
+                "email": f"user{number}@example.org",
+                "enabled": True,
+                "firstName": "First",
+                "lastName": "Last",
+                "groups": [f"group{number % _GROUPS}"],
+                "realmRoles": [f"role{number % _ROLES}"],
+            }
+            for number in range(size)
+        ],
+    }
+
+
+def with_others(company: dict[str, Any], every: int) -> dict[str, Any]:
+    """The company with another name for each so many of its people."""
+    other = copy.deepcopy(company)
+    for user in other["users"][::every]:
+        user["firstName"] = "Other"
+    return other
+
+
+def timed(driver: Driver, work: Callable[[], Any]) -> tuple[float, int, int]:
+    """Seconds, reads and writes."""
+    reads, writes, began = len(driver.client.reads), len(driver.client.writes), time.monotonic()
+    work()
+    return time.monotonic() - began, len(driver.client.reads) - reads, len(driver.client.writes) - writes
+
+
+def raw_reads(hand: ByHand, size: int) -> None:
+    """What anybody has to ask for: the pages of users, the members of each group and of each role."""
+    for first in range(0, size + 1, _PAGE):
+        hand.get(f"users?first={first}&max={_PAGE}")
+    for group in hand.get("groups"):
+        hand.get(f"groups/{group['id']}/members?max=100000&briefRepresentation=true")
+    for role in hand.get("roles"):
+        if not role["name"].startswith("default-roles-"):
+            hand.get(f"roles/{role['name']}/users?max=100000&briefRepresentation=true")
+
+
+def raw_writes(hand: ByHand, users: list[dict[str, Any]]) -> None:
+    """What anybody has to send: the users, a hundred at a time."""
+    for start in range(0, len(users), _BATCH):
+        body: dict[str, Any] = {"ifResourceExists": "SKIP", "users": users[start : start + _BATCH]}
+        hand.client.post(hand.path("partialImport"), body)
+
+
+def rows(server: Server, size: int) -> Iterator[tuple[str, float, int, int]]:
+    name, client = f"bench-{size}", server.client()
+    driver, company = Driver(client), a_company(name, size)
+    hand = ByHand(driver.client, name)
+    try:
+        driver.apply({**company, "users": []})
+        yield "raw imports", *timed(driver, lambda: raw_writes(hand, company["users"]))
+        dropped(server, name)
+        driver.apply({**company, "users": []})
+        yield "first apply", *timed(driver, lambda: driver.once(company))
+        raw_reads(hand, size)  # so that what follows finds the server's caches as full
+        yield "raw reads", *timed(driver, lambda: raw_reads(hand, size))
+        yield "nothing to do", *timed(driver, lambda: driver.look(company))
+        yield "one user changed", *timed(driver, lambda: driver.once(with_others(company, size)))
+        yield "1 % changed", *timed(driver, lambda: driver.once(with_others(company, 100)))
+    finally:
+        dropped(server, name)
+        client.close()
+
+
+def main() -> None:
+    with TemporaryDirectory() as shared, running(Path(shared)) as server:
+        _print(server, [int(size) for size in sys.argv[1:] or ["1000"]])
+
+
+def _print(server: Server, sizes: list[int]) -> None:
+    print("| users | what | seconds | reads | writes | memory, MiB |\n|---|---|---|---|---|---|")
+    for size in sizes:
+        for what, seconds, reads, writes in rows(server, size):
+            memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+            print(f"| {size:,} | {what} | {seconds:.1f} | {reads} | {writes} | {memory} |", flush=True)
+
+
+if __name__ == "__main__":
+    main()

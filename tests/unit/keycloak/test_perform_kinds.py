@@ -1,0 +1,230 @@
+"""Steps into requests, for the types that need more than one of them, or others than a PUT of what differs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from reconciler.core.address import Address
+from reconciler.core.errors import Conflict, Rejected
+from reconciler.core.plan import Step
+from reconciler.core.values import ABSENT, Secret
+from reconciler.providers.keycloak.directory import Directory
+from reconciler.providers.keycloak.perform import Performer
+from tests.kit.scripted import ScriptedConnection
+
+FLOW = Address("keycloak.flow", ("lab", "ours"))
+INNER = Address("keycloak.flow", ("lab", "inner"))
+PROVIDER = Address("keycloak.identity-provider", ("lab", "elsewhere"))
+COMPANY = Address("keycloak.organization", ("lab", "acme"))
+PEOPLE = tuple(Address("keycloak.user", ("lab", name)) for name in ("ann", "bob"))
+LDAP = Address("keycloak.component", ("lab", "ldap"))
+CLIENT = Address("keycloak.client", ("lab", "app"))
+IDS = {FLOW: "f1", INNER: "f2", PROVIDER: "elsewhere", COMPANY: "o1", PEOPLE[0]: "u1", LDAP: "l1", CLIENT: "c1"}
+EXECUTIONS = "GET lab/authentication/flows/ours/executions"
+
+
+def performed(step: Step, answers: Any = None) -> ScriptedConnection:
+    """The line after one step; ``answers`` lack ``admin/realms/``."""
+    connection = ScriptedConnection(answers or {})
+    directory = Directory(connection)
+    for address, object_id in IDS.items():
+        directory.learn(address, object_id)
+    Performer(connection, directory)(step)
+    return connection
+
+
+def a_step(address: Address, verb: str, **args: Any) -> Step:
+    return Step("step", address, verb, args)
+
+
+def part(verb: str, name: str, address: Address = FLOW, field: str = "authenticationExecutions", **args: Any) -> Step:
+    return a_step(address, verb, field=field, part=name, **args)
+
+
+# ------------------------------------------------------------------ flows
+
+
+def test_a_subflow_is_put_into_its_flow_by_its_id() -> None:
+    own = {"requirement": "REQUIRED", "priority": 3}
+
+    done = performed(part("create part", "inner", body={"flowAlias": "inner", **own}))
+
+    execution = {**own, "flowId": "f2", "parentFlow": "f1", "authenticatorFlow": True}
+    assert done.writes == [("POST lab/authentication/executions", execution)]
+
+
+def test_an_execution_is_made_with_its_settings() -> None:
+    settings = {"alias": "x", "config": {"a": "1"}}
+
+    done = performed(part("create part", "a", body={"authenticator": "a", "authenticatorConfig": settings}))
+
+    assert done.writes[1] == ("POST lab/authentication/executions/made/config", settings)
+
+
+def test_settings_of_a_name_that_is_taken_are_shared() -> None:
+    body = {"authenticator": "a", "authenticatorConfig": {"alias": "x", "config": {}}}
+    taken = {"POST lab/authentication/executions/made/config": Conflict("exists")}
+
+    done = performed(part("create part", "a", body=body), taken)
+
+    assert done.requests[-2:] == ["DELETE lab/authentication/executions/made", "POST lab/authentication/executions"]
+    assert done.writes[-1][1]["authenticatorConfig"] == "x"  # type: ignore[index, call-overload]
+
+
+def test_the_second_execution_of_a_name_is_the_later_one_of_the_flow_itself() -> None:
+    def execution(number: int, level: int = 0) -> dict[str, Any]:
+        return {"id": f"e{number}", "providerId": "a", "level": level, "priority": number, "requirement": "REQUIRED"}
+
+    found = {EXECUTIONS: [execution(1), execution(2, level=1), execution(3)]}
+
+    done = performed(part("update part", "a #2", patch={"requirement": "DISABLED"}), found)
+    gone = performed(part("delete part", "a #2"), found)
+
+    assert done.writes == [
+        ("PUT lab/authentication/flows/ours/executions", {"id": "e3", "priority": 3, "requirement": "DISABLED"})
+    ]
+    assert gone.requests[-1] == "DELETE lab/authentication/executions/e3"
+
+
+def test_an_execution_that_is_gone_is_a_conflict() -> None:
+    with pytest.raises(Conflict, match="not there any more"):
+        performed(part("update part", "a", patch={"priority": 1}))
+
+
+# ------------------------------------------------------------------ others
+
+
+def test_an_identity_provider_is_sent_whole_with_its_mask() -> None:
+    live = {"alias": "elsewhere", "trustEmail": False, "config": {"clientId": "us", "clientSecret": "**********"}}
+
+    done = performed(
+        a_step(PROVIDER, "update", patch={"trustEmail": True, "config": {"clientId": "we"}}),
+        {"GET lab/identity-provider/instances/elsewhere": live},
+    )
+
+    assert done.writes[0][1] == {
+        "alias": "elsewhere",
+        "trustEmail": True,
+        "config": {"clientId": "we", "clientSecret": "**********"},
+    }
+
+
+def test_texts_are_added_in_one_request_and_taken_away_one_by_one() -> None:
+    address = Address("keycloak.localization", ("lab", "de"))
+
+    done = performed(a_step(address, "update", patch={"texts": {"a": "1", "b": "2", "c d": ABSENT}}))
+
+    assert done.writes == [
+        ("POST lab/localization/de", {"a": "1", "b": "2"}),
+        ("DELETE lab/localization/de/c%20d", None),
+    ]
+
+
+def test_a_component_inside_another_names_it_by_its_id() -> None:
+    address = Address("keycloak.component", ("lab", "ldap", "email"))
+
+    done = performed(a_step(address, "create", body={"name": "email"}, targets=()))
+
+    assert done.writes == [("POST lab/components", {"name": "email", "parentId": "l1"})]
+
+
+def test_a_setting_of_a_component_is_taken_away_by_an_empty_list_and_no_mask_is_sent() -> None:
+    live = {"id": "l1", "name": "ldap", "config": {"bindCredential": ["**********"], "a": ["1"]}}
+
+    done = performed(a_step(LDAP, "update", patch={"config": {"a": ABSENT}}), {"GET lab/components/l1": live})
+
+    assert done.writes[0][1] == {"id": "l1", "name": "ldap", "config": {"a": ()}}
+
+
+def test_a_flow_of_a_client_is_sent_by_its_id_and_taken_away_by_nothing() -> None:
+    patch = {"authenticationFlowBindingOverrides": {"browser": "ours", "direct_grant": ABSENT}}
+
+    done = performed(a_step(CLIENT, "update", patch=patch), {"GET lab/clients/c1": {"id": "c1"}})
+
+    assert done.writes[0][1] == {"authenticationFlowBindingOverrides": {"browser": "f1", "direct_grant": ""}}
+
+
+@pytest.mark.parametrize(
+    ("verb", "field", "target", "request_"),
+    [
+        ("add", "members", PEOPLE[0], ("POST lab/organizations/o1/members", "u1")),
+        ("remove", "members", PEOPLE[0], ("DELETE lab/organizations/o1/members/u1", None)),
+        ("add", "identityProviders", PROVIDER, ("POST lab/organizations/o1/identity-providers", "elsewhere")),
+    ],
+)
+def test_what_belongs_to_an_organization_is_named_by_its_id_alone(
+    verb: str, field: str, target: Address, request_: Any
+) -> None:
+    assert performed(a_step(COMPANY, verb, field=field, targets=(str(target),))).writes == [request_]
+
+
+def test_an_identity_elsewhere_is_replaced_as_there_is_no_put() -> None:
+    path = "lab/users/u1/federated-identity"
+    live = {f"GET {path}": [{"identityProvider": "elsewhere", "userId": "1", "userName": "a"}]}
+
+    step = part("update part", "elsewhere", PEOPLE[0], "federatedIdentities", patch={"userId": "2"})
+
+    assert performed(step, live).writes == [
+        (f"DELETE {path}/elsewhere", None),
+        (f"POST {path}/elsewhere", {"identityProvider": "elsewhere", "userId": "2", "userName": "a"}),
+    ]
+
+
+# ------------------------------------------------------------------ authorization services
+
+
+def test_authorization_services_are_imported_and_then_what_the_import_leaves_is_done() -> None:
+    path = "lab/clients/c1/authz/resource-server"
+    resource = {"name": "files", "uris": ["/a"], "scopes": [{"name": "read"}]}
+    settings = {"decisionStrategy": "UNANIMOUS", "resources": [resource], "scopes": [{"name": "read"}, {"name": "x"}]}
+    answers = {
+        f"GET {path}/settings": settings,
+        f"GET {path}/resource?name=files&max=1000": [{"name": "files", "_id": "r1"}, {"name": "files 2", "_id": "r2"}],
+        f"GET {path}/scope?name=x&max=1000": [{"name": "x", "id": "s1"}],
+    }
+    patch = {"resources": {"files": {"uris": ("/b",)}}, "scopes": {"x": ABSENT}, "policyEnforcementMode": "PERMISSIVE"}
+
+    done = performed(a_step(Address("keycloak.authorization", ("lab", "app")), "update", patch=patch), answers)
+
+    changed = {"name": "files", "uris": ("/b",), "scopes": ({"name": "read"},)}
+    assert done.writes == [
+        (
+            f"POST {path}/import",
+            {
+                "decisionStrategy": "UNANIMOUS",
+                "policyEnforcementMode": "PERMISSIVE",
+                "policies": (),
+                "resources": (changed,),
+                "scopes": ({"name": "read"},),
+            },
+        ),
+        (f"PUT {path}/resource/r1", changed),
+        (f"DELETE {path}/scope/s1", None),
+    ]
+
+
+def test_a_client_without_authorization_services_is_told() -> None:
+    with pytest.raises(Rejected, match="authorizationServicesEnabled"):
+        performed(a_step(Address("keycloak.authorization", ("lab", "app")), "update", patch={}))
+
+
+# ------------------------------------------------------------------ imports
+
+
+def an_import() -> Step:
+    bodies = ({"username": "ann", "credentials": ({"value": Secret("s")},)}, {"username": "bob"})
+    return Step("step", PEOPLE[0], "import", {"bodies": bodies}, covers=PEOPLE)
+
+
+def test_many_users_are_one_request() -> None:
+    ((request, body),) = performed(an_import()).writes
+
+    assert request == "POST lab/partialImport"
+    assert body == {"ifResourceExists": "SKIP", "users": an_import().args["bodies"]}
+
+
+def test_users_that_the_server_refuses_are_named() -> None:
+    with pytest.raises(Rejected, match="ann, bob: no such group"):
+        performed(an_import(), {"POST lab/partialImport": Rejected("no such group")})
