@@ -96,6 +96,7 @@ class MemoryEngine:
     clock: TurnedClock = field(default_factory=TurnedClock)
     before: Callable[[int, str], None] = _nothing
     after: Callable[[int, str], None] = _nothing
+    api: str = "1.41"
     base_url: str = ""
     calls: list[str] = field(default_factory=list)
     bodies: list[Any] = field(default_factory=list)
@@ -183,7 +184,7 @@ class MemoryEngine:
         raise AssertionError(f"nobody asks for {method} {path}")
 
     def version(self, **_: Any) -> Any:
-        return {"ApiVersion": "1.41"}
+        return {"ApiVersion": self.api}
 
     # -------------------------------------------------------------- networks
 
@@ -455,7 +456,7 @@ def _carries(labels: Mapping[str, str], params: Mapping[str, Any]) -> bool:
 
 
 def _endpoint(config: Mapping[str, Any]) -> dict[str, Any]:
-    return {"NetworkID": "", "Aliases": config.get("Aliases"), "IPAMConfig": config.get("IPAMConfig")}
+    return {"IPAMConfig": None, "Aliases": None, **config, "NetworkID": ""}
 
 
 def _process(container: Any) -> list[str]:
@@ -496,7 +497,7 @@ class Line(Engine):
 
     def __init__(self, engine: MemoryEngine) -> None:
         super().__init__({})
-        self._version, self._engine = "1.41", engine
+        self._version, self._engine = engine.api, engine
 
     def _api(self) -> Any:
         return self._engine

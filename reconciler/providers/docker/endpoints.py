@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
-from typing import Any
+import re
+from collections.abc import Mapping
+from typing import Any, Final
 
 from reconciler.core.kind import Effect, Field
 from reconciler.core.values import ABSENT, Spec, Value
 from reconciler.providers.docker import forms
 from reconciler.providers.docker.property import Json, Property, dig
 
+INTERFACE: Final = "com.docker.network.endpoint.ifname"
+"""The option of a connection that names the interface inside."""
+
+_MAC: Final = re.compile(r"([0-9a-f]{2}:){5}[0-9a-f]{2}")
+
 
 def _networks_body(spec: Spec) -> Json:
     """One network goes into the create body (more only since API 1.44); the others are connected before the start."""
     networks: Any = spec.get("networks") or {}
     for endpoint in networks.values():
+        # Before API 1.44 the MAC address is the container's, and that of an endpoint is not heard.
+        mac = {"MacAddress": endpoint["mac_address"]} if endpoint.get("mac_address") else {}
         return {
+            **mac,
             "HostConfig": {"NetworkMode": endpoint["name"]},
             "NetworkingConfig": {"EndpointsConfig": {endpoint["name"]: endpoint_body(endpoint)}},
         }
@@ -23,16 +33,40 @@ def _networks_body(spec: Spec) -> Json:
 
 def endpoint_body(endpoint: Json) -> Json:
     """The EndpointConfig of one network: the whole of it, or a reconnect would lose names and addresses."""
-    body: dict[str, Any] = {"Aliases": list(endpoint["aliases"])}
-    addresses = {"IPv4Address": endpoint.get("ipv4_address"), "IPv6Address": endpoint.get("ipv6_address")}
-    if any(addresses.values()):
-        body["IPAMConfig"] = {key: value for key, value in addresses.items() if value}
-    return body
+    addresses = {
+        "IPv4Address": endpoint.get("ipv4_address"),
+        "IPv6Address": endpoint.get("ipv6_address"),
+        "LinkLocalIPs": list(endpoint.get("link_local_ips") or ()),
+    }
+    parts = {
+        "IPAMConfig": {key: value for key, value in addresses.items() if value},
+        "MacAddress": endpoint.get("mac_address"),
+        "DriverOpts": dict(endpoint.get("driver_opts") or {}),
+        "GwPriority": endpoint.get("gw_priority"),
+    }
+    return {"Aliases": list(endpoint["aliases"]), **{key: value for key, value in parts.items() if value}}
+
+
+def declared(endpoint: Json) -> dict[str, Value]:
+    """What a file may say of an endpoint besides its names and addresses; what it does not say is left out."""
+    options = forms.text_map(endpoint.get("driver_opts"))
+    options |= {INTERFACE: endpoint["interface_name"]} if endpoint.get("interface_name") else {}
+    return _given(
+        mac_address=str(endpoint.get("mac_address") or "").lower(),
+        link_local_ips=forms.text_set(endpoint.get("link_local_ips")),
+        driver_opts=options,
+        gw_priority=int(endpoint.get("gw_priority") or 0),
+    )
+
+
+def _given(**values: Value) -> dict[str, Value]:
+    return {key: value for key, value in values.items() if value}
 
 
 def _read_networks(inspect: Json) -> Value:
     """By the network's name. The engine adds the short id (API < 1.45) and the hostname to the aliases by itself."""
     own = {inspect["Id"][:12], dig(inspect, "Config.Hostname")}
+    first = dig(inspect, "HostConfig.NetworkMode")
 
     def value(name: str, endpoint: Any) -> Value:
         addresses = endpoint.get("IPAMConfig") or {}
@@ -42,10 +76,40 @@ def _read_networks(inspect: Json) -> Value:
             "aliases": tuple(sorted(set(endpoint.get("Aliases") or ()) - own)),
             "ipv4_address": addresses.get("IPv4Address") or "",
             "ipv6_address": addresses.get("IPv6Address") or "",
+            **_given(
+                mac_address=endpoint.get("MacAddress") or (name == first and dig(inspect, "Config.MacAddress")) or "",
+                link_local_ips=forms.text_set(addresses.get("LinkLocalIPs")),
+                driver_opts=forms.text_map(endpoint.get("DriverOpts")),
+                gw_priority=endpoint.get("GwPriority") or 0,
+            ),
         }
 
     endpoints = dig(inspect, "NetworkSettings.Networks") or {}
     return {name: value(name, endpoint) for name, endpoint in endpoints.items()}
+
+
+def _with_macs(declared: Any, _image: Json, observed: Any) -> Value:
+    """The engine makes a MAC address up where the file is silent, and shows none of a stopped container."""
+    return {key: _with_mac(endpoint, _of(observed, key)) for key, endpoint in declared.items()}
+
+
+def _with_mac(endpoint: Json, live: Json) -> Json:
+    if not live or ("mac_address" in endpoint and "mac_address" in live):
+        return endpoint
+    rest = {key: value for key, value in endpoint.items() if key != "mac_address"}
+    return rest | _given(mac_address=live.get("mac_address", ""))
+
+
+def _of(observed: Any, key: str) -> Json:
+    """The live endpoint; nothing where there is none, and all of the declared one is to be seen."""
+    live: Json = observed.get(key) or {} if isinstance(observed, Mapping) else {}
+    return live
+
+
+def _effect(before: Value, after: Value) -> Effect:
+    """Before API 1.44 a reconnect does not set a MAC address."""
+    is_mac = any(isinstance(value, str) and _MAC.fullmatch(value) for value in (before, after))
+    return Effect.REPLACE if is_mac else Effect.RECONNECT
 
 
 NETWORKS = Property(
@@ -54,7 +118,8 @@ NETWORKS = Property(
     read=_read_networks,
     write=_networks_body,
     silent=lambda _: ABSENT,
-    field=Field(Effect.RECONNECT),
+    merge=_with_macs,
+    field=Field(_effect),
     paths=("networks",),
 )
 

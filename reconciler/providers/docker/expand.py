@@ -11,7 +11,7 @@ from reconciler.core.document import Document
 from reconciler.core.resource import Origin, Resource, Source
 from reconciler.core.units import nanoseconds
 from reconciler.core.values import ABSENT, Ref, Value
-from reconciler.providers.docker import labels
+from reconciler.providers.docker import endpoints, labels, since
 from reconciler.providers.docker.kinds import container, image, network, volume
 from reconciler.providers.docker.property import Json, first
 
@@ -86,7 +86,9 @@ class Stack:
             if key in used:
                 external = bool(item.get("external"))
                 spec = {"name": item["name"]} if external else declared(item)
-                yield Resource(address(key), spec | {"external": external}, origin=self.origin(section, key))
+                needs = since.needed(self.document, section, key)
+                spec |= {"external": external} | ({"since": needs} if needs else {})
+                yield Resource(address(key), spec, origin=self.origin(section, key))
 
     def _used(self, attribute: str) -> set[str]:
         return {key for service in self.services.values() for key in service.get(attribute) or ()}
@@ -132,6 +134,7 @@ class Stack:
             "mounts": [self._mount(mount) for mount in service.get("volumes") or ()],
             "owner": labels.of_container(self.document.project, name, 1, self.document.directory),
             "gate": self._gate(name, service),
+            "since": self._since(name, service),
         }
         return Resource(
             container_address(name),
@@ -171,9 +174,7 @@ class Stack:
         return awaited or bool((service.get("x-reconcile") or {}).get("job"))
 
     def _endpoints(self, name: str, service: Json) -> Iterable[tuple[str, Value]]:
-        endpoints = {key: endpoint or {} for key, endpoint in (service.get("networks") or {}).items()}
-        for key in sorted(endpoints, key=lambda key: (-int(endpoints[key].get("priority") or 0), key)):
-            endpoint = endpoints[key]
+        for key, endpoint in _by_priority(service.get("networks") or {}).items():
             aliases = {self._container_name(name), name, *(endpoint.get("aliases") or ())} - {service.get("hostname")}
             yield (
                 key,
@@ -183,6 +184,7 @@ class Stack:
                     "aliases": tuple(sorted(aliases)),
                     "ipv4_address": endpoint.get("ipv4_address") or "",
                     "ipv6_address": endpoint.get("ipv6_address") or "",
+                    **endpoints.declared(endpoint),
                 },
             )
 
@@ -215,12 +217,26 @@ class Stack:
         for text in (service.get("x-reconcile") or {}).get("depends_on") or ():
             yield Address.parse(text), ""
 
+    def _since(self, name: str, service: Json) -> Value:
+        """What the engine must be for all that is declared here."""
+        networks = _by_priority(service.get("networks") or {})
+        return [
+            *since.needed(self.document, "services", name),
+            *since.needed_for_macs(self.document, name, networks),
+        ]
+
     def _sources(self, name: str, service: Json) -> Iterator[tuple[str, Source]]:
         for each in container.PROPERTIES.values():
             found = first(service, *each.paths)
             if found:
                 path = found[0]
                 yield each.name, Source(path, self.origin("services", name, *path.split(".")))
+
+
+def _by_priority(networks: Json) -> dict[str, Any]:
+    """The networks in the order in which they are joined, each with what is said of it."""
+    said = {key: endpoint or {} for key, endpoint in networks.items()}
+    return dict(sorted(said.items(), key=lambda item: (-int(item[1].get("priority") or 0), item[0])))
 
 
 def _is_named(mount: Json) -> bool:

@@ -9,9 +9,14 @@ from typing import Any, Final
 
 from reconciler.core.units import bytes_of
 from reconciler.core.values import ABSENT, Spec, Value
+from reconciler.providers.docker import forms, labels
 from reconciler.providers.docker.property import Json, Property, dig, nest
 
 ANONYMOUS: Final = "(anonymous)"
+_BIND_OPTIONS: Final = ("NonRecursive", "ReadOnlyNonRecursive", "ReadOnlyForceRecursive")
+_RECURSIVE: Final = dict(zip(("disabled", "writable", "readonly"), _BIND_OPTIONS, strict=True)) | {"enabled": ""}
+"""How mounts below a bind are bound: the file's word and the engine's."""
+
 _ANONYMOUS_NAME: Final = re.compile(r"[0-9a-f]{64}")
 
 
@@ -30,22 +35,34 @@ def _declared_mount(mount: Json) -> Value:
         return value | {"size": bytes_of(options.get("size") or 0), "mode": int(options.get("mode") or 0)}
     if kind == "bind":
         value["propagation"] = dig(mount, "bind.propagation") or "rprivate"
-    return value | {"source": mount.get("source") or ANONYMOUS}
+        recursive = dig(mount, "bind.recursive") or "enabled"
+        return value | {"source": mount.get("source"), **_given(recursive=_RECURSIVE[recursive])}
+    options = mount.get("volume") or {}
+    named = _given(subpath=options.get("subpath") or "", labels=forms.text_map(options.get("labels")))
+    return value | {"source": mount.get("source") or ANONYMOUS, **named}
+
+
+def _given(**values: Value) -> dict[str, Value]:
+    return {key: value for key, value in values.items() if value}
 
 
 def _read_volumes(inspect: Json) -> Value:
-    sizes = {m.get("Target"): m.get("TmpfsOptions") or {} for m in dig(inspect, "HostConfig.Mounts") or ()}
+    asked = {mount.get("Target"): mount for mount in dig(inspect, "HostConfig.Mounts") or ()}
 
     def value(mount: Any) -> Value:
-        kind = mount["Type"]
+        kind, typed = mount["Type"], asked.get(mount["Destination"], {})
         common: dict[str, Value] = {"type": kind, "read_only": not mount.get("RW", True)}
         if kind == "tmpfs":
-            options = sizes.get(mount["Destination"], {})
+            options = typed.get("TmpfsOptions") or {}
             return common | {"size": options.get("SizeBytes") or 0, "mode": options.get("Mode") or 0}
         if kind == "bind":
-            return common | {"propagation": mount.get("Propagation") or "rprivate", "source": mount["Source"]}
-        name = mount.get("Name") or ""
-        return common | {"source": ANONYMOUS if _ANONYMOUS_NAME.fullmatch(name) else name}
+            recursive = next((key for key in _BIND_OPTIONS if dig(typed, f"BindOptions.{key}")), "")
+            common |= {"propagation": mount.get("Propagation") or "rprivate"} | _given(recursive=recursive)
+            return common | {"source": mount["Source"]}
+        name, options = mount.get("Name") or "", typed.get("VolumeOptions") or {}
+        marks = forms.text_map(labels.declared_only(options.get("Labels")))
+        named = _given(subpath=options.get("Subpath") or "", labels=marks)
+        return common | {"source": ANONYMOUS if _ANONYMOUS_NAME.fullmatch(name) else name, **named}
 
     return {posixpath.normpath(mount["Destination"]): value(mount) for mount in inspect.get("Mounts") or ()}
 
@@ -68,9 +85,13 @@ def anonymous_volumes(inspect: Json) -> dict[str, str]:
 def _volumes_body(spec: Spec) -> Json:
     """A bind whose missing source is to be created has to be in the old form; all else is a typed mount."""
     raw: Any = spec.get("mounts") or ()
-    binds = [mount for mount in raw if mount["type"] == "bind" and dig(mount, "bind.create_host_path") is not False]
+    binds = [mount for mount in raw if mount["type"] == "bind" and not _is_typed(mount)]
     typed = [_mount_body(mount) for mount in raw if mount not in binds]
     return {"HostConfig": {"Binds": [_bind(mount) for mount in binds], "Mounts": typed}}
+
+
+def _is_typed(mount: Json) -> bool:
+    return dig(mount, "bind.create_host_path") is False or bool(_RECURSIVE[dig(mount, "bind.recursive") or "enabled"])
 
 
 def _bind(mount: Json) -> str:
@@ -84,10 +105,18 @@ def _mount_body(mount: Json) -> Json:
     body: dict[str, Any] = {"Type": mount["type"], "Target": mount["target"]}
     body |= {"Source": mount["source"]} if mount.get("source") else {}
     body |= {"ReadOnly": True} if mount.get("read_only") else {}
-    if dig(mount, "bind.propagation"):
-        body["BindOptions"] = {"Propagation": dig(mount, "bind.propagation")}
-    if dig(mount, "volume.nocopy"):
-        body["VolumeOptions"] = {"NoCopy": True}
+    bind, volume = mount.get("bind") or {}, mount.get("volume") or {}
+    recursive = _RECURSIVE[bind.get("recursive") or "enabled"]
+    is_made = bool(recursive) and bind.get("create_host_path") is not False  # heard since API 1.42
+    bind_options = _given(
+        Propagation=bind.get("propagation"), CreateMountpoint=is_made, **{recursive: True} if recursive else {}
+    )
+    volume_options = _given(
+        NoCopy=bool(volume.get("nocopy")),
+        Labels=forms.text_map(volume.get("labels")),
+        Subpath=volume.get("subpath"),
+    )
+    body |= _given(BindOptions=bind_options, VolumeOptions=volume_options)
     if mount["type"] == "tmpfs":
         options = mount.get("tmpfs") or {}
         body["TmpfsOptions"] = {"SizeBytes": bytes_of(options.get("size") or 0), "Mode": int(options.get("mode") or 0)}

@@ -14,7 +14,7 @@ from reconciler.core.plan import Step
 from reconciler.core.provider import Done, Pending, Verdict
 from reconciler.core.resource import Observed, Resource
 from reconciler.core.values import Value
-from reconciler.providers.docker import expand, labels
+from reconciler.providers.docker import expand, labels, since
 from reconciler.providers.docker.client import Engine
 from reconciler.providers.docker.context import digest_of, dockerfile_of, packed
 from reconciler.providers.docker.kinds import container, image, network, volume
@@ -172,6 +172,11 @@ def _build(engine: Engine, args: Mapping[str, Any]) -> None:
         engine.tag(args["reference"], tag)
 
 
+def _require(engine: Engine, args: Mapping[str, Any]) -> None:
+    if refused := list(since.refusals(args["needs"], engine.api_version)):
+        raise Rejected("\n".join(refused))
+
+
 def _missing_image(_engine: Engine, args: Mapping[str, Any]) -> None:
     raise Rejected(f"image {args['reference']} is not in the engine, and `pull_policy: never` forbids to get it")
 
@@ -302,6 +307,7 @@ _VERBS: Final[Mapping[str, Callable[[Engine, Mapping[str, Any]], Verdict | None]
     "image.pull": _pull,
     "image.build": _build,
     "image.missing": _missing_image,
+    "engine.require": _require,
     "external.missing": _missing_external,
     "container.create": _create_container,
     "container.start": _start,

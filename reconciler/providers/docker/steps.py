@@ -57,12 +57,13 @@ def _plain(change: Change, noun: str, body: Callable[[], Json]) -> Iterator[Step
     if change.action is Action.CREATE and _is_external(change):
         yield _missing(change)
         return
-    removed = change.action in (Action.REPLACE, Action.DELETE)
-    remove = [_step(change, f"{noun}.remove", **{noun: _live_id(change)})] if removed else []
-    yield from remove
-    if change.action in (Action.CREATE, Action.REPLACE):
-        create = _step(change, f"{noun}.create", body=body())
-        yield replace(create, after=frozenset(step.id for step in remove))
+    is_made, is_removed = change.action is not Action.DELETE, change.action is not Action.CREATE
+    if change.acts:
+        yield from swap.chained(
+            swap.required(change) if is_made else (),
+            [_step(change, f"{noun}.remove", **{noun: _live_id(change)})] if is_removed else (),
+            [_step(change, f"{noun}.create", body=body())] if is_made else (),
+        )
 
 
 def _image(change: Change, _project: str) -> Iterator[Step]:

@@ -39,7 +39,26 @@ def steps(change: Change, *, awaited: bool, in_circle: bool = False, holds_renew
     waits, over however many, for this one's. ``holds_renewed``: it has a volume that is made anew.
     """
     container = _Container(change, in_circle=in_circle)
-    return tuple(container.renewed() if holds_renewed else container.steps(awaited=awaited))
+    first = required(change) if change.acts else ()
+    if holds_renewed:
+        return tuple(chained(_letting_go(first), container.renewed()))
+    return tuple(chained(first, container.steps(awaited=awaited)))
+
+
+def required(change: Change) -> Sequence[Step]:
+    """The step that asks whether the engine is new enough, before anything is touched; none where any is."""
+    needs = change.desired.spec.get("since") if change.desired else ()
+    why = "only newer engines have it"
+    return [Step(f"{change.address}:require", change.address, "engine.require", {"needs": needs}, why)] if needs else []
+
+
+def chained(*parts: Iterable[Step]) -> Iterator[Step]:
+    """One after the other."""
+    before: frozenset[str] = frozenset()
+    for part in parts:
+        for step in part:
+            yield replace(step, after=before)
+            before = frozenset({step.id})
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,19 +69,19 @@ class _Container:
     def steps(self, *, awaited: bool) -> Iterator[Step]:
         match self.change.action:
             case Action.CREATE:
-                return self._chain(self._create(self.name), self._begin(self.name))
+                return chained(self._create(self.name), self._begin(self.name))
             case Action.REPLACE if container.is_job(self.spec):
-                return self._chain(
+                return chained(
                     self._cleared(), self._delete(self.live_id), self._create(self.name), self._begin(self.name)
                 )
             case Action.REPLACE:
-                return self._chain(self._cleared(), self._replace())
+                return chained(self._cleared(), self._replace())
             case Action.UPDATE | Action.START | Action.RUN:
-                return self._chain(self._update())
+                return chained(self._update())
             case Action.DELETE:
-                return self._chain(_letting_go(self._delete(self.live_id)))
+                return chained(_letting_go(self._delete(self.live_id)))
             case Action.KEEP if awaited:
-                return self._chain([self._gate(self.live_id)])
+                return chained([self._gate(self.live_id)])
             case _:
                 return iter(())
 
@@ -94,14 +113,6 @@ class _Container:
 
     def _step(self, verb: str, why: str = "", *, milestone: str = "", tag: str = "", **args: Value) -> Step:
         return Step(f"{self.address}:{tag or verb}", self.address, verb, args, why, milestone=milestone)
-
-    def _chain(self, *parts: Sequence[Step] | Iterator[Step]) -> Iterator[Step]:
-        """One after the other."""
-        before: frozenset[str] = frozenset()
-        for part in parts:
-            for step in part:
-                yield replace(step, after=before)
-                before = frozenset({step.id})
 
     # -------------------------------------------------------------- create, start, wait
 
@@ -331,7 +342,7 @@ class _Container:
         keeper = f"{self.name}{NEXT}"
         unnamed = self.facts.get("anonymous", {}).values()
         kept = [mount for mount in self._mounts() if mount.get("source") in unnamed]
-        return self._chain(
+        return chained(
             _letting_go(self._cleared()),
             _letting_go(self._delete(self.live_id, [self._made(keeper, kept, "keeper")] if kept else [])),
             self._create(self.name),

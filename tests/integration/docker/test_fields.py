@@ -30,6 +30,11 @@ def limits(memory):
     return {"resources": {"limits": {"memory": memory}}}
 
 
+def joined(**endpoint):
+    return {"default": endpoint}
+
+
+BOUND = {"type": "bind", "source": "/etc/hostname", "target": "/b"}
 ROWS = [
     Row("environment", {"A": "1", "B": ""}, {"A": "2"}, "environment"),
     Row("labels", {"team": "a"}, {"team": "b"}, "labels"),
@@ -74,6 +79,14 @@ ROWS = [
     Row("dns_opt", ["ndots:1"], ["ndots:2"], "dns_opt"),
     Row("extra_hosts", ["a.test:127.0.0.1"], ["a.test=127.0.0.2"], "extra_hosts"),
     Row("logging", {"driver": "json-file", "options": {"max-size": "1m"}}, {"driver": "local"}, "logging"),
+    Row("volumes", [{"type": "volume", "target": "/l", "volume": {"labels": {"a": "1"}}}], ["/l"], "volumes"),
+    Row("volumes", [{**BOUND, "bind": {"recursive": "disabled"}}], [BOUND], "volumes"),
+    Row("networks", joined(mac_address="02:42:0A:00:00:17"), joined(mac_address="02:42:0a:00:00:18"), "networks",
+        removal=Action.KEEP),
+    Row("networks", joined(link_local_ips=["169.254.8.8"]), joined(link_local_ips=["169.254.8.9"]), "networks",
+        Action.UPDATE, Action.UPDATE),
+    Row("networks", joined(driver_opts={"a": 1}), joined(driver_opts={"a": 2}), "networks",
+        Action.UPDATE, Action.UPDATE),
     Row("container_name", "rt-one", "rt-two", "container_name", Action.UPDATE, Action.UPDATE),
     Row("ipc", "private", "shareable", "ipc"),
     Row("uts", "host", "host", "uts"),
@@ -106,6 +119,9 @@ def test_each_field_is_seen_and_repaired_by_the_promised_means(project, row):
     project.service("web", **({} if row.attribute == "healthcheck" else READY))
     if row.attribute in UNSEEN_WHEN_REMOVED or row.other in (False, []) or row.attribute == "init":
         return
+    if row.removal is Action.KEEP:
+        assert project.differences() == {}
+        return
     change = project.differences()["docker.container/web"]
     assert change.action is row.removal
     project.settle()
@@ -130,3 +146,14 @@ def test_reordered_lists_are_no_change(project):
     )
 
     assert project.differences() == {}
+
+
+def test_what_the_engine_is_too_old_for_is_told_with_its_place(project):
+    if project.engine.api_version >= (1, 43):
+        pytest.skip("this engine knows annotations")
+    project.service("web", **READY, annotations={"a": "b"})
+
+    report = project.apply()
+
+    assert "services.web.annotations needs Docker 24.0 or newer (API 1.43)" in report.failed[0].note
+    assert project.engine.get(f"/containers/{project.container()}/json") is None

@@ -5,13 +5,16 @@ changed by hand it is one difference with its price, and taken out of the file i
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from reconciler.core.change import Action
 from reconciler.providers.docker.property import dig, merged, nest
+from reconciler.providers.docker.since import MAC_OF_EACH_NETWORK, SINCE
 from tests.kit.docker import MemoryEngine, a_reconciler, a_stack, apply
 
 MIB = 1 << 20
@@ -43,6 +46,9 @@ CHECKED |= {"StartPeriod": 500_000_000}
 RESTARTS = {"restart_policy": {"condition": "on-failure", "max_attempts": 2}}
 TWICE = {"Name": "on-failure", "MaximumRetryCount": 2}
 LIVE = Action.UPDATE
+MAC = "02:42:ac:11:00:ab"
+ENDPOINT = "NetworkingConfig.EndpointsConfig.p_default"
+RECURSIVE = {"disabled": "NonRecursive", "writable": "ReadOnlyNonRecursive", "readonly": "ReadOnlyForceRecursive"}
 
 ROWS = [
     Row("environment", {"A": "1", "B": ""}, "Config.Env", ["A=1", "B="], ["B=", "PATH=/bin", "A=1"], ["A=2", "B="]),
@@ -270,6 +276,59 @@ ROWS = [
         "HostConfig.Mounts",
         [{"Type": "tmpfs", "Target": "/t", "TmpfsOptions": {"SizeBytes": MIB, "Mode": 448}}],
     ),
+    Row("annotations", {"a": "b"}, "HostConfig.Annotations", {"a": "b"}, NONE, {}),
+    Row("networks", {"default": {"mac_address": MAC.upper()}}, f"{ENDPOINT}.MacAddress", MAC, removal=Action.KEEP),
+    Row("networks", {"default": {"mac_address": MAC}}, "MacAddress", MAC, removal=Action.KEEP),
+    Row("networks", {"default": {"gw_priority": 3}}, f"{ENDPOINT}.GwPriority", 3, by=LIVE, removal=LIVE),
+    Row(
+        "networks",
+        {"default": {"driver_opts": {"a": 1}, "interface_name": "eth7"}},
+        f"{ENDPOINT}.DriverOpts",
+        {"a": "1", "com.docker.network.endpoint.ifname": "eth7"},
+        removal=LIVE,
+    ),
+    Row(
+        "networks",
+        {"default": {"link_local_ips": ["169.254.8.8"]}},
+        f"{ENDPOINT}.IPAMConfig",
+        {"LinkLocalIPs": ["169.254.8.8"]},
+        removal=LIVE,
+    ),
+    Row(
+        "volumes",
+        [{"type": "volume", "source": "data", "target": "/d", "volume": {"subpath": "sub"}}],
+        "HostConfig.Mounts",
+        [{"Type": "volume", "Target": "/d", "Source": "p_data", "VolumeOptions": {"Subpath": "sub"}}],
+        NONE,
+        [],
+    ),
+    Row(
+        "volumes",
+        [{"type": "volume", "target": "/d", "volume": {"labels": {"a": "b"}}}],
+        "HostConfig.Mounts",
+        [{"Type": "volume", "Target": "/d", "VolumeOptions": {"Labels": {"a": "b"}}}],
+        NONE,
+        [],
+    ),
+    *(
+        Row(
+            "volumes",
+            [{"type": "bind", "source": "/h", "target": "/b", "read_only": True, "bind": {"recursive": word}}],
+            "HostConfig.Mounts",
+            [
+                {
+                    "Type": "bind",
+                    "Target": "/b",
+                    "Source": "/h",
+                    "ReadOnly": True,
+                    "BindOptions": {"CreateMountpoint": True, option: True},
+                }
+            ],
+            NONE,
+            [],
+        )
+        for word, option in RECURSIVE.items()
+    ),
     Row("container_name", "own", "Name", NONE, NONE, "/p-web-1", by=LIVE, removal=LIVE),
 ]
 
@@ -278,13 +337,13 @@ FOLLOW = {"mem_limit": {"memswap_limit"}, "ports": {"expose"}, "container_name":
 
 
 def of(**attributes):
-    stack = {"services": {"web": {"image": "app:1", **attributes}}, "volumes": {"data": {}}}
+    stack = {"services": {"web": {"image": "app:1", **attributes}}, "volumes": {"data": {}}, "networks": {"other": {}}}
     return json.dumps(stack)
 
 
 @pytest.fixture
 def engine():
-    engine = MemoryEngine()
+    engine = MemoryEngine(api="1.51")
     engine.image("app:1")
     return engine
 
@@ -372,51 +431,84 @@ def test_secrets_in_the_environment_are_revealed_to_the_engine_alone(engine, fol
     assert changed(document, engine)[1] is Action.KEEP
 
 
-# ------------------------------------------------------------------ what is accepted, and then lost
-
-ENDPOINT = "NetworkingConfig.EndpointsConfig.p_default.MacAddress"
-LOST = [
-    Row("annotations", {"a": "b"}, "HostConfig.Annotations", {"a": "b"}),
-    Row("networks", {"default": {"mac_address": "02:42:ac:11:00:05"}}, ENDPOINT, "02:42:ac:11:00:05"),
-    Row(
-        "volumes",
-        [{"type": "volume", "source": "data", "target": "/d", "volume": {"subpath": "sub"}}],
-        "HostConfig.Mounts",
-        [{"Type": "volume", "Target": "/d", "Source": "p_data", "VolumeOptions": {"Subpath": "sub"}}],
-    ),
-    Row(
-        "volumes",
-        [{"type": "volume", "target": "/d", "volume": {"labels": {"a": "b"}}}],
-        "HostConfig.Mounts",
-        [{"Type": "volume", "Target": "/d", "VolumeOptions": {"Labels": {"a": "b"}}}],
-    ),
-    Row(
-        "volumes",
-        [
-            {
-                "type": "bind",
-                "source": "/h",
-                "target": "/b",
-                "bind": {"create_host_path": False, "recursive": "disabled"},
-            }
-        ],
-        "HostConfig.Mounts",
-        [{"Type": "bind", "Target": "/b", "Source": "/h", "BindOptions": {"NonRecursive": True}}],
-    ),
-]
-
-
-@pytest.mark.xfail(strict=True, reason="the schema accepts it and the container is made without it")
-@pytest.mark.parametrize("row", LOST, ids=str)
-def test_what_the_schema_accepts_is_sent(row, engine, folder):
-    apply(a_stack(of(**{row.attribute: row.value}), folder), engine)
-
-    (body,) = [body for body in engine.bodies if "HostConfig" in body]
-    assert dig(body, row.at) == row.sent
-
-
 def test_of_two_restart_policies_that_of_deploy_wins(engine, folder):
     apply(a_stack(of(restart="always", deploy=RESTARTS), folder), engine)
 
     (container,) = engine.containers.values()
     assert container["HostConfig"]["RestartPolicy"] == TWICE
+
+
+TOO_NEW = {
+    "annotations": ({"annotations": {"a": "b"}}, "services.web.annotations", "24.0", "1.43"),
+    "start_interval": (
+        {"healthcheck": {"test": "true", "start_interval": "1s"}},
+        "services.web.healthcheck.start_interval",
+        "25.0",
+        "1.44",
+    ),
+    "mac_address": (
+        {"networks": {"default": {}, "other": {"mac_address": MAC}}},
+        "services.web.networks.other.mac_address",
+        "25.0",
+        "1.44",
+    ),
+    "gw_priority": (
+        {"networks": {"default": {"gw_priority": 1}}},
+        "services.web.networks.default.gw_priority",
+        "28.0",
+        "1.48",
+    ),
+    "subpath": (
+        {"volumes": [{"type": "volume", "source": "data", "target": "/d", "volume": {"subpath": "sub"}}]},
+        "services.web.volumes.0.volume.subpath",
+        "26.0",
+        "1.45",
+    ),
+}
+
+
+@pytest.mark.parametrize(("attributes", "path", "engine_version", "api"), TOO_NEW.values(), ids=TOO_NEW)
+def test_what_an_older_engine_would_leave_out_is_refused_before_anything_is_made(
+    attributes, path, engine_version, api, folder
+):
+    engine = MemoryEngine()
+    engine.image("app:1")
+
+    report = apply(a_stack(of(**attributes), folder), engine)
+
+    (event,) = report.failed
+    assert f": {path} needs Docker {engine_version} or newer (API {api}), and this engine speaks 1.41" in event.note
+    assert event.note.startswith("stack.yaml:1:")
+    assert not engine.containers
+
+
+def test_a_network_without_ipv4_needs_a_newer_engine(folder):
+    engine = MemoryEngine()
+    engine.image("app:1")
+    stack = "services: {web: {image: 'app:1'}}\nnetworks:\n  default: {enable_ipv4: false}\n"
+
+    old = apply(a_stack(stack, folder), engine)
+    engine.api = "1.47"
+    apply(a_stack(stack, folder), engine)
+
+    assert "stack.yaml:3:" in old.failed[0].note
+    assert [body["EnableIPv4"] for body in engine.bodies if "EnableIPv4" in body] == [False]
+
+
+def test_the_mac_address_of_the_first_network_is_that_of_the_container_on_older_engines(folder):
+    engine = MemoryEngine()
+    engine.image("app:1")
+    document = a_stack(of(networks={"default": {"mac_address": MAC}}), folder)
+
+    apply(document, engine)
+    by_hand(engine, "NetworkSettings.Networks.p_default.MacAddress", "02:42:ac:11:00:01")
+
+    assert changed(document, engine) == ({"networks"}, Action.REPLACE)
+
+
+def test_the_docs_list_what_needs_a_newer_engine():
+    text = (Path(__file__).parents[3] / "docs" / "compose.md").read_text(encoding="utf-8")
+    listed = set(re.findall(r"^\| ([0-9.]+) \| ([0-9.]+) \| `([^`]+)`", text, flags=re.MULTILINE))
+    rows = {**SINCE, ("services", "*", "networks", "*", "mac_address"): MAC_OF_EACH_NETWORK}
+
+    assert listed == {(row.engine, "{}.{}".format(*row.api), ".".join(path)) for path, row in rows.items()}

@@ -149,6 +149,7 @@ PROPERTIES: Final[Mapping[str, Property]] = {
         _process("command", "Cmd"),
         ENVIRONMENT,
         LABELS,
+        row("annotations", at="HostConfig.Annotations", parse=forms.text_map, load=forms.text_map, silent={}),
         row("user", at="Config.User", parse=forms.text, load=forms.text, silent="", image="User"),
         row(
             "working_dir",

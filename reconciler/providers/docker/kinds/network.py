@@ -27,6 +27,7 @@ def declared(network: Json) -> dict[str, Value]:
         "internal": bool(network.get("internal")),
         "attachable": bool(network.get("attachable")),
         "enable_ipv6": bool(network.get("enable_ipv6")),
+        **({"enable_ipv4": False} if network.get("enable_ipv4") is False else {}),
         "labels": dict(network.get("labels") or {}),
     }
     if ipam.get("config"):
@@ -49,6 +50,7 @@ def read(network: Json) -> dict[str, Value]:
         "internal": bool(network.get("Internal")),
         "attachable": bool(network.get("Attachable")),
         "enable_ipv6": bool(network.get("EnableIPv6")),
+        "enable_ipv4": bool(network.get("EnableIPv4", True)),
         "labels": labels.declared_only(network.get("Labels")),
         "ipam": _pools(
             {
@@ -73,7 +75,8 @@ def _pools(pools: Any) -> dict[str, Value]:
 
 def expect(desired: Resource, observed: Observed) -> Spec:
     """Of a declared address pool only the declared keys: the engine picks the gateway."""
-    spec = dict(desired.spec)
+    usual: dict[str, Value] = {} if desired.spec.get("external") else {"enable_ipv4": True}
+    spec = usual | dict(desired.spec)
     declared_pools, live = spec.get("ipam", ABSENT), observed.spec.get("ipam")
     if isinstance(declared_pools, Mapping) and isinstance(live, Mapping):
         spec["ipam"] = {subnet: {**_as_map(live.get(subnet)), **_as_map(p)} for subnet, p in declared_pools.items()}
@@ -93,6 +96,7 @@ KIND: Final = Kind(
         "internal": Field(Effect.REPLACE),
         "attachable": Field(Effect.REPLACE),
         "enable_ipv6": Field(Effect.REPLACE),
+        "enable_ipv4": Field(Effect.REPLACE),
         "ipam": Field(Effect.REPLACE),
         "ipam_driver": Field(Effect.REPLACE),
         "ipam_options": Field(Effect.REPLACE),
@@ -118,6 +122,7 @@ def body(spec: Any, owner: Mapping[str, str]) -> dict[str, Any]:
         "Internal": spec["internal"],
         "Attachable": spec["attachable"],
         "EnableIPv6": spec["enable_ipv6"],
+        **({"EnableIPv4": False} if "enable_ipv4" in spec else {}),
         "Labels": {**spec["labels"], **owner},
         **_ipam_body(spec, pools),
     }

@@ -1,0 +1,93 @@
+"""What only newer engines can hold: from which version on, and how one that is too old is told of.
+
+Source: the version history of the Engine API, 1.42-1.51. An older engine takes such an attribute without a word and
+leaves it out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from reconciler.core.document import Document
+from reconciler.core.values import Value
+
+
+@dataclass(frozen=True, slots=True)
+class Since:
+    """The first version of the API that has an attribute, and the engine's that brought it."""
+
+    api: tuple[int, int]
+    engine: str
+    applies: Callable[[Any], bool] = bool
+
+
+_TABLE: Final[Mapping[str, Since]] = {
+    "services.*.annotations": Since((1, 43), "24.0"),
+    "services.*.healthcheck.start_interval": Since((1, 44), "25.0"),
+    "services.*.networks.*.gw_priority": Since((1, 48), "28.0"),
+    "services.*.networks.*.interface_name": Since((1, 49), "28.1"),
+    "services.*.volumes.*.bind.recursive": Since((1, 44), "25.0", lambda value: value in ("writable", "readonly")),
+    "services.*.volumes.*.volume.subpath": Since((1, 45), "26.0"),
+    "networks.*.enable_ipv4": Since((1, 47), "27.2", lambda value: value is False),
+}
+SINCE: Final[Mapping[tuple[str, ...], Since]] = {tuple(path.split(".")): row for path, row in _TABLE.items()}
+
+MAC_OF_EACH_NETWORK: Final = Since((1, 44), "25.0")
+"""Before, a container had one MAC address, in the first of its networks."""
+
+
+def needed(document: Document, *path: str) -> list[Value]:
+    """What the engine must be for the item at this path of the stack, for :func:`refusals`."""
+    rows = [
+        (found, row)
+        for pattern, row in SINCE.items()
+        for found, value in _matches(_at(document.stack, path), pattern[len(path) :], path)
+        if pattern[0] == path[0] and row.applies(value)
+    ]
+    return [_need(document, found, row) for found, row in rows]
+
+
+def needed_for_macs(document: Document, service: str, networks: Mapping[str, Any]) -> list[Value]:
+    """The same for MAC addresses, of a service's networks in the order in which they are joined."""
+    later = [key for key, endpoint in list(networks.items())[1:] if endpoint.get("mac_address")]
+    return [
+        _need(document, ("services", service, "networks", key, "mac_address"), MAC_OF_EACH_NETWORK) for key in later
+    ]
+
+
+def _need(document: Document, path: tuple[str | int, ...], row: Since) -> Value:
+    place = document.locate(("stack", *path))
+    return {"api": row.api, "engine": row.engine, "path": ".".join(map(str, path)), "at": str(place)}
+
+
+def refusals(needs: Any, api: tuple[int, int]) -> Iterator[str]:
+    """Why an engine that speaks this version can't hold what is needed."""
+    for need in needs:
+        if api < tuple(need["api"]):
+            wanted, spoken = (".".join(map(str, version)) for version in (need["api"], api))
+            yield (
+                f"{need['at']}: {need['path']} needs Docker {need['engine']} or newer (API {wanted}), "
+                f"and this engine speaks {spoken}; take it out or update the engine"
+            )
+
+
+def _at(tree: Any, path: tuple[str, ...]) -> Any:
+    for key in path:
+        tree = tree[key]
+    return tree
+
+
+def _matches(
+    tree: Any, pattern: tuple[str, ...], path: tuple[str | int, ...]
+) -> Iterator[tuple[tuple[str | int, ...], Any]]:
+    """Path and value of all that a pattern leads to; "*" is any key or item."""
+    if not pattern:
+        yield path, tree
+        return
+    key, rest = pattern[0], pattern[1:]
+    items = tree.items() if isinstance(tree, Mapping) else enumerate(tree) if isinstance(tree, list | tuple) else ()
+    for name, value in items:
+        if key in ("*", name):
+            yield from _matches(value, rest, (*path, name))
