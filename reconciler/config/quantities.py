@@ -25,6 +25,7 @@ _UNITS: Final = {
     "d": 24 * 3600 * _SECOND,
     "w": 7 * 24 * 3600 * _SECOND,
 }
+_LONGEST: Final = 100
 _SIGNIFICANT: Final = 17
 _LEAST_POSITIONAL, _GREATEST_POSITIONAL = -4, 5
 
@@ -37,10 +38,10 @@ def size(value: float | str) -> str:
     """A size such as ``512m`` in bytes, as text: what Compose prints. Raises BadQuantity."""
     if isinstance(value, int | float):
         return str(int(value))
-    if re.fullmatch(r"[+-]?[0-9]+", value):
+    if re.fullmatch(r"[+-]?[0-9]{1,19}", value):
         return str(int(value))
     match = _SIZE.fullmatch(value)
-    if not match:
+    if not match or len(value) > _LONGEST:
         raise BadQuantity(f"`{value}` is no size; write one like 512m or 1.5g")
     return str(int(float(match[1]) * 1024 ** _PREFIXES.index(match[2].lower())))
 
@@ -52,7 +53,7 @@ def duration(value: object) -> str:
     if unsigned == "0":
         return "0s"
     parts = _PART.findall(unsigned)
-    if not parts or "".join(number + unit for number, unit in parts) != unsigned:
+    if not parts or len(text) > _LONGEST or "".join(number + unit for number, unit in parts) != unsigned:
         raise BadQuantity(f"`{text}` is no duration; write one like 30s or 1m30s")
     nanoseconds = sum(_nanoseconds(number, _UNITS[unit]) for number, unit in parts)
     return f"{'-' if text.startswith('-') and nanoseconds else ''}{shown_duration(nanoseconds)}"
