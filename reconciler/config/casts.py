@@ -11,7 +11,7 @@ from reconciler.config.scalars import Scalar
 
 Cast = Callable[[str], Scalar]
 
-_INTEGER: Final = re.compile(r"[+-]?[0-9]+")
+_INTEGER: Final = re.compile(r"[+-]?[0-9]{1,19}")
 _TRUE: Final = frozenset({"true", "y", "yes", "on"})
 _FALSE: Final = frozenset({"false", "n", "no", "off"})
 

@@ -15,6 +15,7 @@ from reconciler.config.tree import TreePath
 from reconciler.config.wording import MESSAGES, in_its_words, instead, list_of, missing_name
 
 _MOST_WORDS: Final = 8
+_MOST_HINTS: Final = 100  # in one mapping; where more is wrong, it is something else that is wrong
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,12 +99,12 @@ def _wanted_types(child: Any) -> list[str]:
 def _unknown_keys(error: Any, path: TreePath, schema: Mapping[str, Any]) -> Iterator[Fault]:
     known = error.schema.get("properties", {})
     patterns = error.schema.get("patternProperties", {})
-    for key in error.instance:
-        if key not in known and not any(re.search(pattern, key) for pattern in patterns):
-            where = f" in {dotted(path)}" if path else ""
-            near = nearest(key, list(known)) or ""
-            hint = _hint(key, near, list(known), schema)
-            yield Fault((*path, key), f"unknown key `{key}`{where}{hint}", at_key=True, kind="unknown", name=near)
+    where = f" in {dotted(path)}" if path else ""
+    unknown = [key for key in error.instance if key not in known and not any(re.search(each, key) for each in patterns)]
+    for number, key in enumerate(unknown):
+        near = (nearest(key, list(known)) if number < _MOST_HINTS else None) or ""
+        hint = _hint(key, near, list(known), schema) if number < _MOST_HINTS else ""
+        yield Fault((*path, key), f"unknown key `{key}`{where}{hint}", at_key=True, kind="unknown", name=near)
 
 
 def _hint(key: str, near: str, known: list[str], schema: Mapping[str, Any]) -> str:

@@ -80,6 +80,8 @@ class _Extension:
             return service
         own = with_places({key: value for key, value in service.items() if key != "extends"}, service)
         lower = self._lower(name, wanted, home, (*trail, (home.path, name)))
+        if lower is None:
+            home.found.gone.append(("services", name, "extends"))
         if isinstance(lower, Map):
             own = laid_over(self._cleared(name, lower, home), own, home.found.problems, path=("services", name))
         home.services[name] = own

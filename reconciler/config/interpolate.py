@@ -5,7 +5,7 @@ from __future__ import annotations
 import operator
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from reconciler.config.casts import NO_CASTS, Cast, Casts, NotCastable, is_old_boolean
 from reconciler.config.explain import dotted
@@ -59,6 +59,7 @@ def filled(
     return Filled(done, tuple(walk.misfits), walk.tainted)
 
 
+_MOST_FILLED: Final = 20_000_000
 _Trail = tuple[Any, ...]
 """A path from its end: the last key, then the trail to what is above. Cheap to make for each of a million values."""
 
@@ -78,6 +79,8 @@ class _Walk:
     strict: bool
     misfits: list[Misfit] = field(default_factory=list)
     tainted: bool = False
+    filled: int = 0
+    flooded: bool = False
 
     def value(self, value: Tree, casts: Casts, trail: _Trail) -> Tree:
         """The value filled in; the very same object where there was nothing to fill in."""
@@ -113,12 +116,22 @@ class _Walk:
     def _text(self, text: str, casts: Casts, trail: _Trail) -> Scalar:
         new, faults = interpolate(text, self.variables, self.dialect)
         self.tainted = self.tainted or isinstance(new, Tainted)
+        self.filled += len(new) if new is not text else 0
+        if self.filled > _MOST_FILLED:
+            self._report_flood(trail)
+            return text
         for fault in faults:
             severity = Severity.WARNING if fault.undefined and not self.strict else Severity.ERROR
             dollar = text.count("$", 0, fault.index)
             self.misfits.append(Misfit(_path(trail), fault.message, severity, dollar, fault.undefined))
         cast = casts.get("") if casts else None
         return self._cast(new, cast, _path(trail)) if cast and not faults else new  # type: ignore[arg-type]
+
+    def _report_flood(self, trail: _Trail) -> None:
+        if not self.flooded:
+            said = f"with variables filled in the file has more than {_MOST_FILLED // 1_000_000} million letters"
+            self.misfits.append(Misfit(_path(trail), said))
+        self.flooded = True
 
     def _cast(self, text: str, cast: Cast, path: TreePath) -> Scalar:
         try:

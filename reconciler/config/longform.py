@@ -17,7 +17,7 @@ from reconciler.core.problem import Problem
 
 _MAX_DEVICE_PARTS: Final = 3
 _EDGE: Final[Mapping[str, Tree]] = {"condition": "service_started", "required": True}
-_MOST_PORTS: Final = 100_000
+_MOST_PORTS: Final = 20_000
 _RANGE: Final = re.compile(r"([0-9]{1,5})-([0-9]{1,5})")
 
 

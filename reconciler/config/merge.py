@@ -34,6 +34,9 @@ Form = Callable[[Tree], Tree]
 Join = Callable[[Tree, Tree], Tree]
 
 
+_MOST_PAIRS: Final = 10_000
+
+
 def _as_it_is(value: Tree) -> Tree:
     return value
 
@@ -86,11 +89,11 @@ class _Merge:
     def _values(self, lower: Tree, upper: Tree, rule: Rule, path: TreePath, place: Place | None) -> Tree:
         try:
             below, above = rule.form(lower), rule.form(upper)
+            if rule.join:
+                return rule.join(below, above)
         except Malformed as error:
             self.problems.extend(fault for fault in error.at(place) if isinstance(fault, Problem))
             return upper
-        if rule.join:
-            return rule.join(below, above)
         if above is None:
             return below
         if isinstance(below, Map) and isinstance(above, Map):
@@ -123,7 +126,7 @@ def _joined(lower: Tree, upper: Tree) -> Items:
 
 def _identity(item: Tree) -> tuple[type, str]:
     plain = bare(item)
-    return type(plain), json.dumps(plain, sort_keys=True, default=str)
+    return type(plain), plain if isinstance(plain, str) else json.dumps(plain, sort_keys=True, default=str)
 
 
 def _list(value: Tree) -> Tree:
@@ -162,6 +165,8 @@ def _pools(lower: Tree, upper: Tree) -> Tree:
     """Address pools are known by their subnets. That some of the lower ones are lost is Compose's own oddity."""
     if not all(isinstance(pool, Map) for pools in (lower, upper) if isinstance(pools, list) for pool in pools):
         return upper
+    if len(lower or ()) * len(upper or ()) > _MOST_PAIRS:
+        raise Malformed("more address pools are to be merged than any network has")
     found: list[Map] = []
     for mine in lower or ():
         pool = with_places(mine, mine)

@@ -10,7 +10,7 @@ from typing import Final
 
 PROTOCOLS: Final = ("tcp", "udp", "sctp")
 _GREATEST: Final = 65535
-_RANGE: Final = re.compile(r"([0-9]+)(?:-([0-9]+))?")
+_RANGE: Final = re.compile(r"([0-9]{1,9})(?:-([0-9]{1,9}))?")
 
 
 class BadPort(ValueError):

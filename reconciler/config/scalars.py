@@ -29,6 +29,7 @@ _DATE: Final = re.compile(
     r"([0-9]{4})-([0-9]{1,2})-([0-9]{1,2})"
     r"(?:[Tt ]([0-9]{1,2}):([0-9]{1,2}):([0-9]{1,2})(\.[0-9]{1,9})?(Z|[+-][0-9]{2}:[0-9]{2})?)?"
 )
+_LONGEST_INTEGER: Final = 100
 _LEAST_INTEGER: Final = -(2**63)
 _GREATEST_INTEGER: Final = 2**64 - 1
 
@@ -51,7 +52,7 @@ def resolved(text: str) -> Scalar:
 def _number(text: str) -> Scalar:
     digits = text if text[0] == "." else text.replace("_", "")
     match = _INTEGER.fullmatch(digits)
-    if match:
+    if match and len(digits) <= _LONGEST_INTEGER:
         sign, *groups = match.groups()
         value = next(int(group, base) for group, base in zip(groups, _BASES, strict=True) if group is not None)
         value = -value if sign == "-" else value

@@ -10,8 +10,12 @@ from reconciler.config.tree import Place, Tainted, Tree, TreePath, placed
 from reconciler.core.problem import Problem, Severity
 from reconciler.core.values import Secret, Value, looks_secret
 
+_HOOKS: Final = tuple(("services", "*", hooks, "*") for hooks in ("post_start", "pre_start", "pre_stop"))
 _MAY_BE_SECRET: Final = frozenset(
     {
+        *((*hook, key) for hook in _HOOKS for key in ("command", "entrypoint", "environment", "labels")),
+        ("configs", "*", "content"),
+        ("services", "*", "provider", "options"),
         ("networks", "*", "driver_opts"),
         ("networks", "*", "labels"),
         ("services", "*", "annotations"),
@@ -34,6 +38,7 @@ _MAY_BE_SECRET: Final = frozenset(
 
 _NAMED: Final = frozenset(
     {
+        *((*hook, "environment") for hook in _HOOKS),
         ("services", "*", "build", "args"),
         ("services", "*", "environment"),
         ("services", "*", "logging", "options"),
@@ -53,7 +58,7 @@ def sealed_stack(model: Tree) -> Mapping[str, Value]:
 def _sealed(tree: Tree, path: tuple[str, ...], *, may_be_secret: bool = False) -> Value:
     match tree:
         case Tainted():
-            return Secret(str(tree)) if may_be_secret else str(tree)
+            return Secret(str(tree)) if may_be_secret or path in _MAY_BE_SECRET else str(tree)
         case dict():
             inside = may_be_secret or path in _MAY_BE_SECRET
             named = path in _NAMED

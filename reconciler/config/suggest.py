@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from functools import lru_cache
 from typing import Final
 
 _ALIKE: Final = 0.6
 _MOST_CANDIDATES: Final = 2000
+_KEPT: Final = 256  # the same mistake is often made many times
 
 
 def nearest(name: str, known: Collection[str], *, alike: float = _ALIKE) -> str | None:
     """The name among ``known`` that was most likely meant, if any is near enough."""
-    if len(known) > _MOST_CANDIDATES:
-        return None
+    return _nearest(name, tuple(known), alike) if len(known) <= _MOST_CANDIDATES else None
+
+
+@lru_cache(_KEPT)
+def _nearest(name: str, known: tuple[str, ...], alike: float) -> str | None:
     from difflib import get_close_matches  # only where something is wrong
 
     folded = {_folded(each): each for each in known}

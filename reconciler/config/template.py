@@ -60,6 +60,8 @@ KEYCLOAK: Final = Dialect(
     name=re.compile(r"[A-Z][A-Z0-9_]*"),
 )
 _MAX_DEPTH: Final = 50
+_MOST_FAULTS: Final = 100  # of one text; nobody reads more, and a hostile one has very many
+_LONGEST: Final = 1_000_000
 _OPERATOR: Final = re.compile(r":?[-+?]")
 
 
@@ -84,10 +86,14 @@ class _Reader:
     def fill(self, begin: int, end: int) -> str:
         """The part of the text from ``begin`` to ``end`` with its variables filled in."""
         parts: list[str] = []
+        length = 0
         while match := self.dialect.start.search(self.text, begin, end):
             parts.append(self.text[begin : match.start()])
             value, begin = self._reference(match.start(), end)
             parts.append(value)
+            length += len(value)
+            if length > _LONGEST:
+                return self._fault(match.start(), "with variables filled in the text has a million letters and more")
         parts.append(self.text[begin:end])
         return "".join(parts)
 
@@ -179,7 +185,8 @@ class _Reader:
         return self.fill(operator.end(), close)
 
     def _fault(self, index: int, message: str, *, undefined: bool = False) -> str:
-        self.faults.append(Fault(message, index, undefined))
+        if len(self.faults) < _MOST_FAULTS:
+            self.faults.append(Fault(message, index, undefined))
         return ""
 
 

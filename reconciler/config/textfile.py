@@ -22,6 +22,7 @@ ENV_LIMIT: Final = 10 * _MIB
 
 _LINE_BREAK: Final = re.compile("\r\n|[\r\n\x85\u2028\u2029]")
 _SHOWN_LENGTH: Final = 200
+_TOLD_LENGTH: Final = 1000
 _WIDE_ENCODINGS: Final = {b"\xff\xfe": "UTF-16", b"\xfe\xff": "UTF-16"}
 
 
@@ -51,7 +52,7 @@ class TextFile:
         return without_values(text) if self.private else masked(text)
 
     def problem(self, message: str, line: int = 0, column: int = 0, severity: Severity = Severity.ERROR) -> Problem:
-        return Problem(message, self.origin(line, column), severity, self.line(line))
+        return Problem(_shortened(message), self.origin(line, column), severity, self.line(line))
 
     @cached_property
     def _starts(self) -> tuple[int, ...]:
@@ -61,6 +62,13 @@ class TextFile:
         """Line and column of the character at ``index``."""
         line = bisect_right(self._starts, index)
         return line, index - self._starts[line - 1] + 1
+
+
+def _shortened(message: str) -> str:
+    """The message without the middle of what is very long in it."""
+    return (
+        message if len(message) <= _TOLD_LENGTH else f"{message[: _TOLD_LENGTH // 2]} … {message[-_TOLD_LENGTH // 2 :]}"
+    )
 
 
 def read_text(path: Path, *, directory: Path, limit: int, private: bool = False) -> TextFile:

@@ -19,9 +19,10 @@ _NANOSECONDS: Final = {
     "w": 7 * 24 * 3600 * _SECOND,
 }
 _PART: Final = re.compile(r"([0-9]+\.?[0-9]*|\.[0-9]+)(ns|us|µs|μs|ms|s|m|h|d|w)")
-_WHOLE: Final = re.compile(r"[+-]?[0-9]+")
+_WHOLE: Final = re.compile(r"[+-]?[0-9]{1,19}")
 _SIZE: Final = re.compile(r"([0-9]+(?:\.[0-9]+)?) ?([kmgtp]?)i?b?", re.IGNORECASE)
 _PREFIXES: Final = ("", "k", "m", "g", "t", "p")
+_LONGEST: Final = 100  # what is longer says nothing that a number of bytes or nanoseconds could hold
 
 
 class BadQuantity(ValueError):
@@ -34,7 +35,7 @@ def nanoseconds(text: str) -> int:
     if unsigned == "0":
         return 0
     parts = _PART.findall(unsigned)
-    if not parts or "".join(number + unit for number, unit in parts) != unsigned:
+    if not parts or len(text) > _LONGEST or "".join(number + unit for number, unit in parts) != unsigned:
         raise BadQuantity(f"`{text}` is no duration; write one like 30s or 1m30s")
     span = sum(_exact(number, _NANOSECONDS[unit]) for number, unit in parts)
     return -span if text.startswith("-") else span
@@ -51,7 +52,7 @@ def bytes_of(value: float | str) -> int:
     if not isinstance(value, str) or _WHOLE.fullmatch(value):
         return int(value)
     match = _SIZE.fullmatch(value)
-    if not match:
+    if not match or len(value) > _LONGEST:
         raise BadQuantity(f"`{value}` is no size; write one like 512m or 1.5g")
     return int(float(match[1]) * 1024 ** _PREFIXES.index(match[2].lower()))
 

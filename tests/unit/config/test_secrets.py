@@ -198,3 +198,22 @@ def test_no_message_tells_a_secret(line, tmp_path):
 
     assert problems
     assert not [problem for problem in problems if MARK in problem.message or MARK in problem.text]
+
+
+def test_config_shows_no_secret_of_hooks_configs_and_providers(tmp_path):
+    stack = tmp_path / "stack.yaml"
+    stack.write_text(
+        "services:\n"
+        "  a:\n"
+        "    image: x\n"
+        "    configs: [c]\n"
+        "    pre_start: [{command: 'run $DB_PASSWORD', environment: {A: $DB_PASSWORD, API_TOKEN: geheim}}]\n"
+        "    post_start: [{command: [$DB_PASSWORD], environment: ['B=$DB_PASSWORD']}]\n"
+        "  p: {provider: {type: t, options: {o: $DB_PASSWORD}}}\n"
+        "configs: {c: {content: 'password=$DB_PASSWORD'}}\n",
+        encoding="utf-8",
+    )
+
+    shown = printable(Sources(directory=tmp_path, stack_files=(stack,), environment={"DB_PASSWORD": "geheim"}))
+
+    assert "geheim" not in json.dumps(shown)
