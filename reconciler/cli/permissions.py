@@ -14,6 +14,9 @@ def command(state: State, /) -> None:
     from reconciler.providers.keycloak.rights import rights
 
     with state.session() as session:
-        for realm, roles in rights(session.providers["keycloak"].expand(session.document)).items():
+        keycloak = session.providers.get("keycloak")
+        if keycloak is None:
+            raise click.UsageError("Without a users file nothing in Keycloak is declared; name one with -u.")
+        for realm, roles in rights(keycloak.expand(session.document)).items():
             for role, reason in roles.items():
                 click.echo(f"{realm}  {role:<28}{reason}")

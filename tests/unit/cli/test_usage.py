@@ -46,6 +46,7 @@ def test_every_command_has_help(reconcile, name, tmp_path):
         (["dif"], "Did you mean `diff`?"),
         (["--nope"], "No such option"),
         (["diff", "--format", "xml"], "'xml' is not one of"),
+        (["permissions"], "Without a users file nothing in Keycloak is declared"),
         (["--project-directory", "no-such", "diff"], "Directory 'no-such' does not exist"),
         (["diff", "--target", "redis"], "is no address; expected KIND/NAME"),
         (["schema"], "Missing argument"),
