@@ -188,9 +188,21 @@ def _missing_external(_engine: Engine, args: Mapping[str, Any]) -> None:
 def _create_container(engine: Engine, args: Mapping[str, Any]) -> None:
     found = engine.get(f"/containers/{args['name']}/json")
     if found is None:
-        engine.post("/containers/create", args["body"], name=args["name"])
+        _made(engine, engine.post("/containers/create", args["body"], name=args["name"]))
     elif not _owned(dict(found["Config"]), args["body"]["Labels"]):
         raise Conflict(f"the name {args['name']} was taken meanwhile by a container of somebody else")
+
+
+def _made(engine: Engine, answer: Json) -> None:
+    """What the engine made without one of its limits is taken away again: it would differ for ever."""
+    if lost := _discarded(answer):
+        engine.delete(f"/containers/{answer['Id']}", force=1, v=1)
+        raise Rejected(lost)
+
+
+def _discarded(answer: Json | None) -> str:
+    warnings = (answer or {}).get("Warnings") or ()
+    return " ".join(text for text in warnings if text.startswith("Your kernel") and "discarded" in text)
 
 
 def _start(engine: Engine, args: Mapping[str, Any]) -> None:
@@ -209,7 +221,8 @@ def _rename(engine: Engine, args: Mapping[str, Any]) -> None:
 
 
 def _update(engine: Engine, args: Mapping[str, Any]) -> None:
-    engine.post(f"/containers/{args['container']}/update", args["body"])
+    if lost := _discarded(engine.post(f"/containers/{args['container']}/update", args["body"])):
+        raise Rejected(lost)
 
 
 def _stop(engine: Engine, args: Mapping[str, Any]) -> None:
