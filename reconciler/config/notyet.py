@@ -15,6 +15,8 @@ from reconciler.core.problem import Problem
 
 _ONE: Final = (None, 1, "1")
 _SWARM: Final = "it is for a cluster"
+_NO_FILE: Final = "write it into a file, and its name under `file`"
+_AS_IT_IS: Final = "a file is mounted as it is; give the file itself that owner and mode"
 _WINDOWS: Final = "it is for Windows containers"
 
 
@@ -42,8 +44,16 @@ def _relabels_and_more(bind: Tree) -> bool:
 
 
 _TABLE: Final[Mapping[str, NotYet]] = {
-    "configs": NotYet("mount the file with `volumes`"),
-    "secrets": NotYet("pass the secret in `environment`, or mount its file with `volumes`"),
+    "configs.*.content": NotYet(_NO_FILE),
+    "configs.*.environment": NotYet(_NO_FILE),
+    "configs.*.external": NotYet(_SWARM, applies=bool),
+    "configs.*.labels": NotYet(_SWARM),
+    "configs.*.template_driver": NotYet(_SWARM),
+    "secrets.*.driver": NotYet(_SWARM),
+    "secrets.*.environment": NotYet(_NO_FILE),
+    "secrets.*.external": NotYet(_SWARM, applies=bool),
+    "secrets.*.labels": NotYet(_SWARM),
+    "secrets.*.template_driver": NotYet(_SWARM),
     "models": NotYet("run the model as a service of its own"),
     "services.*.attach": NotYet("it says whose output `up` shows, and there is no such output"),
     "services.*.build.additional_contexts": NotYet("only one context can be built from"),
@@ -58,7 +68,9 @@ _TABLE: Final[Mapping[str, NotYet]] = {
     "services.*.build.secrets": NotYet("no secrets can be handed to a build"),
     "services.*.build.ssh": NotYet("no SSH agent can be handed to a build"),
     "services.*.build.ulimits": NotYet("limits of a build are not set"),
-    "services.*.configs": NotYet("mount the file with `volumes`"),
+    "services.*.configs.*.gid": NotYet(_AS_IT_IS),
+    "services.*.configs.*.mode": NotYet(_AS_IT_IS),
+    "services.*.configs.*.uid": NotYet(_AS_IT_IS),
     "services.*.cpu_count": NotYet(_WINDOWS),
     "services.*.cpu_percent": NotYet(_WINDOWS),
     "services.*.credential_spec": NotYet(_WINDOWS),
@@ -88,7 +100,9 @@ _TABLE: Final[Mapping[str, NotYet]] = {
     ),
     "services.*.pull_refresh_after": NotYet("use `pull_policy: always`"),
     "services.*.scale": NotYet("a service is one container", applies=_many),
-    "services.*.secrets": NotYet("pass the secret in `environment`, or mount its file with `volumes`"),
+    "services.*.secrets.*.gid": NotYet(_AS_IT_IS),
+    "services.*.secrets.*.mode": NotYet(_AS_IT_IS),
+    "services.*.secrets.*.uid": NotYet(_AS_IT_IS),
     "services.*.use_api_socket": NotYet("mount /var/run/docker.sock with `volumes` if you must"),
     "services.*.volumes.*.bind": NotYet(
         "with `selinux` neither `create_host_path: false` nor `recursive` can be asked for", applies=_relabels_and_more
@@ -98,7 +112,7 @@ _TABLE: Final[Mapping[str, NotYet]] = {
     "services.*.volumes_from": NotYet("name the volumes themselves under `volumes`"),
     "networks.*.x-reconcile": NotYet("write what holds for a network at the top level"),
     "services.*.x-reconcile.environment": NotYet("outputs of other resources can't be used yet"),
-    "services.*.x-reconcile.reload": NotYet("a changed mounted file has no effect on the container"),
+    "services.*.x-reconcile.reload": NotYet("a container is replaced when its configs or secrets change"),
     "volumes.*.x-reconcile": NotYet("write what holds for a volume at the top level"),
     "x-reconcile.hooks": NotYet("nothing is run around a change"),
     "x-reconcile.policy": NotYet("only the built-in safety rules apply"),

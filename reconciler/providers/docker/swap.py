@@ -124,7 +124,8 @@ class _Container:
     def _made(self, name: str, mounts: Sequence[Json], tag: str = "") -> Step:
         body = container.body({**self.spec, "mounts": mounts})
         body["Labels"] = {**body.get("Labels", {}), **self.spec["owner"]}
-        step = self._step("container.create", self.change.reason, tag=tag, name=name, body=body)
+        mounted = {"files": self.spec["mounted"]} if self.spec.get("mounted") else {}
+        step = self._step("container.create", self.change.reason, tag=tag, name=name, body=body, **mounted)
         return replace(step, takes=claims.name(name))
 
     def _mounts(self) -> list[Json]:

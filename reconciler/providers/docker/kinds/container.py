@@ -15,7 +15,7 @@ from reconciler.core.kind import Effect, Field, Kind
 from reconciler.core.resource import Observed, Resource
 from reconciler.core.units import bytes_of, nanoseconds
 from reconciler.core.values import ABSENT, UNKNOWN, Secret, Spec, Value, looks_secret
-from reconciler.providers.docker import forms, labels
+from reconciler.providers.docker import files, forms, labels
 from reconciler.providers.docker.devices import REQUESTS, THROTTLES
 from reconciler.providers.docker.endpoints import NETWORKS, network_mode
 from reconciler.providers.docker.healthcheck import HEALTHCHECK
@@ -387,7 +387,13 @@ def expect(desired: Resource, observed: Observed) -> Spec:
         for name, each in PROPERTIES.items()
         if (value := each.expected(desired.spec, image, observed.spec.get(name, ABSENT))) is not ABSENT
     }
-    return {**spec, **_process_of(desired.spec, image), **_derived(desired.spec, spec, observed.spec), "leftovers": ()}
+    return {
+        **spec,
+        **_process_of(desired.spec, image),
+        **_derived(desired.spec, spec, observed.spec),
+        "files": files.expect(observed.facts.get("files", {}), observed.spec.get("files", {})),
+        "leftovers": (),
+    }
 
 
 def _process_of(desired: Spec, image: Json) -> Spec:
@@ -428,7 +434,8 @@ def is_job(spec: Spec) -> bool:
 
 KIND: Final = Kind(
     NAME,
-    fields={name: each.field for name, each in PROPERTIES.items()} | {"leftovers": Field(Effect.LIVE)},
+    fields={name: each.field for name, each in PROPERTIES.items()}
+    | {"files": files.FIELD, "leftovers": Field(Effect.LIVE)},
     expect=expect,
     late=frozenset({"image", "networks"}),
 )
