@@ -114,10 +114,26 @@ def make(
     for address in ordered(wanted, needs):
         differences.add(address)
     changes = differences.changes
+    changes |= _held_up(kinds, changes)
     for address, orphan in live.items():
         if address not in wanted:
             changes[address] = _orphan(kinds[address.kind], orphan, prune=prunes(orphan))
     return Plan(tuple(changes.values()), _linked(_steps(planners, changes), changes, needs))
+
+
+def _held_up(kinds: Mapping[str, Kind], changes: Mapping[Address, Change]) -> dict[Address, Change]:
+    """What can't be replaced in this pass: who holds it waits for something else before letting it go."""
+    users = _users(changes)
+    waiting = {address: [user for user in users.get(address, ()) if _is_deferred(changes[user])] for address in changes}
+    return {
+        address: _deferred(change, tuple(waiting[address]))
+        for address, change in changes.items()
+        if change.action is Action.REPLACE and any(rule.held for rule in kinds[address.kind].outputs.values())
+    }
+
+
+def _is_deferred(change: Change) -> bool:
+    return change.action is Action.DEFERRED
 
 
 class _Differences:

@@ -46,9 +46,10 @@ def refusals(plan: Plan, policy: Policy) -> tuple[Refusal, ...]:
 
 
 def _rules(change: Change, policy: Policy) -> Iterator[Refusal]:
-    if not change.acts:
+    costs_data = change.effect is Effect.DATA_LOSS  # also of what a later pass does: said before anything is done
+    if not change.acts and not costs_data:
         return
-    address, is_gone = change.address, change.action in (Action.DELETE, Action.REPLACE)
+    address, is_gone = change.address, costs_data or change.action in (Action.DELETE, Action.REPLACE)
     if is_gone and address in policy.protected:
         yield Refusal(address, f"{address} is protected", "take it out of `protect` first")
     elif _loses_data(change, policy) and address not in policy.may_lose:

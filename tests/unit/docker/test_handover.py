@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from reconciler.core.errors import Refused
 from reconciler.core.report import Event
 from tests.kit.build import address
 from tests.kit.docker import ALLOWED, MemoryEngine, Refusal, a_reconciler, a_stack, apply
@@ -121,6 +122,22 @@ def test_a_volume_that_may_be_lost_is_made_anew(engine, folder):
     assert not [event for event in happened if isinstance(event, Event) and event.error]
     assert engine.volumes["p_data"]["Options"] == {"type": "tmpfs"}
     assert engine.names == ["p-web-1"]
+
+
+def test_a_volume_waits_for_the_image_of_its_container_and_needs_leave_before_anything_is_done(engine, folder):
+    engine.registry["new:1"] = {}
+    apply(a_stack(STORED.format(data="{}"), folder), engine)
+    document = a_stack(STORED.format(data="{driver_opts: {type: tmpfs}}").replace("app:1", "new:1"), folder)
+    engine.calls.clear()
+
+    with pytest.raises(Refused):
+        apply(document, engine)
+    refused, allowed = engine.writes, replace(ALLOWED, may_lose=frozenset({address("docker.volume/data")}))
+    report = apply(document, engine, allowed)
+
+    assert (refused, report.failed) == ([], ())
+    assert engine.volumes["p_data"]["Options"] == {"type": "tmpfs"}
+    assert a_reconciler(document, engine).look().plan.in_sync
 
 
 def test_a_name_that_becomes_free_can_be_taken(engine, folder):
