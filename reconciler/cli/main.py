@@ -24,6 +24,7 @@ COMMANDS: Final = {
     "status": "Show for each resource whether it is as declared, and how it fares.",
     "logs": "Show what the containers write.",
     "down": "Stop and remove the project's containers and networks.",
+    "unlock": "Take away the mark of a run that is gone.",
     "daemon": "Keep it so: look, compare, repair, again and again.",
     "export": "Print a live realm as users.yaml, without what is default.",
     "permissions": "Print the roles that the account in Keycloak needs.",

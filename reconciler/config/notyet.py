@@ -15,6 +15,8 @@ from reconciler.core.problem import Problem
 
 _ONE: Final = (None, 1, "1")
 _SWARM: Final = "it is for a cluster"
+_NO_FILE: Final = "write it into a file, and its name under `file`"
+_AS_IT_IS: Final = "a file is mounted as it is; give the file itself that owner and mode"
 _WINDOWS: Final = "it is for Windows containers"
 
 
@@ -42,11 +44,18 @@ def _relabels_and_more(bind: Tree) -> bool:
 
 
 _TABLE: Final[Mapping[str, NotYet]] = {
-    "configs": NotYet("mount the file with `volumes`"),
-    "secrets": NotYet("pass the secret in `environment`, or mount its file with `volumes`"),
+    "configs.*.content": NotYet(_NO_FILE),
+    "configs.*.environment": NotYet(_NO_FILE),
+    "configs.*.external": NotYet(_SWARM, applies=bool),
+    "configs.*.labels": NotYet(_SWARM),
+    "configs.*.template_driver": NotYet(_SWARM),
+    "secrets.*.driver": NotYet(_SWARM),
+    "secrets.*.environment": NotYet(_NO_FILE),
+    "secrets.*.external": NotYet(_SWARM, applies=bool),
+    "secrets.*.labels": NotYet(_SWARM),
+    "secrets.*.template_driver": NotYet(_SWARM),
     "models": NotYet("run the model as a service of its own"),
     "services.*.attach": NotYet("it says whose output `up` shows, and there is no such output"),
-    "services.*.blkio_config": NotYet("limits of disk throughput are not set"),
     "services.*.build.additional_contexts": NotYet("only one context can be built from"),
     "services.*.build.cache_to": NotYet("no cache is exported"),
     "services.*.build.entitlements": NotYet("the builder gets no more rights"),
@@ -59,12 +68,11 @@ _TABLE: Final[Mapping[str, NotYet]] = {
     "services.*.build.secrets": NotYet("no secrets can be handed to a build"),
     "services.*.build.ssh": NotYet("no SSH agent can be handed to a build"),
     "services.*.build.ulimits": NotYet("limits of a build are not set"),
-    "services.*.cgroup": NotYet("the engine decides on the control group namespace"),
-    "services.*.configs": NotYet("mount the file with `volumes`"),
+    "services.*.configs.*.gid": NotYet(_AS_IT_IS),
+    "services.*.configs.*.mode": NotYet(_AS_IT_IS),
+    "services.*.configs.*.uid": NotYet(_AS_IT_IS),
     "services.*.cpu_count": NotYet(_WINDOWS),
     "services.*.cpu_percent": NotYet(_WINDOWS),
-    "services.*.cpu_rt_period": NotYet("real-time scheduling is not set"),
-    "services.*.cpu_rt_runtime": NotYet("real-time scheduling is not set"),
     "services.*.credential_spec": NotYet(_WINDOWS),
     "services.*.depends_on.*.restart": NotYet("a container is not started again with what it needs", applies=bool),
     "services.*.deploy.endpoint_mode": NotYet(_SWARM),
@@ -72,16 +80,13 @@ _TABLE: Final[Mapping[str, NotYet]] = {
     "services.*.deploy.mode": NotYet(_SWARM),
     "services.*.deploy.placement": NotYet(_SWARM),
     "services.*.deploy.replicas": NotYet("a service is one container", applies=_many),
-    "services.*.deploy.resources.reservations.devices": NotYet("GPUs and the like are not handed out"),
     "services.*.deploy.resources.reservations.generic_resources": NotYet(_SWARM),
     "services.*.deploy.restart_policy.delay": NotYet("the engine waits 100 ms, and twice as long each time"),
     "services.*.deploy.restart_policy.window": NotYet("the engine counts a start as a success after 10 s"),
     "services.*.deploy.rollback_config": NotYet("what does not become healthy is rolled back as it is"),
     "services.*.deploy.update_config": NotYet("how a container is replaced can't be chosen"),
     "services.*.develop": NotYet("files are not watched for rebuilding"),
-    "services.*.device_cgroup_rules": NotYet("write the devices themselves under `devices`"),
     "services.*.external_links": NotYet("join the other container's network with `networks`"),
-    "services.*.gpus": NotYet("GPUs are not handed out"),
     "services.*.isolation": NotYet(_WINDOWS),
     "services.*.links": NotYet("services of one network find each other by name; write `depends_on` for the order"),
     "services.*.mac_address": NotYet("write it under `networks.NAME.mac_address`"),
@@ -95,8 +100,9 @@ _TABLE: Final[Mapping[str, NotYet]] = {
     ),
     "services.*.pull_refresh_after": NotYet("use `pull_policy: always`"),
     "services.*.scale": NotYet("a service is one container", applies=_many),
-    "services.*.secrets": NotYet("pass the secret in `environment`, or mount its file with `volumes`"),
-    "services.*.storage_opt": NotYet("options of the storage driver are not set"),
+    "services.*.secrets.*.gid": NotYet(_AS_IT_IS),
+    "services.*.secrets.*.mode": NotYet(_AS_IT_IS),
+    "services.*.secrets.*.uid": NotYet(_AS_IT_IS),
     "services.*.use_api_socket": NotYet("mount /var/run/docker.sock with `volumes` if you must"),
     "services.*.volumes.*.bind": NotYet(
         "with `selinux` neither `create_host_path: false` nor `recursive` can be asked for", applies=_relabels_and_more
@@ -106,7 +112,7 @@ _TABLE: Final[Mapping[str, NotYet]] = {
     "services.*.volumes_from": NotYet("name the volumes themselves under `volumes`"),
     "networks.*.x-reconcile": NotYet("write what holds for a network at the top level"),
     "services.*.x-reconcile.environment": NotYet("outputs of other resources can't be used yet"),
-    "services.*.x-reconcile.reload": NotYet("a changed mounted file has no effect on the container"),
+    "services.*.x-reconcile.reload": NotYet("a container is replaced when its configs or secrets change"),
     "volumes.*.x-reconcile": NotYet("write what holds for a volume at the top level"),
     "x-reconcile.hooks": NotYet("nothing is run around a change"),
     "x-reconcile.policy": NotYet("only the built-in safety rules apply"),

@@ -23,8 +23,9 @@ class Step:
     ``after`` holds ids of steps. ``milestone`` names how far the resource has come once this step is done,
     for those that need no more. ``covers`` are the addresses that a batch settles besides ``address``.
     ``on_failure`` is the way back, taken in order when this step fails for good. ``takes`` and ``frees`` name what
-    only one can have at a time: who gives it up comes first. A step that ``lets_go`` ends the use of what its
-    resource uses: it waits for none of it, and what is replaced waits for it.
+    only one can have at a time: who gives it up comes first. ``behind`` holds ids of steps that come first whether
+    they succeed or not. A step that ``lets_go`` ends the use of what its resource uses: it waits for none of it, and
+    what is replaced waits for it.
     """
 
     id: str
@@ -39,6 +40,7 @@ class Step:
     on_failure: tuple[Step, ...] = ()
     takes: frozenset[str] = frozenset()
     frees: frozenset[str] = frozenset()
+    behind: frozenset[str] = frozenset()
     lets_go: bool = False
 
 
@@ -112,10 +114,26 @@ def make(
     for address in ordered(wanted, needs):
         differences.add(address)
     changes = differences.changes
+    changes |= _held_up(kinds, changes)
     for address, orphan in live.items():
         if address not in wanted:
             changes[address] = _orphan(kinds[address.kind], orphan, prune=prunes(orphan))
     return Plan(tuple(changes.values()), _linked(_steps(planners, changes), changes, needs))
+
+
+def _held_up(kinds: Mapping[str, Kind], changes: Mapping[Address, Change]) -> dict[Address, Change]:
+    """What can't be replaced in this pass: who holds it waits for something else before letting it go."""
+    users = _users(changes)
+    waiting = {address: [user for user in users.get(address, ()) if _is_deferred(changes[user])] for address in changes}
+    return {
+        address: _deferred(change, tuple(waiting[address]))
+        for address, change in changes.items()
+        if change.action is Action.REPLACE and any(rule.held for rule in kinds[address.kind].outputs.values())
+    }
+
+
+def _is_deferred(change: Change) -> bool:
+    return change.action is Action.DEFERRED
 
 
 class _Differences:
@@ -235,11 +253,13 @@ def _linked(steps: Sequence[Step], changes: Mapping[Address, Change], needs: Nee
             for user in users.get(address, ()):
                 before |= _leaving(of.get(user, ()), changes.get(address))
         before -= {step.id}
-    _hand_over(steps, after)
-    by_id = {step.id: replace(step, after=frozenset(after[step.id])) for step in steps}
+    behind = _handed_over(steps, after)
+    by_id = {
+        step.id: replace(step, after=frozenset(after[step.id]), behind=frozenset(behind[step.id])) for step in steps
+    }
     order = TopologicalSorter[str](dict.fromkeys(after, ()))  # all nodes first: sets come in any order
-    for step_id, others in after.items():
-        order.add(step_id, *others)
+    for step in by_id.values():
+        order.add(step.id, *step.after, *step.behind)
     return tuple(by_id[step_id] for step_id in order.static_order())
 
 
@@ -249,22 +269,27 @@ def _leaving(steps: Sequence[Step], used: Change | None) -> set[str]:
     return {step.id for step in steps if action is Action.DELETE or (action is Action.REPLACE and step.lets_go)}
 
 
-def _hand_over(steps: Sequence[Step], after: dict[str, set[str]]) -> None:
-    """Let what frees something come before what takes it, except where that would close a circle."""
+def _handed_over(steps: Sequence[Step], after: Mapping[str, set[str]]) -> Mapping[str, set[str]]:
+    """For each step those that free what it takes, except where that would close a circle.
+
+    If one of them fails, whoever was to take it finds out by itself, and takes its way back.
+    """
+    behind: dict[str, set[str]] = {step.id: set() for step in steps}
     takers = [step for step in steps if step.takes]
     for giver in (step for step in steps if step.frees):
         for taker in takers:
             is_between_two = giver.address != taker.address and giver.frees & taker.takes
-            if is_between_two and not _waits_for(after, giver.id, taker.id):
-                after[taker.id].add(giver.id)
+            if is_between_two and not _waits_for((after, behind), giver.id, taker.id):
+                behind[taker.id].add(giver.id)
+    return behind
 
 
-def _waits_for(after: Mapping[str, set[str]], later: str, earlier: str) -> bool:
+def _waits_for(edges: Sequence[Mapping[str, set[str]]], later: str, earlier: str) -> bool:
     """Whether the one comes after the other, over however many; a step comes after itself."""
     frontier, seen = {later}, set[str]()
     while frontier:
         seen |= frontier
-        frontier = set().union(*(after[step_id] for step_id in frontier)) - seen
+        frontier = set().union(*(before[step_id] for before in edges for step_id in frontier)) - seen
     return earlier in seen
 
 

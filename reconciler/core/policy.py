@@ -70,9 +70,10 @@ def _is_surplus(change: Change) -> bool:
 
 
 def _rules(change: Change, policy: Policy) -> Iterator[Refusal]:
-    if not change.acts:
+    costs_data = change.effect is Effect.DATA_LOSS  # also of what a later pass does: said before anything is done
+    if not change.acts and not costs_data:
         return
-    address, is_gone = change.address, change.action in (Action.DELETE, Action.REPLACE)
+    address, is_gone = change.address, costs_data or change.action in (Action.DELETE, Action.REPLACE)
     if lost := _lost(change):
         yield Refusal(
             address,

@@ -66,7 +66,7 @@ class _Run:
 
     def events(self) -> Iterator[Event]:
         self.by_id = {step.id: step for step in self.steps}
-        self.graph = TopologicalSorter({step.id: step.after for step in self.steps})
+        self.graph = TopologicalSorter({step.id: step.after | step.behind for step in self.steps})
         self.graph.prepare()
         while self.graph.is_active() and not (self.stop.is_set() and not self.running):
             for step_id in self.graph.get_ready():

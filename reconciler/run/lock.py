@@ -61,6 +61,21 @@ class Owner:
         return f"`reconcile {self.what}` on {self.host}, process {self.pid}"
 
 
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """A mark that somebody left; ``is_over`` when it is known that nobody is at work under it any more."""
+
+    name: str
+    owner: Owner
+    is_over: bool
+
+
+def holders(store: LeaseStore) -> list[Holder]:
+    """All marks there are on a project."""
+    found = ((name, mark, Owner.of(mark)) for name, mark in store.leases().items())
+    return [Holder(name, owner, owner.is_dead() or _expired(mark)) for name, mark, owner in found]
+
+
 @contextmanager
 def locked(store: LeaseStore, project: str, what: str, clock: Clock, *, wait_s: float = 0.0) -> Iterator[None]:
     """Hold the project's lock. Raises Locked when somebody else still has it after ``wait_s`` seconds."""
@@ -85,7 +100,9 @@ def _acquire(store: LeaseStore, project: str, me: Owner, clock: Clock, wait_s: f
         tries -= 1
         if clock.now() >= deadline and tries <= 0:
             raise Locked(
-                f"another run is at work on project {project}: {others[0]}; wait for it to end", str(others[0])
+                f"another run is at work on project {project}: {others[0]}; wait for it to end, "
+                "or break its lock with `reconcile unlock`",
+                str(others[0]),
             )
         clock.sleep(LOOK_AGAIN_S * random.uniform(0.1, 0.3 if tries > 0 else 1.0))  # noqa: S311 (no secret)
 
@@ -98,16 +115,11 @@ def _leave_mark(store: LeaseStore, project: str, me: Owner) -> str:
 
 def _living(store: LeaseStore, mine: str) -> list[Owner]:
     """The others at work; marks of the dead are taken away."""
-    living = []
-    for name, mark in store.leases().items():
-        if name == mine:
-            continue
-        owner = Owner.of(mark)
-        if owner.is_dead() or _expired(mark):
-            store.drop_lease(name)
-        else:
-            living.append(owner)
-    return living
+    others = [holder for holder in holders(store) if holder.name != mine]
+    for holder in others:
+        if holder.is_over:
+            store.drop_lease(holder.name)
+    return [holder.owner for holder in others if not holder.is_over]
 
 
 def _expired(mark: Mapping[str, str]) -> bool:

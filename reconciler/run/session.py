@@ -67,13 +67,16 @@ class Session:
     @contextmanager
     def locked(self, what: str, *, wait_s: float = 0.0) -> Iterator[None]:
         """Nobody else acts on the project meanwhile; where there is no engine there is nothing to meet at."""
-        store = self.providers.get("docker")
-        if store is None:
+        if self.leases is None:
             yield
             return
-        leases: LeaseStore = store  # type: ignore[assignment]  # the Docker provider keeps leases
-        with locked(leases, self.document.project, what, self.clock, wait_s=wait_s):
+        with locked(self.leases, self.document.project, what, self.clock, wait_s=wait_s):
             yield
+
+    @property
+    def leases(self) -> LeaseStore | None:
+        """Where runs leave their marks; None where there is no engine."""
+        return self.providers.get("docker")  # type: ignore[return-value]  # the Docker provider keeps leases
 
 
 @contextmanager

@@ -100,6 +100,7 @@ class MemoryEngine:
     base_url: str = ""
     calls: list[str] = field(default_factory=list)
     bodies: list[Any] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
     registry: dict[str, Mapping[str, Any]] = field(default_factory=dict)
     images: dict[str, Any] = field(default_factory=dict)
     networks: dict[str, Any] = field(default_factory=dict)
@@ -343,7 +344,7 @@ class MemoryEngine:
             "RestartCount": 0,
             "since": 0.0,
         }
-        return {"Id": identity}
+        return {"Id": identity, "Warnings": self.warnings}
 
     def _mounted(self, host: Mapping[str, Any], config: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
         for bind in host.get("Binds") or ():
@@ -414,7 +415,7 @@ class MemoryEngine:
         policy = body.get("RestartPolicy") or {}
         host.update({key: value for key, value in body.items() if value and key != "RestartPolicy"})
         host.update({"RestartPolicy": policy} if policy.get("Name") else {})
-        return {"Warnings": []}
+        return {"Warnings": self.warnings}
 
     def delete_container(self, name: str, *, params: Mapping[str, Any]) -> None:
         container = self._container(name)

@@ -103,10 +103,17 @@ class Project:
         return self.engine.post(f"/containers/{self.container(service)}/{path}", body or {}, **params)
 
     def remove(self) -> None:
-        """Everything that carries the project's label goes."""
+        """Everything that carries the project's label goes, and the volumes without a name that its containers have.
+
+        Those that went along from one container to the next have no label, and do not go with the last one.
+        """
         mine = {"label": [f"com.docker.compose.project={self.name}"]}
-        for item in self.engine.get("/containers/json", all=1, filters=mine):
+        containers = self.engine.get("/containers/json", all=1, filters=mine)
+        for item in containers:
             self.engine.delete(f"/containers/{item['Id']}", force=1, v=1)
+        for mount in (mount for item in containers for mount in item["Mounts"]):
+            if len(mount.get("Name") or "") == 64:
+                self.engine.delete(f"/volumes/{mount['Name']}")
         for item in self.engine.get("/networks", filters=mine):
             self.engine.delete(f"/networks/{item['Id']}")
         for item in self.engine.get("/volumes", filters=mine).get("Volumes") or ():

@@ -5,7 +5,7 @@ The planner lets who gives one up come before who takes it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from reconciler.core.values import Spec
@@ -32,9 +32,17 @@ def addresses(networks: Mapping[str, Any]) -> frozenset[str]:
     )
 
 
-def chosen(claims: Iterable[str]) -> frozenset[str]:
-    """That somebody has taken these addresses: until then the engine may give one of them to whoever asks for any."""
-    return frozenset(f"after {claim}" for claim in claims if claim.startswith("address "))
+def any_address(networks: Mapping[str, Any], *, fixed: bool) -> frozenset[str]:
+    """Of the networks in which an address is fixed, or those in which it is not: what the engine chooses from.
+
+    Who asks for an address of the engine's choice takes it, and who has a fixed one frees it: the engine might else
+    choose the very address that another is to have.
+    """
+    return frozenset(
+        f"any address in {network}"
+        for network, endpoint in networks.items()
+        if fixed is bool(endpoint.get("ipv4_address") or endpoint.get("ipv6_address"))
+    )
 
 
 def _ports(spec: Spec) -> Iterator[str]:

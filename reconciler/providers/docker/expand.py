@@ -11,7 +11,7 @@ from reconciler.core.document import Document
 from reconciler.core.resource import Origin, Resource, Source
 from reconciler.core.units import nanoseconds
 from reconciler.core.values import ABSENT, Ref, Value
-from reconciler.providers.docker import endpoints, labels, since
+from reconciler.providers.docker import endpoints, files, labels, since
 from reconciler.providers.docker.kinds import container, image, network, volume
 from reconciler.providers.docker.property import Json, first
 
@@ -124,6 +124,8 @@ class Stack:
             yield self._container(name, service)
 
     def _container(self, name: str, service: Json) -> Resource:
+        mounted = list(files.mounted(service, {key: self.section(key) for key in ("configs", "secrets")}))
+        service = {**service, "volumes": [*(service.get("volumes") or ()), *files.as_binds(mounted)]}
         resolved = self._resolved(name, service)
         spec: dict[str, Value] = {
             each.name: value
@@ -135,7 +137,7 @@ class Stack:
             "owner": labels.of_container(self.document.project, name, 1, self.document.directory),
             "gate": self._gate(name, service),
             "since": self._since(name, service),
-        }
+        } | ({"mounted": mounted} if mounted else {})
         return Resource(
             container_address(name),
             spec,

@@ -26,6 +26,9 @@ LOCK: Final = f"{OWN}lock"
 INPUTS: Final = f"{OWN}build.inputs"
 """On an image: the hash of everything that its build depends on."""
 
+FILES: Final = f"{OWN}files"
+"""On a container: digests of its configs and secrets, as they were when it was made."""
+
 
 def declared_only(labels: Mapping[str, str] | None) -> dict[str, str]:
     """The labels that a file could have asked for."""

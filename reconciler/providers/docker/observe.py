@@ -11,7 +11,7 @@ from typing import Any, Final
 from reconciler.core.address import Address
 from reconciler.core.resource import Health, Observed, Resource, Status
 from reconciler.core.values import Value
-from reconciler.providers.docker import labels
+from reconciler.providers.docker import files, labels
 from reconciler.providers.docker.client import Engine
 from reconciler.providers.docker.context import digest_of
 from reconciler.providers.docker.expand import (
@@ -206,6 +206,7 @@ class Reader:
         spec = {name: each.read(inspect) for name, each in container.PROPERTIES.items()}
         spec["networks"] = self._by_key(spec["networks"], networks)
         spec |= {key: _named_namespace(spec[key], names) for key in ("network_mode", "ipc", "pid")}
+        spec["files"] = files.read(inspect)
         spec["leftovers"] = tuple(sorted(name_of(other) for other in leftovers))
         marks = dig(inspect, "Config.Labels") or {}
         return Observed(
@@ -217,6 +218,7 @@ class Reader:
             outputs={"id": inspect["Id"]},
             facts={
                 "image": self._image_config(inspect["Image"]),
+                "files": self._files(address),
                 "anonymous": anonymous_volumes(inspect),
                 "volumes_of_image": self._volumes_of_image(address),
                 "leftovers": {name_of(other): other["Id"] for other in leftovers},
@@ -224,6 +226,10 @@ class Reader:
             },
             after=frozenset(self._uses(spec)),
         )
+
+    def _files(self, address: Address) -> Value:
+        resource = self._desired.get(address)
+        return files.digests(resource.spec.get("mounted", ())) if resource else {}  # type: ignore[arg-type]
 
     def _is_job(self, address: Address) -> bool:
         resource = self._desired.get(address)

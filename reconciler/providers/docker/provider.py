@@ -14,7 +14,7 @@ from reconciler.core.plan import Step
 from reconciler.core.provider import Done, Pending, Verdict
 from reconciler.core.resource import Observed, Resource
 from reconciler.core.values import Value
-from reconciler.providers.docker import expand, labels, since
+from reconciler.providers.docker import expand, files, labels, since
 from reconciler.providers.docker.client import Engine
 from reconciler.providers.docker.context import digest_of, dockerfile_of, packed
 from reconciler.providers.docker.kinds import container, image, network, volume
@@ -188,9 +188,22 @@ def _missing_external(_engine: Engine, args: Mapping[str, Any]) -> None:
 def _create_container(engine: Engine, args: Mapping[str, Any]) -> None:
     found = engine.get(f"/containers/{args['name']}/json")
     if found is None:
-        engine.post("/containers/create", args["body"], name=args["name"])
+        marks = {**args["body"]["Labels"], **files.label(args.get("files", ()))}
+        _made(engine, engine.post("/containers/create", {**args["body"], "Labels": marks}, name=args["name"]))
     elif not _owned(dict(found["Config"]), args["body"]["Labels"]):
         raise Conflict(f"the name {args['name']} was taken meanwhile by a container of somebody else")
+
+
+def _made(engine: Engine, answer: Json) -> None:
+    """What the engine made without one of its limits is taken away again: it would differ for ever."""
+    if lost := _discarded(answer):
+        engine.delete(f"/containers/{answer['Id']}", force=1, v=1)
+        raise Rejected(lost)
+
+
+def _discarded(answer: Json | None) -> str:
+    warnings = (answer or {}).get("Warnings") or ()
+    return " ".join(text for text in warnings if text.startswith("Your kernel") and "discarded" in text)
 
 
 def _start(engine: Engine, args: Mapping[str, Any]) -> None:
@@ -209,7 +222,8 @@ def _rename(engine: Engine, args: Mapping[str, Any]) -> None:
 
 
 def _update(engine: Engine, args: Mapping[str, Any]) -> None:
-    engine.post(f"/containers/{args['container']}/update", args["body"])
+    if lost := _discarded(engine.post(f"/containers/{args['container']}/update", args["body"])):
+        raise Rejected(lost)
 
 
 def _stop(engine: Engine, args: Mapping[str, Any]) -> None:

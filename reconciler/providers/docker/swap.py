@@ -124,7 +124,8 @@ class _Container:
     def _made(self, name: str, mounts: Sequence[Json], tag: str = "") -> Step:
         body = container.body({**self.spec, "mounts": mounts})
         body["Labels"] = {**body.get("Labels", {}), **self.spec["owner"]}
-        step = self._step("container.create", self.change.reason, tag=tag, name=name, body=body)
+        mounted = {"files": self.spec["mounted"]} if self.spec.get("mounted") else {}
+        step = self._step("container.create", self.change.reason, tag=tag, name=name, body=body, **mounted)
         return replace(step, takes=claims.name(name))
 
     def _mounts(self) -> list[Json]:
@@ -151,8 +152,9 @@ class _Container:
 
     def _start(self, container_name: str, why: str) -> Step:
         step = self._step("container.start", why, milestone=STARTED, container=container_name)
-        wanted = claims.running(self.spec)
-        return replace(step, takes=wanted | claims.chosen(self._given_up()), frees=claims.chosen(wanted))
+        networks = self.spec.get("networks", {})
+        wanted = claims.running(self.spec) | claims.any_address(networks, fixed=False)
+        return replace(step, takes=wanted, frees=claims.any_address(networks, fixed=True))
 
     def _given_up(self) -> frozenset[str]:
         """What the live container claims and the desired one does not."""
@@ -221,9 +223,7 @@ class _Container:
             if key in live:
                 yield self._disconnect(key, live[key])
             if key in wanted:
-                given_up = claims.addresses({key: live.get(key, {})}) - claims.addresses(wanted)
-                step = self._connect(self.live_id, key, wanted[key])
-                yield replace(step, takes=step.takes | claims.chosen(given_up))
+                yield self._connect(self.live_id, key, wanted[key])
 
     def _disconnect(self, key: str, endpoint: Mapping[str, Any]) -> Step:
         step = self._step(
@@ -245,8 +245,9 @@ class _Container:
             container=container_name,
             body=endpoint_body(endpoint),
         )
-        wanted = claims.addresses({key: endpoint})
-        return replace(step, takes=wanted, frees=claims.chosen(wanted))
+        joined = {key: endpoint}
+        wanted = claims.addresses(joined) | claims.any_address(joined, fixed=False)
+        return replace(step, takes=wanted, frees=claims.any_address(joined, fixed=True))
 
     def _begin_again(self, state: str, *, is_down: bool) -> Iterator[Step]:
         """Start what is not running. The predecessor of an interrupted replacement goes once this one is ready."""

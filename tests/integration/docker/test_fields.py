@@ -34,6 +34,10 @@ def joined(**endpoint):
     return {"default": endpoint}
 
 
+def throttled(rate):
+    return {"device_read_bps": [{"path": "/dev/loop0", "rate": rate}]}
+
+
 BOUND = {"type": "bind", "source": "/etc/hostname", "target": "/b"}
 ROWS = [
     Row("environment", {"A": "1", "B": ""}, {"A": "2"}, "environment"),
@@ -87,13 +91,16 @@ ROWS = [
         Action.UPDATE, Action.UPDATE),
     Row("networks", joined(driver_opts={"a": 1}), joined(driver_opts={"a": 2}), "networks",
         Action.UPDATE, Action.UPDATE),
+    Row("blkio_config", throttled("1mb"), throttled("2mb"), "blkio_config"),
+    Row("device_cgroup_rules", ["c 1:3 rwm", "a 7:* r"], ["c 1:3 r"], "device_cgroup_rules"),
+    Row("cgroup", "private", "host", "cgroup"),
     Row("container_name", "rt-one", "rt-two", "container_name", Action.UPDATE, Action.UPDATE),
     Row("ipc", "private", "shareable", "ipc"),
     Row("uts", "host", "host", "uts"),
     Row("pid", "host", "host", "pid"),
 ]  # fmt: skip
 
-UNSEEN_WHEN_REMOVED = {"shm_size", "logging", "ulimits", "ipc"}
+UNSEEN_WHEN_REMOVED = {"cgroup", "shm_size", "logging", "ulimits", "ipc"}
 """Where the file is silent these are the engine's to choose, so a removed line asks for nothing."""
 
 

@@ -48,6 +48,8 @@ TWICE = {"Name": "on-failure", "MaximumRetryCount": 2}
 LIVE = Action.UPDATE
 MAC = "02:42:ac:11:00:ab"
 ENDPOINT = "NetworkingConfig.EndpointsConfig.p_default"
+THROTTLES = {"device_read_bps": "BlkioDeviceReadBps", "device_write_bps": "BlkioDeviceWriteBps"}
+THROTTLES |= {"device_read_iops": "BlkioDeviceReadIOps", "device_write_iops": "BlkioDeviceWriteIOps"}
 RECURSIVE = {"disabled": "NonRecursive", "writable": "ReadOnlyNonRecursive", "readonly": "ReadOnlyForceRecursive"}
 
 ROWS = [
@@ -275,6 +277,73 @@ ROWS = [
         [{"type": "tmpfs", "target": "/t", "tmpfs": {"size": "1m", "mode": 448}}],
         "HostConfig.Mounts",
         [{"Type": "tmpfs", "Target": "/t", "TmpfsOptions": {"SizeBytes": MIB, "Mode": 448}}],
+    ),
+    Row("cpu_rt_period", 1000000, "HostConfig.CpuRealtimePeriod", 1000000, NONE, 0, by=LIVE),
+    Row("cpu_rt_runtime", 400000, "HostConfig.CpuRealtimeRuntime", 400000, NONE, 0, by=LIVE),
+    Row("blkio_config", {"weight": 300}, "HostConfig.BlkioWeight", 300, NONE, 0, "blkio_config.weight", by=LIVE),
+    *(
+        Row(
+            "blkio_config",
+            {attribute: [{"path": "/dev/a", "rate": "1mb"}, {"path": "/dev/b", "rate": 9}]},
+            f"HostConfig.{key}",
+            [{"Path": "/dev/a", "Rate": MIB}, {"Path": "/dev/b", "Rate": 9}],
+            [{"Path": "/dev/b", "Rate": 9}, {"Path": "/dev/a", "Rate": MIB}],
+            [{"Path": "/dev/a", "Rate": MIB}],
+            field=f"blkio_config.{attribute}",
+        )
+        for attribute, key in THROTTLES.items()
+    ),
+    Row(
+        "blkio_config",
+        {"weight_device": [{"path": "/dev/a", "weight": 200}]},
+        "HostConfig.BlkioWeightDevice",
+        [{"Path": "/dev/a", "Weight": 200}],
+        NONE,
+        [],
+        field="blkio_config.weight_device",
+    ),
+    Row(
+        "device_cgroup_rules",
+        ["c 1:3 rwm", "a 7:* r"],
+        "HostConfig.DeviceCgroupRules",
+        ["a 7:* r", "c 1:3 rwm"],
+        ["c 1:3 rwm", "a 7:* r"],
+        None,
+    ),
+    Row("storage_opt", {"size": "1G"}, "HostConfig.StorageOpt", {"size": "1G"}, NONE, None),
+    Row("cgroup", "private", "HostConfig.CgroupnsMode", "private", NONE, "host", removal=Action.KEEP),
+    Row(
+        "gpus",
+        "all",
+        "HostConfig.DeviceRequests",
+        [{"Driver": "", "Count": -1, "DeviceIDs": [], "Capabilities": [["gpu"]], "Options": {}}],
+        [{"Driver": "", "Count": -1, "DeviceIDs": None, "Capabilities": [["gpu"]], "Options": None}],
+        None,
+    ),
+    Row(
+        "gpus",
+        [{"driver": "x", "device_ids": ["1"], "capabilities": ["utility"], "options": {"a": 1}}],
+        "HostConfig.DeviceRequests",
+        [
+            {
+                "Driver": "x",
+                "Count": 0,
+                "DeviceIDs": ["1"],
+                "Capabilities": [["gpu", "utility"]],
+                "Options": {"a": "1"},
+            }
+        ],
+        NONE,
+        [],
+    ),
+    Row(
+        "deploy",
+        {"resources": {"reservations": {"devices": [{"capabilities": ["tpu"], "count": 2}]}}},
+        "HostConfig.DeviceRequests",
+        [{"Driver": "", "Count": 2, "DeviceIDs": [], "Capabilities": [["tpu"]], "Options": {}}],
+        NONE,
+        [],
+        field="gpus",
     ),
     Row("annotations", {"a": "b"}, "HostConfig.Annotations", {"a": "b"}, NONE, {}),
     Row("networks", {"default": {"mac_address": MAC.upper()}}, f"{ENDPOINT}.MacAddress", MAC, removal=Action.KEEP),

@@ -6,9 +6,10 @@ from dataclasses import replace
 
 import pytest
 
+from reconciler.core.errors import Refused
 from reconciler.core.report import Event
 from tests.kit.build import address
-from tests.kit.docker import ALLOWED, MemoryEngine, a_reconciler, a_stack, apply
+from tests.kit.docker import ALLOWED, MemoryEngine, Refusal, a_reconciler, a_stack, apply
 
 ONE_NETWORK = """
 services:
@@ -34,7 +35,7 @@ def comes_after(plan, later, earlier):
     frontier, seen = {later}, set()
     while frontier:
         seen |= frontier
-        frontier = {before for step_id in frontier for before in steps[step_id].after} - seen
+        frontier = {before for step_id in frontier for before in steps[step_id].after | steps[step_id].behind} - seen
     return earlier in seen
 
 
@@ -70,6 +71,29 @@ def test_what_is_taken_is_given_up_first(engine, folder, handover):
     assert comes_after(plan, takes, gives_up)
 
 
+def test_who_has_a_fixed_address_starts_before_who_may_get_any(engine, folder):
+    document = a_stack(ONE_NETWORK.format(a="{}", b="{ipv4_address: 10.0.0.2}"), folder)
+
+    plan = a_reconciler(document, engine).look().plan
+
+    assert comes_after(plan, "docker.container/a:container.start", "docker.container/b:container.start")
+
+
+def test_if_it_is_not_given_up_the_one_who_was_to_take_it_goes_back_to_what_it_was(engine, folder):
+    apply(a_stack(PUBLISHED.format(a="[]", b="['8080:80']"), folder), engine)
+    before = {each["Name"]: each["Id"] for each in engine.containers.values()}
+
+    def refuse(_count, call):
+        if call == f"POST /containers/{before['/p-b-1']}/stop":
+            raise Refusal(500, "it can't be stopped")
+
+    engine.before = refuse
+    apply(a_stack(PUBLISHED.format(a="['8080:80']", b="[]"), folder), engine)
+
+    assert {each["Name"]: each["Id"] for each in engine.containers.values()} == before
+    assert all(each["State"]["Running"] for each in engine.containers.values())
+
+
 def test_an_address_is_taken_before_the_engine_may_give_it_to_another(engine, folder):
     before, after, taken, _ = HANDOVERS["an address"]
     apply(a_stack(before, folder), engine)
@@ -98,6 +122,22 @@ def test_a_volume_that_may_be_lost_is_made_anew(engine, folder):
     assert not [event for event in happened if isinstance(event, Event) and event.error]
     assert engine.volumes["p_data"]["Options"] == {"type": "tmpfs"}
     assert engine.names == ["p-web-1"]
+
+
+def test_a_volume_waits_for_the_image_of_its_container_and_needs_leave_before_anything_is_done(engine, folder):
+    engine.registry["new:1"] = {}
+    apply(a_stack(STORED.format(data="{}"), folder), engine)
+    document = a_stack(STORED.format(data="{driver_opts: {type: tmpfs}}").replace("app:1", "new:1"), folder)
+    engine.calls.clear()
+
+    with pytest.raises(Refused):
+        apply(document, engine)
+    refused, allowed = engine.writes, replace(ALLOWED, may_lose=frozenset({address("docker.volume/data")}))
+    report = apply(document, engine, allowed)
+
+    assert (refused, report.failed) == ([], ())
+    assert engine.volumes["p_data"]["Options"] == {"type": "tmpfs"}
+    assert a_reconciler(document, engine).look().plan.in_sync
 
 
 def test_a_name_that_becomes_free_can_be_taken(engine, folder):

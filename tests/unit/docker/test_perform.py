@@ -308,3 +308,15 @@ def test_hints_name_what_happened_to_what(engine):
 
     assert list(a_provider(engine).hints()) == ["container web: die", f"network {'f' * 12}: disconnect"]
     assert not {"exec_create", "exec_start", "exec_die"} & set(asked[0][1]["event"])
+
+
+@pytest.mark.parametrize("verb", ["container.create", "container.update"])
+def test_a_limit_that_the_kernel_lacks_is_an_error_and_leaves_nothing(engine, verb):
+    said = "Your kernel does not support Block I/O weight or the cgroup is not mounted. Weight discarded."
+    engine.warnings = ["Published ports are discarded when using host network mode", said]
+
+    with pytest.raises(Rejected) as refused:
+        perform(engine, verb, name="new", container="web", body=BODY)
+
+    assert str(refused.value) == said
+    assert container(engine, "new") is None

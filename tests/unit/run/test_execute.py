@@ -35,6 +35,17 @@ def test_steps_run_in_order():
     assert done == ["a", "b", "c"]
 
 
+def test_who_is_behind_a_step_comes_after_it_even_if_it_fails():
+    def perform(what):
+        if what.id == "a":
+            raise Rejected("no")
+        return Done()
+
+    events = run([step("b", behind=frozenset({"a"})), step("a")], perform)
+
+    assert told(events, What.FAILED, What.STARTED) == [("a", "started"), ("a", "failed"), ("b", "started")]
+
+
 def test_independent_steps_run_side_by_side():
     meet = threading.Barrier(2, timeout=5)
 

@@ -15,7 +15,8 @@ from reconciler.core.kind import Effect, Field, Kind
 from reconciler.core.resource import Observed, Resource
 from reconciler.core.units import bytes_of, nanoseconds
 from reconciler.core.values import ABSENT, UNKNOWN, Secret, Spec, Value, looks_secret
-from reconciler.providers.docker import forms, labels
+from reconciler.providers.docker import files, forms, labels
+from reconciler.providers.docker.devices import REQUESTS, THROTTLES
 from reconciler.providers.docker.endpoints import NETWORKS, network_mode
 from reconciler.providers.docker.healthcheck import HEALTHCHECK
 from reconciler.providers.docker.mounts import TMPFS, VOLUMES
@@ -265,6 +266,34 @@ PROPERTIES: Final[Mapping[str, Property]] = {
             effect=LIMIT,
             live=("CpuQuota",),
         ),
+        row(
+            "cpu_rt_period",
+            at="HostConfig.CpuRealtimePeriod",
+            parse=int,
+            load=forms.positive,
+            silent=0,
+            effect=LIMIT,
+            live=("CpuRealtimePeriod",),
+        ),
+        row(
+            "cpu_rt_runtime",
+            at="HostConfig.CpuRealtimeRuntime",
+            parse=int,
+            load=forms.positive,
+            silent=0,
+            effect=LIMIT,
+            live=("CpuRealtimeRuntime",),
+        ),
+        row(
+            "blkio_config.weight",
+            at="HostConfig.BlkioWeight",
+            parse=int,
+            load=forms.positive,
+            silent=0,
+            effect=LIMIT,
+            live=("BlkioWeight",),
+        ),
+        *THROTTLES,
         row("cpuset", at="HostConfig.CpusetCpus", load=forms.text, silent="", effect=LIMIT, live=("CpusetCpus",)),
         row(
             "pids_limit",
@@ -306,6 +335,16 @@ PROPERTIES: Final[Mapping[str, Property]] = {
             dump=forms.device_bodies,
             silent=(),
         ),
+        row(
+            "device_cgroup_rules",
+            at="HostConfig.DeviceCgroupRules",
+            parse=forms.text_set,
+            load=forms.text_set,
+            dump=list,
+            silent=(),
+        ),
+        REQUESTS,
+        row("storage_opt", at="HostConfig.StorageOpt", parse=forms.text_map, load=forms.text_map, silent={}),
         row("sysctls", at="HostConfig.Sysctls", parse=forms.text_map, load=forms.text_map, silent={}),
         Property(
             "ulimits",  # the engine adds those of its own configuration, so only declared names are compared
@@ -348,7 +387,13 @@ def expect(desired: Resource, observed: Observed) -> Spec:
         for name, each in PROPERTIES.items()
         if (value := each.expected(desired.spec, image, observed.spec.get(name, ABSENT))) is not ABSENT
     }
-    return {**spec, **_process_of(desired.spec, image), **_derived(desired.spec, spec, observed.spec), "leftovers": ()}
+    return {
+        **spec,
+        **_process_of(desired.spec, image),
+        **_derived(desired.spec, spec, observed.spec),
+        "files": files.expect(observed.facts.get("files", {}), observed.spec.get("files", {})),
+        "leftovers": (),
+    }
 
 
 def _process_of(desired: Spec, image: Json) -> Spec:
@@ -389,7 +434,8 @@ def is_job(spec: Spec) -> bool:
 
 KIND: Final = Kind(
     NAME,
-    fields={name: each.field for name, each in PROPERTIES.items()} | {"leftovers": Field(Effect.LIVE)},
+    fields={name: each.field for name, each in PROPERTIES.items()}
+    | {"files": files.FIELD, "leftovers": Field(Effect.LIVE)},
     expect=expect,
     late=frozenset({"image", "networks"}),
 )

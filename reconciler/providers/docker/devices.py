@@ -1,0 +1,82 @@
+"""Devices that are asked for by what they can do, and limits of the throughput of disks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from reconciler.core.values import ABSENT, Value
+from reconciler.providers.docker import forms
+from reconciler.providers.docker.property import Json, Property, dig, nest, row
+
+
+def _declared_requests(service: Json) -> Value:
+    """``gpus`` is short for devices that can "gpu" besides what is asked of them."""
+    asked = dig(service, "deploy.resources.reservations.devices") or ()
+    gpus = ({**gpu, "capabilities": [*(gpu.get("capabilities") or ()), "gpu"]} for gpu in service.get("gpus") or ())
+    return tuple(_request(each) for each in (*gpus, *asked)) or ABSENT
+
+
+def _request(asked: Json) -> Value:
+    return {
+        "driver": forms.text(asked.get("driver")),
+        "count": int(asked.get("count") or 0),
+        "device_ids": forms.texts(asked.get("device_ids")),
+        "capabilities": (forms.text_set(asked.get("capabilities")),),
+        "options": forms.text_map(asked.get("options")),
+    }
+
+
+def _read_request(shown: Json) -> Value:
+    return {
+        "driver": forms.text(shown.get("Driver")),
+        "count": int(shown.get("Count") or 0),
+        "device_ids": forms.texts(shown.get("DeviceIDs")),
+        "capabilities": tuple(forms.text_set(group) for group in shown.get("Capabilities") or ()),
+        "options": forms.text_map(shown.get("Options")),
+    }
+
+
+def _request_body(request: Any) -> Json:
+    return {
+        "Driver": request["driver"],
+        "Count": request["count"],
+        "DeviceIDs": list(request["device_ids"]),
+        "Capabilities": [list(group) for group in request["capabilities"]],
+        "Options": dict(request["options"]),
+    }
+
+
+def _requests_body(requests: Any) -> Json:
+    return nest("HostConfig.DeviceRequests", [_request_body(request) for request in requests])
+
+
+REQUESTS = Property(
+    "gpus",
+    declared=_declared_requests,
+    read=lambda inspect: tuple(map(_read_request, dig(inspect, "HostConfig.DeviceRequests") or ())),
+    write=lambda spec: _requests_body(spec["gpus"]) if "gpus" in spec else {},
+    silent=lambda _: (),
+    paths=("gpus", "deploy.resources.reservations.devices"),
+)
+
+
+def throttle(name: str, key: str, unit: str) -> Property:
+    """A limit for each of several disks: path → number. ``key`` and ``unit`` are the engine's words."""
+
+    def numbers(items: Sequence[Json] | None) -> Mapping[str, Value]:
+        return {item["Path"]: int(item[unit]) for item in items or ()}
+
+    def body(limits: Mapping[str, Any]) -> list[Json]:
+        return [{"Path": path, unit: limit} for path, limit in limits.items()]
+
+    return row(f"blkio_config.{name}", at=f"HostConfig.{key}", parse=numbers, load=numbers, dump=body, silent={})
+
+
+THROTTLES = (
+    throttle("weight_device", "BlkioWeightDevice", "Weight"),
+    throttle("device_read_bps", "BlkioDeviceReadBps", "Rate"),
+    throttle("device_write_bps", "BlkioDeviceWriteBps", "Rate"),
+    throttle("device_read_iops", "BlkioDeviceReadIOps", "Rate"),
+    throttle("device_write_iops", "BlkioDeviceWriteIOps", "Rate"),
+)
