@@ -100,18 +100,19 @@ def _why_not(written: list[str], paths: list[Path], level: Level, found: Finding
         return f"files include each other in a circle: {' → '.join(names)}"
     if len(level.above) > _MOST_ABOVE or found.included > _MOST_INCLUDES:
         return f"more than {_MOST_INCLUDES} files are included, or {_MOST_ABOVE} by one another"
-    return None
+    return level.forbids(*paths)
 
 
 def _variables(wanted: Map, directory: Path, place: Place, level: Level, found: Findings) -> Variables | None:
     """The variables of what is included: those of the level, then those of its env files."""
     given = [level.directory / file for file in _texts(wanted.get("env_file")) if file != _NOTHING]
-    missing = [file for file in given if not file.is_file()]
-    if missing:
-        said = f"env_file {shown_name(missing[0], level.root)}: no such file"
-        found.problems.append((placed(wanted, "env_file") or place).problem(said, at_value=True))
-        return None
     files = env_file_paths(directory, given if "env_file" in wanted else None)
+    missing = [file for file in given if not file.is_file()]
+    said = f"env_file {shown_name(missing[0], level.root)}: no such file" if missing else None
+    wrong = level.forbids(directory, *files) or said
+    if wrong:
+        found.problems.append((placed(wanted, "env_file") or place).problem(wrong, at_value=True))
+        return None
     declared = level.variables.declared
     variables, problems = read_variables(level.variables.values, files, directory=level.root, declared=declared)
     found.problems.extend(problems)

@@ -123,6 +123,10 @@ class _Extension:
             self._wrong(wanted.file_place, f"`{wanted.file}` is not supported yet: only files can be extended")
             return None
         path = (self.level.directory / wanted.file).resolve()
+        forbidden = self.level.forbids(self.level.directory / wanted.file)
+        if forbidden:
+            self._wrong(wanted.file_place, forbidden)
+            return None
         if path not in self.files:
             self.files[path] = self._read(path, wanted)
         return self.files[path]

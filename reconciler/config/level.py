@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from reconciler.config.confined import outside
 from reconciler.config.paths import Base
 from reconciler.config.template import Variables
 from reconciler.config.tree import TreePath
@@ -16,7 +17,8 @@ class Level:
     """The main files are one level, those of each include another.
 
     ``root`` is the project's directory, which messages are seen from; ``directory`` the one that relative paths are.
-    ``above`` are the files that lead here, and the files of the level itself.
+    ``above`` are the files that lead here, and the files of the level itself. ``confined`` levels read nothing outside
+    of the project's directory.
     """
 
     root: Path
@@ -24,6 +26,7 @@ class Level:
     variables: Variables
     strict: bool = True
     above: tuple[Path, ...] = ()
+    confined: bool = False
 
     @property
     def base(self) -> Base:
@@ -31,6 +34,10 @@ class Level:
 
     def base_of(self, directory: Path) -> Base:
         return Base(directory, self.variables.get("HOME"))
+
+    def forbids(self, *paths: Path) -> str | None:
+        """Why one of these must not be read, in words."""
+        return next(filter(None, (outside(str(path), self.root) for path in paths)), None) if self.confined else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -115,7 +115,6 @@ _TABLE: Final[Mapping[str, NotYet]] = {
     "services.*.x-reconcile.reload": NotYet("a container is replaced when its configs or secrets change"),
     "volumes.*.x-reconcile": NotYet("write what holds for a volume at the top level"),
     "x-reconcile.hooks": NotYet("nothing is run around a change"),
-    "x-reconcile.policy": NotYet("only the built-in safety rules apply"),
 }
 PATTERNS: Final[Mapping[tuple[str, ...], NotYet]] = {tuple(path.split(".")): row for path, row in _TABLE.items()}
 

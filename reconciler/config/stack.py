@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
-from reconciler.config import checks, contradictions, notyet, references
+from reconciler.config import checks, confined, contradictions, notyet, references
 from reconciler.config.assembly import assembled
 from reconciler.config.canonical import Surroundings, canonical
 from reconciler.config.environment import with_env_files
@@ -20,7 +20,7 @@ from reconciler.config.layers import Written, read_layers
 from reconciler.config.level import Doubt, Findings, Level
 from reconciler.config.names import project_name, with_name
 from reconciler.config.shapes import Malformed
-from reconciler.config.stages import is_note
+from reconciler.config.stages import is_note, taken_out
 from reconciler.config.template import Variables
 from reconciler.config.textfile import shown_name
 from reconciler.config.tree import Map, Place, Tree, TreePath, with_places
@@ -77,8 +77,10 @@ def load_written(written: Written, settings: Settings) -> LoadedStack:
     variables = with_name(settings.variables, name.text)
     around = Surroundings(name.text, settings.directory, variables)
     files = tuple(dict.fromkeys(layer.path.resolve() for layer in written.layers))
-    level = Level(settings.directory, settings.directory, variables, settings.strict, files)
+    is_confined = confined.is_confined(written.layers, variables)
+    level = Level(settings.directory, settings.directory, variables, settings.strict, files, is_confined)
     document = assembled(written.layers, level, found)
+    document = _inside(document, settings.directory, found) if is_confined else document
     found.problems.extend(notyet.problems(document) if settings.strict else ())
     document, inactive = _active(document, _profiles(settings, variables))
     found.problems.extend(_weighed(found.doubts, inactive))
@@ -89,6 +91,13 @@ def load_written(written: Written, settings: Settings) -> LoadedStack:
     named = tuple((place, address) for place, address in addresses if place)
     file = shown_name(written.layers[0].path, settings.directory)
     return LoadedStack(model, name.text, file, tuple(found.problems), named, _idle(document, model, inactive))
+
+
+def _inside(document: Map, root: Path, found: Findings) -> Map:
+    """The document without files outside of the project's directory, so that they are not read."""
+    wrong = list(confined.problems(document, root))
+    found.problems.extend(problem for _, problem in wrong)
+    return taken_out(document, [path[:4] for path, _ in wrong if path[2] in ("env_file", "label_file")])
 
 
 def _weighed(doubts: Sequence[Doubt], inactive: frozenset[str]) -> list[Problem]:
