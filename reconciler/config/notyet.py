@@ -96,9 +96,10 @@ _TABLE: Final[Mapping[str, NotYet]] = {
     "services.*.pre_stop": NotYet("nothing is run in a container before its stop"),
     "services.*.provider": NotYet("only containers are run"),
     "services.*.pull_policy": NotYet(
-        "use always, missing or never", applies=_any_of("refresh", "daily", "weekly", "every_")
+        "an image that is there is not asked for again; name the new one, or use missing, build or never",
+        applies=_any_of("always", "refresh", "daily", "weekly", "every_"),
     ),
-    "services.*.pull_refresh_after": NotYet("use `pull_policy: always`"),
+    "services.*.pull_refresh_after": NotYet("an image that is there is not asked for again"),
     "services.*.scale": NotYet("a service is one container", applies=_many),
     "services.*.secrets.*.gid": NotYet(_AS_IT_IS),
     "services.*.secrets.*.mode": NotYet(_AS_IT_IS),

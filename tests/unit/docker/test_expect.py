@@ -193,7 +193,6 @@ def test_the_body_of_an_update_holds_only_what_changes():
         ({"pull_policy": "missing", "build": {}}, {"inputs": "new"}),
         ({"pull_policy": "build", "build": {}}, {"inputs": "new"}),
         ({"pull_policy": "never", "build": {}}, {}),
-        ({"pull_policy": "always", "build": {}}, {}),
     ],
 )
 def test_an_image_is_compared_only_where_it_is_built(spec, expected_inputs):

@@ -21,7 +21,7 @@ def read(image: Json) -> Spec:
 
 def is_built(spec: Spec) -> bool:
     """Whether the image is to come from its context, and not from a registry or from whoever put it there."""
-    return "build" in spec and spec.get("pull_policy") not in ("always", "never")
+    return "build" in spec and spec.get("pull_policy") != "never"
 
 
 def expect(desired: Resource, observed: Observed) -> Spec:
