@@ -25,7 +25,7 @@ from tests.unit.config.strategies import ENV_FILES, TEMPLATE, VARIABLES, as_yaml
 from tests.unit.config.test_dotenv import FILES, OUTSIDE
 from tests.unit.config.test_scalars import DATES, SCALARS
 
-EXAMPLES = int(os.environ.get("RECONCILE_ORACLE_EXAMPLES", "50"))
+EXAMPLES = int(os.environ.get("RECONCILE_ORACLE_EXAMPLES", "50" if os.environ.get("CI") else "15"))
 CORPUS = Path(os.environ.get("RECONCILE_CORPUS", "/nowhere"))
 # The same examples each time, unless more are asked for. Making a failing one smaller would take hundreds of runs.
 RANDOM = settings(
