@@ -8,7 +8,6 @@ password. The server is that of RECONCILE_TEST_KEYCLOAK_URL, or a container of i
 
 from __future__ import annotations
 
-import copy
 import resource
 import sys
 import time
@@ -47,10 +46,10 @@ def a_company(name: str, size: int) -> dict[str, Any]:
 
 def with_others(company: dict[str, Any], every: int) -> dict[str, Any]:
     """The company with another name for each so many of its people."""
-    other = copy.deepcopy(company)
-    for user in other["users"][::every]:
-        user["firstName"] = "Other"
-    return other
+    users = [
+        {**user, "firstName": "Other"} if number % every == 0 else user for number, user in enumerate(company["users"])
+    ]
+    return {**company, "users": users}
 
 
 def timed(driver: Driver, work: Callable[[], Any]) -> tuple[float, float, int, int]:
