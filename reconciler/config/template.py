@@ -33,12 +33,12 @@ class Variables:
 class Fault:
     """Something wrong with a reference; ``index`` is where in the text it begins.
 
-    ``undefined`` marks the one fault that Compose forgives, taking the empty text instead.
+    ``undefined`` is the name of the variable in the one fault that Compose forgives, taking the empty text instead.
     """
 
     message: str
     index: int
-    undefined: bool = False
+    undefined: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +169,7 @@ class _Reader:
         value = self._value(name)
         if value is None:
             message = f"undefined variable `{name}`: set it in .env, in the environment, or write ${{{name}:-default}}"
-            return self._fault(dollar, message, undefined=True)
+            return self._fault(dollar, message, undefined=name)
         return value
 
     def _value(self, name: str) -> str | None:
@@ -199,7 +199,7 @@ class _Reader:
             return ""
         return self.fill(operator.end(), close)
 
-    def _fault(self, index: int, message: str, *, undefined: bool = False) -> str:
+    def _fault(self, index: int, message: str, *, undefined: str = "") -> str:
         if len(self.faults) < _MOST_FAULTS:
             self.faults.append(Fault(message, index, undefined))
         return ""
