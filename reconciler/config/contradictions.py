@@ -20,13 +20,21 @@ from reconciler.core.problem import Problem, Severity
 _RESTART: Final = re.compile(r"no|always|unless-stopped|on-failure(:[0-9]+)?")
 _FIRST_WORDS: Final = ("CMD", "CMD-SHELL", "NONE")
 _PORTS: Final = 65536
+_RUN: Final = ("build", "provider")
+_MOST_HINTS: Final = 100
 
 
 def something_to_run(stack: Stack) -> Iterator[Problem]:
-    for name, service in stack.each():
-        runs = service.get("image") or any(service.get(key) is not None for key in ("build", "provider"))
-        if name not in stack.doubtful and not runs:
-            yield from said(stack.place("services", name), f"services.{name} has neither `image` nor `build`")
+    idle = [name for name, service in stack.each() if not _runs(stack, name, service)]
+    others = [name for name in stack.services if name not in idle]
+    for number, name in enumerate(idle):
+        hint = suggestion(name, others) if number < _MOST_HINTS else ""
+        yield from said(stack.place("services", name), f"services.{name} has neither `image` nor `build`{hint}")
+
+
+def _runs(stack: Stack, name: str, service: Map) -> bool:
+    runs = service.get("image") or any(service.get(key) is not None for key in _RUN)
+    return bool(runs) or any(stack.is_doubtful("services", name, key) for key in ("image", "extends", *_RUN))
 
 
 def one_dockerfile(stack: Stack) -> Iterator[Problem]:
@@ -130,8 +138,12 @@ def one_source_each(stack: Stack) -> Iterator[Problem]:
             place = stack.place(section, name)
             if len(given) > 1:
                 yield from said(place, f"{section}.{name} has both `{given[0]}` and `{given[1]}`; keep one")
-            elif file is not None and not given and not file.get("external"):
+            elif file is not None and not given and not file.get("external") and not _lost(stack, section, name):
                 yield from said(place, f"{section}.{name} has nothing in it; add one of {', '.join(sources)}")
+
+
+def _lost(stack: Stack, section: str, name: str) -> bool:
+    return any(stack.is_doubtful(section, name, key) for key in _SOURCES[section])
 
 
 _SOURCES: Final = {"secrets": ("file", "environment"), "configs": ("file", "environment", "content")}
@@ -196,7 +208,7 @@ def known_targets(stack: Stack) -> Iterator[Problem]:
 def known_mount_points(stack: Stack) -> Iterator[Problem]:
     for name, service in stack.each():
         for index, item in enumerate(service.get("volumes") or ()):
-            if "target" not in item:
+            if "target" not in item and not stack.is_doubtful("services", name, "volumes", "target"):
                 place = stack.place("services", name, "volumes", index)
                 yield from said(
                     place, f"services.{name}.volumes[{index}] names no path in the container; add its `target`"
@@ -245,7 +257,8 @@ def known_restart(stack: Stack) -> Iterator[Problem]:
         policy = service.get("restart")
         if policy and not _RESTART.fullmatch(policy):
             words = ["no", "always", "unless-stopped", "on-failure"]
-            hint = suggestion(policy, words) or f"; expected one of {', '.join(words)}, on-failure:TIMES"
+            counted = "; write a number of times, as in on-failure:3" if policy.startswith("on-failure:") else ""
+            hint = counted or suggestion(policy, words) or f"; expected one of {', '.join(words)}, on-failure:TIMES"
             place = stack.place("services", name, "restart")
             yield from said(place, f"services.{name}.restart can't be `{policy}`{hint}", at_value=True)
 
