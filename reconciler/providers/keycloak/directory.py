@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 from reconciler.core.address import Address
 from reconciler.core.errors import Conflict
-from reconciler.core.values import Path
+from reconciler.core.values import Path, Value
 from reconciler.providers.keycloak.expand import key_of
 from reconciler.providers.keycloak.kinds import KINDS
 from reconciler.providers.keycloak.rest import GROUP, USER, Connection, Representation
@@ -24,6 +24,7 @@ class Directory:
 
     def __init__(self, connection: Connection) -> None:
         self.connection: Final = connection
+        self.settled: Final = set[tuple[Address, Value]]()
         self._ids: dict[tuple[str, Path], str] = {}
         self._answers: dict[str, Any] = {}
         self._lock = threading.Lock()

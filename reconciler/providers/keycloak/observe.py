@@ -20,6 +20,7 @@ from reconciler.providers.keycloak.directory import Directory
 from reconciler.providers.keycloak.expand import EXACT, OWNED, prune_modes
 from reconciler.providers.keycloak.kinds import KINDS
 from reconciler.providers.keycloak.kinds.client import secret_of
+from reconciler.providers.keycloak.kinds.password import told
 from reconciler.providers.keycloak.kinds.user import SERVICE_ACCOUNT
 from reconciler.providers.keycloak.people import FEW, People
 from reconciler.providers.keycloak.rest import (
@@ -27,6 +28,7 @@ from reconciler.providers.keycloak.rest import (
     CLIENT,
     CLIENT_ROLE,
     FLOW_BINDINGS,
+    PASSWORD,
     REALM,
     USER,
     Connection,
@@ -68,7 +70,14 @@ def _realm(
             elif _is_surplus(connection, kind, address, item, modes):
                 yield replace(_observed(connection, kind, address, item), surplus=True)
     yield from _unset(wanted.keys() - seen, seen)
-    kind = KINDS[USER]
+    yield from _users(directory, realm, wanted, modes, live)
+
+
+def _users(
+    directory: Directory, realm: str, wanted: Mapping[Address, Resource], modes: Modes, live: Representation
+) -> Iterator[Observed]:
+    """Users, and of each what can be told of the password that is declared."""
+    connection, kind = directory.connection, KINDS[USER]
     for body in _people(connection, realm, wanted, everyone=modes.of(kind) == EXACT, live=live):
         address = kind.address(realm, (str(body["username"]).lower(),))
         directory.learn(address, body["id"])
@@ -77,6 +86,11 @@ def _realm(
             yield _observed(connection, kind, address, item)
         elif _is_surplus(connection, kind, address, item, modes):
             yield replace(_observed(connection, kind, address, item), surplus=True)
+        password = wanted.get(Address(PASSWORD, address.path))
+        if password is not None:
+            with _needing("view-users", realm):
+                spec = told(directory, password, body)
+            yield Observed(password.address, address.name, spec, after=frozenset({address}))
 
 
 def _unset(missing: Collection[Address], seen: Collection[Address]) -> Iterator[Observed]:
@@ -168,7 +182,7 @@ def _snapshot(
     users = [address for address in wanted if address.kind == USER]
     if len(users) > FEW or any(map(_is_exported, users)):
         kinds.add(CLIENT_ROLE)  # whose export has the service accounts, and all groups and roles
-    if kinds <= {REALM, FLOW_BINDINGS, USER}:
+    if kinds <= {REALM, FLOW_BINDINGS, USER, PASSWORD}:
         return _settings(connection, base, realm)
     flags = {flag for name in kinds for flag in KINDS[name].flags}
     query = "&".join(f"{flag}={str(flag in flags).lower()}" for flag in ("exportClients", "exportGroupsAndRoles"))

@@ -7,7 +7,7 @@ from typing import Final
 
 from reconciler.core.resource import Resource
 from reconciler.providers.keycloak.kinds import KINDS
-from reconciler.providers.keycloak.rest import FLOW_BINDINGS, REALM, USER
+from reconciler.providers.keycloak.rest import FLOW_BINDINGS, PASSWORD, REALM, USER
 
 _EXPORT: Final[Mapping[str, str]] = {
     "manage-realm": "to export the realm, which is how it is read",
@@ -27,7 +27,7 @@ def rights(resources: Iterable[Resource]) -> Mapping[str, Mapping[str, str]]:
 
 
 def _of(kinds: set[str]) -> Mapping[str, str]:
-    is_small = kinds <= {REALM, FLOW_BINDINGS, USER}
+    is_small = kinds <= {REALM, FLOW_BINDINGS, USER, PASSWORD}
     reads = {**(_PROFILE if is_small else _EXPORT), **(_USERS if USER in kinds else {})}
     writes: dict[str, list[str]] = {}
     for name, kind in KINDS.items():
