@@ -149,10 +149,14 @@ class AdminClient:
             self._asked_openly(f"{realm}/protocol/openid-connect/logout", session)
             return True
         words = words_of(response.content)
-        if words not in _SAID_OF_PASSWORDS:
+        if words in _SAID_OF_PASSWORDS:
+            return _SAID_OF_PASSWORDS[words]
+        if response.status_code in (429, *TEMPORARY):
             checked(response)
-            raise Rejected(f"realm {realm} does not tell whether a password is right: {words}")
-        return _SAID_OF_PASSWORDS[words]
+        raise Rejected(
+            f"realm {realm} does not tell whether a password is right: {words or response.status_code}; its client "
+            "admin-cli must be enabled with direct access grants, or use another `ensure` than `verify`"
+        )
 
     def _asked_openly(self, path: str, form: dict[str, str]) -> Response:
         """A POST that anybody may send."""

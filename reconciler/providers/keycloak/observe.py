@@ -178,11 +178,8 @@ def _snapshot(
     connection: Connection, realm: str, wanted: Mapping[Address, Resource], modes: Modes
 ) -> Representation | None:
     """The realm as far as it is needed, as one representation; None where there is no such realm."""
-    base, kinds = BASE.format(realm=quote(realm, safe="")), {address.kind for address in wanted} | modes.kinds
-    users = [address for address in wanted if address.kind == USER]
-    if len(users) > FEW or any(map(_is_exported, users)):
-        kinds.add(CLIENT_ROLE)  # whose export has the service accounts, and all groups and roles
-    if kinds <= {REALM, FLOW_BINDINGS, USER, PASSWORD}:
+    base, kinds = BASE.format(realm=quote(realm, safe="")), _looked_for(wanted, modes)
+    if not is_exported(kinds):
         return _settings(connection, base, realm)
     flags = {flag for name in kinds for flag in KINDS[name].flags}
     query = "&".join(f"{flag}={str(flag in flags).lower()}" for flag in ("exportClients", "exportGroupsAndRoles"))
@@ -196,6 +193,24 @@ def _snapshot(
         more, own = KINDS[name].more, [each for address, each in wanted.items() if address.kind == name]
         live = {**live, **more(connection, base, live, own)} if more else live
     return live
+
+
+def looked_for(realm: str, wanted: Mapping[Address, Resource]) -> set[str]:
+    """The types of objects that a look at the realm asks for."""
+    return _looked_for(wanted, _modes(realm, wanted))
+
+
+def _looked_for(wanted: Mapping[Address, Resource], modes: Modes) -> set[str]:
+    kinds = {address.kind for address in wanted} | modes.kinds
+    users = [address for address in wanted if address.kind == USER]
+    if len(users) > FEW or any(map(_is_exported, users)):
+        kinds.add(CLIENT_ROLE)  # whose export has the service accounts, and all groups and roles
+    return kinds
+
+
+def is_exported(kinds: Collection[str]) -> bool:
+    """Whether these types take an export of the realm; its settings alone are cheaper."""
+    return not {REALM, FLOW_BINDINGS, USER, PASSWORD}.issuperset(kinds)
 
 
 def _together(export: Representation, clients: Sequence[Representation]) -> Sequence[Representation]:

@@ -56,6 +56,19 @@ def test_a_password_is_kept_as_it_is_declared(
     assert not opens(RIGHT)
 
 
+def test_an_old_label_put_back_does_not_hide_another_password(driver: Driver, realm: str, by_hand: ByHand) -> None:
+    driver.apply(declared(realm, "label"))
+    ann = by_hand.one("users", username="ann")
+    (before,) = by_hand.get(f"users/{ann['id']}/credentials")
+
+    reset(by_hand, ann, WRONG)
+    by_hand.client.put_text(
+        by_hand.path(f"users/{ann['id']}/credentials/{before['id']}/userLabel"), before["userLabel"]
+    )
+
+    assert list(driver.look(declared(realm, "label")).changes) == [PASSWORD.format(realm=realm)]
+
+
 @pytest.mark.parametrize("user", [{"enabled": False}, {"requiredActions": ["UPDATE_PROFILE"]}])
 def test_a_user_who_may_not_log_in_has_a_right_password_all_the_same(
     user: dict[str, Any], driver: Driver, realm: str, by_hand: ByHand

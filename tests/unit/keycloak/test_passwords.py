@@ -15,6 +15,7 @@ from tests.kit.keycloak import document
 from tests.kit.scripted import ScriptedConnection
 
 DECLARED = Secret("marked-password")
+SET_AT = 1795487886764
 ADDRESS = "keycloak.password/lab/ann"
 REALM = {"id": "lab", "realm": "lab", "accessTokenLifespan": 300}
 ANN = {"id": "u1", "username": "ann"}
@@ -39,29 +40,36 @@ def actions(answers: Any, mode: str) -> dict[str, str]:
 
 def labelled(label: str) -> Any:
     otp = {"id": "c0", "type": "otp", "userLabel": "phone"}
-    return THERE | {"GET lab/users/u1/credentials": [otp, {"id": "c1", "type": "password", "userLabel": label}]}
+    password = {"id": "c1", "type": "password", "userLabel": label, "createdDate": SET_AT}
+    return THERE | {"GET lab/users/u1/credentials": [otp, password]}
 
 
 def test_a_label_tells_its_own_password_only_and_is_another_one_each_time() -> None:
-    first, second = label_of(DECLARED), label_of(DECLARED)
+    first, second = label_of(DECLARED, "1"), label_of(DECLARED, "1")
 
     assert first != second
     assert DECLARED.reveal() not in first
-    assert is_label_of(first, DECLARED)
-    assert is_label_of(second, DECLARED)
-    assert not is_label_of(first, Secret("another"))
+    assert is_label_of(first, DECLARED, "1")
+    assert is_label_of(second, DECLARED, "1")
+    assert not is_label_of(first, Secret("another"), "1")
 
 
-@pytest.mark.parametrize("label", ["", "None", "my laptop", "reconcile:1:salt:", "reconcile:1", ":::"])
+def test_a_label_that_was_put_back_after_another_password_was_set_tells_nothing() -> None:
+    assert not is_label_of(label_of(DECLARED, "1"), DECLARED, "2")
+
+
+@pytest.mark.parametrize(
+    "label", ["", "None", "my laptop", "reconcile:1:é:ü", "reconcile:1:salt:", "reconcile:1", ":::"]
+)
 def test_what_somebody_else_wrote_there_is_no_label_of_ours(label: str) -> None:
-    assert not is_label_of(label, DECLARED)
+    assert not is_label_of(label, DECLARED, "1")
 
 
 @pytest.mark.parametrize(
     ("mode", "answers", "action"),
     [
-        ("label", labelled(label_of(DECLARED)), "keep"),
-        ("label", labelled(label_of(Secret("the last one"))), "update"),
+        ("label", labelled(label_of(DECLARED, str(SET_AT))), "keep"),
+        ("label", labelled(label_of(Secret("the last one"), str(SET_AT))), "update"),
         ("label", labelled(""), "update"),
         ("label", THERE, "update"),
         ("verify", THERE | {"ASK lab/ann": True}, "keep"),
@@ -90,7 +98,7 @@ def test_a_password_that_is_set_gets_its_label_last() -> None:
     assert reset == "PUT lab/users/u1/reset-password"
     assert body == {"type": "password", "value": DECLARED, "temporary": False}
     assert label == "PUT lab/users/u1/credentials/c1/userLabel"
-    assert is_label_of(str(text), DECLARED)
+    assert is_label_of(str(text), DECLARED, str(SET_AT))
 
 
 def test_what_is_always_set_is_set_once_in_a_run() -> None:

@@ -1,7 +1,8 @@
 """Passwords that are to be more than a beginning: set again when they are no longer what the file says.
 
 Keycloak never shows a password. ``label`` leaves a slow, salted digest in the credential's label, which every other
-way of setting a password takes away (26.7); ``verify`` tries to log in; ``always`` sets it once in each run.
+way of setting a password takes away (26.7); users may write the label of their own, so the digest is also of the time
+at which the password was set. ``verify`` tries to log in; ``always`` sets it once in each run.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import secrets
 from base64 import urlsafe_b64encode
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from hashlib import scrypt
 from hmac import compare_digest
 from typing import Final
@@ -52,7 +54,7 @@ def told(live: Live, desired: Resource, user: Representation) -> Spec:
         credential = _credential(live, str(user["id"]), desired.address)
         if credential is None:
             return {}
-        is_it = is_label_of(str(credential.get("userLabel")), declared)
+        is_it = is_label_of(str(credential.get("userLabel")), declared, str(credential.get("createdDate")))
     elif mode == VERIFY:
         is_it = _opens(live, desired.address, user, declared)
     else:
@@ -90,25 +92,29 @@ def _save(live: Live, address: Address, patch: Mapping[str, Value]) -> None:
     if mode == LABEL:
         credential = _credential(live, user_id, address)
         if credential is not None:
-            live.connection.put_text(f"{path}/credentials/{credential['id']}/userLabel", label_of(password))
+            label = label_of(password, str(credential.get("createdDate")))
+            live.connection.put_text(f"{path}/credentials/{credential['id']}/userLabel", label)
     live.settled.add((address, password))
 
 
-def label_of(password: Secret) -> str:
-    """A label that tells this password from others; each time another one."""
+def label_of(password: Secret, set_at: str) -> str:
+    """A label that tells this password, set then, from others; each time another one."""
     salt = secrets.token_urlsafe(_SALT_BYTES)
-    return f"{_SIGN}:{salt}:{_digest(password, salt)}"
+    return f"{_SIGN}:{salt}:{_digest(password, salt, set_at)}"
 
 
-def is_label_of(label: str, password: Secret) -> bool:
-    """Whether the label was made for this password."""
-    sign, _, rest = label.rpartition(":")[0].rpartition(":")
-    return sign == _SIGN and compare_digest(label.rpartition(":")[2], _digest(password, rest))
+def is_label_of(label: str, password: Secret, set_at: str) -> bool:
+    """Whether the label was made for this password, and is not that of an earlier one put back."""
+    start, _, digest = label.rpartition(":")
+    sign, _, salt = start.rpartition(":")
+    return sign == _SIGN and compare_digest(digest.encode(), _digest(password, salt, set_at).encode())
 
 
-def _digest(password: Secret, salt: str) -> str:
-    """As slow as what the server keeps itself: whoever may read users can see it."""
-    raw = scrypt(password.reveal().encode(), salt=salt.encode(), n=2**14, r=8, p=1, dklen=_DIGEST_BYTES)
+@lru_cache(maxsize=10_000)
+def _digest(password: Secret, salt: str, set_at: str) -> str:
+    """As slow as what the server keeps itself (argon2id, 7 MiB, 5 rounds): whoever may read users can see it."""
+    seasoned = f"{salt}:{set_at}".encode()
+    raw = scrypt(password.reveal().encode(), salt=seasoned, n=2**14, r=8, p=5, dklen=_DIGEST_BYTES)
     return urlsafe_b64encode(raw).decode()
 
 
