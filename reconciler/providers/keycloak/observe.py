@@ -58,6 +58,7 @@ def _realm(
     live = _snapshot(connection, realm, wanted, modes)
     if live is None:
         return
+    directory.realms[realm] = live
     seen: set[Address] = set()
     for kind in KINDS.values():
         for item in kind.objects(live):
@@ -88,7 +89,7 @@ def _users(
             yield replace(_observed(connection, kind, address, item), surplus=True)
         password = wanted.get(Address(PASSWORD, address.path))
         if password is not None:
-            with _needing("view-users", realm):
+            with needing("view-users", realm):
                 spec = told(directory, password, body)
             yield Observed(password.address, address.name, spec, after=frozenset({address}))
 
@@ -109,7 +110,7 @@ def _people(
     names = {each.name: of for each, of in wanted.items() if each.kind == USER and not _is_exported(each)}
     if not names and not everyone:
         return ()
-    with _needing("view-users", realm):
+    with needing("view-users", realm):
         return tuple(People(connection, BASE.format(realm=quote(realm, safe="")), names, everyone, live).read())
 
 
@@ -183,7 +184,7 @@ def _snapshot(
         return _settings(connection, base, realm)
     flags = {flag for name in kinds for flag in KINDS[name].flags}
     query = "&".join(f"{flag}={str(flag in flags).lower()}" for flag in ("exportClients", "exportGroupsAndRoles"))
-    with _needing("manage-realm, view-clients and query-groups", realm):
+    with needing("manage-realm, view-clients and query-groups", realm):
         answer = connection.ask(f"{base}/partial-export?{query}")
         clients = connection.get(f"{base}/clients") if CLIENT in kinds and answer is not ABSENT else ()
     if answer is ABSENT or clients is ABSENT:
@@ -222,7 +223,7 @@ def _together(export: Representation, clients: Sequence[Representation]) -> Sequ
 
 
 def _settings(connection: Connection, base: str, realm: str) -> Representation | None:
-    with _needing("view-realm", realm):
+    with needing("view-realm", realm):
         answer = connection.get(base)
         if answer is not ABSENT and _ONLY_WITH_RIGHTS not in answer:
             raise Denied("the account sees next to nothing")
@@ -230,7 +231,7 @@ def _settings(connection: Connection, base: str, realm: str) -> Representation |
 
 
 @contextmanager
-def _needing(roles: str, realm: str) -> Iterator[None]:
+def needing(roles: str, realm: str) -> Iterator[None]:
     """Names the roles that reading takes, where it is refused."""
     try:
         yield
