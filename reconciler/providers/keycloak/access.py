@@ -204,7 +204,7 @@ class Grants:
         if user.get("enabled") is False:
             return {}
         ways: dict[Role, dict[str, None]] = {}
-        for role in _roles(user.get("realmRoles"), user.get("clientRoles")):
+        for role in {*_roles(user.get("realmRoles"), user.get("clientRoles"))} - {self._default}:
             for each in self.below(role):
                 ways.setdefault(each, {})["" if each == role else f"role {role_name(role)}"] = None
         for path in self.groups_of(user):
@@ -325,19 +325,22 @@ def differences(realm: str, before: Grants, after: Grants) -> Iterator[AccessCha
         yield AccessChange(realm, (), tuple(sorted(gained)), tuple(sorted(lost)))
     together: dict[tuple[frozenset[str], frozenset[str]], list[str]] = {}
     for name in sorted({**before.users, **after.users}):
-        old, new = _of_user(before, name), _of_user(after, name)
-        found = new - old - gained, old - new - lost
+        (old, all_old), (new, all_new) = _of_user(before, name), _of_user(after, name)
+        found = new - all_old, old - all_new
         if any(found):
             together.setdefault(found, []).append(name)
     for (gains, loses), names in together.items():
         yield AccessChange(realm, tuple(names), tuple(sorted(gains)), tuple(sorted(loses)))
 
 
-def _of_user(grants: Grants, name: str) -> frozenset[str]:
+def _of_user(grants: Grants, name: str) -> tuple[frozenset[str], frozenset[str]]:
+    """What a user has that not everybody has, and all that the user has."""
     user = grants.users.get(name, {"enabled": False})
     if user.get("enabled") is False:
-        return frozenset()
-    return frozenset((*map(role_name, grants.held(user)), *grants.groups_of(user)))
+        return frozenset(), frozenset()
+    held, rest = grants.held(user), {"login", *grants.groups_of(user)}
+    own = (role_name(role) for role, through in held.items() if through != (_EVERYBODY,))
+    return frozenset((*rest, *own)), frozenset((*rest, *map(role_name, held)))
 
 
 def _of_all(grants: Grants, clients: Collection[str]) -> frozenset[str]:

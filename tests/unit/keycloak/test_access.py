@@ -232,6 +232,17 @@ def test_what_everybody_gains_names_nobody() -> None:
     assert list(access_lines(found))[1] == "  + everybody gains reader"
 
 
+def test_a_role_that_everybody_gets_is_no_loss_to_who_had_it_from_a_group() -> None:
+    body, answers = user("ann", groups=["/staff"])
+    role = {"name": "default-roles-lab", "composites": {"realm": ["guest", "reader"]}}
+    realm = {"realm": "lab", "roles": {"realm": [role]}, "users": [ann(groups=[])]}
+
+    assert gained(at_work(users=[body], **answers), realm) == [
+        AccessChange("lab", (), ("reader",), ()),
+        AccessChange("lab", ("ann",), (), ("/staff",)),
+    ]
+
+
 def test_a_mapper_that_goes_takes_the_groups_from_the_client() -> None:
     assert gained(at_work(), {"realm": "lab", "clients": [{"clientId": "app", "protocolMappers": []}]}) == [
         AccessChange("lab", (), (), ("their groups in app",))
@@ -248,7 +259,7 @@ def test_a_client_that_is_switched_off_can_not_be_logged_in_to() -> None:
 def test_a_new_realm_gives_its_users_what_the_file_says() -> None:
     found = gained(ScriptedConnection(), lab(users=[ann(groups=["/staff"])]))
 
-    assert AccessChange("lab", ("ann",), ("/staff", "reader"), ()) in found
+    assert AccessChange("lab", ("ann",), ("/staff", "login", "reader"), ()) in found
 
 
 @pytest.mark.parametrize(
