@@ -287,6 +287,35 @@ def files_that_are_there(stack: Stack) -> Iterator[Problem]:
                 yield from said(place, f"{message}; the engine would make a directory of it", Severity.WARNING)
 
 
+def files_that_can_be_copied(stack: Stack) -> Iterator[Problem]:
+    """A config or secret that is no file, or has an owner or mode of its own, is copied into the container."""
+    for name, service in stack.each():
+        for section in ("configs", "secrets"):
+            for index, item in enumerate(service.get(section) or ()):
+                for key in ("uid", "gid"):
+                    if item.get(key) and not str(item[key]).isdecimal():
+                        place = stack.place("services", name, section, index, key)
+                        message = f"services.{name}.{section}[{index}].{key} can't be `{item[key]}`; expected a number"
+                        yield from said(place, message, at_value=True)
+                why = _why_copied(item, stack.section(section).get(item.get("source") or ""), service)
+                if why and service.get("read_only") is True:
+                    place = stack.place("services", name, section, index)
+                    message = f"services.{name}.{section}[{index}] {why} and is copied, but `read_only` forbids that"
+                    yield from said(place, f"{message}; write it into a `file` without these, to be mounted")
+
+
+def _why_copied(item: Map, file: Tree, service: Map) -> str:
+    if isinstance(file, Map) and not file.get("file") and not file.get("external"):
+        return "is no file"
+    if any(item.get(key) for key in ("uid", "gid", "mode")):
+        return "has an owner or mode of its own"
+    reload = reached(service, ("x-reconcile", "reload"))
+    target = str(item.get("target") or item.get("source") or "")
+    named = [path for path in reload if path.endswith(f"/{target.lstrip('/')}")] if isinstance(reload, Map) else []
+    asked = [reload, *(reload[path] for path in named)] if isinstance(reload, Map) else []
+    return "is reloaded by a signal" if any(isinstance(each, Map) and "signal" in each for each in asked) else ""
+
+
 COMPOSE: Final[tuple[Check, ...]] = (
     something_to_run,
     one_dockerfile,
@@ -308,5 +337,12 @@ COMPOSE: Final[tuple[Check, ...]] = (
 )
 """Errors to the Compose CLI as well."""
 
-OURS: Final[tuple[Check, ...]] = (one_owner_per_port, known_restart, jobs_end, rooted_targets, files_that_are_there)
+OURS: Final[tuple[Check, ...]] = (
+    one_owner_per_port,
+    known_restart,
+    jobs_end,
+    rooted_targets,
+    files_that_are_there,
+    files_that_can_be_copied,
+)
 """Errors where the stack is to be carried out."""

@@ -51,6 +51,15 @@ class Engine:
             raise Conflict(_message(answer))
         return answer.json() if answer.content else None
 
+    def unpack(self, container: str, archive: bytes) -> None:
+        """Unpack a tar at the root of a container, which need not run."""
+        headers = {"Content-Type": "application/x-tar"}
+        answer = self._request(
+            "PUT", f"/containers/{container}/archive", params={"path": "/"}, data=archive, headers=headers
+        )
+        if answer.status_code == 404:
+            raise Conflict(_message(answer))
+
     def delete(self, path: str, **params: Any) -> None:
         """Delete; what is gone already is fine."""
         self._request("DELETE", path, params=params)

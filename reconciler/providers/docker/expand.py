@@ -135,6 +135,7 @@ class Stack:
         spec |= {
             "mounts": [self._mount(mount) for mount in service.get("volumes") or ()],
             "owner": labels.of_container(self.document.project, name, 1, self.document.directory),
+            "mark": files.mark_of(self.document.project, container_address(name)),
             "gate": self._gate(name, service),
             "since": self._since(name, service),
         } | ({"mounted": mounted} if mounted else {})
@@ -233,6 +234,8 @@ class Stack:
             if found:
                 path = found[0]
                 yield each.name, Source(path, self.origin("services", name, *path.split(".")))
+        for each_field in files.FIELDS:
+            yield each_field, Source("files", self.origin("services", name))
 
 
 def _by_priority(networks: Json) -> dict[str, Any]:

@@ -39,6 +39,7 @@ class Reader:
         self._configs: dict[str, Json] = {}
         self._ids: dict[str, str] = {}
         self._of_volume: dict[str, Address] = {}
+        self._marks: dict[str, Json] = {}
 
     def read(self) -> Iterator[Observed]:
         """Everything that is desired and there, and what carries the project's labels besides."""
@@ -64,6 +65,7 @@ class Reader:
     def _volumes(self) -> Iterator[Observed]:
         owned = self._engine.get("/volumes", filters=self._mine()).get("Volumes") or []
         names = {item["Name"] for item in owned}
+        self._marks = {item["Labels"][labels.MARK]: item for item in owned if labels.MARK in item["Labels"]}
         others = [self._engine.get(f"/volumes/{name}") for name in self._names(volume.NAME) if name not in names]
         for item in self._chosen([*owned, *filter(None, others)], volume.NAME, labels.VOLUME):
             # A volume that somebody made by hand is used as it is: its labels can't be changed, its data must stay.
@@ -206,7 +208,9 @@ class Reader:
         spec = {name: each.read(inspect) for name, each in container.PROPERTIES.items()}
         spec["networks"] = self._by_key(spec["networks"], networks)
         spec |= {key: _named_namespace(spec[key], names) for key in ("network_mode", "ipc", "pid")}
-        spec["files"] = files.read(inspect)
+        mark = self._marks.get(inspect["Id"])
+        mounted = self._mounted(address)
+        spec |= files.grouped(files.read(inspect, mark and mark["Labels"]), mounted)
         spec["leftovers"] = tuple(sorted(name_of(other) for other in leftovers))
         marks = dig(inspect, "Config.Labels") or {}
         return Observed(
@@ -218,7 +222,9 @@ class Reader:
             outputs={"id": inspect["Id"]},
             facts={
                 "image": self._image_config(inspect["Image"]),
-                "files": self._files(address),
+                "files": files.digests(mounted),
+                "mark": mark["Name"] if mark else "",
+                "ours": labels.is_ours(marks),
                 "anonymous": anonymous_volumes(inspect),
                 "volumes_of_image": self._volumes_of_image(address),
                 "leftovers": {name_of(other): other["Id"] for other in leftovers},
@@ -227,9 +233,10 @@ class Reader:
             after=frozenset(self._uses(spec)),
         )
 
-    def _files(self, address: Address) -> Value:
+    def _mounted(self, address: Address) -> Sequence[Any]:
         resource = self._desired.get(address)
-        return files.digests(resource.spec.get("mounted", ())) if resource else {}  # type: ignore[arg-type]
+        mounted: Any = resource.spec.get("mounted", ()) if resource else ()
+        return tuple(mounted)
 
     def _is_job(self, address: Address) -> bool:
         resource = self._desired.get(address)
