@@ -16,6 +16,7 @@ from reconciler.config.suggest import suggestion
 from reconciler.config.textfile import shown_name
 from reconciler.config.tree import Items, Map, Place, Tree, entries, like, placed, reached
 from reconciler.core.problem import Problem, Severity
+from reconciler.core.units import BadQuantity, nanoseconds
 
 _RESTART: Final = re.compile(r"no|always|unless-stopped|on-failure(:[0-9]+)?")
 _FIRST_WORDS: Final = ("CMD", "CMD-SHELL", "NONE")
@@ -287,6 +288,22 @@ def files_that_are_there(stack: Stack) -> Iterator[Problem]:
                 yield from said(place, f"{message}; the engine would make a directory of it", Severity.WARNING)
 
 
+def known_refreshes(stack: Stack) -> Iterator[Problem]:
+    """How old an image may get."""
+    for name, service in stack.each():
+        after, policy = service.get("pull_refresh_after"), service.get("pull_policy")
+        place = stack.place("services", name, "pull_refresh_after")
+        if after and policy not in (None, "refresh"):
+            message = f"services.{name}.pull_refresh_after has no effect with `pull_policy: {policy}`"
+            yield from said(place, f"{message}; write `pull_policy: refresh`")
+        for key, span in (("pull_refresh_after", after), ("pull_policy", str(policy or "").partition("every_")[2])):
+            try:
+                nanoseconds(span or "0")
+            except BadQuantity as error:
+                place = stack.place("services", name, key)
+                yield from said(place, f"services.{name}.{key}: {error}", at_value=True)
+
+
 def files_that_can_be_copied(stack: Stack) -> Iterator[Problem]:
     """A config or secret that is no file, or has an owner or mode of its own, is copied into the container."""
     for name, service in stack.each():
@@ -344,5 +361,6 @@ OURS: Final[tuple[Check, ...]] = (
     rooted_targets,
     files_that_are_there,
     files_that_can_be_copied,
+    known_refreshes,
 )
 """Errors where the stack is to be carried out."""

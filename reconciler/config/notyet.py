@@ -87,11 +87,6 @@ _TABLE: Final[Mapping[str, NotYet]] = {
     "services.*.pre_start": NotYet("write it as a service, and `service_completed_successfully` under `depends_on`"),
     "services.*.pre_stop": NotYet("nothing is run in a container before its stop"),
     "services.*.provider": NotYet("only containers are run"),
-    "services.*.pull_policy": NotYet(
-        "an image that is there is not asked for again; name the new one, or use missing, build or never",
-        applies=_any_of("always", "refresh", "daily", "weekly", "every_"),
-    ),
-    "services.*.pull_refresh_after": NotYet("an image that is there is not asked for again"),
     "services.*.scale": NotYet("a service is one container", applies=_many),
     "services.*.use_api_socket": NotYet("mount /var/run/docker.sock with `volumes` if you must"),
     "services.*.volumes.*.bind": NotYet(

@@ -23,6 +23,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from reconciler.config import Sources, load
 from reconciler.core.document import Document
+from reconciler.core.errors import Conflict
 from reconciler.core.policy import PRUNED, Policy
 from reconciler.core.report import Event, Report
 from reconciler.providers.docker.client import Engine
@@ -148,11 +149,22 @@ class MemoryEngine:
         def pulled() -> None:
             if reference in self.registry:
                 self.image(reference, **self.registry[reference])
+                self.images[reference]["RepoDigests"] = [f"{repository}@{self._digest(reference)}"]
 
         with self._lock:
             self._noted(f"PULL {reference}", pulled)
         if reference not in self.registry:
             yield {"error": f"manifest for {reference} not found"}
+
+    def inspect_distribution(self, reference: str, **_rest: Any) -> Any:
+        with self._lock:
+            self.calls.append(f"GET /distribution/{reference}")
+        if reference not in self.registry:
+            raise Conflict(f"manifest unknown: {reference}")
+        return {"Descriptor": {"digest": self._digest(reference)}}
+
+    def _digest(self, reference: str) -> str:
+        return f"sha256:{_identity(self.registry[reference])}"
 
     def build(self, *, tag: str, labels: Mapping[str, str], **_rest: Any) -> Iterator[Mapping[str, Any]]:
         with self._lock:
@@ -285,6 +297,7 @@ class MemoryEngine:
 
     def tag_image(self, name: str, *, params: Mapping[str, Any], **_: Any) -> None:
         self.images[f"{params['repo']}:{params['tag']}"] = self.get_image(name)
+        self.get_image(name)["Metadata"] = {"LastTagTime": datetime.now(UTC).isoformat()}
 
     # -------------------------------------------------------------- containers
 

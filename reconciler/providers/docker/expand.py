@@ -106,9 +106,11 @@ class Stack:
             name = next((name for name in names if self.services[name].get("build")), names[0])
             service = self.services[name]
             build = service.get("build")
+            spans = [span for each in names if (span := image.refresh_s(self.services[each])) is not None]
             spec: dict[str, Value] = {"ref": reference, "pull_policy": service.get("pull_policy") or "missing"}
             spec |= {"platform": service.get("platform") or ""}
             spec |= {"build": build} if build else {}
+            spec |= {"refresh_s": min(spans)} if spans and not build else {}
             yield Resource(image_address(reference), spec, origin=self._image_origin(name, service))
 
     def image_of(self, name: str, service: Json) -> str:

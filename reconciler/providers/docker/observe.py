@@ -6,9 +6,11 @@ Source: Engine API 1.41-1.51. The list may name what is gone a moment later; suc
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any, Final
 
 from reconciler.core.address import Address
+from reconciler.core.errors import Conflict, Denied, Rejected
 from reconciler.core.resource import Health, Observed, Resource, Status
 from reconciler.core.values import Value
 from reconciler.providers.docker import files, labels
@@ -16,7 +18,6 @@ from reconciler.providers.docker.client import Engine
 from reconciler.providers.docker.context import digest_of
 from reconciler.providers.docker.expand import (
     container_address,
-    image_address,
     network_address,
     volume_address,
 )
@@ -113,10 +114,21 @@ class Reader:
                 continue
             self._configs[found["Id"]] = found.get("Config") or {}
             self._ids[address.name] = found["Id"]
-            facts = {"inputs": digest_of(resource.spec["build"])} if image.is_built(resource.spec) else {}
-            yield Observed(
-                image_address(address.name), found["Id"], image.read(found), outputs={"id": found["Id"]}, facts=facts
-            )
+            facts: dict[str, Value] = {}
+            status = Status()
+            if image.is_built(resource.spec):
+                facts["inputs"] = digest_of(resource.spec["build"])
+            elif image.is_due(resource.spec, found, datetime.now(UTC)):
+                facts["asked"], status = self._asked(address.name)
+            spec = image.read(found, str(facts.get("asked", "")))
+            yield Observed(address, found["Id"], spec, status=status, outputs={"id": found["Id"]}, facts=facts)
+
+    def _asked(self, reference: str) -> tuple[str, Status]:
+        """What its registry has; where that can't be asked, what is there goes on being used."""
+        try:
+            return self._engine.digest_in_registry(reference), Status()
+        except (Rejected, Conflict, Denied) as error:
+            return "", Status(Health.FAILED, f"its registry can't be asked for a newer one: {error}")
 
     def _image_config(self, image_id: str) -> Json:
         """What the image says that a container was made from; it is content-addressed, so read once."""

@@ -157,6 +157,8 @@ def _pull(engine: Engine, args: Mapping[str, Any]) -> None:
             pass
     except (Rejected, Conflict, Denied) as error:  # what is not in the registry now will not be there a moment later
         raise Rejected(f"image {args['reference']} can't be pulled: {error}") from error
+    if args["is_dated"]:
+        engine.tag(args["reference"], args["reference"])
 
 
 def _build(engine: Engine, args: Mapping[str, Any]) -> None:
