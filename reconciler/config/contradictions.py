@@ -16,6 +16,7 @@ from reconciler.config.suggest import suggestion
 from reconciler.config.textfile import shown_name
 from reconciler.config.tree import Items, Map, Place, Tree, entries, like, placed, reached
 from reconciler.core.problem import Problem, Severity
+from reconciler.core.units import BadQuantity, nanoseconds
 
 _RESTART: Final = re.compile(r"no|always|unless-stopped|on-failure(:[0-9]+)?")
 _FIRST_WORDS: Final = ("CMD", "CMD-SHELL", "NONE")
@@ -300,6 +301,51 @@ def files_that_are_there(stack: Stack) -> Iterator[Problem]:
                 yield from said(place, f"{message}; the engine would make a directory of it", Severity.WARNING)
 
 
+def known_refreshes(stack: Stack) -> Iterator[Problem]:
+    """How old an image may get."""
+    for name, service in stack.each():
+        after, policy = service.get("pull_refresh_after"), service.get("pull_policy")
+        place = stack.place("services", name, "pull_refresh_after")
+        if after and policy not in (None, "refresh"):
+            message = f"services.{name}.pull_refresh_after has no effect with `pull_policy: {policy}`"
+            yield from said(place, f"{message}; write `pull_policy: refresh`")
+        for key, span in (("pull_refresh_after", after), ("pull_policy", str(policy or "").partition("every_")[2])):
+            try:
+                nanoseconds(span or "0")
+            except BadQuantity as error:
+                place = stack.place("services", name, key)
+                yield from said(place, f"services.{name}.{key}: {error}", at_value=True)
+
+
+def files_that_can_be_copied(stack: Stack) -> Iterator[Problem]:
+    """A config or secret that is no file, or has an owner or mode of its own, is copied into the container."""
+    for name, service in stack.each():
+        for section in ("configs", "secrets"):
+            for index, item in enumerate(service.get(section) or ()):
+                for key in ("uid", "gid"):
+                    if item.get(key) and not str(item[key]).isdecimal():
+                        place = stack.place("services", name, section, index, key)
+                        message = f"services.{name}.{section}[{index}].{key} can't be `{item[key]}`; expected a number"
+                        yield from said(place, message, at_value=True)
+                why = _why_copied(item, stack.section(section).get(item.get("source") or ""), service)
+                if why and service.get("read_only") is True:
+                    place = stack.place("services", name, section, index)
+                    message = f"services.{name}.{section}[{index}] {why} and is copied, but `read_only` forbids that"
+                    yield from said(place, f"{message}; write it into a `file` without these, to be mounted")
+
+
+def _why_copied(item: Map, file: Tree, service: Map) -> str:
+    if isinstance(file, Map) and not file.get("file") and not file.get("external"):
+        return "is no file"
+    if any(item.get(key) for key in ("uid", "gid", "mode")):
+        return "has an owner or mode of its own"
+    reload = reached(service, ("x-reconcile", "reload"))
+    target = str(item.get("target") or item.get("source") or "")
+    named = [path for path in reload if path.endswith(f"/{target.lstrip('/')}")] if isinstance(reload, Map) else []
+    asked = [reload, *(reload[path] for path in named)] if isinstance(reload, Map) else []
+    return "is reloaded by a signal" if any(isinstance(each, Map) and "signal" in each for each in asked) else ""
+
+
 COMPOSE: Final[tuple[Check, ...]] = (
     something_to_run,
     one_dockerfile,
@@ -321,5 +367,13 @@ COMPOSE: Final[tuple[Check, ...]] = (
 )
 """Errors to the Compose CLI as well."""
 
-OURS: Final[tuple[Check, ...]] = (one_owner_per_port, known_restart, jobs_end, rooted_targets, files_that_are_there)
+OURS: Final[tuple[Check, ...]] = (
+    one_owner_per_port,
+    known_restart,
+    jobs_end,
+    rooted_targets,
+    files_that_are_there,
+    files_that_can_be_copied,
+    known_refreshes,
+)
 """Errors where the stack is to be carried out."""

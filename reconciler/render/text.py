@@ -114,6 +114,8 @@ def describe(change: Change) -> str:
     cost = COSTS[change.effect]
     if change.action is Action.DELETE:
         return f"delete, {change.reason}"
+    if change.verb:
+        return change.verb
     return f"{change.action.value}, {cost}" if cost else change.action.value
 
 

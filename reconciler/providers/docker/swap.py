@@ -18,10 +18,11 @@ from typing import Any, Final
 from reconciler.core.address import Address
 from reconciler.core.change import Action, Change
 from reconciler.core.compare import FieldChange
+from reconciler.core.kind import Effect
 from reconciler.core.plan import Step
 from reconciler.core.resource import Health
-from reconciler.core.values import Value
-from reconciler.providers.docker import claims
+from reconciler.core.values import ABSENT, Value
+from reconciler.providers.docker import claims, files, labels
 from reconciler.providers.docker.endpoints import endpoint_body
 from reconciler.providers.docker.expand import STARTED
 from reconciler.providers.docker.kinds import container
@@ -190,7 +191,39 @@ class _Container:
             )
         yield from self._reconnect([field for field in self.change.fields if field.path[0] == "networks"])
         yield from self._cleared()
+        yield from self._told_of_files(runs="state" not in fields or state == "paused")
         yield from self._begin_again(state, is_down="state" in fields)
+
+    def _told_of_files(self, *, runs: bool) -> Iterator[Step]:
+        """Copy what changed, let the process know, and note that it does. What does not run finds out by itself.
+
+        What was made and never started may lack all of them, if a run ended in between.
+        """
+        mounted = {each["target"]: each for each in self.spec.get("mounted", ())}
+        changed = [field for field in self.change.fields if field.path[0] in files.FIELDS]
+        is_new = self.live["state"] == "created"
+        anew = files.copied(mounted.values() if is_new else [mounted[field.path[1]] for field in changed])
+        if anew:
+            yield self._step("container.copy", "files differ", container=self.live_id, files=anew)
+        if runs and any(field.effect is Effect.RESTART for field in changed):
+            yield from self._restart()
+        elif runs:
+            told = [mounted[field.path[1]] for field in changed if field.before is not ABSENT]
+            signals = {each["signal"] for each in (*told, *anew) if each["reaction"] == "signal"}
+            for signal in sorted(signals):
+                yield self._step(
+                    "container.signal", "files differ", tag=f"signal:{signal}", container=self.live_id, signal=signal
+                )
+        if changed:
+            owner = {labels.PROJECT: self.spec["owner"][labels.PROJECT], labels.MARK: self.live_id}
+            yield self._step(
+                "container.mark", "files differ", name=self.spec["mark"], owner=owner, files=[*mounted.values()]
+            )
+
+    def _restart(self) -> Iterator[Step]:
+        grace = int(self.live.get("stop_grace_period") or 10)
+        step = self._step("container.restart", "files differ", container=self.live_id, grace_s=grace)
+        yield replace(step, timeout_s=grace + 60.0)
 
     def _rename(self) -> Iterator[Step]:
         """Where names go round in a circle, each is given up first; the one in between is known as a left-over."""
@@ -258,7 +291,7 @@ class _Container:
         if predecessor:
             yield replace(self._gate(self.live_id, STEADY_S), on_failure=back)
             yield self._remove(predecessor, "predecessor")
-        elif is_down:
+        elif is_down or any(field.effect is Effect.RESTART for field in self.change.fields):
             # While it was paused its health checks failed: what they say now is of the past.
             yield self._gate(self.live_id, may_recover=state == "paused")
 
@@ -330,7 +363,8 @@ class _Container:
         return replace(step, timeout_s=grace + 60.0, frees=self._given_up())
 
     def _remove(self, container_id: str, why: str) -> Step:
-        return self._step("container.remove", why, tag=f"remove:{why}", container=container_id)
+        marked = {"mark": self.facts["mark"]} if container_id == self.live_id and self.facts.get("mark") else {}
+        return self._step("container.remove", why, tag=f"remove:{why}", container=container_id, **marked)
 
     def renewed(self) -> Iterator[Step]:
         """Nothing may have the volume while it is made anew: the old container goes first, and nobody can serve again.

@@ -391,9 +391,15 @@ def expect(desired: Resource, observed: Observed) -> Spec:
         **spec,
         **_process_of(desired.spec, image),
         **_derived(desired.spec, spec, observed.spec),
-        "files": files.expect(observed.facts.get("files", {}), observed.spec.get("files", {})),
+        **_files(desired.spec, observed),
         "leftovers": (),
     }
+
+
+def _files(desired: Spec, observed: Observed) -> Spec:
+    mounted: Any = desired.get("mounted", ())
+    known = {name: observed.spec.get(name, {}) for name in files.FIELDS}
+    return files.expect(mounted, observed.facts.get("files", {}), known, ours=bool(observed.facts.get("ours")))
 
 
 def _process_of(desired: Spec, image: Json) -> Spec:
@@ -434,8 +440,7 @@ def is_job(spec: Spec) -> bool:
 
 KIND: Final = Kind(
     NAME,
-    fields={name: each.field for name, each in PROPERTIES.items()}
-    | {"files": files.FIELD, "leftovers": Field(Effect.LIVE)},
+    fields={name: each.field for name, each in PROPERTIES.items()} | {**files.FIELDS, "leftovers": Field(Effect.LIVE)},
     expect=expect,
     late=frozenset({"image", "networks"}),
 )
