@@ -240,6 +240,41 @@ def _overlap(one: str, other: str) -> bool:
     return one == other or one in everywhere or other in everywhere
 
 
+def something_for_each(stack: Stack) -> Iterator[Problem]:
+    """What only one container can have at a time, where a service is to have several."""
+    for name, service in stack.each():
+        count = _replicas(service)
+        for place, what in _had_by_one(stack, name, service, count) if count > 1 else ():
+            yield from said(place, f"services.{name}: {count} containers can't have one {what}")
+
+
+def _replicas(service: Map) -> int:
+    wanted = (service.get("scale"), (service.get("deploy") or {}).get("replicas"))
+    return next((count for count in wanted if isinstance(count, int)), 1)
+
+
+def _had_by_one(stack: Stack, name: str, service: Map, count: int) -> Iterator[tuple[Place | None, str]]:
+    for index, port in enumerate(service.get("ports") or ()):
+        published = str(port.get("published") or "")
+        if published not in ("", "0") and _ports_in(published) < count:
+            remedy = "leave it to the engine, or write a range with a port for each"
+            yield stack.place("services", name, "ports", index), f"host port {published}; {remedy}"
+    if service.get("mac_address"):
+        yield stack.place("services", name, "mac_address"), "`mac_address`; take it out"
+    for network, endpoint in (service.get("networks") or {}).items():
+        for key in _OF_ONE:
+            if (endpoint or {}).get(key):
+                yield stack.place("services", name, "networks", network, key), f"`{key}`; take it out"
+
+
+_OF_ONE: Final = ("ipv4_address", "ipv6_address", "link_local_ips", "mac_address")
+
+
+def _ports_in(published: str) -> int:
+    first, _, last = published.partition("-")
+    return int(last or first) - int(first) + 1 if first.isdigit() and (last or first).isdigit() else 1
+
+
 def known_restart(stack: Stack) -> Iterator[Problem]:
     for name, service in stack.each():
         policy = service.get("restart")
@@ -308,5 +343,12 @@ COMPOSE: Final[tuple[Check, ...]] = (
 )
 """Errors to the Compose CLI as well."""
 
-OURS: Final[tuple[Check, ...]] = (one_owner_per_port, known_restart, jobs_end, rooted_targets, files_that_are_there)
+OURS: Final[tuple[Check, ...]] = (
+    one_owner_per_port,
+    something_for_each,
+    known_restart,
+    jobs_end,
+    rooted_targets,
+    files_that_are_there,
+)
 """Errors where the stack is to be carried out."""

@@ -13,7 +13,6 @@ from typing import Final
 from reconciler.config.tree import Map, Place, Tree, TreePath, placed
 from reconciler.core.problem import Problem
 
-_ONE: Final = (None, 1, "1")
 _SWARM: Final = "it is for a cluster"
 _NO_FILE: Final = "write it into a file, and its name under `file`"
 _AS_IT_IS: Final = "a file is mounted as it is; give the file itself that owner and mode"
@@ -32,8 +31,8 @@ def _any_of(*words: str) -> Callable[[Tree], bool]:
     return lambda value: isinstance(value, str) and value.startswith(words)
 
 
-def _many(value: Tree) -> bool:
-    return value not in _ONE
+def _other_than(word: str) -> Callable[[Tree], bool]:
+    return lambda value: value != word
 
 
 def _relabels_and_more(bind: Tree) -> bool:
@@ -77,9 +76,8 @@ _TABLE: Final[Mapping[str, NotYet]] = {
     "services.*.depends_on.*.restart": NotYet("a container is not started again with what it needs", applies=bool),
     "services.*.deploy.endpoint_mode": NotYet(_SWARM),
     "services.*.deploy.labels": NotYet(_SWARM + "; write `labels` of the service"),
-    "services.*.deploy.mode": NotYet(_SWARM),
+    "services.*.deploy.mode": NotYet("one engine has `replicated` services alone", applies=_other_than("replicated")),
     "services.*.deploy.placement": NotYet(_SWARM),
-    "services.*.deploy.replicas": NotYet("a service is one container", applies=_many),
     "services.*.deploy.resources.reservations.generic_resources": NotYet(_SWARM),
     "services.*.deploy.restart_policy.delay": NotYet("the engine waits 100 ms, and twice as long each time"),
     "services.*.deploy.restart_policy.window": NotYet("the engine counts a start as a success after 10 s"),
@@ -100,7 +98,6 @@ _TABLE: Final[Mapping[str, NotYet]] = {
         applies=_any_of("always", "refresh", "daily", "weekly", "every_"),
     ),
     "services.*.pull_refresh_after": NotYet("an image that is there is not asked for again"),
-    "services.*.scale": NotYet("a service is one container", applies=_many),
     "services.*.secrets.*.gid": NotYet(_AS_IT_IS),
     "services.*.secrets.*.mode": NotYet(_AS_IT_IS),
     "services.*.secrets.*.uid": NotYet(_AS_IT_IS),

@@ -76,8 +76,8 @@ class LogSource(Protocol):
         """The lines of what runs under this name; raises Conflict where there is no such thing."""
         ...
 
-    def log_names(self) -> Sequence[str]:
-        """What there is to follow."""
+    def log_names(self, services: Collection[str] = ()) -> Sequence[str]:
+        """What there is to follow of these, or of all; a name of which nothing is known stays as it is."""
         ...
 
 

@@ -173,9 +173,7 @@ class Reader:
         marks = dig(inspect, "Config.Labels") or {}
         if marks.get(labels.PROJECT) != self._project:
             return self._container_names().get(name_of(inspect))
-        number = marks.get(labels.NUMBER) or "1"
-        address = container_address(str(marks.get(labels.SERVICE)))
-        return address if number == "1" else Address(address.kind, (*address.path, number))
+        return container_address(str(marks.get(labels.SERVICE)), marks.get(labels.NUMBER) or "1")
 
     def _sorted_out(self, address: Address, group: Sequence[Json]) -> tuple[list[Json], list[Json]]:
         """The container that stands for the resource first, and what an interrupted replacement left.

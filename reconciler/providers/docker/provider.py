@@ -66,11 +66,13 @@ class DockerProvider:
 
     # -------------------------------------------------------------- logs and events
 
-    def log_names(self) -> Sequence[str]:
-        return tuple(self._containers())
+    def log_names(self, services: Collection[str] = ()) -> Sequence[str]:
+        found = self._containers()
+        return tuple(name for service in services or found for name in found.get(service) or (service,))
 
     def logs(self, name: str, *, tail: int | None, follow: bool, timestamps: bool) -> Iterator[str]:
-        container_id = self._containers().get(name)
+        ids = {each: found for names in self._containers().values() for each, found in names.items()}
+        container_id = ids.get(name)
         if container_id is None:
             raise Conflict(f"service {name} has no container; `reconcile status` shows what there is")
         rest = b""
@@ -83,11 +85,17 @@ class DockerProvider:
         if rest:
             yield rest.decode(errors="replace")
 
-    def _containers(self) -> Mapping[str, str]:
-        """Service → id, for those that have a container."""
+    def _containers(self) -> Mapping[str, Mapping[str, str]]:
+        """Service → name → id of its containers; where there are several, each goes by its number as well."""
         found = self.engine.get("/containers/json", all=1, filters={"label": [f"{labels.PROJECT}={self._project}"]})
-        ours = (item for item in found if item["Labels"].get(labels.ONEOFF) != "True")
-        return {item["Labels"].get(labels.SERVICE, item["Names"][0].lstrip("/")): item["Id"] for item in ours}
+        numbered: dict[str, dict[str, str]] = {}
+        for item in (item for item in found if item["Labels"].get(labels.ONEOFF) != "True"):
+            service = item["Labels"].get(labels.SERVICE, item["Names"][0].lstrip("/"))
+            numbered.setdefault(service, {})[item["Labels"].get(labels.NUMBER, "1")] = item["Id"]
+        return {
+            service: {service if len(ids) == 1 else f"{service}-{number}": ids[number] for number in sorted(ids)}
+            for service, ids in numbered.items()
+        }
 
     def hints(self) -> Iterator[str]:
         """Without the three events of each health check's run (exec_create, exec_start, exec_die)."""
