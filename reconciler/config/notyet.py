@@ -35,6 +35,10 @@ def _other_than(word: str) -> Callable[[Tree], bool]:
     return lambda value: value != word
 
 
+def _more_than_none(ratio: Tree) -> bool:
+    return bool(ratio) and float(ratio) > 0
+
+
 def _relabels_and_more(bind: Tree) -> bool:
     """The engine relabels in the old form of a bind only, which knows nothing of the rest."""
     if not isinstance(bind, dict) or "selinux" not in bind:
@@ -82,7 +86,7 @@ _TABLE: Final[Mapping[str, NotYet]] = {
     "services.*.deploy.restart_policy.delay": NotYet("the engine waits 100 ms, and twice as long each time"),
     "services.*.deploy.restart_policy.window": NotYet("the engine counts a start as a success after 10 s"),
     "services.*.deploy.rollback_config": NotYet("what does not become healthy is rolled back as it is"),
-    "services.*.deploy.update_config": NotYet("how a container is replaced can't be chosen"),
+    "services.*.deploy.update_config.max_failure_ratio": NotYet("the first failure counts", applies=_more_than_none),
     "services.*.develop": NotYet("files are not watched for rebuilding"),
     "services.*.external_links": NotYet("join the other container's network with `networks`"),
     "services.*.isolation": NotYet(_WINDOWS),

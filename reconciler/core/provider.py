@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
@@ -16,17 +16,20 @@ from reconciler.core.resource import Observed, Resource
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """The step has had its effect."""
+    """The step has had its effect. ``mark`` stays the same as long as it lasts, where that is to be watched."""
 
     note: str = ""
+    mark: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Pending:
-    """Not yet; call again in so many seconds. The caller keeps the clock."""
+    """Not yet; call again in so many seconds. The caller keeps the clock, and asks ``otherwise`` what more there is to
+    say if time runs out."""
 
     retry_in: float
     note: str = ""
+    otherwise: Callable[[], str] = str
 
 
 Verdict: TypeAlias = Done | Pending

@@ -11,7 +11,7 @@ from reconciler.core.document import Document
 from reconciler.core.resource import Origin, Resource, Source
 from reconciler.core.units import nanoseconds
 from reconciler.core.values import ABSENT, Ref, Value
-from reconciler.providers.docker import endpoints, files, labels, since
+from reconciler.providers.docker import endpoints, files, labels, rollout, since
 from reconciler.providers.docker.kinds import container, image, network, volume
 from reconciler.providers.docker.property import Json, first
 
@@ -19,6 +19,7 @@ STARTED: Final = "started"
 """The milestone of a container that has been started, whether it is ready or not."""
 
 _SECOND: Final = 1_000_000_000
+_SPACES: Final = ("network_mode", "ipc", "pid")
 _NO_SERVICE: Final[Json] = {"scale": 0}
 
 
@@ -145,6 +146,7 @@ class Stack:
             "mounts": [self._mount(mount) for mount in service.get("volumes") or ()],
             "owner": labels.of_container(self.document.project, name, number, self.document.directory),
             "gate": self._gate(name, service),
+            "rollout": rollout.declared(service, lends=self._lends(name), several=replicas(service) > 1),
             "since": self._since(name, service),
         } | ({"mounted": mounted} if mounted else {})
         return Resource(
@@ -165,7 +167,7 @@ class Stack:
             "image": {"ref": reference, "id": Ref(image_address(reference), "id")},
             "networks": dict(self._endpoints(name, service, number)),
             "volumes": [_referring(mount) for mount in service.get("volumes") or ()],
-            **{key: self._namespace(service[key]) for key in ("network_mode", "ipc", "pid") if service.get(key)},
+            **{key: self._namespace(service[key]) for key in _SPACES if service.get(key)},
         }
 
     def _container_name(self, name: str, number: int = 1) -> str:
@@ -175,6 +177,11 @@ class Stack:
     def _namespace(self, mode: str) -> str:
         kind, _, target = mode.partition(":")
         return f"container:{self._container_name(target)}" if kind == "service" else mode
+
+    def _lends(self, name: str) -> bool:
+        """Whether others live in the namespaces of its container."""
+        modes = (service.get(key) for service in self.services.values() for key in _SPACES)
+        return f"service:{name}" in modes
 
     def _is_job(self, name: str, service: Json) -> bool:
         awaited = any(
@@ -221,7 +228,7 @@ class Stack:
         for mount in service.get("volumes") or ():
             if _is_named(mount):
                 yield volume_address(mount["source"]), ""
-        for mode in (service.get(key) or "" for key in ("network_mode", "ipc", "pid")):
+        for mode in (service.get(key) or "" for key in _SPACES):
             if mode.startswith("service:"):
                 yield container_address(mode.partition(":")[2]), STARTED
         for other, need in (service.get("depends_on") or {}).items():

@@ -290,6 +290,11 @@ def status_of(inspect: Json, *, is_job: bool = False) -> Status:
             return Status(Health.FAILED, str(other))
 
 
+def probed(inspect: Json) -> str:
+    """What the health check last said, if it has been run at all."""
+    return f"last probe: {last_probe(inspect)}" if dig(inspect, "State.Health.Log") else "not probed yet"
+
+
 def last_probe(inspect: Json) -> str:
     """The last words of the health check."""
     log = dig(inspect, "State.Health.Log") or [{}]
