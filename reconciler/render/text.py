@@ -43,6 +43,7 @@ COSTS: Final[Mapping[Effect, str]] = {
     Effect.LIVE: "in place",
     Effect.RECONNECT: "by reconnecting",
     Effect.RESTART: "by restarting",
+    Effect.HANDOVER: "the old one serves until the new one is ready",
     Effect.REPLACE: "out of service while the new one starts",
     Effect.DATA_LOSS: "its data is lost",
 }
