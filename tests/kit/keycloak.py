@@ -175,6 +175,14 @@ class CountingClient:
         self.writes.append(f"DELETE {path}")
         self.inner.delete(path, body)
 
+    def put_text(self, path: str, text: str) -> None:
+        self.writes.append(f"PUT {path}")
+        self.inner.put_text(path, text)
+
+    def takes(self, realm: str, username: str, password: Secret) -> bool:
+        self.reads.append(f"LOGIN {realm}/{username}")
+        return self.inner.takes(realm, username, password)
+
     def login(self) -> None:
         self.inner.login()
 
