@@ -138,6 +138,7 @@ def _save(live: Live, address: Address, patch: Mapping[str, Value]) -> None:
         raise Rejected("the client has no authorization services; set its `authorizationServicesEnabled`")
     before = {name: KIND.properties[name].normal(found.get(name, ())) for name in _LISTS}
     after = {name: merged(before[name], as_map(patch.get(name, {}))) for name in _LISTS}
+    _check(live, address, as_map(patch.get("policies", {})))
     own = {name: value for name, value in patch.items() if name not in _LISTS}
     lists = {name: KIND.properties[name].wired(after[name]) for name in _LISTS}
     live.connection.post(f"{path}/import", {**{key: found[key] for key in _TOP if key in found}, **own, **lists})
@@ -149,6 +150,13 @@ def _save(live: Live, address: Address, patch: Mapping[str, Value]) -> None:
         single, key = _LISTS[name]
         for gone in as_map(before[name]).keys() - after[name].keys():
             live.connection.delete(_at(live, f"{path}/{single}", gone, key))
+
+
+def _check(live: Live, address: Address, policies: Mapping[str, Value]) -> None:
+    """Raise Conflict where a policy names what is not there: the server would leave it out without a word (26.7)."""
+    declared = {name: body for name, body in policies.items() if isinstance(body, Mapping)}
+    for named in _named(address.path[0], {"policies": declared}):
+        live.id(named)
 
 
 def _bodies(value: Value) -> Iterable[Any]:
