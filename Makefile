@@ -40,8 +40,15 @@ test-unit: $(DEV) ## tests that need neither engine nor Keycloak
 test-integration: $(DEV) test-machine ## tests with the real engine and the real Keycloak
 	$(PYTEST) -n 4 tests/integration
 
-nightly: $(DEV) test-machine ## every realm file of RECONCILE_KEYCLOAK_CORPUS, one by one
+# Older releases of Keycloak that the provider is tried with, as images are named by scripts/local_images.py.
+OLDER_KEYCLOAKS := 26.5.6 26.4.7
+nightly: $(DEV) test-machine ## what takes hours: all of RECONCILE_KEYCLOAK_CORPUS, many random realms, older Keycloaks, 100,000 users
 	RECONCILE_KEYCLOAK_CORPUS_EVERY=1 $(PYTEST) tests/integration/keycloak/test_corpus.py
+	RECONCILE_TEST_EXAMPLES=100 $(PYTEST) tests/integration/keycloak/test_random.py
+	scripts/local_images.py $(addprefix keycloak-,$(OLDER_KEYCLOAKS))
+	for release in $(OLDER_KEYCLOAKS); do \
+	  RECONCILE_TEST_KEYCLOAK_IMAGE=localhost/keycloak:$$release $(PYTEST) -n 4 tests/integration/keycloak || exit 1; done
+	$(BIN)/python -m bench.keycloak_users 1000 10000 100000
 
 test-e2e: $(DEV) test-machine ## the whole seed stack, with a real login
 	$(PYTEST) tests/e2e

@@ -89,7 +89,7 @@ def refs(value: Value) -> Iterator[Ref]:
     match value:
         case Ref():
             yield value
-        case str() | Secret():
+        case str() | int() | None | Secret():  # most leaves, told without the slower questions below
             return
         case Mapping():
             for part in value.values():
@@ -102,7 +102,7 @@ def refs(value: Value) -> Iterator[Ref]:
 def mapped(value: Value, change: Callable[[Value], Value]) -> Value:
     """The value with ``change`` applied to every leaf; mappings and sequences keep their shape."""
     match value:
-        case str() | Secret() | Ref():
+        case str() | int() | None | Secret() | Ref():
             return change(value)
         case Mapping():
             return {key: mapped(part, change) for key, part in value.items()}
@@ -122,7 +122,7 @@ def has_secret(value: Value) -> bool:
     match value:
         case Secret():
             return True
-        case str():
+        case str() | int() | None:
             return False
         case Mapping():
             return any(has_secret(part) for part in value.values())
@@ -145,6 +145,8 @@ def veil(value: Value, beside: Value) -> Value:
     match beside:
         case Secret():
             return seal(value)
+        case str() | int() | None:
+            return value
         case Mapping() if isinstance(value, Mapping):
             return {key: veil(part, beside.get(key, ABSENT)) for key, part in value.items()}
         case Sequence() if not isinstance(beside, str) and _is_list(value) and has_secret(beside):

@@ -50,9 +50,7 @@ class Performer:
         try:
             _VERBS[step.verb](self, step)
         except Denied as error:
-            right, realm = KINDS[step.address.kind].right, step.address.path[0]
-            message = f"{error.args[0]}; the account needs the role {right} in realm {realm}"
-            raise Denied(message, address=step.address, doing=step.verb) from error
+            raise Denied(_with_remedy(error, step.address), address=step.address, doing=step.verb) from error
         except ProviderError as error:
             error.address = error.address or step.address
             error.doing = error.doing or step.verb
@@ -251,6 +249,15 @@ class Performer:
         found = self._connection.get(path)
         named = (part for part in found if part[parts.key] == step.args["part"]) if found is not ABSENT else iter(())
         return next(named, ABSENT)
+
+
+def _with_remedy(error: Denied, address: Address) -> str:
+    """What was refused, and what it takes."""
+    kind = KINDS[address.kind]
+    needed = f"{error.args[0]}; the account needs the role {kind.right} in realm {address.path[0]}"
+    # 26.7 lets no account write to the client realm-management.
+    is_fixed = kind.is_builtin(address.path)
+    return f"{needed}, or nobody can change it, as it is built into Keycloak" if is_fixed else needed
 
 
 _VERBS: Final[Mapping[str, Callable[[Performer, Step], None]]] = {

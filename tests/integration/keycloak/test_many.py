@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import copy
+import time
 from typing import Any
 
 from reconciler.core.plan import Plan, make
 from reconciler.core.policy import Policy
-from tests.kit.keycloak import ByHand, Driver, document
+from tests.kit.keycloak import ByHand, Driver, Server, document, with_quick_keys
 
 USERS = 60
 
@@ -57,6 +58,59 @@ def test_many_users_are_one_write_to_make_few_requests_to_look_at_and_one_write_
     assert driver.look(other).plan.in_sync
     by_hand.delete(f"groups/{by_hand.id_of('groups', name='group3')}")
     assert [len(each.writes) for each in driver.apply(other)] == [1 + 6, 0]
+
+
+def a_company(name: str) -> dict[str, Any]:
+    """50 clients, 50 groups, 200 roles and 100 users with memberships."""
+    return {
+        "realm": name,
+        "adminEventsEnabled": True,
+        "clients": [{"clientId": f"app{number}", "secret": f"s{number}"} for number in range(50)],
+        "roles": {"realm": [{"name": f"role{number}"} for number in range(200)]},
+        "groups": [{"name": f"group{number}", "realmRoles": [f"role{number}"]} for number in range(50)],
+        "users": [
+            {
+                "username": f"user{number}",
+                "email": f"user{number}@example.org",
+                "firstName": "First",
+                "lastName": "Last",
+                "groups": [f"group{number % 50}"],
+                "realmRoles": [f"role{number}", f"role{number + 100}"],
+            }
+            for number in range(100)
+        ],
+    }
+
+
+def test_a_company_is_looked_at_with_few_requests_and_one_change_is_one_write(
+    server: Server, driver: Driver, fresh: str
+) -> None:
+    file = with_quick_keys(a_company(fresh))
+    driver.apply(file)
+    hand = ByHand(server.client(), fresh)
+    events = len(hand.events())
+
+    began = time.process_time()
+    again = driver.once(file)
+    own = time.process_time() - began
+
+    assert again.plan.in_sync
+    assert again.writes == ()
+    of_groups = [read for read in again.reads if "/members?" in read]
+    of_roles = [read for read in again.reads if "/role-mappings" in read or ("/users?" in read and "/roles/" in read)]
+    assert len(of_groups) <= 50
+    assert len(of_roles) <= 200
+    assert len(again.reads) - len(of_groups) - len(of_roles) <= 6
+    assert own < 1, "this program's own share of the time, as that of the server depends on the machine"
+
+    other = copy.deepcopy(file)
+    other["users"][3]["firstName"] = "Other"
+    changed = driver.once(other)
+
+    assert len(changed.writes) == 1
+    assert len(hand.events()) - events == 1
+    assert driver.look(other).plan.in_sync
+    hand.client.close()
 
 
 def test_one_wrong_user_keeps_no_other_from_being_made(driver: Driver, realm: str, by_hand: ByHand) -> None:

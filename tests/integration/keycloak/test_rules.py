@@ -492,3 +492,21 @@ def test_a_server_that_is_up_is_ready(driver: Driver) -> None:
 
 def _document(realm: str) -> Any:
     return document(plain(realm))
+
+
+def test_a_flow_that_is_not_there_is_named(driver: Driver, realm: str) -> None:
+    with pytest.raises(Rejected, match="browserFlow names `nowhere`, which is not there"):
+        driver.apply({"realm": realm, "browserFlow": "nowhere"})
+
+
+def test_a_client_that_nobody_can_change_is_said_to_be_built_in(driver: Driver, realm: str) -> None:
+    with pytest.raises(Denied, match="nobody can change it, as it is built into Keycloak"):
+        driver.apply({"realm": realm, "clients": [{"clientId": "realm-management", "description": "x"}]})
+
+
+def test_a_policy_that_names_what_is_not_there_is_refused(driver: Driver, realm: str) -> None:
+    policy = {"name": "Bosses", "type": "role", "config": {"roles": '[{"id": "nobody"}]'}}
+    guarded = {"clientId": "app", "serviceAccountsEnabled": True, "authorizationServicesEnabled": True}
+
+    with pytest.raises(Conflict, match="nobody is not there; declare it"):
+        driver.apply({"realm": realm, "clients": [{**guarded, "authorizationSettings": {"policies": [policy]}}]})

@@ -48,7 +48,7 @@ def test_many_users_are_read_in_a_page_and_their_memberships_by_group_and_role()
         f"GET lab/clients/c1/roles/reader/users?first=0{MEMBERS}": [*LIVE[:1], {"username": "somebody else"}],
     }
 
-    found, connection = observed(answers, users(groups=[], realmRoles=[]))
+    found, connection = observed(answers, users(groups=[], realmRoles=[], clientRoles={}))
 
     assert connection.requests == [
         ALL,
@@ -66,6 +66,17 @@ def test_many_users_are_read_in_a_page_and_their_memberships_by_group_and_role()
     }
     assert found["keycloak.user/lab/user1"].spec["realmRoles"] == ("viewer",)
     assert found["keycloak.user/lab/user29"].spec["groups"] == ()
+
+
+def test_roles_that_nobody_declares_are_not_asked_for() -> None:
+    answers = {ALL: EXPORT, "GET lab/users/count": 30, "GET lab/users?first=0&max=1000": LIVE}
+
+    found, connection = observed(answers, users(clientRoles={}))
+
+    assert [each for each in connection.requests if "/roles/" in each] == [
+        f"GET lab/clients/c1/roles/reader/users?first=0{MEMBERS}"
+    ]
+    assert found["keycloak.user/lab/user0"].spec == {"clientRoles": {}}
 
 
 def test_a_few_of_many_thousand_users_are_looked_up() -> None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from typing import Final
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, Final
+from urllib.parse import quote
 
 from reconciler.core.address import Address
-from reconciler.core.values import Spec
+from reconciler.core.values import Spec, Value
 from reconciler.providers.keycloak.kinds import realm
 from reconciler.providers.keycloak.rest import BASE, FLOW, FLOW_BINDINGS, Item, Representation, RestKind
 from reconciler.providers.keycloak.rows import text
@@ -32,6 +33,14 @@ def _flows(realm: str, spec: Spec) -> Iterable[Address]:
     return tuple(Address(FLOW, (realm, str(spec[name]))) for name in NAMES if spec.get(name))
 
 
+def _refused(read: Callable[[str], Any], realm: str, body: Mapping[str, Value]) -> str:
+    """Which flow is not there; the server says no more than that it failed (26.7)."""
+    base = BASE.format(realm=quote(realm, safe=""))
+    there = {flow["alias"] for flow in read(f"{base}/authentication/flows")}
+    missing = sorted(f"{name} names `{flow}`" for name, flow in body.items() if flow and flow not in there)
+    return f"{', '.join(missing)}, which is not there; declare it under authenticationFlows" if missing else ""
+
+
 KIND: Final = RestKind(
     name=FLOW_BINDINGS,
     key="realm",
@@ -43,6 +52,7 @@ KIND: Final = RestKind(
     right="manage-realm",
     always=realm.ALWAYS,
     uses=_flows,
+    refuses=_refused,
     singleton=True,
     vital=frozenset({"directGrantFlow", "clientAuthenticationFlow"}),
     id_key="",
