@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote, urlsplit
 
 from reconciler.core.address import Address
-from reconciler.core.errors import Conflict, Denied, ProviderError, Rejected, Throttled, Unreachable
+from reconciler.core.errors import Conflict, Denied, NoLogin, ProviderError, Rejected, Throttled, Unreachable
 from reconciler.core.provider import Done, Pending, Verdict
 from reconciler.core.values import ABSENT, Secret, Value
 from reconciler.providers.keycloak.rest import CLIENT, FLOW_BINDINGS, REALM, USER
@@ -82,7 +82,7 @@ class Settings:
         if not url:
             raise Unreachable("there is no URL; set `x-reconcile.connection.url` in users.yaml, or --keycloak-url")
         if not auth.get("password") and not auth.get("clientSecret"):
-            raise Denied(f"there is no account to work with; {CREDENTIALS}")
+            raise NoLogin(f"there is no account to work with; {CREDENTIALS}")
         return cls(
             url=url.rstrip("/") + "/",
             ca_file=_text(connection.get("caFile")),
@@ -319,7 +319,7 @@ class AdminClient:
         url = self._settings.url
         match error.__cause__:
             case SSLError():
-                return Denied(f"the certificate of {url} is not trusted; set `x-reconcile.connection.caFile`")
+                return NoLogin(f"the certificate of {url} is not trusted; set `x-reconcile.connection.caFile`")
             case ReadTimeout():
                 return Unreachable(f"{url} took more than {READ_TIMEOUT_S:g} s to answer")
             case cause:
@@ -335,9 +335,9 @@ class AdminClient:
             return Unreachable(f"{own.url} answers {code}: {words}")
         if code == 404:
             self._knock()
-            return Denied(f"the account's realm `{own.realm}` does not exist; {CREDENTIALS}")
+            return NoLogin(f"the account's realm `{own.realm}` does not exist; {CREDENTIALS}")
         who = own.username or own.client_id
-        return Denied(f"Keycloak does not accept the account `{who}`: {words}; {CREDENTIALS}")
+        return NoLogin(f"Keycloak does not accept the account `{who}`: {words}; {CREDENTIALS}")
 
 
 # ------------------------------------------------------------------ connections
