@@ -22,10 +22,11 @@ if TYPE_CHECKING:
 @click.option("--format", type=click.Choice(["text", "json"]), default="text", help="How it is printed.")
 @click.pass_obj
 def command(state: State, /, **options: Any) -> None:
-    """Print who can get into what: for each user and client the roles and groups that the client is told of.
+    """Print who can get into what: for each user the roles and groups that each client is told of.
 
-    In brackets is what a role comes through, where the user does not have it directly: a group, a composite role, or
-    what everybody has. Users and clients that are switched off are left out, and so is what has neither role nor group.
+    Clients that are told the same share a line. In brackets is what a role comes through, where the user does not have
+    it directly: a group, a composite role, or what everybody has. Users and clients that are switched off are left
+    out, and so is what has neither role nor group.
     """
     from reconciler.render.access import access_document, access_text
 

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from io import StringIO
 from pathlib import Path
 from typing import Final
@@ -27,18 +29,27 @@ _COLUMNS: Final = (*_TEXTS, *_LISTS)
 
 @dataclass(frozen=True)
 class CsvFile(UsersFile):
-    """A table of users; ``rows`` are the lines at which they stand."""
+    """A table of users; ``rows`` are the lines at which they stand, ``header`` the names of the columns."""
 
     rows: tuple[int, ...] = ()
+    header: tuple[str, ...] = ()
 
     def place(self, path: TreePath) -> Place:
-        """The line of the user that a path leads to, or the first one."""
+        """The cell that a path leads to, or the line of the user, or the first one."""
+        line, column = 1, 1
         match path:
-            case (_, "users", int(index), *_) if index < len(self.rows):
+            case (_, "users", int(index), *keys) if index < len(self.rows):
                 line = self.rows[index]
-            case _:
-                line = 1
-        return Place(self.file, line, 1, line, 1)
+                column = self._column(line, tuple(map(str, keys)))
+        return Place(self.file, line, column, line, column)
+
+    def _column(self, line: int, keys: tuple[str, ...]) -> int:
+        name = ".".join(keys[:2]) if keys[:1] == ("attributes",) else "".join(keys[:1])
+        return _column(self._lines[line - 1], self.header.index(name)) if name in self.header else 1
+
+    @cached_property
+    def _lines(self) -> list[str]:
+        return self.file.text.split("\n")
 
 
 @dataclass(frozen=True)
@@ -56,23 +67,36 @@ class ListFile(UsersFile):
 def with_people(users: UsersFile, path: Path, directory: Path) -> Iterator[UsersFile]:
     """The file without its references to others, and those others. Raises ConfigError."""
     found: list[UsersFile] = []
-    documents = tuple(_taken_out(each, path, directory, found) for each in users.documents)
+
+    def taken_out(tree: Tree, at: TreePath) -> Tree:
+        """The tree without `users: {from: …}`, whose files are added to what was found."""
+        match tree:
+            case list():
+                return [taken_out(each, (*at, index)) for index, each in enumerate(tree)]
+            case {"realms": realms}:
+                return {**tree, "realms": taken_out(realms, (*at, "realms"))}
+            case {"realm": str(realm), "users": {"from": str(name), **more}} if not more:
+                with _named(users, (*at, "users", "from")):
+                    found.append(_read(path.parent / name, directory, realm))
+                return {key: value for key, value in tree.items() if key != "users"}
+            case _:
+                return tree
+
+    documents = tuple(taken_out(each, (number,)) for number, each in enumerate(users.documents))
     yield users.with_documents(documents) if found else users
     yield from found
 
 
-def _taken_out(tree: Tree, path: Path, directory: Path, found: list[UsersFile]) -> Tree:
-    """The document without `users: {from: …}`, whose files are added to what was found."""
-    match tree:
-        case list():
-            return [_taken_out(each, path, directory, found) for each in tree]
-        case {"realms": realms}:
-            return {**tree, "realms": _taken_out(realms, path, directory, found)}
-        case {"realm": str(realm), "users": {"from": str(name), **more}} if not more:
-            found.append(_read(path.parent / name, directory, realm))
-            return {key: value for key, value in tree.items() if key != "users"}
-        case _:
-            return tree
+@contextmanager
+def _named(users: UsersFile, at: TreePath) -> Iterator[None]:
+    """A file that can't be read is a mistake of who names it."""
+    try:
+        yield
+    except ConfigError as error:
+        if all(problem.origin.line for problem in error.problems):
+            raise
+        told = (users.problem(at, str(problem), at_value=True) for problem in error.problems)
+        raise ConfigError(tuple(told)) from error
 
 
 def _read(path: Path, directory: Path, realm: str) -> UsersFile:
@@ -95,21 +119,34 @@ def _table(file: TextFile, realm: str) -> CsvFile:
         before = reader.line_num
         for cells in reader:
             if len(cells) > len(header):
-                raise ConfigError(
-                    [file.problem(f"has {len(cells)} cells, but the first line names {len(header)}", before + 1, 1)]
-                )
+                said = f"has {len(cells)} cells, but the first line names {len(header)}"
+                raise ConfigError([file.problem(said, before + 1, _column(file.text.split("\n")[before], len(header)))])
             if any(cells):
                 people.append(_user(dict(zip(header, cells, strict=False))))
                 rows.append(before + 1)
             before = reader.line_num
     except csv.Error as error:
         raise ConfigError([file.problem(f"is no CSV: {error}", reader.line_num, 1)]) from error
-    return CsvFile(file, ({"realm": realm, "users": people},), tuple(rows))
+    return CsvFile(file, ({"realm": realm, "users": people},), tuple(rows), tuple(header))
+
+
+def _column(line: str, cell: int) -> int:
+    """Where a cell begins; 1 for one that is on a further line."""
+    starts, is_quoted = [1], False
+    for column, char in enumerate(line, 1):
+        is_quoted ^= char == '"'
+        if char == "," and not is_quoted:
+            starts.append(column + 1)
+    return starts[cell] if cell < len(starts) else 1
 
 
 def _check(file: TextFile, header: list[str]) -> None:
-    unknown = [name for name in header if name not in _COLUMNS and not name.startswith(_ATTRIBUTE)]
-    problems = [file.problem(f"unknown column `{name}`{suggestion(name, _COLUMNS)}", 1, 1) for name in unknown]
+    line = file.text.partition("\n")[0]
+    problems = [
+        file.problem(f"unknown column `{name}`{suggestion(name, _COLUMNS)}", 1, _column(line, number))
+        for number, name in enumerate(header)
+        if name not in _COLUMNS and not name.startswith(_ATTRIBUTE)
+    ]
     if "username" not in header:
         problems.append(file.problem("lacks the column `username`; the first line has the names of the columns", 1, 1))
     if problems:

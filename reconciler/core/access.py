@@ -8,11 +8,11 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """What one client is told of one user: roles, each with what it comes through ("" is the user), and groups."""
+    """What clients are told of one user: roles, each with what it comes through ("" is the user), and groups."""
 
     realm: str
     user: str
-    client: str
+    clients: tuple[str, ...]
     roles: Mapping[str, tuple[str, ...]]
     groups: tuple[str, ...]
 

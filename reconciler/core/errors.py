@@ -98,6 +98,10 @@ class Denied(ProviderError):
     """The credentials are wrong or lack a right."""
 
 
+class NoLogin(Denied):
+    """The other side does not know who we are; it is too early to speak of rights."""
+
+
 class Rejected(ProviderError):
     """The server does not accept the request, and will not the next time."""
 

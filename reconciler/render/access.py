@@ -6,14 +6,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from reconciler.core.access import Access
+from reconciler.render.text import listed
 
-_HEAD: Final = ("USER", "CLIENT", "ROLES", "GROUPS")
+_HEAD: Final = ("USER", "CLIENTS", "ROLES", "GROUPS")
 _WIDEST: Final = 60
 
 
 def access_text(found: Sequence[Access]) -> Iterator[str]:
     """The lines of a table, its head first."""
-    rows = [_HEAD, *((each.user, each.client, _roles(each.roles), ", ".join(each.groups)) for each in found)]
+    rows = [_HEAD, *((each.user, listed(each.clients), _roles(each.roles), ", ".join(each.groups)) for each in found)]
     widths = [min(max(map(len, column)), _WIDEST) for column in zip(*rows, strict=True)]
     for row in rows:
         yield "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
@@ -32,7 +33,7 @@ def access_document(found: Sequence[Access], open_clients: Mapping[str, Sequence
             {
                 "realm": each.realm,
                 "user": each.user,
-                "client": each.client,
+                "clients": list(each.clients),
                 "roles": [{"name": name, "through": [way for way in ways if way]} for name, ways in each.roles.items()],
                 "groups": list(each.groups),
             }

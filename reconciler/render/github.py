@@ -9,7 +9,7 @@ from reconciler.core.kind import Kind
 from reconciler.core.plan import Plan
 from reconciler.core.problem import Problem, Severity
 from reconciler.core.resource import Origin
-from reconciler.render.text import describe, field_rows, summary
+from reconciler.render.text import access_lines, describe, field_rows, summary
 
 
 def plan_github(plan: Plan, kinds: Mapping[str, Kind], names: Sequence[str]) -> str:
@@ -18,7 +18,7 @@ def plan_github(plan: Plan, kinds: Mapping[str, Kind], names: Sequence[str]) -> 
     changes.sort(key=lambda change: -change.effect)
     lines = [_annotation("warning", _origin(change), _title(change), _text(change, kinds)) for change in changes]
     lines += [_annotation("notice", remark.origin, str(remark.address), remark.message) for remark in plan.remarks()]
-    return "\n".join([*lines, summary(plan, names)])
+    return "\n".join([*access_lines(plan.access), *lines, summary(plan, names)])
 
 
 def problem_github(problem: Problem) -> str:

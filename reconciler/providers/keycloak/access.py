@@ -6,7 +6,7 @@ A client is told of realm roles and of its own as far as its scope allows, and o
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Final, TypeAlias
@@ -71,7 +71,8 @@ class _View:
     given: Mapping[Role, tuple[str, ...]]
 
     def tells(self, role: Role) -> bool:
-        return self.scope is None or role in self.scope or role in self.given
+        """Whether it is told of a role that is not its own."""
+        return role in self.given or (len(role) == 1 and (self.scope is None or role in self.scope))
 
 
 def specs_of(realm: Representation) -> dict[Address, Spec]:
@@ -177,12 +178,12 @@ class Grants:
     def roles(self) -> Collection[Role]:
         return {*self._of[ROLE], *self._of[CLIENT_ROLE]} - {self._default}
 
-    @property
+    @cached_property
     def clients(self) -> Mapping[str, Spec]:
         """The clients that are not switched off, by name."""
         return {path[0]: spec for path, spec in self._of[CLIENT].items() if spec.get("enabled") is not False}
 
-    @property
+    @cached_property
     def users(self) -> Mapping[str, Spec]:
         return {path[0]: spec for path, spec in self._of[USER].items()}
 
@@ -216,23 +217,28 @@ class Grants:
         return {role: tuple(ways[role]) for role in self.shown(ways)}
 
     def entries(self, user: str, clients: Collection[str] = ()) -> Iterator[Access]:
-        """What each client is told of a user; of a built-in one only what not everybody has."""
+        """What clients are told of a user, those together that are told the same; of built-in ones what is special."""
         spec = self.users[user]
-        held, groups = self.held(spec), self.groups_of(spec) if spec.get("enabled") is not False else ()
-        for client, view in self._views.items():
-            if clients and client not in clients:
-                continue
-            is_builtin = client in BUILTIN and client not in clients
-            roles = {
-                role: through
-                for role, through in {**held, **(view.given if held else {})}.items()
-                if role[:-1] == (client,) or (len(role) == 1 and not is_builtin and view.tells(role))
-                if not (is_builtin and through == (_EVERYBODY,))
-            }
-            shown = groups if view.shows_groups and not is_builtin else ()
-            if roles or shown:
-                names = {role_name(role): roles[role] for role in sorted(roles)}
-                yield Access(self._realm, user, client, names, shown)
+        if spec.get("enabled") is False:
+            return
+        held, groups = self.held(spec), self.groups_of(spec)
+        own: dict[str, dict[Role, tuple[str, ...]]] = {}
+        for role, through in held.items():
+            if len(role) > 1 and (role[0] in clients or role[0] not in BUILTIN or through != (_EVERYBODY,)):
+                own.setdefault(role[0], {})[role] = through
+        for view, names in self._alike:
+            shared = {role: through for role, through in {**held, **view.given}.items() if view.tells(role)}
+            alone = [name for name in names if name not in own]
+            for together in (alone, *([name] for name in names if name in own)):
+                asked = tuple(name for name in together if not clients or name in clients)
+                if not asked:
+                    continue
+                is_told = asked[0] not in BUILTIN or asked[0] in clients
+                roles = {**(shared if is_told else {}), **own.get(asked[0], {})}
+                shown = groups if view.shows_groups and is_told else ()
+                if roles or shown:
+                    named = {role_name(role): roles[role] for role in sorted(roles)}
+                    yield Access(self._realm, user, asked, named, shown)
 
     # -------------------------------------------------------------- clients
 
@@ -246,6 +252,15 @@ class Grants:
         else:
             yield from (f"their {role_name(role)}" for role in self.shown(view.scope))
         yield from map(role_name, view.given)
+
+    @cached_property
+    def _alike(self) -> Sequence[tuple[_View, Sequence[str]]]:
+        """The clients that are told the same of who has no role of theirs; Keycloak's own apart."""
+        found: dict[tuple[object, ...], list[str]] = {}
+        for name, view in self._views.items():
+            key = (view.scope, view.shows_groups, tuple(sorted(view.given)), name if name in BUILTIN else "")
+            found.setdefault(key, []).append(name)
+        return [(self._views[names[0]], names) for names in found.values()]
 
     @cached_property
     def _views(self) -> Mapping[str, _View]:

@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote, urlsplit
 
 from reconciler.core.address import Address
-from reconciler.core.errors import Conflict, Denied, ProviderError, Rejected, Throttled, Unreachable
+from reconciler.core.errors import Conflict, Denied, NoLogin, ProviderError, Rejected, Throttled, Unreachable
 from reconciler.core.provider import Done, Pending, Verdict
 from reconciler.core.values import ABSENT, Secret, Value
 from reconciler.providers.keycloak.rest import CLIENT, FLOW_BINDINGS, REALM, USER
@@ -26,7 +27,9 @@ if TYPE_CHECKING:
 
 CONNECT_TIMEOUT_S: Final = 5.0
 READ_TIMEOUT_S: Final = 60.0
-TRIES_OF_A_READ: Final = 2
+PAUSES_OF_A_READ_S: Final = (0.25, 0.5, 1.0)
+"""How long a read waits before it is tried again; writes are tried again by who has planned them."""
+MOST_PAUSE_S: Final = 10.0
 POLL_S: Final = 1.0
 LIMITS: Final[Mapping[str, Any]] = {
     "timeout": (CONNECT_TIMEOUT_S, READ_TIMEOUT_S),
@@ -36,6 +39,7 @@ LIMITS: Final[Mapping[str, Any]] = {
 EXPIRES_SOON: Final = timedelta(seconds=5)
 LOOPBACK: Final = ("localhost", "127.0.0.1", "::1")
 
+THROTTLED: Final = 429
 TEMPORARY: Final = (502, 503, 504)
 FAILURES: Final[Mapping[int, type[ProviderError]]] = {
     401: Denied,
@@ -78,7 +82,7 @@ class Settings:
         if not url:
             raise Unreachable("there is no URL; set `x-reconcile.connection.url` in users.yaml, or --keycloak-url")
         if not auth.get("password") and not auth.get("clientSecret"):
-            raise Denied(f"there is no account to work with; {CREDENTIALS}")
+            raise NoLogin(f"there is no account to work with; {CREDENTIALS}")
         return cls(
             url=url.rstrip("/") + "/",
             ca_file=_text(connection.get("caFile")),
@@ -99,10 +103,13 @@ def _secret(value: Value) -> Secret | None:
 
 
 class AdminClient:
-    """The Admin REST API of one server, as rest.Connection wants it; used from several threads."""
+    """The Admin REST API of one server, as rest.Connection wants it; used from several threads.
 
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
+    ``pause`` waits for so many seconds.
+    """
+
+    def __init__(self, settings: Settings, *, pause: Callable[[float], None] = time.sleep) -> None:
+        self._settings, self._pause = settings, pause
         self._lock = threading.RLock()
         self._connection: KeycloakOpenIDConnection | None = None
         self._front: ConnectionManager | None = None  # without a token, for what anybody may ask
@@ -111,10 +118,10 @@ class AdminClient:
     # -------------------------------------------------------------- rest.Connection
 
     def get(self, path: str) -> Any:
-        return self._found(self._read(path))
+        return self._found(self._read("get", path))
 
     def ask(self, path: str) -> Any:
-        return self._found(self._call("post", path, {}))
+        return self._found(self._read("post", path, {}))
 
     def post(self, path: str, body: Value = None) -> None:
         checked(self._call("post", path, body))
@@ -151,7 +158,7 @@ class AdminClient:
         words = words_of(response.content)
         if words in _SAID_OF_PASSWORDS:
             return _SAID_OF_PASSWORDS[words]
-        if response.status_code in (429, *TEMPORARY):
+        if response.status_code in (THROTTLED, *TEMPORARY):
             checked(response)
         raise Rejected(
             f"realm {realm} does not tell whether a password is right: {words or response.status_code}; its client "
@@ -207,16 +214,29 @@ class AdminClient:
 
     # -------------------------------------------------------------- requests
 
-    def _read(self, path: str) -> Response:
-        """A GET, once more where the first one failed for a reason that may be gone."""
-        for _ in range(TRIES_OF_A_READ - 1):
+    def _read(self, method: str, path: str, body: Value = None) -> Response:
+        """What changes nothing, tried again where it failed for a reason that may be gone, each time later.
+
+        A server that has not answered yet is not waited for here: whoever looks knows whether it is starting.
+        """
+        began = time.monotonic()
+        for pause_s in PAUSES_OF_A_READ_S:
             try:
-                response = self._call("get", path)
+                response = self._call(method, path, body)
             except Unreachable:
-                continue
-            if response.status_code not in TEMPORARY:
-                return response
-        return self._call("get", path)
+                if not self._has_answered or time.monotonic() - began > READ_TIMEOUT_S:
+                    raise
+            else:
+                if response.status_code not in (THROTTLED, *TEMPORARY):
+                    return response
+                asked_s = _seconds(response.headers.get("Retry-After", "")) or pause_s
+                pause_s = min(max(asked_s, pause_s), MOST_PAUSE_S)  # noqa: PLW2901
+            self._pause(pause_s)
+        return self._call(method, path, body)
+
+    @property
+    def _has_answered(self) -> bool:
+        return self._connection is not None and self._connection.token is not None
 
     def _found(self, response: Response) -> Any:
         if response.status_code != 404:
@@ -299,7 +319,7 @@ class AdminClient:
         url = self._settings.url
         match error.__cause__:
             case SSLError():
-                return Denied(f"the certificate of {url} is not trusted; set `x-reconcile.connection.caFile`")
+                return NoLogin(f"the certificate of {url} is not trusted; set `x-reconcile.connection.caFile`")
             case ReadTimeout():
                 return Unreachable(f"{url} took more than {READ_TIMEOUT_S:g} s to answer")
             case cause:
@@ -309,15 +329,15 @@ class AdminClient:
         """No token came."""
         code, own = error.response_code or 0, self._settings
         words = words_of(error.response_body or b"") or str(error)
-        if code == 429:
+        if code == THROTTLED:
             return Throttled(words, retry_in=POLL_S)
         if code >= 500:
             return Unreachable(f"{own.url} answers {code}: {words}")
         if code == 404:
             self._knock()
-            return Denied(f"the account's realm `{own.realm}` does not exist; {CREDENTIALS}")
+            return NoLogin(f"the account's realm `{own.realm}` does not exist; {CREDENTIALS}")
         who = own.username or own.client_id
-        return Denied(f"Keycloak does not accept the account `{who}`: {words}; {CREDENTIALS}")
+        return NoLogin(f"Keycloak does not accept the account `{who}`: {words}; {CREDENTIALS}")
 
 
 # ------------------------------------------------------------------ connections
@@ -386,8 +406,8 @@ def checked(response: Response) -> Response:
         return response
     words = words_of(response.content) or "no reason given"
     said = words if str(status) in words else f"{words} ({status})"
-    if status == 429:
-        raise Throttled(said, retry_in=_seconds(response.headers.get("Retry-After", "")))
+    if status == THROTTLED:
+        raise Throttled(said, retry_in=_seconds(response.headers.get("Retry-After", "")) or POLL_S)
     raise FAILURES.get(status, Rejected)(said)
 
 
@@ -403,7 +423,8 @@ def words_of(content: bytes) -> str:
 
 
 def _seconds(text: str) -> float:
-    return float(text) if text.isdigit() else POLL_S
+    """What a header asks to wait, 0 if nothing."""
+    return float(text) if text.isdigit() else 0.0
 
 
 def _innermost(error: BaseException | None) -> str:

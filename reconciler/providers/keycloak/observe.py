@@ -13,7 +13,7 @@ from typing import Any, Final
 from urllib.parse import quote
 
 from reconciler.core.address import Address
-from reconciler.core.errors import Denied
+from reconciler.core.errors import Denied, NoLogin
 from reconciler.core.resource import Observed, Resource
 from reconciler.core.values import ABSENT, Secret, Value
 from reconciler.providers.keycloak.directory import Directory
@@ -235,6 +235,8 @@ def needing(roles: str, realm: str) -> Iterator[None]:
     """Names the roles that reading takes, where it is refused."""
     try:
         yield
+    except NoLogin:
+        raise
     except Denied as error:
         raise Denied(f"{error.args[0]}; to read realm {realm} the account needs the roles {roles} in it") from error
 

@@ -11,7 +11,7 @@ from typing import Any, Final
 from urllib.parse import quote
 
 from reconciler.core.address import Address
-from reconciler.core.errors import Conflict, Denied, ProviderError, Rejected
+from reconciler.core.errors import Conflict, Denied, NoLogin, ProviderError, Rejected
 from reconciler.core.plan import Step
 from reconciler.core.provider import Done, Verdict
 from reconciler.core.values import ABSENT, Value
@@ -49,6 +49,8 @@ class Performer:
     def __call__(self, step: Step) -> Verdict:
         try:
             _VERBS[step.verb](self, step)
+        except NoLogin:
+            raise
         except Denied as error:
             raise Denied(_with_remedy(error, step.address), address=step.address, doing=step.verb) from error
         except ProviderError as error:

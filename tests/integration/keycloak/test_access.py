@@ -35,7 +35,7 @@ def told(driver: Driver, found: Pass) -> list[AccessChange]:
 
 
 def entries(grants: Grants, user: str) -> dict[str, dict[str, tuple[str, ...]]]:
-    return {each.client: dict(each.roles) for each in grants.entries(user)}
+    return {client: dict(each.roles) for each in grants.entries(user) for client in each.clients}
 
 
 def test_the_realm_gives_what_the_files_say(driver: Driver, realm: str) -> None:

@@ -47,6 +47,8 @@ def test_every_command_has_help(reconcile, name, tmp_path):
         (["--nope"], "No such option"),
         (["diff", "--format", "xml"], "'xml' is not one of"),
         (["permissions"], "Without a users file nothing in Keycloak is declared"),
+        (["access"], "Without a users file nothing is declared; name one with -u, or use --live"),
+        (["access", "--live"], "Without a users file no realm is named"),
         (["--project-directory", "no-such", "diff"], "Directory 'no-such' does not exist"),
         (["diff", "--target", "redis"], "is no address; expected KIND/NAME"),
         (["schema"], "Missing argument"),

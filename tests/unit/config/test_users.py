@@ -218,7 +218,7 @@ def test_users_may_come_from_a_list(beside):
 def test_a_user_of_a_table_is_found_in_it(beside):
     document = beside("realm: r\nusers: {from: people.csv}\n", people_csv=TABLE)
 
-    assert str(document.locate(("realms", 0, "users", 0, "email"))) == "people.csv:2:1"
+    assert str(document.locate(("realms", 0, "users", 0, "email"))) == "people.csv:2:5"
     assert str(document.locate(("realms", 0, "users", 1))) == "people.csv:4:1"
 
 
@@ -227,8 +227,10 @@ def test_a_user_of_a_table_is_found_in_it(beside):
     [
         ("usrname,email\n", "people.csv:1:1: unknown column `usrname`; did you mean `username`?"),
         ("email\n", "people.csv:1:1: lacks the column `username`; the first line has the names of the columns"),
-        ("username\na,b\n", "people.csv:2:1: has 2 cells, but the first line names 1"),
-        ("username,enabled\na,perhaps\n", "people.csv:2:1: users[0].enabled must be one of"),
+        ("username\na,b\n", "people.csv:2:3: has 2 cells, but the first line names 1"),
+        ("username,enabled\na,perhaps\n", "people.csv:2:3: users[0].enabled must be one of"),
+        ('username,"attributes.a",enabled\na,"x,y",no\n', "people.csv:2:9: users[0].enabled must be one of"),
+        ("username,emial\n", "people.csv:1:10: unknown column `emial`; did you mean `email`?"),
         ("username,password\nann,pw\nAnn,pw\n", "people.csv:3:1: users has `Ann`"),
         ('username\n"a\n', "people.csv:2:1: is no CSV"),
     ],
@@ -244,5 +246,5 @@ def test_mistakes_in_a_table_are_told_with_their_line(beside, table, problem):
 def test_a_list_of_something_else_is_told(beside):
     with pytest.raises(ConfigError, match=r"people.yaml:1:1: must be a list of users"):
         beside("realm: r\nusers: {from: people.yaml}\n", people_yaml="username: ann\n")
-    with pytest.raises(ConfigError, match="no such file"):
+    with pytest.raises(ConfigError, match=r"users.yaml:2:15: nowhere.csv: no such file"):
         beside("realm: r\nusers: {from: nowhere.csv}\n")

@@ -36,7 +36,7 @@ def lab(**sections: Any) -> dict[str, Any]:
 
 def told(realm: Any, user: str = "ann", *clients: str, complete: bool = False) -> dict[str, tuple[Any, Any]]:
     found = Grants("lab", specs_of(realm), complete=complete).entries(user, clients)
-    return {each.client: (dict(each.roles), each.groups) for each in found}
+    return {client: (dict(each.roles), each.groups) for each in found for client in each.clients}
 
 
 def ann(**more: Any) -> dict[str, Any]:
@@ -107,6 +107,18 @@ def test_of_built_in_clients_only_what_not_everybody_has_is_told() -> None:
     assert found == {"realm-management": ({"realm-management/realm-admin": ("",)}, ())}
 
 
+def test_clients_that_are_told_the_same_are_told_of_together() -> None:
+    more = [{"clientId": name} for name in ("b", "c", "d", "e")]
+    realm = lab(users=[ann(realmRoles=["reader"], clientRoles={"d": ["boss"]})], clients=more, roles={})
+
+    found = list(Grants("lab", specs_of(realm), complete=False).entries("ann"))
+
+    assert [(each.clients, list(each.roles)) for each in found] == [
+        (("b", "c", "e"), ["reader"]),
+        (("d",), ["d/boss", "reader"]),
+    ]
+
+
 def test_roles_that_go_round_in_a_circle_come_to_an_end() -> None:
     a, b = {"name": "a", "composites": {"realm": ["b"]}}, {"name": "b", "composites": {"realm": ["a"]}}
 
@@ -122,8 +134,8 @@ def test_the_table_and_the_document_say_the_same() -> None:
     found = list(Grants("lab", specs_of(lab(users=[ann(groups=["/staff"])])), complete=False).entries("ann"))
 
     assert list(access_text(found)) == [
-        "USER  CLIENT  ROLES                               GROUPS",
-        "ann   app     guest (everybody), reader (/staff)  /staff",
+        "USER  CLIENTS  ROLES                               GROUPS",
+        "ann   app      guest (everybody), reader (/staff)  /staff",
     ]
     assert access_document(found, {"lab": ["app"]}) == {
         "schema": "reconcile.access/v1",
@@ -132,7 +144,7 @@ def test_the_table_and_the_document_say_the_same() -> None:
             {
                 "realm": "lab",
                 "user": "ann",
-                "client": "app",
+                "clients": ["app"],
                 "roles": [{"name": "guest", "through": ["everybody"]}, {"name": "reader", "through": ["/staff"]}],
                 "groups": ["/staff"],
             }

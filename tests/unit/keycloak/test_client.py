@@ -36,10 +36,13 @@ def said(status: int, **body: Any) -> tuple[int, bytes]:
 
 
 @contextmanager
-def line(answers: Mapping[str, Any], *, tokens: Any = None, **more: Any) -> Iterator[tuple[AdminClient, Script]]:
+def line(
+    answers: Mapping[str, Any], *, tokens: Any = None, pauses: list[float] | None = None, **more: Any
+) -> Iterator[tuple[AdminClient, Script]]:
     script = {TOKEN: tokens or [token()], FRONT: [(200, b"{}")], **{key: list(value) for key, value in answers.items()}}
     with serving(script) as served:
-        client = AdminClient(Settings.of({"url": served.url, "auth": {"username": "me", "password": "x"}, **more}))
+        settings = Settings.of({"url": served.url, "auth": {"username": "me", "password": "x"}, **more})
+        client = AdminClient(settings, pause=[].append if pauses is None else pauses.append)
         try:
             yield client, served
         finally:
@@ -84,17 +87,42 @@ def test_a_token_that_the_server_forgot_costs_one_more_login() -> None:
         assert client.get("a") == 1
 
 
-def test_a_read_is_tried_twice_and_a_write_once() -> None:
-    with line({"GET /a": [(503, b""), (200, b"1")], "PUT /b": [(503, b"")], "POST /b": [(502, b"")]}) as (
-        client,
-        script,
-    ):
-        assert client.get("a") == 1
+def test_a_read_is_tried_again_later_each_time_and_a_write_is_not() -> None:
+    pauses: list[float] = []
+    answers = {
+        "GET /a": [(503, b""), (502, b""), (200, b"1")],
+        "POST /export": [(504, b""), (200, b"2")],
+        "PUT /b": [(503, b"")],
+        "POST /b": [(502, b"")],
+    }
+    with line(answers, pauses=pauses) as (client, script):
+        assert (client.get("a"), client.ask("export")) == (1, 2)
         for write in (lambda: client.put("b", {}), lambda: client.post("b", {}), lambda: client.create("b", {})):
             with pytest.raises(Unreachable):
                 write()
 
-    assert script.asked[1:] == ["GET /a", "GET /a", "PUT /b", "POST /b", "POST /b"]
+    assert script.asked[1:] == [*["GET /a"] * 3, *["POST /export"] * 2, "PUT /b", "POST /b", "POST /b"]
+    assert pauses == [0.25, 0.5, 0.25]
+
+
+def test_a_read_is_given_up_after_a_while() -> None:
+    with line({"GET /a": [(429, b"")], "GET /b": [(503, b"")]}) as (client, script):
+        with pytest.raises(Throttled):
+            client.get("a")
+        with pytest.raises(Unreachable):
+            client.get("b")
+
+    assert script.asked[1:] == [*["GET /a"] * 4, *["GET /b"] * 4]
+
+
+def test_a_server_that_never_answered_is_not_waited_for() -> None:
+    pauses: list[float] = []
+    settings = Settings.of({"url": "http://127.0.0.1:9", "auth": {"password": "x"}})
+
+    with pytest.raises(Unreachable):
+        AdminClient(settings, pause=pauses.append).get("a")
+
+    assert pauses == []
 
 
 def test_what_is_not_there_is_absent_to_a_read_and_a_conflict_to_a_write() -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from reconciler.core.errors import Conflict, Denied
+from reconciler.core.errors import Conflict, Denied, NoLogin
 from reconciler.core.resource import Observed
 from reconciler.core.values import Secret
 from reconciler.providers.keycloak.directory import Directory
@@ -146,6 +146,14 @@ def test_an_export_that_is_refused_names_the_roles() -> None:
 REALM = {"GET lab": {"id": "lab", "realm": "lab", "accessTokenLifespan": 1}}
 ANYBODY = "GET lab/users?max=1&briefRepresentation=true"
 ONE_USER = {"realm": "lab", "users": [{"username": "ann"}]}
+
+
+def test_a_wrong_password_is_no_question_of_roles() -> None:
+    with pytest.raises(NoLogin, match="^wrong password$"):
+        observed(
+            {ALL: NoLogin("wrong password")},
+            {"realm": "lab", "clients": [], "roles": {"client": {"app": [{"name": "x"}]}}},
+        )
 
 
 def test_seeing_no_user_while_there_are_some_is_denied() -> None:

@@ -11,6 +11,8 @@ import pytest
 import yaml
 from jsonschema import Draft202012Validator
 
+from reconciler.config import Sources, load
+from reconciler.core.errors import ConfigError
 from reconciler.providers.keycloak.kinds import KINDS
 
 ROOT = Path(__file__).parents[3]
@@ -107,7 +109,13 @@ def test_what_the_schema_lets_through_is_managed_or_says_that_it_is_not(defined:
 def test_what_is_not_supported_yet_is_in_no_definition() -> None:
     for path in SCHEMA["x-unsupported"]:
         section, _, name = path.rpartition(".")
-        place = {"": "realm", "clients.*": "client", "users.*": "user", "x-reconcile": "realmOptions"}.get(section)
+        place = {
+            "": "realm",
+            "clients.*": "client",
+            "users.*": "user",
+            "organizations.*": "organization",
+            "x-reconcile": "realmOptions",
+        }.get(section)
         assert path == "$comment" or (place and name not in DEFINITIONS[place]["properties"])
 
 
@@ -115,6 +123,7 @@ def test_what_is_not_supported_yet_is_in_no_definition() -> None:
     "realm",
     [
         {"realm": "a", "workflows": []},
+        {"realm": "a", "organizations": [{"alias": "acme", "groups": []}]},
         {"realm": "a", "identityProviders": [{"displayName": "no alias"}]},
         {"realm": "a", "components": {"org.keycloak.keys.KeyProvider": [{"nmae": "x"}]}},
         {"realm": "a", "enabld": True},
@@ -154,3 +163,16 @@ def test_what_can_be_pruned_is_what_tables_say() -> None:
         for kind in KINDS.values()
         if kind.section
     }
+
+
+def test_what_is_not_carried_out_is_an_error_with_its_line(tmp_path: Path) -> None:
+    users = tmp_path / "users.yaml"
+    users.write_text("realm: lab\nusers:\n  - username: ann\n    clientConsents: [{clientId: app}]\nworkflows: []\n")
+
+    with pytest.raises(ConfigError) as raised:
+        load(Sources(tmp_path, (), (users,)))
+
+    assert [str(problem) for problem in raised.value.problems] == [
+        "users.yaml:4:5: `clientConsents` is not supported yet: they are left as they are in Keycloak",
+        "users.yaml:5:1: `workflows` is not supported yet: they are left as they are in Keycloak",
+    ]

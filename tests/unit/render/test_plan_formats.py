@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import jsonschema
 import pytest
 
+from reconciler.core.access import AccessChange
 from reconciler.core.change import Action
 from reconciler.core.plan import make
 from reconciler.core.problem import Problem
@@ -183,3 +185,31 @@ def test_every_action_has_a_symbol_and_a_word():
 
     assert SYMBOLS.keys() == set(Action)
     assert DONE.keys() | {Action.DEFERRED} == set(Action)
+
+
+def test_who_gains_or_loses_is_said_first_and_in_json_in_full():
+    names = tuple(f"user{number}" for number in range(97))
+    access = (
+        AccessChange("lab", names, ("app/edit", "/staff"), ()),
+        AccessChange("lab", ("ann",), (), ("reader",)),
+        AccessChange("lab", (), ("login to app",), ()),
+        AccessChange("other", note="can't be told: no rights"),
+    )
+    plan = replace(a_plan(), access=access)
+
+    text, document = plan_text(plan, KINDS, ["stack.yaml"]), PlanDocument("p", KINDS, "salt").of(plan)
+
+    lines = [
+        "Access in realm lab:",
+        "  + user0, user1, user2 and 94 more gain app/edit, /staff",
+        "  - ann loses reader",
+        "  + everybody gains login to app",
+        "Access in realm other:",
+        "  ! can't be told: no rights",
+    ]
+    assert text.splitlines()[:7] == [*lines, ""]
+    assert "\n".join(lines) in plan_markdown(plan, KINDS, ["stack.yaml"], "p")
+    assert plan_github(plan, KINDS, ["stack.yaml"]).splitlines()[:6] == lines
+    assert [len(each["users"]) for each in document["access"]] == [97, 1, 0, 0]
+    assert [each["everybody"] for each in document["access"]] == [False, False, True, False]
+    jsonschema.validate(document, SCHEMA)
