@@ -290,14 +290,19 @@ class MemoryEngine:
             raise Refusal(409, f"remove {name}: volume is in use")
         del self.volumes[name]
 
-    def get_image(self, name: str, **_: Any) -> Any:
+    def _image(self, name: str) -> Any:
         if name not in self.images:
             raise Refusal(404, f"No such image: {name}")
         return self.images[name]
 
+    def get_image(self, name: str, **_: Any) -> Any:
+        found = self._image(name)
+        tags = [tag for tag, image in self.images.items() if image is found and not tag.startswith("sha256:")]
+        return {**found, "RepoTags": tags}
+
     def tag_image(self, name: str, *, params: Mapping[str, Any], **_: Any) -> None:
-        self.images[f"{params['repo']}:{params['tag']}"] = self.get_image(name)
-        self.get_image(name)["Metadata"] = {"LastTagTime": datetime.now(UTC).isoformat()}
+        self.images[f"{params['repo']}:{params['tag']}"] = self._image(name)
+        self._image(name)["Metadata"] = {"LastTagTime": datetime.now(UTC).isoformat()}
 
     # -------------------------------------------------------------- containers
 
@@ -337,7 +342,7 @@ class MemoryEngine:
         identity = _identity("container", self._made)
         name = params.get("name") or f"unnamed{self._made}"
         self._require_free(name)
-        image = self.get_image(body["Image"])
+        image = self._image(body["Image"])
         host = {**_HOST_DEFAULTS, **(body.get("HostConfig") or {})}
         if host["Memory"] and not host["MemorySwap"]:
             host["MemorySwap"] = 2 * host["Memory"]

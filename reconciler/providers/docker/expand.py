@@ -109,7 +109,9 @@ class Stack:
             spans = [span for each in names if (span := image.refresh_s(self.services[each])) is not None]
             spec: dict[str, Value] = {"ref": reference, "pull_policy": service.get("pull_policy") or "missing"}
             spec |= {"platform": service.get("platform") or ""}
-            spec |= {"build": build} if build else {}
+            if build:
+                is_named = bool(service.get("image"))
+                spec |= {"build": _for_platform(build, service), "services": tuple(names), "is_named": is_named}
             spec |= {"refresh_s": min(spans)} if spans and not build else {}
             yield Resource(image_address(reference), spec, origin=self._image_origin(name, service))
 
@@ -238,6 +240,12 @@ class Stack:
                 yield each.name, Source(path, self.origin("services", name, *path.split(".")))
         for each_field in files.FIELDS:
             yield each_field, Source("files", self.origin("services", name))
+
+
+def _for_platform(build: Json, service: Json) -> Json:
+    """The build with the platform that it is for, where one is named at all."""
+    platform = service.get("platform") or next(iter(build.get("platforms") or ()), "")
+    return {**build, "platforms": (platform,)} if platform else build
 
 
 def _by_priority(networks: Json) -> dict[str, Any]:

@@ -64,6 +64,12 @@ class DockerProvider:
     def close(self) -> None:
         self.engine.close()
 
+    def push(self, name: str) -> Iterator[str]:
+        try:
+            yield from self.engine.push(name)
+        except (Rejected, Conflict, Denied) as error:
+            raise type(error)(f"image {name} can't be pushed: {error}") from error
+
     # -------------------------------------------------------------- logs and events
 
     def log_names(self) -> Sequence[str]:
@@ -170,7 +176,11 @@ def _build(engine: Engine, args: Mapping[str, Any]) -> None:
             lines = [*lines[-LAST_LINES:], line]
     except Rejected as error:
         raise Rejected(_with_lines(f"the build failed: {error}", lines)) from error
-    for tag in args["build"].get("tags") or ():
+    _tag(engine, {"reference": args["reference"], "tags": image.names(args["build"])})
+
+
+def _tag(engine: Engine, args: Mapping[str, Any]) -> None:
+    for tag in args["tags"]:
         engine.tag(args["reference"], tag)
 
 
@@ -348,6 +358,7 @@ _VERBS: Final[Mapping[str, Callable[[Engine, Mapping[str, Any]], Verdict | None]
     "volume.remove": _remove_volume,
     "image.pull": _pull,
     "image.build": _build,
+    "image.tag": _tag,
     "image.missing": _missing_image,
     "engine.require": _require,
     "external.missing": _missing_external,
