@@ -13,7 +13,6 @@ from typing import Final
 from reconciler.config.tree import Map, Place, Tree, TreePath, placed
 from reconciler.core.problem import Problem
 
-_ONE: Final = (None, 1, "1")
 _SWARM: Final = "it is for a cluster"
 _WINDOWS: Final = "it is for Windows containers"
 
@@ -30,8 +29,12 @@ def _any_of(*words: str) -> Callable[[Tree], bool]:
     return lambda value: isinstance(value, str) and value.startswith(words)
 
 
-def _many(value: Tree) -> bool:
-    return value not in _ONE
+def _other_than(word: str) -> Callable[[Tree], bool]:
+    return lambda value: value != word
+
+
+def _more_than_none(ratio: Tree) -> bool:
+    return bool(ratio) and float(ratio) > 0
 
 
 def _several(values: Tree) -> bool:
@@ -72,14 +75,13 @@ _TABLE: Final[Mapping[str, NotYet]] = {
     "services.*.depends_on.*.restart": NotYet("a container is not started again with what it needs", applies=bool),
     "services.*.deploy.endpoint_mode": NotYet(_SWARM),
     "services.*.deploy.labels": NotYet(_SWARM + "; write `labels` of the service"),
-    "services.*.deploy.mode": NotYet(_SWARM),
+    "services.*.deploy.mode": NotYet("one engine has `replicated` services alone", applies=_other_than("replicated")),
     "services.*.deploy.placement": NotYet(_SWARM),
-    "services.*.deploy.replicas": NotYet("a service is one container", applies=_many),
     "services.*.deploy.resources.reservations.generic_resources": NotYet(_SWARM),
     "services.*.deploy.restart_policy.delay": NotYet("the engine waits 100 ms, and twice as long each time"),
     "services.*.deploy.restart_policy.window": NotYet("the engine counts a start as a success after 10 s"),
     "services.*.deploy.rollback_config": NotYet("what does not become healthy is rolled back as it is"),
-    "services.*.deploy.update_config": NotYet("how a container is replaced can't be chosen"),
+    "services.*.deploy.update_config.max_failure_ratio": NotYet("the first failure counts", applies=_more_than_none),
     "services.*.develop": NotYet("files are not watched for rebuilding"),
     "services.*.external_links": NotYet("join the other container's network with `networks`"),
     "services.*.isolation": NotYet(_WINDOWS),
@@ -90,7 +92,6 @@ _TABLE: Final[Mapping[str, NotYet]] = {
     "services.*.pre_start": NotYet("write it as a service, and `service_completed_successfully` under `depends_on`"),
     "services.*.pre_stop": NotYet("nothing is run in a container before its stop"),
     "services.*.provider": NotYet("only containers are run"),
-    "services.*.scale": NotYet("a service is one container", applies=_many),
     "services.*.use_api_socket": NotYet("mount /var/run/docker.sock with `volumes` if you must"),
     "services.*.volumes.*.bind": NotYet(
         "with `selinux` neither `create_host_path: false` nor `recursive` can be asked for", applies=_relabels_and_more

@@ -53,8 +53,10 @@ def known_files(stack: Stack) -> Iterator[Problem]:
                 source = item.get("source")
                 if source not in declared:
                     where = dotted(("services", name, *above, section))
-                    place = stack.place("services", name, *above, section, index)
-                    yield from said(place, _undeclared(section.removesuffix("s"), str(source), declared, where))
+                    place = stack.place("services", name, *above, section, index, "source")
+                    yield from said(
+                        place, _undeclared(section.removesuffix("s"), str(source), declared, where), at_value=True
+                    )
 
 
 def known_models(stack: Stack) -> Iterator[Problem]:
@@ -167,7 +169,8 @@ def known_addresses(stack: Stack) -> Iterator[Problem]:
         place = stack.place(*path)
         parsed = _parsed(address)
         if parsed is None:
-            yield from said(place, f"`{address}` is no address; expected KIND/NAME such as docker.container/redis")
+            example = address if address in stack.services else "redis"
+            yield from said(place, f"`{address}` is no address; expected KIND/NAME such as docker.container/{example}")
         elif parsed.provider == "docker" and not _is_declared(parsed, stack):
             hint = suggestion(parsed.name, list(_declared(parsed.kind, stack)))
             yield from said(place, f"`{address}` is not declared{hint}")

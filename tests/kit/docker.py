@@ -33,6 +33,7 @@ from tests.kit.clock import TurnedClock
 
 PROJECT = "p"
 HEALTHY_AFTER_S = 1.0
+_EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
 ALLOWED = Policy(deletes=True, prune=PRUNED)
 
 _HOST_DEFAULTS: Mapping[str, Any] = {
@@ -327,7 +328,7 @@ class MemoryEngine:
     def inspect(self, name: str, **_: Any) -> Any:
         container = self._container(name)
         up_s = self.clock.now() - container["since"]
-        state = {**container["State"], "StartedAt": (datetime.now(UTC) - timedelta(seconds=up_s)).isoformat()}
+        state = {**container["State"], "StartedAt": (_EPOCH + timedelta(seconds=container["since"])).isoformat()}
         test = (container["Config"].get("Healthcheck") or {}).get("Test") or ["NONE"]
         if state["Running"] and test != ["NONE"]:
             health = "healthy" if up_s >= HEALTHY_AFTER_S else "starting"

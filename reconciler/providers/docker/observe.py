@@ -187,9 +187,7 @@ class Reader:
         marks = dig(inspect, "Config.Labels") or {}
         if marks.get(labels.PROJECT) != self._project:
             return self._container_names().get(name_of(inspect))
-        number = marks.get(labels.NUMBER) or "1"
-        address = container_address(str(marks.get(labels.SERVICE)))
-        return address if number == "1" else Address(address.kind, (*address.path, number))
+        return container_address(str(marks.get(labels.SERVICE)), marks.get(labels.NUMBER) or "1")
 
     def _sorted_out(self, address: Address, group: Sequence[Json]) -> tuple[list[Json], list[Json]]:
         """The container that stands for the resource first, and what an interrupted replacement left.
@@ -309,6 +307,11 @@ def status_of(inspect: Json, *, is_job: bool = False) -> Status:
             return Status(Health.OK if state["ExitCode"] == 0 else Health.FAILED, f"exited ({state['ExitCode']})")
         case other, _:
             return Status(Health.FAILED, str(other))
+
+
+def probed(inspect: Json) -> str:
+    """What the health check last said, if it has been run at all."""
+    return f"last probe: {last_probe(inspect)}" if dig(inspect, "State.Health.Log") else "not probed yet"
 
 
 def last_probe(inspect: Json) -> str:

@@ -15,7 +15,7 @@ from reconciler.core.kind import Effect, Field, Kind
 from reconciler.core.resource import Observed, Resource
 from reconciler.core.units import bytes_of, nanoseconds
 from reconciler.core.values import ABSENT, UNKNOWN, Secret, Spec, Value, looks_secret
-from reconciler.providers.docker import files, forms, labels
+from reconciler.providers.docker import files, forms, labels, rollout
 from reconciler.providers.docker.devices import REQUESTS, THROTTLES
 from reconciler.providers.docker.endpoints import NETWORKS, network_mode
 from reconciler.providers.docker.healthcheck import HEALTHCHECK
@@ -443,6 +443,7 @@ KIND: Final = Kind(
     fields={name: each.field for name, each in PROPERTIES.items()} | {**files.FIELDS, "leftovers": Field(Effect.LIVE)},
     expect=expect,
     late=frozenset({"image", "networks"}),
+    overlaps=rollout.overlaps,
 )
 
 
