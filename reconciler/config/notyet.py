@@ -96,8 +96,7 @@ _TABLE: Final[Mapping[str, NotYet]] = {
     "services.*.volumes.*.bind": NotYet(
         "with `selinux` neither `create_host_path: false` nor `recursive` can be asked for", applies=_relabels_and_more
     ),
-    "services.*.volumes.*.image": NotYet("images can't be mounted"),
-    "services.*.volumes.*.type": NotYet("use bind, volume or tmpfs", applies=_any_of("cluster", "npipe", "image")),
+    "services.*.volumes.*.type": NotYet("use bind, volume, image or tmpfs", applies=_any_of("cluster", "npipe")),
     "services.*.volumes_from": NotYet("name the volumes themselves under `volumes`"),
     "networks.*.x-reconcile": NotYet("write what holds for a network at the top level"),
     "services.*.x-reconcile.environment": NotYet("outputs of other resources can't be used yet"),

@@ -380,6 +380,8 @@ class MemoryEngine:
             common = {"Type": mount["Type"], "Destination": target, "RW": not mount.get("ReadOnly")}
             if mount["Type"] == "volume":
                 yield {**common, "Name": self.create_volume(body={"Name": mount.get("Source")})["Name"]}
+            elif mount["Type"] == "image":
+                yield {**common, "Name": mount["Source"], "RW": False}
             else:
                 propagation = (mount.get("BindOptions") or {}).get("Propagation") or "rprivate"
                 yield {**common, "Source": mount.get("Source") or "", "Propagation": propagation}
