@@ -105,6 +105,7 @@ class MemoryEngine:
     calls: list[str] = field(default_factory=list)
     bodies: list[Any] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
+    pull_lines: list[str] = field(default_factory=list)
     registry: dict[str, Mapping[str, Any]] = field(default_factory=dict)
     images: dict[str, Any] = field(default_factory=dict)
     networks: dict[str, Any] = field(default_factory=dict)
@@ -154,6 +155,7 @@ class MemoryEngine:
 
         with self._lock:
             self._noted(f"PULL {reference}", pulled)
+        yield from ({"status": line} for line in self.pull_lines)
         if reference not in self.registry:
             yield {"error": f"manifest for {reference} not found"}
 

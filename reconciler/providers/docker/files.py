@@ -130,7 +130,7 @@ def _content(each: Json) -> bytes | None:
         return (content.reveal() if isinstance(content, Secret) else str(content)).encode()
     path = Path(each["file"])
     try:
-        return _of_folder(path) if path.is_dir() else path.read_bytes()
+        return _of_folder(path) if path.is_dir() else path.read_bytes() if path.is_file() else None  # no pipe
     except OSError:
         return None
 
