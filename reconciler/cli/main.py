@@ -21,6 +21,7 @@ COMMANDS: Final = {
     "config": "Print the desired state: loaded, interpolated, in canonical form.",
     "diff": "Show what is different and what apply would do.",
     "apply": "Do only what is different, and look again.",
+    "build": "Build the images of the stack, and push them.",
     "status": "Show for each resource whether it is as declared, and how it fares.",
     "logs": "Show what the containers write.",
     "down": "Stop and remove the project's containers and networks.",

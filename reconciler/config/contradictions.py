@@ -386,6 +386,21 @@ def files_that_are_there(stack: Stack) -> Iterator[Problem]:
                 yield from said(place, f"{message}; the engine would make a directory of it", Severity.WARNING)
 
 
+def images_mounted_once(stack: Stack) -> Iterator[Problem]:
+    for name, service in stack.each():
+        taken: set[str] = set()
+        for index, item in enumerate(service.get("volumes") or ()):
+            if item.get("type") == "image":
+                place = stack.place("services", name, "volumes", index)
+                source, where = item.get("source"), f"services.{name}.volumes[{index}]"
+                if not source:
+                    yield from said(place, f"{where} mounts no image; add its `source`")
+                elif source in taken:
+                    message = f"{where} mounts the image `{source}` once more, which the engine does not do"
+                    yield from said(place, f"{message}; take one of them out")
+                taken.add(source or "")
+
+
 def known_refreshes(stack: Stack) -> Iterator[Problem]:
     """How old an image may get."""
     for name, service in stack.each():
@@ -463,5 +478,6 @@ OURS: Final[tuple[Check, ...]] = (
     files_that_are_there,
     files_that_can_be_copied,
     known_refreshes,
+    images_mounted_once,
 )
 """Errors where the stack is to be carried out."""

@@ -37,6 +37,10 @@ def _more_than_none(ratio: Tree) -> bool:
     return bool(ratio) and float(ratio) > 0
 
 
+def _several(values: Tree) -> bool:
+    return isinstance(values, list) and len(values) > 1
+
+
 def _relabels_and_more(bind: Tree) -> bool:
     """The engine relabels in the old form of a bind only, which knows nothing of the rest."""
     if not isinstance(bind, dict) or "selinux" not in bind:
@@ -54,18 +58,17 @@ _TABLE: Final[Mapping[str, NotYet]] = {
     "secrets.*.template_driver": NotYet(_SWARM),
     "models": NotYet("run the model as a service of its own"),
     "services.*.attach": NotYet("it says whose output `up` shows, and there is no such output"),
-    "services.*.build.additional_contexts": NotYet("only one context can be built from"),
+    "services.*.build.additional_contexts": NotYet("the engine's builder is sent one context only"),
     "services.*.build.cache_to": NotYet("no cache is exported"),
     "services.*.build.entitlements": NotYet("the builder gets no more rights"),
     "services.*.build.isolation": NotYet(_WINDOWS),
     "services.*.build.no_cache_filter": NotYet("use `no_cache` for the whole image"),
-    "services.*.build.platforms": NotYet("images are built for one platform, the `platform` of the service"),
+    "services.*.build.platforms": NotYet("the engine's builder builds for one", applies=_several),
     "services.*.build.privileged": NotYet("the builder gets no more rights"),
     "services.*.build.provenance": NotYet("no attestations are made"),
     "services.*.build.sbom": NotYet("no attestations are made"),
     "services.*.build.secrets": NotYet("no secrets can be handed to a build"),
     "services.*.build.ssh": NotYet("no SSH agent can be handed to a build"),
-    "services.*.build.ulimits": NotYet("limits of a build are not set"),
     "services.*.cpu_count": NotYet(_WINDOWS),
     "services.*.cpu_percent": NotYet(_WINDOWS),
     "services.*.credential_spec": NotYet(_WINDOWS),
@@ -93,8 +96,7 @@ _TABLE: Final[Mapping[str, NotYet]] = {
     "services.*.volumes.*.bind": NotYet(
         "with `selinux` neither `create_host_path: false` nor `recursive` can be asked for", applies=_relabels_and_more
     ),
-    "services.*.volumes.*.image": NotYet("images can't be mounted"),
-    "services.*.volumes.*.type": NotYet("use bind, volume or tmpfs", applies=_any_of("cluster", "npipe", "image")),
+    "services.*.volumes.*.type": NotYet("use bind, volume, image or tmpfs", applies=_any_of("cluster", "npipe")),
     "services.*.volumes_from": NotYet("name the volumes themselves under `volumes`"),
     "networks.*.x-reconcile": NotYet("write what holds for a network at the top level"),
     "services.*.x-reconcile.environment": NotYet("outputs of other resources can't be used yet"),

@@ -170,7 +170,9 @@ class _Differences:
         resolved, missing = self._resolved(resource)
         change = diff(kind, resolved, live)
         waits = tuple(
-            ref for ref in missing if not self._rule(ref).held and (live or not _is_late(ref, resource, kind))
+            ref
+            for ref in dict.fromkeys(missing)
+            if not self._rule(ref).held and (live or not _is_late(ref, resource, kind))
         )
         return _deferred(change, waits or (self._deferred_needs(address) if change.acts else ()))
 

@@ -73,6 +73,14 @@ class Provider(Protocol):
         ...
 
 
+class ImagePusher(Protocol):
+    """A provider that can send what it built to where others get it."""
+
+    def push(self, name: str) -> Iterator[str]:
+        """Send an image to its registry; yields progress. Raises Rejected, Conflict or Denied with its words."""
+        ...
+
+
 class LogSource(Protocol):
     """A provider whose resources write logs."""
 

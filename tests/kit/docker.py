@@ -105,6 +105,7 @@ class MemoryEngine:
     calls: list[str] = field(default_factory=list)
     bodies: list[Any] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
+    pull_lines: list[str] = field(default_factory=list)
     registry: dict[str, Mapping[str, Any]] = field(default_factory=dict)
     images: dict[str, Any] = field(default_factory=dict)
     networks: dict[str, Any] = field(default_factory=dict)
@@ -154,6 +155,7 @@ class MemoryEngine:
 
         with self._lock:
             self._noted(f"PULL {reference}", pulled)
+        yield from ({"status": line} for line in self.pull_lines)
         if reference not in self.registry:
             yield {"error": f"manifest for {reference} not found"}
 
@@ -291,14 +293,19 @@ class MemoryEngine:
             raise Refusal(409, f"remove {name}: volume is in use")
         del self.volumes[name]
 
-    def get_image(self, name: str, **_: Any) -> Any:
+    def _image(self, name: str) -> Any:
         if name not in self.images:
             raise Refusal(404, f"No such image: {name}")
         return self.images[name]
 
+    def get_image(self, name: str, **_: Any) -> Any:
+        found = self._image(name)
+        tags = [tag for tag, image in self.images.items() if image is found and not tag.startswith("sha256:")]
+        return {**found, "RepoTags": tags}
+
     def tag_image(self, name: str, *, params: Mapping[str, Any], **_: Any) -> None:
-        self.images[f"{params['repo']}:{params['tag']}"] = self.get_image(name)
-        self.get_image(name)["Metadata"] = {"LastTagTime": datetime.now(UTC).isoformat()}
+        self.images[f"{params['repo']}:{params['tag']}"] = self._image(name)
+        self._image(name)["Metadata"] = {"LastTagTime": datetime.now(UTC).isoformat()}
 
     # -------------------------------------------------------------- containers
 
@@ -338,7 +345,7 @@ class MemoryEngine:
         identity = _identity("container", self._made)
         name = params.get("name") or f"unnamed{self._made}"
         self._require_free(name)
-        image = self.get_image(body["Image"])
+        image = self._image(body["Image"])
         host = {**_HOST_DEFAULTS, **(body.get("HostConfig") or {})}
         if host["Memory"] and not host["MemorySwap"]:
             host["MemorySwap"] = 2 * host["Memory"]
@@ -375,6 +382,8 @@ class MemoryEngine:
             common = {"Type": mount["Type"], "Destination": target, "RW": not mount.get("ReadOnly")}
             if mount["Type"] == "volume":
                 yield {**common, "Name": self.create_volume(body={"Name": mount.get("Source")})["Name"]}
+            elif mount["Type"] == "image":
+                yield {**common, "Name": mount["Source"], "RW": False}
             else:
                 propagation = (mount.get("BindOptions") or {}).get("Propagation") or "rprivate"
                 yield {**common, "Source": mount.get("Source") or "", "Propagation": propagation}

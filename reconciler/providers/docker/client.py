@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import threading
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Final, Literal
@@ -101,12 +101,26 @@ class Engine:
             digest: str = api.inspect_distribution(reference, auth_config=login)["Descriptor"]["digest"]
             return digest
 
-    def build(self, context: IO[bytes], *, tag: str, **options: Any) -> Iterator[str]:
-        """Build from a tar stream with the builder inside the engine; yields its output line by line."""
+    def build(self, context: IO[bytes], *, tag: str, ulimits: Sequence[Any] = (), **options: Any) -> Iterator[str]:
+        """Build from a tar stream with the builder inside the engine; yields its output line by line.
+
+        Secrets among the options are revealed here. Raises Rejected, or Denied where a base image is not to be had.
+        """
+        from docker import auth
+
+        with _readable_credentials():
+            accounts: Any = auth.load_config()
+            accounts.get_all_credentials()  # which the library sends along
+        plain: Any = _plain(options)
+        api: Any = self._api()
         with _translated():
-            lines = self._api().build(
-                fileobj=context, custom_context=True, tag=tag, rm=True, forcerm=True, decode=True, **options
-            )
+            api.params = {"ulimits": json.dumps(list(ulimits))} if ulimits else {}  # the library has no such option
+            try:
+                lines = api.build(
+                    fileobj=context, custom_context=True, tag=tag, rm=True, forcerm=True, decode=True, **plain
+                )
+            finally:
+                api.params = {}
             for line in lines:
                 _raise_error_in(line)
                 yield from str(line.get("stream") or line.get("status") or "").splitlines()
@@ -241,7 +255,10 @@ def _readable_credentials() -> Iterator[None]:
 
 def _progress(line: Mapping[str, Any]) -> str:
     _raise_error_in(line)
-    return " ".join(str(line[key]) for key in ("id", "status", "progress") if line.get(key))
+    done = line.get("progressDetail") or {}
+    current, total = done.get("current") or 0, done.get("total") or 0
+    part = f"{25 * min(4 * current // total, 4)} %" if total else ""  # an engine counts more than there is
+    return " ".join(text for text in (str(line.get("id") or ""), str(line.get("status") or ""), part) if text)
 
 
 def _share_connections(api: APIClient) -> None:

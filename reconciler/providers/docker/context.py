@@ -17,7 +17,10 @@ from reconciler.core.values import Secret, Value, mapped
 from reconciler.providers.docker.client import files_of_context
 from reconciler.providers.docker.property import Json
 
-_BUILD_INPUTS = ("args", "target", "labels", "network", "dockerfile", "dockerfile_inline", "extra_hosts", "shm_size")
+_BUILD_INPUTS = (
+    *("args", "target", "labels", "network", "dockerfile", "dockerfile_inline", "extra_hosts", "shm_size"),
+    *("platforms", "ulimits"),
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -118,9 +118,24 @@ class Stack:
             spans = [span for each in names if (span := image.refresh_s(self.services[each])) is not None]
             spec: dict[str, Value] = {"ref": reference, "pull_policy": service.get("pull_policy") or "missing"}
             spec |= {"platform": service.get("platform") or ""}
-            spec |= {"build": build} if build else {}
+            if build:
+                is_named = bool(service.get("image"))
+                spec |= {"build": _for_platform(build, service), "services": tuple(names), "is_named": is_named}
             spec |= {"refresh_s": min(spans)} if spans and not build else {}
             yield Resource(image_address(reference), spec, origin=self._image_origin(name, service))
+        for reference, origin in self._mounted_images().items():
+            if reference not in users:
+                spec = {"ref": reference, "pull_policy": "missing", "platform": ""}
+                yield Resource(image_address(reference), spec, origin=origin)
+
+    def _mounted_images(self) -> dict[str, Origin]:
+        """Images that are mounted, with one of the places where they are."""
+        return {
+            mount["source"]: self.origin("services", name, "volumes", index)
+            for name, service in self.services.items()
+            for index, mount in enumerate(service.get("volumes") or ())
+            if mount["type"] == "image"
+        }
 
     def image_of(self, name: str, service: Json) -> str:
         return str(service.get("image") or f"{self.document.project}-{name}")
@@ -212,7 +227,9 @@ class Stack:
             )
 
     def _mount(self, mount: Json) -> Json:
-        return {**mount, "source": self.section("volumes")[mount["source"]]["name"]} if _is_named(mount) else mount
+        if _is_named(mount):
+            return {**mount, "source": self.section("volumes")[mount["source"]]["name"]}
+        return _referring(mount)
 
     def _gate(self, name: str, service: Json) -> Value:
         """What the plan waits for once the container is started, and for how long at most."""
@@ -231,6 +248,8 @@ class Stack:
         for mount in service.get("volumes") or ():
             if _is_named(mount):
                 yield volume_address(mount["source"]), ""
+            elif mount["type"] == "image":
+                yield image_address(mount["source"]), ""
         for mode in (service.get(key) or "" for key in _SPACES):
             if mode.startswith("service:"):
                 yield container_address(mode.partition(":")[2]), STARTED
@@ -259,6 +278,12 @@ class Stack:
             yield each_field, Source("files", self.origin("services", name))
 
 
+def _for_platform(build: Json, service: Json) -> Json:
+    """The build with the platform that it is for, where one is named at all."""
+    platform = service.get("platform") or next(iter(build.get("platforms") or ()), "")
+    return {**build, "platforms": (platform,)} if platform else build
+
+
 def _by_priority(networks: Json) -> dict[str, Any]:
     """The networks in the order in which they are joined, each with what is said of it."""
     said = {key: endpoint or {} for key, endpoint in networks.items()}
@@ -270,7 +295,9 @@ def _is_named(mount: Json) -> bool:
 
 
 def _referring(mount: Json) -> Json:
-    """A mount that names its volume by reference, so that it is known to differ when the volume is made anew."""
+    """A mount that names its volume or image by reference, so that it is known to differ when that is made anew."""
+    if mount["type"] == "image":
+        return {**mount, "source": Ref(image_address(mount["source"]), "id")}
     return {**mount, "source": Ref(volume_address(mount["source"]), "name")} if _is_named(mount) else mount
 
 

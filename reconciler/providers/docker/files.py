@@ -130,7 +130,7 @@ def _content(each: Json) -> bytes | None:
         return (content.reveal() if isinstance(content, Secret) else str(content)).encode()
     path = Path(each["file"])
     try:
-        return _of_folder(path) if path.is_dir() else path.read_bytes()
+        return _of_folder(path) if path.is_dir() else path.read_bytes() if path.is_file() else None  # no pipe
     except OSError:
         return None
 
@@ -184,8 +184,9 @@ def label(files: Iterable[Any]) -> dict[str, str]:
 
 
 def mark_of(project: str, address: Address) -> str:
-    """The name of a container's mark."""
-    return "-".join(("reconcile-files", project, *address.path))
+    """The name of a container's mark; its end keeps apart what reads the same, such as `web-2` and the second `web`."""
+    end = hashlib.sha256(f"{project}\n{address}".encode()).hexdigest()[:8]
+    return "-".join(("reconcile-files", project, *address.path, end))
 
 
 def mark(name: str, owner: Mapping[str, str], files: Iterable[Any]) -> Json:

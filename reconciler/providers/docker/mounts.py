@@ -1,4 +1,4 @@
-"""Volumes, binds and tmpfs mounts."""
+"""Volumes, binds, images and tmpfs mounts. An image is mounted by its id, so that it is known which one it is."""
 
 from __future__ import annotations
 
@@ -30,6 +30,8 @@ def _declared_volumes(service: Json) -> Value:
 def _declared_mount(mount: Json) -> Value:
     kind = mount["type"]
     value: dict[str, Value] = {"type": kind, "read_only": bool(mount.get("read_only"))}
+    if kind == "image":  # nothing can be written there
+        return value | {"read_only": True, "source": mount["source"], **_given(subpath=dig(mount, "image.subpath"))}
     if kind == "tmpfs":
         options = mount.get("tmpfs") or {}
         return value | {"size": bytes_of(options.get("size") or 0), "mode": int(options.get("mode") or 0)}
@@ -52,6 +54,8 @@ def _read_volumes(inspect: Json) -> Value:
     def value(mount: Any) -> Value:
         kind, typed = mount["Type"], asked.get(mount["Destination"], {})
         common: dict[str, Value] = {"type": kind, "read_only": not mount.get("RW", True)}
+        if kind == "image":
+            return common | {"source": mount["Name"], **_given(subpath=dig(typed, "ImageOptions.Subpath"))}
         if kind == "tmpfs":
             options = typed.get("TmpfsOptions") or {}
             return common | {"size": options.get("SizeBytes") or 0, "mode": options.get("Mode") or 0}
@@ -116,7 +120,8 @@ def _mount_body(mount: Json) -> Json:
         Labels=forms.text_map(volume.get("labels")),
         Subpath=volume.get("subpath"),
     )
-    body |= _given(BindOptions=bind_options, VolumeOptions=volume_options)
+    image_options = _given(Subpath=dig(mount, "image.subpath"))
+    body |= _given(BindOptions=bind_options, VolumeOptions=volume_options, ImageOptions=image_options)
     if mount["type"] == "tmpfs":
         options = mount.get("tmpfs") or {}
         body["TmpfsOptions"] = {"SizeBytes": bytes_of(options.get("size") or 0), "Mode": int(options.get("mode") or 0)}

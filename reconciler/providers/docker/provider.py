@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from time import monotonic
 from typing import Any, Final
 
 from reconciler.core.address import Address
@@ -43,10 +44,13 @@ class DockerProvider:
     name = "docker"
     kinds: Mapping[str, Kind] = {kind.name: kind for kind in (network.KIND, volume.KIND, image.KIND, container.KIND)}
     served_by: Address | None = None
+    tells_every_s = 5.0
+    """How often a pull or a build says how far it is."""
 
     def __init__(self, project: str, environment: Mapping[str, str]) -> None:
         self.engine = Engine(environment)
         self._project = project
+        self._streams: dict[str, Iterator[str]] = {}
 
     def expand(self, document: Document) -> Iterable[Resource]:
         return expand.expand(document)
@@ -58,11 +62,29 @@ class DockerProvider:
         return steps(changes, self._project)
 
     def perform(self, step: Step) -> Verdict:
+        if step.verb in _STREAMS:
+            return self._went_on(step)
         done = _VERBS[step.verb](self.engine, step.args)
         return done or Done()
 
+    def _went_on(self, step: Step) -> Verdict:
+        """Let a stream run on for a while, and say how far it is. One that failed is begun anew the next time."""
+        stream = self._streams.pop(step.id, None) or _STREAMS[step.verb](self.engine, step.args)
+        end = monotonic() + self.tells_every_s
+        for line in stream:
+            if monotonic() >= end:
+                self._streams[step.id] = stream
+                return Pending(0.0, line)
+        return Done()
+
     def close(self) -> None:
         self.engine.close()
+
+    def push(self, name: str) -> Iterator[str]:
+        try:
+            yield from self.engine.push(name)
+        except (Rejected, Conflict, Denied) as error:
+            raise type(error)(f"image {name} can't be pushed: {error}") from error
 
     # -------------------------------------------------------------- logs and events
 
@@ -159,26 +181,30 @@ def _remove_volume(engine: Engine, args: Mapping[str, Any]) -> None:
     engine.delete(f"/volumes/{args['volume']}")
 
 
-def _pull(engine: Engine, args: Mapping[str, Any]) -> None:
+def _pull(engine: Engine, args: Mapping[str, Any]) -> Iterator[str]:
     try:
-        for _line in engine.pull(args["reference"], args["platform"] or None):
-            pass
+        yield from engine.pull(args["reference"], args["platform"] or None)
     except (Rejected, Conflict, Denied) as error:  # what is not in the registry now will not be there a moment later
         raise Rejected(f"image {args['reference']} can't be pulled: {error}") from error
     if args["is_dated"]:
         engine.tag(args["reference"], args["reference"])
 
 
-def _build(engine: Engine, args: Mapping[str, Any]) -> None:
+def _build(engine: Engine, args: Mapping[str, Any]) -> Iterator[str]:
     inputs = digest_of(args["build"])
     options = image.build_options(args["build"], inputs, dockerfile_of(args["build"]).name)
     lines: list[str] = []
     try:
         for line in engine.build(packed(args["build"]), tag=args["reference"], **options):
             lines = [*lines[-LAST_LINES:], line]
+            yield line
     except Rejected as error:
         raise Rejected(_with_lines(f"the build failed: {error}", lines)) from error
-    for tag in args["build"].get("tags") or ():
+    _tag(engine, {"reference": args["reference"], "tags": image.names(args["build"])})
+
+
+def _tag(engine: Engine, args: Mapping[str, Any]) -> None:
+    for tag in args["tags"]:
         engine.tag(args["reference"], tag)
 
 
@@ -343,6 +369,10 @@ def _owned(found: Json | None, wanted: Mapping[str, Value]) -> bool:
     return found is not None and marks.get(labels.PROJECT) == wanted[labels.PROJECT]
 
 
+_STREAMS: Final[Mapping[str, Callable[[Engine, Mapping[str, Any]], Iterator[str]]]] = {
+    "image.pull": _pull,
+    "image.build": _build,
+}
 _VERBS: Final[Mapping[str, Callable[[Engine, Mapping[str, Any]], Verdict | None]]] = {
     "network.create": _create_network,
     "network.remove": _remove_network,
@@ -350,8 +380,7 @@ _VERBS: Final[Mapping[str, Callable[[Engine, Mapping[str, Any]], Verdict | None]
     "network.disconnect": _disconnect,
     "volume.create": _create_volume,
     "volume.remove": _remove_volume,
-    "image.pull": _pull,
-    "image.build": _build,
+    "image.tag": _tag,
     "image.missing": _missing_image,
     "engine.require": _require,
     "external.missing": _missing_external,

@@ -29,6 +29,7 @@ _TABLE: Final[Mapping[str, Since]] = {
     "services.*.networks.*.gw_priority": Since((1, 48), "28.0"),
     "services.*.networks.*.interface_name": Since((1, 49), "28.1"),
     "services.*.volumes.*.bind.recursive": Since((1, 44), "25.0", lambda value: value in ("writable", "readonly")),
+    "services.*.volumes.*.type": Since((1, 48), "28.0", lambda value: value == "image"),
     "services.*.volumes.*.volume.subpath": Since((1, 45), "26.0"),
     "networks.*.enable_ipv4": Since((1, 47), "27.2", lambda value: value is False),
 }

@@ -72,6 +72,8 @@ def _plain(change: Change, noun: str, body: Callable[[], Json]) -> Iterator[Step
 def _image(change: Change, _project: str) -> Iterator[Step]:
     spec = _spec(change)
     match change.action:
+        case Action.UPDATE if {field.path[0] for field in change.fields} == {"tags"}:
+            yield _step(change, "image.tag", reference=spec["ref"], tags=image.names(spec["build"]))
         case Action.CREATE | Action.UPDATE if image.is_built(spec):
             step = _step(change, "image.build", reference=spec["ref"], build=spec["build"])
             yield replace(step, timeout_s=BUILD_TIMEOUT_S)

@@ -199,7 +199,9 @@ def test_the_body_of_an_update_holds_only_what_changes():
 def test_an_image_is_compared_only_where_it_is_built(spec, expected_inputs):
     live = Observed(address("docker.image/x"), "id", {"inputs": "old"}, facts={"inputs": "new"})
 
-    assert image.expect(Resource(live.address, {"ref": "x", **spec}), live) == expected_inputs
+    expected = image.expect(Resource(live.address, {"ref": "x", **spec}), live)
+
+    assert {key: value for key, value in expected.items() if key == "inputs"} == expected_inputs
 
 
 def test_a_build_is_told_what_it_needs_and_nothing_empty():

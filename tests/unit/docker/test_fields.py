@@ -507,6 +507,27 @@ def test_of_two_restart_policies_that_of_deploy_wins(engine, folder):
     assert container["HostConfig"]["RestartPolicy"] == TWICE
 
 
+def test_a_mounted_image_is_known_by_its_id_and_followed(engine, folder):
+    mount = {"type": "image", "source": "site:1", "target": "/site"}
+    first = engine.image("site:1")
+    document = a_stack(of(volumes=[mount]), folder)
+    apply(document, engine)
+    (body,) = [body for body in engine.bodies if "HostConfig" in body]
+    before = changed(document, engine)
+
+    second = engine.image("site:1", User="other")
+    part = a_stack(of(volumes=[{**mount, "image": {"subpath": "html"}}]), folder)
+    moved, narrowed = changed(document, engine), changed(part, engine)
+    apply(part, engine)
+
+    assert dig(body, "HostConfig.Mounts") == [{"Type": "image", "Target": "/site", "Source": first}]
+    assert before == (set(), Action.KEEP)
+    assert moved == narrowed == ({"volumes"}, Action.REPLACE)
+    wanted = {"Type": "image", "Target": "/site", "Source": second, "ImageOptions": {"Subpath": "html"}}
+    assert [dig(each, "HostConfig.Mounts") for each in engine.containers.values()] == [[wanted]]
+    assert changed(part, engine)[1] is Action.KEEP
+
+
 TOO_NEW = {
     "annotations": ({"annotations": {"a": "b"}}, "services.web.annotations", "24.0", "1.43"),
     "start_interval": (
@@ -532,6 +553,12 @@ TOO_NEW = {
         "services.web.volumes.0.volume.subpath",
         "26.0",
         "1.45",
+    ),
+    "image": (
+        {"volumes": [{"type": "image", "source": "app:1", "target": "/d"}]},
+        "services.web.volumes.0.type",
+        "28.0",
+        "1.48",
     ),
 }
 

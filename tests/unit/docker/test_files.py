@@ -7,8 +7,10 @@ import json
 
 import pytest
 
+from reconciler.core.address import Address
 from reconciler.core.change import Action
 from reconciler.core.kind import Effect
+from reconciler.providers.docker import files
 from reconciler.providers.docker.labels import FILES
 from reconciler.providers.docker.property import dig
 from tests.kit.docker import Killed, MemoryEngine, a_reconciler, a_stack, apply
@@ -299,7 +301,7 @@ def test_the_mark_of_a_container_goes_with_it(reloaded, engine, tmp_path):
     apply(document, engine)
     (tmp_path / "key.txt").write_text("hush hush\n", encoding="utf-8")
     apply(document, engine)
-    assert list(engine.volumes) == ["reconcile-files-p-web"]
+    assert [name.rpartition("-")[0] for name in engine.volumes] == ["reconcile-files-p-web"]
     assert "hush" not in str(engine.volumes)
 
     apply(a_stack("services: {}", tmp_path), engine)
@@ -319,3 +321,11 @@ def test_one_that_does_not_run_is_started_with_what_is_new(reloaded, engine, tmp
     assert told(engine) == []
     assert copied(engine)["/app"] == "b = 2\n 444 0:0"
     assert the_change(reloaded(how), engine).action is Action.KEEP
+
+
+def test_each_container_has_a_mark_of_its_own():
+    addresses = [("p", "web", "2"), ("p", "web-2"), ("p-web", "2")]
+
+    names = {files.mark_of(project, Address("docker.container", tuple(path))) for project, *path in addresses}
+
+    assert len(names) == 3

@@ -53,6 +53,17 @@ networks: {back: {}, own: {}}
 """
 
 
+TOLD = """
+services:
+  web:
+    image: app:1
+    healthcheck: {test: "true"}
+    configs: [site]
+    x-reconcile: {reload: {signal: HUP}}
+configs: {site: {content: one}}
+"""
+
+
 @dataclass
 class Scenario:
     """Two states of a file: one that is applied, and one that is being applied when it happens."""
@@ -95,6 +106,8 @@ SCENARIOS = {
     ),
     "network": Scenario(SHARED, SHARED.replace("\nnetworks: {back: {}", "\nnetworks: {back: {internal: true}")),
     "volume": Scenario(TWO_NETWORKS, TWO_NETWORKS.replace("{data: {}}", "{data: {driver_opts: {type: tmpfs}}}")),
+    "first start with a config": Scenario(EMPTY, TOLD.replace("one", "two")),
+    "config": Scenario(TOLD, TOLD.replace("one", "two")),
     "names": Scenario(NAMED.format(a="one", b="two"), NAMED.format(a="two", b="one")),
     "taken out": Scenario(SHARED, SHARED.replace(SHARED.splitlines()[3], "").replace(", own: {}", "")),
 }
@@ -135,6 +148,7 @@ def test_a_kill_after_any_write_is_made_good_by_the_next_run(scenario, number):
     assert scenario.is_settled(engine)
     assert not left_over(engine)
     assert volumes <= set(engine.volumes)
+    assert all(text == "two 444 0:0" for each in engine.containers.values() for text in each.get("copied", {}).values())
 
 
 @pytest.mark.parametrize(

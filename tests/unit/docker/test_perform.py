@@ -6,7 +6,7 @@ import pytest
 
 from reconciler.core.errors import Conflict, Denied, GateFailed, Rejected, Unreachable
 from reconciler.core.plan import Step
-from reconciler.core.provider import Done
+from reconciler.core.provider import Done, Pending
 from reconciler.providers.docker import labels
 from reconciler.providers.docker.provider import RESTARTS
 from tests.kit.build import address
@@ -275,6 +275,19 @@ def test_an_image_is_built_with_the_hash_of_its_inputs_and_all_its_names(engine,
 
     assert len(engine.images["built:1"]["Config"]["Labels"][labels.INPUTS]) == 64
     assert engine.images["other:2"] is engine.images["built:1"]
+
+
+def test_a_pull_that_takes_long_says_how_far_it_is(engine):
+    engine.pull_lines = ["a Downloading", "b Downloading"]
+    provider = a_provider(engine)
+    provider.tells_every_s = 0.0
+    args = {"reference": "new:1", "platform": "", "is_dated": False}
+    step = Step("pull", address("docker.image/new:1"), "image.pull", args)
+
+    verdicts = [provider.perform(step) for _ in range(3)]
+
+    assert verdicts == [Pending(0.0, "a Downloading"), Pending(0.0, "b Downloading"), Done()]
+    assert engine.writes == ["PULL new:1"]
 
 
 def test_a_build_that_fails_shows_its_last_lines(engine, tmp_path):

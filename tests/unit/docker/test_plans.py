@@ -57,6 +57,8 @@ class Case:
                 self.engine.image(what, **json.loads(rest))
             case "PULL":
                 list(self.engine.pull(*what.split(":")))
+            case "UNTAG":
+                del self.engine.images[what]
             case "PUSH":
                 self.engine.registry[what] = json.loads(rest)
             case "FILE":

@@ -22,7 +22,21 @@ def read(image: Json, asked: str = "") -> Spec:
     """The spec of an image in the engine; ``asked`` is the digest that its registry has, where it was asked."""
     inputs = str((dig(image, "Config.Labels") or {}).get(labels.INPUTS) or "")
     digests = sorted(digest.partition("@")[2] for digest in image.get("RepoDigests") or ())
-    return {"inputs": inputs, "digest": asked if asked in digests else "".join(digests[:1])}
+    return {
+        "inputs": inputs,
+        "tags": tuple(sorted(image.get("RepoTags") or ())),
+        "digest": asked if asked in digests else "".join(digests[:1]),
+    }
+
+
+def names(build: Any) -> tuple[str, ...]:
+    """The further names of an image that is built, as the engine shows them."""
+    return tuple(_familiar(str(tag)) for tag in build.get("tags") or ())
+
+
+def _familiar(name: str) -> str:
+    short = name.removeprefix("docker.io/").removeprefix("library/")
+    return short if ":" in short.rpartition("/")[2] else f"{short}:latest"
 
 
 def is_built(spec: Spec) -> bool:
@@ -57,7 +71,9 @@ def expect(desired: Resource, observed: Observed) -> Spec:
     Both are read, not declared; a registry that could not be asked says nothing.
     """
     if is_built(desired.spec):
-        return {"inputs": observed.facts["inputs"]}
+        there: Any = observed.spec.get("tags", ())
+        tags = tuple(sorted({*there, *names(desired.spec["build"])}))
+        return {"inputs": observed.facts["inputs"], "tags": tags}
     return {"digest": observed.facts["asked"]} if observed.facts.get("asked") else {}
 
 
@@ -70,7 +86,7 @@ def verb(desired: Resource) -> str:
 
 KIND: Final = Kind(
     NAME,
-    fields={"inputs": Field(Effect.LIVE), "digest": Field(Effect.LIVE)},
+    fields={name: Field(Effect.LIVE) for name in ("inputs", "tags", "digest")},
     outputs={"id": Output(stale_on=frozenset({"inputs", "digest"}))},
     expect=expect,
     verb=verb,
@@ -93,5 +109,7 @@ def build_options(build: Any, inputs: str, dockerfile: str = "Dockerfile") -> di
         "shmsize": bytes_of(build["shm_size"]) if build.get("shm_size") else None,
         "extra_hosts": list(forms.hosts(build.get("extra_hosts"))),
         "cache_from": list(build.get("cache_from") or ()) or None,
+        "platform": next(iter(build.get("platforms") or ()), None),
+        "ulimits": forms.ulimit_bodies(forms.ulimits(build.get("ulimits"))),
     }
     return {key: value for key, value in options.items() if value not in (None, {}, [])}

@@ -1,0 +1,76 @@
+"""``reconcile build``: build what the stack builds and its context has changed, and send it to the registries."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+import click
+
+from reconciler.cli.apply import Teller, interruptible
+from reconciler.cli.exitcodes import Exit, of_report
+from reconciler.cli.state import State, say
+
+if TYPE_CHECKING:
+    from reconciler.core.provider import ImagePusher
+    from reconciler.core.resource import Resource
+    from reconciler.run.once import Look
+
+
+@click.command("build")
+@click.argument("services", nargs=-1, metavar="[SERVICE]...")
+@click.option("--push", is_flag=True, help="Send each image to its registry, under each of its names.")
+@click.pass_obj
+def command(state: State, *, services: tuple[str, ...], push: bool) -> int:
+    """Build the images of all services, or of those named, where what they are built from has changed.
+
+    No container is touched: the next apply replaces those whose image is another one.
+    """
+    from reconciler.core.report import Report
+    from reconciler.run.images import built
+    from reconciler.run.once import Look
+
+    with state.session() as session:
+        images = built(session.reconciler().desired(), services)
+        if not images:
+            say("Nothing to build: no service has `build`.")
+            return Exit.DONE
+        reconciler = session.reconciler(only=frozenset(image.address for image in images))
+        with session.locked("build"), interruptible() as stop:
+            report, teller = Report(), Teller(state, session)
+            for event in reconciler.converge(_agree, stop=stop.flag):
+                if isinstance(event, Look):
+                    teller.begin(event)
+                else:
+                    report += [event]
+                    teller.tell(event)
+            if not report.events:
+                say(f"{len(images)} up to date.")
+            if push and not report.failed and not stop.code:
+                pusher: ImagePusher = session.providers["docker"]  # type: ignore[assignment]
+                _push(pusher, images)
+        return stop.code or of_report(report)
+
+
+def _agree(_look: Look) -> None:
+    pass
+
+
+def _push(pusher: ImagePusher, images: Sequence[Resource]) -> None:
+    from reconciler.run.images import names
+
+    for image in images:
+        if not names(image):
+            say(f"  - {image.address} has no `image`, so there is no registry that it could go to")
+        for name in names(image):
+            for line in _changing(pusher.push(name)):
+                say(f"  ↑ {name} {line}")
+
+
+def _changing(lines: Iterator[str]) -> Iterator[str]:
+    """Each line once: the registry's progress says the same again and again."""
+    told: set[str] = set()
+    for line in lines:
+        if line and line not in told:
+            told.add(line)
+            yield line
