@@ -93,9 +93,7 @@ _TABLE: Final[Mapping[str, NotYet]] = {
     "services.*.links": NotYet("services of one network find each other by name; write `depends_on` for the order"),
     "services.*.mac_address": NotYet("write it under `networks.NAME.mac_address`"),
     "services.*.models": NotYet("run the model as a service of its own"),
-    "services.*.post_start": NotYet("nothing is run in a container after its start"),
     "services.*.pre_start": NotYet("write it as a service, and `service_completed_successfully` under `depends_on`"),
-    "services.*.pre_stop": NotYet("nothing is run in a container before its stop"),
     "services.*.provider": NotYet("only containers are run"),
     "services.*.pull_policy": NotYet(
         "an image that is there is not asked for again; name the new one, or use missing, build or never",

@@ -107,6 +107,7 @@ class MemoryEngine:
     networks: dict[str, Any] = field(default_factory=dict)
     volumes: dict[str, Any] = field(default_factory=dict)
     containers: dict[str, Any] = field(default_factory=dict)
+    executed: list[tuple[str, list[str]]] = field(default_factory=list)
     _made: int = 0
 
     def __post_init__(self) -> None:
@@ -392,6 +393,19 @@ class MemoryEngine:
         if state["Running"]:
             state.update(Status="exited", Running=False, Paused=False, ExitCode=143)
 
+    def make_exec(self, name: str, *, body: Any, **_: Any) -> Any:
+        if not self._container(name)["State"]["Running"]:
+            raise Refusal(409, f"Container {name} is not running")
+        self.executed.append((self._container(name)["Name"].lstrip("/"), body["Cmd"]))
+        return {"Id": str(len(self.executed) - 1)}
+
+    def start_exec(self, _number: str, **_: Any) -> None:
+        """What it writes is nothing."""
+
+    def get_exec(self, number: str, **_: Any) -> Any:
+        command = self.executed[int(number)][1]
+        return {"ExitCode": int(command[1]) if command[0] == "exit" else 0}
+
     def pause(self, name: str, **_: Any) -> None:
         self._container(name)["State"].update(Status="paused", Paused=True)
 
@@ -445,6 +459,9 @@ _ROUTES: Mapping[str, str] = {
     r"POST /containers/([^/]+)/start": "start",
     r"POST /containers/([^/]+)/stop": "stop",
     r"POST /containers/([^/]+)/pause": "pause",
+    r"POST /containers/([^/]+)/exec": "make_exec",
+    r"POST /exec/([^/]+)/start": "start_exec",
+    r"GET /exec/([^/]+)/json": "get_exec",
     r"POST /containers/([^/]+)/unpause": "unpause",
     r"POST /containers/([^/]+)/rename": "rename",
     r"POST /containers/([^/]+)/update": "update",

@@ -11,7 +11,7 @@ from reconciler.core.document import Document
 from reconciler.core.resource import Origin, Resource, Source
 from reconciler.core.units import nanoseconds
 from reconciler.core.values import ABSENT, Ref, Value
-from reconciler.providers.docker import endpoints, files, labels, rollout, since
+from reconciler.providers.docker import endpoints, files, hooks, labels, rollout, since
 from reconciler.providers.docker.kinds import container, image, network, volume
 from reconciler.providers.docker.property import Json, first
 
@@ -148,6 +148,7 @@ class Stack:
             "gate": self._gate(name, service),
             "rollout": rollout.declared(service, lends=self._lends(name), several=replicas(service) > 1),
             "since": self._since(name, service),
+            **hooks.declared(service),
         } | ({"mounted": mounted} if mounted else {})
         return Resource(
             container_address(name, number),

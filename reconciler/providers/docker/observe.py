@@ -11,7 +11,7 @@ from typing import Any, Final
 from reconciler.core.address import Address
 from reconciler.core.resource import Health, Observed, Resource, Status
 from reconciler.core.values import Value
-from reconciler.providers.docker import files, labels
+from reconciler.providers.docker import files, hooks, labels
 from reconciler.providers.docker.client import Engine
 from reconciler.providers.docker.context import digest_of
 from reconciler.providers.docker.expand import (
@@ -219,6 +219,7 @@ class Reader:
                 "files": self._files(address),
                 "anonymous": anonymous_volumes(inspect),
                 "volumes_of_image": self._volumes_of_image(address),
+                "pre_stop": self._before_stop(address),
                 "leftovers": {name_of(other): other["Id"] for other in leftovers},
                 "ip": _addresses(inspect),
             },
@@ -228,6 +229,11 @@ class Reader:
     def _files(self, address: Address) -> Value:
         resource = self._desired.get(address)
         return files.digests(resource.spec.get("mounted", ())) if resource else {}  # type: ignore[arg-type]
+
+    def _before_stop(self, address: Address) -> Value:
+        """What the file says is to be run in it before it is stopped, also by who takes all away."""
+        resource = self._desired.get(address)
+        return hooks.of(resource.spec, hooks.BEFORE_STOP) if resource else ()
 
     def _is_job(self, address: Address) -> bool:
         resource = self._desired.get(address)

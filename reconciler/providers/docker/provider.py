@@ -14,7 +14,7 @@ from reconciler.core.plan import Step
 from reconciler.core.provider import Done, Pending, Verdict
 from reconciler.core.resource import Observed, Resource
 from reconciler.core.values import Value
-from reconciler.providers.docker import expand, files, labels, since
+from reconciler.providers.docker import expand, files, hooks, labels, since
 from reconciler.providers.docker.client import Engine
 from reconciler.providers.docker.context import digest_of, dockerfile_of, packed
 from reconciler.providers.docker.kinds import container, image, network, volume
@@ -218,6 +218,16 @@ def _start(engine: Engine, args: Mapping[str, Any]) -> None:
     engine.post(f"/containers/{args['container']}/start")
 
 
+def _exec(engine: Engine, args: Mapping[str, Any]) -> None:
+    """A start whose hook failed is none: the container is stopped, so that the next run sees that both are missing."""
+    try:
+        hooks.run(engine, args["container"], args["hook"], args["body"], LAST_LINES)
+    except GateFailed:
+        if args["stops"]:
+            engine.post(f"/containers/{args['container']}/stop")
+        raise
+
+
 def _unpause(engine: Engine, args: Mapping[str, Any]) -> None:
     if dig(_inspect(engine, args["container"]), "State.Paused"):
         engine.post(f"/containers/{args['container']}/unpause")
@@ -329,6 +339,7 @@ _VERBS: Final[Mapping[str, Callable[[Engine, Mapping[str, Any]], Verdict | None]
     "external.missing": _missing_external,
     "container.create": _create_container,
     "container.start": _start,
+    "container.exec": _exec,
     "container.unpause": _unpause,
     "container.rename": _rename,
     "container.update": _update,

@@ -25,7 +25,7 @@ from reconciler.core.kind import Effect
 from reconciler.core.plan import Step
 from reconciler.core.resource import Health
 from reconciler.core.values import Value
-from reconciler.providers.docker import claims
+from reconciler.providers.docker import claims, hooks
 from reconciler.providers.docker.endpoints import endpoint_body
 from reconciler.providers.docker.expand import STARTED
 from reconciler.providers.docker.kinds import container
@@ -153,8 +153,22 @@ class _Container:
         ]
 
     def _begin(self, container_name: str) -> Iterator[Step]:
-        yield self._start(container_name, "created")
+        yield from self._started(container_name, "created")
         yield self._gate(container_name)
+
+    def _started(self, container_name: str, why: str) -> Iterator[Step]:
+        """With the hooks that belong to a start."""
+        *first, last = [self._start(container_name, why), *self._hooks(hooks.AFTER_START, container_name)]
+        for step in first:
+            yield replace(step, milestone="")
+        yield replace(last, milestone=STARTED)
+
+    def _hooks(self, moment: str, container_name: str) -> Iterator[Step]:
+        is_start = moment == hooks.AFTER_START
+        for number, body in enumerate(hooks.of(self.spec if is_start else self.facts, moment)):
+            name, tag = f"{moment}[{number}]", f"{moment}[{number}]:{container_name}"
+            run = {"hook": name, "body": body, "stops": is_start}
+            yield self._step("container.exec", name, tag=tag, container=container_name, **run)
 
     def _start(self, container_name: str, why: str) -> Step:
         step = self._step("container.start", why, milestone=STARTED, container=container_name)
@@ -270,7 +284,8 @@ class _Container:
         predecessor = self._leftover(PREVIOUS)
         back = self._back(self.live_id, predecessor) if predecessor else ()
         if is_down and state != "paused":
-            yield replace(self._start(self.live_id, f"is {state}"), on_failure=back)
+            for step in self._started(self.live_id, f"is {state}"):
+                yield replace(step, on_failure=back)
         if predecessor:
             yield replace(self._gate(self.live_id, is_new=True), on_failure=back)
             yield from self._gone(predecessor, "predecessor")
@@ -314,9 +329,9 @@ class _Container:
         yield from self._create(successor)
         ways = [
             *self._set_aside(),
-            self._stop(self.live_id),
+            *self._stopped(self.live_id),
             self._renamed(successor),
-            self._start(self.name, "replaced"),
+            *self._started(self.name, "replaced"),
             self._gate(self.name, is_new=True),
         ]
         yield from self._or_back(ways)
@@ -329,7 +344,7 @@ class _Container:
         yield self._made(successor, hidden, self._mounts())
         yield from self._joined(successor, hidden)
         ways = [
-            replace(self._start(successor, "replaced"), milestone=""),
+            *(replace(step, milestone="") for step in self._started(successor, "replaced")),
             self._gate(successor, is_new=True),
             *self._shown(successor, networks),
             self._gate(successor, tag="shown"),
@@ -386,6 +401,10 @@ class _Container:
             ),
         )
 
+    def _stopped(self, container_id: str, why: str = "") -> Iterator[Step]:
+        yield from self._hooks(hooks.BEFORE_STOP, container_id)
+        yield self._stop(container_id, why)
+
     def _stop(self, container_id: str, why: str = "") -> Step:
         grace, tag = int(self.live.get("stop_grace_period") or 10), f"stop:{why}" if why else ""
         step = self._step("container.stop", why or self.change.reason, tag=tag, container=container_id, grace_s=grace)
@@ -394,7 +413,7 @@ class _Container:
 
     def _gone(self, container_id: str, why: str) -> Iterator[Step]:
         """It may be running: it is given the time that it was promised."""
-        yield self._stop(container_id, why)
+        yield from self._stopped(container_id, why)
         yield self._remove(container_id, why)
 
     def _remove(self, container_id: str, why: str) -> Step:
@@ -424,7 +443,7 @@ class _Container:
         )
 
     def _delete(self, container_id: str, keeper: Sequence[Step] = ()) -> Iterator[Step]:
-        yield self._stop(container_id)
+        yield from self._stopped(container_id)
         yield from keeper
         removed = self._remove(container_id, self.change.reason)
         yield replace(removed, frees=claims.name(self.live["container_name"]))

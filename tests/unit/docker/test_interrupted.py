@@ -31,7 +31,7 @@ volumes: {data: {}}
 BESIDE = """
 services:
   web: {image: app:1, restart: always, healthcheck: {test: "true"}, networks: {default: {}, back: {aliases: [w]}}}
-  many: {image: app:1, scale: 2}
+  many: {image: app:1, scale: 2, post_start: [{command: [warm]}], pre_stop: [{command: [drain]}]}
 networks: {back: {}}
 """
 STEADY = "services:\n  web: {image: app:1, ports: ['8080:80']}\n"

@@ -55,21 +55,11 @@ def _environment_of(entries: Any) -> dict[str, Value]:
     return result
 
 
-def _environment_body(spec: Spec) -> Json:
-    def entry(key: str, value: Any) -> str | Secret:
-        if isinstance(value, Secret):
-            return value.derive(lambda text: f"{key}={text}")
-        return key if value is None else f"{key}={value}"
-
-    environment: Any = spec.get("environment") or {}
-    return {"Env": [entry(key, value) for key, value in environment.items()]}
-
-
 ENVIRONMENT = Property(
     "environment",
     declared=_declared_environment,
     read=lambda inspect: _environment_of(dig(inspect, "Config.Env")),
-    write=_environment_body,
+    write=lambda spec: {"Env": forms.environment(spec.get("environment") or {})},
     silent=lambda image: _environment_of(image.get("Env")),
     merge=lambda declared, image, _: {**_environment_of(image.get("Env")), **declared},
     paths=("environment",),
