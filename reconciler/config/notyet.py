@@ -77,7 +77,6 @@ _TABLE: Final[Mapping[str, NotYet]] = {
     "services.*.cpu_count": NotYet(_WINDOWS),
     "services.*.cpu_percent": NotYet(_WINDOWS),
     "services.*.credential_spec": NotYet(_WINDOWS),
-    "services.*.depends_on.*.restart": NotYet("a container is not started again with what it needs", applies=bool),
     "services.*.deploy.endpoint_mode": NotYet(_SWARM),
     "services.*.deploy.labels": NotYet(_SWARM + "; write `labels` of the service"),
     "services.*.deploy.mode": NotYet("one engine has `replicated` services alone", applies=_other_than("replicated")),

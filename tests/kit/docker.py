@@ -336,7 +336,7 @@ class MemoryEngine:
         self.containers[identity] = {
             "Id": identity,
             "Name": f"/{name}",
-            "Created": f"{self._made:09}",
+            "Created": (_EPOCH + timedelta(seconds=self.clock.now())).isoformat(),
             "Image": image["Id"],
             "Config": config,
             "HostConfig": host,

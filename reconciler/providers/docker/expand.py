@@ -11,7 +11,7 @@ from reconciler.core.document import Document
 from reconciler.core.resource import Origin, Resource, Source
 from reconciler.core.units import nanoseconds
 from reconciler.core.values import ABSENT, Ref, Value
-from reconciler.providers.docker import endpoints, files, hooks, labels, rollout, since
+from reconciler.providers.docker import endpoints, files, hooks, labels, restarts, rollout, since
 from reconciler.providers.docker.kinds import container, image, network, volume
 from reconciler.providers.docker.property import Json, first
 
@@ -149,6 +149,7 @@ class Stack:
             "rollout": rollout.declared(service, lends=self._lends(name), several=replicas(service) > 1),
             "since": self._since(name, service),
             **hooks.declared(service),
+            **self._restarts(name, service),
         } | ({"mounted": mounted} if mounted else {})
         return Resource(
             container_address(name, number),
@@ -178,6 +179,18 @@ class Stack:
     def _namespace(self, mode: str) -> str:
         kind, _, target = mode.partition(":")
         return f"container:{self._container_name(target)}" if kind == "service" else mode
+
+    def _restarts(self, name: str, service: Json) -> dict[str, Value]:
+        """With which services it is started again, and with which made again since it lives in their namespaces.
+
+        Of several containers of a service the first one tells: one more of them is no reason.
+        """
+        if self._is_job(name, service):
+            return {}
+        others = [other for other in restarts.needed(self.services, name) if replicas(self.services[other])]
+        lent_by = [mode.partition(":")[2] for mode in (str(service.get(key)) for key in _SPACES) if ":" in mode]
+        needs: dict[str, Value] = {other: Ref(container_address(other), restarts.CREATED) for other in others}
+        return {"restarts_with": needs, "lent_by": lent_by} if needs else {}
 
     def _lends(self, name: str) -> bool:
         """Whether others live in the namespaces of its container."""

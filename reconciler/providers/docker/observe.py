@@ -11,7 +11,7 @@ from typing import Any, Final
 from reconciler.core.address import Address
 from reconciler.core.resource import Health, Observed, Resource, Status
 from reconciler.core.values import Value
-from reconciler.providers.docker import files, hooks, labels
+from reconciler.providers.docker import files, hooks, labels, restarts
 from reconciler.providers.docker.client import Engine
 from reconciler.providers.docker.context import digest_of
 from reconciler.providers.docker.expand import (
@@ -206,6 +206,7 @@ class Reader:
         spec |= {key: _named_namespace(spec[key], names) for key in ("network_mode", "ipc", "pid")}
         spec["files"] = files.read(inspect)
         spec["leftovers"] = tuple(sorted(name_of(other) for other in leftovers))
+        spec["depends_on"] = restarts.observed(self._desired.get(address))
         marks = dig(inspect, "Config.Labels") or {}
         return Observed(
             address,
@@ -213,8 +214,9 @@ class Reader:
             spec,
             owned=marks.get(labels.PROJECT) == self._project,
             status=status_of(inspect, is_job=self._is_job(address)),
-            outputs={"id": inspect["Id"]},
+            outputs={"id": inspect["Id"], restarts.CREATED: str(inspect["Created"])},
             facts={
+                "started": dig(inspect, "State.StartedAt"),
                 "image": self._image_config(inspect["Image"]),
                 "files": self._files(address),
                 "anonymous": anonymous_volumes(inspect),

@@ -220,7 +220,10 @@ class _Container:
             )
         yield from self._reconnect([field for field in self.change.fields if field.path[0] == "networks"])
         yield from self._cleared()
-        yield from self._begin_again(state, is_down="state" in fields)
+        if "depends_on" in fields and "state" not in fields:
+            yield from self._stopped(self.live_id, "restarts")
+            state = "stopped"
+        yield from self._begin_again(state, is_down="state" in fields or state == "stopped")
 
     def _rename(self) -> Iterator[Step]:
         """Where names go round in a circle, each is given up first; the one in between is known as a left-over."""

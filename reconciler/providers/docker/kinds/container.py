@@ -15,7 +15,7 @@ from reconciler.core.kind import Effect, Field, Kind
 from reconciler.core.resource import Observed, Resource
 from reconciler.core.units import bytes_of, nanoseconds
 from reconciler.core.values import ABSENT, UNKNOWN, Secret, Spec, Value, looks_secret
-from reconciler.providers.docker import files, forms, labels, rollout
+from reconciler.providers.docker import files, forms, labels, restarts, rollout
 from reconciler.providers.docker.devices import REQUESTS, THROTTLES
 from reconciler.providers.docker.endpoints import NETWORKS, network_mode
 from reconciler.providers.docker.healthcheck import HEALTHCHECK
@@ -383,6 +383,7 @@ def expect(desired: Resource, observed: Observed) -> Spec:
         **_derived(desired.spec, spec, observed.spec),
         "files": files.expect(observed.facts.get("files", {}), observed.spec.get("files", {})),
         "leftovers": (),
+        "depends_on": restarts.expect(desired, observed),
     }
 
 
@@ -425,7 +426,8 @@ def is_job(spec: Spec) -> bool:
 KIND: Final = Kind(
     NAME,
     fields={name: each.field for name, each in PROPERTIES.items()}
-    | {"files": files.FIELD, "leftovers": Field(Effect.LIVE)},
+    | {"files": files.FIELD, "leftovers": Field(Effect.LIVE), "depends_on": restarts.FIELD},
+    outputs={restarts.CREATED: restarts.OUTPUT},
     expect=expect,
     late=frozenset({"image", "networks"}),
     overlaps=rollout.overlaps,
