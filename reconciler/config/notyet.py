@@ -14,8 +14,6 @@ from reconciler.config.tree import Map, Place, Tree, TreePath, placed
 from reconciler.core.problem import Problem
 
 _SWARM: Final = "it is for a cluster"
-_NO_FILE: Final = "write it into a file, and its name under `file`"
-_AS_IT_IS: Final = "a file is mounted as it is; give the file itself that owner and mode"
 _WINDOWS: Final = "it is for Windows containers"
 
 
@@ -47,13 +45,10 @@ def _relabels_and_more(bind: Tree) -> bool:
 
 
 _TABLE: Final[Mapping[str, NotYet]] = {
-    "configs.*.content": NotYet(_NO_FILE),
-    "configs.*.environment": NotYet(_NO_FILE),
     "configs.*.external": NotYet(_SWARM, applies=bool),
     "configs.*.labels": NotYet(_SWARM),
     "configs.*.template_driver": NotYet(_SWARM),
     "secrets.*.driver": NotYet(_SWARM),
-    "secrets.*.environment": NotYet(_NO_FILE),
     "secrets.*.external": NotYet(_SWARM, applies=bool),
     "secrets.*.labels": NotYet(_SWARM),
     "secrets.*.template_driver": NotYet(_SWARM),
@@ -71,9 +66,6 @@ _TABLE: Final[Mapping[str, NotYet]] = {
     "services.*.build.secrets": NotYet("no secrets can be handed to a build"),
     "services.*.build.ssh": NotYet("no SSH agent can be handed to a build"),
     "services.*.build.ulimits": NotYet("limits of a build are not set"),
-    "services.*.configs.*.gid": NotYet(_AS_IT_IS),
-    "services.*.configs.*.mode": NotYet(_AS_IT_IS),
-    "services.*.configs.*.uid": NotYet(_AS_IT_IS),
     "services.*.cpu_count": NotYet(_WINDOWS),
     "services.*.cpu_percent": NotYet(_WINDOWS),
     "services.*.credential_spec": NotYet(_WINDOWS),
@@ -94,14 +86,6 @@ _TABLE: Final[Mapping[str, NotYet]] = {
     "services.*.models": NotYet("run the model as a service of its own"),
     "services.*.pre_start": NotYet("write it as a service, and `service_completed_successfully` under `depends_on`"),
     "services.*.provider": NotYet("only containers are run"),
-    "services.*.pull_policy": NotYet(
-        "an image that is there is not asked for again; name the new one, or use missing, build or never",
-        applies=_any_of("always", "refresh", "daily", "weekly", "every_"),
-    ),
-    "services.*.pull_refresh_after": NotYet("an image that is there is not asked for again"),
-    "services.*.secrets.*.gid": NotYet(_AS_IT_IS),
-    "services.*.secrets.*.mode": NotYet(_AS_IT_IS),
-    "services.*.secrets.*.uid": NotYet(_AS_IT_IS),
     "services.*.use_api_socket": NotYet("mount /var/run/docker.sock with `volumes` if you must"),
     "services.*.volumes.*.bind": NotYet(
         "with `selinux` neither `create_host_path: false` nor `recursive` can be asked for", applies=_relabels_and_more
@@ -111,7 +95,6 @@ _TABLE: Final[Mapping[str, NotYet]] = {
     "services.*.volumes_from": NotYet("name the volumes themselves under `volumes`"),
     "networks.*.x-reconcile": NotYet("write what holds for a network at the top level"),
     "services.*.x-reconcile.environment": NotYet("outputs of other resources can't be used yet"),
-    "services.*.x-reconcile.reload": NotYet("a container is replaced when its configs or secrets change"),
     "volumes.*.x-reconcile": NotYet("write what holds for a volume at the top level"),
     "x-reconcile.hooks": NotYet("nothing is run around a change"),
 }

@@ -79,8 +79,9 @@ class Kind:
 
     ``parent`` is the kind whose address leads to this one's (the address without its last segments).
     ``late`` are fields whose value the server finds out by itself when it creates the resource, so that an
-    unknown one does not defer a creation. ``overlaps`` says whether a new one can be up beside the old one that it is
-    to replace.
+    unknown one does not defer a creation. ``verb`` is the word of the trade for creating or updating one,
+    where there is a better one than these two. ``overlaps`` says whether a new one
+    can be up beside the old one that it is to replace.
     """
 
     name: str
@@ -89,4 +90,5 @@ class Kind:
     parent: str | None = None
     expect: Callable[[Resource, Observed], Spec] = as_declared
     late: frozenset[str] = frozenset()
+    verb: Callable[[Resource], str] = lambda _desired: ""
     overlaps: Callable[[Resource, Observed], bool] = one_at_a_time

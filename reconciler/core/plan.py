@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from graphlib import TopologicalSorter
 from typing import Protocol
 
+from reconciler.core.access import AccessChange
 from reconciler.core.address import Address
 from reconciler.core.change import Action, Change, diff
 from reconciler.core.graph import Needs, needs_of, ordered
@@ -49,10 +50,14 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What is different and what will be done; ``changes`` in order of dependency, ``steps`` in one of execution."""
+    """What is different and what will be done; ``changes`` in order of dependency, ``steps`` in one of execution.
+
+    ``access`` says who gains or loses by it, as far as a provider tells.
+    """
 
     changes: tuple[Change, ...]
     steps: tuple[Step, ...]
+    access: tuple[AccessChange, ...] = ()
 
     @property
     def in_sync(self) -> bool:

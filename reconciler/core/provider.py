@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol, TypeAlias
+from typing import Protocol, TypeAlias, runtime_checkable
 
+from reconciler.core.access import AccessChange
 from reconciler.core.address import Address
 from reconciler.core.change import Change
 from reconciler.core.document import Document
@@ -89,6 +90,15 @@ class HintSource(Protocol):
 
     def hints(self) -> Iterator[str]:
         """Blocks, and yields a few words each time; ends when the connection does."""
+        ...
+
+
+@runtime_checkable
+class AccessSource(Protocol):
+    """A provider whose changes give access to people, or take it."""
+
+    def access(self, changes: Sequence[Change]) -> Sequence[AccessChange]:
+        """Who gains or loses by these changes of the last look; asks nothing where none of them is about that."""
         ...
 
 

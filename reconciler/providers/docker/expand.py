@@ -115,9 +115,11 @@ class Stack:
             name = next((name for name in names if self.services[name].get("build")), names[0])
             service = self.services[name]
             build = service.get("build")
+            spans = [span for each in names if (span := image.refresh_s(self.services[each])) is not None]
             spec: dict[str, Value] = {"ref": reference, "pull_policy": service.get("pull_policy") or "missing"}
             spec |= {"platform": service.get("platform") or ""}
             spec |= {"build": build} if build else {}
+            spec |= {"refresh_s": min(spans)} if spans and not build else {}
             yield Resource(image_address(reference), spec, origin=self._image_origin(name, service))
 
     def image_of(self, name: str, service: Json) -> str:
@@ -145,6 +147,7 @@ class Stack:
         spec |= {
             "mounts": [self._mount(mount) for mount in service.get("volumes") or ()],
             "owner": labels.of_container(self.document.project, name, number, self.document.directory),
+            "mark": files.mark_of(self.document.project, container_address(name, number)),
             "gate": self._gate(name, service),
             "rollout": rollout.declared(service, lends=self._lends(name), several=replicas(service) > 1),
             "since": self._since(name, service),
@@ -266,6 +269,8 @@ class Stack:
             if found:
                 path = found[0]
                 yield each.name, Source(path, self.origin("services", name, *path.split(".")))
+        for each_field in files.FIELDS:
+            yield each_field, Source("files", self.origin("services", name))
 
 
 def _by_priority(networks: Json) -> dict[str, Any]:

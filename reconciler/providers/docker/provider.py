@@ -165,6 +165,8 @@ def _pull(engine: Engine, args: Mapping[str, Any]) -> None:
             pass
     except (Rejected, Conflict, Denied) as error:  # what is not in the registry now will not be there a moment later
         raise Rejected(f"image {args['reference']} can't be pulled: {error}") from error
+    if args["is_dated"]:
+        engine.tag(args["reference"], args["reference"])
 
 
 def _build(engine: Engine, args: Mapping[str, Any]) -> None:
@@ -194,12 +196,32 @@ def _missing_external(_engine: Engine, args: Mapping[str, Any]) -> None:
 
 
 def _create_container(engine: Engine, args: Mapping[str, Any]) -> None:
-    found = engine.get(f"/containers/{args['name']}/json")
+    found, mounted = engine.get(f"/containers/{args['name']}/json"), args.get("files", ())
     if found is None:
-        marks = {**args["body"]["Labels"], **files.label(args.get("files", ()))}
+        marks = {**args["body"]["Labels"], **files.label(mounted)}
         _made(engine, engine.post("/containers/create", {**args["body"], "Labels": marks}, name=args["name"]))
     elif not _owned(dict(found["Config"]), args["body"]["Labels"]):
         raise Conflict(f"the name {args['name']} was taken meanwhile by a container of somebody else")
+    _copy_in(engine, args["name"], mounted)
+
+
+def _copy_in(engine: Engine, container: str, mounted: Sequence[Json]) -> None:
+    if copied := files.copied(mounted):
+        engine.unpack(container, files.archive(copied))
+
+
+def _copy(engine: Engine, args: Mapping[str, Any]) -> None:
+    _copy_in(engine, args["container"], args["files"])
+
+
+def _signal(engine: Engine, args: Mapping[str, Any]) -> None:
+    engine.post(f"/containers/{args['container']}/kill", signal=args["signal"])
+
+
+def _mark(engine: Engine, args: Mapping[str, Any]) -> None:
+    """Labels can't be changed: the mark is made anew. Without one, what the container was told is told once more."""
+    engine.delete(f"/volumes/{args['name']}")
+    engine.post("/volumes/create", files.mark(args["name"], args["owner"], args["files"]))
 
 
 def _made(engine: Engine, answer: Json) -> None:
@@ -251,6 +273,8 @@ def _stop(engine: Engine, args: Mapping[str, Any]) -> None:
 
 def _remove(engine: Engine, args: Mapping[str, Any]) -> None:
     engine.delete(f"/containers/{args['container']}", force=1)
+    if args.get("mark"):
+        engine.delete(f"/volumes/{args['mark']}")
 
 
 def _give_way(engine: Engine, args: Mapping[str, Any]) -> None:
@@ -338,8 +362,11 @@ _VERBS: Final[Mapping[str, Callable[[Engine, Mapping[str, Any]], Verdict | None]
     "engine.require": _require,
     "external.missing": _missing_external,
     "container.create": _create_container,
+    "container.copy": _copy,
     "container.start": _start,
     "container.exec": _exec,
+    "container.signal": _signal,
+    "container.mark": _mark,
     "container.unpause": _unpause,
     "container.rename": _rename,
     "container.update": _update,

@@ -77,8 +77,9 @@ def _image(change: Change, _project: str) -> Iterator[Step]:
             yield replace(step, timeout_s=BUILD_TIMEOUT_S)
         case Action.CREATE if spec["pull_policy"] == "never":
             yield _step(change, "image.missing", reference=spec["ref"])
-        case Action.CREATE:
-            step = _step(change, "image.pull", reference=spec["ref"], platform=spec["platform"])
+        case Action.CREATE | Action.UPDATE:
+            is_dated = spec.get("refresh_s") is not None
+            step = _step(change, "image.pull", reference=spec["ref"], platform=spec["platform"], is_dated=is_dated)
             yield replace(step, timeout_s=PULL_TIMEOUT_S)
         case _:
             return

@@ -24,8 +24,8 @@ from reconciler.core.compare import FieldChange
 from reconciler.core.kind import Effect
 from reconciler.core.plan import Step
 from reconciler.core.resource import Health
-from reconciler.core.values import Value
-from reconciler.providers.docker import claims, hooks
+from reconciler.core.values import ABSENT, Value
+from reconciler.providers.docker import claims, files, hooks, labels
 from reconciler.providers.docker.endpoints import endpoint_body
 from reconciler.providers.docker.expand import STARTED
 from reconciler.providers.docker.kinds import container
@@ -220,10 +220,40 @@ class _Container:
             )
         yield from self._reconnect([field for field in self.change.fields if field.path[0] == "networks"])
         yield from self._cleared()
-        if "depends_on" in fields and "state" not in fields:
+        runs = "state" not in fields or state == "paused"
+        if runs and state != "paused" and self._restarts():
             yield from self._stopped(self.live_id, "restarts")
-            state = "stopped"
+            runs, state = False, "stopped"
+        yield from self._told_of_files(runs=runs)
         yield from self._begin_again(state, is_down="state" in fields or state == "stopped")
+
+    def _restarts(self) -> bool:
+        """Whether it has to be stopped and started: for a file, or with what it needs."""
+        return any(field.effect is Effect.RESTART for field in self.change.fields)
+
+    def _told_of_files(self, *, runs: bool) -> Iterator[Step]:
+        """Copy what changed, let the process know, and note that it does. What does not run finds out by itself.
+
+        What was made and never started may lack all of them, if a run ended in between.
+        """
+        mounted = {each["target"]: each for each in self.spec.get("mounted", ())}
+        changed = [field for field in self.change.fields if field.path[0] in files.FIELDS]
+        is_new = self.live["state"] == "created"
+        anew = files.copied(mounted.values() if is_new else [mounted[field.path[1]] for field in changed])
+        if anew:
+            yield self._step("container.copy", "files differ", container=self.live_id, files=anew)
+        if runs:
+            told = [mounted[field.path[1]] for field in changed if field.before is not ABSENT]
+            signals = {each["signal"] for each in (*told, *anew) if each["reaction"] == "signal"}
+            for signal in sorted(signals):
+                yield self._step(
+                    "container.signal", "files differ", tag=f"signal:{signal}", container=self.live_id, signal=signal
+                )
+        if changed:
+            owner = {labels.PROJECT: self.spec["owner"][labels.PROJECT], labels.MARK: self.live_id}
+            yield self._step(
+                "container.mark", "files differ", name=self.spec["mark"], owner=owner, files=[*mounted.values()]
+            )
 
     def _rename(self) -> Iterator[Step]:
         """Where names go round in a circle, each is given up first; the one in between is known as a left-over."""
@@ -292,7 +322,7 @@ class _Container:
         if predecessor:
             yield replace(self._gate(self.live_id, is_new=True), on_failure=back)
             yield from self._gone(predecessor, "predecessor")
-        elif is_down:
+        elif is_down or any(field.effect is Effect.RESTART for field in self.change.fields):
             # While it was paused its health checks failed: what they say now is of the past.
             yield self._gate(self.live_id, may_recover=state == "paused")
 
@@ -420,7 +450,8 @@ class _Container:
         yield self._remove(container_id, why)
 
     def _remove(self, container_id: str, why: str) -> Step:
-        return self._step("container.remove", why, tag=f"remove:{why}", container=container_id)
+        marked = {"mark": self.facts["mark"]} if container_id == self.live_id and self.facts.get("mark") else {}
+        return self._step("container.remove", why, tag=f"remove:{why}", container=container_id, **marked)
 
     def renewed(self) -> Iterator[Step]:
         """Nothing may have the volume while it is made anew: the old container goes first, and nobody can serve again.

@@ -51,7 +51,7 @@ AGAIN = [
     ("network.disconnect", BACK),
     ("volume.create", {"body": {"Name": "v", "Driver": "local", "DriverOpts": {}, "Labels": {}}}),
     ("volume.remove", {"volume": "v"}),
-    ("image.pull", {"reference": "new:1", "platform": ""}),
+    ("image.pull", {"reference": "new:1", "platform": "", "is_dated": True}),
     ("container.create", {"name": "new", "body": BODY}),
     ("container.start", {"container": "idle"}),
     ("container.unpause", {"container": "web"}),

@@ -381,10 +381,16 @@ def expect(desired: Resource, observed: Observed) -> Spec:
         **spec,
         **_process_of(desired.spec, image),
         **_derived(desired.spec, spec, observed.spec),
-        "files": files.expect(observed.facts.get("files", {}), observed.spec.get("files", {})),
+        **_files(desired.spec, observed),
         "leftovers": (),
         "depends_on": restarts.expect(desired, observed),
     }
+
+
+def _files(desired: Spec, observed: Observed) -> Spec:
+    mounted: Any = desired.get("mounted", ())
+    known = {name: observed.spec.get(name, {}) for name in files.FIELDS}
+    return files.expect(mounted, observed.facts.get("files", {}), known, ours=bool(observed.facts.get("ours")))
 
 
 def _process_of(desired: Spec, image: Json) -> Spec:
@@ -426,7 +432,7 @@ def is_job(spec: Spec) -> bool:
 KIND: Final = Kind(
     NAME,
     fields={name: each.field for name, each in PROPERTIES.items()}
-    | {"files": files.FIELD, "leftovers": Field(Effect.LIVE), "depends_on": restarts.FIELD},
+    | {**files.FIELDS, "leftovers": Field(Effect.LIVE), "depends_on": restarts.FIELD},
     outputs={restarts.CREATED: restarts.OUTPUT},
     expect=expect,
     late=frozenset({"image", "networks"}),
