@@ -209,7 +209,8 @@ class Stack:
         return awaited or bool((service.get("x-reconcile") or {}).get("job"))
 
     def _endpoints(self, name: str, service: Json, number: int) -> Iterable[tuple[str, Value]]:
-        for key, endpoint in _by_priority(service.get("networks") or {}).items():
+        links = tuple(sorted(self._links(service)))
+        for key, endpoint in with_mac(service, _by_priority(service.get("networks") or {})).items():
             aliases = {self._container_name(name, number), name, *(endpoint.get("aliases") or ())} - {
                 service.get("hostname")
             }
@@ -221,9 +222,21 @@ class Stack:
                     "aliases": tuple(sorted(aliases)),
                     "ipv4_address": endpoint.get("ipv4_address") or "",
                     "ipv6_address": endpoint.get("ipv6_address") or "",
-                    **endpoints.declared(endpoint),
+                    **endpoints.declared({**endpoint, "links": links}),
                 },
             )
+
+    def _links(self, service: Json) -> Iterator[str]:
+        """Container and the name that it is to be found by, as Compose names them."""
+        for link in service.get("links") or ():
+            other, _, alias = str(link).partition(":")
+            for number in range(1, replicas(self.services[other]) + 1):
+                name = self._container_name(other, number)
+                plain = f"{other}-{number}"
+                yield from (f"{name}:{each}" for each in {alias or other, plain, f"{self.document.project}-{plain}"})
+        for link in service.get("external_links") or ():
+            container_name, _, alias = str(link).partition(":")
+            yield f"{container_name}:{alias or container_name}"
 
     def _mount(self, mount: Json) -> Json:
         return {**mount, "source": self.section("volumes")[mount["source"]]["name"]} if _is_named(mount) else mount
@@ -277,6 +290,13 @@ def _by_priority(networks: Json) -> dict[str, Any]:
     """The networks in the order in which they are joined, each with what is said of it."""
     said = {key: endpoint or {} for key, endpoint in networks.items()}
     return dict(sorted(said.items(), key=lambda item: (-int(item[1].get("priority") or 0), item[0])))
+
+
+def with_mac(service: Json, networks: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A service's own MAC address is that in the first of its networks, which may say another one."""
+    first = next(iter(networks), "")
+    own = service.get("mac_address")
+    return {**networks, first: {"mac_address": own, **networks[first]}} if first and own else networks
 
 
 def _is_named(mount: Json) -> bool:
