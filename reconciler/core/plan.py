@@ -9,7 +9,7 @@ from typing import Protocol
 
 from reconciler.core.access import AccessChange
 from reconciler.core.address import Address
-from reconciler.core.change import Action, Change, diff
+from reconciler.core.change import Action, Change, diff, differ
 from reconciler.core.graph import Needs, needs_of, ordered
 from reconciler.core.kind import Kind, Output
 from reconciler.core.problem import Problem, Severity
@@ -85,7 +85,7 @@ def _remarks(change: Change) -> Iterator[Problem]:
     if change.desired and change.observed.status.health is Health.FAILED:
         yield remark(f"is as declared, but {change.observed.status.note}")
     for note in change.fields:
-        yield remark(f"{'.'.join(note.path)} differs, which can't be changed and does no harm")
+        yield remark(f"{differ(['.'.join(note.path)])}, which can't be changed and does no harm")
 
 
 class Planner(Protocol):

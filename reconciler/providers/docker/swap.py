@@ -19,7 +19,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from reconciler.core.address import Address
-from reconciler.core.change import Action, Change
+from reconciler.core.change import Action, Change, differ
 from reconciler.core.compare import FieldChange
 from reconciler.core.kind import Effect
 from reconciler.core.plan import Step
@@ -214,10 +214,8 @@ class _Container:
         if "container_name" in fields:
             yield from self._rename()
         if live := self._live_fields():
-            names = ", ".join(sorted(live))
-            yield self._step(
-                "container.update", f"{names} differ", container=self.live_id, body=container.live_body(live)
-            )
+            body = container.live_body(live)
+            yield self._step("container.update", differ(sorted(live)), container=self.live_id, body=body)
         yield from self._reconnect([field for field in self.change.fields if field.path[0] == "networks"])
         yield from self._cleared()
         runs = "state" not in fields or state == "paused"
