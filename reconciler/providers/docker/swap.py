@@ -23,7 +23,7 @@ from reconciler.core.change import Action, Change, differ
 from reconciler.core.compare import FieldChange
 from reconciler.core.kind import Effect
 from reconciler.core.plan import Step
-from reconciler.core.resource import Health
+from reconciler.core.resource import Health, Resource
 from reconciler.core.values import ABSENT, Value
 from reconciler.providers.docker import claims, files, hooks, labels
 from reconciler.providers.docker.endpoints import endpoint_body
@@ -33,14 +33,27 @@ from reconciler.providers.docker.observe import NEXT, PREVIOUS
 from reconciler.providers.docker.property import Json
 
 
-def steps(change: Change, *, awaited: bool, in_circle: bool = False, holds_renewed: bool = False) -> Sequence[Step]:
+def steps(
+    change: Change,
+    *,
+    awaited: bool,
+    in_circle: bool = False,
+    holds_renewed: bool = False,
+    stands_in: Sequence[Change] = (),
+    gives_way: bool = False,
+) -> Sequence[Step]:
     """The steps of one container.
 
     ``awaited``: another resource waits until this one is ready. ``in_circle``: its name is that of a container which
-    waits, over however many, for this one's. ``holds_renewed``: it has a volume that is made anew.
+    waits, over however many, for this one's. ``holds_renewed``: it has a volume that is made anew. ``gives_way``: what
+    it gives up is taken by one that it needs, so it is stopped before that starts. ``stands_in``: for those who need
+    this one and gave way to it; they serve again if it fails.
     """
-    container = _Container(change, in_circle=in_circle)
+    container = _Container(change, in_circle=in_circle, gives_way=gives_way)
     first = required(change) if change.acts else ()
+    if stands_in:
+        again = tuple(step for other in stands_in for step in _Container(other).again())
+        return tuple(chained(first, _with_way_back(container.steps(awaited=awaited), again)))
     if holds_renewed:
         return tuple(chained(_letting_go(first), container.renewed()))
     return tuple(chained(first, container.steps(awaited=awaited)))
@@ -66,6 +79,7 @@ def chained(*parts: Iterable[Step]) -> Iterator[Step]:
 class _Container:
     change: Change
     in_circle: bool = False
+    gives_way: bool = False
 
     def steps(self, *, awaited: bool) -> Iterator[Step]:
         match self.change.action:
@@ -355,12 +369,18 @@ class _Container:
         return self.live["state"] == "running" and self.change.observed.status.health is not Health.FAILED
 
     def _instead(self) -> Iterator[Step]:
-        """Stop-first: nothing is stopped before the successor exists, nothing removed before it is ready."""
+        """Stop-first: nothing is stopped before the successor exists, nothing removed before it is ready.
+
+        Unless who is needed for that waits for what it has.
+        """
         successor = f"{self.name}{NEXT}"
+        stopped = list(self._stopped(self.live_id))
+        if self.gives_way:
+            yield from _letting_go([self._quiet(), *stopped])
         yield from self._create(successor)
         ways = [
             *self._set_aside(),
-            *self._stopped(self.live_id),
+            *([] if self.gives_way else stopped),
             self._renamed(successor),
             *self._started(self.name, "replaced"),
             self._gate(self.name, is_new=True),
@@ -391,10 +411,20 @@ class _Container:
             yield self._disconnect(key, endpoint, "is shown", successor)
             yield self._connect(successor, key, endpoint, "is shown")
 
-    def _set_aside(self) -> Iterator[Step]:
+    def again(self) -> Iterator[Step]:
+        """It serves as it did, though it was stopped already."""
+        policy = container.live_body({"restart": self.live.get("restart", "no")})
+        yield self._step("container.update", "serves again", tag="again:policy", container=self.live_id, body=policy)
+        yield self._step("container.start", "serves again", tag="again:start", container=self.live_id)
+
+    def _quiet(self) -> Step:
         # A restart of the engine in the midst of it must not bring the predecessor back to take the port.
         quiet: dict[str, Value] = {"RestartPolicy": {"Name": "no"}}
-        yield self._step("container.update", "stays down", tag="quiet", container=self.live_id, body=quiet)
+        return self._step("container.update", "stays down", tag="quiet", container=self.live_id, body=quiet)
+
+    def _set_aside(self) -> Iterator[Step]:
+        if not self.gives_way:
+            yield self._quiet()
         aside = f"{self.name}{PREVIOUS}"
         step = self._step("container.rename", "makes room", tag="set-aside", container=self.live_id, name=aside)
         yield replace(step, frees=claims.name(self.live["container_name"]))
@@ -483,6 +513,37 @@ class _Container:
 
 def _letting_go(steps: Iterable[Step]) -> Iterator[Step]:
     return (replace(step, lets_go=True) for step in steps)
+
+
+def _with_way_back(steps: Iterable[Step], more: tuple[Step, ...]) -> Iterator[Step]:
+    """Until it has what it takes for good."""
+    for step in steps:
+        is_undone = step.on_failure or step.verb in ("container.create", "container.start")
+        yield replace(step, on_failure=(*step.on_failure, *more)) if is_undone else step
+
+
+def giving_way(changes: Sequence[Change]) -> Mapping[Address, Sequence[Change]]:
+    """For containers that take what one has who needs them: those who have it, and are to be replaced."""
+    desired = {change.address: change.desired for change in changes if change.desired}
+    takers = [change for change in changes if change.desired and change.acts]
+    found: dict[Address, list[Change]] = {}
+    for giver in changes:
+        if giver.action is Action.REPLACE and giver.desired and giver.observed:
+            given_up = claims.running(giver.observed.spec) - claims.running(giver.desired.spec)
+            needed = _all_needed(giver.address, desired) if given_up else set()
+            for taker in takers:
+                if taker.address in needed and taker.desired and given_up & claims.running(taker.desired.spec):
+                    found.setdefault(taker.address, []).append(giver)
+    return found
+
+
+def _all_needed(address: Address, desired: Mapping[Address, Resource]) -> set[Address]:
+    needed, frontier = set[Address](), {address}
+    while frontier:
+        after = {need for each in frontier if each in desired for need in desired[each].after}
+        frontier = after - needed
+        needed |= frontier
+    return needed
 
 
 def circles(changes: Sequence[Change]) -> set[Address]:

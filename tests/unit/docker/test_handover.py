@@ -149,3 +149,26 @@ def test_a_name_that_becomes_free_can_be_taken(engine, folder):
 
     assert engine.names == ["three", "two"]
     assert a_reconciler(document, engine).look().plan.in_sync
+
+
+AGAINST = """
+services:
+  a: {{image: "app:1", ports: {a}, command: {command}}}
+  b: {{image: "app:1", ports: {b}, restart: always, depends_on: [a]}}
+"""
+
+
+def test_who_gave_way_to_what_it_needs_serves_again_where_that_fails(engine, folder):
+    apply(a_stack(AGAINST.format(a="[]", b="['8080:80']", command="[serve]"), folder), engine)
+    before = serving(engine)
+
+    report = apply(a_stack(AGAINST.format(a="['8080:80']", b="[]", command="[exit, '3']"), folder), engine)
+
+    assert report.rolled_back
+    assert serving(engine) == before
+
+
+def serving(engine):
+    """Name → id and restart policy of what runs."""
+    running = [each for each in engine.containers.values() if each["State"]["Running"]]
+    return {each["Name"]: (each["Id"], each["HostConfig"]["RestartPolicy"]["Name"] or "no") for each in running}
