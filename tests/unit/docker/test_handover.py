@@ -125,6 +125,19 @@ def test_a_volume_that_may_be_lost_is_made_anew(engine, folder):
     assert engine.names == ["p-web-1"]
 
 
+def test_who_has_a_volume_that_waits_for_another_one_of_its_containers_is_replaced_once(engine, folder):
+    engine.registry["new:1"] = {}
+    both = STORED.replace("volumes: {{", "  more: {{image: 'IMAGE', volumes: ['data:/data']}}\nvolumes: {{")
+    apply(a_stack(both.format(data="{}").replace("IMAGE", "app:1"), folder), engine)
+    document = a_stack(both.format(data="{driver_opts: {type: tmpfs}}").replace("IMAGE", "new:1"), folder)
+    engine.calls.clear()
+
+    apply(document, engine, replace(ALLOWED, may_lose=frozenset({address("docker.volume/data")})))
+
+    assert engine.volumes["p_data"]["Options"] == {"type": "tmpfs"}
+    assert engine.calls.count("POST /containers/create") == 2
+
+
 def test_a_volume_waits_for_the_image_of_its_container_and_needs_leave_before_anything_is_done(engine, folder):
     engine.registry["new:1"] = {}
     apply(a_stack(STORED.format(data="{}"), folder), engine)
