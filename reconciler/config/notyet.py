@@ -89,7 +89,6 @@ _TABLE: Final[Mapping[str, NotYet]] = {
     ),
     "services.*.volumes.*.image": NotYet("images can't be mounted"),
     "services.*.volumes.*.type": NotYet("use bind, volume or tmpfs", applies=_any_of("cluster", "npipe", "image")),
-    "services.*.volumes_from": NotYet("name the volumes themselves under `volumes`"),
     "networks.*.x-reconcile": NotYet("write what holds for a network at the top level"),
     "services.*.x-reconcile.environment": NotYet("outputs of other resources can't be used yet"),
     "volumes.*.x-reconcile": NotYet("write what holds for a volume at the top level"),

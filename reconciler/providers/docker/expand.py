@@ -11,7 +11,7 @@ from reconciler.core.document import Document
 from reconciler.core.resource import Origin, Resource, Source
 from reconciler.core.units import nanoseconds
 from reconciler.core.values import ABSENT, Ref, Value
-from reconciler.providers.docker import endpoints, files, hooks, labels, restarts, rollout, since
+from reconciler.providers.docker import endpoints, files, hooks, labels, lent, restarts, rollout, since
 from reconciler.providers.docker.kinds import container, image, network, volume
 from reconciler.providers.docker.property import Json, first
 
@@ -137,7 +137,8 @@ class Stack:
 
     def _container(self, name: str, service: Json, number: int) -> Resource:
         mounted = list(files.mounted(service, {key: self.section(key) for key in ("configs", "secrets")}))
-        service = {**service, "volumes": [*(service.get("volumes") or ()), *files.as_binds(mounted)]}
+        own = (*(service.get("volumes") or ()), *lent.named(self.services, service))
+        service = {**service, "volumes": [*own, *files.as_binds(mounted)]}
         resolved = self._resolved(name, service, number)
         spec: dict[str, Value] = {
             each.name: value
@@ -171,6 +172,7 @@ class Stack:
             "container_name": self._container_name(name, number),
             "image": {"ref": reference, "id": Ref(image_address(reference), "id")},
             "networks": dict(self._endpoints(name, service, number)),
+            "volumes_from": list(lent.sources(service, self._container_name)),
             "volumes": [_referring(mount) for mount in service.get("volumes") or ()],
             **{key: self._namespace(service[key]) for key in _SPACES if service.get(key)},
         }

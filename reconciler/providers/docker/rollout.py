@@ -65,6 +65,7 @@ def overlaps(desired: Resource, observed: Observed) -> bool:
         or any(_is_shared_space(str(each.get("network_mode"))) for each in (spec, live))
         or any(key in endpoint for endpoint in _mapping(spec, "networks").values() for key in _ITS_OWN)
         or observed.facts.get("anonymous")
+        or "volumes_from" in spec
         or _named(live) - _named(spec)
         or (claims.running(live) - claims.running(spec) and any(need.kind == _CONTAINER for need in desired.after))
         or (not rollout["several"] and _written(spec) & _written(live))

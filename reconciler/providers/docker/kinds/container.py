@@ -15,10 +15,11 @@ from reconciler.core.kind import Effect, Field, Kind
 from reconciler.core.resource import Observed, Resource
 from reconciler.core.units import bytes_of, nanoseconds
 from reconciler.core.values import ABSENT, UNKNOWN, Secret, Spec, Value, looks_secret
-from reconciler.providers.docker import files, forms, labels, restarts, rollout
+from reconciler.providers.docker import files, forms, labels, lent, restarts, rollout
 from reconciler.providers.docker.devices import REQUESTS, THROTTLES
 from reconciler.providers.docker.endpoints import NETWORKS, network_mode
 from reconciler.providers.docker.healthcheck import HEALTHCHECK
+from reconciler.providers.docker.lent import VOLUMES_FROM
 from reconciler.providers.docker.mounts import TMPFS, VOLUMES
 from reconciler.providers.docker.ports import EXPOSE, PORTS
 from reconciler.providers.docker.property import Json, Property, dig, merged, nest, row
@@ -172,6 +173,7 @@ PROPERTIES: Final[Mapping[str, Property]] = {
         PORTS,
         EXPOSE,
         VOLUMES,
+        VOLUMES_FROM,
         TMPFS,
         NETWORKS,
         row("network_mode", at="HostConfig.NetworkMode", parse=network_mode, load=network_mode),
@@ -381,6 +383,7 @@ def expect(desired: Resource, observed: Observed) -> Spec:
         **spec,
         **_process_of(desired.spec, image),
         **_derived(desired.spec, spec, observed.spec),
+        **lent.expect(desired.spec, spec, observed),
         **_files(desired.spec, observed),
         "leftovers": (),
         "depends_on": restarts.expect(desired, observed),
