@@ -288,6 +288,18 @@ def _ports_in(published: str) -> int:
     return int(last or first) - int(first) + 1 if first.isdigit() and (last or first).isdigit() else 1
 
 
+def networks_to_be_found_in(stack: Stack) -> Iterator[Problem]:
+    """What is said of a service in its networks, where it has none of its own."""
+    for name, service in stack.each():
+        for key in _OF_NETWORKS if service.get("network_mode") else ():
+            if service.get(key):
+                message = f"services.{name}.{key} has no effect with `network_mode`; take one of the two out"
+                yield from said(stack.place("services", name, key), message)
+
+
+_OF_NETWORKS: Final = ("links", "external_links", "mac_address")
+
+
 def two_at_a_time(stack: Stack) -> Iterator[Problem]:
     """Where the new container is to be started beside the old one, they must not need what only one can have."""
     for name, service in stack.each():
@@ -470,6 +482,7 @@ COMPOSE: Final[tuple[Check, ...]] = (
 OURS: Final[tuple[Check, ...]] = (
     one_owner_per_port,
     something_for_each,
+    networks_to_be_found_in,
     two_at_a_time,
     known_failure_actions,
     known_restart,

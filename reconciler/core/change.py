@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
+from typing import Final
 
 from reconciler.core.address import Address
 from reconciler.core.compare import FieldChange, compare
@@ -37,6 +39,9 @@ ACTION_OF = {
     Effect.REPLACE: Action.REPLACE,
     Effect.DATA_LOSS: Action.REPLACE,
 }
+
+
+_FEW: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,5 +99,14 @@ def reason_of(change: Change) -> str:
     if change.effect is Effect.NOTE or not worst:
         return ""
     names = list(dict.fromkeys(field.path[0] for field in worst))
-    listed = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
-    return f"{listed} {'differs' if len(names) == 1 else 'differ'}"
+    return differ(names)
+
+
+_SINGULAR: Final = frozenset({"access", "address", "alias", "dns", "status", "tmpfs"})
+
+
+def differ(names: Sequence[str]) -> str:
+    """That fields of these names differ, in words."""
+    listed = ", ".join(names[:_FEW]) + (f" and {len(names) - _FEW} more" if len(names) > _FEW else "")
+    is_one = len(names) == 1 and (not names[0].endswith("s") or names[0] in _SINGULAR)
+    return f"{listed} {'differs' if is_one else 'differ'}"

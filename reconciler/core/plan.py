@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from graphlib import TopologicalSorter
 from typing import Protocol
 
 from reconciler.core.access import AccessChange
 from reconciler.core.address import Address
-from reconciler.core.change import Action, Change, diff
+from reconciler.core.change import Action, Change, diff, differ
 from reconciler.core.graph import Needs, needs_of, ordered
 from reconciler.core.kind import Kind, Output
 from reconciler.core.problem import Problem, Severity
@@ -85,7 +85,7 @@ def _remarks(change: Change) -> Iterator[Problem]:
     if change.desired and change.observed.status.health is Health.FAILED:
         yield remark(f"is as declared, but {change.observed.status.note}")
     for note in change.fields:
-        yield remark(f"{'.'.join(note.path)} differs, which can't be changed and does no harm")
+        yield remark(f"{differ(['.'.join(note.path)])}, which can't be changed and does no harm")
 
 
 class Planner(Protocol):
@@ -122,7 +122,9 @@ def make(
     for address in ordered(wanted, needs):
         differences.add(address)
     changes = differences.changes
-    changes |= _held_up(kinds, changes)
+    held_up = _held_up(kinds, changes)
+    changes |= held_up
+    changes |= _with_it(wanted, changes, held_up.keys())
     for address, orphan in live.items():
         if address not in wanted:
             changes[address] = _orphan(kinds[address.kind], orphan, prune=prunes(orphan))
@@ -136,8 +138,24 @@ def _held_up(kinds: Mapping[str, Kind], changes: Mapping[Address, Change]) -> di
     return {
         address: _deferred(change, tuple(waiting[address]))
         for address, change in changes.items()
-        if change.action is Action.REPLACE and any(rule.held for rule in kinds[address.kind].outputs.values())
+        if change.action is Action.REPLACE
+        and waiting[address]
+        and any(rule.held for rule in kinds[address.kind].outputs.values())
     }
+
+
+def _with_it(
+    wanted: Mapping[Address, Resource], changes: Mapping[Address, Change], held_up: Collection[Address]
+) -> dict[Address, Change]:
+    """Who refers to something that is held up waits as well, or it would be replaced now, and once more with that."""
+    found: dict[Address, Change] = {}
+    for address, resource in wanted.items() if held_up else ():
+        waits = dict.fromkeys(
+            ref.address for value in resource.spec.values() for ref in refs(value) if ref.address in held_up
+        )
+        if waits and changes[address].acts:
+            found[address] = _deferred(changes[address], tuple(waits))
+    return found
 
 
 def _is_deferred(change: Change) -> bool:

@@ -111,6 +111,7 @@ class MemoryEngine:
     networks: dict[str, Any] = field(default_factory=dict)
     volumes: dict[str, Any] = field(default_factory=dict)
     containers: dict[str, Any] = field(default_factory=dict)
+    executed: list[tuple[str, list[str]]] = field(default_factory=list)
     _made: int = 0
 
     def __post_init__(self) -> None:
@@ -358,7 +359,7 @@ class MemoryEngine:
         self.containers[identity] = {
             "Id": identity,
             "Name": f"/{name}",
-            "Created": f"{self._made:09}",
+            "Created": (_EPOCH + timedelta(seconds=self.clock.now())).isoformat(),
             "Image": image["Id"],
             "Config": config,
             "HostConfig": host,
@@ -417,6 +418,19 @@ class MemoryEngine:
         if state["Running"]:
             state.update(Status="exited", Running=False, Paused=False, ExitCode=143)
 
+    def make_exec(self, name: str, *, body: Any, **_: Any) -> Any:
+        if not self._container(name)["State"]["Running"]:
+            raise Refusal(409, f"Container {name} is not running")
+        self.executed.append((self._container(name)["Name"].lstrip("/"), body["Cmd"]))
+        return {"Id": str(len(self.executed) - 1)}
+
+    def start_exec(self, _number: str, **_: Any) -> None:
+        """What it writes is nothing."""
+
+    def get_exec(self, number: str, **_: Any) -> Any:
+        command = self.executed[int(number)][1]
+        return {"ExitCode": int(command[1]) if command[0] == "exit" else 0}
+
     def pause(self, name: str, **_: Any) -> None:
         self._container(name)["State"].update(Status="paused", Paused=True)
 
@@ -447,10 +461,6 @@ class MemoryEngine:
         if not container["State"]["Running"]:
             raise Refusal(409, f"Cannot kill container: {name}: Container is not running")
         container.setdefault("signals", []).append(params["signal"])
-
-    def restart(self, name: str, *, params: Mapping[str, Any], **_: Any) -> None:
-        self.stop(name)
-        self.start(name, params=params)
 
     def update(self, name: str, *, body: Any, **_: Any) -> Any:
         """Zero and "" mean: leave it."""
@@ -489,9 +499,11 @@ _ROUTES: Mapping[str, str] = {
     r"POST /containers/([^/]+)/start": "start",
     r"PUT /containers/([^/]+)/archive": "unpack",
     r"POST /containers/([^/]+)/kill": "kill",
-    r"POST /containers/([^/]+)/restart": "restart",
     r"POST /containers/([^/]+)/stop": "stop",
     r"POST /containers/([^/]+)/pause": "pause",
+    r"POST /containers/([^/]+)/exec": "make_exec",
+    r"POST /exec/([^/]+)/start": "start_exec",
+    r"GET /exec/([^/]+)/json": "get_exec",
     r"POST /containers/([^/]+)/unpause": "unpause",
     r"POST /containers/([^/]+)/rename": "rename",
     r"POST /containers/([^/]+)/update": "update",

@@ -24,6 +24,7 @@ TESTED_API: Final = (1, 51)
 """The newest API version that the tests run against; a newer engine is spoken to in this one."""
 
 TIMEOUT_S: Final = 60
+_FRAME: Final = 8
 
 
 class Engine:
@@ -146,6 +147,14 @@ class Engine:
         with _translated():
             yield from self._api().events(decode=True, filters=dict(filters))
 
+    def execute(self, container: str, body: Mapping[str, Value], *, timeout_s: float) -> tuple[int, str]:
+        """Run a command in a container; its exit code, and what it wrote to both of its outputs."""
+        made = self.post(f"/containers/{container}/exec", body)["Id"]
+        data = json.dumps({"Detach": False, "Tty": False})
+        rest = {"data": data, "headers": {"Content-Type": "application/json"}}
+        answer = self._request("POST", f"/exec/{made}/start", params={}, patience_s=timeout_s, **rest)
+        return int(self.get(f"/exec/{made}/json")["ExitCode"]), _unframed(answer.content).decode(errors="replace")
+
     def close(self) -> None:
         with self._lock:
             for client in self._clients:
@@ -154,10 +163,12 @@ class Engine:
 
     # -------------------------------------------------------------- underneath
 
-    def _request(self, method: str, path: str, *, params: Mapping[str, Any], **rest: Any) -> Any:
+    def _request(
+        self, method: str, path: str, *, params: Mapping[str, Any], patience_s: float = TIMEOUT_S, **rest: Any
+    ) -> Any:
         api = self._api()
         query = {key: json.dumps(value) if isinstance(value, Mapping) else value for key, value in params.items()}
-        timeout = TIMEOUT_S + float(query.get("t") or 0)  # a stop answers only when its grace period is over
+        timeout = patience_s + float(query.get("t") or 0)  # a stop answers only when its grace period is over
         with _translated():
             answer = api.request(
                 method, f"{api.base_url}/v{self._version}{path}", params=query, timeout=timeout, **rest
@@ -191,6 +202,16 @@ class Engine:
         api.trust_env = False
         _share_connections(api)
         return api
+
+
+def _unframed(stream: bytes) -> bytes:
+    """What was written, out of the frames in which the engine sends both outputs: eight bytes say which, how much."""
+    pieces = []
+    while len(stream) >= _FRAME:
+        end = _FRAME + int.from_bytes(stream[4:_FRAME], "big")
+        pieces.append(stream[_FRAME:end])
+        stream = stream[end:]
+    return b"".join(pieces)
 
 
 def files_of_context(context: str, ignored: list[str], dockerfile: str) -> set[str]:

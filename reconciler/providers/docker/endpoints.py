@@ -44,7 +44,8 @@ def endpoint_body(endpoint: Json) -> Json:
         "DriverOpts": dict(endpoint.get("driver_opts") or {}),
         "GwPriority": endpoint.get("gw_priority"),
     }
-    return {"Aliases": list(endpoint["aliases"]), **{key: value for key, value in parts.items() if value}}
+    links = {"Links": list(endpoint["links"])} if endpoint.get("links") else {}
+    return {"Aliases": list(endpoint["aliases"]), **links, **{key: value for key, value in parts.items() if value}}
 
 
 def declared(endpoint: Json) -> dict[str, Value]:
@@ -53,6 +54,7 @@ def declared(endpoint: Json) -> dict[str, Value]:
     options |= {INTERFACE: endpoint["interface_name"]} if endpoint.get("interface_name") else {}
     return _given(
         mac_address=str(endpoint.get("mac_address") or "").lower(),
+        links=forms.text_set(endpoint.get("links")),
         link_local_ips=forms.text_set(endpoint.get("link_local_ips")),
         driver_opts=options,
         gw_priority=int(endpoint.get("gw_priority") or 0),
@@ -78,6 +80,7 @@ def _read_networks(inspect: Json) -> Value:
             "ipv6_address": addresses.get("IPv6Address") or "",
             **_given(
                 mac_address=endpoint.get("MacAddress") or (name == first and dig(inspect, "Config.MacAddress")) or "",
+                links=forms.text_set(endpoint.get("Links")),
                 link_local_ips=forms.text_set(addresses.get("LinkLocalIPs")),
                 driver_opts=forms.text_map(endpoint.get("DriverOpts")),
                 gw_priority=endpoint.get("GwPriority") or 0,

@@ -11,7 +11,7 @@ from reconciler.core.document import Document
 from reconciler.core.resource import Origin, Resource, Source
 from reconciler.core.units import nanoseconds
 from reconciler.core.values import ABSENT, Ref, Value
-from reconciler.providers.docker import endpoints, files, labels, rollout, since
+from reconciler.providers.docker import endpoints, files, hooks, labels, lent, restarts, rollout, since
 from reconciler.providers.docker.kinds import container, image, network, volume
 from reconciler.providers.docker.property import Json, first
 
@@ -152,7 +152,8 @@ class Stack:
 
     def _container(self, name: str, service: Json, number: int) -> Resource:
         mounted = list(files.mounted(service, {key: self.section(key) for key in ("configs", "secrets")}))
-        service = {**service, "volumes": [*(service.get("volumes") or ()), *files.as_binds(mounted)]}
+        own = (*(service.get("volumes") or ()), *lent.named(self.services, service))
+        service = {**service, "volumes": [*own, *files.as_binds(mounted)]}
         resolved = self._resolved(name, service, number)
         spec: dict[str, Value] = {
             each.name: value
@@ -166,6 +167,8 @@ class Stack:
             "gate": self._gate(name, service),
             "rollout": rollout.declared(service, lends=self._lends(name), several=replicas(service) > 1),
             "since": self._since(name, service),
+            **hooks.declared(service),
+            **self._restarts(name, service),
         } | ({"mounted": mounted} if mounted else {})
         return Resource(
             container_address(name, number),
@@ -184,6 +187,7 @@ class Stack:
             "container_name": self._container_name(name, number),
             "image": {"ref": reference, "id": Ref(image_address(reference), "id")},
             "networks": dict(self._endpoints(name, service, number)),
+            "volumes_from": list(lent.sources(service, self._container_name)),
             "volumes": [_referring(mount) for mount in service.get("volumes") or ()],
             **{key: self._namespace(service[key]) for key in _SPACES if service.get(key)},
         }
@@ -195,6 +199,18 @@ class Stack:
     def _namespace(self, mode: str) -> str:
         kind, _, target = mode.partition(":")
         return f"container:{self._container_name(target)}" if kind == "service" else mode
+
+    def _restarts(self, name: str, service: Json) -> dict[str, Value]:
+        """With which services it is started again, and with which made again since it lives in their namespaces.
+
+        Of several containers of a service the first one tells: one more of them is no reason.
+        """
+        if self._is_job(name, service):
+            return {}
+        others = [other for other in restarts.needed(self.services, name) if replicas(self.services[other])]
+        lent_by = [mode.partition(":")[2] for mode in (str(service.get(key)) for key in _SPACES) if ":" in mode]
+        needs: dict[str, Value] = {other: Ref(container_address(other), restarts.CREATED) for other in others}
+        return {"restarts_with": needs, "lent_by": lent_by} if needs else {}
 
     def _lends(self, name: str) -> bool:
         """Whether others live in the namespaces of its container."""
@@ -210,7 +226,8 @@ class Stack:
         return awaited or bool((service.get("x-reconcile") or {}).get("job"))
 
     def _endpoints(self, name: str, service: Json, number: int) -> Iterable[tuple[str, Value]]:
-        for key, endpoint in _by_priority(service.get("networks") or {}).items():
+        links = tuple(sorted(self._links(service)))
+        for key, endpoint in with_mac(service, _by_priority(service.get("networks") or {})).items():
             aliases = {self._container_name(name, number), name, *(endpoint.get("aliases") or ())} - {
                 service.get("hostname")
             }
@@ -222,9 +239,21 @@ class Stack:
                     "aliases": tuple(sorted(aliases)),
                     "ipv4_address": endpoint.get("ipv4_address") or "",
                     "ipv6_address": endpoint.get("ipv6_address") or "",
-                    **endpoints.declared(endpoint),
+                    **endpoints.declared({**endpoint, "links": links}),
                 },
             )
+
+    def _links(self, service: Json) -> Iterator[str]:
+        """Container and the name that it is to be found by, as Compose names them."""
+        for link in service.get("links") or ():
+            other, _, alias = str(link).partition(":")
+            for number in range(1, replicas(self.services[other]) + 1):
+                name = self._container_name(other, number)
+                plain = f"{other}-{number}"
+                yield from (f"{name}:{each}" for each in {alias or other, plain, f"{self.document.project}-{plain}"})
+        for link in service.get("external_links") or ():
+            container_name, _, alias = str(link).partition(":")
+            yield f"{container_name}:{alias or container_name}"
 
     def _mount(self, mount: Json) -> Json:
         if _is_named(mount):
@@ -288,6 +317,13 @@ def _by_priority(networks: Json) -> dict[str, Any]:
     """The networks in the order in which they are joined, each with what is said of it."""
     said = {key: endpoint or {} for key, endpoint in networks.items()}
     return dict(sorted(said.items(), key=lambda item: (-int(item[1].get("priority") or 0), item[0])))
+
+
+def with_mac(service: Json, networks: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A service's own MAC address is that in the first of its networks, which may say another one."""
+    first = next(iter(networks), "")
+    own = service.get("mac_address")
+    return {**networks, first: {"mac_address": own, **networks[first]}} if first and own else networks
 
 
 def _is_named(mount: Json) -> bool:

@@ -107,3 +107,14 @@ def cpus(value: Any) -> float:
 def positive(value: Any) -> int:
     """No limit has several spellings: null, 0 and -1."""
     return max(int(value or 0), 0)
+
+
+def environment(values: Any) -> list[str | Secret]:
+    """Variables as the engine takes them; one without a value takes the image's away."""
+
+    def entry(key: str, value: Any) -> str | Secret:
+        if isinstance(value, Secret):
+            return value.derive(lambda text: f"{key}={text}")
+        return key if value is None else f"{key}={value}"
+
+    return [entry(key, value) for key, value in values.items()]

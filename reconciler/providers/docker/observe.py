@@ -13,7 +13,7 @@ from reconciler.core.address import Address
 from reconciler.core.errors import Conflict, Denied, Rejected
 from reconciler.core.resource import Health, Observed, Resource, Status
 from reconciler.core.values import Value
-from reconciler.providers.docker import files, labels
+from reconciler.providers.docker import files, hooks, labels, lent, restarts
 from reconciler.providers.docker.client import Engine
 from reconciler.providers.docker.context import digest_of
 from reconciler.providers.docker.expand import (
@@ -222,6 +222,8 @@ class Reader:
         mounted = self._mounted(address)
         spec |= files.grouped(files.read(inspect, mark and mark["Labels"]), mounted)
         spec["leftovers"] = tuple(sorted(name_of(other) for other in leftovers))
+        borrowed = self._lent(address)
+        spec["depends_on"] = restarts.observed(self._desired.get(address))
         marks = dig(inspect, "Config.Labels") or {}
         return Observed(
             address,
@@ -229,14 +231,17 @@ class Reader:
             spec,
             owned=marks.get(labels.PROJECT) == self._project,
             status=status_of(inspect, is_job=self._is_job(address)),
-            outputs={"id": inspect["Id"]},
+            outputs={"id": inspect["Id"], restarts.CREATED: str(inspect["Created"])},
             facts={
+                "started": dig(inspect, "State.StartedAt"),
                 "image": self._image_config(inspect["Image"]),
                 "files": files.digests(mounted),
                 "mark": mark["Name"] if mark else "",
                 "ours": labels.is_ours(marks),
-                "anonymous": anonymous_volumes(inspect),
+                "anonymous": {key: name for key, name in anonymous_volumes(inspect).items() if key not in borrowed},
+                "lent": borrowed,
                 "volumes_of_image": self._volumes_of_image(address),
+                "pre_stop": self._before_stop(address),
                 "leftovers": {name_of(other): other["Id"] for other in leftovers},
                 "ip": _addresses(inspect),
             },
@@ -247,6 +252,17 @@ class Reader:
         resource = self._desired.get(address)
         mounted: Any = resource.spec.get("mounted", ()) if resource else ()
         return tuple(mounted)
+
+    def _lent(self, address: Address) -> Mapping[str, Value]:
+        """What other containers have, and this one is to have as well."""
+        resource = self._desired.get(address)
+        wanted = resource.spec.get("volumes_from", ()) if resource else ()
+        return lent.mounts(wanted, lambda name: self._engine.get(f"/containers/{name}/json"))
+
+    def _before_stop(self, address: Address) -> Value:
+        """What the file says is to be run in it before it is stopped, also by who takes all away."""
+        resource = self._desired.get(address)
+        return hooks.of(resource.spec, hooks.BEFORE_STOP) if resource else ()
 
     def _is_job(self, address: Address) -> bool:
         resource = self._desired.get(address)

@@ -15,7 +15,7 @@ from reconciler.core.plan import Step
 from reconciler.core.provider import Done, Pending, Verdict
 from reconciler.core.resource import Observed, Resource
 from reconciler.core.values import Value
-from reconciler.providers.docker import expand, files, labels, since
+from reconciler.providers.docker import expand, files, hooks, labels, since
 from reconciler.providers.docker.client import Engine
 from reconciler.providers.docker.context import digest_of, dockerfile_of, packed
 from reconciler.providers.docker.kinds import container, image, network, volume
@@ -244,10 +244,6 @@ def _signal(engine: Engine, args: Mapping[str, Any]) -> None:
     engine.post(f"/containers/{args['container']}/kill", signal=args["signal"])
 
 
-def _restart(engine: Engine, args: Mapping[str, Any]) -> None:
-    engine.post(f"/containers/{args['container']}/restart", t=args["grace_s"])
-
-
 def _mark(engine: Engine, args: Mapping[str, Any]) -> None:
     """Labels can't be changed: the mark is made anew. Without one, what the container was told is told once more."""
     engine.delete(f"/volumes/{args['name']}")
@@ -268,6 +264,16 @@ def _discarded(answer: Json | None) -> str:
 
 def _start(engine: Engine, args: Mapping[str, Any]) -> None:
     engine.post(f"/containers/{args['container']}/start")
+
+
+def _exec(engine: Engine, args: Mapping[str, Any]) -> None:
+    """A start whose hook failed is none: the container is stopped, so that the next run sees that both are missing."""
+    try:
+        hooks.run(engine, args["container"], args["hook"], args["body"], LAST_LINES)
+    except GateFailed:
+        if args["stops"]:
+            engine.post(f"/containers/{args['container']}/stop")
+        raise
 
 
 def _unpause(engine: Engine, args: Mapping[str, Any]) -> None:
@@ -387,7 +393,7 @@ _VERBS: Final[Mapping[str, Callable[[Engine, Mapping[str, Any]], Verdict | None]
     "container.create": _create_container,
     "container.copy": _copy,
     "container.start": _start,
-    "container.restart": _restart,
+    "container.exec": _exec,
     "container.signal": _signal,
     "container.mark": _mark,
     "container.unpause": _unpause,

@@ -22,6 +22,7 @@ STEADY_S: Final = 5.0
 """How long a successor without a health check has to stay up before its predecessor is removed."""
 
 _SECOND: Final = 1_000_000_000
+_CONTAINER: Final = "docker.container"
 _ENGINES: Final = (".sock",)  # how the name of what is no data ends
 _ITS_OWN: Final = ("mac_address", "link_local_ips")
 
@@ -51,7 +52,8 @@ def _seconds(span: Any) -> float:
 def overlaps(desired: Resource, observed: Observed) -> bool:
     """Whether the successor may be started while its predecessor runs: where they need nothing that only one can have.
 
-    Two that write the same data are one too many, unless there are to be several anyway.
+    Two that write the same data are one too many, unless there are to be several anyway. And what gives something up
+    may have to do so before what it needs can be there.
     """
     rollout: Any = desired.spec["rollout"]
     spec, live = desired.spec, observed.spec
@@ -63,7 +65,9 @@ def overlaps(desired: Resource, observed: Observed) -> bool:
         or any(_is_shared_space(str(each.get("network_mode"))) for each in (spec, live))
         or any(key in endpoint for endpoint in _mapping(spec, "networks").values() for key in _ITS_OWN)
         or observed.facts.get("anonymous")
+        or "volumes_from" in spec
         or _named(live) - _named(spec)
+        or (claims.running(live) - claims.running(spec) and any(need.kind == _CONTAINER for need in desired.after))
         or (not rollout["several"] and _written(spec) & _written(live))
         or ("hostname" in spec and rollout["order"] != "start-first")
     )

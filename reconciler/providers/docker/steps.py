@@ -21,6 +21,8 @@ def steps(changes: Sequence[Change], project: str) -> Sequence[Step]:
     """All steps of one pass; the planner adds the edges between resources."""
     awaited, circles = swap.waits(changes), swap.circles(changes)
     renewed = {c.address for c in changes if c.address.kind == volume.NAME and c.action is Action.REPLACE}
+    given_way = swap.giving_way([change for change in changes if change.address.kind == container.NAME])
+    giving = {change.address for givers in given_way.values() for change in givers}
     services: dict[str, list[tuple[Change, Sequence[Step]]]] = {}
     made: list[Step] = []
     for change in changes:
@@ -33,6 +35,8 @@ def steps(changes: Sequence[Change], project: str) -> Sequence[Step]:
             awaited=change.address in awaited,
             in_circle=change.address in circles,
             holds_renewed=holds_renewed,
+            stands_in=given_way.get(change.address, ()),
+            gives_way=change.address in giving,
         )
         services.setdefault("" if holds_renewed else change.address.path[0], []).append((change, own))
     together = services.pop("", [])

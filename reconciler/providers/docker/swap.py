@@ -19,13 +19,13 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from reconciler.core.address import Address
-from reconciler.core.change import Action, Change
+from reconciler.core.change import Action, Change, differ
 from reconciler.core.compare import FieldChange
 from reconciler.core.kind import Effect
 from reconciler.core.plan import Step
-from reconciler.core.resource import Health
+from reconciler.core.resource import Health, Resource
 from reconciler.core.values import ABSENT, Value
-from reconciler.providers.docker import claims, files, labels
+from reconciler.providers.docker import claims, files, hooks, labels
 from reconciler.providers.docker.endpoints import endpoint_body
 from reconciler.providers.docker.expand import STARTED
 from reconciler.providers.docker.kinds import container
@@ -33,14 +33,27 @@ from reconciler.providers.docker.observe import NEXT, PREVIOUS
 from reconciler.providers.docker.property import Json
 
 
-def steps(change: Change, *, awaited: bool, in_circle: bool = False, holds_renewed: bool = False) -> Sequence[Step]:
+def steps(
+    change: Change,
+    *,
+    awaited: bool,
+    in_circle: bool = False,
+    holds_renewed: bool = False,
+    stands_in: Sequence[Change] = (),
+    gives_way: bool = False,
+) -> Sequence[Step]:
     """The steps of one container.
 
     ``awaited``: another resource waits until this one is ready. ``in_circle``: its name is that of a container which
-    waits, over however many, for this one's. ``holds_renewed``: it has a volume that is made anew.
+    waits, over however many, for this one's. ``holds_renewed``: it has a volume that is made anew. ``gives_way``: what
+    it gives up is taken by one that it needs, so it is stopped before that starts. ``stands_in``: for those who need
+    this one and gave way to it; they serve again if it fails.
     """
-    container = _Container(change, in_circle=in_circle)
+    container = _Container(change, in_circle=in_circle, gives_way=gives_way)
     first = required(change) if change.acts else ()
+    if stands_in:
+        again = tuple(step for other in stands_in for step in _Container(other).again())
+        return tuple(chained(first, _with_way_back(container.steps(awaited=awaited), again)))
     if holds_renewed:
         return tuple(chained(_letting_go(first), container.renewed()))
     return tuple(chained(first, container.steps(awaited=awaited)))
@@ -66,6 +79,7 @@ def chained(*parts: Iterable[Step]) -> Iterator[Step]:
 class _Container:
     change: Change
     in_circle: bool = False
+    gives_way: bool = False
 
     def steps(self, *, awaited: bool) -> Iterator[Step]:
         match self.change.action:
@@ -153,8 +167,22 @@ class _Container:
         ]
 
     def _begin(self, container_name: str) -> Iterator[Step]:
-        yield self._start(container_name, "created")
+        yield from self._started(container_name, "created")
         yield self._gate(container_name)
+
+    def _started(self, container_name: str, why: str) -> Iterator[Step]:
+        """With the hooks that belong to a start."""
+        *first, last = [self._start(container_name, why), *self._hooks(hooks.AFTER_START, container_name)]
+        for step in first:
+            yield replace(step, milestone="")
+        yield replace(last, milestone=STARTED)
+
+    def _hooks(self, moment: str, container_name: str) -> Iterator[Step]:
+        is_start = moment == hooks.AFTER_START
+        for number, body in enumerate(hooks.of(self.spec if is_start else self.facts, moment)):
+            name, tag = f"{moment}[{number}]", f"{moment}[{number}]:{container_name}"
+            run = {"hook": name, "body": body, "stops": is_start}
+            yield self._step("container.exec", name, tag=tag, container=container_name, **run)
 
     def _start(self, container_name: str, why: str) -> Step:
         step = self._step("container.start", why, milestone=STARTED, container=container_name)
@@ -200,14 +228,20 @@ class _Container:
         if "container_name" in fields:
             yield from self._rename()
         if live := self._live_fields():
-            names = ", ".join(sorted(live))
-            yield self._step(
-                "container.update", f"{names} differ", container=self.live_id, body=container.live_body(live)
-            )
+            body = container.live_body(live)
+            yield self._step("container.update", differ(sorted(live)), container=self.live_id, body=body)
         yield from self._reconnect([field for field in self.change.fields if field.path[0] == "networks"])
         yield from self._cleared()
-        yield from self._told_of_files(runs="state" not in fields or state == "paused")
-        yield from self._begin_again(state, is_down="state" in fields)
+        runs = "state" not in fields or state == "paused"
+        if runs and state != "paused" and self._restarts():
+            yield from self._stopped(self.live_id, "restarts")
+            runs, state = False, "stopped"
+        yield from self._told_of_files(runs=runs)
+        yield from self._begin_again(state, is_down="state" in fields or state == "stopped")
+
+    def _restarts(self) -> bool:
+        """Whether it has to be stopped and started: for a file, or with what it needs."""
+        return any(field.effect is Effect.RESTART for field in self.change.fields)
 
     def _told_of_files(self, *, runs: bool) -> Iterator[Step]:
         """Copy what changed, let the process know, and note that it does. What does not run finds out by itself.
@@ -220,9 +254,7 @@ class _Container:
         anew = files.copied(mounted.values() if is_new else [mounted[field.path[1]] for field in changed])
         if anew:
             yield self._step("container.copy", "files differ", container=self.live_id, files=anew)
-        if runs and any(field.effect is Effect.RESTART for field in changed):
-            yield from self._restart()
-        elif runs:
+        if runs:
             told = [mounted[field.path[1]] for field in changed if field.before is not ABSENT]
             signals = {each["signal"] for each in (*told, *anew) if each["reaction"] == "signal"}
             for signal in sorted(signals):
@@ -234,11 +266,6 @@ class _Container:
             yield self._step(
                 "container.mark", "files differ", name=self.spec["mark"], owner=owner, files=[*mounted.values()]
             )
-
-    def _restart(self) -> Iterator[Step]:
-        grace = int(self.live.get("stop_grace_period") or 10)
-        step = self._step("container.restart", "files differ", container=self.live_id, grace_s=grace)
-        yield replace(step, timeout_s=grace + 60.0)
 
     def _rename(self) -> Iterator[Step]:
         """Where names go round in a circle, each is given up first; the one in between is known as a left-over."""
@@ -302,7 +329,8 @@ class _Container:
         predecessor = self._leftover(PREVIOUS)
         back = self._back(self.live_id, predecessor) if predecessor else ()
         if is_down and state != "paused":
-            yield replace(self._start(self.live_id, f"is {state}"), on_failure=back)
+            for step in self._started(self.live_id, f"is {state}"):
+                yield replace(step, on_failure=back)
         if predecessor:
             yield replace(self._gate(self.live_id, is_new=True), on_failure=back)
             yield from self._gone(predecessor, "predecessor")
@@ -341,14 +369,20 @@ class _Container:
         return self.live["state"] == "running" and self.change.observed.status.health is not Health.FAILED
 
     def _instead(self) -> Iterator[Step]:
-        """Stop-first: nothing is stopped before the successor exists, nothing removed before it is ready."""
+        """Stop-first: nothing is stopped before the successor exists, nothing removed before it is ready.
+
+        Unless who is needed for that waits for what it has.
+        """
         successor = f"{self.name}{NEXT}"
+        stopped = list(self._stopped(self.live_id))
+        if self.gives_way:
+            yield from _letting_go([self._quiet(), *stopped])
         yield from self._create(successor)
         ways = [
             *self._set_aside(),
-            self._stop(self.live_id),
+            *([] if self.gives_way else stopped),
             self._renamed(successor),
-            self._start(self.name, "replaced"),
+            *self._started(self.name, "replaced"),
             self._gate(self.name, is_new=True),
         ]
         yield from self._or_back(ways)
@@ -361,7 +395,7 @@ class _Container:
         yield self._made(successor, hidden, self._mounts())
         yield from self._joined(successor, hidden)
         ways = [
-            replace(self._start(successor, "replaced"), milestone=""),
+            *(replace(step, milestone="") for step in self._started(successor, "replaced")),
             self._gate(successor, is_new=True),
             *self._shown(successor, networks),
             self._gate(successor, tag="shown"),
@@ -377,10 +411,20 @@ class _Container:
             yield self._disconnect(key, endpoint, "is shown", successor)
             yield self._connect(successor, key, endpoint, "is shown")
 
-    def _set_aside(self) -> Iterator[Step]:
+    def again(self) -> Iterator[Step]:
+        """It serves as it did, though it was stopped already."""
+        policy = container.live_body({"restart": self.live.get("restart", "no")})
+        yield self._step("container.update", "serves again", tag="again:policy", container=self.live_id, body=policy)
+        yield self._step("container.start", "serves again", tag="again:start", container=self.live_id)
+
+    def _quiet(self) -> Step:
         # A restart of the engine in the midst of it must not bring the predecessor back to take the port.
         quiet: dict[str, Value] = {"RestartPolicy": {"Name": "no"}}
-        yield self._step("container.update", "stays down", tag="quiet", container=self.live_id, body=quiet)
+        return self._step("container.update", "stays down", tag="quiet", container=self.live_id, body=quiet)
+
+    def _set_aside(self) -> Iterator[Step]:
+        if not self.gives_way:
+            yield self._quiet()
         aside = f"{self.name}{PREVIOUS}"
         step = self._step("container.rename", "makes room", tag="set-aside", container=self.live_id, name=aside)
         yield replace(step, frees=claims.name(self.live["container_name"]))
@@ -418,6 +462,10 @@ class _Container:
             ),
         )
 
+    def _stopped(self, container_id: str, why: str = "") -> Iterator[Step]:
+        yield from self._hooks(hooks.BEFORE_STOP, container_id)
+        yield self._stop(container_id, why)
+
     def _stop(self, container_id: str, why: str = "") -> Step:
         grace, tag = int(self.live.get("stop_grace_period") or 10), f"stop:{why}" if why else ""
         step = self._step("container.stop", why or self.change.reason, tag=tag, container=container_id, grace_s=grace)
@@ -426,7 +474,7 @@ class _Container:
 
     def _gone(self, container_id: str, why: str) -> Iterator[Step]:
         """It may be running: it is given the time that it was promised."""
-        yield self._stop(container_id, why)
+        yield from self._stopped(container_id, why)
         yield self._remove(container_id, why)
 
     def _remove(self, container_id: str, why: str) -> Step:
@@ -457,7 +505,7 @@ class _Container:
         )
 
     def _delete(self, container_id: str, keeper: Sequence[Step] = ()) -> Iterator[Step]:
-        yield self._stop(container_id)
+        yield from self._stopped(container_id)
         yield from keeper
         removed = self._remove(container_id, self.change.reason)
         yield replace(removed, frees=claims.name(self.live["container_name"]))
@@ -465,6 +513,37 @@ class _Container:
 
 def _letting_go(steps: Iterable[Step]) -> Iterator[Step]:
     return (replace(step, lets_go=True) for step in steps)
+
+
+def _with_way_back(steps: Iterable[Step], more: tuple[Step, ...]) -> Iterator[Step]:
+    """Until it has what it takes for good."""
+    for step in steps:
+        is_undone = step.on_failure or step.verb in ("container.create", "container.start")
+        yield replace(step, on_failure=(*step.on_failure, *more)) if is_undone else step
+
+
+def giving_way(changes: Sequence[Change]) -> Mapping[Address, Sequence[Change]]:
+    """For containers that take what one has who needs them: those who have it, and are to be replaced."""
+    desired = {change.address: change.desired for change in changes if change.desired}
+    takers = [change for change in changes if change.desired and change.acts]
+    found: dict[Address, list[Change]] = {}
+    for giver in changes:
+        if giver.action is Action.REPLACE and giver.desired and giver.observed:
+            given_up = claims.running(giver.observed.spec) - claims.running(giver.desired.spec)
+            needed = _all_needed(giver.address, desired) if given_up else set()
+            for taker in takers:
+                if taker.address in needed and taker.desired and given_up & claims.running(taker.desired.spec):
+                    found.setdefault(taker.address, []).append(giver)
+    return found
+
+
+def _all_needed(address: Address, desired: Mapping[Address, Resource]) -> set[Address]:
+    needed, frontier = set[Address](), {address}
+    while frontier:
+        after = {need for each in frontier if each in desired for need in desired[each].after}
+        frontier = after - needed
+        needed |= frontier
+    return needed
 
 
 def circles(changes: Sequence[Change]) -> set[Address]:

@@ -21,6 +21,17 @@ def test_a_port_moves_from_one_service_to_another_and_on_to_a_new_one(project):
     project.settle()
 
 
+def test_a_port_moves_to_a_service_that_the_other_one_needs(project):
+    port = ["127.0.0.1:18432:80"]
+    project.service("a", **READY)
+    project.service("b", **READY, ports=port, depends_on={"a": {"condition": "service_healthy"}})
+    project.settle()
+
+    project.service("a", **READY, ports=port)
+    project.service("b", **READY, depends_on={"a": {"condition": "service_healthy"}})
+    project.settle()
+
+
 def test_an_address_and_the_names_change_hands(project):
     project.write(networks={"n": {"ipam": {"config": [{"subnet": "10.213.47.0/24"}]}}})
     one, two = f"{project.name}-one", f"{project.name}-two"

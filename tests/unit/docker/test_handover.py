@@ -125,6 +125,19 @@ def test_a_volume_that_may_be_lost_is_made_anew(engine, folder):
     assert engine.names == ["p-web-1"]
 
 
+def test_who_has_a_volume_that_waits_for_another_one_of_its_containers_is_replaced_once(engine, folder):
+    engine.registry["new:1"] = {}
+    both = STORED.replace("volumes: {{", "  more: {{image: 'IMAGE', volumes: ['data:/data']}}\nvolumes: {{")
+    apply(a_stack(both.format(data="{}").replace("IMAGE", "app:1"), folder), engine)
+    document = a_stack(both.format(data="{driver_opts: {type: tmpfs}}").replace("IMAGE", "new:1"), folder)
+    engine.calls.clear()
+
+    apply(document, engine, replace(ALLOWED, may_lose=frozenset({address("docker.volume/data")})))
+
+    assert engine.volumes["p_data"]["Options"] == {"type": "tmpfs"}
+    assert engine.calls.count("POST /containers/create") == 2
+
+
 def test_a_volume_waits_for_the_image_of_its_container_and_needs_leave_before_anything_is_done(engine, folder):
     engine.registry["new:1"] = {}
     apply(a_stack(STORED.format(data="{}"), folder), engine)
@@ -149,3 +162,26 @@ def test_a_name_that_becomes_free_can_be_taken(engine, folder):
 
     assert engine.names == ["three", "two"]
     assert a_reconciler(document, engine).look().plan.in_sync
+
+
+AGAINST = """
+services:
+  a: {{image: "app:1", ports: {a}, command: {command}}}
+  b: {{image: "app:1", ports: {b}, restart: always, depends_on: [a]}}
+"""
+
+
+def test_who_gave_way_to_what_it_needs_serves_again_where_that_fails(engine, folder):
+    apply(a_stack(AGAINST.format(a="[]", b="['8080:80']", command="[serve]"), folder), engine)
+    before = serving(engine)
+
+    report = apply(a_stack(AGAINST.format(a="['8080:80']", b="[]", command="[exit, '3']"), folder), engine)
+
+    assert report.rolled_back
+    assert serving(engine) == before
+
+
+def serving(engine):
+    """Name → id and restart policy of what runs."""
+    running = [each for each in engine.containers.values() if each["State"]["Running"]]
+    return {each["Name"]: (each["Id"], each["HostConfig"]["RestartPolicy"]["Name"] or "no") for each in running}

@@ -31,8 +31,13 @@ volumes: {data: {}}
 BESIDE = """
 services:
   web: {image: app:1, restart: always, healthcheck: {test: "true"}, networks: {default: {}, back: {aliases: [w]}}}
-  many: {image: app:1, scale: 2}
+  many: {image: app:1, scale: 2, post_start: [{command: [warm]}], pre_stop: [{command: [drain]}]}
 networks: {back: {}}
+"""
+AGAINST = """
+services:
+  a: {{image: "app:1", ports: {a}, healthcheck: {{test: "true"}}}}
+  b: {{image: "app:1", ports: {b}, restart: always, depends_on: {{a: {{condition: service_healthy}}}}}}
 """
 STEADY = "services:\n  web: {image: app:1, ports: ['8080:80']}\n"
 JOB = """
@@ -100,6 +105,7 @@ SCENARIOS = {
     "start first": Scenario(BESIDE, BESIDE.replace("app:1", "app:2")),
     "replace what has no health check": Scenario(STEADY, STEADY.replace("app:1", "app:2")),
     "pull and replace": Scenario(STEADY, STEADY.replace("app:1", "new:1")),
+    "port": Scenario(AGAINST.format(a="[]", b="['8080:80']"), AGAINST.format(a="['8080:80']", b="[]")),
     "job": Scenario(JOB, JOB.replace('"0"', '"0", again')),
     "in place": Scenario(
         TWO_NETWORKS, TWO_NETWORKS.replace("64m", "96m\n    container_name: own").replace("aliases: [w]", "")

@@ -15,10 +15,11 @@ from reconciler.core.kind import Effect, Field, Kind
 from reconciler.core.resource import Observed, Resource
 from reconciler.core.units import bytes_of, nanoseconds
 from reconciler.core.values import ABSENT, UNKNOWN, Secret, Spec, Value, looks_secret
-from reconciler.providers.docker import files, forms, labels, rollout
+from reconciler.providers.docker import files, forms, labels, lent, restarts, rollout
 from reconciler.providers.docker.devices import REQUESTS, THROTTLES
 from reconciler.providers.docker.endpoints import NETWORKS, network_mode
 from reconciler.providers.docker.healthcheck import HEALTHCHECK
+from reconciler.providers.docker.lent import VOLUMES_FROM
 from reconciler.providers.docker.mounts import TMPFS, VOLUMES
 from reconciler.providers.docker.ports import EXPOSE, PORTS
 from reconciler.providers.docker.property import Json, Property, dig, merged, nest, row
@@ -55,21 +56,11 @@ def _environment_of(entries: Any) -> dict[str, Value]:
     return result
 
 
-def _environment_body(spec: Spec) -> Json:
-    def entry(key: str, value: Any) -> str | Secret:
-        if isinstance(value, Secret):
-            return value.derive(lambda text: f"{key}={text}")
-        return key if value is None else f"{key}={value}"
-
-    environment: Any = spec.get("environment") or {}
-    return {"Env": [entry(key, value) for key, value in environment.items()]}
-
-
 ENVIRONMENT = Property(
     "environment",
     declared=_declared_environment,
     read=lambda inspect: _environment_of(dig(inspect, "Config.Env")),
-    write=_environment_body,
+    write=lambda spec: {"Env": forms.environment(spec.get("environment") or {})},
     silent=lambda image: _environment_of(image.get("Env")),
     merge=lambda declared, image, _: {**_environment_of(image.get("Env")), **declared},
     paths=("environment",),
@@ -182,6 +173,7 @@ PROPERTIES: Final[Mapping[str, Property]] = {
         PORTS,
         EXPOSE,
         VOLUMES,
+        VOLUMES_FROM,
         TMPFS,
         NETWORKS,
         row("network_mode", at="HostConfig.NetworkMode", parse=network_mode, load=network_mode),
@@ -391,8 +383,10 @@ def expect(desired: Resource, observed: Observed) -> Spec:
         **spec,
         **_process_of(desired.spec, image),
         **_derived(desired.spec, spec, observed.spec),
+        **lent.expect(desired.spec, spec, observed),
         **_files(desired.spec, observed),
         "leftovers": (),
+        "depends_on": restarts.expect(desired, observed),
     }
 
 
@@ -440,7 +434,9 @@ def is_job(spec: Spec) -> bool:
 
 KIND: Final = Kind(
     NAME,
-    fields={name: each.field for name, each in PROPERTIES.items()} | {**files.FIELDS, "leftovers": Field(Effect.LIVE)},
+    fields={name: each.field for name, each in PROPERTIES.items()}
+    | {**files.FIELDS, "leftovers": Field(Effect.LIVE), "depends_on": restarts.FIELD},
+    outputs={restarts.CREATED: restarts.OUTPUT},
     expect=expect,
     late=frozenset({"image", "networks"}),
     overlaps=rollout.overlaps,

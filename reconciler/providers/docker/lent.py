@@ -1,0 +1,69 @@
+"""``volumes_from``: the volumes and directories of other containers, at the same places.
+
+The engine copies them when a container is made, so what is compared is not whom they are from, but what is there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, Final
+
+from reconciler.core.resource import Observed
+from reconciler.core.values import ABSENT, Spec, Value
+from reconciler.providers.docker.mounts import VOLUMES
+from reconciler.providers.docker.property import Json, Property, dig, nest
+
+_OF_A_CONTAINER: Final = "container:"
+
+
+def sources(service: Json, container_name: Callable[[str], str]) -> Iterator[str]:
+    """The containers whose volumes a service mounts, each as the engine takes it: its name and, unless rw, the mode."""
+    for source in map(str, service.get("volumes_from") or ()):
+        name, _, mode = source.removeprefix(_OF_A_CONTAINER).partition(":")
+        called = name if source.startswith(_OF_A_CONTAINER) else container_name(name)
+        yield f"{called}:ro" if mode == "ro" else called
+
+
+def named(services: Mapping[str, Json], service: Json) -> Sequence[Json]:
+    """Of the mounts of those that are services the named volumes, which must be there first. The last one counts."""
+    own = {mount["target"] for mount in service.get("volumes") or ()}
+    found: dict[str, Json] = {}
+    for source in map(str, service.get("volumes_from") or ()):
+        name, _, mode = source.partition(":")
+        lender = services.get(name, {}) if not source.startswith(_OF_A_CONTAINER) else {}
+        for mount in (*named(services, lender), *(lender.get("volumes") or ())):
+            if mount["type"] == "volume" and mount.get("source") and mount["target"] not in own:
+                found[mount["target"]] = {**mount, "read_only": True} if mode == "ro" else mount
+    return tuple(found.values())
+
+
+def mounts(wanted: Value, inspected: Callable[[str], Json | None]) -> dict[str, Value]:
+    """What containers have to lend: target → mount, as :data:`VOLUMES` reads it. The last one counts."""
+    found: dict[str, Value] = {}
+    for name, _, mode in (str(source).partition(":") for source in wanted or ()):  # type: ignore[union-attr]
+        volumes: Any = VOLUMES.read(inspected(name) or {})
+        for target, mount in volumes.items():
+            if mount["type"] != "tmpfs":
+                found[target] = {**mount, "read_only": mount["read_only"] or mode == "ro"}
+    return found
+
+
+def expect(desired: Spec, expected: Spec, observed: Observed) -> Spec:
+    """The volumes that inspect must show: what is lent is in place of what the image asks for."""
+    lent: Any = observed.facts.get("lent") or {}
+    own: Any = desired.get("volumes") or {}
+    if not lent:
+        return {}
+    volumes: Any = expected["volumes"]
+    return {"volumes": {**volumes, **{target: mount for target, mount in lent.items() if target not in own}}}
+
+
+VOLUMES_FROM = Property(
+    "volumes_from",
+    declared=lambda service: tuple(service.get("volumes_from") or ()) or ABSENT,
+    read=lambda inspect: tuple(dig(inspect, "HostConfig.VolumesFrom") or ()),
+    write=lambda spec: nest("HostConfig.VolumesFrom", list(spec["volumes_from"])) if "volumes_from" in spec else {},  # type: ignore[arg-type]
+    silent=lambda _: ABSENT,
+    merge=lambda _declared, _image, observed: observed,
+    paths=("volumes_from",),
+)

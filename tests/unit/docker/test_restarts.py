@@ -1,0 +1,40 @@
+"""Who is started again with what it needs."""
+
+from __future__ import annotations
+
+import pytest
+
+from reconciler.providers.docker import restarts
+from reconciler.providers.docker.expand import expand
+from tests.kit.docker import a_stack
+
+STACK = """
+services:
+  a: {image: app:1, scale: 2, depends_on: {b: {condition: service_started, restart: true}}}
+  b: {image: app:1, depends_on: {c: {condition: service_started, restart: true}, d: {condition: service_started}}}
+  c: {image: app:1, scale: 2}
+  d: {image: app:1, scale: 0}
+  e: {image: app:1, depends_on: {d: {condition: service_started, restart: true}}}
+  job: {image: app:1, x-reconcile: {job: true}, depends_on: {c: {condition: service_started, restart: true}}}
+"""
+
+
+def test_it_goes_on_over_however_many_and_only_where_it_is_said(folder):
+    needs = {str(r.address): list(r.spec.get("restarts_with", ())) for r in expand(a_stack(STACK, folder))}
+
+    assert needs["docker.container/a"] == needs["docker.container/a/2"] == ["b", "c"]
+    assert needs["docker.container/b"] == ["c"]
+    assert not any(needs[f"docker.container/{name}"] for name in ("c", "e", "job"))
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("2026-11-24T03:05:00.12Z", "2026-11-24T03:05:00.123Z"),
+        ("2026-11-24T03:05:00Z", "2026-11-24T03:05:00.000000001Z"),
+        ("2026-11-24T03:05:00.9Z", "2026-11-24T03:05:01Z"),
+        ("", "0001-01-01T00:00:00Z"),
+    ],
+)
+def test_times_of_the_engine_sort(one, other):
+    assert restarts.moment(one) < restarts.moment(other)
