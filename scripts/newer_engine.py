@@ -3,11 +3,11 @@
 
     scripts/newer_engine.py COMMAND…
 
-The engine is that of Debian sid, in a directory of its own (RECONCILE_NEWER_ENGINE, /var/tmp/reconcile-newer-engine
-where that is not set), made on the first run with mmdebstrap and used again afterwards. It runs in a network namespace of
-its own, as the command does: the machine's own engine, its bridge and its rules are left alone, and what the command
-publishes is found on 127.0.0.1 only there. The command gets DOCKER_HOST, and the image that tests run is in the engine.
-Ends as the command does; with 77, and why, where such an engine can't be had here.
+The engine is that of Debian sid, in a directory of its own (RECONCILE_NEWER_ENGINE, else
+~/.cache/reconcile/newer-engine), made on the first run with mmdebstrap and used again afterwards. It runs in a network
+namespace of its own, as the command does: the machine's own engine, its bridge and its rules are left alone, and what
+the command publishes is found on 127.0.0.1 only there. The command gets DOCKER_HOST, and the image that tests run is
+in the engine. Ends as the command does; with 77, and why, where such an engine can't be had here.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 SKIPPED = 77
-DIRECTORY = Path(os.environ.get("RECONCILE_NEWER_ENGINE") or "/var/tmp/reconcile-newer-engine")
+DIRECTORY = Path(os.environ.get("RECONCILE_NEWER_ENGINE") or Path.home() / ".cache/reconcile/newer-engine")
 PROBE = os.environ.get("RECONCILE_TEST_PROBE", "localhost/probe:1")
 TOOLS = ("mmdebstrap", "nsenter", "unshare", "ip", "chroot", "docker")
 PACKAGES = "docker.io,docker-cli,iptables,ca-certificates,procps"
@@ -126,7 +126,9 @@ def main() -> int:
         install()
         with namespace() as name, engine(name) as host:
             load_probe(host)
-            version = ran("docker", "-H", host, "version", "--format", "{{.Server.Version}}, API {{.Server.APIVersion}}")
+            version = ran(
+                "docker", "-H", host, "version", "--format", "{{.Server.Version}}, API {{.Server.APIVersion}}"
+            )
             print(f"Docker engine {version.strip()}", flush=True)
             environment = {**os.environ, "DOCKER_HOST": host, "RECONCILE_TEST_NEWER_ENGINE": str(DIRECTORY)}
             return subprocess.run([*inside(name), *sys.argv[1:]], env=environment, check=False).returncode

@@ -6,7 +6,7 @@ The tests go through them on the real engine, and ``bench.drift_matrix`` prints 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -225,6 +225,26 @@ def filled(project: Project, value: Any) -> Any:
     text = json.dumps(value).replace("{project}", project.name).replace("{subnet}", project.subnet)
     text = text.replace("{net}", project.subnet.removesuffix(".0/24"))
     return json.loads(text.replace("{hex}", project.name[-4:]))
+
+
+CALM: Mapping[str, Any] = {"healthcheck": {"test": "true", "interval": "1s"}}
+"""Up at once, but not asked so often: many run at the same time."""
+
+
+def declare(project: Project, rows: Sequence[Row], choose: Callable[[Row], Any]) -> None:
+    """A service for each row, with what ``choose`` takes of it, and one that nothing may touch."""
+    services: dict[str, dict[str, Any]] = {"other": {}}
+    for row in rows:
+        value = choose(row)
+        own: dict[str, Any] = {} if row.attribute == "network_mode" else {"networks": ["default"]}
+        if row.attribute == "networks":
+            own = {"networks": {"own": {}}}
+        declared = {} if value is None else {row.attribute: filled(project, value)}
+        services[row.service] = {**own, **row.beside, **declared}
+    networks = {"default": {}, "own": {"ipam": {"config": [{"subnet": project.subnet}]}}}
+    project.write(services={}, volumes={"data": {}}, networks=networks)
+    for name, attributes in services.items():
+        project.service(name, **{**CALM, **attributes})
 
 
 def by_hand(project: Project, row: Row) -> None:

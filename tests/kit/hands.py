@@ -304,6 +304,11 @@ HANDS: Final = (
 )  # fmt: skip
 
 
+def left(before: tuple[str, str], after: tuple[str, str]) -> str:
+    """What became of a container, from its id and the time of its start."""
+    return SAME if before == after else SAME_ID if before[0] == after[0] else NEW
+
+
 def slug(name: str) -> str:
     return re.sub("[^a-z]+", "-", name.lower()).strip("-")
 

@@ -11,13 +11,10 @@ from reconciler.core.change import Action
 from reconciler.core.errors import Refused, Rejected
 from reconciler.providers.docker.kinds import container, image, network, volume
 from tests.kit.engine import READY
-from tests.kit.fields import FOLLOW, MAC, ROWS, by_hand, filled, inspected
+from tests.kit.fields import FOLLOW, MAC, ROWS, by_hand, declare, filled, inspected
 from tests.kit.hands import HANDS, NETWORK_ROWS
 
 BATCH = 6
-CALM = {"healthcheck": {"test": "true", "interval": "1s"}}
-"""Up at once as well, but not asked so often: many run at the same time."""
-
 ELSEWHERE = {(image.NAME, "inputs"), *((volume.NAME, name) for name in ("name", "driver", "driver_opts"))}
 """Shown in tests of their own, below or in ``test_engine_commands.py``: what differs is built, or refused."""
 
@@ -30,22 +27,6 @@ def test_no_field_is_without_a_case():
     shown = rows | {case for hand in HANDS for case in hand.fields} | ELSEWHERE
 
     assert sorted(fields - shown) == []
-
-
-def declare(project, rows, choose, usual=CALM):
-    """A service for each row, with what ``choose`` takes of it, and one that nothing may touch."""
-    services = {"other": {}}
-    for row in rows:
-        value = choose(row)
-        own = {} if row.attribute in ("networks", "network_mode") else {"networks": ["default"]}
-        declared = {} if value is None else {row.attribute: filled(project, value)}
-        services[row.service] = {**own, **row.beside, **declared}
-        if row.field == "networks" and value is None:
-            services[row.service]["networks"] = {"own": {}}
-    networks = {"default": {}, "own": {"ipam": {"config": [{"subnet": project.subnet}]}}}
-    project.write(services={}, volumes={"data": {}}, networks=networks)
-    for name, attributes in services.items():
-        project.service(name, **{**usual, **attributes})
 
 
 class Stage:

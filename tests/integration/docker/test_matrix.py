@@ -10,12 +10,6 @@ import pytest
 from reconciler.core.change import Action
 from reconciler.core.errors import Refused
 from tests.kit import hands
-from tests.kit.hands import NEW, SAME, SAME_ID
-
-
-def left(before, after):
-    """What became of a container, from its id and the time of its start."""
-    return SAME if before == after else SAME_ID if before[0] == after[0] else NEW
 
 
 @pytest.mark.parametrize("hand", hands.HANDS, ids=lambda hand: hands.slug(hand.name))
@@ -44,7 +38,7 @@ def test_what_is_done_by_hand_is_seen_named_alone_and_repaired(project, hand):
             assert project.differences().keys() == differences.keys()
         else:
             project.settle()
-            assert left(before, project.identity()) == hand.left
+            assert hands.left(before, project.identity()) == hand.left
         assert project.identity("other") == other
     finally:
         if hand.undo:
