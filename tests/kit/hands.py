@@ -43,16 +43,20 @@ class Hand:
     refused: bool = False
 
 
+FILES: Final = ("app.conf", "again.conf")
+
+
 def declare(project: Project) -> None:
     """The stack that all of it is done to; ``other`` may never be touched."""
     own, subnet = f"localhost/{project.name}:1", project.subnet
     if not project.engine.get(f"/images/{own}/json"):
         project.engine.tag(PROBE, own)
-    (project.directory / "app.conf").write_text("one\n", encoding="utf-8")
+    for name in FILES:
+        (project.directory / name).write_text("one\n", encoding="utf-8")
     project.write(
         networks={"default": {}, "back": {"ipam": {"config": [{"subnet": subnet}]}}},
         volumes={"data": {}},
-        configs={"app.conf": {"file": "./app.conf"}},
+        configs={name: {"file": f"./{name}"} for name in FILES},
         services={},
     )
     project.service("other", **READY, networks=["default", "back"])
@@ -62,7 +66,8 @@ def declare(project: Project) -> None:
         image=own,
         networks={"default": {}, "back": {"aliases": ["w"], "ipv4_address": address(project)}},
         volumes=["data:/data"],
-        configs=["app.conf"],
+        configs=list(FILES),
+        **{"x-reconcile": {"reload": {"/again.conf": "restart"}}},
         mem_limit="64m",
         restart="unless-stopped",
     )
@@ -226,8 +231,8 @@ def _set_aside(project: Project) -> None:
     project.hand("rename", name=f"{project.container()}.prev")
 
 
-def _edit_config(project: Project) -> None:
-    (project.directory / "app.conf").write_text("two\n", encoding="utf-8")
+def _edit_config(project: Project, name: str = "app.conf") -> None:
+    (project.directory / name).write_text("two\n", encoding="utf-8")
 
 
 def _edit(project: Project, section: str, key: str, **attributes: Any) -> None:
@@ -283,6 +288,8 @@ HANDS: Final = (
     Hand("another image behind the same tag", _other_image, {WEB: {"image"}}, Action.REPLACE, NEW,
          _of(CONTAINER, "image")),
     Hand("a mounted config edited", _edit_config, {WEB: {"files"}}, Action.REPLACE, NEW, _of(CONTAINER, "files")),
+    Hand("a mounted config edited that asks for a restart", lambda p: _edit_config(p, "again.conf"),
+         {WEB: {"files_restart"}}, Action.UPDATE, SAME_ID, _of(CONTAINER, "files_restart")),
     Hand("network label edited in the file", lambda p: _edit(p, "networks", "back", labels={"a": "1"}), {},
          Action.KEEP, SAME, _of(NETWORK, "labels")),
     Hand("volume label edited in the file", lambda p: _edit(p, "volumes", "data", labels={"a": "1"}), {},

@@ -38,6 +38,10 @@ def replaced(project):
     changed(project, environment={"V": "2"})
 
 
+def handed_over(project):
+    changed(project, "db", environment={"V": "2"})
+
+
 def network_changed(project):
     project.write(networks={"back": {"internal": True}})
 
@@ -57,6 +61,7 @@ def taken_out(project):
 SCENARIOS = {
     "first start": (None, first_start, ()),
     "replace": (first_start, replaced, ()),
+    "handover": (first_start, handed_over, ()),
     "network": (first_start, network_changed, ()),
     "in place": (first_start, changed_in_place, ()),
     "volume": (first_start, volume_made_anew, ("--allow-delete", "docker.volume/data")),

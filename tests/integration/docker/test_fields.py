@@ -15,8 +15,9 @@ from tests.kit.fields import FOLLOW, MAC, ROWS, by_hand, declare, filled, inspec
 from tests.kit.hands import HANDS, NETWORK_ROWS
 
 BATCH = 6
-ELSEWHERE = {(image.NAME, "inputs"), *((volume.NAME, name) for name in ("name", "driver", "driver_opts"))}
-"""Shown in tests of their own, below or in ``test_engine_commands.py``: what differs is built, or refused."""
+ELSEWHERE = {(image.NAME, "inputs"), (image.NAME, "digest"), (container.NAME, "files_signal")}
+ELSEWHERE |= {(volume.NAME, name) for name in ("name", "driver", "driver_opts")}
+"""Shown in tests of their own: below, in ``test_files.py``, ``test_pull.py`` and ``test_engine_commands.py``."""
 
 STARTING = [row for row in ROWS if row.starts]
 
