@@ -79,7 +79,7 @@ ROWS = (
     Row("command", ["sleep", "3000"], ["sleep", "3001"], "command", {"Config.Cmd": ["sleep", "3002"]}, "sleep  3000"),
     Row("entrypoint", ["env"], ["/bin/env"], "entrypoint", {"Config.Entrypoint": ["/bin/env", "A=1"]}, "env"),
     Row("user", "1000:1000", "1001", "user", {"Config.User": "1002"}),
-    Row("working_dir", "/tmp", "/www", "working_dir", {"Config.WorkingDir": "/"}, "/tmp/"),
+    Row("working_dir", "/tmp", "/bin", "working_dir", {"Config.WorkingDir": "/"}, "/tmp/"),
     Row("hostname", "one", "two", "hostname", {"Config.Hostname": "three"}),
     Row("domainname", "one.test", "two.test", "domainname", {"Config.Domainname": "three.test"}),
     Row("stop_signal", "SIGINT", "SIGUSR1", "stop_signal", {"Config.StopSignal": "SIGHUP"}),
@@ -288,6 +288,8 @@ def remade(project: Project, inspect: Any, changes: Mapping[str, Any], *, is_sta
     for part, key in (("Config", "Labels"), ("Config", "Healthcheck"), ("HostConfig", "LogConfig")):
         if key in changes.get(part, {}):  # the rest of these stays
             (config if part == "Config" else host)[key] = {**inspect[part][key], **changes[part][key]}
+    if {"Mounts", "Binds"} & changes.get("HostConfig", {}).keys():  # the same mounts can be in either
+        host |= {"Mounts": [], "Binds": [], **changes["HostConfig"]}
     config["Hostname"] = changes.get("Config", {}).get("Hostname") or _given_hostname(inspect)
     names = (
         list(inspect["NetworkSettings"]["Networks"])

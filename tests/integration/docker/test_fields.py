@@ -160,8 +160,7 @@ def test_a_mac_address_is_given_when_it_is_declared(project):
     assert project.differences() == {}
 
     declare(project, [MAC], lambda row: row.other)
-    change = project.differences()[f"docker.container/{MAC.service}"]
-    assert change.action is (Action.UPDATE if project.engine.api_version >= (1, 44) else Action.REPLACE)
+    assert project.differences()[f"docker.container/{MAC.service}"].action is Action.REPLACE
     project.settle()
 
     declare(project, [MAC], lambda _row: None)
