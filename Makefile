@@ -9,7 +9,7 @@ DEV := .venv/.installed-dev
 PYTEST := $(BIN)/python -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-down venv test test-unit test-integration nightly test-e2e test-machine lint format check bench images lock clean python
+.PHONY: help demo demo-down venv test test-unit test-integration nightly nightly-docker drift-matrix test-newer-engine test-e2e test-machine lint format check bench images lock clean python
 
 help: ## list the targets
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 26
@@ -40,8 +40,19 @@ test-unit: $(DEV) ## tests that need neither engine nor Keycloak
 test-integration: $(DEV) test-machine ## tests with the real engine and the real Keycloak
 	$(PYTEST) -n 4 tests/integration
 
-nightly: $(DEV) test-machine ## every realm file of RECONCILE_KEYCLOAK_CORPUS, one by one
+nightly: $(DEV) test-machine nightly-docker drift-matrix ## every realm file of RECONCILE_KEYCLOAK_CORPUS, one by one; and the two below
 	RECONCILE_KEYCLOAK_CORPUS_EVERY=1 $(PYTEST) tests/integration/keycloak/test_corpus.py
+
+EXAMPLES ?= 10000
+nightly-docker: $(DEV) test-machine test-newer-engine ## EXAMPLES random services, a kill after each call, the newer engine
+	RECONCILE_TEST_EXAMPLES=$(EXAMPLES) $(PYTEST) -n 2 tests/integration/docker/test_property.py
+	RECONCILE_TEST_CRASHES=all $(PYTEST) -n 4 tests/integration/docker/test_crash.py
+
+test-newer-engine: $(DEV) test-machine ## the Docker tests against a second, newer engine, where there can be one
+	@scripts/newer_engine.py $(PYTEST) -n 4 tests/integration/docker || test $$? = 77
+
+drift-matrix: $(DEV) test-machine ## write docs/drift-matrix.md: what we and the Compose CLI make of the same changes
+	$(BIN)/python -m bench.drift_matrix
 
 test-e2e: $(DEV) test-machine ## the whole seed stack, with a real login
 	$(PYTEST) tests/e2e
@@ -63,7 +74,7 @@ format: $(DEV) ## put the source into its form
 check: lint test-unit ## what to run before every commit
 
 bench: $(DEV) ## measure, as docs/performance.md reports
-	@for script in bench/*.py; do echo "== $$script"; $(BIN)/python -m "bench.$$(basename "$$script" .py)" || exit 1; done
+	@for script in $(filter-out bench/drift_matrix.py,$(wildcard bench/*.py)); do echo "== $$script"; $(BIN)/python -m "bench.$$(basename "$$script" .py)" || exit 1; done
 
 images: ## build the local stand-ins for the official images
 	@scripts/local_images.py
