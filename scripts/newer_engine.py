@@ -35,7 +35,18 @@ ENTER = """
 mount --make-rprivate /
 mount --bind "$0" "$0"
 for folder in proc dev sys tmp; do mount --rbind "/$folder" "$0/$folder"; done
-exec chroot "$0" dockerd -H unix:///run/engine/docker.sock
+trap 'kill $engine; wait $engine; exit' TERM
+while :; do
+  chroot "$0" dockerd -H unix:///run/engine/docker.sock &
+  engine=$!
+  wait $engine
+done
+"""
+# The command that restarts the engine; ready again when it answers.
+RESTART = """
+kill $(cat {directory}/run/docker.pid)
+while kill -0 $(cat {directory}/run/docker.pid) 2>/dev/null; do sleep 0.1; done
+until docker -H {host} version >/dev/null 2>&1; do sleep 0.1; done
 """
 
 
@@ -85,8 +96,8 @@ def engine(name: str) -> Iterator[str]:
     """The engine in a namespace; gives its DOCKER_HOST."""
     socket = DIRECTORY / "run/engine/docker.sock"
     socket.parent.mkdir(parents=True, exist_ok=True)
-    for stale in (socket, DIRECTORY / "run/docker.pid", DIRECTORY / "var/run/docker.pid"):
-        stale.unlink(missing_ok=True)
+    socket.unlink(missing_ok=True)
+    (DIRECTORY / "run/docker.pid").unlink(missing_ok=True)  # never by var/run, a link that leads to the machine's own
     command = [*inside(name), "unshare", "--mount", "sh", "-c", ENTER, str(DIRECTORY)]
     with (DIRECTORY / "engine.log").open("wb") as log:
         process = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
@@ -130,7 +141,8 @@ def main() -> int:
                 "docker", "-H", host, "version", "--format", "{{.Server.Version}}, API {{.Server.APIVersion}}"
             )
             print(f"Docker engine {version.strip()}", flush=True)
-            environment = {**os.environ, "DOCKER_HOST": host, "RECONCILE_TEST_NEWER_ENGINE": str(DIRECTORY)}
+            restart = RESTART.format(directory=DIRECTORY, host=host)
+            environment = {**os.environ, "DOCKER_HOST": host, "RECONCILE_TEST_RESTART_ENGINE": restart}
             return subprocess.run([*inside(name), *sys.argv[1:]], env=environment, check=False).returncode
     except Unavailable as reason:
         print(f"skipped: there can be no newer engine here: {reason}", file=sys.stderr)
