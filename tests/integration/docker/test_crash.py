@@ -1,6 +1,7 @@
 """Killed with SIGKILL after any call to the engine, the next run finishes the work and leaves nothing behind.
 
-With RECONCILE_TEST_CRASHES=all the program is killed after each of the calls that change something, else after one in the midst of it.
+With RECONCILE_TEST_CRASHES=all the program is killed after each of the calls that change something, else after one in
+the midst of it.
 """
 
 from __future__ import annotations
