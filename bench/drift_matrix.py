@@ -5,6 +5,7 @@ Usage: python -m bench.drift_matrix, with a Docker engine. Everything it makes i
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 import tempfile
@@ -40,14 +41,14 @@ PROMISE = {
 INTRODUCTION = """\
 # Drift: what is seen, and what is done about it
 
-Written by `make drift-matrix`, {date}: reconcile {version}, Docker engine {engine}, Compose CLI {compose}. Each
-change is made to a running stack on a real engine, once with each program. Then `reconcile apply`, or
+Written by `make drift-matrix`, {date}: reconcile {version}, Docker engine {engine},
+Compose CLI {compose}. Each change is made to a running stack on a real engine, once with each program. Then `reconcile apply`, or
 `docker-compose up -d`, runs, and the whole stack is compared with its file field by field. Another service of the
 stack may not be touched, and its container is looked at too.
 
 ## Changes behind its back
 
-"Keeps running" is the same container, up since before. The Compose CLI has no other way than a new one.
+"Keeps running" is the same container, up since before.
 
 | change | reconcile | Compose CLI |
 |---|---|---|
@@ -93,7 +94,8 @@ def compose(project: Project) -> str:
         timeout=PATIENCE_S,
         check=False,
     )
-    return done.stderr.strip().splitlines()[-1] if done.returncode else ""
+    said = done.stderr.strip().splitlines()[-1].removeprefix("Error response from daemon: ") if done.returncode else ""
+    return re.sub("[0-9a-f]{64}", "ID", said)
 
 
 def ours(project: Project) -> str:
@@ -139,10 +141,10 @@ def told(project: Project, before: tuple[str, str], other: tuple[str, str], hand
     after = (inspect["Id"], inspect["State"]["StartedAt"]) if inspect else ("", "")
     became, touched = hands.left(before, after), project.identity("other") != other
     if not seen and became == SAME:  # what is in a file that the Compose CLI mounted is nowhere to be seen
-        return "**not seen**"
+        return "**not repaired**"
     if wrong:
         names = ", ".join(sorted({field.path[0] for change in wrong.values() for field in change.fields}))
-        text = "**not seen**" if became == SAME and not touched else f"**still wrong** ({names})"
+        text = "**not repaired**" if became == SAME and not touched else f"**still wrong** ({names})"
     elif hand.by is Action.KEEP:
         text = "told, nothing is done" if became == SAME and not touched else "containers replaced or started again"
     else:
