@@ -87,7 +87,7 @@ NETWORKS = st.fixed_dictionaries(
         "internal": st.booleans(),
         "attachable": st.booleans(),
         "labels": st.dictionaries(NAMES, TEXTS, max_size=2),
-        "driver_opts": st.sampled_from([{}, {"com.docker.network.driver.mtu": 1400}, {"a": True}]),
+        "driver_opts": st.sampled_from([{}, {"com.docker.network.driver.mtu": 1400}, {"a": 1}]),
         "ipam": st.sampled_from(
             [
                 {"driver": "default"},
