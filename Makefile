@@ -9,7 +9,7 @@ DEV := .venv/.installed-dev
 PYTEST := $(BIN)/python -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-down venv test test-unit test-integration nightly test-e2e test-machine lint format check bench images lock clean python
+.PHONY: help demo demo-down venv test test-unit test-integration nightly nightly-keycloak nightly-docker drift-matrix test-newer-engine test-e2e test-machine lint format check bench images lock clean python
 
 help: ## list the targets
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 26
@@ -42,13 +42,26 @@ test-integration: $(DEV) test-machine ## tests with the real engine and the real
 
 # Older releases of Keycloak that the provider is tried with, as images are named by scripts/local_images.py.
 OLDER_KEYCLOAKS := 26.5.6 26.4.7
-nightly: $(DEV) test-machine ## what takes hours: all of RECONCILE_KEYCLOAK_CORPUS, many random realms, older Keycloaks, 100,000 users
+nightly: nightly-keycloak nightly-docker drift-matrix ## what takes hours: the tries below, all of them
+
+nightly-keycloak: $(DEV) test-machine ## all of RECONCILE_KEYCLOAK_CORPUS, many random realms, older Keycloaks, 100,000 users
 	RECONCILE_KEYCLOAK_CORPUS_EVERY=1 $(PYTEST) tests/integration/keycloak/test_corpus.py
 	RECONCILE_TEST_EXAMPLES=100 $(PYTEST) tests/integration/keycloak/test_random.py
 	scripts/local_images.py $(addprefix keycloak-,$(OLDER_KEYCLOAKS))
 	for release in $(OLDER_KEYCLOAKS); do \
 	  RECONCILE_TEST_KEYCLOAK_IMAGE=localhost/keycloak:$$release $(PYTEST) -n 4 tests/integration/keycloak || exit 1; done
 	$(BIN)/python -m bench.keycloak_users 1000 10000 100000
+
+EXAMPLES ?= 10000
+nightly-docker: $(DEV) test-machine test-newer-engine ## EXAMPLES random services, a kill after each call, the newer engine
+	RECONCILE_TEST_EXAMPLES=$(EXAMPLES) $(PYTEST) -n 2 tests/integration/docker/test_property.py
+	RECONCILE_TEST_CRASHES=all $(PYTEST) -n 4 tests/integration/docker/test_crash.py
+
+test-newer-engine: $(DEV) test-machine ## the Docker tests against a second, newer engine, where there can be one
+	@scripts/newer_engine.py $(PYTEST) -n 4 tests/integration/docker || test $$? = 77
+
+drift-matrix: $(DEV) test-machine ## write docs/drift-matrix.md: what we and the Compose CLI make of the same changes
+	$(BIN)/python -m bench.drift_matrix
 
 test-e2e: $(DEV) test-machine ## the whole seed stack, with a real login
 	$(PYTEST) tests/e2e
@@ -70,7 +83,7 @@ format: $(DEV) ## put the source into its form
 check: lint test-unit ## what to run before every commit
 
 bench: $(DEV) ## measure, as docs/performance.md reports
-	@for script in bench/*.py; do echo "== $$script"; $(BIN)/python -m "bench.$$(basename "$$script" .py)" || exit 1; done
+	@for script in $(filter-out bench/drift_matrix.py,$(wildcard bench/*.py)); do echo "== $$script"; $(BIN)/python -m "bench.$$(basename "$$script" .py)" || exit 1; done
 
 images: ## build the local stand-ins for the official images
 	@scripts/local_images.py

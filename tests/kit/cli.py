@@ -53,12 +53,12 @@ def reconcile(
     return Ran(done.returncode, done.stdout, done.stderr)
 
 
-def started(*arguments: str | Path, cwd: Path) -> subprocess.Popen[str]:
+def started(*arguments: str | Path, cwd: Path, env: Mapping[str, str] | None = None) -> subprocess.Popen[str]:
     """The same, but not waited for. SIGINT is heard also where the tests run in the background, which ignores it."""
     return subprocess.Popen(
         command(arguments),
         cwd=cwd,
-        env=environment(),
+        env=environment(**(env or {})),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

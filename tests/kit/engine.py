@@ -85,6 +85,12 @@ class Project:
         assert not report.failed, [event.note for event in report.failed]
         assert self.differences() == {}
 
+    @property
+    def subnet(self) -> str:
+        """A pool of addresses of its own."""
+        one, two = bytes.fromhex(self.name[-4:])
+        return f"10.{128 + one % 96}.{two}.0/24"
+
     # -------------------------------------------------------------- by hand
 
     def inspect(self, service: str = "web") -> Any:

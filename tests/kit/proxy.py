@@ -45,10 +45,14 @@ def recorded(folder: Path, engine: str | None = None) -> Iterator[tuple[str, Rec
         finally:
             server.shutdown()
             thread.join()
+            path.unlink()
 
 
 class _Server(socketserver.ThreadingUnixStreamServer):
     daemon_threads = True
+
+    def handle_error(self, *_arguments: object) -> None:
+        """A client that is gone, killed perhaps, hears no answer."""
 
 
 class _Engine(http.client.HTTPConnection):

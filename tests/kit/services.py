@@ -80,3 +80,29 @@ ATTRIBUTES = {
 """Attribute → its values; what a service may hold besides its image."""
 
 SERVICES = st.fixed_dictionaries({}, optional=ATTRIBUTES)
+
+NETWORKS = st.fixed_dictionaries(
+    {},
+    optional={
+        "internal": st.booleans(),
+        "attachable": st.booleans(),
+        "labels": st.dictionaries(NAMES, TEXTS, max_size=2),
+        "driver_opts": st.sampled_from([{}, {"com.docker.network.driver.mtu": 1400}, {"a": 1}]),
+        "ipam": st.sampled_from(
+            [
+                {"driver": "default"},
+                {"config": [{"subnet": "{subnet}"}]},
+                {"config": [{"subnet": "{subnet}", "gateway": "{net}.9"}]},
+                {"config": [{"subnet": "{subnet}", "ip_range": "{net}.128/25", "aux_addresses": {"a": "{net}.7"}}]},
+            ]
+        ),
+    },
+)
+VOLUMES = st.fixed_dictionaries(
+    {},
+    optional={
+        "labels": st.dictionaries(NAMES, TEXTS, max_size=2),
+        "driver_opts": st.sampled_from([{}, {"type": "tmpfs", "device": "tmpfs", "o": "size=1m"}]),
+        "driver": st.just("local"),
+    },
+)

@@ -1,4 +1,7 @@
-"""What somebody changes by hand is seen, named alone, and repaired by the least disruptive means."""
+"""What somebody changes by hand is told with old and new value; what is not ours is left alone.
+
+Every kind of change is in ``test_fields.py`` and ``test_matrix.py``.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ from reconciler.core.change import Action
 from reconciler.core.errors import Refused
 from reconciler.core.values import ABSENT
 from tests.kit.engine import PROBE, READY
+from tests.kit.fields import remade
 
 WEB = "docker.container/web"
 
@@ -45,28 +49,6 @@ def test_a_memory_limit(running):
     assert running.identity() == before
 
 
-def test_a_restart_policy(running):
-    before = running.identity()
-    running.hand("update", {"RestartPolicy": {"Name": "no"}})
-
-    assert only(running, Action.UPDATE) == {"restart": ("no", "unless-stopped")}
-
-    running.settle()
-    assert running.identity() == before
-
-
-def test_a_network_disconnected(running):
-    before = running.identity()
-    running.engine.post(f"/networks/{running.name}_back/disconnect", {"Container": running.container()})
-
-    assert set(only(running, Action.UPDATE)) == {"networks.back"}
-
-    running.settle()
-    assert running.identity() == before
-    aliases = running.inspect()["NetworkSettings"]["Networks"][f"{running.name}_back"]["Aliases"]
-    assert {"w", "web"} <= set(aliases)
-
-
 def test_a_network_connected_without_its_aliases(running):
     network, body = f"{running.name}_back", {"Container": running.container()}
     running.engine.post(f"/networks/{network}/disconnect", body)
@@ -76,113 +58,19 @@ def test_a_network_connected_without_its_aliases(running):
     assert only(running, Action.UPDATE) == {"networks.back.aliases": ((), tuple(sorted((name, "w", "web"))))}
 
 
-def test_an_extra_network(running):
-    running.engine.post("/networks/bridge/connect", {"Container": running.container()})
-
-    assert set(only(running, Action.UPDATE)) == {"networks.bridge"}
-
-
-def test_a_network_made_anew_under_a_stopped_container(running):
-    """Compose never gets over it: "network <old id> not found"."""
-    network = f"{running.name}_back"
-    running.hand("stop", t=0)
-    running.engine.delete(f"/networks/{network}")
-    running.engine.post("/networks/create", {"Name": network})
-    try:
-        assert set(only(running, Action.UPDATE)) == {"state", "networks.back.id"}
-        running.settle()
-    finally:
-        running.engine.delete(f"/containers/{running.container()}", force=1)
-        running.engine.delete(f"/networks/{network}")
-
-
-def test_stopped(running):
-    identity = running.identity()[0]
-    running.hand("stop", t=0)
-
-    assert set(only(running, Action.START)) == {"state"}
-
-    running.settle()
-    assert running.identity()[0] == identity
-
-
-def test_killed(running):
-    running.hand("kill")
-
-    assert only(running, Action.START)["state"][0] == "exited (137)"
-
-
-def test_paused(running):
-    """Compose fails on it: "cannot start a paused container"."""
-    before = running.identity()
-    running.hand("pause")
-
-    assert only(running, Action.START) == {"state": ("paused", "running")}
-
-    running.settle()
-    assert running.identity() == before
-
-
-def test_removed(running):
-    running.engine.delete(f"/containers/{running.container()}", force=1)
-
-    assert set(running.differences()) == {WEB}
-    assert running.differences()[WEB].action is Action.CREATE
-
-
-def test_renamed(running):
-    before, name = running.identity(), running.container()
-    running.hand("rename", name="somebody")
-
-    assert only(running, Action.UPDATE) == {"container_name": ("somebody", name)}
-
-    running.settle()
-    assert running.identity() == before
-
-
-def made_by_hand(project, **changes):
-    """The container, made anew by hand with something else in it, as one does with `docker run`."""
-    inspect = project.inspect()
-    project.engine.delete(f"/containers/{inspect['Id']}", force=1)
-    config = {**inspect["Config"], "Hostname": "", **changes}
-    endpoints = {
-        name: {"Aliases": [alias for alias in endpoint["Aliases"] if alias != inspect["Id"][:12]]}
-        for name, endpoint in inspect["NetworkSettings"]["Networks"].items()
-    }
-    (first, settings), *others = endpoints.items()
-    body = {**config, "HostConfig": inspect["HostConfig"], "NetworkingConfig": {"EndpointsConfig": {first: settings}}}
-    project.engine.post("/containers/create", body, name=project.container())
-    for name, endpoint in others:
-        project.engine.post(f"/networks/{name}/connect", {"Container": project.container(), "EndpointConfig": endpoint})
-    project.hand("start")
-
-
 def test_another_environment(running):
-    made_by_hand(running, Env=["A=2", "EXTRA=x"])
+    remade(running, running.inspect(), {"Config": {"Env": ["A=2", "EXTRA=x"]}})
 
     assert only(running, Action.REPLACE) == {"environment.A": ("2", "1"), "environment.EXTRA": ("x", ABSENT)}
 
 
 def test_a_secret_in_the_environment_is_not_shown(running):
-    made_by_hand(running, Env=["A=1", "DB_PASSWORD=hush"])
+    remade(running, running.inspect(), {"Config": {"Env": ["A=1", "DB_PASSWORD=hush"]}})
 
     change = running.differences()[WEB]
 
     assert "hush" not in repr(change)
     assert [field.path for field in change.fields] == [("environment", "DB_PASSWORD")]
-
-
-def test_other_labels(running):
-    labels = {**running.inspect()["Config"]["Labels"], "team": "them"}
-    made_by_hand(running, Labels=labels)
-
-    assert only(running, Action.REPLACE) == {"labels.team": ("them", ABSENT)}
-
-
-def test_another_command(running):
-    made_by_hand(running, Cmd=["sleep", "1234"])
-
-    assert only(running, Action.REPLACE) == {"command": (("sleep", "1234"), ("sleep", "3600"))}
 
 
 def test_a_foreign_container_on_the_name_is_not_touched_unasked(running):

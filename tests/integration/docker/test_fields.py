@@ -1,157 +1,169 @@
-"""For each property of a container: created it is no difference; changed in the file it is one; taken away it is seen.
+"""For each property of a container, on the real engine: what is asked for, asked for otherwise, and changed by hand.
 
-The rows are what a user would write. ``other`` is a second value; ``by`` the promised means.
+The rows are in ``tests/kit/fields.py``. Several services go through the stages at once, each with one property.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
-
 import pytest
 
 from reconciler.core.change import Action
+from reconciler.core.errors import Refused, Rejected
+from reconciler.providers.docker.kinds import container, image, network, volume
 from tests.kit.engine import READY
+from tests.kit.fields import FOLLOW, MAC, ROWS, by_hand, declare, filled, inspected
+from tests.kit.hands import HANDS, NETWORK_ROWS
+
+BATCH = 6
+ELSEWHERE = {(image.NAME, "inputs"), (image.NAME, "digest"), (container.NAME, "files_signal")}
+ELSEWHERE |= {(volume.NAME, name) for name in ("name", "driver", "driver_opts")}
+"""Shown in tests of their own: below, in ``test_files.py``, ``test_pull.py`` and ``test_engine_commands.py``."""
+
+STARTING = [row for row in ROWS if row.starts]
 
 
-@dataclass(frozen=True)
-class Row:
-    """One property, two values, and what changing it costs."""
+def test_no_field_is_without_a_case():
+    fields = {(kind.NAME, name) for kind in (container, network, volume, image) for name in kind.KIND.fields}
+    rows = {(container.NAME, row.field) for row in ROWS} | {(network.NAME, row.field) for row in NETWORK_ROWS}
+    shown = rows | {case for hand in HANDS for case in hand.fields} | ELSEWHERE
 
-    attribute: str
-    value: Any
-    other: Any
-    field: str
-    by: Action = Action.REPLACE
-    removal: Action = Action.REPLACE
+    assert sorted(fields - shown) == []
 
 
-def limits(memory):
-    return {"resources": {"limits": {"memory": memory}}}
+class Stage:
+    """One look at the project, told apart by service, and what of it was not as promised."""
+
+    def __init__(self, project, name, problems):
+        self.name, self.problems = name, problems
+        self.changes = project.differences()
+
+    def expect(self, row, action, *fields):
+        """The action of this row's service and the fields in which it differs; KEEP is no difference."""
+        change = self.changes.pop(f"docker.container/{row.service}", None)
+        found = (change.action, {field.path[0] for field in change.fields}) if change else (Action.KEEP, set())
+        optional = FOLLOW.get(row.field, set()) if fields else set()
+        if found[0] is not action or found[1] - optional != set(fields) - optional:
+            self.problems.append(f"{row.service}: {self.name}: {found[0].value} of {sorted(found[1])}")
+
+    def end(self):
+        self.problems += [f"{self.name}: besides, {address} differs" for address in self.changes]
 
 
-def joined(**endpoint):
-    return {"default": endpoint}
+def settle(project, problems, stage):
+    report = project.apply()
+    problems += [f"{stage}: {event.step.address} failed: {event.note}" for event in report.failed]
+    problems += [f"{stage}: {address} differs afterwards: {c.fields}" for address, c in project.differences().items()]
 
 
-def throttled(rate):
-    return {"device_read_bps": [{"path": "/dev/loop0", "rate": rate}]}
+def identities(project):
+    return {name: (each["Id"], each["State"]["StartedAt"]) for name, each in inspected(project).items()}
 
 
-BOUND = {"type": "bind", "source": "/etc/hostname", "target": "/b"}
-ROWS = [
-    Row("environment", {"A": "1", "B": ""}, {"A": "2"}, "environment"),
-    Row("labels", {"team": "a"}, {"team": "b"}, "labels"),
-    Row("command", ["sleep", "3000"], ["sleep", "3001"], "command"),
-    Row("entrypoint", ["env"], ["/bin/env"], "entrypoint"),
-    Row("user", "1000:1000", "1001", "user"),
-    Row("working_dir", "/tmp", "/www", "working_dir"),
-    Row("hostname", "one", "two", "hostname"),
-    Row("domainname", "one.test", "two.test", "domainname"),
-    Row("stop_signal", "SIGINT", "SIGUSR1", "stop_signal"),
-    Row("stop_grace_period", "1m", "2s", "stop_grace_period"),
-    Row("healthcheck", {"test": "true", "interval": "1s"}, {"test": "true", "interval": "2s"}, "healthcheck"),
-    Row("ports", ["127.0.0.1:0:80"], ["127.0.0.1:0:81/udp"], "ports"),
-    Row("expose", ["80"], ["81"], "expose"),
-    Row("volumes", ["data:/data"], ["data:/data:ro"], "volumes"),
-    Row("volumes", [{"type": "tmpfs", "target": "/t", "tmpfs": {"size": "1m"}}], ["data:/t"], "volumes"),
-    Row("tmpfs", ["/scratch:size=1m"], ["/scratch:size=2m"], "tmpfs"),
-    Row("restart", "always", "on-failure:3", "restart", Action.UPDATE, Action.UPDATE),
-    Row("mem_limit", "64m", "96m", "mem_limit", Action.UPDATE),
-    Row("mem_reservation", "32m", "48m", "mem_reservation", Action.UPDATE),
-    Row("cpus", 0.5, "1.5", "cpus", Action.UPDATE),
-    Row("cpu_shares", 512, 256, "cpu_shares", Action.UPDATE),
-    Row("cpuset", "0", "0,1", "cpuset", Action.UPDATE),
-    Row("pids_limit", 64, 96, "pids_limit", Action.UPDATE),
-    Row("deploy", limits("64m"), limits("96m"), "mem_limit", Action.UPDATE),
-    Row("init", False, True, "init"),
-    Row("read_only", True, False, "read_only"),
-    Row("privileged", False, False, "privileged"),
-    Row("tty", True, False, "tty"),
-    Row("stdin_open", True, False, "stdin_open"),
-    Row("cap_add", ["NET_ADMIN", "sys_time"], ["CAP_SYS_TIME"], "cap_add"),
-    Row("cap_drop", ["ALL"], ["net_raw"], "cap_drop"),
-    Row("security_opt", ["no-new-privileges:true"], [], "security_opt"),
-    Row("group_add", ["100", "200"], ["100"], "group_add"),
-    Row("devices", ["/dev/null:/dev/one"], ["/dev/null:/dev/one:r"], "devices"),
-    Row("sysctls", {"net.core.somaxconn": 1024}, {"net.core.somaxconn": 2048}, "sysctls"),
-    Row("ulimits", {"nofile": {"soft": 100, "hard": 200}}, {"nofile": 300}, "ulimits"),
-    Row("shm_size", "32m", "48m", "shm_size"),
-    Row("oom_score_adj", 100, 200, "oom_score_adj"),
-    Row("dns", ["127.0.0.1"], ["127.0.0.2"], "dns"),
-    Row("dns_search", ["a.test"], ["b.test"], "dns_search"),
-    Row("dns_opt", ["ndots:1"], ["ndots:2"], "dns_opt"),
-    Row("extra_hosts", ["a.test:127.0.0.1"], ["a.test=127.0.0.2"], "extra_hosts"),
-    Row("logging", {"driver": "json-file", "options": {"max-size": "1m"}}, {"driver": "local"}, "logging"),
-    Row("volumes", [{"type": "volume", "target": "/l", "volume": {"labels": {"a": "1"}}}], ["/l"], "volumes"),
-    Row("volumes", [{**BOUND, "bind": {"recursive": "disabled"}}], [BOUND], "volumes"),
-    Row("networks", joined(mac_address="02:42:0A:00:00:17"), joined(mac_address="02:42:0a:00:00:18"), "networks",
-        removal=Action.KEEP),
-    Row("networks", joined(link_local_ips=["169.254.8.8"]), joined(link_local_ips=["169.254.8.9"]), "networks",
-        Action.UPDATE, Action.UPDATE),
-    Row("networks", joined(driver_opts={"a": 1}), joined(driver_opts={"a": 2}), "networks",
-        Action.UPDATE, Action.UPDATE),
-    Row("blkio_config", throttled("1mb"), throttled("2mb"), "blkio_config"),
-    Row("device_cgroup_rules", ["c 1:3 rwm", "a 7:* r"], ["c 1:3 r"], "device_cgroup_rules"),
-    Row("cgroup", "private", "host", "cgroup"),
-    Row("container_name", "rt-one", "rt-two", "container_name", Action.UPDATE, Action.UPDATE),
-    Row("ipc", "private", "shareable", "ipc"),
-    Row("uts", "host", "host", "uts"),
-    Row("pid", "host", "host", "pid"),
-]  # fmt: skip
-
-UNSEEN_WHEN_REMOVED = {"cgroup", "shm_size", "logging", "ulimits", "ipc"}
-"""Where the file is silent these are the engine's to choose, so a removed line asks for nothing."""
+def touched(before, after, rows, problems, stage):
+    """What changed in place is the same container, still running since then."""
+    for row in rows:
+        is_same = before[row.service] == after[row.service]
+        if is_same is not (row.by is Action.UPDATE):
+            problems.append(f"{row.service}: {stage}: {'not touched' if is_same else 'restarted or replaced'}")
+    if before["other"] != after["other"]:
+        problems.append(f"{stage}: other was touched")
 
 
-FOLLOW = {"ports": {"expose"}, "mem_limit": {"memswap_limit"}, "container_name": {"networks"}}
-"""Fields that change with another one."""
+def held(project, rows, problems):
+    """The rows that this machine can hold; of the others it says why it can't, as they say themselves."""
+    known = [row for row in rows if row.api <= project.engine.api_version]
+    declare(project, known, lambda row: row.value)
+    failed = {event.step.address.name: event.note for event in project.apply().failed}
+    problems += [f"{row.service}: {failed[row.service]}" for row in known if row.service in failed and not row.lacks]
+    return [row for row in known if row.service not in failed]
 
 
-@pytest.mark.parametrize("row", ROWS, ids=lambda row: f"{row.attribute}-{row.field}")
-def test_each_field_is_seen_and_repaired_by_the_promised_means(project, row):
-    project.write(volumes={"data": {}})
-    project.service("web", **{**READY, row.attribute: row.value})
+@pytest.mark.parametrize("first", range(0, len(STARTING), BATCH))
+def test_each_field_is_seen_and_repaired_by_the_promised_means(project, first):
+    problems = []
+    rows = held(project, STARTING[first : first + BATCH], problems)
+    declare(project, rows, lambda row: row.value)
+    settle(project, problems, "created")
+
+    declare(project, rows, lambda row: row.value if row.again is None else row.again)
+    again = Stage(project, "reordered", problems)
+    for row in rows:
+        again.expect(row, Action.KEEP)
+    again.end()
+
+    before = identities(project) if not problems else {}
+    declare(project, rows, lambda row: row.other)
+    edited = Stage(project, "changed in the file", problems)
+    for row in rows:
+        edited.expect(row, row.by, row.field)
+    edited.end()
+    settle(project, problems, "changed in the file")
+    assert problems == []
+    after = identities(project)
+    touched(before, after, rows, problems, "changed in the file")
+
+    for row in rows:
+        by_hand(project, row)
+    changed = Stage(project, "changed by hand", problems)
+    for row in rows:
+        changed.expect(row, row.by, row.field)
+    changed.end()
+    before = after
+    settle(project, problems, "changed by hand")
+    assert problems == []
+    touched(before, identities(project), rows, problems, "changed by hand")
+
+    declare(project, rows, lambda _row: None)
+    removed = Stage(project, "taken out of the file", problems)
+    for row in rows:
+        removed.expect(row, row.removal, *([] if row.removal is Action.KEEP else [row.field]))
+    removed.end()
+    settle(project, problems, "taken out of the file")
+    assert problems == []
+
+
+def made(project):
+    """Make what is planned, and start nothing. False: the engine does not take it."""
+    with project.session() as session:
+        reconciler = session.reconciler()
+        try:
+            for step in reconciler.look().plan.steps:
+                if not step.verb.startswith(("container.start", "container.wait")):
+                    reconciler.perform(step)
+        except Rejected:
+            return False
+    return True
+
+
+@pytest.mark.parametrize("row", [row for row in ROWS if not row.starts], ids=lambda row: row.service)
+def test_what_can_only_be_made_here_is_seen_as_well(project, row):
+    def seen():
+        return {path.partition(".")[0] for path in project.fields(f"docker.container/{row.service}")} - {"state"}
+
+    declare(project, [row], lambda row: row.value)
+    if not made(project):
+        assert row.lacks
+        pytest.skip(row.lacks)
+    assert seen() == set()
+    declare(project, [row], lambda row: row.other)
+    assert seen() == {row.field}
+    by_hand(project, row)
+    assert seen() == {row.field}
+    declare(project, [row], lambda _row: None)
+    assert seen() == {row.field}
+
+
+def test_a_mac_address_is_given_when_it_is_declared(project):
+    declare(project, [MAC], lambda row: row.value)
+    project.settle()
+    declare(project, [MAC], lambda row: row.again)
+    assert project.differences() == {}
+
+    declare(project, [MAC], lambda row: row.other)
+    assert project.differences()[f"docker.container/{MAC.service}"].action is Action.REPLACE
     project.settle()
 
-    if row.other != row.value:
-        project.service("web", **{**READY, row.attribute: row.other})
-        change = project.differences()["docker.container/web"]
-        changed = {field.path[0].split(".")[0] for field in change.fields}
-        assert row.field in changed
-        assert changed - FOLLOW.get(row.field, set()) == {row.field}
-        assert change.action is row.by
-        project.settle()
-
-    project.service("web", **({} if row.attribute == "healthcheck" else READY))
-    if row.attribute in UNSEEN_WHEN_REMOVED or row.other in (False, []) or row.attribute == "init":
-        return
-    if row.removal is Action.KEEP:
-        assert project.differences() == {}
-        return
-    change = project.differences()["docker.container/web"]
-    assert change.action is row.removal
-    project.settle()
-
-
-def test_reordered_lists_are_no_change(project):
-    both = {"cap_add": ["NET_ADMIN", "SYS_TIME"], "dns_search": ["a"], "expose": ["80", "81"], "tmpfs": ["/a", "/b"]}
-    project.service(
-        "web", **READY, **both, security_opt=["no-new-privileges"], extra_hosts=["a:127.0.0.1", "b:127.0.0.2"]
-    )
-    project.settle()
-
-    project.service(
-        "web",
-        **READY,
-        cap_add=["CAP_SYS_TIME", "net_admin"],
-        dns_search=["a"],
-        expose=["81", "80"],
-        tmpfs=["/b", "/a"],
-        security_opt=["no-new-privileges:true"],
-        extra_hosts=["b=127.0.0.2", "a=127.0.0.1"],
-    )
-
+    declare(project, [MAC], lambda _row: None)
     assert project.differences() == {}
 
 
@@ -164,3 +176,71 @@ def test_what_the_engine_is_too_old_for_is_told_with_its_place(project):
 
     assert "services.web.annotations needs Docker 24.0 or newer (API 1.43)" in report.failed[0].note
     assert project.engine.get(f"/containers/{project.container()}/json") is None
+
+
+# ------------------------------------------------------------------ networks
+
+
+def network_made_by_hand(project, changes):
+    """Removed and made anew, with the container connected to it again."""
+    inspect = inspected(project)["web"]
+    (name, endpoint), *_ = [
+        each for each in inspect["NetworkSettings"]["Networks"].items() if not each[0].endswith("_default")
+    ]
+    shown = project.engine.get(f"/networks/{name}")
+    project.engine.post(f"/networks/{name}/disconnect", {"Container": inspect["Id"], "Force": True})
+    project.engine.delete(f"/networks/{name}")
+    kept = {"Name": name, "Driver": shown["Driver"], "Options": shown["Options"], "Labels": shown["Labels"]}
+    project.engine.post("/networks/create", {**kept, **changes})
+    aliases = [alias for alias in endpoint["Aliases"] if alias != inspect["Id"][:12]]
+    body = {"Container": inspect["Id"], "EndpointConfig": {"Aliases": aliases}}
+    project.engine.post(f"/networks/{name}/connect", body)
+
+
+@pytest.mark.parametrize("row", NETWORK_ROWS, ids=lambda row: row.field)
+def test_each_field_of_a_network_is_seen_and_repaired_with_its_container_reconnected(project, row):
+    if row.api > project.engine.api_version:
+        pytest.skip("this engine is too old for it")
+    own = "docker.network/own"
+
+    def write(network):
+        project.write(networks={"default": {}, "own": filled(project, network)})
+
+    def seen():
+        differences = project.differences()
+        return {field.path[0] for field in differences[own].fields} if own in differences else set()
+
+    project.service("other", **READY)
+    project.service("web", **READY, networks=["default", "own"])
+    write(row.value)
+    project.settle()
+    before = identities(project)
+
+    write(row.other)
+    assert row.field in seen()
+    if not row.is_anywhere:
+        return
+    project.settle()
+    if row.hand:
+        network_made_by_hand(project, filled(project, dict(row.hand)))
+        assert row.field in seen()
+        project.settle()
+    write({})
+    assert (row.field in seen()) is row.removed
+    project.settle()
+
+    assert identities(project) == before
+
+
+def test_a_driver_of_volumes_that_is_another_is_seen_and_refused(project):
+    project.service("web", **READY, volumes=["data:/data"])
+    project.write(volumes={"data": {}})
+    project.settle()
+
+    project.write(volumes={"data": {"driver": "other"}})
+
+    assert set(project.fields("docker.volume/data")) == {"driver"}
+    with pytest.raises(Refused, match="--allow-delete docker.volume/data"):
+        project.apply()
+    project.write(volumes={"data": {"name": f"{project.name}-else"}})
+    assert set(project.fields("docker.volume/data")) == {"name"}

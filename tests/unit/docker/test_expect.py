@@ -263,6 +263,20 @@ def test_a_network_is_replaced_for_what_is_declared_and_not_for_what_the_engine_
     assert diff(network.KIND, Resource(where, desired), Observed(where, "id", network.read(live))).action is action
 
 
+@pytest.mark.parametrize(
+    ("declared", "action"),
+    [(["fd00:1::/64"], Action.KEEP), (["10.0.0.0/24"], Action.KEEP), (["fd00:2::/64"], Action.REPLACE)],
+)
+def test_where_one_family_of_addresses_is_declared_the_pool_of_the_other_is_the_engines_choice(declared, action):
+    config = [{"subnet": subnet} for subnet in declared]
+    desired = network.declared({"name": "n", "enable_ipv6": True, "ipam": {"config": config}})
+    live = {"Name": "n", "Driver": "bridge", "EnableIPv6": True}
+    live |= {"IPAM": {"Config": [{"Subnet": "10.0.0.0/24", "Gateway": "10.0.0.1"}, {"Subnet": "fd00:1::/64"}]}}
+    where = address("docker.network/n")
+
+    assert diff(network.KIND, Resource(where, desired), Observed(where, "id", network.read(live))).action is action
+
+
 def test_a_network_is_made_as_declared_and_carries_the_owner():
     body = network.body(pools(ip_range="10.0.0.128/25", aux_addresses={"h": "10.0.0.2"}), {"owner": "p"})
 

@@ -74,13 +74,23 @@ def _pools(pools: Any) -> dict[str, Value]:
 
 
 def expect(desired: Resource, observed: Observed) -> Spec:
-    """Of a declared address pool only the declared keys: the engine picks the gateway."""
+    """Of a declared address pool only the declared keys: the engine picks the gateway.
+
+    It also picks a pool of the other family where only one of IPv4 and IPv6 is declared.
+    """
     usual: dict[str, Value] = {} if desired.spec.get("external") else {"enable_ipv4": True}
     spec = usual | dict(desired.spec)
     declared_pools, live = spec.get("ipam", ABSENT), observed.spec.get("ipam")
     if isinstance(declared_pools, Mapping) and isinstance(live, Mapping):
-        spec["ipam"] = {subnet: {**_as_map(live.get(subnet)), **_as_map(p)} for subnet, p in declared_pools.items()}
+        families = {_family(subnet) for subnet in declared_pools}
+        spec["ipam"] = {subnet: p for subnet, p in live.items() if _family(subnet) not in families} | {
+            subnet: {**_as_map(live.get(subnet)), **_as_map(p)} for subnet, p in declared_pools.items()
+        }
     return spec
+
+
+def _family(subnet: str) -> int:
+    return 6 if ":" in subnet else 4
 
 
 def _as_map(value: Value) -> Mapping[str, Value]:

@@ -1,0 +1,153 @@
+#!/usr/bin/env python3
+"""Runs a command beside a newer Docker engine, which is there for as long as the command runs.
+
+    scripts/newer_engine.py COMMAND…
+
+The engine is that of Debian sid, in a directory of its own (RECONCILE_NEWER_ENGINE, else
+~/.cache/reconcile/newer-engine), made on the first run with mmdebstrap and used again afterwards. It runs in a network
+namespace of its own, as the command does: the machine's own engine, its bridge and its rules are left alone, and what
+the command publishes is found on 127.0.0.1 only there. The command gets DOCKER_HOST, and the image that tests run is
+in the engine. Ends as the command does; with 77, and why, where such an engine can't be had here.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+SKIPPED = 77
+DIRECTORY = Path(os.environ.get("RECONCILE_NEWER_ENGINE") or Path.home() / ".cache/reconcile/newer-engine")
+PROBE = os.environ.get("RECONCILE_TEST_PROBE", "localhost/probe:1")
+TOOLS = ("mmdebstrap", "nsenter", "unshare", "ip", "chroot", "docker")
+PACKAGES = "docker.io,docker-cli,iptables,ca-certificates,procps"
+LIMIT_S = 30
+
+# Without a mount point at its root the engine can't load or build images. It sees the machine's /tmp, /etc/hostname and
+# /etc/hosts, since that is where tests have the files that they mount.
+ENTER = """
+mount --make-rprivate /
+mount --bind "$0" "$0"
+for folder in proc dev sys tmp; do mount --rbind "/$folder" "$0/$folder"; done
+trap 'kill $engine; wait $engine; exit' TERM
+while :; do
+  chroot "$0" dockerd -H unix:///run/engine/docker.sock &
+  engine=$!
+  wait $engine
+done
+"""
+# The command that restarts the engine; ready again when it answers.
+RESTART = """
+kill $(cat {directory}/run/docker.pid)
+while kill -0 $(cat {directory}/run/docker.pid) 2>/dev/null; do sleep 0.1; done
+until docker -H {host} version >/dev/null 2>&1; do sleep 0.1; done
+"""
+
+
+class Unavailable(Exception):
+    """Such an engine can't be had here."""
+
+
+def ran(*command: str) -> str:
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise Unavailable(f"{' '.join(command)}: {done.stderr.strip()[-500:]}")
+    return done.stdout
+
+
+def install() -> None:
+    """Debian sid with its engine, from where this machine's own packages come."""
+    if os.geteuid() != 0:
+        raise Unavailable("it takes root to run a second engine")
+    if missing := [tool for tool in TOOLS if not shutil.which(tool)]:
+        raise Unavailable(f"these programs are missing: {', '.join(missing)}")
+    if (DIRECTORY / "usr/sbin/dockerd").exists():
+        return
+    sources = ran("apt-get", "indextargets", "--format", "$(REPO_URI)", "Created-By: Packages").split()
+    if not sources:
+        raise Unavailable("apt has no source of packages here")
+    made = DIRECTORY.with_name(f"{DIRECTORY.name}.new")
+    shutil.rmtree(made, ignore_errors=True)
+    options = ["--variant=apt", "--aptopt=Acquire::Check-Valid-Until false", "--dpkgopt=force-unsafe-io"]
+    ran("mmdebstrap", *options, f"--include={PACKAGES}", "sid", str(made), f"deb {sources[0]} sid main")
+    made.rename(DIRECTORY)
+
+
+@contextmanager
+def namespace() -> Iterator[str]:
+    """A network of its own, in which there is nothing but the loopback."""
+    name = f"reconcile-{os.getpid()}"
+    ran("ip", "netns", "add", name)
+    try:
+        ran("ip", "-n", name, "link", "set", "lo", "up")
+        yield name
+    finally:
+        ran("ip", "netns", "delete", name)
+
+
+@contextmanager
+def engine(name: str) -> Iterator[str]:
+    """The engine in a namespace; gives its DOCKER_HOST."""
+    socket = DIRECTORY / "run/engine/docker.sock"
+    socket.parent.mkdir(parents=True, exist_ok=True)
+    socket.unlink(missing_ok=True)
+    (DIRECTORY / "run/docker.pid").unlink(missing_ok=True)  # never by var/run, a link that leads to the machine's own
+    command = [*inside(name), "unshare", "--mount", "sh", "-c", ENTER, str(DIRECTORY)]
+    with (DIRECTORY / "engine.log").open("wb") as log:
+        process = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
+    try:
+        wait_for(f"unix://{socket}", process)
+        yield f"unix://{socket}"
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.wait(LIMIT_S)
+
+
+def wait_for(host: str, process: subprocess.Popen[bytes]) -> None:
+    give_up_at = time.monotonic() + LIMIT_S
+    while subprocess.run(["docker", "-H", host, "version"], capture_output=True, check=False).returncode:
+        if process.poll() is not None or time.monotonic() > give_up_at:
+            last = (DIRECTORY / "engine.log").read_text(errors="replace").strip().splitlines()[-3:]
+            raise Unavailable("the engine does not start: " + " / ".join(last))
+        time.sleep(0.2)
+
+
+def load_probe(host: str) -> None:
+    """Take the image over from the machine's own engine."""
+    with subprocess.Popen(["docker", "save", PROBE], stdout=subprocess.PIPE) as saved:
+        subprocess.run(["docker", "-H", host, "load", "--quiet"], stdin=saved.stdout, check=True)
+
+
+def inside(name: str) -> list[str]:
+    # `ip netns exec` would mount another /sys, in which the engine finds no cgroups
+    return ["nsenter", f"--net=/run/netns/{name}"]
+
+
+def main() -> int:
+    if len(sys.argv) == 1:
+        print(__doc__, file=sys.stderr)
+        return 64
+    try:
+        install()
+        with namespace() as name, engine(name) as host:
+            load_probe(host)
+            version = ran(
+                "docker", "-H", host, "version", "--format", "{{.Server.Version}}, API {{.Server.APIVersion}}"
+            )
+            print(f"Docker engine {version.strip()}", flush=True)
+            restart = RESTART.format(directory=DIRECTORY, host=host)
+            environment = {**os.environ, "DOCKER_HOST": host, "RECONCILE_TEST_RESTART_ENGINE": restart}
+            return subprocess.run([*inside(name), *sys.argv[1:]], env=environment, check=False).returncode
+    except Unavailable as reason:
+        print(f"skipped: there can be no newer engine here: {reason}", file=sys.stderr)
+        return SKIPPED
+
+
+if __name__ == "__main__":
+    sys.exit(main())
