@@ -73,7 +73,8 @@ lint: $(DEV) ## style and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/mypy scripts/*.py bench/*.py
+	$(BIN)/mypy scripts/*.py
+	$(BIN)/mypy --explicit-package-bases bench/*.py
 	$(BIN)/mypy -m tests.kit.sso -m tests.kit.s3 -m tests.kit.browser -m tests.kit.registry
 
 format: $(DEV) ## put the source into its form

@@ -313,6 +313,12 @@ class ByHand:
         return [f"{event['operationType']} {event['resourceType']}" for event in found]
 
 
+def release_of(client: Client) -> tuple[int, ...]:
+    """The server's release, as in 26.7."""
+    version: str = client.get("admin/serverinfo")["systemInfo"]["version"]
+    return tuple(map(int, version.split(".")[:2]))
+
+
 def unique_realm() -> str:
     """A name that no other test has."""
     return f"rt-{uuid.uuid4().hex[:10]}"

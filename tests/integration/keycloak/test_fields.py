@@ -13,7 +13,7 @@ import pytest
 from reconciler.core.values import ABSENT
 from reconciler.providers.keycloak.kinds import KINDS
 from tests.integration.keycloak import test_drift, test_kinds
-from tests.kit.keycloak import ByHand, Driver, Server, a_made_realm, dropped
+from tests.kit.keycloak import ByHand, Driver, Server, a_made_realm, dropped, release_of
 
 A_MAPPER = {
     "name": "groups",
@@ -329,15 +329,25 @@ def lab(server: Server) -> Iterator[tuple[Driver, dict[str, Any], ByHand]]:
     name = a_made_realm(server)
     admin, own = server.client(), server.client()
     driver = Driver(own)
+    newer = SINCE_26_7 if release_of(admin) < (26, 7) else set()
+    file = {key: value for key, value in base(name).items() if key not in newer}
     try:
-        passes = driver.apply(base(name))
+        passes = driver.apply(file)
         assert len(passes) == 2, [each.fields for each in passes[1:]]
-        yield driver, base(name), ByHand(admin, name)
+        yield driver, file, ByHand(admin, name)
     finally:
         admin.close()
         own.close()
         dropped(server, name)
 
+
+# What releases before 26.7 refuse as an unrecognized field; nothing is sent of what is not declared.
+SINCE_26_7 = {
+    "maxSecondaryAuthFailures",
+    "webAuthnPolicyPasswordlessMediation",
+    "webAuthnPolicyPasswordlessResidentKey",
+    "webAuthnPolicyResidentKey",
+}
 
 # One write is not one event: these switch events off, or give the service account a role.
 WITHOUT_ONE_EVENT = {"adminEventsDetailsEnabled", "authorizationServicesEnabled"}
@@ -375,6 +385,8 @@ def test_a_property_is_seen_repaired_and_changed_by_one_write_each(
     lab: tuple[Driver, dict[str, Any], ByHand], subject: Subject, name: str
 ) -> None:
     driver, file, by_hand = lab
+    if subject.kind == "keycloak.realm" and name not in file:
+        pytest.skip("this release does not have it")
     here, there = subject.table[name]
     address = "/".join(filter(None, (subject.kind, file["realm"], subject.keys)))
     path = item_path(by_hand, subject)

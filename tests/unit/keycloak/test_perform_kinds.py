@@ -175,6 +175,19 @@ def test_an_identity_elsewhere_is_replaced_as_there_is_no_put() -> None:
 # ------------------------------------------------------------------ authorization services
 
 
+def test_a_permission_that_went_with_its_policy_is_not_deleted_twice() -> None:
+    path = "lab/clients/c1/authz/resource-server"
+    answers = {
+        f"GET {path}/settings": {"policies": [{"name": "all", "type": "js"}]},
+        f"GET {path}/policy?name=all&max=1000": [],
+    }
+
+    patch = {"policies": {"all": ABSENT}}
+    done = performed(a_step(Address("keycloak.authorization", ("lab", "app")), "update", patch=patch), answers)
+
+    assert [request for request, _ in done.writes] == [f"POST {path}/import"]
+
+
 def test_authorization_services_are_imported_and_then_what_the_import_leaves_is_done() -> None:
     path = "lab/clients/c1/authz/resource-server"
     resource = {"name": "files", "uris": ["/a"], "scopes": [{"name": "read"}]}
@@ -197,7 +210,7 @@ def test_authorization_services_are_imported_and_then_what_the_import_leaves_is_
                 "policyEnforcementMode": "PERMISSIVE",
                 "policies": (),
                 "resources": (changed,),
-                "scopes": ({"name": "read"},),
+                "scopes": (),
             },
         ),
         (f"PUT {path}/resource/r1", changed),

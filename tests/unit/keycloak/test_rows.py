@@ -122,7 +122,7 @@ VALUES = st.recursive(
 )
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.lists(TEXTS) | st.none(), st.dictionaries(TEXTS, TEXTS | st.booleans() | st.lists(TEXTS)), TEXTS)
 def test_normalising_twice_is_normalising_once(names: Any, mapping: Any, text: str) -> None:
     for kind, name, row in ROWS:
