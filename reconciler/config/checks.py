@@ -16,17 +16,24 @@ from reconciler.core.problem import Problem, Severity
 
 @dataclass(frozen=True, slots=True)
 class Stack:
-    """The document in long form and what belongs to it; ``doubtful`` are services that are wrong already."""
+    """The document in long form and what belongs to it; ``doubtful`` is what was there, but wrong.
+
+    Its paths are without the indexes of lists.
+    """
 
     document: Map
     around: Surroundings
     inactive: frozenset[str] = frozenset()
-    doubtful: frozenset[str] = frozenset()
+    doubtful: frozenset[tuple[str, ...]] = frozenset()
 
     @property
     def services(self) -> Map:
         found = self.document.get("services")
         return found if isinstance(found, Map) else Map()
+
+    def is_doubtful(self, *path: str) -> bool:
+        """Whether this, or something that it stands in, is told to be wrong already."""
+        return any(path[:length] in self.doubtful for length in range(1, len(path) + 1))
 
     def each(self) -> Iterator[tuple[str, Map]]:
         return ((name, service) for name, service in self.services.items() if isinstance(service, Map))

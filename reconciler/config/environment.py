@@ -55,6 +55,8 @@ def _with_variables(service: Map, around: Surroundings) -> tuple[Map, list[Probl
     earlier = dict(set_here)
     problems: list[Problem] = []
     for given, place in entries(files):
+        if "path" not in given:
+            continue  # it was no path, which is told already
         is_optional, is_raw = given.get("required") in (False, "false"), given.get("format") == "raw"
         named = _Named("env_file", given["path"], place, is_optional=is_optional, is_raw=is_raw)
         read = _read(named, around, outside, earlier)
@@ -102,8 +104,9 @@ def _read(named: _Named, around: Surroundings, outside: Variables, earlier: Mapp
     try:
         file = read_text(path, directory=around.directory, limit=ENV_LIMIT, private=True)
     except ConfigError as error:
-        told = "(secret)" if isinstance(named.path, Tainted) else name
-        said = f"{named.key} {told}: {error.problems[0].message}"
+        why = error.problems[0].message
+        is_secret = isinstance(named.path, Tainted)
+        said = f"{named.key} (secret): {why.partition(';')[0]}" if is_secret else f"{named.key} {name}: {why}"
         problems = (named.place.problem(said, at_value=True),) if named.place else error.problems
         return _Read(nothing, EnvFile(problems=problems))
     return _Read(file, parse_raw(file, outside) if named.is_raw else parse_env(file, outside, earlier=earlier))

@@ -102,19 +102,22 @@ def _unknown_keys(error: Any, path: TreePath, schema: Mapping[str, Any]) -> Iter
     where = f" in {dotted(path)}" if path else ""
     unknown = [key for key in error.instance if key not in known and not any(re.search(each, key) for each in patterns)]
     for number, key in enumerate(unknown):
-        near = (nearest(key, list(known)) if number < _MOST_HINTS else None) or ""
-        hint = _hint(key, near, list(known), schema) if number < _MOST_HINTS else ""
+        is_hinted = number < _MOST_HINTS
+        near = (_synonym(key, known) or nearest(key, list(known)) or "") if is_hinted else ""
+        hint = _hint(key, near, list(known), schema, error.instance[key]) if is_hinted else ""
         yield Fault((*path, key), f"unknown key `{key}`{where}{hint}", at_key=True, kind="unknown", name=near)
 
 
-def _hint(key: str, near: str, known: list[str], schema: Mapping[str, Any]) -> str:
+def _synonym(key: str, known: Iterable[str]) -> str:
+    names = _SYNONYMS.get(key.lower(), "").split()
+    return next((name for name in names if name.partition(".")[0] in known), "")
+
+
+def _hint(key: str, near: str, known: list[str], schema: Mapping[str, Any], value: Any) -> str:
     """What was perhaps meant: a key that may stand here, or the place where this one may."""
-    synonym = _SYNONYMS.get(key.lower())
-    if synonym and synonym.partition(".")[0] in known:
-        return f"; write `{synonym}`"
     if near:
-        return f"; did you mean `{near}`?"
-    homes = _homes(schema, key)
+        return f"; write `{near}`" if near == _synonym(key, known) else f"; did you mean `{near}`?"
+    homes = ["services"] if "services" in known and _is_service(value) else _homes(schema, key)
     if homes:
         return f"; it belongs {' or '.join(f'under `{home}`' if home else 'at the top level' for home in homes[:2])}"
     if known and len(known) <= _MOST_WORDS:
@@ -122,14 +125,20 @@ def _hint(key: str, near: str, known: list[str], schema: Mapping[str, Any]) -> s
     return ""
 
 
+def _is_service(value: Any) -> bool:
+    return isinstance(value, dict) and ("image" in value or "build" in value)
+
+
+# Names of one level each; where there are several, the first that may stand there.
 _SYNONYMS: Final[Mapping[str, str]] = {
     "memory": "mem_limit",
-    "mem": "mem_limit",
+    "mem": "mem_limit memory",
     "memory_limit": "mem_limit",
     "cpu": "cpus",
     "cpu_limit": "cpus",
-    "cmd": "command",
+    "cmd": "command test",
     "args": "command",
+    "command": "test",
     "env": "environment",
     "envs": "environment",
     "env_vars": "environment",
@@ -148,6 +157,14 @@ _SYNONYMS: Final[Mapping[str, str]] = {
     "limits": "deploy.resources.limits",
     "resources": "deploy.resources",
     "replica_count": "deploy.replicas",
+    "path": "context file",
+    "destination": "target",
+    "dest": "target",
+    "dst": "target",
+    "src": "source",
+    "ip": "ipv4_address",
+    "ip_address": "ipv4_address",
+    "options": "driver_opts",
     "redirect_uris": "redirectUris",
     "mappers": "protocolMappers",
     "scopes": "defaultClientScopes",

@@ -20,14 +20,14 @@ class Misfit:
     """A text that can't be filled in, or does not fit where it stands.
 
     ``dollar`` counts the dollars of the text before the one that is wrong; None where the whole text is.
-    ``undefined`` ones are those that Compose forgives.
+    ``undefined`` is the name of an undefined variable, which Compose forgives.
     """
 
     path: TreePath
     message: str
     severity: Severity = Severity.ERROR
     dollar: int | None = None
-    undefined: bool = False
+    undefined: str = ""
 
     def problem(self, place: Place) -> Problem:
         if self.dollar is None:

@@ -63,6 +63,11 @@ def _list(value: Tree) -> Tree:
     return value if isinstance(value, list) else Items([value])
 
 
+def _filled(value: Tree) -> Tree:
+    """A list of these, but of the empty ones: so an unset variable asks for nothing."""
+    return from_items((item, place) for item, place in entries(_list(value)) if item != "")
+
+
 def _under(key: str) -> Shape:
     """A text stands for a mapping with this one key."""
 
@@ -226,7 +231,7 @@ _SERVICE: Final[Mapping[str, Shape]] = {
     "depends_on": _depends_on,
     "develop": _develop,
     "devices": _each(_device),
-    "dns": _list,
+    "dns": _filled,
     "env_file": _env_files,
     "gpus": _gpus,
     "label_file": _list,

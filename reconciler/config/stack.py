@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final
 
 from reconciler.config import checks, confined, contradictions, notyet, references
 from reconciler.config.assembly import assembled
@@ -28,8 +27,6 @@ from reconciler.core.address import Address
 from reconciler.core.errors import ConfigError
 from reconciler.core.problem import Problem, Severity
 from reconciler.core.resource import Origin
-
-_RUNS: Final = ("build", "extends", "image", "provider")
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,10 +114,8 @@ def _is_idle(path: TreePath, inactive: frozenset[str]) -> bool:
     return is_note(path)
 
 
-def _doubtful(gone: Sequence[TreePath]) -> frozenset[str]:
-    """Services of which something that must be there was taken out."""
-    services = (path[1:] for path in gone if len(path) > 1 and path[0] == "services")
-    return frozenset(str(name) for name, *rest in services if not rest or rest[0] in _RUNS)
+def _doubtful(gone: Sequence[TreePath]) -> frozenset[tuple[str, ...]]:
+    return frozenset(tuple(key for key in path if isinstance(key, str)) for path in gone)
 
 
 def _profiles(settings: Settings, variables: Variables) -> tuple[str, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Final
 
 from reconciler.config.casts import STACK_CASTS
@@ -13,20 +14,26 @@ from reconciler.config.level import Doubt, Findings, Level
 from reconciler.config.longform import long_form, refuse_port_bombs
 from reconciler.config.schema import load_schema
 from reconciler.config.shapes import Malformed
+from reconciler.config.suggest import suggestion
 from reconciler.config.tree import Items, Map, Tree, TreePath, deepest, pruned, with_places
 from reconciler.core.errors import ConfigError
 from reconciler.core.problem import Problem, Severity
 
+_ALIKE: Final = 0.8
+_MOST_HINTS: Final = 100
 SECTIONS: Final = ("services", "networks", "volumes", "secrets", "configs", "models")
 
 
 def variables_filled(layer: Layer, level: Level, found: Findings) -> Map:
     """The layer with its variables filled in."""
     done = filled(layer.tree, level.variables, casts=STACK_CASTS, strict=level.strict)
-    for misfit in done.misfits:
+    known = tuple(level.variables.values)
+    for number, misfit in enumerate(done.misfits):
         place, _ = deepest(layer.tree, misfit.path)
         if place and misfit.undefined:
-            found.doubts.append(Doubt(misfit.path, misfit.problem(place), undefined=True))
+            hint = suggestion(misfit.undefined, known, alike=_ALIKE) if number < _MOST_HINTS else ""
+            problem = replace(misfit, message=misfit.message + hint).problem(place)
+            found.doubts.append(Doubt(misfit.path, problem, undefined=True))
         elif place:
             found.problems.append(misfit.problem(place))
     wrong = [each.path for each in done.misfits if each.severity is Severity.ERROR and not is_note(each.path)]
@@ -44,17 +51,21 @@ def fitting(document: Map, found: Findings) -> Map:
     """What of the document is known and of the right form."""
     faults = load_schema("stack").faults(document)
     found.problems.extend(problem for fault in faults for problem in _said(document, fault))
-    gone = [fault.path for fault in faults]
-    found.gone.extend(gone)
-    return taken_out(document, gone)
+    return _without(document, faults, found)
 
 
 def fitting_in_part(document: Map, found: Findings) -> Map:
     """The same for a document of which not all is used, and which may be completed elsewhere: doubts, no problems."""
     faults = [fault for fault in load_schema("stack").faults(document) if fault.kind != "required"]
     found.doubts.extend(Doubt(fault.path, problem) for fault in faults for problem in _said(document, fault))
+    return _without(document, faults, found)
+
+
+def _without(document: Map, faults: Sequence[Fault], found: Findings) -> Map:
+    """The document without what is wrong; what was meant is gone too."""
     gone = [fault.path for fault in faults]
     found.gone.extend(gone)
+    found.gone.extend((*fault.path[:-1], fault.name) for fault in faults if fault.kind == "unknown" and fault.name)
     return taken_out(document, gone)
 
 

@@ -27,9 +27,9 @@ def _nearest(name: str, known: tuple[str, ...], alike: float) -> str | None:
     return folded[found[0]] if found else None
 
 
-def suggestion(name: str, known: Collection[str]) -> str:
+def suggestion(name: str, known: Collection[str], *, alike: float = _ALIKE) -> str:
     """``; did you mean …?`` for the end of a message, or nothing."""
-    near = nearest(name, known)
+    near = nearest(name, known, alike=alike)
     return f"; did you mean `{near}`?" if near and near != name else ""
 
 

@@ -33,25 +33,30 @@ class Variables:
 class Fault:
     """Something wrong with a reference; ``index`` is where in the text it begins.
 
-    ``undefined`` marks the one fault that Compose forgives, taking the empty text instead.
+    ``undefined`` is the name of the variable in the one fault that Compose forgives, taking the empty text instead.
     """
 
     message: str
     index: int
-    undefined: bool = False
+    undefined: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Dialect:
-    """Which dollars mean something. ``start`` matches one that does; ``escape`` is what ``$$`` must stand before."""
+    """Which dollars mean something: ``start`` matches one that does.
+
+    ``greedy`` is as Compose has it: a ``${`` ends in its line, and where braces don't match, at the last one there.
+    """
 
     start: re.Pattern[str]
     name: re.Pattern[str]
+    greedy: bool = False
 
 
 COMPOSE: Final = Dialect(
     start=re.compile(r"\$(?=[$A-Za-z_{])"),
     name=re.compile(r"[A-Za-z_][A-Za-z0-9_]*"),
+    greedy=True,
 )
 KEYCLOAK: Final = Dialect(
     # Only capitals in braces are ours: Keycloak has ${role_default-roles}, ${client_account} and ${vault.x}, and in
@@ -119,7 +124,9 @@ class _Reader:
         close = self._closing_brace(dollar + 1, end)
         name = self.dialect.name.match(self.text, dollar + 2, end)
         if close is None:
-            return self._fault(dollar, "the `${` here is not closed; write `$$` for a dollar that means nothing"), end
+            where = " in its line" if "\n" in self.text[dollar:end] else ""
+            message = f"the `${{` here is not closed{where}; write `$$` for a dollar that means nothing"
+            return self._fault(dollar, message), end
         stop = close + 1
         if self.depth >= _MAX_DEPTH:
             return self._fault(dollar, f"variables are nested more than {_MAX_DEPTH} deep"), stop
@@ -140,6 +147,14 @@ class _Reader:
         return value, stop
 
     def _closing_brace(self, opening: int, end: int) -> int | None:
+        if not self.dialect.greedy:
+            return self._matching_brace(opening, end)
+        line_end = self.text.find("\n", opening, end)
+        end = end if line_end < 0 else line_end
+        last = self.text.rfind("}", opening, end)
+        return None if last < 0 else self._matching_brace(opening, end) or last
+
+    def _matching_brace(self, opening: int, end: int) -> int | None:
         depth = 0
         for index in range(opening, end):
             if self.text[index] == "{":
@@ -154,7 +169,7 @@ class _Reader:
         value = self._value(name)
         if value is None:
             message = f"undefined variable `{name}`: set it in .env, in the environment, or write ${{{name}:-default}}"
-            return self._fault(dollar, message, undefined=True)
+            return self._fault(dollar, message, undefined=name)
         return value
 
     def _value(self, name: str) -> str | None:
@@ -184,7 +199,7 @@ class _Reader:
             return ""
         return self.fill(operator.end(), close)
 
-    def _fault(self, index: int, message: str, *, undefined: bool = False) -> str:
+    def _fault(self, index: int, message: str, *, undefined: str = "") -> str:
         if len(self.faults) < _MOST_FAULTS:
             self.faults.append(Fault(message, index, undefined))
         return ""

@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Final
 
 from reconciler.config.masking import masked, without_values
+from reconciler.config.suggest import suggestion
 from reconciler.core.errors import ConfigError
 from reconciler.core.problem import Problem, Severity
 from reconciler.core.resource import Origin
@@ -21,6 +23,7 @@ USERS_LIMIT: Final = 512 * _MIB
 ENV_LIMIT: Final = 10 * _MIB
 
 _LINE_BREAK: Final = re.compile("\r\n|[\r\n\x85\u2028\u2029]")
+_ALIKE: Final = 0.8
 _SHOWN_LENGTH: Final = 200
 _TOLD_LENGTH: Final = 1000
 _WIDE_ENCODINGS: Final = {b"\xff\xfe": "UTF-16", b"\xfe\xff": "UTF-16"}
@@ -104,12 +107,19 @@ def _read(path: Path, limit: int) -> bytes:
         with path.open("rb") as file:
             data = file.read(limit + 1)  # a pipe or a growing file has no size beforehand
     except FileNotFoundError:
-        raise _Unusable("no such file") from None
+        raise _Unusable(f"no such file{_beside(path)}") from None
     except OSError as error:
         raise _Unusable(f"can't be read: {error.strerror or error}") from error
     if len(data) > limit:
         raise _Unusable(f"is too large: at most {limit // _MIB} MiB are read")
     return data
+
+
+def _beside(path: Path) -> str:
+    """The file of that folder which was perhaps meant."""
+    with suppress(OSError):
+        return suggestion(path.name, [each.name for each in path.parent.iterdir() if each.is_file()], alike=_ALIKE)
+    return ""
 
 
 def _decoded(data: bytes) -> str:

@@ -31,6 +31,9 @@ _FORMATS: Final[Mapping[str, str]] = {
 }
 _KINDS: Final[Mapping[type, str]] = {bool: "true or false", int: "a number", float: "a number"}
 _SHOWN: Final = 60
+_NO_SPACE: Final = re.compile(r"[a-z_]+:\S")
+_OF_PAIRS: Final = ("environment", "labels", "args", "annotations", "sysctls")
+"""What may be a list of ``KEY=value``."""
 
 
 def _wrong_type(error: Any) -> str:
@@ -40,9 +43,27 @@ def _wrong_type(error: Any) -> str:
 
 def instead(wanted: Iterable[str], error: Any) -> str:
     names = set(wanted)
-    is_scalar = isinstance(error.instance, bool | int | float)
-    hint = "; put it in quotes" if "string" in names and is_scalar else ""
-    return f"must be {_either(names)}, but is {_found(error)}{hint}"
+    return f"must be {_either(names)}, but is {_found(error)}{_remedy(names, error)}"
+
+
+def _remedy(names: set[str], error: Any) -> str:
+    """What to write instead, where what is there tells."""
+    key = error.absolute_path[-1] if error.absolute_path else None
+    match error.instance:
+        case bool() | int() | float() if "string" in names:
+            examples = error.schema.get("examples", ())
+            return f"; write one like {' or '.join(examples)}" if examples else "; put it in quotes"
+        case dict() as pair if "string" in names and len(pair) == 1 and isinstance(key, int):
+            return f"; write `{next(iter(pair))}=…`" if error.absolute_path[-2] in _OF_PAIRS else "; put it in quotes"
+        case [_] if names == {"string"}:
+            return "; write it without brackets and dashes"
+        case str() | int() | float() | dict() if names == {"array"}:
+            return "; write a list, with `- ` before each item"
+        case str() as text if "object" in names and _NO_SPACE.match(text):
+            return "; write a space after the colon"
+        case None if names == {"object"}:
+            return "; is what belongs to it indented under it?"
+    return ""
 
 
 def _not_among(error: Any) -> str:

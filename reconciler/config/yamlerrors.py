@@ -31,6 +31,7 @@ _AT_CONTEXT: Final[Mapping[str, str]] = {
     "did not find expected ',' or '}'": "the `{` here is not closed, or a `,` is missing after it",
     "found unexpected end of stream": "the quote here is never closed",
     "found unexpected document indicator": "the quote here is never closed",
+    "did not find expected alphabetic or numeric character": "a text can't begin with `*` or `&`; put it in quotes",
 }
 _RESERVED: Final[Mapping[str, str]] = {
     "\t": "a tab can't indent YAML; use spaces",

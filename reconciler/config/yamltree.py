@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from reconciler.config.scalars import TAGS, NotThatType, as_date, resolved
+from reconciler.config.suggest import suggestion
 from reconciler.config.textfile import TextFile
 from reconciler.config.tree import Items, Map, Place, Tree, TreePath, placed
 from reconciler.core.problem import Problem, Severity
@@ -152,7 +153,8 @@ class TreeBuilder:
     def _alias(self, event: Any) -> None:
         name = event.anchor
         if name not in self.anchors:
-            self._stop(f"nothing is called `&{name}` before this `*{name}`", event.start_mark)
+            hint = suggestion(name, list(self.anchors))
+            self._stop(f"nothing is called `&{name}` before this `*{name}`{hint}", event.start_mark)
         anchored = self.anchors[name]
         if anchored is None:
             self._stop(f"`*{name}` is inside the very value that `&{name}` names; it would never end", event.start_mark)

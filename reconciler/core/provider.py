@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeAlias, runtime_checkable
 
@@ -17,17 +17,20 @@ from reconciler.core.resource import Observed, Resource
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """The step has had its effect."""
+    """The step has had its effect. ``mark`` stays the same as long as it lasts, where that is to be watched."""
 
     note: str = ""
+    mark: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Pending:
-    """Not yet; call again in so many seconds. The caller keeps the clock."""
+    """Not yet; call again in so many seconds. The caller keeps the clock, and asks ``otherwise`` what more there is to
+    say if time runs out."""
 
     retry_in: float
     note: str = ""
+    otherwise: Callable[[], str] = str
 
 
 Verdict: TypeAlias = Done | Pending
@@ -77,8 +80,8 @@ class LogSource(Protocol):
         """The lines of what runs under this name; raises Conflict where there is no such thing."""
         ...
 
-    def log_names(self) -> Sequence[str]:
-        """What there is to follow."""
+    def log_names(self, services: Collection[str] = ()) -> Sequence[str]:
+        """What there is to follow of these, or of all; a name of which nothing is known stays as it is."""
         ...
 
 

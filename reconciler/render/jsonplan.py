@@ -31,6 +31,7 @@ DISRUPTIONS: Final[Mapping[Effect, str]] = {
     Effect.LIVE: "none",
     Effect.RECONNECT: "reconnect",
     Effect.RESTART: "restart",
+    Effect.HANDOVER: "reconnect",
     Effect.REPLACE: "replace",
     Effect.DATA_LOSS: "data-loss",
 }
@@ -40,6 +41,7 @@ REACTIONS: Final[Mapping[Effect, str]] = {
     Effect.START: "start",
     Effect.RUN: "run",
     Effect.LIVE: "in-place",
+    Effect.HANDOVER: "replace",
 }
 _COUNTED: Final = (
     Action.CREATE,

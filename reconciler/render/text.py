@@ -43,6 +43,7 @@ COSTS: Final[Mapping[Effect, str]] = {
     Effect.LIVE: "in place",
     Effect.RECONNECT: "by reconnecting",
     Effect.RESTART: "by restarting",
+    Effect.HANDOVER: "the old one serves until the new one is ready",
     Effect.REPLACE: "out of service while the new one starts",
     Effect.DATA_LOSS: "its data is lost",
 }
@@ -114,6 +115,8 @@ def describe(change: Change) -> str:
     cost = COSTS[change.effect]
     if change.action is Action.DELETE:
         return f"delete, {change.reason}"
+    if change.verb:
+        return change.verb
     return f"{change.action.value}, {cost}" if cost else change.action.value
 
 

@@ -542,7 +542,7 @@ def _dependencies(others: list[str]) -> st.SearchStrategy[Any]:
 TEMPLATE = [
     "$", "{", "}", "$$", "${", "W", "E", "N", "w_1", ":-", "-", ":?", "?", ":+", "+", "x", " ", "${W}", "${N:-d}",
     "${E:-d}", "${E-d}", "$W", "${N-${W}}", "${N:-${N:-q}}", "${W:+a}", "${N+a}", "1", "\n", "é", ".", "=", "'", '"',
-    ":", "${N?oops}", "${W?ok}",
+    ":", "${N?oops}", "${W?ok}", "${W:-", "${N:+", "${E?",
 ]  # fmt: skip
 """Pieces of texts with variables in them, right and wrong."""
 

@@ -18,6 +18,19 @@ from tests.kit.compose import HOME, comparable, differences
 CASES = Path(__file__).parents[2] / "cases" / "config"
 
 
+def model_of(tmp_path, text):
+    file = tmp_path / "stack.yaml"
+    file.write_text(text, encoding="utf-8")
+    return load_stack(file, environment={})
+
+
+def test_an_unset_variable_asks_for_no_name_server(tmp_path):
+    model = model_of(tmp_path, "services: {a: {image: x, dns: $UNSET}, b: {image: x, dns: ['', 9.9.9.9]}}")
+
+    assert "dns" not in model["services"]["a"]
+    assert model["services"]["b"]["dns"] == ["9.9.9.9"]
+
+
 def test_every_attribute_has_the_form_that_compose_prints():
     expected = json.loads((CASES / "every_attribute.model.json").read_text(encoding="utf-8"))
 

@@ -38,14 +38,18 @@ class Case:
         return [folder / name for name in self.named]
 
 
+def read_case(text: str) -> Case:
+    """A case as it is written; without a name for it, its one file is stack.yaml."""
+    head, *parts = text.split("--- ")
+    title, *settings = head.splitlines()
+    named = next((line.split()[1:] for line in settings if line.startswith("files: ")), ["stack.yaml"])
+    environment = dict(line.split()[1].split("=") for line in settings if line.startswith("environment: "))
+    files = dict(part.split("\n", 1) for part in parts)
+    return Case(title, files, tuple(named), environment)
+
+
 def cases() -> Iterator[Case]:
-    for case in (CASES / "files.txt").read_text(encoding="utf-8").split("=== ")[1:]:
-        head, *parts = case.split("--- ")
-        title, *settings = head.splitlines()
-        named = next((line.split()[1:] for line in settings if line.startswith("files: ")), ["stack.yaml"])
-        environment = dict(line.split()[1].split("=") for line in settings if line.startswith("environment: "))
-        files = dict(part.split("\n", 1) for part in parts)
-        yield Case(title, files, tuple(named), environment)
+    return map(read_case, (CASES / "files.txt").read_text(encoding="utf-8").split("=== ")[1:])
 
 
 UNDEFINED = "undefined variable `NOWHERE`: set it in .env, in the environment, or write ${NOWHERE:-default}"

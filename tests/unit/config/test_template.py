@@ -38,6 +38,12 @@ VARIABLES = Variables({"A": "1", "EMPTY": "", "lower": "l", "DB_PASSWORD": "pw",
         ("${NONE:-$$}", "$"),
         ("${A:?no}${A?no}", "11"),
         ("a${NONE:-b}c${A}d", "abc1d"),
+        ("${A:-${B}b", "1b"),
+        ("${A:?${B}", "1"),
+        ("${NONE:+${B}", ""),
+        ("${NONE:-{x}", "{x"),
+        ("${A:-${B} and ${C:-x}!", "1!"),
+        ("${A:-${B}\nb}", "1\nb}"),
     ],
 )
 def test_variables_are_filled_in(text, filled):
@@ -57,6 +63,8 @@ def test_variables_are_filled_in(text, filled):
         ("${}", "", 0, "`${}` names no variable"),
         ("${1}", "", 0, "`${1}` names no variable"),
         ("${A b}", "", 0, "`${A b}` is not understood"),
+        ("${NONE:-${ALSO}", "", 8, "the `${` here is not closed"),
+        ("${A:-a\nb}", "", 0, "the `${` here is not closed in its line"),
         ("${NONE:-${ALSO}}", "", 8, "undefined variable `ALSO`"),
     ],
 )

@@ -169,12 +169,12 @@ import resource, sys, time
 from pathlib import Path
 from reconciler.config import Sources, load
 from reconciler.core.errors import ConfigError
-file, began = Path(sys.argv[1]), time.perf_counter()
+file, began = Path(sys.argv[1]), time.process_time()
 try:
     load(Sources(directory=file.parent, stack_files=(file,)))
 except ConfigError as error:
     said = str(error)[:300]
-print(time.perf_counter() - began, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024, said)
+print(time.process_time() - began, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024, said)
 """
 
 
