@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from reconciler.config.realmkeys import has_objects, natural_key
@@ -26,6 +26,7 @@ class Realm:
     name: str
     merged: Mapping[str, Tree]
     parts: tuple[Part, ...]
+    _numbers: dict[int, Mapping[Hashable, int]] = field(default_factory=dict, compare=False, repr=False)
 
     def source(self, path: TreePath) -> tuple[UsersFile, TreePath]:
         """The file that says most of the value at ``path``, the later one where two do, and the path in there."""
@@ -47,7 +48,7 @@ class Realm:
         mine: Tree = part.fragment.realm
         for key in path:
             if isinstance(key, int) and isinstance(merged, list) and isinstance(mine, list):
-                index = _same(names, merged[key] if key < len(merged) else None, mine)
+                index = self._same(names, merged[key] if key < len(merged) else None, mine)
                 if index is None:
                     break
                 merged, mine = merged[key], mine[index]
@@ -59,6 +60,16 @@ class Realm:
                 break
         return tuple(own)
 
+    def _same(self, names: tuple[str, ...], wanted: Tree, among: list[Tree]) -> int | None:
+        """The number of the item that is the same object as ``wanted``; there may be many thousand users."""
+        key = natural_key(names, wanted)
+        if key is None:
+            return next((index for index, item in enumerate(among) if item == wanted), None)
+        if id(among) not in self._numbers:  # the parts, and so their lists, live as long as the realm
+            last_to_first = reversed(list(enumerate(among)))
+            self._numbers[id(among)] = {natural_key(names, item): index for index, item in last_to_first}
+        return self._numbers[id(among)].get(key)
+
 
 def _depth(tree: Tree, path: TreePath) -> int:
     for depth, key in enumerate(path):
@@ -67,15 +78,6 @@ def _depth(tree: Tree, path: TreePath) -> int:
         except (KeyError, IndexError, TypeError):
             return depth
     return len(path)
-
-
-def _same(names: tuple[str, ...], wanted: Tree, among: list[Tree]) -> int | None:
-    """The number of the item that is the same object as ``wanted``."""
-    key = natural_key(names, wanted)
-    for index, item in enumerate(among):
-        if (natural_key(names, item) == key) if key is not None else item == wanted:
-            return index
-    return None
 
 
 def realms(parts: Sequence[Part]) -> list[Realm]:
