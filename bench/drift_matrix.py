@@ -43,8 +43,8 @@ INTRODUCTION = """\
 
 Written by `make drift-matrix`, {date}: reconcile {version}, Docker engine {engine},
 Compose CLI {compose}. Each change is made to a running stack on a real engine, once with each program. Then
-`reconcile apply`, or `docker-compose up -d`, runs, and the whole stack is compared with its file field by field. Another service of the
-stack may not be touched, and its container is looked at too.
+`reconcile apply`, or `docker-compose up -d`, runs, and the whole stack is compared with its file field by field.
+Another service of the stack may not be touched, and its container is looked at too.
 
 ## Changes behind its back
 
