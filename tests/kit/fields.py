@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from dataclasses import field as dataclass_field
 from typing import Any
 
 from reconciler.core.change import Action
@@ -34,7 +35,7 @@ class Row:
     again: Any = None
     by: Action = Action.REPLACE
     removal: Action = Action.REPLACE
-    beside: Mapping[str, Any] = field(default_factory=dict)
+    beside: Mapping[str, Any] = dataclass_field(default_factory=dict)
     api: tuple[int, int] = (1, 41)
     lacks: str = ""
     starts: bool = True
@@ -63,9 +64,9 @@ def throttle(name: str, key: str, unit: str, *values: Any) -> Row:
     return Row("blkio_config", {name: [one]}, {name: [two]}, attribute, hand, lacks=lacks)
 
 
-UPDATE: Mapping[str, Action] = {"by": Action.UPDATE}
-IN_PLACE: Mapping[str, Action] = {"by": Action.UPDATE, "removal": Action.UPDATE}
-FREE: Mapping[str, Action] = {"removal": Action.KEEP}
+UPDATE: Mapping[str, Any] = {"by": Action.UPDATE}
+IN_PLACE: Mapping[str, Any] = {"by": Action.UPDATE, "removal": Action.UPDATE}
+FREE: Mapping[str, Any] = {"removal": Action.KEEP}
 BOUND = {"type": "bind", "source": "/etc/hostname", "target": "/b"}
 LABELLED = {"type": "volume", "target": "/l", "volume": {"labels": {"a": "1", "b": "2"}}}
 NO_REAL_TIME = "most kernels schedule no container in real time"

@@ -91,12 +91,12 @@ def back(project: Project) -> str:
 
 def _disconnect(project: Project, *services: str) -> None:
     for service in services or ("web",):
-        body = {"Container": project.container(service), "Force": True}
+        body: dict[str, Any] = {"Container": project.container(service), "Force": True}
         project.engine.post(f"/networks/{back(project)}/disconnect", body)
 
 
 def _connect(project: Project, network: str, **settings: Any) -> None:
-    body = {"Container": project.container(), "EndpointConfig": settings}
+    body: dict[str, Any] = {"Container": project.container(), "EndpointConfig": settings}
     project.engine.post(f"/networks/{network}/connect", body)
 
 
@@ -129,7 +129,7 @@ def _network_anew_when_stopped(project: Project) -> None:
 
 def _reconnect_other(project: Project) -> None:
     aliases = ["other", project.container("other")]
-    body = {"Container": project.container("other"), "EndpointConfig": {"Aliases": aliases}}
+    body: dict[str, Any] = {"Container": project.container("other"), "EndpointConfig": {"Aliases": aliases}}
     project.engine.post(f"/networks/{back(project)}/connect", body)
 
 
