@@ -19,7 +19,7 @@ from pathlib import Path
 
 import host
 
-KEYCLOAK_VERSION = "26.7.3"
+KEYCLOAK_RELEASES = ("26.7.3", "26.5.6", "26.4.7")  # the newest is what the stack and all tests use
 SEAWEEDFS_VERSION = "4.48"
 MINIO_RELEASE = "2025-04-22"
 MINIO_VERSION = "v0.0.0-20250422221226-0d7408fc9969"  # that release's commit: the module has no version tags
@@ -121,16 +121,16 @@ def busybox_tree(binary: bytes, applets: list[str]) -> bytes:
 # --------------------------------------------------------------------------- Keycloak, from Maven
 
 
-def keycloak() -> Parts:
-    return {"keycloak.tar": cached(f"keycloak-{KEYCLOAK_VERSION}.tar", _fetch_keycloak)}
+def keycloak(version: str) -> Parts:
+    return {"keycloak.tar": cached(f"keycloak-{version}.tar", functools.partial(_fetch_keycloak, version))}
 
 
-def _fetch_keycloak(scratch: Path) -> Path:
-    artifact = f"-Dartifact=org.keycloak:keycloak-quarkus-dist:{KEYCLOAK_VERSION}:tar.gz"
+def _fetch_keycloak(version: str, scratch: Path) -> Path:
+    artifact = f"-Dartifact=org.keycloak:keycloak-quarkus-dist:{version}:tar.gz"
     host.run(
         ["mvn", "-q", "-B", "dependency:copy", "-Dmdep.useBaseVersion=true", artifact, f"-DoutputDirectory={scratch}"],
         folder=scratch,
-        step=f"fetch Keycloak {KEYCLOAK_VERSION} with Maven",
+        step=f"fetch Keycloak {version} with Maven",
         remedy=FETCH_REMEDY,
     )
     (packed,) = scratch.glob("*.tar.gz")

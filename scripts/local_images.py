@@ -41,34 +41,47 @@ BUILD_REMEDY = "the last lines above say what failed; run the same command again
 
 @dataclass(frozen=True)
 class Image:
-    """A stand-in: its tag (empty: the release's name), the image below it, what is fetched for it and with what."""
+    """A stand-in: its tag (empty: the release's name), the image below it, what is fetched for it and with what.
+
+    ``of`` names another one whose folder it shares, and whose name it has but for the tag.
+    """
 
     tag: str = ""
     parent: str = ""
     parts: Callable[[], Parts] | None = None
     tools: tuple[str, ...] = ()
     by_default: bool = True
+    of: str = ""
 
 
 # Without root's rights mmdebstrap works as root of a user name space.
 MMDEBSTRAP = ("apt-get", "mmdebstrap", *(("newuidmap",) if os.geteuid() else ()))
 
+
+def keycloak(version: str, **more: Any) -> Image:
+    """The image of one release."""
+    return Image(version, "base", functools.partial(image_parts.keycloak, version), ("mvn",), **more)
+
+
+NEWEST_KEYCLOAK, *OLDER_KEYCLOAKS = image_parts.KEYCLOAK_RELEASES
+
 # In this order they are begun: first what others wait for, then what takes longest.
 IMAGES: Mapping[str, Image] = {
     "base": Image(parts=image_parts.base, tools=MMDEBSTRAP),
-    "keycloak": Image(image_parts.KEYCLOAK_VERSION, "base", image_parts.keycloak, ("mvn",)),
+    "keycloak": keycloak(NEWEST_KEYCLOAK),
     "python": Image(parent="base"),
     "postgres": Image(parent="base"),
     "s3": Image(image_parts.SEAWEEDFS_VERSION, "base", image_parts.s3),
     "redis": Image(parent="base"),
     "probe": Image("1", parts=image_parts.probe, tools=("apt-get", "dpkg-deb")),
     "minio": Image(image_parts.MINIO_RELEASE, "base", image_parts.minio, by_default=False),
+    **{f"keycloak-{version}": keycloak(version, by_default=False, of="keycloak") for version in OLDER_KEYCLOAKS},
 }
 
 
 def reference(name: str) -> str:
     """The full name of an image. No engine asks a public registry for what begins with localhost/."""
-    return f"localhost/{name}:{IMAGES[name].tag or host.this_release()}"
+    return f"localhost/{IMAGES[name].of or name}:{IMAGES[name].tag or host.this_release()}"
 
 
 def with_parents(names: Iterable[str]) -> list[str]:
@@ -82,7 +95,7 @@ def with_parents(names: Iterable[str]) -> list[str]:
 
 
 def folder_files(name: str) -> dict[str, bytes]:
-    top = FOLDER / name
+    top = FOLDER / (IMAGES[name].of or name)
     return {str(path.relative_to(top)): path.read_bytes() for path in sorted(top.rglob("*")) if path.is_file()}
 
 
@@ -91,7 +104,7 @@ def inputs_hash(name: str) -> str:
     """A hash of all that decides what an image contains: its name, the image below, how parts are got, its folder."""
     image = IMAGES[name]
     below = inputs_hash(image.parent) if image.parent else ""
-    recipe = inspect.getsource(image.parts) if image.parts else ""
+    recipe = inspect.getsource(getattr(image.parts, "func", image.parts)) if image.parts else ""
     digest = hashlib.sha256(f"{reference(name)} {below} {recipe}".encode())
     for path, content in folder_files(name).items():
         digest.update(f"\n{path} {len(content)}\n".encode() + content)
@@ -239,7 +252,7 @@ def ensure(names: Iterable[str], *, force: bool = False, workers: int = 2) -> in
 def options(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument(
-        "images", nargs="*", metavar="IMAGE", help=f"any of {', '.join(IMAGES)}; default: all but minio"
+        "images", nargs="*", metavar="IMAGE", help=f"any of {', '.join(IMAGES)}; default: the newest of each but minio"
     )
     parser.add_argument("--check", action="store_true", help="build nothing; exit 1 if an image is missing or stale")
     parser.add_argument("--list", action="store_true", help="print the names of the images and stop")

@@ -30,7 +30,7 @@ def command(state: State, *, services: tuple[str, ...], follow: bool, tail: int 
         source: LogSource | None = session.providers.get("docker")  # type: ignore[assignment]
         if source is None:
             raise click.UsageError("Without a stack file there are no containers whose logs could be shown.")
-        names = services or tuple(source.log_names())
+        names = source.log_names(services)
         streams = {name: source.logs(name, tail=tail, follow=follow, timestamps=timestamps) for name in names}
         width = max(map(len, names), default=0)
         colours = dict(zip(names, cycle(COLOURS), strict=False))

@@ -27,6 +27,7 @@ COMMANDS: Final = {
     "unlock": "Take away the mark of a run that is gone.",
     "daemon": "Keep it so: look, compare, repair, again and again.",
     "export": "Print a live realm as users.yaml, without what is default.",
+    "access": "Print who can get into what, and through what.",
     "permissions": "Print the roles that the account in Keycloak needs.",
     "schema": "Print the JSON Schema of stack.yaml or users.yaml.",
 }

@@ -16,6 +16,7 @@ from reconciler.config.suggest import suggestion
 from reconciler.config.textfile import shown_name
 from reconciler.config.tree import Items, Map, Place, Tree, entries, like, placed, reached
 from reconciler.core.problem import Problem, Severity
+from reconciler.core.units import BadQuantity, nanoseconds
 
 _RESTART: Final = re.compile(r"no|always|unless-stopped|on-failure(:[0-9]+)?")
 _FIRST_WORDS: Final = ("CMD", "CMD-SHELL", "NONE")
@@ -252,6 +253,91 @@ def _overlap(one: str, other: str) -> bool:
     return one == other or one in everywhere or other in everywhere
 
 
+def something_for_each(stack: Stack) -> Iterator[Problem]:
+    """What only one container can have at a time, where a service is to have several."""
+    for name, service in stack.each():
+        count = _replicas(service)
+        for place, what in _had_by_one(stack, name, service, count) if count > 1 else ():
+            yield from said(place, f"services.{name}: {count} containers can't have one {what}")
+
+
+def _replicas(service: Map) -> int:
+    wanted = (service.get("scale"), (service.get("deploy") or {}).get("replicas"))
+    return next((count for count in wanted if isinstance(count, int)), 1)
+
+
+def _had_by_one(stack: Stack, name: str, service: Map, count: int) -> Iterator[tuple[Place | None, str]]:
+    for index, port in enumerate(service.get("ports") or ()):
+        published = str(port.get("published") or "")
+        if published not in ("", "0") and _ports_in(published) < count:
+            remedy = "leave it to the engine, or write a range with a port for each"
+            yield stack.place("services", name, "ports", index), f"host port {published}; {remedy}"
+    if service.get("mac_address"):
+        yield stack.place("services", name, "mac_address"), "`mac_address`; take it out"
+    for network, endpoint in (service.get("networks") or {}).items():
+        for key in _OF_ONE:
+            if (endpoint or {}).get(key):
+                yield stack.place("services", name, "networks", network, key), f"`{key}`; take it out"
+
+
+_OF_ONE: Final = ("ipv4_address", "ipv6_address", "link_local_ips", "mac_address")
+
+
+def _ports_in(published: str) -> int:
+    first, _, last = published.partition("-")
+    return int(last or first) - int(first) + 1 if first.isdigit() and (last or first).isdigit() else 1
+
+
+def two_at_a_time(stack: Stack) -> Iterator[Problem]:
+    """Where the new container is to be started beside the old one, they must not need what only one can have."""
+    for name, service in stack.each():
+        rollout = (service.get("deploy") or {}).get("update_config") or {}
+        obstacle = next(_in_the_way(stack, name, service), "") if rollout.get("order") == "start-first" else ""
+        if obstacle:
+            place = stack.place("services", name, "deploy", "update_config", "order")
+            message = f"services.{name} can't be replaced start-first: {obstacle}; write `order: stop-first`"
+            yield from said(place, message, at_value=True)
+
+
+def _in_the_way(stack: Stack, name: str, service: Map) -> Iterator[str]:
+    for what in (what.partition(";")[0] for _, what in _had_by_one(stack, name, service, 2)):
+        yield f"two containers can't have one {what}"
+    if str(service.get("network_mode") or "").partition(":")[0] in ("host", "service", "container"):
+        yield f"its network is not its own (`network_mode: {service['network_mode']}`)"
+    if (service.get("x-reconcile") or {}).get("job"):
+        yield "it is a job"
+    for other, their in stack.each():
+        if f"service:{name}" in (their.get("network_mode"), their.get("ipc"), their.get("pid")):
+            yield f"services.{other} lives in its namespace"
+    for mount in service.get("volumes") or ():
+        if mount.get("type") == "volume" and not mount.get("source"):
+            yield f"the data in {mount.get('target')} goes along from the one to the other"
+        elif _is_written(mount) and _replicas(service) < _SEVERAL:
+            yield f"two containers would write to `{mount['source']}` (if they may, mount it in several, with `scale`)"
+
+
+def _is_written(mount: Map) -> bool:
+    source = str(mount.get("source") or "")
+    return mount.get("type") in ("volume", "bind") and not mount.get("read_only") and not source.endswith(".sock")
+
+
+_SEVERAL: Final = 2
+
+
+def known_failure_actions(stack: Stack) -> Iterator[Problem]:
+    for name, service in stack.each():
+        rollout = (service.get("deploy") or {}).get("update_config") or {}
+        action = rollout.get("failure_action")
+        if action and action not in _ON_FAILURE:
+            hint = suggestion(action, _ON_FAILURE) or f"; expected one of {', '.join(_ON_FAILURE)}"
+            place = stack.place("services", name, "deploy", "update_config", "failure_action")
+            message = f"services.{name}.deploy.update_config.failure_action can't be `{action}`{hint}"
+            yield from said(place, message, at_value=True)
+
+
+_ON_FAILURE: Final = ("rollback", "pause", "continue")
+
+
 def known_restart(stack: Stack) -> Iterator[Problem]:
     for name, service in stack.each():
         policy = service.get("restart")
@@ -300,6 +386,51 @@ def files_that_are_there(stack: Stack) -> Iterator[Problem]:
                 yield from said(place, f"{message}; the engine would make a directory of it", Severity.WARNING)
 
 
+def known_refreshes(stack: Stack) -> Iterator[Problem]:
+    """How old an image may get."""
+    for name, service in stack.each():
+        after, policy = service.get("pull_refresh_after"), service.get("pull_policy")
+        place = stack.place("services", name, "pull_refresh_after")
+        if after and policy not in (None, "refresh"):
+            message = f"services.{name}.pull_refresh_after has no effect with `pull_policy: {policy}`"
+            yield from said(place, f"{message}; write `pull_policy: refresh`")
+        for key, span in (("pull_refresh_after", after), ("pull_policy", str(policy or "").partition("every_")[2])):
+            try:
+                nanoseconds(span or "0")
+            except BadQuantity as error:
+                place = stack.place("services", name, key)
+                yield from said(place, f"services.{name}.{key}: {error}", at_value=True)
+
+
+def files_that_can_be_copied(stack: Stack) -> Iterator[Problem]:
+    """A config or secret that is no file, or has an owner or mode of its own, is copied into the container."""
+    for name, service in stack.each():
+        for section in ("configs", "secrets"):
+            for index, item in enumerate(service.get(section) or ()):
+                for key in ("uid", "gid"):
+                    if item.get(key) and not str(item[key]).isdecimal():
+                        place = stack.place("services", name, section, index, key)
+                        message = f"services.{name}.{section}[{index}].{key} can't be `{item[key]}`; expected a number"
+                        yield from said(place, message, at_value=True)
+                why = _why_copied(item, stack.section(section).get(item.get("source") or ""), service)
+                if why and service.get("read_only") is True:
+                    place = stack.place("services", name, section, index)
+                    message = f"services.{name}.{section}[{index}] {why} and is copied, but `read_only` forbids that"
+                    yield from said(place, f"{message}; write it into a `file` without these, to be mounted")
+
+
+def _why_copied(item: Map, file: Tree, service: Map) -> str:
+    if isinstance(file, Map) and not file.get("file") and not file.get("external"):
+        return "is no file"
+    if any(item.get(key) for key in ("uid", "gid", "mode")):
+        return "has an owner or mode of its own"
+    reload = reached(service, ("x-reconcile", "reload"))
+    target = str(item.get("target") or item.get("source") or "")
+    named = [path for path in reload if path.endswith(f"/{target.lstrip('/')}")] if isinstance(reload, Map) else []
+    asked = [reload, *(reload[path] for path in named)] if isinstance(reload, Map) else []
+    return "is reloaded by a signal" if any(isinstance(each, Map) and "signal" in each for each in asked) else ""
+
+
 COMPOSE: Final[tuple[Check, ...]] = (
     something_to_run,
     one_dockerfile,
@@ -321,5 +452,16 @@ COMPOSE: Final[tuple[Check, ...]] = (
 )
 """Errors to the Compose CLI as well."""
 
-OURS: Final[tuple[Check, ...]] = (one_owner_per_port, known_restart, jobs_end, rooted_targets, files_that_are_there)
+OURS: Final[tuple[Check, ...]] = (
+    one_owner_per_port,
+    something_for_each,
+    two_at_a_time,
+    known_failure_actions,
+    known_restart,
+    jobs_end,
+    rooted_targets,
+    files_that_are_there,
+    files_that_can_be_copied,
+    known_refreshes,
+)
 """Errors where the stack is to be carried out."""

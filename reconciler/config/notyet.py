@@ -13,10 +13,7 @@ from typing import Final
 from reconciler.config.tree import Map, Place, Tree, TreePath, placed
 from reconciler.core.problem import Problem
 
-_ONE: Final = (None, 1, "1")
 _SWARM: Final = "it is for a cluster"
-_NO_FILE: Final = "write it into a file, and its name under `file`"
-_AS_IT_IS: Final = "a file is mounted as it is; give the file itself that owner and mode"
 _WINDOWS: Final = "it is for Windows containers"
 
 
@@ -32,8 +29,12 @@ def _any_of(*words: str) -> Callable[[Tree], bool]:
     return lambda value: isinstance(value, str) and value.startswith(words)
 
 
-def _many(value: Tree) -> bool:
-    return value not in _ONE
+def _other_than(word: str) -> Callable[[Tree], bool]:
+    return lambda value: value != word
+
+
+def _more_than_none(ratio: Tree) -> bool:
+    return bool(ratio) and float(ratio) > 0
 
 
 def _relabels_and_more(bind: Tree) -> bool:
@@ -44,13 +45,10 @@ def _relabels_and_more(bind: Tree) -> bool:
 
 
 _TABLE: Final[Mapping[str, NotYet]] = {
-    "configs.*.content": NotYet(_NO_FILE),
-    "configs.*.environment": NotYet(_NO_FILE),
     "configs.*.external": NotYet(_SWARM, applies=bool),
     "configs.*.labels": NotYet(_SWARM),
     "configs.*.template_driver": NotYet(_SWARM),
     "secrets.*.driver": NotYet(_SWARM),
-    "secrets.*.environment": NotYet(_NO_FILE),
     "secrets.*.external": NotYet(_SWARM, applies=bool),
     "secrets.*.labels": NotYet(_SWARM),
     "secrets.*.template_driver": NotYet(_SWARM),
@@ -68,23 +66,19 @@ _TABLE: Final[Mapping[str, NotYet]] = {
     "services.*.build.secrets": NotYet("no secrets can be handed to a build"),
     "services.*.build.ssh": NotYet("no SSH agent can be handed to a build"),
     "services.*.build.ulimits": NotYet("limits of a build are not set"),
-    "services.*.configs.*.gid": NotYet(_AS_IT_IS),
-    "services.*.configs.*.mode": NotYet(_AS_IT_IS),
-    "services.*.configs.*.uid": NotYet(_AS_IT_IS),
     "services.*.cpu_count": NotYet(_WINDOWS),
     "services.*.cpu_percent": NotYet(_WINDOWS),
     "services.*.credential_spec": NotYet(_WINDOWS),
     "services.*.depends_on.*.restart": NotYet("a container is not started again with what it needs", applies=bool),
     "services.*.deploy.endpoint_mode": NotYet(_SWARM),
     "services.*.deploy.labels": NotYet(_SWARM + "; write `labels` of the service"),
-    "services.*.deploy.mode": NotYet(_SWARM),
+    "services.*.deploy.mode": NotYet("one engine has `replicated` services alone", applies=_other_than("replicated")),
     "services.*.deploy.placement": NotYet(_SWARM),
-    "services.*.deploy.replicas": NotYet("a service is one container", applies=_many),
     "services.*.deploy.resources.reservations.generic_resources": NotYet(_SWARM),
     "services.*.deploy.restart_policy.delay": NotYet("the engine waits 100 ms, and twice as long each time"),
     "services.*.deploy.restart_policy.window": NotYet("the engine counts a start as a success after 10 s"),
     "services.*.deploy.rollback_config": NotYet("what does not become healthy is rolled back as it is"),
-    "services.*.deploy.update_config": NotYet("how a container is replaced can't be chosen"),
+    "services.*.deploy.update_config.max_failure_ratio": NotYet("the first failure counts", applies=_more_than_none),
     "services.*.develop": NotYet("files are not watched for rebuilding"),
     "services.*.external_links": NotYet("join the other container's network with `networks`"),
     "services.*.isolation": NotYet(_WINDOWS),
@@ -95,15 +89,6 @@ _TABLE: Final[Mapping[str, NotYet]] = {
     "services.*.pre_start": NotYet("write it as a service, and `service_completed_successfully` under `depends_on`"),
     "services.*.pre_stop": NotYet("nothing is run in a container before its stop"),
     "services.*.provider": NotYet("only containers are run"),
-    "services.*.pull_policy": NotYet(
-        "an image that is there is not asked for again; name the new one, or use missing, build or never",
-        applies=_any_of("always", "refresh", "daily", "weekly", "every_"),
-    ),
-    "services.*.pull_refresh_after": NotYet("an image that is there is not asked for again"),
-    "services.*.scale": NotYet("a service is one container", applies=_many),
-    "services.*.secrets.*.gid": NotYet(_AS_IT_IS),
-    "services.*.secrets.*.mode": NotYet(_AS_IT_IS),
-    "services.*.secrets.*.uid": NotYet(_AS_IT_IS),
     "services.*.use_api_socket": NotYet("mount /var/run/docker.sock with `volumes` if you must"),
     "services.*.volumes.*.bind": NotYet(
         "with `selinux` neither `create_host_path: false` nor `recursive` can be asked for", applies=_relabels_and_more
@@ -113,7 +98,6 @@ _TABLE: Final[Mapping[str, NotYet]] = {
     "services.*.volumes_from": NotYet("name the volumes themselves under `volumes`"),
     "networks.*.x-reconcile": NotYet("write what holds for a network at the top level"),
     "services.*.x-reconcile.environment": NotYet("outputs of other resources can't be used yet"),
-    "services.*.x-reconcile.reload": NotYet("a container is replaced when its configs or secrets change"),
     "volumes.*.x-reconcile": NotYet("write what holds for a volume at the top level"),
     "x-reconcile.hooks": NotYet("nothing is run around a change"),
 }

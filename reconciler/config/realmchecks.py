@@ -176,6 +176,23 @@ def _passwords(realm: Mapping[str, Tree]) -> Iterator[Finding]:
         if "password" in user and "credentials" in user:
             said = f"{_user(user)} has both `password` and `credentials`; keep one"
             yield Finding(("users", index, "password"), said)
+        for place, credential in enumerate(map(_dict, _list(user.get("credentials")))):
+            if wrong := _unlasting(credential):
+                said = f"a credential of {_user(user)} with `ensure: {credential['ensure']}` {wrong}"
+                yield Finding(("users", index, "credentials", place), said)
+
+
+def _unlasting(credential: Mapping[str, Tree]) -> str:
+    """Why a password can't be kept as it is declared, "" where it can."""
+    if credential.get("ensure", "initial") == "initial":
+        return ""
+    if credential.get("type") != "password" or not credential.get("value"):
+        return "must be a password with a value; there is nothing else to compare"
+    if credential.get("temporary"):
+        return "can't be temporary, as the user's own choice would be taken back; use `ensure: initial`"
+    if credential.get("userLabel"):
+        return "can't have a `userLabel`; leave it out"
+    return ""
 
 
 def _missing(path: TreePath, said: str, name: str, declared: Collection[str], *, known: bool) -> Finding:

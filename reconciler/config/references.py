@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import posixpath
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
 from reconciler.config.canonical import is_in_default_network, linked, mounted_from
 from reconciler.config.checks import Check, Stack, said
 from reconciler.config.explain import dotted
+from reconciler.config.mounts import clean
 from reconciler.config.suggest import nearest, suggestion
 from reconciler.config.tree import Map, like, reached
 from reconciler.core.address import Address
@@ -216,6 +218,36 @@ def known_keycloak(stack: Stack) -> Iterator[Problem]:
         yield from said(place, f"x-reconcile.keycloak names `{name}`{_no_service(name, stack)}", at_value=True)
 
 
+def known_variables(stack: Stack) -> Iterator[Problem]:
+    """What is in a config or secret has to come from somewhere."""
+    for section in ("configs", "secrets"):
+        mounted = {item.get("source") for _, service in stack.each() for item in service.get(section) or ()}
+        for name, file in stack.section(section).items():
+            variable = file.get("environment") if isinstance(file, Map) and name in mounted else None
+            if variable and stack.around.variables.get(variable) is None:
+                message = f"{section}.{name}.environment names `{variable}`, which is not set; set it, or take it out"
+                yield from said(stack.place(section, name, "environment"), message, at_value=True)
+
+
+def known_reloads(stack: Stack) -> Iterator[Problem]:
+    """What is to be done when a file changes can only be said of one that is mounted."""
+    for name, service in stack.each():
+        named = reached(service, ("x-reconcile", "reload"))
+        targets = set(_mounted_targets(service))
+        for path in named if isinstance(named, Map) else ():
+            if path.startswith("/") and clean(path) not in targets:
+                hint = suggestion(path, targets) or "; expected the path in the container of one"
+                message = f"services.{name} has no config, secret or bind mount at `{path}`{hint}"
+                yield from said(stack.place("services", name, "x-reconcile", "reload", path), message)
+
+
+def _mounted_targets(service: Map) -> Iterator[str]:
+    for section, folder in (("configs", "/"), ("secrets", "/run/secrets")):
+        for item in service.get(section) or ():
+            yield clean(posixpath.join(folder, item.get("target") or item.get("source") or ""))
+    yield from (clean(item.get("target") or "") for item in service.get("volumes") or () if item.get("type") == "bind")
+
+
 def known_settings(stack: Stack) -> Iterator[Problem]:
     """A misspelt ``x-reconcile`` would have no effect, like any other ``x-`` key."""
     for path, holder in ((), stack.document), *((("services", name), service) for name, service in stack.each()):
@@ -238,5 +270,11 @@ COMPOSE: Final[tuple[Check, ...]] = (
 )
 """Errors to the Compose CLI as well."""
 
-OURS: Final[tuple[Check, ...]] = (known_addresses, known_keycloak, known_settings)
+OURS: Final[tuple[Check, ...]] = (
+    known_addresses,
+    known_keycloak,
+    known_variables,
+    known_reloads,
+    known_settings,
+)
 """Errors where the stack is to be carried out."""

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Final
+from typing import Any, Final
 
 from reconciler.config.explain import dotted
+from reconciler.config.template import Variables
 from reconciler.config.tree import Place, Tainted, Tree, TreePath, placed
 from reconciler.core.problem import Problem, Severity
 from reconciler.core.values import Secret, Value, looks_secret
@@ -53,6 +54,23 @@ def sealed_stack(model: Tree) -> Mapping[str, Value]:
     value = _sealed(model, ())
     assert isinstance(value, Mapping)
     return value
+
+
+def with_contents(stack: Mapping[str, Value], variables: Variables) -> Mapping[str, Value]:
+    """The stack with the content of configs and secrets that come from a variable."""
+    filled = {section: _from_variables(stack.get(section), section, variables) for section in ("configs", "secrets")}
+    return {**stack, **{section: values for section, values in filled.items() if values}}
+
+
+def _from_variables(files: Any, section: str, variables: Variables) -> Mapping[str, Value]:
+    def content(name: str) -> Mapping[str, Value]:
+        text = variables.get(name) or ""
+        return {"content": Secret(text) if section == "secrets" or variables.is_secret(name) else text}
+
+    return {
+        key: {**file, **(content(file["environment"]) if "environment" in file else {})}
+        for key, file in (files or {}).items()
+    }
 
 
 def _sealed(tree: Tree, path: tuple[str, ...], *, may_be_secret: bool = False) -> Value:

@@ -10,7 +10,7 @@ from typing import Any
 from reconciler.config.addresses import KINDS, checkable, declared_addresses
 from reconciler.config.layers import Written
 from reconciler.config.names import project_name
-from reconciler.config.seal import exposed, sealed_stack
+from reconciler.config.seal import exposed, sealed_stack, with_contents
 from reconciler.config.stack import LoadedStack, Settings, load_written, read_stack
 from reconciler.config.suggest import nearest, suggestion
 from reconciler.config.template import Variables
@@ -72,7 +72,7 @@ def load(sources: Sources) -> Loaded:
         project=stack.project if stack else project_name(sources.project, variables, directory).text,
         directory=str(directory),
         locate=_Places(stack, users),
-        stack=sealed_stack(stack.model) if stack else None,
+        stack=with_contents(sealed_stack(stack.model), variables) if stack else None,
         realms=users.canonical() if sources.users_files else None,
         connection=_connection(stack, users),
         idle=stack.idle if stack else frozenset(),

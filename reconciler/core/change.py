@@ -33,6 +33,7 @@ ACTION_OF = {
     Effect.LIVE: Action.UPDATE,
     Effect.RECONNECT: Action.UPDATE,
     Effect.RESTART: Action.UPDATE,
+    Effect.HANDOVER: Action.REPLACE,
     Effect.REPLACE: Action.REPLACE,
     Effect.DATA_LOSS: Action.REPLACE,
 }
@@ -42,7 +43,8 @@ ACTION_OF = {
 class Change:
     """A resource's action and the fields that ask for it; ``reason`` is for the reader only.
 
-    A deferred change ``waits_for`` outputs that are not known yet, or for resources that come first.
+    A deferred change ``waits_for`` outputs that are not known yet, or for resources that come first. ``verb`` is the
+    word of the trade for it, where there is a better one than the action's.
     """
 
     address: Address
@@ -52,6 +54,7 @@ class Change:
     desired: Resource | None = None
     observed: Observed | None = None
     waits_for: tuple[Address | Ref, ...] = ()
+    verb: str = ""
 
     @property
     def effect(self) -> Effect:
@@ -71,11 +74,18 @@ def diff(kind: Kind, desired: Resource | None, observed: Observed | None) -> Cha
         return Change(observed.address, Action.DELETE, reason="no longer declared", observed=observed)
     if observed is None:
         declared = tuple(replace(field, effect=Effect.NOTE) for field in compare(kind, desired.spec, {}))
-        return Change(desired.address, Action.CREATE, declared, "does not exist", desired)
+        return Change(desired.address, Action.CREATE, declared, "does not exist", desired, verb=kind.verb(desired))
     fields = tuple(compare(kind, kind.expect(desired, observed), observed.spec))
+    if any(field.effect is Effect.REPLACE for field in fields) and kind.overlaps(desired, observed):
+        fields = tuple(_handed_over(field) for field in fields)
     change = Change(desired.address, Action.KEEP, fields, desired=desired, observed=observed)
     action = ACTION_OF[change.effect]
-    return Change(desired.address, action, fields, reason_of(change), desired, observed)
+    verb = kind.verb(desired) if action is Action.UPDATE else ""
+    return Change(desired.address, action, fields, reason_of(change), desired, observed, verb=verb)
+
+
+def _handed_over(field: FieldChange) -> FieldChange:
+    return replace(field, effect=Effect.HANDOVER) if field.effect is Effect.REPLACE else field
 
 
 def reason_of(change: Change) -> str:

@@ -32,11 +32,12 @@ def is_within(address: Address, ancestor: Address, kinds: Mapping[str, Kind]) ->
 def needs_of(resources: Mapping[Address, Resource], kinds: Mapping[str, Kind]) -> Needs:
     """The edges among the desired resources.
 
-    Whoever needs a resource from outside it also needs its parts: a container that waits for a realm waits
-    for the realm's clients. Raises ConfigError where a need names nothing that is declared.
+    Whoever needs a resource of another provider also needs its parts: a container that waits for a realm waits for
+    the realm's clients. Within a provider a need means what it names: a list of default scopes names a scope, and
+    not the roles that are mapped to it. Raises ConfigError where a need names nothing that is declared.
     """
     problems: list[Problem] = []
-    parts = {address: _parts(address, resources, kinds) for address in _needed(resources)}
+    parts = {address: _parts(address, resources, kinds) for address in _needed_from_outside(resources)}
     result: dict[Address, dict[Address, str]] = {}
     for address, resource in resources.items():
         wanted = result[address] = {}
@@ -45,8 +46,8 @@ def needs_of(resources: Mapping[Address, Resource], kinds: Mapping[str, Kind]) -
                 wanted[need] = milestone
             elif any(kind.partition(".")[0] == need.provider for kind in kinds):
                 problems.append(_undeclared(resource, need))
-            if not is_within(address, need, kinds):
-                wanted |= {part: "" for part in parts[need] if part != address and part not in wanted}
+            if address.provider != need.provider:
+                wanted |= {part: "" for part in parts[need] if part not in wanted}
     if problems:
         raise ConfigError(problems)
     return result
@@ -68,8 +69,9 @@ def _direct(resource: Resource) -> Mapping[Address, str]:
     return {ref.address: "" for value in resource.spec.values() for ref in refs(value)} | dict(resource.after)
 
 
-def _needed(resources: Mapping[Address, Resource]) -> set[Address]:
-    return {need for resource in resources.values() for need in _direct(resource)}
+def _needed_from_outside(resources: Mapping[Address, Resource]) -> set[Address]:
+    needs = ((address, need) for address, resource in resources.items() for need in _direct(resource))
+    return {need for address, need in needs if need.provider != address.provider}
 
 
 def _parts(address: Address, resources: Mapping[Address, Resource], kinds: Mapping[str, Kind]) -> list[Address]:

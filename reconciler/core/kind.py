@@ -20,8 +20,9 @@ class Effect(IntEnum):
     LIVE = 3
     RECONNECT = 4
     RESTART = 5
-    REPLACE = 6
-    DATA_LOSS = 7
+    HANDOVER = 6  # replaced, and the old one serves until the new one is ready
+    REPLACE = 7
+    DATA_LOSS = 8
 
 
 def same(value: Value) -> Value:
@@ -62,6 +63,11 @@ class Output:
     held: bool = False
 
 
+def one_at_a_time(_desired: Resource, _observed: Observed) -> bool:
+    """The answer of kinds of which there can't be two, one beside the other."""
+    return False
+
+
 def as_declared(desired: Resource, _observed: Observed) -> Spec:
     """The expectation of kinds whose server adds nothing of its own to declared fields."""
     return desired.spec
@@ -73,7 +79,9 @@ class Kind:
 
     ``parent`` is the kind whose address leads to this one's (the address without its last segments).
     ``late`` are fields whose value the server finds out by itself when it creates the resource, so that an
-    unknown one does not defer a creation.
+    unknown one does not defer a creation. ``verb`` is the word of the trade for creating or updating one,
+    where there is a better one than these two. ``overlaps`` says whether a new one
+    can be up beside the old one that it is to replace.
     """
 
     name: str
@@ -82,3 +90,5 @@ class Kind:
     parent: str | None = None
     expect: Callable[[Resource, Observed], Spec] = as_declared
     late: frozenset[str] = frozenset()
+    verb: Callable[[Resource], str] = lambda _desired: ""
+    overlaps: Callable[[Resource, Observed], bool] = one_at_a_time

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from graphlib import TopologicalSorter
 from typing import Protocol
 
+from reconciler.core.access import AccessChange
 from reconciler.core.address import Address
 from reconciler.core.change import Action, Change, diff
 from reconciler.core.graph import Needs, needs_of, ordered
@@ -25,7 +26,8 @@ class Step:
     ``on_failure`` is the way back, taken in order when this step fails for good. ``takes`` and ``frees`` name what
     only one can have at a time: who gives it up comes first. ``behind`` holds ids of steps that come first whether
     they succeed or not. A step that ``lets_go`` ends the use of what its resource uses: it waits for none of it, and
-    what is replaced waits for it.
+    what is replaced waits for it. A step begins ``delay_s`` after what comes before it. One with a ``hold_s`` is done
+    when it was seen to be, with the same mark, for so long.
     """
 
     id: str
@@ -42,14 +44,20 @@ class Step:
     frees: frozenset[str] = frozenset()
     behind: frozenset[str] = frozenset()
     lets_go: bool = False
+    delay_s: float = 0.0
+    hold_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What is different and what will be done; ``changes`` in order of dependency, ``steps`` in one of execution."""
+    """What is different and what will be done; ``changes`` in order of dependency, ``steps`` in one of execution.
+
+    ``access`` says who gains or loses by it, as far as a provider tells.
+    """
 
     changes: tuple[Change, ...]
     steps: tuple[Step, ...]
+    access: tuple[AccessChange, ...] = ()
 
     @property
     def in_sync(self) -> bool:
@@ -274,7 +282,7 @@ def _handed_over(steps: Sequence[Step], after: Mapping[str, set[str]]) -> Mappin
 
     If one of them fails, whoever was to take it finds out by itself, and takes its way back.
     """
-    behind: dict[str, set[str]] = {step.id: set() for step in steps}
+    behind: dict[str, set[str]] = {step.id: set(step.behind) for step in steps}
     takers = [step for step in steps if step.takes]
     for giver in (step for step in steps if step.frees):
         for taker in takers:

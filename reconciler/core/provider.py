@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol, TypeAlias
+from typing import Protocol, TypeAlias, runtime_checkable
 
+from reconciler.core.access import AccessChange
 from reconciler.core.address import Address
 from reconciler.core.change import Change
 from reconciler.core.document import Document
@@ -16,17 +17,20 @@ from reconciler.core.resource import Observed, Resource
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """The step has had its effect."""
+    """The step has had its effect. ``mark`` stays the same as long as it lasts, where that is to be watched."""
 
     note: str = ""
+    mark: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Pending:
-    """Not yet; call again in so many seconds. The caller keeps the clock."""
+    """Not yet; call again in so many seconds. The caller keeps the clock, and asks ``otherwise`` what more there is to
+    say if time runs out."""
 
     retry_in: float
     note: str = ""
+    otherwise: Callable[[], str] = str
 
 
 Verdict: TypeAlias = Done | Pending
@@ -76,8 +80,8 @@ class LogSource(Protocol):
         """The lines of what runs under this name; raises Conflict where there is no such thing."""
         ...
 
-    def log_names(self) -> Sequence[str]:
-        """What there is to follow."""
+    def log_names(self, services: Collection[str] = ()) -> Sequence[str]:
+        """What there is to follow of these, or of all; a name of which nothing is known stays as it is."""
         ...
 
 
@@ -86,6 +90,15 @@ class HintSource(Protocol):
 
     def hints(self) -> Iterator[str]:
         """Blocks, and yields a few words each time; ends when the connection does."""
+        ...
+
+
+@runtime_checkable
+class AccessSource(Protocol):
+    """A provider whose changes give access to people, or take it."""
+
+    def access(self, changes: Sequence[Change]) -> Sequence[AccessChange]:
+        """Who gains or loses by these changes of the last look; asks nothing where none of them is about that."""
         ...
 
 

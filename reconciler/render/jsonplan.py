@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from reconciler.core.access import AccessChange
 from reconciler.core.address import Address
 from reconciler.core.change import Action, Change
 from reconciler.core.compare import FieldChange
@@ -30,6 +31,7 @@ DISRUPTIONS: Final[Mapping[Effect, str]] = {
     Effect.LIVE: "none",
     Effect.RECONNECT: "reconnect",
     Effect.RESTART: "restart",
+    Effect.HANDOVER: "reconnect",
     Effect.REPLACE: "replace",
     Effect.DATA_LOSS: "data-loss",
 }
@@ -39,6 +41,7 @@ REACTIONS: Final[Mapping[Effect, str]] = {
     Effect.START: "start",
     Effect.RUN: "run",
     Effect.LIVE: "in-place",
+    Effect.HANDOVER: "replace",
 }
 _COUNTED: Final = (
     Action.CREATE,
@@ -68,6 +71,7 @@ class PlanDocument:
             "in_sync": plan.in_sync,
             "salt": self._salt,
             "summary": counts(plan),
+            "access": [access(change) for change in plan.access],
             "actions": [self._action(change, before.get(change.address, ())) for change in changes],
             "diagnostics": [diagnostic(remark) for remark in plan.remarks()],
         }
@@ -118,6 +122,18 @@ class PlanDocument:
             raw = hashlib.scrypt(text.encode(), salt=self._salt.encode(), n=2**13, r=8, p=1, dklen=12)
             self._digests[text] = raw.hex()
         return self._digests[text]
+
+
+def access(change: AccessChange) -> dict[str, Any]:
+    """Who gains and loses what; an empty list of users is everybody."""
+    return {
+        "realm": change.realm,
+        "users": list(change.users),
+        "everybody": not change.users and not change.note,
+        "gains": list(change.gains),
+        "loses": list(change.loses),
+        "note": change.note,
+    }
 
 
 def counts(plan: Plan) -> dict[str, int]:

@@ -8,7 +8,7 @@ from typing import Final
 from reconciler.core.change import Action, Change
 from reconciler.core.kind import Kind
 from reconciler.core.plan import Plan
-from reconciler.render.text import SYMBOLS, describe, field_lines, summary
+from reconciler.render.text import SYMBOLS, access_lines, describe, field_lines, summary
 
 LIMIT: Final = 65_536
 """GitHub's limit for a comment, in characters."""
@@ -20,6 +20,8 @@ def plan_markdown(plan: Plan, kinds: Mapping[str, Kind], names: Sequence[str], p
     """The comment; it ends with a mark by which a bot finds it again. Cut at whole resources where it is too long."""
     mark = f"<!-- reconcile:{project} -->"
     parts = [f"### reconcile: {project}", "", summary(plan, names), ""]
+    if plan.access:
+        parts += ["```", *access_lines(plan.access), "```", ""]
     changes = [change for change in plan.changes if change.action is not Action.KEEP]
     if changes:
         parts += ["| | resource | action |", "|---|---|---|", *map(_row, changes), ""]

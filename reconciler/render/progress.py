@@ -21,6 +21,9 @@ DONE: Final[Mapping[Action, str]] = {
     Action.ADOPT: "adopted",
     Action.KEEP: "ready",
 }
+_DONE: Final = {"build": "built", "pull": "pulled"}
+"""The same for words of a trade."""
+
 _WIDE: Final = 44
 _LONG_S: Final = 9.5
 
@@ -30,7 +33,9 @@ class Progress:
 
     def __init__(self, plan: Plan) -> None:
         self._left = Counter(address for step in plan.steps for address in (step.address, *step.covers))
-        self._actions = {change.address: change.action for change in plan.changes}
+        self._words = {
+            change.address: _DONE.get(change.verb) or DONE.get(change.action, "done") for change in plan.changes
+        }
         self._blocked: set[Address] = set()
         self._seconds: dict[Address, float] = {}
 
@@ -59,9 +64,8 @@ class Progress:
             self._left[address] -= 1
             self._seconds[address] = self._seconds.get(address, 0.0) + event.seconds
             if not self._left[address]:
-                word = DONE.get(self._actions[address], "done")
                 note = f", {event.note}" if event.note else ""
-                yield f"  ✓ {str(address).ljust(_WIDE)} {word}{note} ({self._seconds[address]:.1f} s)"
+                yield f"  ✓ {str(address).ljust(_WIDE)} {self._words[address]}{note} ({self._seconds[address]:.1f} s)"
 
 
 def _note(event: Event) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence, Sized
 from dataclasses import dataclass
 from typing import Final
 
+from reconciler.core.access import AccessChange
 from reconciler.core.change import Action, Change
 from reconciler.core.compare import FieldChange
 from reconciler.core.kind import Effect, Kind
@@ -42,11 +43,13 @@ COSTS: Final[Mapping[Effect, str]] = {
     Effect.LIVE: "in place",
     Effect.RECONNECT: "by reconnecting",
     Effect.RESTART: "by restarting",
+    Effect.HANDOVER: "the old one serves until the new one is ready",
     Effect.REPLACE: "out of service while the new one starts",
     Effect.DATA_LOSS: "its data is lost",
 }
 _WIDE: Final = 44
 _LONG_LIST: Final = 5
+_MOST_ACCESS: Final = 20
 _LONG_TEXT: Final = 72
 """A new resource's value is cut here, unless all of it is asked for. What differs is never cut."""
 
@@ -69,9 +72,31 @@ def plan_text(plan: Plan, kinds: Mapping[str, Kind], names: Sequence[str], style
     changes = [change for change in plan.changes if change.action is not Action.KEEP]
     blocks = ["\n".join(_block(change, kinds[change.address.kind], style)) for change in changes]
     remarks = [style.paint(f"! {remark.address} {remark.message}", "33") for remark in plan.remarks()]
-    parts = ["\n".join(blocks)] if blocks else []
+    parts = ["\n".join(access_lines(plan.access, style))] if plan.access else []
+    parts += ["\n".join(blocks)] if blocks else []
     parts += ["\n".join(remarks)] if remarks else []
     return "\n\n".join([*parts, summary(plan, names)])
+
+
+def access_lines(changes: Sequence[AccessChange], style: Style | None = None) -> Iterator[str]:
+    """Who gains and who loses what, realm by realm; for people, so long lists are cut."""
+    style = style or Style()
+    for realm in dict.fromkeys(change.realm for change in changes):
+        lines = [line for change in changes if change.realm == realm for line in _access(change, style)]
+        yield f"Access in realm {realm}:"
+        yield from lines[:_MOST_ACCESS]
+        if len(lines) > _MOST_ACCESS:
+            yield f"  and {len(lines) - _MOST_ACCESS} more; `--format json` has all"
+
+
+def _access(change: AccessChange, style: Style) -> Iterator[str]:
+    who = listed(change.users, 3) if change.users else "everybody"
+    verbs = ("gain", "lose") if len(change.users) > 1 else ("gains", "loses")
+    for symbol, verb, items, colour in (("+", verbs[0], change.gains, "32"), ("-", verbs[1], change.loses, "31")):
+        if items:
+            yield style.paint(f"  {symbol} {who} {verb} {', '.join(items) if style.full else listed(items, 6)}", colour)
+    if change.note:
+        yield style.paint(f"  ! {change.note}", "33")
 
 
 def _block(change: Change, kind: Kind, style: Style) -> Iterator[str]:
@@ -90,6 +115,8 @@ def describe(change: Change) -> str:
     cost = COSTS[change.effect]
     if change.action is Action.DELETE:
         return f"delete, {change.reason}"
+    if change.verb:
+        return change.verb
     return f"{change.action.value}, {cost}" if cost else change.action.value
 
 

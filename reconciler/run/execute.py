@@ -20,6 +20,9 @@ WORKERS: Final = 6
 TRIES: Final = 4
 """How often a step is tried while the other side does not answer."""
 
+LOOK_AGAIN_S: Final = 0.25
+"""How often what has to stay as it is for a while is looked at."""
+
 SIGN_OF_LIFE_S: Final = 10.0
 """After so long without news of a step there is an event that it still goes on."""
 
@@ -50,6 +53,8 @@ class _Progress:
     tries: int = 0
     note: str = ""
     heard: float = 0.0
+    mark: str = ""
+    held: float = 0.0
 
 
 @dataclass
@@ -87,7 +92,10 @@ class _Run:
         elif not self.stop.is_set():
             now = self.clock.now()
             self.progress[step.id] = _Progress(step, began=now, heard=now)
-            self._submit(step)
+            if step.delay_s:
+                heapq.heappush(self.waiting, (now + step.delay_s, step.id))
+            else:
+                self._submit(step)
             yield Event(step, What.STARTED)
 
     def _submit(self, step: Step) -> None:
@@ -116,19 +124,30 @@ class _Run:
             yield from self._fail(progress, error)
         else:
             match verdict:
+                case Done(note, mark) if left_s := self._left_to_hold(progress, mark):
+                    watched = f"{note}, watched for {progress.step.hold_s:g} s"
+                    yield from self._wait(progress, Pending(min(LOOK_AGAIN_S, left_s), watched))
                 case Done(note):
                     self.graph.done(progress.step.id)
                     yield self._event(progress, What.DONE, note)
-                case Pending(retry_in, note):
-                    yield from self._wait(progress, retry_in, note)
+                case Pending():
+                    progress.mark = ""
+                    yield from self._wait(progress, verdict)
 
-    def _wait(self, progress: _Progress, retry_in: float, note: str) -> Iterator[Event]:
-        now, step = self.clock.now(), progress.step
-        if now - progress.began + retry_in > step.timeout_s:
+    def _left_to_hold(self, progress: _Progress, mark: str) -> float:
+        """For how many seconds what is as it should be has to be seen to stay so."""
+        if mark != progress.mark:
+            progress.mark, progress.held = mark, self.clock.now()
+        return max(0.0, progress.held + progress.step.hold_s - self.clock.now()) if mark else 0.0
+
+    def _wait(self, progress: _Progress, pending: Pending) -> Iterator[Event]:
+        now, step, retry_in, note = self.clock.now(), progress.step, pending.retry_in, pending.note
+        if now - progress.began + retry_in > step.delay_s + step.timeout_s + step.hold_s:
             message = (
                 f"not done within {step.timeout_s:.0f} s; {note}" if note else f"not done in {step.timeout_s:.0f} s"
             )
-            yield from self._fail(progress, GateFailed(message, address=step.address, doing=step.verb))
+            said = message + _last_words(pending)
+            yield from self._fail(progress, GateFailed(said, address=step.address, doing=step.verb))
             return
         heapq.heappush(self.waiting, (now + retry_in, step.id))
         if note != progress.note:
@@ -141,7 +160,8 @@ class _Run:
             yield from self._fail(progress, error)
             return
         retry_in = error.retry_in if isinstance(error, Throttled) else 0.5 * 2.0**progress.tries
-        yield from self._wait(progress, retry_in, f"no answer, try {progress.tries + 1} of {TRIES}: {error}")
+        note = f"no answer, try {progress.tries + 1} of {TRIES}: {error}"
+        yield from self._wait(progress, Pending(retry_in, note))
 
     def _fail(self, progress: _Progress, error: ProviderError) -> Iterator[Event]:
         step = progress.step
@@ -185,3 +205,11 @@ class _Run:
 
     def _seconds(self, progress: _Progress) -> float:
         return self.clock.now() - progress.began
+
+
+def _last_words(pending: Pending) -> str:
+    """What more there is to say of a wait that was in vain, where the other side tells it."""
+    try:
+        return pending.otherwise()
+    except ProviderError:
+        return ""

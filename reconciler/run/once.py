@@ -6,17 +6,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from threading import Event as Flag
 from typing import Final
 
+from reconciler.core.access import AccessChange
 from reconciler.core.address import Address
 from reconciler.core.document import Document
 from reconciler.core.errors import Conflict, ReconcileError, Refused, Unreachable
 from reconciler.core.graph import needs_of
 from reconciler.core.plan import Plan, Step, make
 from reconciler.core.policy import Policy, refusals
-from reconciler.core.provider import Provider, Verdict
+from reconciler.core.provider import AccessSource, Provider, Verdict
 from reconciler.core.report import Event, Report, Standing, What, standing
 from reconciler.core.resource import Health, Observed, Resource
 from reconciler.run.clock import Clock
@@ -80,7 +81,7 @@ class Reconciler:
                 prunes=self.policy.prunes,
             )
             if not unread or any(change.acts for change in plan.changes):
-                return Look(plan, observed)
+                return Look(replace(plan, access=self._access(plan)), observed)
             self._wait_for(unread, observed, self.clock.now() - began)
 
     def status(self) -> Sequence[Standing]:
@@ -139,6 +140,15 @@ class Reconciler:
                     raise
                 unread[name] = host, error
         return found, unread
+
+    def _access(self, plan: Plan) -> tuple[AccessChange, ...]:
+        """Who gains or loses by the plan."""
+        return tuple(
+            found
+            for name, provider in self.providers.items()
+            if isinstance(provider, AccessSource)
+            for found in provider.access([change for change in plan.changes if change.address.provider == name])
+        )
 
     def _is_looked_at(self, address: Address, desired: Sequence[Resource]) -> bool:
         if self.only:

@@ -7,8 +7,10 @@ It is spoken to by the real client, whose library is left out, or over HTTP. A c
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import re
+import tarfile
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -21,6 +23,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from reconciler.config import Sources, load
 from reconciler.core.document import Document
+from reconciler.core.errors import Conflict
 from reconciler.core.policy import PRUNED, Policy
 from reconciler.core.report import Event, Report
 from reconciler.providers.docker.client import Engine
@@ -30,6 +33,7 @@ from tests.kit.clock import TurnedClock
 
 PROJECT = "p"
 HEALTHY_AFTER_S = 1.0
+_EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
 ALLOWED = Policy(deletes=True, prune=PRUNED)
 
 _HOST_DEFAULTS: Mapping[str, Any] = {
@@ -130,11 +134,12 @@ class MemoryEngine:
 
     # -------------------------------------------------------------- what the library offers
 
-    def request(self, method: str, url: str, *, params: Mapping[str, Any], data: str = "{}", **_rest: Any) -> Answer:
+    def request(self, method: str, url: str, *, params: Mapping[str, Any], data: Any = "{}", **_rest: Any) -> Answer:
         path = re.sub(r"^/v[0-9.]+", "", url)
         with self._lock:
             try:
-                found = self._noted(f"{method} {path}", lambda: self._answer(method, path, json.loads(data), params))
+                body = data if method == "PUT" else json.loads(data)
+                found = self._noted(f"{method} {path}", lambda: self._answer(method, path, body, params))
             except Refusal as refusal:
                 return Answer(refusal.status, json.dumps({"message": str(refusal)}).encode())
             return Answer(200, b"" if found is None else json.dumps(found).encode())
@@ -145,11 +150,22 @@ class MemoryEngine:
         def pulled() -> None:
             if reference in self.registry:
                 self.image(reference, **self.registry[reference])
+                self.images[reference]["RepoDigests"] = [f"{repository}@{self._digest(reference)}"]
 
         with self._lock:
             self._noted(f"PULL {reference}", pulled)
         if reference not in self.registry:
             yield {"error": f"manifest for {reference} not found"}
+
+    def inspect_distribution(self, reference: str, **_rest: Any) -> Any:
+        with self._lock:
+            self.calls.append(f"GET /distribution/{reference}")
+        if reference not in self.registry:
+            raise Conflict(f"manifest unknown: {reference}")
+        return {"Descriptor": {"digest": self._digest(reference)}}
+
+    def _digest(self, reference: str) -> str:
+        return f"sha256:{_identity(self.registry[reference])}"
 
     def build(self, *, tag: str, labels: Mapping[str, str], **_rest: Any) -> Iterator[Mapping[str, Any]]:
         with self._lock:
@@ -180,7 +196,7 @@ class MemoryEngine:
             self.bodies.append(body)
         for pattern, answer in _ROUTES.items():
             if match := re.fullmatch(pattern, f"{method} {path}"):
-                given = {"body": body} if method == "POST" else {}
+                given = {} if method in ("GET", "DELETE") else {"body": body}
                 return getattr(self, answer)(*match.groups(), **given, params=params)
         raise AssertionError(f"nobody asks for {method} {path}")
 
@@ -282,6 +298,7 @@ class MemoryEngine:
 
     def tag_image(self, name: str, *, params: Mapping[str, Any], **_: Any) -> None:
         self.images[f"{params['repo']}:{params['tag']}"] = self.get_image(name)
+        self.get_image(name)["Metadata"] = {"LastTagTime": datetime.now(UTC).isoformat()}
 
     # -------------------------------------------------------------- containers
 
@@ -306,7 +323,7 @@ class MemoryEngine:
     def inspect(self, name: str, **_: Any) -> Any:
         container = self._container(name)
         up_s = self.clock.now() - container["since"]
-        state = {**container["State"], "StartedAt": (datetime.now(UTC) - timedelta(seconds=up_s)).isoformat()}
+        state = {**container["State"], "StartedAt": (_EPOCH + timedelta(seconds=container["since"])).isoformat()}
         test = (container["Config"].get("Healthcheck") or {}).get("Test") or ["NONE"]
         if state["Running"] and test != ["NONE"]:
             health = "healthy" if up_s >= HEALTHY_AFTER_S else "starting"
@@ -407,6 +424,25 @@ class MemoryEngine:
         self._require_free(params["name"])
         container["Name"] = f"/{params['name']}"
 
+    def unpack(self, name: str, *, body: bytes, **_: Any) -> None:
+        """What is copied into a container is kept as text, with the rights and owner of the file."""
+        with tarfile.open(fileobj=io.BytesIO(body)) as tar:
+            for info in tar:
+                content = tar.extractfile(info)
+                assert content
+                text = f"{content.read().decode()} {info.mode:o} {info.uid}:{info.gid}"
+                self._container(name).setdefault("copied", {})[f"/{info.name}"] = text
+
+    def kill(self, name: str, *, params: Mapping[str, Any], **_: Any) -> None:
+        container = self._container(name)
+        if not container["State"]["Running"]:
+            raise Refusal(409, f"Cannot kill container: {name}: Container is not running")
+        container.setdefault("signals", []).append(params["signal"])
+
+    def restart(self, name: str, *, params: Mapping[str, Any], **_: Any) -> None:
+        self.stop(name)
+        self.start(name, params=params)
+
     def update(self, name: str, *, body: Any, **_: Any) -> Any:
         """Zero and "" mean: leave it."""
         host = self._container(name)["HostConfig"]
@@ -442,6 +478,9 @@ _ROUTES: Mapping[str, str] = {
     r"POST /containers/create": "create_container",
     r"GET /containers/([^/]+)/json": "inspect",
     r"POST /containers/([^/]+)/start": "start",
+    r"PUT /containers/([^/]+)/archive": "unpack",
+    r"POST /containers/([^/]+)/kill": "kill",
+    r"POST /containers/([^/]+)/restart": "restart",
     r"POST /containers/([^/]+)/stop": "stop",
     r"POST /containers/([^/]+)/pause": "pause",
     r"POST /containers/([^/]+)/unpause": "unpause",

@@ -14,6 +14,7 @@ import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -97,9 +98,8 @@ def _started() -> dict[str, str]:
                 "KC_DB": "dev-mem",
                 "KC_BOOTSTRAP_ADMIN_USERNAME": "admin",
                 "KC_BOOTSTRAP_ADMIN_PASSWORD": "admin",
-                "JAVA_OPTS_APPEND": "-XX:TieredStopAtLevel=1",
             },
-            mem_limit="1100m",
+            mem_limit="1600m",
             ports={"8080/tcp": ("127.0.0.1", 0)},
         )
         try:
@@ -174,6 +174,14 @@ class CountingClient:
     def delete(self, path: str, body: Value = None) -> None:
         self.writes.append(f"DELETE {path}")
         self.inner.delete(path, body)
+
+    def put_text(self, path: str, text: str) -> None:
+        self.writes.append(f"PUT {path}")
+        self.inner.put_text(path, text)
+
+    def takes(self, realm: str, username: str, password: Secret) -> bool:
+        self.reads.append(f"LOGIN {realm}/{username}")
+        return self.inner.takes(realm, username, password)
 
     def login(self) -> None:
         self.inner.login()
@@ -310,26 +318,39 @@ def unique_realm() -> str:
     return f"rt-{uuid.uuid4().hex[:10]}"
 
 
-# Making RSA keys is most of the time that a new realm takes.
-_QUICK_KEYS: Mapping[str, Value] = {
-    "org.keycloak.keys.KeyProvider": [
-        {"name": "ec", "providerId": "ecdsa-generated"},
-        {"name": "hmac", "providerId": "hmac-generated", "config": {"algorithm": ["HS512"]}},
-        {"name": "aes", "providerId": "aes-generated"},
-    ]
-}
+_KEYS = "org.keycloak.keys.KeyProvider"
+
+
+@cache
+def _rsa_key() -> str:
+    """A key in PEM; the server makes a certificate for it."""
+    from cryptography.hazmat.primitives import serialization
+    from cryptography.hazmat.primitives.asymmetric import rsa
+
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    form = serialization.PrivateFormat.TraditionalOpenSSL
+    return key.private_bytes(serialization.Encoding.PEM, form, serialization.NoEncryption()).decode()
+
+
+def with_quick_keys(realm: Mapping[str, Any]) -> dict[str, Any]:
+    """The realm with keys that we bring, if it declares none: making RSA keys is most of what a new realm takes."""
+    components = dict(realm.get("components") or {})
+    components.setdefault(
+        _KEYS,
+        [
+            {"name": "signing", "providerId": "rsa", "config": {"privateKey": [_rsa_key()]}},
+            {"name": "decrypting", "providerId": "rsa-enc", "config": {"privateKey": [_rsa_key()]}},
+            {"name": "hmac", "providerId": "hmac-generated", "config": {"algorithm": ["HS512"]}},
+            {"name": "aes", "providerId": "aes-generated"},
+        ],
+    )
+    return {**realm, "components": components}
 
 
 def a_made_realm(server: Server) -> str:
     """A new realm that somebody else made; its name."""
     name, client = unique_realm(), server.client()
-    body: dict[str, Value] = {
-        "realm": name,
-        "enabled": True,
-        "defaultSignatureAlgorithm": "ES256",
-        "components": _QUICK_KEYS,
-    }
-    client.create("admin/realms", body)
+    client.create("admin/realms", with_quick_keys({"realm": name, "enabled": True}))
     client.close()
     return name
 

@@ -30,6 +30,8 @@ def a_realm(name: str) -> dict[str, Any]:
         "adminEventsDetailsEnabled": True,
         "attributes": {"frontendUrl": "https://id.example.org", "note": "kept", "oauth2DeviceCodeLifespan": "500"},
         "browserSecurityHeaders": {"xFrameOptions": "DENY"},
+        "loginWithEmailAllowed": True,
+        "duplicateEmailsAllowed": False,
         "smtpServer": {
             "host": "mail",
             "from": "a@example.org",
@@ -226,8 +228,13 @@ def a_whole_realm(name: str) -> dict[str, Any]:
         "defaultDefaultClientScopes": ["basic", "email", "extra", "profile"],
         "defaultOptionalClientScopes": ["phone"],
         "scopeMappings": [{"client": "app", "roles": ["viewer"]}, {"clientScope": "extra", "roles": ["viewer"]}],
-        "clientScopeMappings": {"app": [{"client": "app", "roles": ["reader"]}]},
-        "roles": {"realm": [{"name": "viewer"}], "client": {"app": [{"name": "reader"}]}},
+        "clientScopeMappings": {
+            "app": [{"client": "app", "roles": ["reader"]}, {"clientScope": "extra", "roles": ["reader"]}]
+        },
+        "roles": {
+            "realm": [{"name": "viewer"}],
+            "client": {"app": [{"name": "reader"}, {"name": "writer", "composites": {"realm": ["viewer"]}}]},
+        },
         "clients": [
             {
                 "clientId": "app",

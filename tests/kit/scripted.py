@@ -11,7 +11,7 @@ from typing import Any
 
 from reconciler.core.address import Address
 from reconciler.core.provider import Done, Verdict
-from reconciler.core.values import ABSENT, Value
+from reconciler.core.values import ABSENT, Secret, Value
 
 
 @dataclass
@@ -40,6 +40,12 @@ class ScriptedConnection:
 
     def delete(self, path: str, body: Value = None) -> None:
         self._answer(f"DELETE {path}", body)
+
+    def put_text(self, path: str, text: str) -> None:
+        self._answer(f"PUT {path}", text)
+
+    def takes(self, realm: str, username: str, password: Secret) -> bool:
+        return bool(self._answer(f"ASK {realm}/{username}", password) is True)
 
     def login(self) -> None:
         self.sent.append(("LOGIN", None))

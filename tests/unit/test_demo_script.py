@@ -312,7 +312,19 @@ def test_what_an_image_stands_on_is_built_with_it() -> None:
 
 
 def test_every_stand_in_has_its_folder_and_no_folder_is_left_over() -> None:
-    assert {path.name for path in local_images.FOLDER.iterdir()} == set(local_images.IMAGES)
+    folders = {image.of or name for name, image in local_images.IMAGES.items()}
+
+    assert {path.name for path in local_images.FOLDER.iterdir()} == folders
+
+
+def test_older_releases_of_keycloak_are_images_of_the_same_name() -> None:
+    older = [f"keycloak-{version}" for version in local_images.OLDER_KEYCLOAKS]
+
+    assert [local_images.reference(name) for name in older] == [
+        f"localhost/keycloak:{version}" for version in local_images.OLDER_KEYCLOAKS
+    ]
+    assert local_images.with_parents(older) == ["base", *older]
+    assert not set(older) & set(local_images.options([]).images)
 
 
 def test_minio_is_built_only_when_asked_for() -> None:

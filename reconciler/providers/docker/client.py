@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import threading
+import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -51,6 +52,15 @@ class Engine:
             raise Conflict(_message(answer))
         return answer.json() if answer.content else None
 
+    def unpack(self, container: str, archive: bytes) -> None:
+        """Unpack a tar at the root of a container, which need not run."""
+        headers = {"Content-Type": "application/x-tar"}
+        answer = self._request(
+            "PUT", f"/containers/{container}/archive", params={"path": "/"}, data=archive, headers=headers
+        )
+        if answer.status_code == 404:
+            raise Conflict(_message(answer))
+
     def delete(self, path: str, **params: Any) -> None:
         """Delete; what is gone already is fine."""
         self._request("DELETE", path, params=params)
@@ -65,14 +75,31 @@ class Engine:
     # -------------------------------------------------------------- streams
 
     def pull(self, reference: str, platform: str | None = None) -> Iterator[str]:
-        """Pull an image; yields progress. Raises Rejected with the registry's words."""
+        """Pull an image; yields progress. Raises Rejected or Denied with the registry's words."""
         from docker.utils import parse_repository_tag
 
         repository, tag = parse_repository_tag(reference)
-        with _translated():
-            for line in self._api().pull(repository, tag or "latest", stream=True, decode=True, platform=platform):
-                _raise_error_in(line)
-                yield " ".join(str(line[key]) for key in ("id", "status") if line.get(key))
+        with _logged_in(repository) as login, _translated():
+            lines = self._api().pull(
+                repository, tag or "latest", stream=True, decode=True, platform=platform, auth_config=login
+            )
+            yield from map(_progress, lines)
+
+    def push(self, reference: str) -> Iterator[str]:
+        """Push an image; yields progress. Raises Rejected or Denied with the registry's words."""
+        from docker.utils import parse_repository_tag
+
+        repository, tag = parse_repository_tag(reference)
+        with _logged_in(repository) as login, _translated():
+            lines = self._api().push(repository, tag or "latest", stream=True, decode=True, auth_config=login)
+            yield from map(_progress, lines)
+
+    def digest_in_registry(self, reference: str) -> str:
+        """The digest of what the registry has under this name. Raises Rejected, Conflict or Denied with its words."""
+        with _logged_in(reference) as login, _translated():
+            api: Any = self._api()
+            digest: str = api.inspect_distribution(reference, auth_config=login)["Descriptor"]["digest"]
+            return digest
 
     def build(self, context: IO[bytes], *, tag: str, **options: Any) -> Iterator[str]:
         """Build from a tar stream with the builder inside the engine; yields its output line by line."""
@@ -140,10 +167,13 @@ class Engine:
             settings = _settings(self._environment)
             _require_socket(settings.get("base_url") or "unix:///var/run/docker.sock")
             if not self._version:
-                with closing(APIClient(version="1.41", timeout=TIMEOUT_S, **settings)) as probe:
+                with _readable_credentials():
+                    first = APIClient(version="1.41", timeout=TIMEOUT_S, **settings)
+                with closing(first) as probe:
                     server = probe.version(api_version=False)["ApiVersion"]
                 self._version = ".".join(map(str, min(tuple(map(int, server.split("."))), TESTED_API)))
-            api = APIClient(version=self._version, timeout=TIMEOUT_S, **settings)
+            with _readable_credentials():
+                api = APIClient(version=self._version, timeout=TIMEOUT_S, **settings)
         api.trust_env = False
         _share_connections(api)
         return api
@@ -172,6 +202,46 @@ def _require_socket(url: str) -> None:
     path = Path(url.partition("://")[2])
     if url.startswith("unix://") and not path.exists():
         raise Unreachable(f"there is no Docker engine at {path}; start it, or set DOCKER_HOST to where it is")
+
+
+@contextmanager
+def _logged_in(name: str) -> Iterator[dict[str, Any]]:
+    """The credentials for an image's registry, from the Docker config file or a credential helper; {} for none.
+
+    Where the registry turns out not to like them, it is said how to get better ones. Raises Denied.
+    """
+    from docker import auth
+
+    with _readable_credentials():
+        registry, _ = auth.resolve_repository_name(name)
+        login: dict[str, Any] = auth.load_config().resolve_authconfig(registry) or {}
+    try:
+        yield login
+    except (Rejected, Conflict, Denied) as error:
+        if not any(words in str(error) for words in _NOT_LOGGED_IN):
+            raise
+        why = "does not accept the credentials of the Docker config file" if login else "wants credentials"
+        raise Denied(f"{error}: {registry} {why}; log in with `docker login {registry}`") from error
+
+
+_NOT_LOGGED_IN: Final = ("unauthorized", "authentication required", "no basic auth credentials", "denied")
+
+
+@contextmanager
+def _readable_credentials() -> Iterator[None]:
+    from docker.errors import DockerException
+
+    try:
+        with warnings.catch_warnings(action="ignore"):  # of what is an error a moment later
+            yield
+    except (DockerException, ValueError) as error:
+        words = str(error.__cause__ or error)
+        raise Denied(f"the credentials of the Docker config file can't be read: {words}; see `docker login`") from error
+
+
+def _progress(line: Mapping[str, Any]) -> str:
+    _raise_error_in(line)
+    return " ".join(str(line[key]) for key in ("id", "status", "progress") if line.get(key))
 
 
 def _share_connections(api: APIClient) -> None:

@@ -11,7 +11,7 @@ from reconciler.core.document import Document
 from reconciler.core.resource import Origin, Resource, Source
 from reconciler.core.units import nanoseconds
 from reconciler.core.values import ABSENT, Ref, Value
-from reconciler.providers.docker import endpoints, files, labels, since
+from reconciler.providers.docker import endpoints, files, labels, rollout, since
 from reconciler.providers.docker.kinds import container, image, network, volume
 from reconciler.providers.docker.property import Json, first
 
@@ -19,6 +19,8 @@ STARTED: Final = "started"
 """The milestone of a container that has been started, whether it is ready or not."""
 
 _SECOND: Final = 1_000_000_000
+_SPACES: Final = ("network_mode", "ipc", "pid")
+_NO_SERVICE: Final[Json] = {"scale": 0}
 
 
 def network_address(key: str) -> Address:
@@ -33,8 +35,15 @@ def image_address(reference: str) -> Address:
     return Address(image.NAME, (reference,))
 
 
-def container_address(service: str) -> Address:
-    return Address(container.NAME, (service,))
+def container_address(service: str, number: str | int = 1) -> Address:
+    """The first container of a service goes by its name, those beside it by their number as well."""
+    return Address(container.NAME, (service,) if str(number) == "1" else (service, str(number)))
+
+
+def replicas(service: Json) -> int:
+    """How many containers a service is to have."""
+    said = (service.get("scale"), (service.get("deploy") or {}).get("replicas"), 1)
+    return next(int(count) for count in said if count is not None)
 
 
 def expand(document: Document) -> Iterator[Resource]:
@@ -106,9 +115,11 @@ class Stack:
             name = next((name for name in names if self.services[name].get("build")), names[0])
             service = self.services[name]
             build = service.get("build")
+            spans = [span for each in names if (span := image.refresh_s(self.services[each])) is not None]
             spec: dict[str, Value] = {"ref": reference, "pull_policy": service.get("pull_policy") or "missing"}
             spec |= {"platform": service.get("platform") or ""}
             spec |= {"build": build} if build else {}
+            spec |= {"refresh_s": min(spans)} if spans and not build else {}
             yield Resource(image_address(reference), spec, origin=self._image_origin(name, service))
 
     def image_of(self, name: str, service: Json) -> str:
@@ -121,12 +132,13 @@ class Stack:
 
     def containers(self) -> Iterator[Resource]:
         for name, service in self.services.items():
-            yield self._container(name, service)
+            for number in range(1, replicas(service) + 1):
+                yield self._container(name, service, number)
 
-    def _container(self, name: str, service: Json) -> Resource:
+    def _container(self, name: str, service: Json, number: int) -> Resource:
         mounted = list(files.mounted(service, {key: self.section(key) for key in ("configs", "secrets")}))
         service = {**service, "volumes": [*(service.get("volumes") or ()), *files.as_binds(mounted)]}
-        resolved = self._resolved(name, service)
+        resolved = self._resolved(name, service, number)
         spec: dict[str, Value] = {
             each.name: value
             for each in container.PROPERTIES.values()
@@ -134,38 +146,45 @@ class Stack:
         }
         spec |= {
             "mounts": [self._mount(mount) for mount in service.get("volumes") or ()],
-            "owner": labels.of_container(self.document.project, name, 1, self.document.directory),
+            "owner": labels.of_container(self.document.project, name, number, self.document.directory),
+            "mark": files.mark_of(self.document.project, container_address(name, number)),
             "gate": self._gate(name, service),
+            "rollout": rollout.declared(service, lends=self._lends(name), several=replicas(service) > 1),
             "since": self._since(name, service),
         } | ({"mounted": mounted} if mounted else {})
         return Resource(
-            container_address(name),
+            container_address(name, number),
             spec,
             after=dict(self._needs(name, service)),
             origin=self.origin("services", name),
             sources=dict(self._sources(name, service)),
         )
 
-    def _resolved(self, name: str, service: Json) -> dict[str, Any]:
+    def _resolved(self, name: str, service: Json, number: int) -> dict[str, Any]:
         """The service with names in place of keys, and what Compose leaves to the one who runs it."""
         reference = self.image_of(name, service)
         return {
             **service,
             "state": container.FINISHED if self._is_job(name, service) else container.RUNNING,
-            "container_name": self._container_name(name),
+            "container_name": self._container_name(name, number),
             "image": {"ref": reference, "id": Ref(image_address(reference), "id")},
-            "networks": dict(self._endpoints(name, service)),
+            "networks": dict(self._endpoints(name, service, number)),
             "volumes": [_referring(mount) for mount in service.get("volumes") or ()],
-            **{key: self._namespace(service[key]) for key in ("network_mode", "ipc", "pid") if service.get(key)},
+            **{key: self._namespace(service[key]) for key in _SPACES if service.get(key)},
         }
 
-    def _container_name(self, name: str) -> str:
+    def _container_name(self, name: str, number: int = 1) -> str:
         declared = self.services[name].get("container_name")
-        return str(declared or f"{self.document.project}-{name}-1")
+        return str(declared or f"{self.document.project}-{name}-{number}")
 
     def _namespace(self, mode: str) -> str:
         kind, _, target = mode.partition(":")
         return f"container:{self._container_name(target)}" if kind == "service" else mode
+
+    def _lends(self, name: str) -> bool:
+        """Whether others live in the namespaces of its container."""
+        modes = (service.get(key) for service in self.services.values() for key in _SPACES)
+        return f"service:{name}" in modes
 
     def _is_job(self, name: str, service: Json) -> bool:
         awaited = any(
@@ -175,9 +194,11 @@ class Stack:
         )
         return awaited or bool((service.get("x-reconcile") or {}).get("job"))
 
-    def _endpoints(self, name: str, service: Json) -> Iterable[tuple[str, Value]]:
+    def _endpoints(self, name: str, service: Json, number: int) -> Iterable[tuple[str, Value]]:
         for key, endpoint in _by_priority(service.get("networks") or {}).items():
-            aliases = {self._container_name(name), name, *(endpoint.get("aliases") or ())} - {service.get("hostname")}
+            aliases = {self._container_name(name, number), name, *(endpoint.get("aliases") or ())} - {
+                service.get("hostname")
+            }
             yield (
                 key,
                 {
@@ -210,12 +231,13 @@ class Stack:
         for mount in service.get("volumes") or ():
             if _is_named(mount):
                 yield volume_address(mount["source"]), ""
-        for mode in (service.get(key) or "" for key in ("network_mode", "ipc", "pid")):
+        for mode in (service.get(key) or "" for key in _SPACES):
             if mode.startswith("service:"):
                 yield container_address(mode.partition(":")[2]), STARTED
         for other, need in (service.get("depends_on") or {}).items():
-            if other in self.services:
-                yield container_address(other), STARTED if need.get("condition") == "service_started" else ""
+            milestone = STARTED if need.get("condition") == "service_started" else ""
+            for number in range(1, replicas(self.services.get(other, _NO_SERVICE)) + 1):
+                yield container_address(other, number), milestone
         for text in (service.get("x-reconcile") or {}).get("depends_on") or ():
             yield Address.parse(text), ""
 
@@ -233,6 +255,8 @@ class Stack:
             if found:
                 path = found[0]
                 yield each.name, Source(path, self.origin("services", name, *path.split(".")))
+        for each_field in files.FIELDS:
+            yield each_field, Source("files", self.origin("services", name))
 
 
 def _by_priority(networks: Json) -> dict[str, Any]:

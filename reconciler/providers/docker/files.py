@@ -1,70 +1,180 @@
-"""Configs and secrets: files of the host, mounted into a container.
+"""Configs and secrets, and files mounted from the host: what is in them, and what is done when that changes.
 
-The engine does not tell what is in a mounted file, so a label of the container says what was in it when the container
-was made. It is public: of a secret it holds a digest that is slow to guess at.
+A file of the host is mounted. What is no file, what is to have an owner or mode of its own, and what a running process
+is to see at once (a mounted file that is put in the place of another stays the old one inside) is copied into the
+container before it starts.
+
+The engine does not tell what is in a file, so a label of the container says what was in it when the container was
+made. It is public: of what may be secret it holds a digest that is slow to guess at. A label can't be changed, so what
+a container was told of later is in the label of a volume, its mark, which counts before its own.
 """
 
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import posixpath
+import tarfile
+import time
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
+from reconciler.core.address import Address
+from reconciler.core.errors import Rejected
 from reconciler.core.kind import Effect, Field
-from reconciler.core.values import Value
+from reconciler.core.values import ABSENT, Secret, Value
 from reconciler.providers.docker import labels
 from reconciler.providers.docker.property import Json, dig
 
-FIELD: Final = Field(Effect.REPLACE)
 _FOLDERS: Final = {"configs": "/", "secrets": "/run/secrets"}
 _DIGITS: Final = 16
+_USUAL_MODE: Final = "0444"
+_OWNED: Final = ("uid", "gid", "mode")
+
+
+def _costs(cost: Effect) -> Field:
+    """Of a mounted file that nobody looked at before, what is in it now is noted, and no more."""
+    return Field(lambda before, after: Effect.LIVE if before is ABSENT and not _says_copied(after) else cost)
+
+
+FIELDS: Final[Mapping[str, Field]] = {
+    "files": _costs(Effect.REPLACE),
+    "files_restart": _costs(Effect.RESTART),
+    "files_signal": _costs(Effect.LIVE),
+}
+_OF_REACTION: Final = {"replace": "files", "restart": "files_restart", "signal": "files_signal"}
+"""The field in which a file is compared; what asks for no reaction is in none."""
+
+
+# ------------------------------------------------------------------ what is declared
 
 
 def mounted(service: Json, sections: Mapping[str, Json]) -> Iterator[Json]:
-    """The file mounts of a service: where each is in the container, where on the host, and whether it is secret.
+    """The files of a service: where each is in the container, what is in it, and what a change of that asks for.
 
-    ``sections`` are the stack's configs and secrets.
+    ``sections`` are the stack's configs and secrets. Besides these there is what is bound and named in ``reload``.
     """
+    usual, named = _reactions(service)
     for section, folder in _FOLDERS.items():
         for mount in service.get(section) or ():
-            target = posixpath.join(folder, mount.get("target") or mount["source"])
+            target = posixpath.normpath(posixpath.join(folder, mount.get("target") or mount["source"]))
+            reaction = named.get(target, usual)
             yield {
-                "target": posixpath.normpath(target),
-                "file": sections[section][mount["source"]]["file"],
+                "target": target,
                 "secret": section == "secrets",
+                **_source(sections[section][mount["source"]]),
+                **reaction,
+                **_copied(mount, sections[section][mount["source"]], reaction),
             }
+    for mount in service.get("volumes") or ():
+        target = posixpath.normpath(mount["target"])
+        if mount["type"] == "bind" and target in named:
+            yield {"target": target, "secret": True, "file": mount["source"], "bound": True, **named[target]}
+
+
+def _reactions(service: Json) -> tuple[Json, Mapping[str, Json]]:
+    """What a change asks for where nothing is said of the file, and of the files of which something is said."""
+    declared: Any = (service.get("x-reconcile") or {}).get("reload") or "replace"
+    if isinstance(declared, str) or "signal" in declared:
+        return _reaction(declared), {}
+    return _reaction("replace"), {posixpath.normpath(path): _reaction(each) for path, each in declared.items()}
+
+
+def _reaction(declared: Any) -> Json:
+    if isinstance(declared, str):
+        return {"reaction": declared}
+    return {"reaction": "signal", "signal": str(declared["signal"])}
+
+
+def _source(file: Json) -> Json:
+    return {"file": file["file"]} if "file" in file else {"content": file["content"]}
+
+
+def _copied(mount: Json, file: Json, reaction: Json) -> Json:
+    """Owner and mode of what is copied; nothing where the file itself is mounted."""
+    if "file" in file and reaction["reaction"] != "signal" and not any(mount.get(key) for key in _OWNED):
+        return {}
+    mode = int(str(mount.get("mode") or _USUAL_MODE), 8)
+    return {"copied": {"mode": mode, **{key: int(mount.get(key) or 0) for key in ("uid", "gid")}}}
 
 
 def as_binds(files: Iterable[Json]) -> list[Json]:
-    """The same as mounts of a service; a file that is missing is an error, and not made as a folder."""
+    """Those that are mounted, as mounts of a service; one that is missing is an error, and not made as a folder."""
     bind = {"create_host_path": False}
     return [
         {"type": "bind", "source": each["file"], "target": each["target"], "read_only": True, "bind": bind}
         for each in files
+        if not each.get("copied") and not each.get("bound")
     ]
+
+
+def copied(files: Iterable[Any]) -> list[Json]:
+    """Those that are copied into the container."""
+    return [each for each in files if each.get("copied")]
+
+
+# ------------------------------------------------------------------ what is in them
 
 
 def digests(files: Iterable[Any]) -> dict[str, Value]:
     """Target → digest of what is in the file now; nothing of a file that can't be read."""
-    found = ((each, _content(each["file"])) for each in files)
+    found = ((each, _content(each)) for each in files)
     return {each["target"]: _digest(each, content) for each, content in found if content is not None}
 
 
-def _content(file: str) -> bytes | None:
+def _content(each: Json) -> bytes | None:
+    if "content" in each:
+        content = each["content"]
+        return (content.reveal() if isinstance(content, Secret) else str(content)).encode()
+    path = Path(each["file"])
     try:
-        return Path(file).read_bytes()
+        return _of_folder(path) if path.is_dir() else path.read_bytes()
     except OSError:
         return None
 
 
+def _of_folder(folder: Path) -> bytes:
+    """Something that is another one when any file in the folder is."""
+    digest = hashlib.sha256()
+    for path in sorted(folder.rglob("*")):
+        name = str(path.relative_to(folder)).encode()
+        digest.update(hashlib.sha256(name).digest())
+        digest.update(hashlib.sha256(path.read_bytes() if path.is_file() else b"").digest())
+    return digest.digest()
+
+
 def _digest(each: Json, content: bytes) -> str:
-    if each["secret"]:
+    if each["secret"] or isinstance(each.get("content"), Secret):
         salt = f"{labels.FILES}:{each['target']}".encode()
-        return hashlib.scrypt(content, salt=salt, n=2**13, r=8, p=1, dklen=_DIGITS // 2).hex()
-    return hashlib.sha256(content).hexdigest()[:_DIGITS]
+        digest = hashlib.scrypt(content, salt=salt, n=2**13, r=8, p=1, dklen=_DIGITS // 2).hex()
+    else:
+        digest = hashlib.sha256(content).hexdigest()[:_DIGITS]
+    owned = each.get("copied")
+    return f"{digest} {owned['mode']:04o} {owned['uid']}:{owned['gid']}" if owned else digest
+
+
+def _says_copied(digest: Value) -> bool:
+    return " " in str(digest)
+
+
+def archive(files: Iterable[Any]) -> bytes:
+    """What is to be copied, as a tar that is unpacked at the root. Raises Rejected for what can't be read."""
+    stream = io.BytesIO()
+    with tarfile.open(fileobj=stream, mode="w") as tar:
+        for each in files:
+            content = None if "file" in each and Path(each["file"]).is_dir() else _content(each)
+            if content is None:
+                raise Rejected(f"{each['file']} can't be copied to {each['target']}: it is no file that can be read")
+            info = tarfile.TarInfo(each["target"].lstrip("/"))
+            info.size, info.mtime = len(content), time.time()
+            info.mode, info.uid, info.gid = (each["copied"][key] for key in ("mode", "uid", "gid"))
+            tar.addfile(info, io.BytesIO(content))
+    return stream.getvalue()
+
+
+# ------------------------------------------------------------------ what a container has
 
 
 def label(files: Iterable[Any]) -> dict[str, str]:
@@ -73,16 +183,48 @@ def label(files: Iterable[Any]) -> dict[str, str]:
     return {labels.FILES: json.dumps(found, sort_keys=True)} if found else {}
 
 
-def read(inspect: Json) -> dict[str, Value]:
-    """What the label of a container says."""
-    text = (dig(inspect, "Config.Labels") or {}).get(labels.FILES)
+def mark_of(project: str, address: Address) -> str:
+    """The name of a container's mark."""
+    return "-".join(("reconcile-files", project, *address.path))
+
+
+def mark(name: str, owner: Mapping[str, str], files: Iterable[Any]) -> Json:
+    """The body that makes a mark; ``owner`` are the labels that say of what it is."""
+    return {"Name": name, "Labels": {**owner, **label(files)}}
+
+
+def read(inspect: Json, mark: Mapping[str, str] | None) -> dict[str, Value]:
+    """What the container was told of last, by its mark or else its own label."""
+    marks: Mapping[str, str] = mark or dig(inspect, "Config.Labels") or {}
+    text = marks.get(labels.FILES)
     found: dict[str, Value] = json.loads(text) if text else {}
     return found
 
 
-def expect(now: Any, observed: Any) -> dict[str, Value]:
-    """What the label must say: for each file that it speaks of, what is in it now.
+def grouped(found: Mapping[str, Value], files: Iterable[Any]) -> dict[str, dict[str, Value]]:
+    """Digests in the fields in which they are compared; of what is no longer declared in the first."""
+    reactions = {each["target"]: each["reaction"] for each in files}
+    groups: dict[str, dict[str, Value]] = {name: {} for name in FIELDS}
+    for target, digest in found.items():
+        field = _OF_REACTION.get(reactions.get(target, "replace"))
+        if field:
+            groups[field][target] = digest
+    return groups
 
-    Which files are mounted is the mounts' affair; and what somebody else made has no label, and is left alone.
+
+def expect(files: Iterable[Any], now: Any, observed: Any, *, ours: bool) -> dict[str, dict[str, Value]]:
+    """What is to be in the fields: of each file that is known of, what is in it now.
+
+    Which files are mounted is the mounts' affair, but only this tells which were copied. What somebody else made has
+    no label, and is left alone, until ``reload`` names the file.
     """
-    return {target: now.get(target, digest) for target, digest in observed.items()}
+    declared = {each["target"]: each for each in files}
+    known = {target: digest for group in observed.values() for target, digest in group.items()}
+    expected = {
+        target: digest for target, digest in known.items() if target not in declared and not _says_copied(digest)
+    }
+    for target, each in declared.items():
+        if target in known or each.get("bound") or (ours and each.get("copied")):
+            digest = now.get(target, known.get(target))
+            expected |= {} if digest is None else {target: digest}
+    return grouped(expected, declared.values())

@@ -27,7 +27,13 @@ INPUTS: Final = f"{OWN}build.inputs"
 """On an image: the hash of everything that its build depends on."""
 
 FILES: Final = f"{OWN}files"
-"""On a container: digests of its configs and secrets, as they were when it was made."""
+"""On a container: digests of its configs and secrets when it was made; on its mark, of what it was told of later."""
+
+MARK: Final = f"{OWN}mark-of"
+"""On a volume that says what a container was told of since it was made: the container's id."""
+
+_HASH: Final = f"{COMPOSE}config-hash"
+_OURS: Final = "reconcile"
 
 
 def declared_only(labels: Mapping[str, str] | None) -> dict[str, str]:
@@ -45,6 +51,11 @@ def of_container(project: str, service: str, number: int, directory: str) -> dic
         SERVICE: service,
         NUMBER: str(number),
         ONEOFF: "False",
-        f"{COMPOSE}config-hash": "reconcile",
+        _HASH: _OURS,
         f"{COMPOSE}project.working_dir": directory,
     }
+
+
+def is_ours(labels: Mapping[str, str] | None) -> bool:
+    """Whether we made the container, rather than Compose."""
+    return (labels or {}).get(_HASH) == _OURS

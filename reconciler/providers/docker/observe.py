@@ -6,9 +6,11 @@ Source: Engine API 1.41-1.51. The list may name what is gone a moment later; suc
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any, Final
 
 from reconciler.core.address import Address
+from reconciler.core.errors import Conflict, Denied, Rejected
 from reconciler.core.resource import Health, Observed, Resource, Status
 from reconciler.core.values import Value
 from reconciler.providers.docker import files, labels
@@ -16,7 +18,6 @@ from reconciler.providers.docker.client import Engine
 from reconciler.providers.docker.context import digest_of
 from reconciler.providers.docker.expand import (
     container_address,
-    image_address,
     network_address,
     volume_address,
 )
@@ -39,6 +40,7 @@ class Reader:
         self._configs: dict[str, Json] = {}
         self._ids: dict[str, str] = {}
         self._of_volume: dict[str, Address] = {}
+        self._marks: dict[str, Json] = {}
 
     def read(self) -> Iterator[Observed]:
         """Everything that is desired and there, and what carries the project's labels besides."""
@@ -64,6 +66,7 @@ class Reader:
     def _volumes(self) -> Iterator[Observed]:
         owned = self._engine.get("/volumes", filters=self._mine()).get("Volumes") or []
         names = {item["Name"] for item in owned}
+        self._marks = {item["Labels"][labels.MARK]: item for item in owned if labels.MARK in item["Labels"]}
         others = [self._engine.get(f"/volumes/{name}") for name in self._names(volume.NAME) if name not in names]
         for item in self._chosen([*owned, *filter(None, others)], volume.NAME, labels.VOLUME):
             # A volume that somebody made by hand is used as it is: its labels can't be changed, its data must stay.
@@ -111,10 +114,21 @@ class Reader:
                 continue
             self._configs[found["Id"]] = found.get("Config") or {}
             self._ids[address.name] = found["Id"]
-            facts = {"inputs": digest_of(resource.spec["build"])} if image.is_built(resource.spec) else {}
-            yield Observed(
-                image_address(address.name), found["Id"], image.read(found), outputs={"id": found["Id"]}, facts=facts
-            )
+            facts: dict[str, Value] = {}
+            status = Status()
+            if image.is_built(resource.spec):
+                facts["inputs"] = digest_of(resource.spec["build"])
+            elif image.is_due(resource.spec, found, datetime.now(UTC)):
+                facts["asked"], status = self._asked(address.name)
+            spec = image.read(found, str(facts.get("asked", "")))
+            yield Observed(address, found["Id"], spec, status=status, outputs={"id": found["Id"]}, facts=facts)
+
+    def _asked(self, reference: str) -> tuple[str, Status]:
+        """What its registry has; where that can't be asked, what is there goes on being used."""
+        try:
+            return self._engine.digest_in_registry(reference), Status()
+        except (Rejected, Conflict, Denied) as error:
+            return "", Status(Health.FAILED, f"its registry can't be asked for a newer one: {error}")
 
     def _image_config(self, image_id: str) -> Json:
         """What the image says that a container was made from; it is content-addressed, so read once."""
@@ -173,9 +187,7 @@ class Reader:
         marks = dig(inspect, "Config.Labels") or {}
         if marks.get(labels.PROJECT) != self._project:
             return self._container_names().get(name_of(inspect))
-        number = marks.get(labels.NUMBER) or "1"
-        address = container_address(str(marks.get(labels.SERVICE)))
-        return address if number == "1" else Address(address.kind, (*address.path, number))
+        return container_address(str(marks.get(labels.SERVICE)), marks.get(labels.NUMBER) or "1")
 
     def _sorted_out(self, address: Address, group: Sequence[Json]) -> tuple[list[Json], list[Json]]:
         """The container that stands for the resource first, and what an interrupted replacement left.
@@ -206,7 +218,9 @@ class Reader:
         spec = {name: each.read(inspect) for name, each in container.PROPERTIES.items()}
         spec["networks"] = self._by_key(spec["networks"], networks)
         spec |= {key: _named_namespace(spec[key], names) for key in ("network_mode", "ipc", "pid")}
-        spec["files"] = files.read(inspect)
+        mark = self._marks.get(inspect["Id"])
+        mounted = self._mounted(address)
+        spec |= files.grouped(files.read(inspect, mark and mark["Labels"]), mounted)
         spec["leftovers"] = tuple(sorted(name_of(other) for other in leftovers))
         marks = dig(inspect, "Config.Labels") or {}
         return Observed(
@@ -218,7 +232,9 @@ class Reader:
             outputs={"id": inspect["Id"]},
             facts={
                 "image": self._image_config(inspect["Image"]),
-                "files": self._files(address),
+                "files": files.digests(mounted),
+                "mark": mark["Name"] if mark else "",
+                "ours": labels.is_ours(marks),
                 "anonymous": anonymous_volumes(inspect),
                 "volumes_of_image": self._volumes_of_image(address),
                 "leftovers": {name_of(other): other["Id"] for other in leftovers},
@@ -227,9 +243,10 @@ class Reader:
             after=frozenset(self._uses(spec)),
         )
 
-    def _files(self, address: Address) -> Value:
+    def _mounted(self, address: Address) -> Sequence[Any]:
         resource = self._desired.get(address)
-        return files.digests(resource.spec.get("mounted", ())) if resource else {}  # type: ignore[arg-type]
+        mounted: Any = resource.spec.get("mounted", ()) if resource else ()
+        return tuple(mounted)
 
     def _is_job(self, address: Address) -> bool:
         resource = self._desired.get(address)
@@ -290,6 +307,11 @@ def status_of(inspect: Json, *, is_job: bool = False) -> Status:
             return Status(Health.OK if state["ExitCode"] == 0 else Health.FAILED, f"exited ({state['ExitCode']})")
         case other, _:
             return Status(Health.FAILED, str(other))
+
+
+def probed(inspect: Json) -> str:
+    """What the health check last said, if it has been run at all."""
+    return f"last probe: {last_probe(inspect)}" if dig(inspect, "State.Health.Log") else "not probed yet"
 
 
 def last_probe(inspect: Json) -> str:

@@ -18,7 +18,7 @@ from reconciler.providers.docker import expand, files, labels, since
 from reconciler.providers.docker.client import Engine
 from reconciler.providers.docker.context import digest_of, dockerfile_of, packed
 from reconciler.providers.docker.kinds import container, image, network, volume
-from reconciler.providers.docker.observe import Reader, last_probe
+from reconciler.providers.docker.observe import Reader, last_probe, probed
 from reconciler.providers.docker.property import Json, dig
 from reconciler.providers.docker.steps import steps
 
@@ -66,11 +66,13 @@ class DockerProvider:
 
     # -------------------------------------------------------------- logs and events
 
-    def log_names(self) -> Sequence[str]:
-        return tuple(self._containers())
+    def log_names(self, services: Collection[str] = ()) -> Sequence[str]:
+        found = self._containers()
+        return tuple(name for service in services or found for name in found.get(service) or (service,))
 
     def logs(self, name: str, *, tail: int | None, follow: bool, timestamps: bool) -> Iterator[str]:
-        container_id = self._containers().get(name)
+        ids = {each: found for names in self._containers().values() for each, found in names.items()}
+        container_id = ids.get(name)
         if container_id is None:
             raise Conflict(f"service {name} has no container; `reconcile status` shows what there is")
         rest = b""
@@ -83,11 +85,17 @@ class DockerProvider:
         if rest:
             yield rest.decode(errors="replace")
 
-    def _containers(self) -> Mapping[str, str]:
-        """Service → id, for those that have a container."""
+    def _containers(self) -> Mapping[str, Mapping[str, str]]:
+        """Service → name → id of its containers; where there are several, each goes by its number as well."""
         found = self.engine.get("/containers/json", all=1, filters={"label": [f"{labels.PROJECT}={self._project}"]})
-        ours = (item for item in found if item["Labels"].get(labels.ONEOFF) != "True")
-        return {item["Labels"].get(labels.SERVICE, item["Names"][0].lstrip("/")): item["Id"] for item in ours}
+        numbered: dict[str, dict[str, str]] = {}
+        for item in (item for item in found if item["Labels"].get(labels.ONEOFF) != "True"):
+            service = item["Labels"].get(labels.SERVICE, item["Names"][0].lstrip("/"))
+            numbered.setdefault(service, {})[item["Labels"].get(labels.NUMBER, "1")] = item["Id"]
+        return {
+            service: {service if len(ids) == 1 else f"{service}-{number}": ids[number] for number in sorted(ids)}
+            for service, ids in numbered.items()
+        }
 
     def hints(self) -> Iterator[str]:
         """Without the three events of each health check's run (exec_create, exec_start, exec_die)."""
@@ -157,6 +165,8 @@ def _pull(engine: Engine, args: Mapping[str, Any]) -> None:
             pass
     except (Rejected, Conflict, Denied) as error:  # what is not in the registry now will not be there a moment later
         raise Rejected(f"image {args['reference']} can't be pulled: {error}") from error
+    if args["is_dated"]:
+        engine.tag(args["reference"], args["reference"])
 
 
 def _build(engine: Engine, args: Mapping[str, Any]) -> None:
@@ -186,12 +196,36 @@ def _missing_external(_engine: Engine, args: Mapping[str, Any]) -> None:
 
 
 def _create_container(engine: Engine, args: Mapping[str, Any]) -> None:
-    found = engine.get(f"/containers/{args['name']}/json")
+    found, mounted = engine.get(f"/containers/{args['name']}/json"), args.get("files", ())
     if found is None:
-        marks = {**args["body"]["Labels"], **files.label(args.get("files", ()))}
+        marks = {**args["body"]["Labels"], **files.label(mounted)}
         _made(engine, engine.post("/containers/create", {**args["body"], "Labels": marks}, name=args["name"]))
     elif not _owned(dict(found["Config"]), args["body"]["Labels"]):
         raise Conflict(f"the name {args['name']} was taken meanwhile by a container of somebody else")
+    _copy_in(engine, args["name"], mounted)
+
+
+def _copy_in(engine: Engine, container: str, mounted: Sequence[Json]) -> None:
+    if copied := files.copied(mounted):
+        engine.unpack(container, files.archive(copied))
+
+
+def _copy(engine: Engine, args: Mapping[str, Any]) -> None:
+    _copy_in(engine, args["container"], args["files"])
+
+
+def _signal(engine: Engine, args: Mapping[str, Any]) -> None:
+    engine.post(f"/containers/{args['container']}/kill", signal=args["signal"])
+
+
+def _restart(engine: Engine, args: Mapping[str, Any]) -> None:
+    engine.post(f"/containers/{args['container']}/restart", t=args["grace_s"])
+
+
+def _mark(engine: Engine, args: Mapping[str, Any]) -> None:
+    """Labels can't be changed: the mark is made anew. Without one, what the container was told is told once more."""
+    engine.delete(f"/volumes/{args['name']}")
+    engine.post("/volumes/create", files.mark(args["name"], args["owner"], args["files"]))
 
 
 def _made(engine: Engine, answer: Json) -> None:
@@ -233,6 +267,8 @@ def _stop(engine: Engine, args: Mapping[str, Any]) -> None:
 
 def _remove(engine: Engine, args: Mapping[str, Any]) -> None:
     engine.delete(f"/containers/{args['container']}", force=1)
+    if args.get("mark"):
+        engine.delete(f"/volumes/{args['mark']}")
 
 
 def _give_way(engine: Engine, args: Mapping[str, Any]) -> None:
@@ -251,47 +287,43 @@ def _wait(engine: Engine, args: Mapping[str, Any]) -> Verdict:
 def _finished(engine: Engine, inspect: Json) -> Verdict:
     state = inspect["State"]
     if state["Status"] in ("running", "restarting", "created"):
-        return Pending(LOOK_AGAIN_S, f"job is {state['Status']}")
+        return Pending(LOOK_AGAIN_S, f"job is {state['Status']}", lambda: _with_lines("", _last_lines(engine, inspect)))
     if state["ExitCode"] == 0:
         return Done("finished")
     raise _failure(engine, inspect, f"the job failed with exit code {state['ExitCode']}")
 
 
 def _ready(engine: Engine, inspect: Json, args: Mapping[str, Any]) -> Verdict:
-    """Healthy; or, where there is no health check, still up after a moment."""
+    """Healthy; or, where there is no health check, up. What is up has a mark, and may be watched."""
     state, health = inspect["State"], dig(inspect, "State.Health.Status") or "none"
     if state["Status"] in ("exited", "dead"):
         raise _failure(engine, inspect, f"it ended with exit code {state['ExitCode']}")
-    if state["Status"] == "restarting" or inspect["RestartCount"] >= RESTARTS:
-        if inspect["RestartCount"] >= RESTARTS:
-            raise _failure(engine, inspect, f"it crashes again and again, last exit code {state['ExitCode']}")
-        return Pending(LOOK_AGAIN_S, "restarting")
-    if health == "unhealthy" and args["may_recover"]:
-        return Pending(LOOK_AGAIN_S, f"still unhealthy, last probe: {last_probe(inspect)}")
-    if health == "unhealthy":
+    if inspect["RestartCount"] >= RESTARTS:
+        raise _failure(engine, inspect, f"it crashes again and again, last exit code {state['ExitCode']}")
+    if health == "unhealthy" and not args["may_recover"]:
         raise _failure(engine, inspect, f"it is unhealthy: {last_probe(inspect)}")
-    if health == "starting":
-        return Pending(LOOK_AGAIN_S, f"health: starting, last probe: {last_probe(inspect)}")
+    if note := _not_yet(inspect, health):
+        return Pending(LOOK_AGAIN_S, note, lambda: _with_lines("", _last_lines(engine, inspect)))
     if health == "none" and args["strict"]:
         raise GateFailed("others wait for it to be healthy, but it has no health check; declare one")
-    return Done(health) if health == "healthy" else _steady(inspect, args["steady_s"])
+    is_watched = health != "healthy" or args["monitored"]
+    return Done(health if health == "healthy" else "running", mark=state["StartedAt"] if is_watched else "")
 
 
-def _steady(inspect: Json, steady_s: float) -> Verdict:
-    up_s = _uptime_s(inspect)
-    return Done("running") if up_s >= steady_s else Pending(min(LOOK_AGAIN_S, steady_s), f"up for {up_s:.0f} s")
-
-
-def _uptime_s(inspect: Json) -> float:
-    from datetime import UTC, datetime
-
-    started = datetime.fromisoformat(inspect["State"]["StartedAt"][:19] + "+00:00")
-    return (datetime.now(UTC) - started).total_seconds()
+def _not_yet(inspect: Json, health: str) -> str:
+    """What a container that is up or coming up still lacks."""
+    if dig(inspect, "State.Status") == "restarting":
+        return f"restarting, last exit code {dig(inspect, 'State.ExitCode')}"
+    waits = {"unhealthy": "still unhealthy", "starting": "health: starting"}.get(health)
+    return f"{waits}, {probed(inspect)}" if waits else ""
 
 
 def _failure(engine: Engine, inspect: Json, what: str) -> GateFailed:
-    text = b"".join(engine.logs(inspect["Id"], tail=LAST_LINES)).decode(errors="replace")
-    return GateFailed(_with_lines(what, text.splitlines()))
+    return GateFailed(_with_lines(what, _last_lines(engine, inspect)))
+
+
+def _last_lines(engine: Engine, inspect: Json) -> Sequence[str]:
+    return b"".join(engine.logs(inspect["Id"], tail=LAST_LINES)).decode(errors="replace").splitlines()
 
 
 def _with_lines(what: str, lines: Sequence[str]) -> str:
@@ -324,7 +356,11 @@ _VERBS: Final[Mapping[str, Callable[[Engine, Mapping[str, Any]], Verdict | None]
     "engine.require": _require,
     "external.missing": _missing_external,
     "container.create": _create_container,
+    "container.copy": _copy,
     "container.start": _start,
+    "container.restart": _restart,
+    "container.signal": _signal,
+    "container.mark": _mark,
     "container.unpause": _unpause,
     "container.rename": _rename,
     "container.update": _update,

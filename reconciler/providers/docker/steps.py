@@ -9,7 +9,7 @@ from typing import Any
 from reconciler.core.change import Action, Change
 from reconciler.core.plan import Step
 from reconciler.core.values import Value
-from reconciler.providers.docker import labels, swap
+from reconciler.providers.docker import labels, rollout, swap
 from reconciler.providers.docker.kinds import container, image, network, volume
 from reconciler.providers.docker.property import Json
 
@@ -21,20 +21,23 @@ def steps(changes: Sequence[Change], project: str) -> Sequence[Step]:
     """All steps of one pass; the planner adds the edges between resources."""
     awaited, circles = swap.waits(changes), swap.circles(changes)
     renewed = {c.address for c in changes if c.address.kind == volume.NAME and c.action is Action.REPLACE}
-    return [
-        step
-        for change in changes
-        for step in (
-            swap.steps(
-                change,
-                awaited=change.address in awaited,
-                in_circle=change.address in circles,
-                holds_renewed=bool(change.observed and change.observed.after & renewed),
-            )
-            if change.address.kind == container.NAME
-            else _STEPS[change.address.kind](change, project)
+    services: dict[str, list[tuple[Change, Sequence[Step]]]] = {}
+    made: list[Step] = []
+    for change in changes:
+        if change.address.kind != container.NAME:
+            made += _STEPS[change.address.kind](change, project)
+            continue
+        holds_renewed = bool(change.observed and change.observed.after & renewed)
+        own = swap.steps(
+            change,
+            awaited=change.address in awaited,
+            in_circle=change.address in circles,
+            holds_renewed=holds_renewed,
         )
-    ]
+        services.setdefault("" if holds_renewed else change.address.path[0], []).append((change, own))
+    together = services.pop("", [])
+    made += [step for _, steps in together for step in steps]
+    return [*made, *(step for parts in services.values() for step in rollout.in_turn(parts))]
 
 
 def _step(change: Change, verb: str, **args: Value) -> Step:
@@ -74,8 +77,9 @@ def _image(change: Change, _project: str) -> Iterator[Step]:
             yield replace(step, timeout_s=BUILD_TIMEOUT_S)
         case Action.CREATE if spec["pull_policy"] == "never":
             yield _step(change, "image.missing", reference=spec["ref"])
-        case Action.CREATE:
-            step = _step(change, "image.pull", reference=spec["ref"], platform=spec["platform"])
+        case Action.CREATE | Action.UPDATE:
+            is_dated = spec.get("refresh_s") is not None
+            step = _step(change, "image.pull", reference=spec["ref"], platform=spec["platform"], is_dated=is_dated)
             yield replace(step, timeout_s=PULL_TIMEOUT_S)
         case _:
             return

@@ -6,6 +6,9 @@ recognised by names alone:
     N, N.next           the successor is made, nothing is stopped yet   → the next run removes it
     N.prev, N.next      the predecessor has given up its name           → it gets its name back; then again
     N (new), N.prev     the successor runs                              → it is waited for; then N.prev goes
+
+Where two can be up at a time the successor is started as N.next. It has no name in the networks that anybody asks for
+until it is ready, so that nobody comes to it before; then it gets all names, and the predecessor is stopped.
 """
 
 from __future__ import annotations
@@ -13,23 +16,21 @@ from __future__ import annotations
 import posixpath
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Any
 
 from reconciler.core.address import Address
 from reconciler.core.change import Action, Change
 from reconciler.core.compare import FieldChange
+from reconciler.core.kind import Effect
 from reconciler.core.plan import Step
 from reconciler.core.resource import Health
-from reconciler.core.values import Value
-from reconciler.providers.docker import claims
+from reconciler.core.values import ABSENT, Value
+from reconciler.providers.docker import claims, files, labels
 from reconciler.providers.docker.endpoints import endpoint_body
 from reconciler.providers.docker.expand import STARTED
 from reconciler.providers.docker.kinds import container
 from reconciler.providers.docker.observe import NEXT, PREVIOUS
 from reconciler.providers.docker.property import Json
-
-STEADY_S: Final = 5.0
-"""How long a successor without a health check has to stay up before its predecessor is removed."""
 
 
 def steps(change: Change, *, awaited: bool, in_circle: bool = False, holds_renewed: bool = False) -> Sequence[Step]:
@@ -75,7 +76,7 @@ class _Container:
                     self._cleared(), self._delete(self.live_id), self._create(self.name), self._begin(self.name)
                 )
             case Action.REPLACE:
-                return chained(self._cleared(), self._replace())
+                return chained(self._cleared(), self._replacement())
             case Action.UPDATE | Action.START | Action.RUN:
                 return chained(self._update())
             case Action.DELETE:
@@ -117,12 +118,17 @@ class _Container:
     # -------------------------------------------------------------- create, start, wait
 
     def _create(self, name: str) -> Iterator[Step]:
-        yield self._made(name, self._mounts())
-        for key, endpoint in list(self.spec.get("networks", {}).items())[1:]:
+        networks = self.spec.get("networks", {})
+        yield self._made(name, networks, self._mounts())
+        yield from self._joined(name, networks)
+
+    def _joined(self, name: str, networks: Mapping[str, Any]) -> Iterator[Step]:
+        """All networks but the first, into which it is made."""
+        for key, endpoint in list(networks.items())[1:]:
             yield self._connect(name, key, endpoint)
 
-    def _made(self, name: str, mounts: Sequence[Json], tag: str = "") -> Step:
-        body = container.body({**self.spec, "mounts": mounts})
+    def _made(self, name: str, networks: Value, mounts: Sequence[Json], tag: str = "") -> Step:
+        body = container.body({**self.spec, "networks": networks, "mounts": mounts})
         body["Labels"] = {**body.get("Labels", {}), **self.spec["owner"]}
         mounted = {"files": self.spec["mounted"]} if self.spec.get("mounted") else {}
         step = self._step("container.create", self.change.reason, tag=tag, name=name, body=body, **mounted)
@@ -160,18 +166,28 @@ class _Container:
         """What the live container claims and the desired one does not."""
         return claims.running(self.live) - claims.running(self.spec)
 
-    def _gate(self, container_name: str, steady_s: float = 0.0, *, may_recover: bool = False) -> Step:
-        gate = self.spec["gate"]
+    def _gate(
+        self,
+        container_name: str,
+        *,
+        is_new: bool = False,
+        may_recover: bool = False,
+        strict: bool = True,
+        tag: str = "",
+    ) -> Step:
+        """One that is new, and is to take another's place, is watched for a while."""
+        gate, rollout = self.spec["gate"], self.spec["rollout"]
         step = self._step(
             "container.wait",
             f"until {gate['until']}",
+            tag=tag,
             container=container_name,
             until=gate["until"],
-            strict=gate["strict"],
-            steady_s=steady_s,
+            strict=gate["strict"] and strict,
+            monitored=rollout["monitored"],
             may_recover=may_recover,
         )
-        return replace(step, timeout_s=float(gate["timeout_s"]))
+        return replace(step, timeout_s=float(gate["timeout_s"]), hold_s=rollout["hold_s"] if is_new else 0.0)
 
     # -------------------------------------------------------------- in place
 
@@ -190,7 +206,39 @@ class _Container:
             )
         yield from self._reconnect([field for field in self.change.fields if field.path[0] == "networks"])
         yield from self._cleared()
+        yield from self._told_of_files(runs="state" not in fields or state == "paused")
         yield from self._begin_again(state, is_down="state" in fields)
+
+    def _told_of_files(self, *, runs: bool) -> Iterator[Step]:
+        """Copy what changed, let the process know, and note that it does. What does not run finds out by itself.
+
+        What was made and never started may lack all of them, if a run ended in between.
+        """
+        mounted = {each["target"]: each for each in self.spec.get("mounted", ())}
+        changed = [field for field in self.change.fields if field.path[0] in files.FIELDS]
+        is_new = self.live["state"] == "created"
+        anew = files.copied(mounted.values() if is_new else [mounted[field.path[1]] for field in changed])
+        if anew:
+            yield self._step("container.copy", "files differ", container=self.live_id, files=anew)
+        if runs and any(field.effect is Effect.RESTART for field in changed):
+            yield from self._restart()
+        elif runs:
+            told = [mounted[field.path[1]] for field in changed if field.before is not ABSENT]
+            signals = {each["signal"] for each in (*told, *anew) if each["reaction"] == "signal"}
+            for signal in sorted(signals):
+                yield self._step(
+                    "container.signal", "files differ", tag=f"signal:{signal}", container=self.live_id, signal=signal
+                )
+        if changed:
+            owner = {labels.PROJECT: self.spec["owner"][labels.PROJECT], labels.MARK: self.live_id}
+            yield self._step(
+                "container.mark", "files differ", name=self.spec["mark"], owner=owner, files=[*mounted.values()]
+            )
+
+    def _restart(self) -> Iterator[Step]:
+        grace = int(self.live.get("stop_grace_period") or 10)
+        step = self._step("container.restart", "files differ", container=self.live_id, grace_s=grace)
+        yield replace(step, timeout_s=grace + 60.0)
 
     def _rename(self) -> Iterator[Step]:
         """Where names go round in a circle, each is given up first; the one in between is known as a left-over."""
@@ -225,22 +273,22 @@ class _Container:
             if key in wanted:
                 yield self._connect(self.live_id, key, wanted[key])
 
-    def _disconnect(self, key: str, endpoint: Mapping[str, Any]) -> Step:
+    def _disconnect(self, key: str, endpoint: Mapping[str, Any], why: str = "", container_name: str = "") -> Step:
         step = self._step(
             "network.disconnect",
-            "connected otherwise",
+            why or "connected otherwise",
             tag=f"disconnect:{key}",
-            network=endpoint["id"] or endpoint["name"],
+            network=endpoint["id"] if not why and endpoint["id"] else endpoint["name"],
             name=endpoint["name"],
-            container=self.live_id,
+            container=container_name or self.live_id,
         )
         return replace(step, frees=claims.addresses({key: endpoint}))
 
-    def _connect(self, container_name: str, key: str, endpoint: Mapping[str, Any]) -> Step:
+    def _connect(self, container_name: str, key: str, endpoint: Mapping[str, Any], why: str = "") -> Step:
         step = self._step(
             "network.connect",
-            f"network {key}",
-            tag=f"connect:{key}",
+            why or f"network {key}",
+            tag=f"{why or 'connect'}:{key}",
             network=endpoint["name"],
             container=container_name,
             body=endpoint_body(endpoint),
@@ -252,13 +300,13 @@ class _Container:
     def _begin_again(self, state: str, *, is_down: bool) -> Iterator[Step]:
         """Start what is not running. The predecessor of an interrupted replacement goes once this one is ready."""
         predecessor = self._leftover(PREVIOUS)
-        back = self._way_back(self.live_id, predecessor) if predecessor else ()
+        back = self._back(self.live_id, predecessor) if predecessor else ()
         if is_down and state != "paused":
             yield replace(self._start(self.live_id, f"is {state}"), on_failure=back)
         if predecessor:
-            yield replace(self._gate(self.live_id, STEADY_S), on_failure=back)
-            yield self._remove(predecessor, "predecessor")
-        elif is_down:
+            yield replace(self._gate(self.live_id, is_new=True), on_failure=back)
+            yield from self._gone(predecessor, "predecessor")
+        elif is_down or any(field.effect is Effect.RESTART for field in self.change.fields):
             # While it was paused its health checks failed: what they say now is of the past.
             yield self._gate(self.live_id, may_recover=state == "paused")
 
@@ -273,35 +321,81 @@ class _Container:
         leftovers: Mapping[str, str] = self.facts.get("leftovers", {})
         return next((found for name, found in leftovers.items() if name.endswith(suffix)), "")
 
-    def _replace(self) -> Iterator[Step]:
-        """Stop-first: nothing is stopped before the successor exists, nothing removed before it is ready."""
-        successor, predecessor = f"{self.name}{NEXT}", f"{self.name}{PREVIOUS}"
-        back = self._way_back(successor, self.live_id)
+    def _replacement(self) -> Iterator[Step]:
+        """What an interrupted run left is settled first: there is one place to go back to, which must be good."""
+        successor, stale = f"{self.name}{NEXT}", self._leftover(PREVIOUS)
+        if stale and not self._serves():
+            yield from self._way_back(self.live_id, stale)
+            return  # it is replaced by the next pass
         if self.live["container_name"] == successor:  # all that an interrupted run left of it
             yield self._step("container.rename", "makes room", tag="left-over", container=self.live_id, name=self.name)
+        if stale:
+            settled = self._gate(self.live_id, is_new=True, strict=False, tag="settle")
+            yield replace(settled, on_failure=self._back(self.live_id, stale))
+            yield from self._gone(stale, "left-over predecessor")
+        yield from self._beside() if self.change.effect is Effect.HANDOVER else self._instead()
+
+    def _serves(self) -> bool:
+        """As far as can be told before it is waited for."""
+        assert self.change.observed
+        return self.live["state"] == "running" and self.change.observed.status.health is not Health.FAILED
+
+    def _instead(self) -> Iterator[Step]:
+        """Stop-first: nothing is stopped before the successor exists, nothing removed before it is ready."""
+        successor = f"{self.name}{NEXT}"
         yield from self._create(successor)
-        stale = self._leftover(PREVIOUS)
-        if stale and stale != self.live_id:
-            yield self._remove(stale, "left-over predecessor")
+        ways = [
+            *self._set_aside(),
+            self._stop(self.live_id),
+            self._renamed(successor),
+            self._start(self.name, "replaced"),
+            self._gate(self.name, is_new=True),
+        ]
+        yield from self._or_back(ways)
+        yield self._remove(self.live_id, "predecessor")
+
+    def _beside(self) -> Iterator[Step]:
+        """Start-first: the predecessor serves until the successor is ready, which nobody finds before."""
+        successor, networks = f"{self.name}{NEXT}", self.spec.get("networks", {})
+        hidden = {key: {**endpoint, "aliases": ()} for key, endpoint in networks.items()}
+        yield self._made(successor, hidden, self._mounts())
+        yield from self._joined(successor, hidden)
+        ways = [
+            replace(self._start(successor, "replaced"), milestone=""),
+            self._gate(successor, is_new=True),
+            *self._shown(successor, networks),
+            self._gate(successor, tag="shown"),
+            *self._set_aside(),
+            replace(self._renamed(successor), milestone=STARTED),
+        ]
+        yield from self._or_back(ways)
+        yield from self._gone(self.live_id, "predecessor")
+
+    def _shown(self, successor: str, networks: Mapping[str, Any]) -> Iterator[Step]:
+        """The engine takes the names of a container in a network only when it is connected."""
+        for key, endpoint in networks.items():
+            yield self._disconnect(key, endpoint, "is shown", successor)
+            yield self._connect(successor, key, endpoint, "is shown")
+
+    def _set_aside(self) -> Iterator[Step]:
         # A restart of the engine in the midst of it must not bring the predecessor back to take the port.
         quiet: dict[str, Value] = {"RestartPolicy": {"Name": "no"}}
-        ways = [
-            self._step("container.update", "stays down", tag="quiet", container=self.live_id, body=quiet),
-            replace(
-                self._step("container.rename", "makes room", tag="set-aside", container=self.live_id, name=predecessor),
-                frees=claims.name(self.live["container_name"]),
-            ),
-            self._stop(self.live_id),
-            replace(
-                self._step("container.rename", "takes the name", container=successor, name=self.name),
-                takes=claims.name(self.name),
-            ),
-            self._start(self.name, "replaced"),
-            self._gate(self.name, STEADY_S),
-        ]
-        for step in ways:
-            yield replace(step, on_failure=back)
-        yield self._remove(self.live_id, "predecessor")
+        yield self._step("container.update", "stays down", tag="quiet", container=self.live_id, body=quiet)
+        aside = f"{self.name}{PREVIOUS}"
+        step = self._step("container.rename", "makes room", tag="set-aside", container=self.live_id, name=aside)
+        yield replace(step, frees=claims.name(self.live["container_name"]))
+
+    def _renamed(self, successor: str) -> Step:
+        step = self._step("container.rename", "takes the name", container=successor, name=self.name)
+        return replace(step, takes=claims.name(self.name))
+
+    def _or_back(self, steps: Iterable[Step]) -> Iterator[Step]:
+        back = self._back(f"{self.name}{NEXT}", self.live_id)
+        return (replace(step, on_failure=back) for step in steps)
+
+    def _back(self, successor: str, predecessor_id: str) -> tuple[Step, ...]:
+        """The way back, where the service is to take it."""
+        return self._way_back(successor, predecessor_id) if self.spec["rollout"]["on_failure"] == "rollback" else ()
 
     def _way_back(self, successor: str, predecessor_id: str) -> tuple[Step, ...]:
         """Remove the successor under whichever name, and let the predecessor serve again.
@@ -324,13 +418,20 @@ class _Container:
             ),
         )
 
-    def _stop(self, container_id: str) -> Step:
-        grace = int(self.live.get("stop_grace_period") or 10)
-        step = self._step("container.stop", self.change.reason, container=container_id, grace_s=grace)
-        return replace(step, timeout_s=grace + 60.0, frees=self._given_up())
+    def _stop(self, container_id: str, why: str = "") -> Step:
+        grace, tag = int(self.live.get("stop_grace_period") or 10), f"stop:{why}" if why else ""
+        step = self._step("container.stop", why or self.change.reason, tag=tag, container=container_id, grace_s=grace)
+        frees = self._given_up() if container_id == self.live_id else frozenset[str]()
+        return replace(step, timeout_s=grace + 60.0, frees=frees)
+
+    def _gone(self, container_id: str, why: str) -> Iterator[Step]:
+        """It may be running: it is given the time that it was promised."""
+        yield self._stop(container_id, why)
+        yield self._remove(container_id, why)
 
     def _remove(self, container_id: str, why: str) -> Step:
-        return self._step("container.remove", why, tag=f"remove:{why}", container=container_id)
+        marked = {"mark": self.facts["mark"]} if container_id == self.live_id and self.facts.get("mark") else {}
+        return self._step("container.remove", why, tag=f"remove:{why}", container=container_id, **marked)
 
     def renewed(self) -> Iterator[Step]:
         """Nothing may have the volume while it is made anew: the old container goes first, and nobody can serve again.
@@ -345,7 +446,11 @@ class _Container:
         kept = [mount for mount in self._mounts() if mount.get("source") in unnamed]
         return chained(
             _letting_go(self._cleared()),
-            _letting_go(self._delete(self.live_id, [self._made(keeper, kept, "keeper")] if kept else [])),
+            _letting_go(
+                self._delete(
+                    self.live_id, [self._made(keeper, self.spec.get("networks"), kept, "keeper")] if kept else []
+                )
+            ),
             self._create(self.name),
             self._begin(self.name),
             [self._remove(keeper, "keeper")] if kept else [],

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from reconciler.core.address import Address
 from reconciler.core.errors import Conflict, Denied, ProviderError, Rejected, Throttled, Unreachable
@@ -43,6 +43,12 @@ FAILURES: Final[Mapping[int, type[ProviderError]]] = {
     404: Conflict,
     409: Conflict,
     **dict.fromkeys(TEMPORARY, Unreachable),
+}
+
+_SAID_OF_PASSWORDS: Final[Mapping[str, bool]] = {
+    "Invalid user credentials": False,
+    "Account disabled": True,  # which is only said to who knows the password
+    "Account is not fully set up": True,
 }
 
 CREDENTIALS: Final = (
@@ -99,7 +105,8 @@ class AdminClient:
         self._settings = settings
         self._lock = threading.RLock()
         self._connection: KeycloakOpenIDConnection | None = None
-        self._front: ConnectionManager | None = None  # without a token, for the question whether it is up
+        self._front: ConnectionManager | None = None  # without a token, for what anybody may ask
+        self._plain: ConnectionManager | None = None  # for texts that are no JSON
 
     # -------------------------------------------------------------- rest.Connection
 
@@ -121,6 +128,46 @@ class AdminClient:
 
     def delete(self, path: str, body: Value = None) -> None:
         checked(self._call("delete", path, body))
+
+    def put_text(self, path: str, text: str) -> None:
+        from keycloak.exceptions import KeycloakConnectionError
+
+        with self._lock:
+            self._plain = self._plain or _front(self._settings)
+            token = (self._fresh().token or {}).get("access_token")
+            self._plain.headers = {"Authorization": f"Bearer {token}", "Content-Type": "text/plain"}
+            try:
+                checked(self._plain.raw_put(path, text))
+            except KeycloakConnectionError as error:
+                raise self._silent(error) from error
+
+    def takes(self, realm: str, username: str, password: Secret) -> bool:
+        account = {"client_id": "admin-cli", "username": username, "password": password.reveal()}
+        response = self._asked_openly(f"{realm}/protocol/openid-connect/token", {"grant_type": "password", **account})
+        if response.status_code == 200:
+            session = {"client_id": "admin-cli", "refresh_token": response.json().get("refresh_token", "")}
+            self._asked_openly(f"{realm}/protocol/openid-connect/logout", session)
+            return True
+        words = words_of(response.content)
+        if words in _SAID_OF_PASSWORDS:
+            return _SAID_OF_PASSWORDS[words]
+        if response.status_code in (429, *TEMPORARY):
+            checked(response)
+        raise Rejected(
+            f"realm {realm} does not tell whether a password is right: {words or response.status_code}; its client "
+            "admin-cli must be enabled with direct access grants, or use another `ensure` than `verify`"
+        )
+
+    def _asked_openly(self, path: str, form: dict[str, str]) -> Response:
+        """A POST that anybody may send."""
+        from keycloak.exceptions import KeycloakConnectionError
+
+        with self._lock:
+            self._front = self._front or _front(self._settings)
+        try:
+            return self._front.raw_post(f"realms/{quote(path)}", form)
+        except KeycloakConnectionError as error:
+            raise self._silent(error) from error
 
     def is_account(self, address: Address) -> bool:
         own = self._settings
@@ -238,10 +285,10 @@ class AdminClient:
 
     def close(self) -> None:
         with self._lock:
-            for connection in (self._connection, self._front):
+            for connection in (self._connection, self._front, self._plain):
                 if connection is not None:
                     connection._s.close()  # noqa: SLF001  # the library closes it only when it is collected
-            self._connection = self._front = None
+            self._connection = self._front = self._plain = None
 
     # -------------------------------------------------------------- failures
 

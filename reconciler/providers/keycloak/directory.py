@@ -13,17 +13,22 @@ from urllib.parse import quote
 
 from reconciler.core.address import Address
 from reconciler.core.errors import Conflict
-from reconciler.core.values import Path
+from reconciler.core.values import Path, Value
 from reconciler.providers.keycloak.expand import key_of
 from reconciler.providers.keycloak.kinds import KINDS
 from reconciler.providers.keycloak.rest import GROUP, USER, Connection, Representation
 
 
 class Directory:
-    """What is known of the live system since the last look; used from several threads."""
+    """What is known of the live system since the last look; used from several threads.
+
+    ``realms`` are representations of those that were seen, as far as they were asked for.
+    """
 
     def __init__(self, connection: Connection) -> None:
         self.connection: Final = connection
+        self.settled: Final = set[tuple[Address, Value]]()
+        self.realms: Final = dict[str, Representation]()
         self._ids: dict[tuple[str, Path], str] = {}
         self._answers: dict[str, Any] = {}
         self._lock = threading.Lock()
@@ -33,6 +38,7 @@ class Directory:
         with self._lock:
             self._ids.clear()
             self._answers.clear()
+            self.realms.clear()
 
     def learn(self, address: Address, object_id: str) -> None:
         with self._lock:

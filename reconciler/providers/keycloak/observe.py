@@ -20,6 +20,7 @@ from reconciler.providers.keycloak.directory import Directory
 from reconciler.providers.keycloak.expand import EXACT, OWNED, prune_modes
 from reconciler.providers.keycloak.kinds import KINDS
 from reconciler.providers.keycloak.kinds.client import secret_of
+from reconciler.providers.keycloak.kinds.password import told
 from reconciler.providers.keycloak.kinds.user import SERVICE_ACCOUNT
 from reconciler.providers.keycloak.people import FEW, People
 from reconciler.providers.keycloak.rest import (
@@ -27,6 +28,7 @@ from reconciler.providers.keycloak.rest import (
     CLIENT,
     CLIENT_ROLE,
     FLOW_BINDINGS,
+    PASSWORD,
     REALM,
     USER,
     Connection,
@@ -56,6 +58,7 @@ def _realm(
     live = _snapshot(connection, realm, wanted, modes)
     if live is None:
         return
+    directory.realms[realm] = live
     seen: set[Address] = set()
     for kind in KINDS.values():
         for item in kind.objects(live):
@@ -68,7 +71,14 @@ def _realm(
             elif _is_surplus(connection, kind, address, item, modes):
                 yield replace(_observed(connection, kind, address, item), surplus=True)
     yield from _unset(wanted.keys() - seen, seen)
-    kind = KINDS[USER]
+    yield from _users(directory, realm, wanted, modes, live)
+
+
+def _users(
+    directory: Directory, realm: str, wanted: Mapping[Address, Resource], modes: Modes, live: Representation
+) -> Iterator[Observed]:
+    """Users, and of each what can be told of the password that is declared."""
+    connection, kind = directory.connection, KINDS[USER]
     for body in _people(connection, realm, wanted, everyone=modes.of(kind) == EXACT, live=live):
         address = kind.address(realm, (str(body["username"]).lower(),))
         directory.learn(address, body["id"])
@@ -77,6 +87,11 @@ def _realm(
             yield _observed(connection, kind, address, item)
         elif _is_surplus(connection, kind, address, item, modes):
             yield replace(_observed(connection, kind, address, item), surplus=True)
+        password = wanted.get(Address(PASSWORD, address.path))
+        if password is not None:
+            with needing("view-users", realm):
+                spec = told(directory, password, body)
+            yield Observed(password.address, address.name, spec, after=frozenset({address}))
 
 
 def _unset(missing: Collection[Address], seen: Collection[Address]) -> Iterator[Observed]:
@@ -95,7 +110,7 @@ def _people(
     names = {each.name: of for each, of in wanted.items() if each.kind == USER and not _is_exported(each)}
     if not names and not everyone:
         return ()
-    with _needing("view-users", realm):
+    with needing("view-users", realm):
         return tuple(People(connection, BASE.format(realm=quote(realm, safe="")), names, everyone, live).read())
 
 
@@ -164,15 +179,12 @@ def _snapshot(
     connection: Connection, realm: str, wanted: Mapping[Address, Resource], modes: Modes
 ) -> Representation | None:
     """The realm as far as it is needed, as one representation; None where there is no such realm."""
-    base, kinds = BASE.format(realm=quote(realm, safe="")), {address.kind for address in wanted} | modes.kinds
-    users = [address for address in wanted if address.kind == USER]
-    if len(users) > FEW or any(map(_is_exported, users)):
-        kinds.add(CLIENT_ROLE)  # whose export has the service accounts, and all groups and roles
-    if kinds <= {REALM, FLOW_BINDINGS, USER}:
+    base, kinds = BASE.format(realm=quote(realm, safe="")), _looked_for(wanted, modes)
+    if not is_exported(kinds):
         return _settings(connection, base, realm)
     flags = {flag for name in kinds for flag in KINDS[name].flags}
     query = "&".join(f"{flag}={str(flag in flags).lower()}" for flag in ("exportClients", "exportGroupsAndRoles"))
-    with _needing("manage-realm, view-clients and query-groups", realm):
+    with needing("manage-realm, view-clients and query-groups", realm):
         answer = connection.ask(f"{base}/partial-export?{query}")
         clients = connection.get(f"{base}/clients") if CLIENT in kinds and answer is not ABSENT else ()
     if answer is ABSENT or clients is ABSENT:
@@ -184,6 +196,24 @@ def _snapshot(
     return live
 
 
+def looked_for(realm: str, wanted: Mapping[Address, Resource]) -> set[str]:
+    """The types of objects that a look at the realm asks for."""
+    return _looked_for(wanted, _modes(realm, wanted))
+
+
+def _looked_for(wanted: Mapping[Address, Resource], modes: Modes) -> set[str]:
+    kinds = {address.kind for address in wanted} | modes.kinds
+    users = [address for address in wanted if address.kind == USER]
+    if len(users) > FEW or any(map(_is_exported, users)):
+        kinds.add(CLIENT_ROLE)  # whose export has the service accounts, and all groups and roles
+    return kinds
+
+
+def is_exported(kinds: Collection[str]) -> bool:
+    """Whether these types take an export of the realm; its settings alone are cheaper."""
+    return not {REALM, FLOW_BINDINGS, USER, PASSWORD}.issuperset(kinds)
+
+
 def _together(export: Representation, clients: Sequence[Representation]) -> Sequence[Representation]:
     """The list of clients has their secrets, the export what they have of authorization services."""
     exported = {client["clientId"]: client for client in export.get("clients") or ()}
@@ -193,7 +223,7 @@ def _together(export: Representation, clients: Sequence[Representation]) -> Sequ
 
 
 def _settings(connection: Connection, base: str, realm: str) -> Representation | None:
-    with _needing("view-realm", realm):
+    with needing("view-realm", realm):
         answer = connection.get(base)
         if answer is not ABSENT and _ONLY_WITH_RIGHTS not in answer:
             raise Denied("the account sees next to nothing")
@@ -201,7 +231,7 @@ def _settings(connection: Connection, base: str, realm: str) -> Representation |
 
 
 @contextmanager
-def _needing(roles: str, realm: str) -> Iterator[None]:
+def needing(roles: str, realm: str) -> Iterator[None]:
     """Names the roles that reading takes, where it is refused."""
     try:
         yield

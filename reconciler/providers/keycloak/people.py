@@ -26,13 +26,17 @@ _ROLES: Final = frozenset({"realmRoles", "clientRoles"})
 
 @dataclass(frozen=True, slots=True)
 class People:
-    """Users of one realm: those that are ``wanted``, or ``everyone``; ``export`` is what is known of the realm."""
+    """Users of one realm: those that are ``wanted``, or ``everyone``; ``export`` is what is known of the realm.
+
+    What a resource declares of a user is read, and of each what ``always`` names.
+    """
 
     connection: Connection
     base: str
     wanted: Mapping[str, Resource]
     everyone: bool
     export: Representation
+    always: frozenset[str] = frozenset()
 
     def read(self) -> Iterator[Representation]:
         """The users that there are, each with the memberships that are declared of it."""
@@ -41,12 +45,21 @@ class People:
             self._check_sight()
         memberships = self._memberships(found)
         for name, body in found.items():
-            resource = self.wanted.get(name)
             yield {
                 **body,
                 **memberships.get(name, {}),
-                **(self._identities(body) if _declares(resource, _IDENTITIES) else {}),
+                **(self._identities(body) if self._is_read(name, _IDENTITIES) else {}),
             }
+
+    def _is_read(self, name: str, *properties: str) -> bool:
+        """Whether one of these is asked for of this user."""
+        resource = self.wanted.get(name)
+        declared = self.always.union(resource.spec if resource else ())
+        return not declared.isdisjoint(properties)
+
+    def members(self, path: str) -> Iterator[str]:
+        """The names of all users of a list, as of the members of a group."""
+        return (str(body["username"]).lower() for body in self._pages(path, "&briefRepresentation=true"))
 
     # -------------------------------------------------------------- users
 
@@ -101,8 +114,8 @@ class People:
 
     def _memberships(self, found: Mapping[str, Representation]) -> Mapping[str, Mapping[str, Value]]:
         """What the users that declare it belong to, by name."""
-        with_groups = [name for name in found if _declares(self.wanted.get(name), "groups")]
-        with_roles = [name for name in found if _declares(self.wanted.get(name), *_ROLES)]
+        with_groups = [name for name in found if self._is_read(name, "groups")]
+        with_roles = [name for name in found if self._is_read(name, *_ROLES)]
         made: dict[str, dict[str, Value]] = {name: {} for name in found}
         listed, held = self._by_group(with_groups), self._by_role(with_roles)
         for name in with_groups:
@@ -119,7 +132,7 @@ class People:
     def _roles(self, names: Collection[str]) -> Iterator[tuple[tuple[str, ...], str]]:
         """Every role's keys and path; the default role, which everybody has, only where it is declared."""
         default = str((self.export.get("defaultRole") or {}).get("name"))
-        declared = (as_names(self.wanted[name].spec.get("realmRoles")) for name in names)
+        declared = (as_names(self.wanted[name].spec.get("realmRoles")) for name in names if name in self.wanted)
         is_asked = any(default in roles for roles in declared)
         clients = {client["clientId"]: client["id"] for client in self.export.get("clients") or ()}
         for item in KINDS[ROLE].objects(self.export):
@@ -133,7 +146,7 @@ class People:
     def _by_group(self, names: Collection[str]) -> Mapping[str, Mapping[str, Value]] | None:
         """What groups these users are in, group by group; None where asking user by user is less."""
         groups = dict(self._groups())
-        if len(self.wanted) <= FEW or len(groups) >= len(names):
+        if len(names) <= FEW or len(groups) >= len(names):
             return None
         found: dict[str, list[str]] = {name: [] for name in names}
         for path, group_id in groups.items():
@@ -144,7 +157,7 @@ class People:
     def _by_role(self, names: Collection[str]) -> Mapping[str, Mapping[str, Value]] | None:
         """What roles these users have, role by role; None where asking user by user is less."""
         roles = dict(self._roles(names))
-        if len(self.wanted) <= FEW or len(roles) >= len(names):
+        if len(names) <= FEW or len(roles) >= len(names):
             return None
         found = {name: _Held() for name in names}
         nobody = _Held()
@@ -181,10 +194,6 @@ class _Held:
             self.realm.append(keys[0])
         else:
             self.clients.setdefault(keys[0], []).append(keys[1])
-
-
-def _declares(resource: Resource | None, *names: str) -> bool:
-    return resource is not None and any(name in resource.spec for name in names)
 
 
 def _there(answer: Any) -> Any:

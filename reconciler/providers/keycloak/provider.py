@@ -6,6 +6,7 @@ import threading
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Final
 
+from reconciler.core.access import AccessChange
 from reconciler.core.address import Address
 from reconciler.core.change import Change
 from reconciler.core.document import Document
@@ -14,6 +15,8 @@ from reconciler.core.plan import Step
 from reconciler.core.provider import Verdict
 from reconciler.core.resource import Observed, Resource
 from reconciler.core.values import Value
+from reconciler.providers.keycloak.access import concerns
+from reconciler.providers.keycloak.affected import access_changes
 from reconciler.providers.keycloak.directory import Directory
 from reconciler.providers.keycloak.expand import expand
 from reconciler.providers.keycloak.kinds import KINDS
@@ -59,6 +62,10 @@ class KeycloakProvider:
 
     def steps(self, changes: Sequence[Change]) -> Sequence[Step]:
         return steps(changes)
+
+    def access(self, changes: Sequence[Change]) -> Sequence[AccessChange]:
+        found = [change for change in changes if concerns(change)]
+        return tuple(access_changes(self._work()[0], found)) if found else ()
 
     def perform(self, step: Step) -> Verdict:
         _, performer = self._work()

@@ -18,7 +18,7 @@ from reconciler.core.document import DocumentPath
 from reconciler.core.kind import Field, Kind, Output
 from reconciler.core.provider import Verdict
 from reconciler.core.resource import Observed, Resource
-from reconciler.core.values import ABSENT, Path, Spec, Value
+from reconciler.core.values import ABSENT, Path, Secret, Spec, Value
 from reconciler.providers.keycloak.rows import MARK, Property, as_list, as_map, without_absent, without_masks
 
 Representation: TypeAlias = Mapping[str, Any]
@@ -31,6 +31,7 @@ ROLE: Final = "keycloak.role"
 CLIENT_ROLE: Final = "keycloak.client-role"
 GROUP: Final = "keycloak.group"
 USER: Final = "keycloak.user"
+PASSWORD: Final = "keycloak.password"  # noqa: S105 (a kind of object)
 IDENTITY_PROVIDER: Final = "keycloak.identity-provider"
 IDENTITY_PROVIDER_MAPPER: Final = "keycloak.identity-provider-mapper"
 FLOW: Final = "keycloak.flow"
@@ -75,6 +76,14 @@ class Connection(Protocol):
 
     def delete(self, path: str, body: Value = None) -> None: ...
 
+    def put_text(self, path: str, text: str) -> None:
+        """Send a text as it is, which a few paths want in place of JSON."""
+        ...
+
+    def takes(self, realm: str, username: str, password: Secret) -> bool:
+        """Whether a user could log in with this password; raises Rejected where the realm does not tell."""
+        ...
+
     def login(self) -> None:
         """Take a new token: the old one does not know rights that came later."""
         ...
@@ -89,6 +98,11 @@ class Live(Protocol):
 
     @property
     def connection(self) -> Connection: ...
+
+    @property
+    def settled(self) -> set[tuple[Address, Value]]:
+        """What this process has written of that which can't be read; it outlives a pass."""
+        ...
 
     def id(self, address: Address) -> str:
         """The id of an object; raises Conflict where there is none."""

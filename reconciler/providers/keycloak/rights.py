@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
+from reconciler.core.address import Address
 from reconciler.core.resource import Resource
 from reconciler.providers.keycloak.kinds import KINDS
-from reconciler.providers.keycloak.rest import FLOW_BINDINGS, REALM, USER
+from reconciler.providers.keycloak.observe import is_exported, looked_for
+from reconciler.providers.keycloak.rest import USER
 
 _EXPORT: Final[Mapping[str, str]] = {
     "manage-realm": "to export the realm, which is how it is read",
@@ -20,15 +22,15 @@ _USERS: Final[Mapping[str, str]] = {"view-users": "to read users"}
 
 def rights(resources: Iterable[Resource]) -> Mapping[str, Mapping[str, str]]:
     """By realm, the roles of its realm-management and what each is for."""
-    kinds: dict[str, set[str]] = {}
+    realms: dict[str, dict[Address, Resource]] = {}
     for resource in resources:
-        kinds.setdefault(resource.address.path[0], set()).add(resource.address.kind)
-    return {realm: _of(found) for realm, found in kinds.items()}
+        realms.setdefault(resource.address.path[0], {})[resource.address] = resource
+    return {realm: _of(realm, wanted) for realm, wanted in realms.items()}
 
 
-def _of(kinds: set[str]) -> Mapping[str, str]:
-    is_small = kinds <= {REALM, FLOW_BINDINGS, USER}
-    reads = {**(_PROFILE if is_small else _EXPORT), **(_USERS if USER in kinds else {})}
+def _of(realm: str, wanted: Mapping[Address, Resource]) -> Mapping[str, str]:
+    kinds, read = {address.kind for address in wanted}, looked_for(realm, wanted)
+    reads = {**(_EXPORT if is_exported(read) else _PROFILE), **(_USERS if USER in read else {})}
     writes: dict[str, list[str]] = {}
     for name, kind in KINDS.items():
         if name in kinds:

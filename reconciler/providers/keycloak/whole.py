@@ -1,29 +1,28 @@
-"""A whole realm as one representation, for `reconcile export`; and what a new realm looks like on this server."""
+"""A whole realm as one representation, for `export` and `access`; and what a new realm looks like on this server."""
 
 from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 from urllib.parse import quote
 
 from reconciler.core.errors import ProviderError
 from reconciler.core.resource import Resource
 from reconciler.core.values import ABSENT
+from reconciler.providers.keycloak.access import MEMBERSHIPS
 from reconciler.providers.keycloak.kinds import KINDS
 from reconciler.providers.keycloak.kinds.client import with_flow_names
 from reconciler.providers.keycloak.kinds.user import KIND as USERS
+from reconciler.providers.keycloak.observe import needing
 from reconciler.providers.keycloak.people import People
 from reconciler.providers.keycloak.rest import BASE, ORGANIZATION, Connection, Representation
 
 
 def whole(connection: Connection, realm: str) -> dict[str, Any]:
     """The realm with its users and organizations; secrets are masked, as the server's own export has them."""
-    base = BASE.format(realm=quote(realm, safe=""))
-    found = connection.ask(f"{base}/partial-export?exportClients=true&exportGroupsAndRoles=true")
-    if found is ABSENT:
-        raise ProviderError(f"there is no realm `{realm}`")
+    base, found = _exported(connection, realm)
     flows = {flow["id"]: flow["alias"] for flow in found.get("authenticationFlows") or ()}
     made = {
         **found,
@@ -35,10 +34,27 @@ def whole(connection: Connection, realm: str) -> dict[str, Any]:
 
 
 def _users(connection: Connection, base: str, export: Representation) -> list[Representation]:
-    names = [str(body["username"]) for body in People(connection, base, {}, True, export).read()]  # noqa: FBT003
-    wanted = ["groups", "realmRoles", *(["federatedIdentities"] if export.get("identityProviders") else [])]
-    resources = {name: Resource(USERS.address(export["realm"], (name,)), dict.fromkeys(wanted, ())) for name in names}
-    return list(People(connection, base, resources, True, export).read())  # noqa: FBT003
+    asked = {*MEMBERSHIPS, *(["federatedIdentities"] if export.get("identityProviders") else [])}
+    return list(People(connection, base, {}, True, export, frozenset(asked)).read())  # noqa: FBT003
+
+
+def realm_of_access(connection: Connection, realm: str, users: Collection[str] = ()) -> Representation:
+    """As much of the realm as access follows from, with these users or all; raises ProviderError if there is none."""
+    base, found = _exported(connection, realm)
+    wanted = {name.lower(): Resource(USERS.address(realm, (name.lower(),)), {}) for name in users}
+    people = People(connection, base, wanted, not users, found, frozenset(MEMBERSHIPS))
+    with needing("view-users", realm):
+        read = tuple(people.read())
+    return {**found, "users": [*(found.get("users") or ()), *read]}
+
+
+def _exported(connection: Connection, realm: str) -> tuple[str, Representation]:
+    base = BASE.format(realm=quote(realm, safe=""))
+    with needing("manage-realm, view-clients and query-groups", realm):
+        found = connection.ask(f"{base}/partial-export?exportClients=true&exportGroupsAndRoles=true")
+    if found is ABSENT:
+        raise ProviderError(f"there is no realm `{realm}`")
+    return base, found
 
 
 def _organizations(connection: Connection, base: str, realm: str, export: Representation) -> Mapping[str, Any]:

@@ -4,6 +4,7 @@ import pytest
 
 from reconciler.core.change import Action
 from reconciler.core.errors import ConfigError
+from reconciler.core.graph import needs_of
 from reconciler.core.plan import make
 from reconciler.core.resource import Health
 from reconciler.core.values import Ref, Secret
@@ -51,11 +52,16 @@ def test_a_need_in_between_that_does_nothing_passes_the_order_on():
     assert plan.steps[1].after == {"memory.box/a:put"}
 
 
-def test_what_needs_a_resource_needs_its_parts():
-    plan = plan_of([resource(BOX, [CLIENT]), resource(CLIENT), resource("memory.scope/app/email", [CLIENT])])
+@pytest.mark.parametrize(
+    ("who", "needed"),
+    [("other.box/web", {"memory.client/app", "memory.scope/app/email"}), (BOX, {"memory.client/app"})],
+)
+def test_what_is_needed_from_another_provider_is_needed_with_its_parts(who, needed):
+    declared = [resource(who, [CLIENT]), resource(CLIENT), resource("memory.scope/app/email", [CLIENT])]
 
-    assert order(plan)[-1] == "memory.box/web:put"
-    assert plan.steps[-1].after == {"memory.client/app:put", "memory.scope/app/email:put"}
+    needs = needs_of({each.address: each for each in declared}, MemoryProvider().kinds)
+
+    assert set(map(str, needs[address(who)])) == needed
 
 
 def test_a_cycle_is_a_problem_that_names_it():

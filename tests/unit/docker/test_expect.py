@@ -8,6 +8,7 @@ from reconciler.core.change import Action, diff
 from reconciler.core.kind import Effect
 from reconciler.core.resource import Observed, Resource
 from reconciler.core.values import UNKNOWN, Secret
+from reconciler.providers.docker import rollout
 from reconciler.providers.docker.kinds import container, image, network, volume
 from tests.kit.build import address
 
@@ -136,7 +137,7 @@ def test_swap_is_twice_the_memory_unless_it_is_declared_or_not_counted(spec, liv
     ],
 )
 def test_what_the_state_asks_for(desired, live, action):
-    wanted = Resource(WEB, {"state": desired})
+    wanted = Resource(WEB, {"state": desired, "rollout": rollout.declared({}, lends=False, several=False)})
     shown = {**container.expect(wanted, Observed(WEB, "id", {}, facts={"image": {}})), "state": live}
 
     change = diff(container.KIND, wanted, Observed(WEB, "id", shown, facts={"image": {}}))

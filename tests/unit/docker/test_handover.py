@@ -50,7 +50,7 @@ HANDOVERS = {
         PUBLISHED.format(a="[]", b="['8080:80']"),
         PUBLISHED.format(a="['8080:80']", b="[]"),
         "docker.container/a:container.start",
-        "docker.container/b:container.stop",
+        "docker.container/b:stop:predecessor",
     ),
     "an address": (
         ONE_NETWORK.format(a="{}", b="{ipv4_address: 10.0.0.5}"),
@@ -80,7 +80,8 @@ def test_who_has_a_fixed_address_starts_before_who_may_get_any(engine, folder):
 
 
 def test_if_it_is_not_given_up_the_one_who_was_to_take_it_goes_back_to_what_it_was(engine, folder):
-    apply(a_stack(PUBLISHED.format(a="[]", b="['8080:80']"), folder), engine)
+    stop_first = "], deploy: {update_config: {order: stop-first}}}"
+    apply(a_stack(PUBLISHED.format(a="[]", b="['8080:80']").replace("]}", stop_first), folder), engine)
     before = {each["Name"]: each["Id"] for each in engine.containers.values()}
 
     def refuse(_count, call):
@@ -88,7 +89,7 @@ def test_if_it_is_not_given_up_the_one_who_was_to_take_it_goes_back_to_what_it_w
             raise Refusal(500, "it can't be stopped")
 
     engine.before = refuse
-    apply(a_stack(PUBLISHED.format(a="['8080:80']", b="[]"), folder), engine)
+    apply(a_stack(PUBLISHED.format(a="['8080:80']", b="[]").replace("]}", stop_first), folder), engine)
 
     assert {each["Name"]: each["Id"] for each in engine.containers.values()} == before
     assert all(each["State"]["Running"] for each in engine.containers.values())

@@ -28,6 +28,12 @@ services:
 networks: {back: {}}
 volumes: {data: {}}
 """
+BESIDE = """
+services:
+  web: {image: app:1, restart: always, healthcheck: {test: "true"}, networks: {default: {}, back: {aliases: [w]}}}
+  many: {image: app:1, scale: 2}
+networks: {back: {}}
+"""
 STEADY = "services:\n  web: {image: app:1, ports: ['8080:80']}\n"
 JOB = """
 services:
@@ -80,6 +86,7 @@ class Scenario:
 SCENARIOS = {
     "first start": Scenario(EMPTY, TWO_NETWORKS),
     "replace": Scenario(TWO_NETWORKS, TWO_NETWORKS.replace('V: "1"', 'V: "2"')),
+    "start first": Scenario(BESIDE, BESIDE.replace("app:1", "app:2")),
     "replace what has no health check": Scenario(STEADY, STEADY.replace("app:1", "app:2")),
     "pull and replace": Scenario(STEADY, STEADY.replace("app:1", "new:1")),
     "job": Scenario(JOB, JOB.replace('"0"', '"0", again')),
@@ -130,7 +137,9 @@ def test_a_kill_after_any_write_is_made_good_by_the_next_run(scenario, number):
     assert volumes <= set(engine.volumes)
 
 
-@pytest.mark.parametrize(("scenario", "number"), each_write("first start", "replace", "in place", "network"))
+@pytest.mark.parametrize(
+    ("scenario", "number"), each_write("first start", "replace", "start first", "in place", "network")
+)
 def test_a_call_whose_answer_is_lost_is_made_again_and_does_no_harm(scenario, number):
     engine = scenario.world()
 
@@ -146,7 +155,9 @@ def test_a_call_whose_answer_is_lost_is_made_again_and_does_no_harm(scenario, nu
     assert not left_over(engine)
 
 
-@pytest.mark.parametrize(("scenario", "number"), each_write("replace", "replace what has no health check"))
+@pytest.mark.parametrize(
+    ("scenario", "number"), each_write("replace", "start first", "replace what has no health check")
+)
 def test_a_replacement_that_is_refused_at_any_call_leaves_somebody_serving(scenario, number):
     engine, refused = scenario.world(), []
 
@@ -208,3 +219,24 @@ def test_after_a_kill_at_any_call_of_a_bad_replacement_the_next_run_leaves_someb
 
     assert engine.names == ["p-web-1"]
     assert [each["State"]["Running"] for each in engine.containers.values()] == [True]
+
+
+def names_in(container, network):
+    return container["NetworkSettings"]["Networks"].get(network, {}).get("Aliases") or ()
+
+
+def test_start_first_there_is_always_somebody_who_can_be_found_and_never_one_who_is_not_ready():
+    scenario = SCENARIOS["start first"]
+    engine = scenario.world()
+    found = []
+
+    def look(_count, _call):
+        running = [each for each in engine.containers.values() if each["State"]["Running"]]
+        named = [each for each in running if "web" in names_in(each, "p_back")]
+        found.append([engine.inspect(each["Id"])["State"]["Health"]["Status"] for each in named])
+
+    engine.after = look
+    scenario.apply(engine)
+
+    assert all(found)
+    assert {health for healths in found for health in healths} == {"healthy"}

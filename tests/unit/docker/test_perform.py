@@ -6,7 +6,7 @@ import pytest
 
 from reconciler.core.errors import Conflict, Denied, GateFailed, Rejected, Unreachable
 from reconciler.core.plan import Step
-from reconciler.core.provider import Done, Pending
+from reconciler.core.provider import Done
 from reconciler.providers.docker import labels
 from reconciler.providers.docker.provider import RESTARTS
 from tests.kit.build import address
@@ -51,7 +51,7 @@ AGAIN = [
     ("network.disconnect", BACK),
     ("volume.create", {"body": {"Name": "v", "Driver": "local", "DriverOpts": {}, "Labels": {}}}),
     ("volume.remove", {"volume": "v"}),
-    ("image.pull", {"reference": "new:1", "platform": ""}),
+    ("image.pull", {"reference": "new:1", "platform": "", "is_dated": True}),
     ("container.create", {"name": "new", "body": BODY}),
     ("container.start", {"container": "idle"}),
     ("container.unpause", {"container": "web"}),
@@ -184,7 +184,7 @@ def wait(engine, until="ready", **args):
         "container.wait",
         container="web",
         until=until,
-        **{"strict": False, "steady_s": 0.0, "may_recover": False, **args},
+        **{"strict": False, "monitored": False, "may_recover": False, **args},
     )
 
 
@@ -200,35 +200,45 @@ def let(engine, *, restarts=0, check=None, command=("serve",), up_s=10.0, **show
 @pytest.mark.parametrize(
     ("shown", "args", "verdict"),
     [
-        ({}, {}, Done("running")),
         ({"check": True}, {}, Done("healthy")),
         ({"check": True}, {"strict": True}, Done("healthy")),
-        ({"up_s": 9.0}, {"steady_s": 5.0}, Done("running")),
-        ({"check": True, "up_s": 0.0}, {}, Pending(0.25, "health: starting, last probe: exit code ?")),
-        ({"Status": "restarting", "restarts": 1}, {}, Pending(0.25, "restarting")),
-        (
-            {"check": True, "command": ["sick"]},
-            {"may_recover": True},
-            Pending(0.25, "still unhealthy, last probe: no such page"),
-        ),
         ({"Status": "exited", "Running": False}, {"until": "finished"}, Done("finished")),
-        ({}, {"until": "finished"}, Pending(0.25, "job is running")),
-        ({"Status": "created", "Running": False}, {"until": "finished"}, Pending(0.25, "job is created")),
     ],
 )
-def test_what_a_gate_waits_for(engine, shown, args, verdict):
+def test_what_passes_a_gate(engine, shown, args, verdict):
     let(engine, **shown)
 
     assert wait(engine, **args) == verdict
 
 
-def test_what_has_no_health_check_has_to_stay_up_for_a_while(engine):
-    let(engine, up_s=2.0)
+@pytest.mark.parametrize(
+    ("shown", "args", "note"),
+    [
+        ({"check": True, "up_s": 0.0}, {}, "health: starting, not probed yet"),
+        ({"Status": "restarting", "restarts": 1, "ExitCode": 3}, {}, "restarting, last exit code 3"),
+        ({"check": True, "command": ["sick"]}, {"may_recover": True}, "still unhealthy, last probe: no such page"),
+        ({}, {"until": "finished"}, "job is running"),
+        ({"Status": "created", "Running": False}, {"until": "finished"}, "job is created"),
+    ],
+)
+def test_what_a_gate_waits_for_and_shows_if_it_was_in_vain(engine, shown, args, note):
+    let(engine, **shown)
 
-    verdict = wait(engine, steady_s=5.0)
+    verdict = wait(engine, **args)
 
-    assert verdict.retry_in == 0.25
-    assert verdict.note.startswith("up for")
+    assert (verdict.retry_in, verdict.note) == (0.25, note)
+    assert verdict.otherwise() == "; its last lines:\n    last words of web"
+
+
+@pytest.mark.parametrize(("check", "args"), [(False, {}), (True, {"monitored": True})])
+def test_what_is_to_be_watched_has_a_mark_that_changes_with_every_start(engine, check, args):
+    let(engine, check=check, up_s=9.0)
+    first = wait(engine, **args).mark
+    let(engine, check=check, up_s=2.0)
+    second = wait(engine, **args).mark
+
+    assert first
+    assert second not in ("", first)
 
 
 @pytest.mark.parametrize(

@@ -2,8 +2,9 @@
 
 A case is a file of ``tests/cases/docker``; to add one is to write it. Its parts: ``stack``; ``applied``, what was
 applied before (else the stack itself); ``before`` and ``by hand``, what is done before and after that: requests to the
-engine (``POST``, ``DELETE``), an image (``IMAGE name config``), a key of what inspect shows (``SET container key
-value``), a file (``FILE``); ``plan``; ``steps``; and ``told`` where it can't be settled. Ids are written as ``ID``.
+engine (``POST``, ``DELETE``), an image (``IMAGE name config``; ``PULL`` and ``PUSH`` for one in a registry), a key of
+what inspect shows (``SET container key value``), a file (``FILE``); ``plan``; ``steps``; and ``told`` where it can't
+be settled. Ids are written as ``ID``.
 """
 
 from __future__ import annotations
@@ -54,6 +55,10 @@ class Case:
         match verb:
             case "IMAGE":
                 self.engine.image(what, **json.loads(rest))
+            case "PULL":
+                list(self.engine.pull(*what.split(":")))
+            case "PUSH":
+                self.engine.registry[what] = json.loads(rest)
             case "FILE":
                 (self.directory / what).parent.mkdir(exist_ok=True)
                 (self.directory / what).write_text(rest, encoding="utf-8")

@@ -6,8 +6,8 @@ import pytest
 
 from reconciler.core.plan import make
 from reconciler.providers.docker.expand import STARTED
+from reconciler.providers.docker.rollout import STEADY_S
 from reconciler.providers.docker.steps import BUILD_TIMEOUT_S, PULL_TIMEOUT_S
-from reconciler.providers.docker.swap import STEADY_S
 from tests.kit.docker import Line, MemoryEngine, a_provider, a_stack, apply
 
 WEB = """
@@ -104,7 +104,7 @@ def test_a_successor_is_waited_for_until_the_engine_must_have_judged_it(world):
     steps = world(WEB, OTHER)
 
     wait = only(steps, "container.wait")
-    assert (wait.args["until"], wait.args["steady_s"], wait.timeout_s) == ("ready", STEADY_S, 60.0 + 2 * 2.0)
+    assert (wait.args["until"], wait.hold_s, wait.timeout_s) == ("ready", STEADY_S, 60.0 + 2 * 2.0)
 
 
 def test_until_it_is_ready_every_step_of_a_successor_has_the_same_way_back(world):

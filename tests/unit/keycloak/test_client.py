@@ -276,3 +276,46 @@ def test_nothing_heavy_is_imported_before_the_first_request() -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
 
     assert done.stdout.strip() == "set()"
+
+
+GRANT = "POST /realms/a%20b/protocol/openid-connect/token"
+LOGOUT = "POST /realms/a%20b/protocol/openid-connect/logout"
+
+
+def test_a_password_that_opens_leaves_no_session() -> None:
+    with line({GRANT: [token()], LOGOUT: [(204, b"")]}) as (client, script):
+        assert client.takes("a b", "ann", Secret("pw"))
+
+    assert script.asked == [GRANT, LOGOUT]
+    assert b"refresh_token=r" in script.bodies[1]
+
+
+@pytest.mark.parametrize(
+    ("words", "right"),
+    [("Invalid user credentials", False), ("Account disabled", True), ("Account is not fully set up", True)],
+)
+def test_a_refusal_tells_whether_the_password_was_right(words: str, right: bool) -> None:
+    with line({GRANT: [said(400, error="invalid_grant", error_description=words)]}) as (client, _):
+        assert client.takes("a b", "ann", Secret("pw")) is right
+
+
+@pytest.mark.parametrize(
+    ("status", "error", "message"),
+    [
+        (400, Rejected, "Client not allowed; its client admin-cli must be enabled with direct access grants"),
+        (401, Rejected, "Client not allowed; its client"),
+        (503, Unreachable, "Client not allowed"),
+    ],
+)
+def test_any_other_refusal_tells_nothing(status: int, error: Any, message: str) -> None:
+    answer = said(status, error="unauthorized_client", error_description="Client not allowed")
+    with line({GRANT: [answer]}) as (client, _), pytest.raises(error, match=message):
+        client.takes("a b", "ann", Secret("pw"))
+
+
+def test_a_text_is_sent_as_it_is() -> None:
+    with line({"PUT /label": [(204, b"")]}) as (client, script):
+        client.put_text("label", "ours: 1")
+
+    assert script.asked == [TOKEN, "PUT /label"]
+    assert script.bodies[1] == b"ours: 1"

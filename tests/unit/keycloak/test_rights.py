@@ -20,7 +20,9 @@ def test_a_realm_with_a_few_users_needs_no_export() -> None:
 
 def test_anything_else_is_read_by_an_export() -> None:
     export = {"manage-realm", "view-clients", "query-groups"}
+    many = [{"username": f"user{number}"} for number in range(21)]
 
+    assert needed(users=many) == {*export, "view-users", "manage-users"}
     assert needed(clients=[{"clientId": "app"}]) == {*export, "manage-clients"}
     assert needed(identityProviders=[{"alias": "a"}]) == {*export, "manage-identity-providers"}
 

@@ -75,6 +75,58 @@ def test_a_wait_that_takes_too_long_fails_and_says_what_was_last_seen():
     assert "not done within 10 s; health: starting" in events[-1].note
 
 
+def test_a_wait_that_takes_too_long_is_asked_what_more_there_is_to_say():
+    def unheard():
+        raise Unreachable("nobody there")
+
+    told_more = run([step("gate", timeout_s=1)], lambda _: Pending(1.0, "starting", lambda: "; last words"))
+    told_less = run([step("gate", timeout_s=1)], lambda _: Pending(1.0, "starting", unheard))
+
+    assert told_more[-1].note.endswith("not done within 1 s; starting; last words")
+    assert told_less[-1].note.endswith("not done within 1 s; starting")
+
+
+def test_a_step_with_a_delay_begins_that_much_later():
+    clock, begun = TurnedClock(), {}
+
+    def perform(what):
+        begun[what.id] = clock.now()
+        return Done()
+
+    run([step("a"), step("b", "a", delay_s=30.0)], perform, clock)
+
+    assert begun == {"a": 0.0, "b": 30.0}
+
+
+def test_what_has_to_hold_is_watched_for_so_long():
+    clock = TurnedClock()
+
+    events = run([step("gate", hold_s=5.0, timeout_s=1.0)], lambda _: Done("running", mark="since one"), clock)
+
+    assert clock.now() == pytest.approx(5.0)
+    assert [event.note for event in events] == ["", "running, watched for 5 s", "running"]
+
+
+@pytest.mark.parametrize("between", [Done("running", mark="since two"), Pending(0.25, "restarting")])
+def test_what_does_not_hold_is_watched_again_from_then_on(between):
+    clock = TurnedClock()
+
+    def perform(_step):
+        return between if 2.0 <= clock.now() < 3.0 else Done("running", mark="since one")
+
+    run([step("gate", hold_s=5.0)], perform, clock)
+
+    assert clock.now() == pytest.approx(8.0)
+
+
+def test_what_has_no_mark_needs_no_watching():
+    clock = TurnedClock()
+
+    run([step("gate", hold_s=5.0)], lambda _: Done("healthy"), clock)
+
+    assert clock.now() == 0.0
+
+
 def test_a_failure_blocks_what_comes_after_it_and_nothing_else():
     def perform(s):
         if s.id == "bad":

@@ -15,7 +15,7 @@ from reconciler.core.kind import Effect, Field, Kind
 from reconciler.core.resource import Observed, Resource
 from reconciler.core.units import bytes_of, nanoseconds
 from reconciler.core.values import ABSENT, UNKNOWN, Secret, Spec, Value, looks_secret
-from reconciler.providers.docker import files, forms, labels
+from reconciler.providers.docker import files, forms, labels, rollout
 from reconciler.providers.docker.devices import REQUESTS, THROTTLES
 from reconciler.providers.docker.endpoints import NETWORKS, network_mode
 from reconciler.providers.docker.healthcheck import HEALTHCHECK
@@ -391,9 +391,15 @@ def expect(desired: Resource, observed: Observed) -> Spec:
         **spec,
         **_process_of(desired.spec, image),
         **_derived(desired.spec, spec, observed.spec),
-        "files": files.expect(observed.facts.get("files", {}), observed.spec.get("files", {})),
+        **_files(desired.spec, observed),
         "leftovers": (),
     }
+
+
+def _files(desired: Spec, observed: Observed) -> Spec:
+    mounted: Any = desired.get("mounted", ())
+    known = {name: observed.spec.get(name, {}) for name in files.FIELDS}
+    return files.expect(mounted, observed.facts.get("files", {}), known, ours=bool(observed.facts.get("ours")))
 
 
 def _process_of(desired: Spec, image: Json) -> Spec:
@@ -434,10 +440,10 @@ def is_job(spec: Spec) -> bool:
 
 KIND: Final = Kind(
     NAME,
-    fields={name: each.field for name, each in PROPERTIES.items()}
-    | {"files": files.FIELD, "leftovers": Field(Effect.LIVE)},
+    fields={name: each.field for name, each in PROPERTIES.items()} | {**files.FIELDS, "leftovers": Field(Effect.LIVE)},
     expect=expect,
     late=frozenset({"image", "networks"}),
+    overlaps=rollout.overlaps,
 )
 
 

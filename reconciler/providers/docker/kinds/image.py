@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from reconciler.core.kind import Effect, Field, Kind, Output
 from reconciler.core.resource import Observed, Resource
-from reconciler.core.units import bytes_of
+from reconciler.core.units import bytes_of, nanoseconds
 from reconciler.core.values import Spec
 from reconciler.providers.docker import forms, labels
 from reconciler.providers.docker.property import Json, dig
 
 NAME: Final = "docker.image"
+_SPANS: Final = {"always": "0", "daily": "1d", "weekly": "1w"}
+_EVERY: Final = "every_"
+_USUAL_SPAN: Final = "1d"
 
 
-def read(image: Json) -> Spec:
-    """The spec of an image in the engine."""
-    return {"inputs": str((dig(image, "Config.Labels") or {}).get(labels.INPUTS) or "")}
+def read(image: Json, asked: str = "") -> Spec:
+    """The spec of an image in the engine; ``asked`` is the digest that its registry has, where it was asked."""
+    inputs = str((dig(image, "Config.Labels") or {}).get(labels.INPUTS) or "")
+    digests = sorted(digest.partition("@")[2] for digest in image.get("RepoDigests") or ())
+    return {"inputs": inputs, "digest": asked if asked in digests else "".join(digests[:1])}
 
 
 def is_built(spec: Spec) -> bool:
@@ -24,16 +30,50 @@ def is_built(spec: Spec) -> bool:
     return "build" in spec and spec.get("pull_policy") != "never"
 
 
+def refresh_s(service: Json) -> float | None:
+    """After how many seconds the registry is to be asked again for a service's image; None for never."""
+    policy, after = str(service.get("pull_policy") or ""), service.get("pull_refresh_after")
+    if service.get("build") or "@" in str(service.get("image")):
+        return None  # it comes from elsewhere, or can't be another one
+    span = _SPANS.get(policy) or (policy.removeprefix(_EVERY) if policy.startswith(_EVERY) else "")
+    if not span and (policy == "refresh" or (after and not policy)):
+        span = str(after or _USUAL_SPAN)
+    return nanoseconds(span) / 1e9 if span else None
+
+
+def is_due(spec: Any, image: Json, now: datetime) -> bool:
+    """Whether the registry is to be asked; an image is given its name again when it was pulled, which has a date."""
+    if spec.get("refresh_s") is None:
+        return False
+    named = str(dig(image, "Metadata.LastTagTime") or "0001")
+    if named.startswith("0001"):  # never
+        return True
+    return datetime.fromisoformat(named[:19] + "+00:00") + timedelta(seconds=spec["refresh_s"]) <= now
+
+
 def expect(desired: Resource, observed: Observed) -> Spec:
-    """An image that is built must come from the context as it is now; the hash of that is read, not declared."""
-    return {"inputs": observed.facts["inputs"]} if is_built(desired.spec) else {}
+    """An image that is built must come from the context as it is now, and another be the one in the registry.
+
+    Both are read, not declared; a registry that could not be asked says nothing.
+    """
+    if is_built(desired.spec):
+        return {"inputs": observed.facts["inputs"]}
+    return {"digest": observed.facts["asked"]} if observed.facts.get("asked") else {}
+
+
+def verb(desired: Resource) -> str:
+    """What is done to get it."""
+    if is_built(desired.spec):
+        return "build"
+    return "" if desired.spec.get("pull_policy") == "never" else "pull"
 
 
 KIND: Final = Kind(
     NAME,
-    fields={"inputs": Field(Effect.LIVE)},
-    outputs={"id": Output(stale_on=frozenset({"inputs"}))},
+    fields={"inputs": Field(Effect.LIVE), "digest": Field(Effect.LIVE)},
+    outputs={"id": Output(stale_on=frozenset({"inputs", "digest"}))},
     expect=expect,
+    verb=verb,
 )
 
 

@@ -21,6 +21,7 @@ from reconciler.providers.keycloak.kinds import (
     identity_provider_mapper,
     localization,
     organization,
+    password,
     realm,
     required_action,
     role,
@@ -55,6 +56,7 @@ KINDS: Final[Mapping[str, RestKind]] = {
         group.KIND,
         default_groups.KIND,
         user.KIND,
+        password.KIND,
         organization.KIND,
     )
 }

@@ -2,7 +2,7 @@
 
 ``attributes`` are managed by declared key: users and federation write there, too. An empty map says that there
 must be none. Groups and roles are exact, but for the default roles that everybody has. Passwords cannot be read
-back; they are set when the user is created and not looked at again.
+back; they are set when the user is created and not looked at again, except where `ensure` says so (password.py).
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from reconciler.core.kind import Field
 from reconciler.core.resource import Observed, Resource
 from reconciler.core.values import ABSENT, Path, Spec, Value
 from reconciler.providers.keycloak.kinds.group import ROLE_LINKS, group, paths
+from reconciler.providers.keycloak.kinds.password import INITIAL
 from reconciler.providers.keycloak.rest import (
     BASE,
     CLIENT,
@@ -57,10 +58,11 @@ def _lower(value: Value) -> Value:
 
 
 def _credentials(value: Value) -> Value:
-    """The credentials as a POST takes them."""
+    """The credentials as a POST takes them: those that are set once, when the user is created."""
     if not isinstance(value, Sequence) or isinstance(value, str):
         return ABSENT
-    return tuple(_credential(each) for each in value if isinstance(each, Mapping)) or ABSENT
+    once = (each for each in value if isinstance(each, Mapping) and each.get("ensure", INITIAL) == INITIAL)
+    return tuple(map(_credential, once)) or ABSENT
 
 
 def _credential(credential: Mapping[str, Value]) -> Mapping[str, Value]:

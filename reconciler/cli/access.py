@@ -1,0 +1,74 @@
+"""``reconcile access``: who can get into what, and through what."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from reconciler.cli.state import State, say
+
+if TYPE_CHECKING:
+    pass
+
+
+@click.command("access")
+@click.option("--live", is_flag=True, help="As it is in Keycloak, instead of as the files have it.")
+@click.option("--realm", multiple=True, metavar="REALM", help="Only this realm; with --live any that there is.")
+@click.option("--user", multiple=True, metavar="NAME", help="Only this user.")
+@click.option("--client", multiple=True, metavar="ID", help="Only this client.")
+@click.option("--format", type=click.Choice(["text", "json"]), default="text", help="How it is printed.")
+@click.pass_obj
+def command(state: State, /, **options: Any) -> None:
+    """Print who can get into what: for each user and client the roles and groups that the client is told of.
+
+    In brackets is what a role comes through, where the user does not have it directly: a group, a composite role, or
+    what everybody has. Users and clients that are switched off are left out, and so is what has neither role nor group.
+    """
+    from reconciler.render.access import access_document, access_text
+
+    realms = dict(_realms(state, options))
+    users, clients = [name.lower() for name in options["user"]], options["client"]
+    _check("realm", options["realm"], realms)
+    _check("user", users, {name for grants in realms.values() for name in grants.users})
+    _check("client", clients, {name for grants in realms.values() for name in grants.clients})
+    found = [
+        entry
+        for grants in realms.values()
+        for user in users or sorted(grants.users)
+        if user in grants.users
+        for entry in grants.entries(user, clients)
+    ]
+    open_clients = {realm: sorted(grants.open_clients()) for realm, grants in realms.items()}
+    if options["format"] == "json":
+        click.echo(json.dumps(access_document(found, open_clients), indent=2))
+        return
+    for line in access_text(found):
+        click.echo(line)
+    for realm, names in open_clients.items():
+        shown = [name for name in names if not clients or name in clients]
+        if shown:
+            say(f"Every user of {realm} who is not switched off can log in to: {', '.join(shown)}.")
+
+
+def _realms(state: State, options: Mapping[str, Any]) -> Any:
+    from reconciler.run.access import declared, live
+
+    if options["live"]:
+        if not state.settings.users_files and not options["realm"]:
+            raise click.UsageError("Without a users file no realm is named; name one with --realm.")
+        return live(state.settings, options["realm"], options["user"])
+    with state.session() as session:
+        if session.document.realms is None:
+            raise click.UsageError("Without a users file nothing is declared; name one with -u, or use --live.")
+        return list(declared(session.document, options["realm"]))
+
+
+def _check(what: str, names: Any, there: Any) -> None:
+    from reconciler.core.errors import ReconcileError
+
+    for name in names:
+        if name not in there:
+            raise ReconcileError(f"there is no {what} `{name}`")

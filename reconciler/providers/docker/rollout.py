@@ -1,0 +1,120 @@
+"""How the containers of a service are replaced: one beside the other or not, how many at a time, and what if one fails.
+
+``deploy.update_config``, with what holds where it says nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any, Final
+
+from reconciler.core.change import Action, Change
+from reconciler.core.kind import Effect
+from reconciler.core.plan import Step
+from reconciler.core.resource import Observed, Resource
+from reconciler.core.units import nanoseconds
+from reconciler.core.values import Spec, Value
+from reconciler.providers.docker import claims
+from reconciler.providers.docker.property import Json
+
+STEADY_S: Final = 5.0
+"""How long a successor without a health check has to stay up before its predecessor is removed."""
+
+_SECOND: Final = 1_000_000_000
+_ENGINES: Final = (".sock",)  # how the name of what is no data ends
+_ITS_OWN: Final = ("mac_address", "link_local_ips")
+
+
+def declared(service: Json, *, lends: bool, several: bool) -> Value:
+    """The settings of a service; others live in the namespaces that it ``lends``, and ``several`` share its data."""
+    said = (service.get("deploy") or {}).get("update_config") or {}
+    return {
+        "order": said.get("order") or "",
+        "parallelism": int(said.get("parallelism", 1)),
+        "delay_s": _seconds(said.get("delay")),
+        "on_failure": said.get("failure_action") or "rollback",
+        "hold_s": _seconds(said["monitor"]) if said.get("monitor") else STEADY_S,
+        "monitored": bool(said.get("monitor")),
+        "lends": lends,
+        "several": several,
+    }
+
+
+def _seconds(span: Any) -> float:
+    return nanoseconds(span or "0s") / _SECOND
+
+
+# ------------------------------------------------------------------ one beside the other
+
+
+def overlaps(desired: Resource, observed: Observed) -> bool:
+    """Whether the successor may be started while its predecessor runs: where they need nothing that only one can have.
+
+    Two that write the same data are one too many, unless there are to be several anyway.
+    """
+    rollout: Any = desired.spec["rollout"]
+    spec, live = desired.spec, observed.spec
+    if rollout["order"] == "stop-first" or live.get("state") != "running" or spec.get("state") != "running":
+        return False
+    return not (
+        rollout["lends"]
+        or claims.running(spec) & claims.running(live)
+        or any(_is_shared_space(str(each.get("network_mode"))) for each in (spec, live))
+        or any(key in endpoint for endpoint in _mapping(spec, "networks").values() for key in _ITS_OWN)
+        or observed.facts.get("anonymous")
+        or _named(live) - _named(spec)
+        or (not rollout["several"] and _written(spec) & _written(live))
+        or ("hostname" in spec and rollout["order"] != "start-first")
+    )
+
+
+def _is_shared_space(mode: str) -> bool:
+    return mode.partition(":")[0] in ("host", "container")
+
+
+def _written(spec: Spec) -> frozenset[Value]:
+    """The volumes and directories that a container may write to."""
+    mounts = _mapping(spec, "volumes").values()
+    written = (mount["source"] for mount in mounts if mount["type"] in ("volume", "bind") and not mount["read_only"])
+    return frozenset(source for source in written if not str(source).endswith(_ENGINES))
+
+
+def _named(spec: Spec) -> frozenset[Value]:
+    """The volumes of a container. Of those that it no longer has, or that are not known yet, one may be made anew."""
+    mounts = _mapping(spec, "volumes").values()
+    return frozenset(mount["source"] for mount in mounts if mount["type"] == "volume")
+
+
+def _mapping(spec: Spec, name: str) -> Mapping[str, Any]:
+    found = spec.get(name)
+    return found if isinstance(found, Mapping) else {}
+
+
+# ------------------------------------------------------------------ one after the other
+
+
+def in_turn(parts: Sequence[tuple[Change, Sequence[Step]]]) -> Iterator[Step]:
+    """The steps of one service's containers, so many containers at a time as may be out of service."""
+    turns = [steps for change, steps in parts if steps and _takes_turns(change)]
+    first = {steps[0].id: number for number, steps in enumerate(turns)}
+    for change, steps in parts:
+        for step in steps:
+            number = first.get(step.id)
+            yield step if number is None else _at_its_turn(step, change, [each[-1] for each in turns[:number]])
+
+
+def _takes_turns(change: Change) -> bool:
+    return change.action in (Action.UPDATE, Action.REPLACE) and change.effect >= Effect.RECONNECT
+
+
+def _at_its_turn(step: Step, change: Change, before: Sequence[Step]) -> Step:
+    assert change.desired
+    rollout: Any = change.desired.spec["rollout"]
+    at_once = rollout["parallelism"] or len(before) + 1
+    if len(before) < at_once:
+        return step
+    last = frozenset({before[-at_once].id})
+    if rollout["on_failure"] == "continue":
+        return replace(step, behind=step.behind | last, delay_s=rollout["delay_s"])
+    return replace(step, after=step.after | last, delay_s=rollout["delay_s"])

@@ -1,0 +1,350 @@
+"""Who gets into what: the roles and groups of users, as clients see them; pure.
+
+A role comes from the user, from a group or one above it, from a composite role, or with the roles that everybody has.
+A client is told of realm roles and of its own as far as its scope allows, and of groups if a mapper tells it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Final, TypeAlias
+
+from reconciler.core.access import Access, AccessChange
+from reconciler.core.address import Address
+from reconciler.core.change import Action, Change
+from reconciler.core.values import Path, Spec, Value
+from reconciler.providers.keycloak.kinds import KINDS
+from reconciler.providers.keycloak.kinds.client import BUILTIN
+from reconciler.providers.keycloak.kinds.role import BUILTIN as BUILTIN_ROLES
+from reconciler.providers.keycloak.rest import (
+    CLIENT,
+    CLIENT_ROLE,
+    CLIENT_SCOPE,
+    CLIENT_SCOPE_MAPPINGS,
+    DEFAULT_CLIENT_SCOPES,
+    DEFAULT_GROUPS,
+    GROUP,
+    REALM,
+    ROLE,
+    SCOPE_MAPPINGS,
+    USER,
+    Representation,
+)
+from reconciler.providers.keycloak.rows import as_map, as_name_map, as_names, merged
+from reconciler.providers.keycloak.steps import patch_of
+
+Role: TypeAlias = tuple[str, ...]
+"""The name of a realm role; the client and the name of a client role."""
+
+_LOGINS: Final = ("standardFlowEnabled", "implicitFlowEnabled", "directAccessGrantsEnabled")
+MEMBERSHIPS: Final = ("groups", "realmRoles", "clientRoles")
+_SCOPES: Final = ("defaultClientScopes", "optionalClientScopes")
+_MAPPINGS: Final = ("scopeMappings", "clientScopeMappings")
+CONCERNED: Final[Mapping[str, tuple[str, ...]]] = {
+    REALM: ("enabled",),
+    ROLE: ("composites",),
+    CLIENT_ROLE: ("composites",),
+    GROUP: ("realmRoles", "clientRoles"),
+    DEFAULT_GROUPS: ("defaultGroups",),
+    CLIENT: ("enabled", "bearerOnly", *_LOGINS, "fullScopeAllowed", "protocolMappers", *_SCOPES),
+    CLIENT_SCOPE: ("protocolMappers",),
+    DEFAULT_CLIENT_SCOPES: ("defaultDefaultClientScopes", "defaultOptionalClientScopes"),
+    SCOPE_MAPPINGS: _MAPPINGS,
+    CLIENT_SCOPE_MAPPINGS: _MAPPINGS,
+    USER: ("enabled", *MEMBERSHIPS),
+}
+"""The properties that access follows from, by type."""
+
+_GROUP_MAPPERS: Final = frozenset({"oidc-group-membership-mapper", "saml-group-membership-mapper"})
+_ROLE_MAPPERS: Final = frozenset({"oidc-hardcoded-role-mapper", "saml-hardcode-role-mapper"})
+_EVERYBODY: Final = "everybody"
+
+
+@dataclass(frozen=True, slots=True)
+class _View:
+    """What a client is told: ``scope`` are the roles it may be told of, None for all; ``given`` those of everybody."""
+
+    scope: frozenset[Role] | None
+    shows_groups: bool
+    given: Mapping[Role, tuple[str, ...]]
+
+    def tells(self, role: Role) -> bool:
+        return self.scope is None or role in self.scope or role in self.given
+
+
+def specs_of(realm: Representation) -> dict[Address, Spec]:
+    """What a realm says of access, in normal form, by address."""
+    name = str(realm["realm"])
+    return {
+        kind.address(name, item.keys): _normal(kind.name, item.body)
+        for kind in map(KINDS.__getitem__, CONCERNED)
+        for item in kind.objects(realm)
+    }
+
+
+def _normal(kind: str, body: Mapping[str, Value]) -> Spec:
+    rows = KINDS[kind].properties
+    return {name: rows[name].normal(body[name]) for name in CONCERNED[kind] if name in body and name in rows}
+
+
+def concerns(change: Change) -> bool:
+    """Whether somebody may gain or lose access by this change."""
+    names = CONCERNED.get(change.address.kind, ())
+    if change.action in (Action.CREATE, Action.DELETE):
+        return bool(names)
+    return change.acts and any(each.path[0] in names for each in change.fields)
+
+
+def changed(specs: Mapping[Address, Spec], changes: Iterable[Change]) -> dict[Address, Spec]:
+    """What is so after the changes."""
+    after = dict(specs)
+    for change in filter(concerns, changes):
+        kind = change.address.kind
+        if change.action is Action.DELETE:
+            gone = [each for each in after if _goes_with(each, change.address)]
+            after = {address: spec for address, spec in after.items() if address not in gone}
+        elif change.action is Action.CREATE and change.desired:
+            after[change.address] = {**after.get(change.address, {}), **_normal(kind, change.desired.spec)}
+        else:
+            fields = [each for each in change.fields if each.path[0] in CONCERNED[kind]]
+            after[change.address] = merged(after.get(change.address, {}), patch_of(fields))
+    return after
+
+
+def _goes_with(address: Address, gone: Address) -> bool:
+    """Subgroups go with their group, roles with their client."""
+    is_of_kind = address.kind in ((CLIENT, CLIENT_ROLE, SCOPE_MAPPINGS) if gone.kind == CLIENT else (gone.kind,))
+    return is_of_kind and address.path[: len(gone.path)] == gone.path
+
+
+class Grants:
+    """What roles and groups of one realm lead to; ``complete`` says that what is not in the specs is not there."""
+
+    def __init__(self, realm: str, specs: Mapping[Address, Spec], *, complete: bool = True) -> None:
+        self._realm, self._complete = realm, complete
+        self._of: dict[str, dict[Path, Spec]] = {kind: {} for kind in CONCERNED}
+        for address, spec in specs.items():
+            self._of[address.kind][address.path[1:]] = spec
+        self._below: dict[Role, frozenset[Role]] = {}
+        self._chains = {f"/{'/'.join(keys)}": keys for keys in self._of[GROUP]}
+        self._default = (f"default-roles-{realm}".lower(),)
+        self._hidden = {(name,) for name in BUILTIN_ROLES} | {self._default}
+
+    # -------------------------------------------------------------- roles
+
+    def below(self, role: Role) -> frozenset[Role]:
+        """The role, if there is such a one, and all that it is made of."""
+        if role not in self._below:
+            found, frontier = set[Role](), {role}
+            while frontier:
+                found |= {each for each in frontier if self._is_there(each)}
+                frontier = {part for each in frontier & found for part in self._composites(each)} - found
+            self._below[role] = frozenset(found)
+        return self._below[role]
+
+    def _is_there(self, role: Role) -> bool:
+        return not self._complete or role in self._of[ROLE if len(role) == 1 else CLIENT_ROLE]
+
+    def _composites(self, role: Role) -> Iterator[Role]:
+        spec = self._of[ROLE if len(role) == 1 else CLIENT_ROLE].get(role, {})
+        composites = as_map(spec.get("composites") or {})
+        return _roles(composites.get("realm"), composites.get("client"))
+
+    def of_everybody(self) -> frozenset[Role]:
+        """The roles that come with the default one."""
+        return self.below(self._default)
+
+    def shown(self, roles: Iterable[Role]) -> Iterator[Role]:
+        """Those that say something: not the container of the default roles, nor what lets any user log in."""
+        return (role for role in roles if role not in self._hidden)
+
+    def of_group(self, path: str) -> Mapping[str, frozenset[Role]]:
+        """The roles of a group and of those above it, by path."""
+        keys = self._chains.get(path, ())
+        chain = {f"/{'/'.join(keys[:end])}": self._of[GROUP].get(keys[:end], {}) for end in range(1, len(keys) + 1)}
+        return {
+            above: frozenset().union(*map(self.below, _roles(spec.get("realmRoles"), spec.get("clientRoles"))))
+            for above, spec in chain.items()
+        }
+
+    @property
+    def groups(self) -> Collection[str]:
+        return self._chains.keys()
+
+    @property
+    def roles(self) -> Collection[Role]:
+        return {*self._of[ROLE], *self._of[CLIENT_ROLE]} - {self._default}
+
+    @property
+    def clients(self) -> Mapping[str, Spec]:
+        """The clients that are not switched off, by name."""
+        return {path[0]: spec for path, spec in self._of[CLIENT].items() if spec.get("enabled") is not False}
+
+    @property
+    def users(self) -> Mapping[str, Spec]:
+        return {path[0]: spec for path, spec in self._of[USER].items()}
+
+    def open_clients(self) -> frozenset[str]:
+        """The clients that anybody can log in to."""
+        if self._of[REALM].get((), {}).get("enabled") is False:
+            return frozenset()
+        return frozenset(name for name, spec in self.clients.items() if name not in BUILTIN and _logs_in(spec))
+
+    # -------------------------------------------------------------- users
+
+    def groups_of(self, user: Spec) -> tuple[str, ...]:
+        """The groups that a user is in; a new one is put into the default ones."""
+        given = user.get("groups", self._of[DEFAULT_GROUPS].get((), {}).get("defaultGroups"))
+        return tuple(str(path) for path in as_names(given) if not self._complete or path in self._chains)
+
+    def held(self, user: Spec) -> Mapping[Role, tuple[str, ...]]:
+        """The roles of a user, each with what it comes through, "" being the user; none of who is switched off."""
+        if user.get("enabled") is False:
+            return {}
+        ways: dict[Role, dict[str, None]] = {}
+        for role in {*_roles(user.get("realmRoles"), user.get("clientRoles"))} - {self._default}:
+            for each in self.below(role):
+                ways.setdefault(each, {})["" if each == role else f"role {role_name(role)}"] = None
+        for path in self.groups_of(user):
+            for above, roles in self.of_group(path).items():
+                for each in roles:
+                    ways.setdefault(each, {})[above] = None
+        for each in self.of_everybody():
+            ways.setdefault(each, {})[_EVERYBODY] = None
+        return {role: tuple(ways[role]) for role in self.shown(ways)}
+
+    def entries(self, user: str, clients: Collection[str] = ()) -> Iterator[Access]:
+        """What each client is told of a user; of a built-in one only what not everybody has."""
+        spec = self.users[user]
+        held, groups = self.held(spec), self.groups_of(spec) if spec.get("enabled") is not False else ()
+        for client, view in self._views.items():
+            if clients and client not in clients:
+                continue
+            is_builtin = client in BUILTIN and client not in clients
+            roles = {
+                role: through
+                for role, through in {**held, **(view.given if held else {})}.items()
+                if role[:-1] == (client,) or (len(role) == 1 and not is_builtin and view.tells(role))
+                if not (is_builtin and through == (_EVERYBODY,))
+            }
+            shown = groups if view.shows_groups and not is_builtin else ()
+            if roles or shown:
+                names = {role_name(role): roles[role] for role in sorted(roles)}
+                yield Access(self._realm, user, client, names, shown)
+
+    # -------------------------------------------------------------- clients
+
+    def told(self, client: str) -> Iterator[str]:
+        """What a client is told of whoever has it, in words."""
+        view = self._views[client]
+        if view.shows_groups:
+            yield "their groups"
+        if view.scope is None:
+            yield "all their roles"
+        else:
+            yield from (f"their {role_name(role)}" for role in self.shown(view.scope))
+        yield from map(role_name, view.given)
+
+    @cached_property
+    def _views(self) -> Mapping[str, _View]:
+        return {name: self._view(name, spec) for name, spec in sorted(self.clients.items())}
+
+    def _view(self, client: str, spec: Spec) -> _View:
+        scopes = self._scopes(spec)
+        mappers = [
+            as_map(mapper)
+            for holder in (spec, *(self._of[CLIENT_SCOPE].get((scope,), {}) for scope in scopes))
+            for mapper in as_map(holder.get("protocolMappers") or {}).values()
+        ]
+        kinds = {mapper.get("protocolMapper") for mapper in mappers}
+        given = (as_map(m.get("config") or {}).get("role") for m in mappers if m.get("protocolMapper") in _ROLE_MAPPERS)
+        return _View(
+            self._scope(client, scopes) if spec.get("fullScopeAllowed") is False else None,
+            bool(kinds & _GROUP_MAPPERS),
+            {self._named(str(name)): ("a mapper",) for name in given if name},
+        )
+
+    def _named(self, name: str) -> Role:
+        """The role that the setting of a mapper means: of a client, if what is before the dot is one."""
+        client, dot, role = name.rpartition(".")
+        return (client, role) if dot and (client,) in self._of[CLIENT] else (name,)
+
+    def _scopes(self, spec: Spec) -> tuple[str, ...]:
+        defaults = self._of[DEFAULT_CLIENT_SCOPES].get((), {})
+        found = (as_names(spec.get(name, defaults.get(f"default{name[0].upper()}{name[1:]}"))) for name in _SCOPES)
+        return tuple(str(scope) for names in found for scope in names)
+
+    def _scope(self, client: str, scopes: Iterable[str]) -> frozenset[Role]:
+        holders = (
+            self._of[SCOPE_MAPPINGS].get((client,), {}),
+            *(self._of[CLIENT_SCOPE_MAPPINGS].get((scope,), {}) for scope in scopes),
+        )
+        mapped = (role for holder in holders for role in _roles(*map(holder.get, _MAPPINGS)))
+        return frozenset().union(*map(self.below, mapped))
+
+
+def _logs_in(client: Spec) -> bool:
+    """Whether people can log in to it; the standard flow is what a client has that says nothing of flows."""
+    flows = (client.get(flow, flow == _LOGINS[0]) for flow in _LOGINS)
+    return not client.get("bearerOnly") and any(flows)
+
+
+def _roles(realm: Value, clients: Value) -> Iterator[Role]:
+    """Realm roles, and roles of clients, in one list."""
+    yield from ((str(name),) for name in as_names(realm))
+    for client, names in as_name_map(clients).items():
+        yield from ((client, str(name)) for name in as_names(names))
+
+
+def role_name(role: Role) -> str:
+    """The role as a users file has it in short: ``name``, or ``client/name``."""
+    return "/".join(role)
+
+
+# ------------------------------------------------------------------ before and after
+
+
+def moved(before: Grants, after: Grants) -> tuple[frozenset[str], frozenset[Role]]:
+    """The groups and the roles that no longer give what they gave: whose members and holders may gain or lose."""
+    groups = {path for path in before.groups if _given(before, path) != _given(after, path)}
+    return frozenset(groups), frozenset(role for role in before.roles if before.below(role) != after.below(role))
+
+
+def _given(grants: Grants, path: str) -> frozenset[Role]:
+    return frozenset().union(*grants.of_group(path).values())
+
+
+def differences(realm: str, before: Grants, after: Grants) -> Iterator[AccessChange]:
+    """Who gains or loses what; those to whom the same happens are in one."""
+    both = before.clients.keys() & after.clients.keys()
+    old_all, new_all = _of_all(before, both), _of_all(after, both)
+    gained, lost = new_all - old_all, old_all - new_all
+    if gained or lost:
+        yield AccessChange(realm, (), tuple(sorted(gained)), tuple(sorted(lost)))
+    together: dict[tuple[frozenset[str], frozenset[str]], list[str]] = {}
+    for name in sorted({**before.users, **after.users}):
+        (old, all_old), (new, all_new) = _of_user(before, name), _of_user(after, name)
+        found = new - all_old, old - all_new
+        if any(found):
+            together.setdefault(found, []).append(name)
+    for (gains, loses), names in together.items():
+        yield AccessChange(realm, tuple(names), tuple(sorted(gains)), tuple(sorted(loses)))
+
+
+def _of_user(grants: Grants, name: str) -> tuple[frozenset[str], frozenset[str]]:
+    """What a user has that not everybody has, and all that the user has."""
+    user = grants.users.get(name, {"enabled": False})
+    if user.get("enabled") is False:
+        return frozenset(), frozenset()
+    held, rest = grants.held(user), {"login", *grants.groups_of(user)}
+    own = (role_name(role) for role, through in held.items() if through != (_EVERYBODY,))
+    return frozenset((*rest, *own)), frozenset((*rest, *map(role_name, held)))
+
+
+def _of_all(grants: Grants, clients: Collection[str]) -> frozenset[str]:
+    """What everybody has, and what those clients are told of whoever has it."""
+    told = (f"{what} in {name}" for name in clients for what in grants.told(name))
+    logins = (f"login to {name}" for name in grants.open_clients())
+    return frozenset((*map(role_name, grants.shown(grants.of_everybody())), *logins, *told))

@@ -1,0 +1,133 @@
+"""Passwords that are to be more than a beginning: set again when they are no longer what the file says.
+
+Keycloak never shows a password. ``label`` leaves a slow, salted digest in the credential's label, which every other
+way of setting a password takes away (26.7); users may write the label of their own, so the digest is also of the time
+at which the password was set. ``verify`` tries to log in; ``always`` sets it once in each run.
+"""
+
+from __future__ import annotations
+
+import secrets
+from base64 import urlsafe_b64encode
+from collections.abc import Iterator, Mapping
+from functools import lru_cache
+from hashlib import scrypt
+from hmac import compare_digest
+from typing import Final
+
+from reconciler.core.address import Address
+from reconciler.core.resource import Resource
+from reconciler.core.values import ABSENT, Secret, Spec, Value
+from reconciler.providers.keycloak.rest import BASE, PASSWORD, USER, Item, Live, Representation, RestKind
+from reconciler.providers.keycloak.rows import MASK, secret
+
+INITIAL: Final = "initial"
+LABEL: Final = "label"
+VERIFY: Final = "verify"
+ALWAYS: Final = "always"
+ANOTHER: Final = Secret("")
+"""Stands for a password that is live and not the declared one; none can be declared that is empty."""
+
+_USER: Final = f"{BASE}/users/{{id}}"
+_SIGN: Final = "reconcile:1"
+_SALT_BYTES: Final = 12
+_DIGEST_BYTES: Final = 24
+
+
+def _passwords(realm: Representation) -> Iterator[Item]:
+    for index, user in enumerate(realm.get("users") or ()):
+        for place, credential in enumerate(user.get("credentials") or ()):
+            mode, value = credential.get("ensure", INITIAL), credential.get("value")
+            if mode != INITIAL and value and value != Secret(MASK):
+                keys = (str(user["username"]).lower(),)
+                yield Item(keys, ("users", index, "credentials", place), {mode: value})
+
+
+# ------------------------------------------------------------------ is it still the one
+
+
+def told(live: Live, desired: Resource, user: Representation) -> Spec:
+    """What can be told of a user's password: the declared one where it is that, another one, or none."""
+    (mode, declared), *_ = desired.spec.items()
+    assert isinstance(declared, Secret)
+    if mode == LABEL:
+        credential = _credential(live, str(user["id"]), desired.address)
+        if credential is None:
+            return {}
+        is_it = is_label_of(str(credential.get("userLabel")), declared, str(credential.get("createdDate")))
+    elif mode == VERIFY:
+        is_it = _opens(live, desired.address, user, declared)
+    else:
+        is_it = (desired.address, declared) in live.settled
+    return {mode: declared if is_it else ANOTHER}
+
+
+def _opens(live: Live, address: Address, user: Representation, password: Secret) -> bool:
+    """Whether it logs the user in; taken for right where a refusal would say nothing about it."""
+    if user.get("totp"):
+        return True
+    realm, name = address.path
+    if live.connection.takes(realm, name, password):
+        return True
+    path = live.path(f"{BASE}/attack-detection/brute-force/users/{{user}}", address, user=str(user["id"]))
+    found = live.connection.get(path)
+    return found is not ABSENT and bool(found["disabled"])
+
+
+def _credential(live: Live, user_id: str, address: Address) -> Representation | None:
+    found = live.connection.get(live.path(f"{BASE}/users/{{user}}/credentials", address, user=user_id))
+    return next((each for each in (found if found is not ABSENT else ()) if each["type"] == "password"), None)
+
+
+# ------------------------------------------------------------------ set it
+
+
+def _save(live: Live, address: Address, patch: Mapping[str, Value]) -> None:
+    """Set the password, and only then its label: cut short between the two, the next pass does both again."""
+    ((mode, password),) = patch.items()
+    assert isinstance(password, Secret)
+    user_id = live.id(Address(USER, address.path))
+    path = live.path(f"{BASE}/users/{{user}}", address, user=user_id)
+    live.connection.put(f"{path}/reset-password", {"type": "password", "value": password, "temporary": False})
+    if mode == LABEL:
+        credential = _credential(live, user_id, address)
+        if credential is not None:
+            label = label_of(password, str(credential.get("createdDate")))
+            live.connection.put_text(f"{path}/credentials/{credential['id']}/userLabel", label)
+    live.settled.add((address, password))
+
+
+def label_of(password: Secret, set_at: str) -> str:
+    """A label that tells this password, set then, from others; each time another one."""
+    salt = secrets.token_urlsafe(_SALT_BYTES)
+    return f"{_SIGN}:{salt}:{_digest(password, salt, set_at)}"
+
+
+def is_label_of(label: str, password: Secret, set_at: str) -> bool:
+    """Whether the label was made for this password, and is not that of an earlier one put back."""
+    start, _, digest = label.rpartition(":")
+    sign, _, salt = start.rpartition(":")
+    return sign == _SIGN and compare_digest(digest.encode(), _digest(password, salt, set_at).encode())
+
+
+@lru_cache(maxsize=10_000)
+def _digest(password: Secret, salt: str, set_at: str) -> str:
+    """As slow as what the server keeps itself (argon2id, 7 MiB, 5 rounds): whoever may read users can see it."""
+    seasoned = f"{salt}:{set_at}".encode()
+    raw = scrypt(password.reveal().encode(), salt=seasoned, n=2**14, r=8, p=5, dklen=_DIGEST_BYTES)
+    return urlsafe_b64encode(raw).decode()
+
+
+KIND: Final = RestKind(
+    name=PASSWORD,
+    key="username",
+    properties={LABEL: secret(), VERIFY: secret(), ALWAYS: secret()},
+    objects=_passwords,
+    item=_USER,
+    collections={},
+    find="",
+    right="manage-users",
+    parent=USER,
+    singleton=True,
+    save=_save,
+)
