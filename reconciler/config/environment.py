@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,6 +24,15 @@ def with_env_files(model: Map, around: Surroundings) -> tuple[Map, list[Problem]
         done[name], of_label_files = _with_labels(with_variables, around)
         problems.extend((*of_env_files, *of_label_files))
     return with_places({**model, "services": with_places(done, model["services"])}, model), problems
+
+
+def named_files(model: Map) -> Iterator[Path]:
+    """The env and label files that services name, and the files of configs and secrets."""
+    for service in model["services"].values():
+        yield from (Path(given["path"]) for given in service.get("env_file") or () if "path" in given)
+        yield from map(Path, service.get("label_file") or ())
+    for section in ("configs", "secrets"):
+        yield from (Path(each["file"]) for each in (model.get(section) or {}).values() if each and each.get("file"))
 
 
 def _with_labels(service: Map, around: Surroundings) -> tuple[Map, list[Problem]]:

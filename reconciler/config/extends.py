@@ -128,6 +128,7 @@ class _Extension:
             self._wrong(wanted.file_place, forbidden)
             return None
         if path not in self.files:
+            self.found.files.append(path)
             self.files[path] = self._read(path, wanted)
         return self.files[path]
 

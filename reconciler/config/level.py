@@ -51,12 +51,16 @@ class Doubt:
 
 @dataclass(slots=True)
 class Findings:
-    """Problems, doubts, and the paths of what was therefore taken out; ``included`` counts the files so far."""
+    """Problems, doubts, and the paths of what was therefore taken out; ``included`` counts the files so far.
+
+    ``files`` are those that others name, there or not.
+    """
 
     problems: list[Problem] = field(default_factory=list)
     doubts: list[Doubt] = field(default_factory=list)
     gone: list[TreePath] = field(default_factory=list)
     included: int = 0
+    files: list[Path] = field(default_factory=list)
 
     def inherit(self, old: str, new: str, other: Findings) -> None:
         """Take over what ``other`` found in the service ``old``, which is a part of the service ``new`` now."""

@@ -18,7 +18,7 @@ from reconciler.config.textfile import in_file_order
 from reconciler.config.tree import Map, bare, deepest
 from reconciler.config.users import LoadedUsers, declared, load_files, read_all
 from reconciler.config.usersfile import UsersFile
-from reconciler.config.variables import env_file_paths, read_variables
+from reconciler.config.variables import DEFAULT, env_file_paths, read_variables
 from reconciler.core.address import Address
 from reconciler.core.document import Document, DocumentPath
 from reconciler.core.errors import ConfigError
@@ -47,10 +47,11 @@ class Sources:
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """What was loaded, and what is worth a warning."""
+    """What was loaded, what is worth a warning, and all ``files`` that it depends on, there or not."""
 
     document: Document
     warnings: tuple[Problem, ...] = ()
+    files: tuple[Path, ...] = ()
 
 
 def load(sources: Sources) -> Loaded:
@@ -76,7 +77,9 @@ def load(sources: Sources) -> Loaded:
         connection=_connection(stack, users),
         idle=stack.idle if stack else frozenset(),
     )
-    return Loaded(document, tuple(in_file_order(problems)))
+    env_files = sources.env_files if sources.env_files is not None else (sources.directory / DEFAULT,)
+    named = (*sources.stack_files, *sources.users_files, *env_files, *(stack.files if stack else ()))
+    return Loaded(document, tuple(in_file_order(problems)), tuple(dict.fromkeys(named)))
 
 
 def declared_secrets(sources: Sources) -> tuple[str, ...]:

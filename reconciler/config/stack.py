@@ -14,7 +14,7 @@ from pathlib import Path
 from reconciler.config import checks, confined, contradictions, notyet, references
 from reconciler.config.assembly import assembled
 from reconciler.config.canonical import Surroundings, canonical
-from reconciler.config.environment import with_env_files
+from reconciler.config.environment import named_files, with_env_files
 from reconciler.config.layers import Written, read_layers
 from reconciler.config.level import Doubt, Findings, Level
 from reconciler.config.names import project_name, with_name
@@ -45,7 +45,7 @@ class LoadedStack:
     """The canonical model, which knows its places, and all problems; it is not to be used if one is an error.
 
     ``file`` is the first one. ``addresses`` are those that x-reconcile names; ``idle`` is what is declared but in no
-    active service's use.
+    active service's use. ``files`` are those that the files of the command line name, there or not.
     """
 
     model: Map
@@ -54,6 +54,7 @@ class LoadedStack:
     problems: tuple[Problem, ...] = ()
     addresses: tuple[tuple[Place, str], ...] = ()
     idle: frozenset[Address] = frozenset()
+    files: tuple[Path, ...] = ()
 
 
 def read_stack(paths: Sequence[Path], directory: Path) -> Written:
@@ -87,7 +88,8 @@ def load_written(written: Written, settings: Settings) -> LoadedStack:
     addresses = ((stack.place(*path), address) for path, address in references.x_addresses(stack))
     named = tuple((place, address) for place, address in addresses if place)
     file = shown_name(written.layers[0].path, settings.directory)
-    return LoadedStack(model, name.text, file, tuple(found.problems), named, _idle(document, model, inactive))
+    idle = _idle(document, model, inactive)
+    return LoadedStack(model, name.text, file, tuple(found.problems), named, idle, tuple(found.files))
 
 
 def _inside(document: Map, root: Path, found: Findings) -> Map:
@@ -159,6 +161,7 @@ def _model(document: Map, around: Surroundings, found: Findings) -> Map:
         found.problems.extend(fault for fault in error.faults if isinstance(fault, Problem))
         found.problems.extend(with_env_files(canonical(_files_alone(document), around), around)[1])
         return Map()
+    found.files.extend(named_files(model))
     model, problems = with_env_files(model, around)
     found.problems.extend(problems)
     return _needed(model)

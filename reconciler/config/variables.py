@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Final
 
 from reconciler.config.dotenv import parse_env
 from reconciler.config.template import Variables
@@ -11,12 +12,14 @@ from reconciler.config.textfile import ENV_LIMIT, read_text
 from reconciler.core.errors import ConfigError
 from reconciler.core.problem import Problem
 
+DEFAULT: Final = ".env"
+
 
 def env_file_paths(directory: Path, given: Sequence[Path] | None) -> tuple[Path, ...]:
     """The env files to read: those given, or the directory's ``.env`` where there is one."""
     if given is not None:
         return tuple(given)
-    default = directory / ".env"
+    default = directory / DEFAULT
     return (default,) if default.is_file() else ()
 
 

@@ -7,6 +7,7 @@ files that were right. A file that is wrong is told, and the last right ones sta
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from pathlib import Path
 from threading import Event as Flag
 from typing import Any, Final
 
@@ -21,7 +22,7 @@ from reconciler.render.redact import Redactor
 from reconciler.run.clock import Clock
 from reconciler.run.hints import FILE, Hints, changed_files
 from reconciler.run.once import Look
-from reconciler.run.session import Session, env_file, opened, read
+from reconciler.run.session import Session, opened, read
 from reconciler.settings import Settings
 
 BACKOFF_S: Final = 2.0
@@ -47,6 +48,7 @@ class Daemon:
         self._redactor = redactor
         self.hints = Hints(clock)
         self._failures = 0
+        self._files: tuple[Path, ...] = ()
 
     def run(self) -> None:
         """Raises ConfigError where the files are wrong from the beginning; later that is only told."""
@@ -63,8 +65,8 @@ class Daemon:
             self._log.info("daemon ends")
 
     def _follow(self, session: Session) -> None:
-        files = [*self._settings.stack_files, *self._settings.users_files, env_file(self._settings)]
-        self.hints.follow("files", lambda: changed_files(files, self._stop))
+        self._files = session.files
+        self.hints.follow("files", lambda: changed_files(lambda: self._files, self._stop))
         engine = session.providers.get("docker")
         if engine is not None:
             source: HintSource = engine  # type: ignore[assignment]  # the Docker provider gives hints
@@ -97,6 +99,7 @@ class Daemon:
                 self._log.error("file is wrong, the last right one stays in force", problem=str(problem))
             return session
         document = loaded.document
+        self._files = loaded.files
         if replace(document, locate=session.document.locate) == session.document:
             return replace(session, document=document, made_up=made_up)  # the same, perhaps in other lines
         self._log.info("files reloaded")

@@ -70,15 +70,17 @@ class Hints:
             self._over.wait(AGAIN_S)
 
 
-def changed_files(paths: Iterable[Path], stop: threading.Event) -> Iterator[str]:
+def changed_files(files: Callable[[], Iterable[Path]], stop: threading.Event) -> Iterator[str]:
     """A hint for each change of one of the files, and one as soon as changes are noticed at all. Blocks.
 
-    The folders are watched, because editors and git replace a file rather than write into it.
+    Ends when it is other files that are to be watched. The folders are watched, because editors and git replace a file
+    rather than write into it.
     """
     from watchfiles import watch
 
-    wanted = {path.resolve() for path in paths}
-    folders = sorted({path.parent for path in wanted})
+    asked = tuple(files())
+    wanted = {path.resolve() for path in asked}
+    folders = sorted({path.parent for path in wanted if path.parent.is_dir()})
     changes = watch(
         *folders,
         recursive=False,
@@ -93,3 +95,5 @@ def changed_files(paths: Iterable[Path], stop: threading.Event) -> Iterator[str]
             yield "files are watched"  # what changed before that has gone unseen
         for name in sorted({Path(path).name for _, path in change if Path(path).resolve() in wanted}):
             yield f"{FILE}{name} changed"
+        if tuple(files()) != asked:
+            return

@@ -27,7 +27,7 @@ from reconciler.settings import Settings
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """One project, loaded and ready. ``made_up`` are declared secrets that are kept nowhere."""
+    """One project, loaded and ready, from ``files``. ``made_up`` are declared secrets that are kept nowhere."""
 
     settings: Settings
     document: Document
@@ -35,6 +35,7 @@ class Session:
     providers: Mapping[str, Provider]
     clock: Clock
     made_up: Mapping[str, str] = field(default_factory=dict)
+    files: tuple[Path, ...] = ()
 
     @property
     def kinds(self) -> Mapping[str, Kind]:
@@ -89,7 +90,7 @@ def opened(settings: Settings, clock: Clock, *, keep_secrets: bool = False) -> I
     loaded, made_up = read(settings, keep_secrets=keep_secrets)
     providers = connect(loaded.document, settings.environment)
     try:
-        yield Session(settings, loaded.document, loaded.warnings, providers, clock, made_up)
+        yield Session(settings, loaded.document, loaded.warnings, providers, clock, made_up, loaded.files)
     finally:
         for provider in providers.values():
             provider.close()

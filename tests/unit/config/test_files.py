@@ -228,3 +228,24 @@ def test_declared_secrets_of_all_files_on_the_command_line_count(tmp_path):
     assert stack["x-reconcile"] == {"secrets": ("ONE", "TWO")}
     assert "1" not in str(stack["services"]["a"]["environment"])
     assert "2" not in str(stack["services"]["a"]["environment"])
+
+
+def test_what_a_stack_depends_on_is_known_file_by_file(tmp_path):
+    files = {
+        "stack.yaml": "include: [more/db.yaml, {path: in.yaml, env_file: in.env}]\nservices:\n"
+        "  web: {image: x, env_file: [{path: no.env, required: false}], label_file: a.labels, configs: [c]}\n"
+        "  api: {extends: {file: base.yaml, service: base}}\nconfigs: {c: {file: c.conf}}\n",
+        "base.yaml": "services: {base: {extends: {file: lower.yaml, service: low}}}\n",
+        "lower.yaml": "services: {low: {image: y}}\n",
+        "more/db.yaml": "services: {db: {image: z, env_file: db.env}}\n",
+        "more/db.env": "A=b\n",
+        "in.yaml": "services: {in: {image: $IN}}\n",
+        "in.env": "IN=i\n",
+        "a.labels": "a=b\n",
+    }
+    paths = Case("", files, ("stack.yaml",), {}).write(tmp_path)
+
+    found = load(Sources(directory=tmp_path, stack_files=tuple(paths))).files
+
+    absent = {"no.env", "c.conf", ".env", "more/.env"}
+    assert {str(path.relative_to(tmp_path)) for path in found} == {*files, *absent}

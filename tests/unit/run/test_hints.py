@@ -93,7 +93,7 @@ def test_a_source_that_ends_or_fails_is_begun_again(error):
 def test_a_file_that_is_written_or_replaced_is_a_hint_and_its_neighbours_are_not(tmp_path):
     stack, other, stop = tmp_path / "stack.yaml", tmp_path / "other", threading.Event()
     stack.write_text("a")
-    watch = changed_files([stack], stop)
+    watch = changed_files(lambda: [stack], stop)
     first = next(watch)
     other.write_text("x")
     other.replace(stack)
@@ -106,3 +106,12 @@ def test_a_file_that_is_written_or_replaced_is_a_hint_and_its_neighbours_are_not
     assert (first, hint) == ("files are watched", f"{FILE}stack.yaml changed")
     assert time.monotonic() - began < 5
     assert list(watch) == []
+
+
+def test_a_watch_ends_when_other_files_are_to_be_watched(tmp_path):
+    files = [tmp_path / "stack.yaml", tmp_path / "nowhere" / ".env"]
+    watch = changed_files(lambda: files, threading.Event())
+    first = next(watch)
+    files = [*files, tmp_path / "included.yaml"]
+
+    assert (first, list(watch)) == ("files are watched", [])
