@@ -82,7 +82,7 @@ class Project:
     def settle(self) -> None:
         """Apply, and nothing may be left to do."""
         report = self.apply()
-        assert not report.failed, [event.note for event in report.failed]
+        assert not report.failed, [(event.step.id, event.note) for event in report.failed]
         assert self.differences() == {}
 
     @property

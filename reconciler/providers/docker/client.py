@@ -14,7 +14,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Final, Literal
 
-from reconciler.core.errors import Conflict, Denied, ProviderError, Rejected, Unreachable
+from reconciler.core.errors import Conflict, Denied, ProviderError, Rejected, Throttled, Unreachable
 from reconciler.core.values import Secret, Value, mapped
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ TESTED_API: Final = (1, 51)
 """The newest API version that the tests run against; a newer engine is spoken to in this one."""
 
 TIMEOUT_S: Final = 60
+BETWEEN_TWO_RUNS_S: Final = 0.5
 _FRAME: Final = 8
 
 
@@ -50,7 +51,7 @@ class Engine:
         data = json.dumps(_plain(body or {}))
         answer = self._request("POST", path, params=params, data=data, headers={"Content-Type": "application/json"})
         if answer.status_code == 404:
-            raise Conflict(_message(answer))
+            raise _error(answer)
         return answer.json() if answer.content else None
 
     def unpack(self, container: str, archive: bytes) -> None:
@@ -60,7 +61,7 @@ class Engine:
             "PUT", f"/containers/{container}/archive", params={"path": "/"}, data=archive, headers=headers
         )
         if answer.status_code == 404:
-            raise Conflict(_message(answer))
+            raise _error(answer)
 
     def delete(self, path: str, **params: Any) -> None:
         """Delete; what is gone already is fine."""
@@ -335,6 +336,8 @@ def _message(answer: Any) -> str:
 
 def _error(answer: Any, message: str = "") -> ProviderError:
     text = message or _message(answer)
+    if any(words in text for words in _BETWEEN_TWO_RUNS):
+        return Throttled(text, retry_in=BETWEEN_TWO_RUNS_S)
     match answer.status_code:
         case 401 | 403:
             return Denied(text)
@@ -344,6 +347,10 @@ def _error(answer: Any, message: str = "") -> ProviderError:
             return Unreachable(text)
         case _:
             return Rejected(text)
+
+
+_BETWEEN_TWO_RUNS: Final = ("cannot update a stopped", "cannot update a deleted process", "sandbox ")
+"""Of a container whose process has ended, which the engine is about to notice or to start again (20.10)."""
 
 
 def _raise_error_in(line: Mapping[str, Any]) -> None:

@@ -9,7 +9,7 @@ from typing import Any, Final
 from reconciler.core.address import Address
 from reconciler.core.change import Change
 from reconciler.core.document import Document
-from reconciler.core.errors import Conflict, Denied, GateFailed, Rejected
+from reconciler.core.errors import Conflict, Denied, GateFailed, Rejected, Throttled
 from reconciler.core.kind import Kind
 from reconciler.core.plan import Step
 from reconciler.core.provider import Done, Pending, Verdict
@@ -282,9 +282,17 @@ def _unpause(engine: Engine, args: Mapping[str, Any]) -> None:
 
 
 def _rename(engine: Engine, args: Mapping[str, Any]) -> None:
+    """Between two runs of one that crashes again and again the engine can't; it is stopped where it is to go anyway."""
     inspect = _inspect(engine, args["container"], or_none=True) or _inspect(engine, args["name"])
     if inspect["Name"].lstrip("/") != args["name"]:
-        engine.post(f"/containers/{inspect['Id']}/rename", name=args["name"])
+        path = f"/containers/{inspect['Id']}"
+        try:
+            engine.post(f"{path}/rename", name=args["name"])
+        except Throttled:
+            if not args.get("is_to_go"):
+                raise
+            engine.post(f"{path}/stop")
+            engine.post(f"{path}/rename", name=args["name"])
 
 
 def _update(engine: Engine, args: Mapping[str, Any]) -> None:

@@ -426,7 +426,9 @@ class _Container:
         if not self.gives_way:
             yield self._quiet()
         aside = f"{self.name}{PREVIOUS}"
-        step = self._step("container.rename", "makes room", tag="set-aside", container=self.live_id, name=aside)
+        step = self._step(
+            "container.rename", "makes room", tag="set-aside", container=self.live_id, name=aside, is_to_go=True
+        )
         yield replace(step, frees=claims.name(self.live["container_name"]))
 
     def _renamed(self, successor: str) -> Step:

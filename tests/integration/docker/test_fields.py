@@ -15,7 +15,8 @@ from tests.kit.fields import FOLLOW, MAC, ROWS, by_hand, declare, filled, inspec
 from tests.kit.hands import HANDS, NETWORK_ROWS
 
 BATCH = 6
-ELSEWHERE = {(image.NAME, "inputs"), (image.NAME, "digest"), (container.NAME, "files_signal")}
+ELSEWHERE = {(image.NAME, name) for name in ("inputs", "digest", "tags")}
+ELSEWHERE |= {(container.NAME, name) for name in ("files_signal", "depends_on", "volumes_from")}
 ELSEWHERE |= {(volume.NAME, name) for name in ("name", "driver", "driver_opts")}
 """Shown in tests of their own: below, in ``test_files.py``, ``test_pull.py`` and ``test_engine_commands.py``."""
 
