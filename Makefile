@@ -53,8 +53,9 @@ nightly-keycloak: $(DEV) test-machine ## all of RECONCILE_KEYCLOAK_CORPUS, many 
 	$(BIN)/python -m bench.keycloak_users 1000 10000 100000
 
 EXAMPLES ?= 10000
-nightly-docker: $(DEV) test-machine test-newer-engine ## EXAMPLES random services, a kill after each call, the newer engine
+nightly-docker: $(DEV) test-machine test-newer-engine ## EXAMPLES random services, each field, a kill after each call, the newer engine
 	RECONCILE_TEST_EXAMPLES=$(EXAMPLES) $(PYTEST) -n 2 tests/integration/docker/test_property.py
+	RECONCILE_TEST_FIELDS=all $(PYTEST) -n 2 tests/integration/docker/test_fields.py
 	RECONCILE_TEST_CRASHES=all $(PYTEST) -n 4 tests/integration/docker/test_crash.py
 
 test-newer-engine: $(DEV) test-machine ## the Docker tests against a second, newer engine, where there can be one

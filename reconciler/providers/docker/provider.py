@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from time import monotonic
 from typing import Any, Final
 
@@ -22,6 +23,7 @@ from reconciler.providers.docker.kinds import container, image, network, volume
 from reconciler.providers.docker.observe import Reader, last_probe, probed
 from reconciler.providers.docker.property import Json, dig
 from reconciler.providers.docker.steps import steps
+from reconciler.providers.docker.together import Together
 
 LOOK_AGAIN_S: Final = 0.25
 """How often a container that is waited for is looked at."""
@@ -51,6 +53,7 @@ class DockerProvider:
         self.engine = Engine(environment)
         self._project = project
         self._streams: dict[str, Iterator[str]] = {}
+        self._together = Together()
 
     def expand(self, document: Document) -> Iterable[Resource]:
         return expand.expand(document)
@@ -64,8 +67,14 @@ class DockerProvider:
     def perform(self, step: Step) -> Verdict:
         if step.verb in _STREAMS:
             return self._went_on(step)
-        done = _VERBS[step.verb](self.engine, step.args)
+        with self._beside(step.verb):
+            done = _VERBS[step.verb](self.engine, step.args)
         return done or Done()
+
+    def _beside(self, verb: str) -> AbstractContextManager[None]:
+        if verb == "container.rename":
+            return self._together.alone()
+        return self._together.with_others() if verb in _IN_NETWORKS else nullcontext()
 
     def _went_on(self, step: Step) -> Verdict:
         """Let a stream run on for a while, and say how far it is. One that failed is begun anew the next time."""
@@ -387,6 +396,12 @@ _STREAMS: Final[Mapping[str, Callable[[Engine, Mapping[str, Any]], Iterator[str]
     "image.pull": _pull,
     "image.build": _build,
 }
+_IN_NETWORKS: Final = frozenset(f"container.{verb}" for verb in ("create", "start", "stop", "remove", "give-way")) | {
+    "network.connect",
+    "network.disconnect",
+}
+"""What may change who is in a network."""
+
 _VERBS: Final[Mapping[str, Callable[[Engine, Mapping[str, Any]], Verdict | None]]] = {
     "network.create": _create_network,
     "network.remove": _remove_network,

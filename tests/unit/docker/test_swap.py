@@ -85,7 +85,7 @@ def test_the_names_tell_how_far_a_replacement_has_come(world):
     live = next(iter(world.engine.containers))
 
     assert [dict(step.args) for step in steps if step.verb == "container.rename"] == [
-        {"container": live, "name": "p-web-1.prev"},
+        {"container": live, "name": "p-web-1.prev", "is_to_go": True},
         {"container": "p-web-1.next", "name": "p-web-1"},
     ]
     assert only(steps, "container.create").args["name"] == "p-web-1.next"
