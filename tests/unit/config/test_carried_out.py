@@ -188,3 +188,9 @@ def test_a_value_that_can_not_be_carried_out_is_refused(path, folder):
         holder[key] = {**holder[key], path.rpartition(".")[2]: REFUSED[path]}
 
     assert asked_for(folder, stack) is None
+
+
+def test_what_is_refused_is_no_property_of_a_container():
+    carried_out = {("services", "*", *path.split(".")) for each in container.PROPERTIES.values() for path in each.paths}
+
+    assert carried_out & ALWAYS == set()
