@@ -217,6 +217,7 @@ def _develop(value: Tree) -> Tree:
 
 def _watch(value: Tree) -> Tree:
     """Compose still knows ``initial_sync`` by its first name."""
+    value = _changed(value, {"ignore": _list, "include": _list})
     return Map({"initial_sync": True, **value}, value.places) if value.get("x-initialSync") is True else value
 
 

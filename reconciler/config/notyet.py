@@ -1,7 +1,7 @@
 """What the Compose Specification knows and we don't carry out yet: an error where it is used, never ignored.
 
-The one place that says so. Whoever carries one of them out takes its row away, here and in docs/compose.md; a test
-compares the two.
+The one place that says so, and which of it means nothing to an engine: a warning. Whoever carries one of them out takes
+its row away, here and in docs/compose.md; tests compare the two, and both with the schema.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from reconciler.config.tree import Map, Place, Tree, TreePath, placed
-from reconciler.core.problem import Problem
+from reconciler.core.problem import Problem, Severity
 
 _SWARM: Final = "it is for a cluster"
 _WINDOWS: Final = "it is for Windows containers"
@@ -53,6 +53,7 @@ _TABLE: Final[Mapping[str, NotYet]] = {
     "configs.*.labels": NotYet(_SWARM),
     "configs.*.template_driver": NotYet(_SWARM),
     "secrets.*.driver": NotYet(_SWARM),
+    "secrets.*.driver_opts": NotYet(_SWARM),
     "secrets.*.external": NotYet(_SWARM, applies=bool),
     "secrets.*.labels": NotYet(_SWARM),
     "secrets.*.template_driver": NotYet(_SWARM),
@@ -76,6 +77,7 @@ _TABLE: Final[Mapping[str, NotYet]] = {
     "services.*.deploy.labels": NotYet(_SWARM + "; write `labels` of the service"),
     "services.*.deploy.mode": NotYet("one engine has `replicated` services alone", applies=_other_than("replicated")),
     "services.*.deploy.placement": NotYet(_SWARM),
+    "services.*.deploy.resources.reservations.cpus": NotYet(_SWARM + "; write `cpu_shares` of the service"),
     "services.*.deploy.resources.reservations.generic_resources": NotYet(_SWARM),
     "services.*.deploy.restart_policy.delay": NotYet("the engine waits 100 ms, and twice as long each time"),
     "services.*.deploy.restart_policy.window": NotYet("the engine counts a start as a success after 10 s"),
@@ -98,6 +100,16 @@ _TABLE: Final[Mapping[str, NotYet]] = {
 }
 PATTERNS: Final[Mapping[tuple[str, ...], NotYet]] = {tuple(path.split(".")): row for path, row in _TABLE.items()}
 
+_OF_NO_EFFECT: Final[Mapping[str, str]] = {
+    "configs.*.name": "only a cluster knows it by a name of its own",
+    "secrets.*.name": "only a cluster knows it by a name of its own",
+    "services.*.ports.*.app_protocol": "an engine hands on what it does not look into",
+    "services.*.ports.*.mode": "without a cluster each port is one of this host",
+    "services.*.ports.*.name": "an engine knows ports by their numbers",
+    "services.*.volumes.*.consistency": "on Linux each mount is consistent",
+}
+OF_NO_EFFECT: Final = {tuple(path.split(".")): reason for path, reason in _OF_NO_EFFECT.items()}
+
 
 def not_yet(path: TreePath, reason: str) -> str:
     """What to say of something that is understood, but not carried out."""
@@ -105,11 +117,15 @@ def not_yet(path: TreePath, reason: str) -> str:
 
 
 def problems(document: Map) -> Iterator[Problem]:
-    """Every use of what is not carried out yet, in a document in long form."""
+    """Every use of what is not carried out yet or has no effect, in a document in long form."""
     for pattern, row in PATTERNS.items():
         for path, value, place in matches(document, pattern):
             if place and row.applies(value):
                 yield place.problem(not_yet(path, row.reason))
+    for pattern, reason in OF_NO_EFFECT.items():
+        for path, _, place in matches(document, pattern):
+            if place:
+                yield place.problem(f"`{path[-1]}` has no effect: {reason}", severity=Severity.WARNING)
 
 
 def matches(

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 HOME = "/home/somebody"
+PATIENCE_S = 60
 
 
 @dataclass(frozen=True)
@@ -32,12 +33,17 @@ def compose_cli() -> str | None:
 def compose_config(
     file: Path, *, project: str = "test", environment: Mapping[str, str] | None = None, options: Iterable[str] = ()
 ) -> Answer:
-    """What ``docker-compose config`` says of the file, in an environment of its own."""
+    """What ``docker-compose config`` says of the file, in an environment of its own.
+
+    On some templates Compose never comes to an end; raises subprocess.TimeoutExpired.
+    """
     cli = compose_cli()
     assert cli
     command = [cli, "-p", project, "-f", file.name, *options, "config", "--format", "json"]
     given = {"HOME": HOME, "PATH": os.environ["PATH"], **(environment or {})}
-    done = subprocess.run(command, cwd=file.parent, env=given, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        command, cwd=file.parent, env=given, capture_output=True, text=True, check=False, timeout=PATIENCE_S
+    )
     if done.returncode:
         return Answer(None, done.stderr.strip())
     return Answer(comparable(json.loads(done.stdout.replace("$$", "$"))), done.stderr.strip())

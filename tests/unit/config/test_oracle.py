@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
@@ -15,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import HealthCheck, Phase, assume, given, settings
 from hypothesis import strategies as st
 
 from reconciler.config import load_stack
@@ -35,6 +36,8 @@ RANDOM = settings(
     suppress_health_check=list(HealthCheck),
     phases=[Phase.explicit, Phase.generate],
 )
+# Within a variable Compose miscounts these, and loses what follows; docs/compose.md says more.
+LONE_BRACES = re.compile(r"(?<!\$)\{\}")
 
 pytestmark = pytest.mark.skipif(compose_cli() is None, reason="no Compose CLI is installed")
 
@@ -86,6 +89,7 @@ def test_any_files_give_the_model_that_compose_prints(files, tmp_path):
 @given(parts=st.lists(st.sampled_from(TEMPLATE), min_size=1, max_size=7))
 @RANDOM
 def test_any_template_is_filled_in_as_by_compose(parts, tmp_path):
+    assume(not LONE_BRACES.search("".join(parts)))
     file = tmp_path / "stack.yaml"
     file.write_text(f"services: {{a: {{image: x, labels: {{k: {json.dumps(''.join(parts))}}}}}}}", encoding="utf-8")
     environment = {"W": "word", "E": "", "w_1": "one"}

@@ -10,7 +10,7 @@ import pytest
 
 from reconciler.config import model
 from reconciler.config.casts import STACK_CASTS
-from reconciler.config.notyet import PATTERNS
+from reconciler.config.notyet import OF_NO_EFFECT, PATTERNS
 from reconciler.config.schema import load_schema, schema_text
 from reconciler.config.tree import reached
 
@@ -146,7 +146,8 @@ def test_the_docs_list_what_is_not_carried_out():
     rows = [line.strip("|").split("|") for line in text.splitlines() if line.startswith("| `")]
 
     assert {(name.strip(" `"), reason.strip()) for name, reason in rows} == {
-        (".".join(pattern), row.reason) for pattern, row in PATTERNS.items()
+        *((".".join(pattern), row.reason) for pattern, row in PATTERNS.items()),
+        *((".".join(pattern), reason) for pattern, reason in OF_NO_EFFECT.items()),
     }
 
 
