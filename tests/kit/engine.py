@@ -6,12 +6,13 @@ import json
 import os
 import uuid
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from reconciler.core.change import Action, Change
+from reconciler.core.errors import Denied
 from reconciler.core.plan import Plan
 from reconciler.core.policy import Policy
 from reconciler.core.report import Report
@@ -121,7 +122,8 @@ class Project:
             if len(mount.get("Name") or "") == 64:
                 self.engine.delete(f"/volumes/{mount['Name']}")
         for item in self.engine.get("/networks", filters=mine):
-            self.engine.delete(f"/networks/{item['Id']}")
+            with suppress(Denied):  # an engine that has lost count keeps it until it is restarted (20.10)
+                self.engine.delete(f"/networks/{item['Id']}")
         for item in self.engine.get("/volumes", filters=mine).get("Volumes") or ():
             self.engine.delete(f"/volumes/{item['Name']}")
         locks = {"label": [f"reconcile.lock={self.name}"]}

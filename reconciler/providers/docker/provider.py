@@ -300,7 +300,7 @@ def _rename(engine: Engine, args: Mapping[str, Any]) -> None:
         except Throttled:
             if not args.get("is_to_go"):
                 raise
-            engine.post(f"{path}/stop")
+            _stopped(engine, path)
             engine.post(f"{path}/rename", name=args["name"])
 
 
@@ -311,7 +311,13 @@ def _update(engine: Engine, args: Mapping[str, Any]) -> None:
 
 def _stop(engine: Engine, args: Mapping[str, Any]) -> None:
     if engine.get(f"/containers/{args['container']}/json"):
-        engine.post(f"/containers/{args['container']}/stop", t=args["grace_s"])
+        _stopped(engine, f"/containers/{args['container']}", t=args["grace_s"])
+
+
+def _stopped(engine: Engine, path: str, **params: Any) -> None:
+    """Stop it, and let the engine come to an end: it answers before the container has left its networks (20.10)."""
+    engine.post(f"{path}/stop", **params)
+    engine.get(f"{path}/json")
 
 
 def _remove(engine: Engine, args: Mapping[str, Any]) -> None:
