@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from reconciler.cli.state import State, say
-
-if TYPE_CHECKING:
-    pass
 
 
 @click.command("access")

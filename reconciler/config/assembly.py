@@ -18,7 +18,7 @@ from reconciler.config.template import Variables
 from reconciler.config.textfile import shown_name
 from reconciler.config.tree import Items, Map, Place, Tainted, Tree, entries, from_items, placed, with_places
 from reconciler.config.unique import unique
-from reconciler.config.variables import DEFAULT, env_file_paths, read_variables
+from reconciler.config.variables import env_file_paths, possible_env_files, read_variables
 from reconciler.core.problem import Severity
 
 _MOST_INCLUDES: Final = 1000
@@ -107,8 +107,9 @@ def _why_not(written: list[str], paths: list[Path], level: Level, found: Finding
 def _variables(wanted: Map, directory: Path, place: Place, level: Level, found: Findings) -> Variables | None:
     """The variables of what is included: those of the level, then those of its env files."""
     given = [level.directory / file for file in _texts(wanted.get("env_file")) if file != _NOTHING]
-    files = env_file_paths(directory, given if "env_file" in wanted else None)
-    found.files.extend(files if "env_file" in wanted else [directory / DEFAULT])
+    named = given if "env_file" in wanted else None
+    files = env_file_paths(directory, named)
+    found.files.extend(possible_env_files(directory, named))
     missing = [file for file in given if not file.is_file()]
     said = f"env_file {shown_name(missing[0], level.root)}: no such file" if missing else None
     wrong = level.forbids(directory, *files) or said

@@ -18,7 +18,7 @@ from reconciler.config.textfile import in_file_order
 from reconciler.config.tree import Map, bare, deepest
 from reconciler.config.users import LoadedUsers, declared, load_files, read_all
 from reconciler.config.usersfile import UsersFile
-from reconciler.config.variables import DEFAULT, env_file_paths, read_variables
+from reconciler.config.variables import env_file_paths, possible_env_files, read_variables
 from reconciler.core.address import Address
 from reconciler.core.document import Document, DocumentPath
 from reconciler.core.errors import ConfigError
@@ -77,7 +77,7 @@ def load(sources: Sources) -> Loaded:
         connection=_connection(stack, users),
         idle=stack.idle if stack else frozenset(),
     )
-    env_files = sources.env_files if sources.env_files is not None else (sources.directory / DEFAULT,)
+    env_files = possible_env_files(sources.directory, sources.env_files)
     named = (*sources.stack_files, *sources.users_files, *env_files, *(stack.files if stack else ()))
     return Loaded(document, tuple(in_file_order(problems)), tuple(dict.fromkeys(named)))
 

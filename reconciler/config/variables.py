@@ -12,15 +12,18 @@ from reconciler.config.textfile import ENV_LIMIT, read_text
 from reconciler.core.errors import ConfigError
 from reconciler.core.problem import Problem
 
-DEFAULT: Final = ".env"
+_DEFAULT: Final = ".env"
 
 
 def env_file_paths(directory: Path, given: Sequence[Path] | None) -> tuple[Path, ...]:
     """The env files to read: those given, or the directory's ``.env`` where there is one."""
-    if given is not None:
-        return tuple(given)
-    default = directory / DEFAULT
-    return (default,) if default.is_file() else ()
+    paths = possible_env_files(directory, given)
+    return paths if given is not None else tuple(path for path in paths if path.is_file())
+
+
+def possible_env_files(directory: Path, given: Sequence[Path] | None) -> tuple[Path, ...]:
+    """The env files that would be read: those given, or the directory's ``.env``; there or not."""
+    return tuple(given) if given is not None else (directory / _DEFAULT,)
 
 
 def read_variables(

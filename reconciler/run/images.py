@@ -8,11 +8,12 @@ from typing import Any
 from reconciler.core.errors import ReconcileError
 from reconciler.core.resource import Resource
 from reconciler.core.values import Spec
+from reconciler.providers.docker.kinds import image as image_kind
 
 
 def built(desired: Iterable[Resource], services: Sequence[str]) -> Sequence[Resource]:
     """What is built for these services, or for all. Raises ReconcileError for a service that nothing is built for."""
-    images = [each for each in desired if each.address.kind == "docker.image" and _is_built(each.spec)]
+    images = [each for each in desired if each.address.kind == image_kind.NAME and image_kind.is_built(each.spec)]
     users = {name: image for image in images for name in _users(image.spec)}
     for service in services:
         if service not in users:
@@ -26,10 +27,6 @@ def names(image: Resource) -> Sequence[str]:
     build: Any = image.spec["build"]
     own = [str(image.spec["ref"])] if image.spec["is_named"] else []
     return [*own, *map(str, build.get("tags") or ())]
-
-
-def _is_built(spec: Spec) -> bool:
-    return "build" in spec and spec.get("pull_policy") != "never"
 
 
 def _users(spec: Spec) -> Sequence[str]:

@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final
 
-from reconciler.core.errors import GateFailed
 from reconciler.core.values import Spec, Value
 from reconciler.providers.docker import forms
-from reconciler.providers.docker.client import Engine
-from reconciler.providers.docker.property import Json, dig
+from reconciler.providers.docker.property import Json
 
 AFTER_START: Final = "post_start"
 BEFORE_STOP: Final = "pre_stop"
@@ -39,15 +37,3 @@ def of(spec: Spec, moment: str) -> Sequence[Any]:
     """The hooks that a spec has for a moment."""
     found: Any = spec.get(moment)
     return found or ()
-
-
-def run(engine: Engine, container: str, name: str, body: Json, most_lines: int) -> None:
-    """Run one in a container; there is none to run in where that is down. Raises GateFailed where it fails."""
-    inspect = engine.get(f"/containers/{container}/json")
-    if not dig(inspect, "State.Running"):
-        return
-    code, output = engine.execute(container, body, timeout_s=TIMEOUT_S)
-    if code != 0:
-        lines = output.splitlines()[-most_lines:]
-        said = "\n".join(["; its last lines:", *(f"    {line}" for line in lines)]) if lines else ""
-        raise GateFailed(f"the hook {name} failed with exit code {code}{said}")

@@ -277,12 +277,15 @@ def _start(engine: Engine, args: Mapping[str, Any]) -> None:
 
 def _exec(engine: Engine, args: Mapping[str, Any]) -> None:
     """A start whose hook failed is none: the container is stopped, so that the next run sees that both are missing."""
-    try:
-        hooks.run(engine, args["container"], args["hook"], args["body"], LAST_LINES)
-    except GateFailed:
+    path = f"/containers/{args['container']}"
+    if not dig(engine.get(f"{path}/json"), "State.Running"):
+        return  # there is none to run it in
+    code, output = engine.execute(args["container"], args["body"], timeout_s=hooks.TIMEOUT_S)
+    if code != 0:
         if args["stops"]:
-            engine.post(f"/containers/{args['container']}/stop")
-        raise
+            engine.post(f"{path}/stop")
+        lines = output.splitlines()[-LAST_LINES:]
+        raise GateFailed(_with_lines(f"the hook {args['hook']} failed with exit code {code}", lines))
 
 
 def _unpause(engine: Engine, args: Mapping[str, Any]) -> None:

@@ -20,7 +20,7 @@ from reconciler.core.values import ABSENT, Spec
 from reconciler.providers.keycloak.access import MEMBERSHIPS, Grants, Role, changed, differences, moved, specs_of
 from reconciler.providers.keycloak.directory import Directory
 from reconciler.providers.keycloak.people import People
-from reconciler.providers.keycloak.rest import BASE, CLIENT, GROUP, REALM, USER, Representation
+from reconciler.providers.keycloak.rest import BASE, CLIENT, GROUP, REALM, USER, WHOLE_EXPORT, Representation
 
 _WHOLE: Final = ("clients", "groups", "roles")
 
@@ -59,9 +59,7 @@ class _Affected:
         seen = self.directory.realms.get(self.realm)
         if seen is None or all(name in seen for name in _WHOLE):
             return seen
-        found = self.directory.connection.ask(
-            f"{self._base}/partial-export?exportClients=true&exportGroupsAndRoles=true"
-        )
+        found = self.directory.connection.ask(f"{self._base}/{WHOLE_EXPORT}")
         return None if found is ABSENT else found
 
     def _members(self, groups: Iterable[str], roles: Iterable[Role]) -> Iterator[str]:

@@ -50,6 +50,8 @@ SCOPE_MAPPINGS: Final = "keycloak.scope-mappings"
 CLIENT_SCOPE_MAPPINGS: Final = "keycloak.client-scope-mappings"
 
 BASE: Final = "admin/realms/{realm}"
+WHOLE_EXPORT: Final = "partial-export?exportClients=true&exportGroupsAndRoles=true"
+"""A realm with its clients, groups and roles, below its path."""
 
 
 class Connection(Protocol):

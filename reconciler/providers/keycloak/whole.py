@@ -17,7 +17,7 @@ from reconciler.providers.keycloak.kinds.client import with_flow_names
 from reconciler.providers.keycloak.kinds.user import KIND as USERS
 from reconciler.providers.keycloak.observe import needing
 from reconciler.providers.keycloak.people import People
-from reconciler.providers.keycloak.rest import BASE, ORGANIZATION, Connection, Representation
+from reconciler.providers.keycloak.rest import BASE, ORGANIZATION, WHOLE_EXPORT, Connection, Representation
 
 
 def whole(connection: Connection, realm: str) -> dict[str, Any]:
@@ -51,7 +51,7 @@ def realm_of_access(connection: Connection, realm: str, users: Collection[str] =
 def _exported(connection: Connection, realm: str) -> tuple[str, Representation]:
     base = BASE.format(realm=quote(realm, safe=""))
     with needing("manage-realm, view-clients and query-groups", realm):
-        found = connection.ask(f"{base}/partial-export?exportClients=true&exportGroupsAndRoles=true")
+        found = connection.ask(f"{base}/{WHOLE_EXPORT}")
     if found is ABSENT:
         raise ProviderError(f"there is no realm `{realm}`")
     return base, found
@@ -79,7 +79,7 @@ def new_realm(connection: Connection, realm: str) -> dict[str, Any]:
     connection.create("admin/realms", {"realm": name, "enabled": True})
     try:
         connection.login()
-        found = connection.ask(f"admin/realms/{name}/partial-export?exportClients=true&exportGroupsAndRoles=true")
+        found = connection.ask(f"admin/realms/{name}/{WHOLE_EXPORT}")
     finally:
         connection.delete(f"admin/realms/{name}")
     made: dict[str, Any] = json.loads(json.dumps(found).replace(name, realm))
