@@ -371,16 +371,17 @@ class _Container:
     def _instead(self) -> Iterator[Step]:
         """Stop-first: nothing is stopped before the successor exists, nothing removed before it is ready.
 
+        Nothing is renamed while it runs: an engine (20.10) whose other containers come or go meanwhile may lose count.
         Unless who is needed for that waits for what it has.
         """
         successor = f"{self.name}{NEXT}"
-        stopped = list(self._stopped(self.live_id))
+        stopped = [self._quiet(), *self._stopped(self.live_id)]
         if self.gives_way:
-            yield from _letting_go([self._quiet(), *stopped])
+            yield from _letting_go(stopped)
         yield from self._create(successor)
         ways = [
-            *self._set_aside(),
             *([] if self.gives_way else stopped),
+            self._set_aside(),
             self._renamed(successor),
             *self._started(self.name, "replaced"),
             self._gate(self.name, is_new=True),
@@ -399,7 +400,8 @@ class _Container:
             self._gate(successor, is_new=True),
             *self._shown(successor, networks),
             self._gate(successor, tag="shown"),
-            *self._set_aside(),
+            self._quiet(),
+            self._set_aside(),
             replace(self._renamed(successor), milestone=STARTED),
         ]
         yield from self._or_back(ways)
@@ -422,14 +424,12 @@ class _Container:
         quiet: dict[str, Value] = {"RestartPolicy": {"Name": "no"}}
         return self._step("container.update", "stays down", tag="quiet", container=self.live_id, body=quiet)
 
-    def _set_aside(self) -> Iterator[Step]:
-        if not self.gives_way:
-            yield self._quiet()
+    def _set_aside(self) -> Step:
         aside = f"{self.name}{PREVIOUS}"
         step = self._step(
             "container.rename", "makes room", tag="set-aside", container=self.live_id, name=aside, is_to_go=True
         )
-        yield replace(step, frees=claims.name(self.live["container_name"]))
+        return replace(step, frees=claims.name(self.live["container_name"]))
 
     def _renamed(self, successor: str) -> Step:
         step = self._step("container.rename", "takes the name", container=successor, name=self.name)
