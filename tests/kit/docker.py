@@ -112,6 +112,7 @@ class MemoryEngine:
     volumes: dict[str, Any] = field(default_factory=dict)
     containers: dict[str, Any] = field(default_factory=dict)
     executed: list[tuple[str, list[str]]] = field(default_factory=list)
+    hooks: dict[str, list[Any]] = field(default_factory=lambda: {"response": []})
     _made: int = 0
 
     def __post_init__(self) -> None:

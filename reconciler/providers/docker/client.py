@@ -81,19 +81,17 @@ class Engine:
         from docker.utils import parse_repository_tag
 
         repository, tag = parse_repository_tag(reference)
-        with _logged_in(repository) as login, _translated():
-            lines = self._api().pull(
-                repository, tag or "latest", stream=True, decode=True, platform=platform, auth_config=login
-            )
-            yield from map(_progress, lines)
+        with _logged_in(repository) as login, self._streamed() as api:
+            options = {"stream": True, "decode": True, "platform": platform, "auth_config": login}
+            yield from map(_progress, api.pull(repository, tag or "latest", **options))
 
     def push(self, reference: str) -> Iterator[str]:
         """Push an image; yields progress. Raises Rejected or Denied with the registry's words."""
         from docker.utils import parse_repository_tag
 
         repository, tag = parse_repository_tag(reference)
-        with _logged_in(repository) as login, _translated():
-            lines = self._api().push(repository, tag or "latest", stream=True, decode=True, auth_config=login)
+        with _logged_in(repository) as login, self._streamed() as api:
+            lines = api.push(repository, tag or "latest", stream=True, decode=True, auth_config=login)
             yield from map(_progress, lines)
 
     def digest_in_registry(self, reference: str) -> str:
@@ -114,8 +112,7 @@ class Engine:
             accounts: Any = auth.load_config()
             accounts.get_all_credentials()  # which the library sends along
         plain: Any = _plain(options)
-        api: Any = self._api()
-        with _translated():
+        with self._streamed() as api:
             api.params = {"ulimits": json.dumps(list(ulimits))} if ulimits else {}  # the library has no such option
             try:
                 lines = api.build(
@@ -138,15 +135,15 @@ class Engine:
         self, container: str, *, tail: int | Literal["all"] = "all", follow: bool = False, timestamps: bool = False
     ) -> Iterator[bytes]:
         """What a container wrote to both of its outputs, in pieces as they come."""
-        with _translated():
-            yield from self._api().logs(
+        with self._streamed() as api:
+            yield from api.logs(
                 container, stdout=True, stderr=True, stream=True, follow=follow, tail=tail, timestamps=timestamps
             )
 
     def events(self, filters: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
         """The engine's events from now on; ends when the connection does."""
-        with _translated():
-            yield from self._api().events(decode=True, filters=dict(filters))
+        with self._streamed() as api:
+            yield from api.events(decode=True, filters=dict(filters))
 
     def execute(self, container: str, body: Mapping[str, Value], *, timeout_s: float) -> tuple[int, str]:
         """Run a command in a container; its exit code, and what it wrote to both of its outputs."""
@@ -177,6 +174,25 @@ class Engine:
         if answer.status_code >= 400 and answer.status_code != 404:
             raise _error(answer)
         return answer
+
+    @contextmanager
+    def _streamed(self) -> Iterator[Any]:
+        """A client whose answers need not be read to their end: what it streams is closed at the end of the block."""
+        api: Any = self._api()
+        answers: list[Any] = []
+
+        def keep(answer: Any, *, stream: bool = False, **_sent: Any) -> None:
+            if stream:
+                answers.append(answer)
+
+        api.hooks["response"].append(keep)
+        try:
+            with _translated():
+                yield api
+        finally:
+            api.hooks["response"].remove(keep)
+            for answer in answers:
+                answer.close()
 
     def _api(self) -> APIClient:
         api: APIClient | None = getattr(self._local, "api", None)
@@ -263,12 +279,15 @@ def _logged_in(name: str) -> Iterator[dict[str, Any]]:
 _NOT_LOGGED_IN: Final = ("unauthorized", "authentication required", "no basic auth credentials", "denied")
 
 
+_ONE_AT_A_TIME: Final = threading.Lock()  # which warnings are told is a setting of the whole process
+
+
 @contextmanager
 def _readable_credentials() -> Iterator[None]:
     from docker.errors import DockerException
 
     try:
-        with warnings.catch_warnings(action="ignore"):  # of what is an error a moment later
+        with _ONE_AT_A_TIME, warnings.catch_warnings(action="ignore"):  # of what is an error a moment later
             yield
     except (DockerException, ValueError) as error:
         words = str(error.__cause__ or error)

@@ -393,3 +393,18 @@ def test_the_lock_of_who_is_gone_is_broken_and_that_of_who_may_live_only_where_a
     assert (broken.code, again.code) == (0, 0)
     assert "on elsewhere, process 7 is broken." in broken.err
     assert "nobody holds the lock" in again.err
+
+
+def test_a_log_that_is_followed_no_longer_holds_no_connection(project):
+    project.service("web", command=["sh", "-c", "echo ready; sleep 3600"])
+    project.settle()
+    before = len(list(Path("/proc/self/fd").iterdir()))
+
+    pieces = project.engine.logs(project.container(), follow=True)
+    first = next(pieces)
+    during = len(list(Path("/proc/self/fd").iterdir()))
+    pieces.close()
+
+    assert first == b"ready\n"
+    assert during > before
+    assert len(list(Path("/proc/self/fd").iterdir())) == before
