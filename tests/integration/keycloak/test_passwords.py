@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from reconciler.core.values import Secret
-from tests.kit.keycloak import ByHand, Driver, Server
+from tests.kit.keycloak import ByHand, Driver, Server, release_of
 
 RIGHT, WRONG = Secret("the right one"), Secret("another one")
 PASSWORD = "keycloak.password/{realm}/ann"
@@ -78,7 +78,8 @@ def test_a_user_who_may_not_log_in_has_a_right_password_all_the_same(
 
     reset(by_hand, by_hand.one("users", username="ann"), WRONG)
 
-    assert list(driver.look(declared(realm, "verify", **user)).changes) == [PASSWORD.format(realm=realm)]
+    is_told = "enabled" not in user or release_of(by_hand.client) > (26, 5)  # before, without looking at the password
+    assert list(driver.look(declared(realm, "verify", **user)).changes) == [PASSWORD.format(realm=realm)] * is_told
 
 
 def test_no_session_is_left_of_a_trial(driver: Driver, realm: str, by_hand: ByHand) -> None:

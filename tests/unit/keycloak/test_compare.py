@@ -58,6 +58,15 @@ CASES = {
     "a public client has no secret to compare": Case(
         "keycloak.client", {"publicClient": True, "secret": "x"}, {"publicClient": True}, {}
     ),
+    "who only bears tokens has none to compare where the server keeps none": Case(
+        "keycloak.client", {"bearerOnly": True, "secret": "x"}, {"bearerOnly": True}, {}
+    ),
+    "and one to compare where it does": Case(
+        "keycloak.client",
+        {"bearerOnly": True, "secret": "x"},
+        {"bearerOnly": True, "secret": Secret("y")},
+        {"secret": (Secret("y"), Secret("x"))},
+    ),
     "attributes of a client by declared key": Case(
         "keycloak.client",
         {"attributes": {"a": True, "b": None, "client.secret.creation.time": "1"}},
