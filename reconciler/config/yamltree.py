@@ -15,6 +15,7 @@ from reconciler.config.tree import Items, Map, Place, Tree, TreePath, placed
 from reconciler.core.problem import Problem, Severity
 
 MAX_DEPTH: Final = 100
+TOO_DEEP: Final = f"is nested more than {MAX_DEPTH} levels deep"
 _FREE_COPIES: Final = 100_000
 _COPIES_PER_NODE: Final = 10
 _STANDARD: Final = "tag:yaml.org,2002:"
@@ -133,7 +134,7 @@ class TreeBuilder:
     def _open(self, event: Any, container: Any, *, is_map: bool) -> None:
         self.nodes += 1
         if len(self.frames) >= MAX_DEPTH:
-            self._stop(f"is nested more than {MAX_DEPTH} levels deep", event.start_mark)
+            self._stop(TOO_DEEP, event.start_mark)
         above = self.frames[-1] if self.frames else None
         if above and above.is_map and above.key is None and not above.merging:
             self._stop("a key must be a text; a list or mapping can't be one", event.start_mark)
