@@ -142,8 +142,17 @@ class _Extension:
         for layer in written.layers:
             tree = variables_filled(layer, self.level, found)
             document = unique(laid_over(without(document, layer.cleared), tree, found.problems))
-            document = unique(in_long_form(fitting_in_part(document, found), found))
+            document = unique(in_long_form(fitting_in_part(_empty_where_null(document), found), found))
         self.found.problems.extend(found.problems)
         services = absolute_paths(document, self.level.base_of(path.parent)).get("services") or Map()
         cleared = written.layers[-1].cleared if written.layers else ()
         return _Home(path, with_places(services, services), cleared, found)
+
+
+def _empty_where_null(tree: Map) -> Map:
+    """In a file that others are extended from, a service may say nothing at all."""
+    services = tree.get("services")
+    if not isinstance(services, Map) or None not in services.values():
+        return tree
+    filled = {name: Map() if service is None else service for name, service in services.items()}
+    return with_places({**tree, "services": with_places(filled, services)}, tree)
