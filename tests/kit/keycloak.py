@@ -42,6 +42,7 @@ class Server:
     url: str
     user: str = "admin"
     password: str = "admin"
+    container: str = ""
 
     def connection(self, **auth: str) -> Mapping[str, Value]:
         """As ``Document.connection``, for the administrator or for another account."""
@@ -63,7 +64,7 @@ def running(shared: Path) -> Iterator[Server]:
         if "id" not in state:
             state.update(_started())
     try:
-        yield Server(state["url"])
+        yield Server(state["url"], container=state["id"])
     finally:
         with _counted(shared, -1) as state:
             if state["workers"] == 0:
