@@ -58,6 +58,16 @@ def test_a_role_comes_from_a_group_above_a_composite_and_the_default_role() -> N
     }
 
 
+def test_what_old_exports_call_default_roles_everybody_has() -> None:
+    default = {"realmRoles": ["reader"], "clientRoles": {"app": ["edit"]}}
+
+    assert told(lab(users=[ann()], defaultRoles=default), complete=True)["app"][0] == {
+        "app/edit": ("everybody",),
+        "reader": ("everybody",),
+    }
+    assert told(lab(users=[ann()], roles={}, defaultRoles=default))["app"][0].keys() == {"app/edit", "reader"}
+
+
 def test_a_role_that_is_given_itself_says_so() -> None:
     roles, _ = told(lab(users=[ann(realmRoles=["lead"])]))["app"]
 
