@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Final
 
+from reconciler.config.realmform import with_usernames
 from reconciler.config.tree import Tree
 from reconciler.core.address import Address
 
@@ -38,7 +39,7 @@ def _groups(realm: Mapping[str, Tree], section: str = "groups") -> Iterator[tupl
 
 
 def _users(realm: Mapping[str, Tree]) -> Iterator[tuple[str, ...]]:
-    return ((path[0].lower(),) for path in _named("users", "username")(realm))
+    return ((path[0].lower(),) for path in _named("users", "username")(with_usernames(realm)))
 
 
 _KINDS: Final[Mapping[str, _Paths]] = {
@@ -51,6 +52,7 @@ _KINDS: Final[Mapping[str, _Paths]] = {
     "keycloak.user": _users,
     "keycloak.identity-provider": _named("identityProviders", "alias"),
     "keycloak.flow": _named("authenticationFlows", "alias"),
+    "keycloak.workflow": _named("workflows", "name"),
 }
 
 

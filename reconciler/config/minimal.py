@@ -65,8 +65,13 @@ _SECTIONS: Final = frozenset(
         "requiredActions",
         "scopeMappings",
         "users",
+        "workflows",
     }
 )
+_EXACT: Final = frozenset({("requiredActions", "config"), ("roles", "attributes"), ("roles", "composites")})
+"""Maps of objects that a new realm has as well, by section: a file says all of them, so they are kept as a whole."""
+_IN_ORDER: Final = ("workflows", "steps")
+"""The one list whose order means something."""
 _NAMES: Final = ("name", "username", "clientId", "alias", "realm", "client", "clientScope", "providerId", "subType")
 
 
@@ -78,12 +83,14 @@ def minimal(realm: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _cleaned(tree: Any, path: tuple[str, ...]) -> Any:
-    """Without ids, nothings and what the server says for information; lists in one order. Masks stay, to say "keep"."""
+    """Without ids, nothings and what the server says for information; sets in one order. Masks stay, to say "keep"."""
     match tree:
         case dict():
             gone = _OF_THE_SERVER | _OF_PLACE.get(path[0] if path[:1] == ("roles",) else "".join(path[-1:]), _NONE)
             kept = {key: _cleaned(value, (*path, key)) for key, value in tree.items() if key not in gone}
             return {key: value for key, value in kept.items() if value is not None}
+        case list() | tuple() if path == _IN_ORDER:
+            return [_cleaned(item, path) for item in tree]
         case list() | tuple():
             return sorted((_cleaned(item, path) for item in tree), key=lambda item: json.dumps(item, sort_keys=True))
         case _:
@@ -92,7 +99,7 @@ def _cleaned(tree: Any, path: tuple[str, ...]) -> Any:
 
 def _left(tree: Any, new: Any, path: tuple[str, ...]) -> Any:
     """What of a tree differs from a new realm's."""
-    if isinstance(tree, dict):
+    if isinstance(tree, dict) and (*path[:1], *path[-1:]) not in _EXACT:
         known = new if isinstance(new, dict) else {}
         found = {key: _left(value, known.get(key), (*path, key)) for key, value in _unlike(tree, known)}
         return {key: value for key, value in found.items() if value not in ([], {}) or tree[key] == value}

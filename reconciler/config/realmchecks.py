@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from reconciler.config.explain import dotted
-from reconciler.config.realmform import group_path, split_roles
+from reconciler.config.realmform import default_role, group_path, is_named_by_address, split_roles
 from reconciler.config.realmkeys import natural_key
 from reconciler.config.realmmerge import Realm
 from reconciler.config.suggest import suggestion
@@ -79,7 +79,7 @@ def _twice(tree: Tree, path: TreePath, names: tuple[str, ...]) -> Iterator[tuple
 
 
 def _named(names: tuple[str, ...], item: Mapping[str, Tree]) -> str:
-    fields = ("username", "clientId", "alias", "name", "client", "clientScope")
+    fields = ("username", "email", "clientId", "alias", "name", "client", "clientScope")
     name = next((item[field] for field in fields if item.get(field)), "the same")
     told = " (Keycloak does not tell capitals from small letters)" if names[-1:] == ("users",) else ""
     return f"`{name}`{told}"
@@ -114,7 +114,7 @@ def _group_paths(groups: Iterable[Tree], above: str) -> Iterator[str]:
 
 def _roles(realm: Mapping[str, Tree]) -> Iterator[Finding]:
     section = _dict(realm.get("roles"))
-    declared = _names(section.get("realm")) | _BUILT_IN_ROLES | {f"default-roles-{str(realm['realm']).lower()}"}
+    declared = _names(section.get("realm")) | _BUILT_IN_ROLES | {default_role(realm)}
     declared |= _ADMIN_ROLES if realm["realm"] == _MASTER else set()
     clients = {name: _names(roles) for name, roles in _dict(section.get("client")).items()}
     known = "roles" in realm
@@ -132,12 +132,17 @@ def _is_built_in(client: str, role: str) -> bool:
 
 
 def _named_roles(realm: Mapping[str, Tree]) -> Iterator[tuple[TreePath, str, str | None, str]]:
-    """Every role that a user or group is to have: where, whose, of which client, which."""
+    """Every role that a user, a group or everybody is to have: where, whose, of which client, which."""
     for index, user in enumerate(_items(realm, "users")):
         if user.keys() & {"roles", "realmRoles", "clientRoles"}:
             yield from _roles_of(user, ("users", index), _user(user))
     for index, group in enumerate(_items(realm, "groups")):
         yield from _roles_of(group, ("groups", index), f"group `{group.get('name')}`")
+    for place, role in enumerate(_list(realm.get("defaultRoles"))):
+        yield ("defaultRoles", place), "everybody", None, str(role)
+    for index, client in enumerate(_items(realm, "clients")):
+        for place, role in enumerate(_list(client.get("defaultRoles"))):
+            yield ("clients", index, "defaultRoles", place), "everybody", str(client.get("clientId")), str(role)
 
 
 def _roles_of(
@@ -195,6 +200,13 @@ def _unlasting(credential: Mapping[str, Tree]) -> str:
     return ""
 
 
+def _nameless(realm: Mapping[str, Tree]) -> Iterator[Finding]:
+    for index, user in enumerate(_items(realm, "users")):
+        if "username" not in user and "email" in user and not (user["email"] and is_named_by_address(realm)):
+            remedy = "add one, or `registrationEmailAsUsername: true` to the realm, by which the address is the name"
+            yield Finding(("users", index), f"a user has no `username`; {remedy}")
+
+
 def _missing(path: TreePath, said: str, name: str, declared: Collection[str], *, known: bool) -> Finding:
     if known:
         hint = suggestion(name, declared) or "; declare it, or remove this"
@@ -222,7 +234,13 @@ def _names(items: Tree) -> set[str]:
 
 
 def _user(user: Mapping[str, Tree]) -> str:
-    return f"user `{user.get('username')}`"
+    return f"user `{user.get('username', user.get('email'))}`"
 
 
-_CHECKS: Final[tuple[Callable[[Mapping[str, Tree]], Iterator[Finding]], ...]] = (_groups, _roles, _scopes, _passwords)
+_CHECKS: Final[tuple[Callable[[Mapping[str, Tree]], Iterator[Finding]], ...]] = (
+    _groups,
+    _roles,
+    _scopes,
+    _passwords,
+    _nameless,
+)

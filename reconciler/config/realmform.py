@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Final
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final
 
 from reconciler.config.tree import Tainted, Tree, TreePath
 from reconciler.core.values import Secret, Value
@@ -32,12 +32,14 @@ _SECRET_KEYS: Final = frozenset(
 _CREDENTIAL_KEYS: Final = _SECRET_KEYS | {"value"}
 _SYNONYMS: Final = {"messageBundles": "localizationTexts"}  # keycloak-config-cli's word, and Keycloak's
 _REWRITTEN: Final = frozenset({"username", "password", "credentials", "groups", "roles"})
+_DEFAULT: Final = "defaultRoles"
 
 
 def canonical_realm(realm: Mapping[str, Tree]) -> Mapping[str, Value]:
     """The realm as the provider wants it."""
-    made = {_SYNONYMS.get(key, key): _SECTIONS.get(key, sealed)(value) for key, value in realm.items()}
-    return {key: value for key, value in made.items() if key != _SETTINGS or value}
+    named = with_usernames(realm)
+    made = {_SYNONYMS.get(key, key): _SECTIONS.get(key, sealed)(value) for key, value in named.items()}
+    return _with_default_roles({key: value for key, value in made.items() if key != _SETTINGS or value})
 
 
 def source_path(realm: Mapping[str, Tree], path: TreePath) -> TreePath:
@@ -45,6 +47,9 @@ def source_path(realm: Mapping[str, Tree], path: TreePath) -> TreePath:
     match path:
         case ("localizationTexts", *rest) if "localizationTexts" not in realm:
             return ("messageBundles", *rest)
+        case ("defaultRoles", *_) if _DEFAULT not in realm:
+            clients = realm.get("clients") or ()
+            return next((("clients", index, _DEFAULT) for index, each in enumerate(clients) if _DEFAULT in each), path)
         case ("users", int(index), "credentials", *_) if "password" in _user_at(realm, index):
             return ("users", index, "password")
         case ("users", int(index), ("realmRoles" | "clientRoles") as key, *_) if "roles" in _user_at(
@@ -91,6 +96,60 @@ def _secret(value: Tree) -> Value:
             return tuple(map(_secret, value))
         case _:
             return sealed(value)
+
+
+def is_named_by_address(realm: Mapping[str, Tree]) -> bool:
+    """Whether the address of a user is the name as well."""
+    return realm.get("registrationEmailAsUsername") in (True, "true")
+
+
+def with_usernames(realm: Mapping[str, Tree]) -> Mapping[str, Tree]:
+    """The realm with names for those users that have none."""
+    users = realm.get("users")
+    if not is_named_by_address(realm) or not isinstance(users, list):
+        return realm
+    return {**realm, "users": [user if "username" in user else {**user, "username": user["email"]} for user in users]}
+
+
+def default_role(realm: Mapping[str, Any]) -> str:
+    """The name of the role that everybody has."""
+    named = (realm.get("defaultRole") or {}).get("name")
+    return str(named or f"default-roles-{realm['realm']}".lower())
+
+
+def _with_default_roles(realm: Mapping[str, Any]) -> Mapping[str, Value]:
+    """`defaultRoles`, of the realm and of its clients, in one place: a section of its own, by which what is not said
+    stays as it is. Where the role that everybody has is declared with its composites, these are the whole truth, and
+    the others are put to them.
+    """
+    clients = realm.get("clients") or ()
+    of_clients = {str(client["clientId"]): client[_DEFAULT] or () for client in clients if _DEFAULT in client}
+    said: dict[str, Any] = {"realmRoles": realm[_DEFAULT] or ()} if _DEFAULT in realm else {}
+    if of_clients:
+        said["clientRoles"] = of_clients
+        realm = {**realm, "clients": tuple(_without_default_roles(client) for client in clients)}
+    if not said:
+        return realm
+    roles = realm.get("roles") or {}
+    own = {role["name"]: role for role in roles.get("realm") or ()}
+    everybody = own.get(default_role(realm), {})
+    if everybody.get("composites") is None:
+        return {**realm, _DEFAULT: said}
+    own[everybody["name"]] = {**everybody, "composites": _with_more(everybody["composites"], said)}
+    return {**_without_default_roles(realm), "roles": {**roles, "realm": tuple(own.values())}}
+
+
+def _without_default_roles(body: Mapping[str, Value]) -> Mapping[str, Value]:
+    return {key: value for key, value in body.items() if key != _DEFAULT}
+
+
+def _with_more(composites: Mapping[str, Any], said: Mapping[str, Any]) -> Mapping[str, Value]:
+    """Composites with further roles of the realm and of clients."""
+    known, more = composites.get("client") or {}, said.get("clientRoles", {})
+    return {
+        "realm": _together(composites.get("realm"), said.get("realmRoles", ())),
+        "client": {name: _together(known.get(name), more.get(name, ())) for name in dict.fromkeys((*known, *more))},
+    }
 
 
 def _settings(value: Tree) -> Value:
@@ -151,7 +210,7 @@ def split_roles(roles: Tree) -> tuple[list[str], dict[str, list[str]]]:
     return realm_roles, client_roles
 
 
-def _together(known: Tree, more: list[str]) -> tuple[str, ...]:
+def _together(known: Tree, more: Sequence[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys((*(known or ()), *more)))
 
 

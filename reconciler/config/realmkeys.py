@@ -26,6 +26,7 @@ _KEYS: Final[Mapping[str, tuple[str, ...]]] = {
     "scopeMappings": ("client", "clientScope"),
     "subGroups": ("name",),
     "users": ("username",),
+    "workflows": ("name",),
 }
 _COMPONENT: Final = ("name", "subType", "providerId")
 
@@ -33,6 +34,8 @@ _COMPONENT: Final = ("name", "subType", "providerId")
 def natural_key(path: tuple[str, ...], item: Tree) -> Hashable | None:
     """The key of an item of the list at ``path`` (without numbers); None where it has none."""
     fields = _fields(path)
+    if path[-1:] == ("users",) and isinstance(item, dict) and item.get("username") is None:
+        fields = ("email",)  # which is the name where addresses are names
     if not fields or not isinstance(item, dict) or item.get(fields[0]) is None:
         return None
     values = tuple(item.get(field) for field in fields)

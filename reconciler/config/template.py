@@ -60,14 +60,22 @@ COMPOSE: Final = Dialect(
 )
 KEYCLOAK: Final = Dialect(
     # Only capitals in braces are ours: Keycloak has ${role_default-roles}, ${client_account} and ${vault.x}, and in
-    # the mappers of identity providers ${ALIAS} and ${NAMEID}.
-    start=re.compile(r"\$(?=\$?\{(?!(?:ALIAS|NAMEID)\})[A-Z][A-Z0-9_]*(?:\}|:?[-+?]))"),
+    # the mappers of identity providers ${ALIAS} and ${NAMEID}. $(env:NAME) is keycloak-config-cli's way to write it;
+    # its other look-ups are told of, and any other `$(` is a text as of a script.
+    start=re.compile(
+        r"\$(?=\$?(?:\{(?!(?:ALIAS|NAMEID)\})[A-Z][A-Z0-9_]*(?:\}|:?[-+?])"
+        r"|\((?:env|sys|file|base64Decoder|base64Encoder|const|date|dns|java|localhost|properties|resourceBundle"
+        r"|script|url|urlDecoder|urlEncoder|xml):))"
+    ),
     name=re.compile(r"[A-Z][A-Z0-9_]*"),
 )
 _MAX_DEPTH: Final = 50
+_TOO_DEEP: Final = f"variables are nested more than {_MAX_DEPTH} deep"
 _MOST_FAULTS: Final = 100  # of one text; nobody reads more, and a hostile one has very many
 _LONGEST: Final = 1_000_000
 _OPERATOR: Final = re.compile(r":?[-+?]")
+_LOOKUP: Final = re.compile(r"\$\((\w+):([\w.-]*?)(?=:-|\))(:-)?")
+_LOOKUPS: Final = ("env", "sys")  # what the one has as a property of its process is a variable here, too
 
 
 def interpolate(text: str, variables: Variables, dialect: Dialect = COMPOSE) -> tuple[str, tuple[Fault, ...]]:
@@ -109,13 +117,15 @@ class _Reader:
             return self._escaped(dollar, end)
         if after == "{":
             return self._braced(dollar, end)
+        if after == "(":
+            return self._looked_up(dollar, end)
         name = self.dialect.name.match(self.text, dollar + 1, end)
         assert name
         return self._plain(name[0], dollar), name.end()
 
     def _escaped(self, dollar: int, end: int) -> tuple[str, int]:
         if self.dialect is KEYCLOAK:  # `$${NAME}` is a literal `${NAME}`, any other `$$` is two dollars
-            close = self._closing_brace(dollar + 2, end)
+            close = self._matching(dollar + 2, end)
             stop = end if close is None else close + 1
             return self.text[dollar + 1 : stop], stop
         return "$", dollar + 2
@@ -129,7 +139,7 @@ class _Reader:
             return self._fault(dollar, message), end
         stop = close + 1
         if self.depth >= _MAX_DEPTH:
-            return self._fault(dollar, f"variables are nested more than {_MAX_DEPTH} deep"), stop
+            return self._fault(dollar, _TOO_DEEP), stop
         if not name:
             message = f"`{self.text[dollar:stop]}` names no variable; write `$$` for a dollar that means nothing"
             return self._fault(dollar, message), stop
@@ -148,27 +158,54 @@ class _Reader:
 
     def _closing_brace(self, opening: int, end: int) -> int | None:
         if not self.dialect.greedy:
-            return self._matching_brace(opening, end)
+            return self._matching(opening, end)
         line_end = self.text.find("\n", opening, end)
         end = end if line_end < 0 else line_end
         last = self.text.rfind("}", opening, end)
-        return None if last < 0 else self._matching_brace(opening, end) or last
+        return None if last < 0 else self._matching(opening, end) or last
 
-    def _matching_brace(self, opening: int, end: int) -> int | None:
+    def _matching(self, opening: int, end: int) -> int | None:
+        """Where the brace or parenthesis closes."""
+        one = self.text[opening]
+        other = "}" if one == "{" else ")"
         depth = 0
         for index in range(opening, end):
-            if self.text[index] == "{":
+            if self.text[index] == one:
                 depth += 1
-            elif self.text[index] == "}":
+            elif self.text[index] == other:
                 depth -= 1
                 if depth == 0:
                     return index
         return None
 
-    def _plain(self, name: str, dollar: int) -> str:
+    def _looked_up(self, dollar: int, end: int) -> tuple[str, int]:
+        """What ``$(env:NAME)`` or ``$(env:NAME:-default)`` stands for."""
+        close = self._matching(dollar + 1, end)
+        if close is None:
+            return self._fault(dollar, "the `$(` here is not closed; write `$$(` for one that means nothing"), end
+        found = _LOOKUP.match(self.text, dollar, close + 1)
+        if not found or found[1] not in _LOOKUPS or not found[2]:
+            message = (
+                f"`{self.text[dollar : close + 1]}` is not understood; expected $(env:NAME) or $(env:NAME:-default), "
+                "or `$$(` for one that means nothing"
+            )
+            return self._fault(dollar, message), close + 1
+        if self.depth >= _MAX_DEPTH:
+            return self._fault(dollar, _TOO_DEEP), close + 1
+        if not found[3]:
+            return self._plain(found[2], dollar, f"$({found[1]}:{found[2]}:-default)"), close + 1
+        value = self._value(found[2])
+        if value is None:
+            self.depth += 1
+            value = self.fill(found.end(), close)
+            self.depth -= 1
+        return value, close + 1
+
+    def _plain(self, name: str, dollar: int, remedy: str = "") -> str:
         value = self._value(name)
         if value is None:
-            message = f"undefined variable `{name}`: set it in .env, in the environment, or write ${{{name}:-default}}"
+            remedy = remedy or f"${{{name}:-default}}"
+            message = f"undefined variable `{name}`: set it in .env, in the environment, or write {remedy}"
             return self._fault(dollar, message, undefined=name)
         return value
 

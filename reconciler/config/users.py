@@ -82,7 +82,7 @@ def load_files(files: Sequence[UsersFile], variables: Variables) -> LoadedUsers:
 
 def _filled(users: UsersFile, variables: Variables) -> tuple[UsersFile, bool, list[Problem]]:
     """The file with its variables filled in, whether a secret flowed into it, and what is wrong."""
-    if "${" not in users.file.text:
+    if not any(opening in users.file.text for opening in ("${", "$(")):
         return users, False, []
     done = [filled(document, variables, dialect=KEYCLOAK) for document in users.documents]
     problems = [

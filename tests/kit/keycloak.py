@@ -320,6 +320,12 @@ def release_of(client: Client) -> tuple[int, ...]:
     return tuple(map(int, version.split(".")[:2]))
 
 
+def without_newer(client: Client, realm: Mapping[str, Any]) -> dict[str, Any]:
+    """The realm without what the server's release only has where it is asked for."""
+    newer = {"workflows"} if release_of(client) < (26, 7) else set()
+    return {key: value for key, value in realm.items() if key not in newer}
+
+
 def unique_realm() -> str:
     """A name that no other test has."""
     return f"rt-{uuid.uuid4().hex[:10]}"

@@ -289,4 +289,20 @@ def a_whole_realm(name: str) -> dict[str, Any]:
                 "members": [{"username": "ann"}],
             }
         ],
+        "defaultRoles": {"realmRoles": ["viewer"], "clientRoles": {"app": ["reader"]}},
+        "workflows": [
+            {
+                "name": "leave",
+                "enabled": True,
+                "on": "user-authenticated",
+                "if": "has-role(viewer)",
+                "schedule": {"after": "5d", "batch-size": 50},
+                "concurrency": {"restart-in-progress": True},
+                "steps": [
+                    {"uses": "set-user-attribute", "after": "1d", "with": {"a": "b", "floor": ["2", "1"]}},
+                    {"uses": "notify-user", "after": 86400, "with": {"message": "Bye"}},
+                    {"uses": "disable-user", "after": "5d"},
+                ],
+            }
+        ],
     }

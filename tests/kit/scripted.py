@@ -85,11 +85,13 @@ class Script:
     answers: dict[str, list[tuple[int, bytes]]]
     asked: list[str] = field(default_factory=list)
     bodies: list[bytes] = field(default_factory=list)
+    headers: list[Mapping[str, str]] = field(default_factory=list)
     url: str = ""
 
-    def next(self, request: str, body: bytes) -> tuple[int, bytes]:
+    def next(self, request: str, body: bytes, headers: Mapping[str, str]) -> tuple[int, bytes]:
         self.asked.append(request)
         self.bodies.append(body)
+        self.headers.append(headers)
         answers = self.answers.get(request, [(404, b"no such page")])
         return answers.pop(0) if len(answers) > 1 else answers[0]
 
@@ -104,7 +106,7 @@ def serving(answers: dict[str, list[tuple[int, bytes]]], *, tls: Any = None) -> 
 
         def answer(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            status, content = script.next(f"{self.command} {self.path}", body)
+            status, content = script.next(f"{self.command} {self.path}", body, dict(self.headers))
             self.send_response(status)
             self.send_header("Content-Length", str(len(content)))
             self.end_headers()

@@ -25,6 +25,7 @@ from reconciler.providers.keycloak.rest import (
     CLIENT_SCOPE_MAPPINGS,
     DEFAULT_CLIENT_SCOPES,
     DEFAULT_GROUPS,
+    DEFAULT_ROLES,
     GROUP,
     REALM,
     ROLE,
@@ -47,6 +48,7 @@ CONCERNED: Final[Mapping[str, tuple[str, ...]]] = {
     ROLE: ("composites",),
     CLIENT_ROLE: ("composites",),
     GROUP: ("realmRoles", "clientRoles"),
+    DEFAULT_ROLES: ("realmRoles", "clientRoles"),
     DEFAULT_GROUPS: ("defaultGroups",),
     CLIENT: ("enabled", "bearerOnly", *_LOGINS, "fullScopeAllowed", "protocolMappers", *_SCOPES),
     CLIENT_SCOPE: ("protocolMappers",),
@@ -131,7 +133,19 @@ class Grants:
         self._below: dict[Role, frozenset[Role]] = {}
         self._chains = {f"/{'/'.join(keys)}": keys for keys in self._of[GROUP]}
         self._default = (f"default-roles-{realm}".lower(),)
+        self._of[ROLE] |= self._with_default_roles()
         self._hidden = {(name,) for name in BUILTIN_ROLES} | {self._default}
+
+    def _with_default_roles(self) -> dict[Path, Spec]:
+        """The default role with what is said of it elsewhere, if anything is."""
+        said = self._of[DEFAULT_ROLES].get(())
+        if said is None:
+            return {}
+        role = self._of[ROLE].get(self._default, {})
+        parts = {
+            part: said[name] for part, name in (("realm", "realmRoles"), ("client", "clientRoles")) if name in said
+        }
+        return {self._default: {**role, "composites": merged(role.get("composites", {}), parts)}}
 
     # -------------------------------------------------------------- roles
 

@@ -355,6 +355,7 @@ def _with_account(settings: Settings) -> KeycloakOpenIDConnection:
         client_id=settings.client_id,
         client_secret_key=secret.reveal() if secret else None,
         server_url=settings.url,
+        custom_headers={"Accept": "application/json"},  # workflows are shown in YAML otherwise
         **LIMITS,
     )
     for manager in (connection.keycloak_openid.connection, connection):

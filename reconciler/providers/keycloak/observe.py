@@ -191,8 +191,10 @@ def _snapshot(
         return None
     live = {**answer, "clients": _together(answer, clients)} if CLIENT in kinds else answer
     for name in sorted(kinds):
-        more, own = KINDS[name].more, [each for address, each in wanted.items() if address.kind == name]
-        live = {**live, **more(connection, base, live, own)} if more else live
+        kind, own = KINDS[name], [each for address, each in wanted.items() if address.kind == name]
+        if kind.more:
+            with needing(kind.right, realm):
+                live = {**live, **kind.more(connection, base, live, own)}
     return live
 
 

@@ -74,7 +74,7 @@ class Performer:
             self._tried.add(step.id)
         try:
             name = self._connection.create(path, body)
-        except Conflict as error:
+        except (Conflict, Rejected) as error:  # of the name of a workflow 26.7 says that it must be unique (400)
             self._settle(step, error, is_again=is_again)
             return
         if kind.located_by_id and address.kind != REALM:
@@ -82,7 +82,7 @@ class Performer:
         if address.kind == REALM:
             self._connection.login()
 
-    def _settle(self, step: Step, error: Conflict, *, is_again: bool) -> None:
+    def _settle(self, step: Step, error: ProviderError, *, is_again: bool) -> None:
         if self._directory.find(step.address) is None:
             raise Rejected(str(error.args[0])) from error  # not it, but another with what must be unique
         if not is_again:
@@ -137,7 +137,7 @@ class Performer:
             raise Rejected("it belongs to the account that reconcile works with, and is never deleted")
         try:
             self._connection.delete(self._directory.path(kind.item, address))
-        except Conflict:
+        except (Conflict, Rejected):  # of a workflow that is gone 26.7 says that it is not valid (400)
             self._directory.drop(address)
             if self._directory.find(address) is not None:
                 raise

@@ -14,19 +14,22 @@ from reconciler.core.values import ABSENT
 from reconciler.providers.keycloak.access import MEMBERSHIPS
 from reconciler.providers.keycloak.kinds import KINDS
 from reconciler.providers.keycloak.kinds.client import with_flow_names
+from reconciler.providers.keycloak.kinds.component import WORKFLOWS
 from reconciler.providers.keycloak.kinds.user import KIND as USERS
 from reconciler.providers.keycloak.observe import needing
 from reconciler.providers.keycloak.people import People
-from reconciler.providers.keycloak.rest import BASE, ORGANIZATION, WHOLE_EXPORT, Connection, Representation
+from reconciler.providers.keycloak.rest import BASE, ORGANIZATION, WHOLE_EXPORT, WORKFLOW, Connection, Representation
 
 
 def whole(connection: Connection, realm: str) -> dict[str, Any]:
-    """The realm with its users and organizations; secrets are masked, as the server's own export has them."""
+    """The realm with its users, organizations and workflows; secrets are masked, as in the server's own export."""
     base, found = _exported(connection, realm)
     flows = {flow["id"]: flow["alias"] for flow in found.get("authenticationFlows") or ()}
     made = {
         **found,
         **_organizations(connection, base, realm, found),
+        **_workflows(connection, base, realm, found),
+        "components": {sort: each for sort, each in (found.get("components") or {}).items() if sort != WORKFLOWS},
         "clients": [with_flow_names(client, flows) for client in found.get("clients") or ()],
         "users": [*(found.get("users") or ()), *_users(connection, base, found)],
     }
@@ -71,6 +74,12 @@ def _organizations(connection: Connection, base: str, realm: str, export: Repres
             for body in kind.more(connection, base, export, wanted)["organizations"]
         ]
     }
+
+
+def _workflows(connection: Connection, base: str, realm: str, export: Representation) -> Mapping[str, Any]:
+    kind = KINDS[WORKFLOW]
+    with needing(kind.right, realm):
+        return kind.more(connection, base, export, ()) if kind.more else {}
 
 
 def new_realm(connection: Connection, realm: str) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from reconciler.core.plan import Plan, make
 from reconciler.core.policy import Policy
-from tests.kit.keycloak import ByHand, Driver, Server, document, with_quick_keys
+from tests.kit.keycloak import ByHand, Driver, Server, document, with_quick_keys, without_newer
 
 USERS = 60
 
@@ -134,7 +134,8 @@ def failure(driver: Driver, step: Any) -> Exception | None:
 
 
 def test_what_is_no_longer_declared_goes_and_nothing_else(driver: Driver, realm: str, by_hand: ByHand) -> None:
-    options = {"prune": {"clients": "owned", "groups": "exact", "authenticationFlows": "exact"}}
+    sections = ("groups", "authenticationFlows", "components", "workflows")
+    options = {"prune": {"clients": "owned", **dict.fromkeys(sections, "exact")}}
     flow = {"alias": "ours", "topLevel": True, "authenticationExecutions": [{"flowAlias": "inner"}]}
     inner = {"alias": "inner", "topLevel": False, "authenticationExecutions": []}
     first = {
@@ -143,17 +144,20 @@ def test_what_is_no_longer_declared_goes_and_nothing_else(driver: Driver, realm:
         "groups": [{"name": "staff", "subGroups": [{"name": "night"}]}, {"name": "gone", "subGroups": [{"name": "x"}]}],
         "authenticationFlows": [flow, inner],
         "browserFlow": "ours",
+        "workflows": [{"name": name, "steps": [{"uses": "disable-user"}]} for name in ("gone", "kept")],
         "x-reconcile": options,
     }
-    driver.apply(first)
+    driver.apply(without_newer(driver.client, first))
     by_hand.post("clients", {"clientId": "by-hand"})
     then = {
         "realm": realm,
         "clients": [{"clientId": "kept"}],
         "groups": [{"name": "staff", "subGroups": [{"name": "night"}]}],
         "browserFlow": "browser",
+        "workflows": [{"name": "kept", "steps": [{"uses": "disable-user"}]}],
         "x-reconcile": options,
     }
+    then = without_newer(driver.client, then)
 
     plan = pruning(driver, then)
     driver.perform(plan.steps)
@@ -165,6 +169,8 @@ def test_what_is_no_longer_declared_goes_and_nothing_else(driver: Driver, realm:
     assert {group["name"] for group in by_hand.get("groups")} == {"staff"}
     assert len(by_hand.get(f"groups/{by_hand.id_of('groups', name='staff')}/children")) == 1
     assert "ours" not in {each["alias"] for each in by_hand.get("authentication/flows")}
+    if "workflows" in then:
+        assert [each["name"] for each in by_hand.get("workflows")] == ["kept"]
 
 
 def pruning(driver: Driver, realm: dict[str, Any]) -> Plan:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from reconciler.providers.keycloak.expand import expand
 from reconciler.providers.keycloak.rights import rights
-from tests.kit.keycloak import ByHand, Driver, Server, document
+from tests.kit.keycloak import ByHand, Driver, Server, document, without_newer
 from tests.kit.realms import a_whole_realm
 
 
 def test_the_roles_that_are_said_to_be_needed_are_enough(server: Server, realm: str, by_hand: ByHand) -> None:
-    file = a_whole_realm(realm)
+    file = without_newer(by_hand.client, a_whole_realm(realm))
     by_hand.post("clients", {"clientId": "worker", "secret": "s", "serviceAccountsEnabled": True})
     management = by_hand.id_of("clients", clientId="realm-management")
     account = by_hand.one("users?username=service-account-worker", username="service-account-worker")["id"]

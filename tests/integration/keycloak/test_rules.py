@@ -13,7 +13,7 @@ from reconciler.core.provider import Done, Pending
 from reconciler.core.values import ABSENT, Secret, Value
 from reconciler.providers.keycloak.provider import KeycloakProvider
 from reconciler.providers.keycloak.steps import steps
-from tests.kit.keycloak import ByHand, CountingClient, Driver, Server, document, release_of
+from tests.kit.keycloak import ByHand, CountingClient, Driver, Server, document, release_of, without_newer
 from tests.kit.realms import GROUPS_MAPPER, a_realm
 
 
@@ -315,7 +315,9 @@ def test_a_creation_whose_answer_was_lost_may_be_repeated(server: Server, fresh:
     driver = Driver(client)
     driver.client = LosesAnswers(client)
     driver.provider = KeycloakProvider({}, client=driver.client)
-    file = plain(fresh, groups=[{"name": "staff"}], roles={"realm": [{"name": "a", "composites": {"realm": ["a"]}}]})
+    roles = {"realm": [{"name": "a", "composites": {"realm": ["a"]}}]}
+    flow = {"name": "leave", "steps": [{"uses": "disable-user"}]}
+    file = without_newer(client, plain(fresh, groups=[{"name": "staff"}], roles=roles, workflows=[flow]))
 
     for step in driver.plan(file).steps:
         if step.verb == "create":
@@ -361,9 +363,12 @@ def test_every_kind_can_be_deleted_and_twice_does_no_harm(driver: Driver, realm:
         roles={"realm": [{"name": "a"}], "client": {"app": [{"name": "b"}]}},
         groups=[{"name": "staff", "subGroups": [{"name": "night"}]}],
         users=[{"username": "ann"}],
+        workflows=[{"name": "leave", "steps": [{"uses": "disable-user"}]}],
     )
+    file = without_newer(driver.client, file)
     driver.apply(file)
-    below = ("user", "ann"), ("group", "staff", "night"), ("group", "staff"), ("client-role", "app", "b")
+    workflows = [("workflow", body["name"]) for body in file.get("workflows", ())]
+    below = *workflows, ("user", "ann"), ("group", "staff", "night"), ("group", "staff"), ("client-role", "app", "b")
     rest = ("role", "a"), ("client", "app"), ("client-scope", "extra"), ("realm",)
     addresses = ["/".join((f"keycloak.{kind}", realm, *keys)) for kind, *keys in (*below, *rest)]
     plan = gone(driver, file, *addresses)

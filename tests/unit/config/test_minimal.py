@@ -49,3 +49,22 @@ def test_order_is_no_difference():
     client = {"clientId": "account", "enabled": True, "redirectUris": ["a", "b"]}
 
     assert minimal(changed(clients=[client]), NEW) == {"realm": "r"}
+
+
+def test_steps_of_a_workflow_keep_their_order():
+    steps = [{"id": "1", "uses": "notify-user"}, {"id": "2", "uses": "delete-user", "with": {"b": ["d", "c"]}}]
+
+    found = minimal(changed(workflows=[{"id": "3", "name": "leave", "steps": steps}]), NEW)
+
+    assert found["workflows"] == [
+        {"name": "leave", "steps": [{"uses": "notify-user"}, {"uses": "delete-user", "with": {"b": ["c", "d"]}}]}
+    ]
+
+
+def test_of_a_role_of_a_new_realm_all_composites_are_kept():
+    everybody = {"name": "default-roles-r", "composites": {"realm": ["a"], "client": {"account": ["view-profile"]}}}
+    more = {**everybody, "composites": {"realm": ["a"], "client": {"account": ["view-profile"], "app": ["reader"]}}}
+
+    found = minimal(changed(roles={"realm": [more]}), {**NEW, "roles": {"realm": [everybody]}})
+
+    assert found["roles"] == {"realm": [more]}

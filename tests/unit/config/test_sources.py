@@ -198,6 +198,18 @@ def test_an_address_that_the_other_file_does_not_declare_is_an_error(write, tmp_
     assert load(Sources(directory=tmp_path, stack_files=(stack,))).document.stack  # the other half is not managed
 
 
+def test_a_stack_may_wait_for_a_workflow_and_for_a_user_who_is_named_by_the_address(tmp_path):
+    stack, users = tmp_path / "stack.yaml", tmp_path / "users.yaml"
+    names = "[keycloak.user/r/ann%40x.org, keycloak.workflow/r/leave]"
+    stack.write_text(f"services: {{web: {{image: nginx, x-reconcile: {{depends_on: {names}}}}}}}\n")
+    users.write_text(
+        "realm: r\nregistrationEmailAsUsername: true\nusers: [{email: Ann@x.org}]\n"
+        "workflows: [{name: leave, steps: [{uses: disable-user}]}]\n"
+    )
+
+    assert load(Sources(tmp_path, (stack,), (users,))).warnings == ()
+
+
 def test_paths_are_seen_from_the_projects_directory(write, tmp_path):
     body = "    volumes: ['./a:/a', '~/b:/b', '../c:/c', '/d:/d']\n    build: {context: img}\n"
     stack = write("deploy/stack.yaml", a_stack(body))

@@ -106,7 +106,66 @@ def test_a_text_with_a_secret_in_it_is_tainted(text, is_tainted):
         ("$${lower}", None),
         ("${Ab}", None),
         ("${", None),
+        ("$(env:A)", "1"),
+        ("a $(env:lower) $(env:A)${A}", "a l 11"),
+        ("$(env:NONE:-x)", "x"),
+        ("$(env:NONE:-)", ""),
+        ("$(env:EMPTY:-x)", ""),  # as keycloak-config-cli has it: the default is for what is not there
+        ("$(env:NONE:-a(b):-c)", "a(b):-c"),
+        ("$(env:NONE:-$(env:ALSO:-${A}))!", "1!"),
+        ("$(sys:A)", "1"),
+        ("$(sys:none.such:-x)", "x"),
+        ("$$(env:A)", "$(env:A)"),
+        ("$(document).ready() $(A) $() $( $(environment:A) $(#id:first)", None),
     ],
 )
 def test_in_users_files_only_names_in_capitals_are_variables(text, filled):
     assert interpolate(text, VARIABLES, KEYCLOAK) == (text if filled is None else filled, ())
+
+
+@pytest.mark.parametrize(
+    ("text", "filled", "index", "message"),
+    [
+        (
+            "a$(env:NONE)b",
+            "ab",
+            1,
+            "undefined variable `NONE`: set it in .env, in the environment, or write $(env:NONE",
+        ),
+        ("$(sys:a.b)", "", 0, "undefined variable `a.b`"),
+        ("x$(env:A", "x", 1, "the `$(` here is not closed; write `$$(`"),
+        ("$(file:UTF-8:x)", "", 0, "`$(file:UTF-8:x)` is not understood; expected $(env:NAME) or $(env:NAME:-default)"),
+        ("$(url:UTF-8:http://a.org)b", "b", 0, "`$(url:UTF-8:http://a.org)` is not understood"),
+        ("$(env:)", "", 0, "`$(env:)` is not understood"),
+        ("$(env:A B)", "", 0, "`$(env:A B)` is not understood"),
+        ("$(env:NONE:-$(env:ALSO))", "", 12, "undefined variable `ALSO`"),
+        ("$(env:N:-" * 60 + ")" * 60, "", 450, "variables are nested more than 50 deep"),
+    ],
+)
+def test_what_is_wrong_with_a_look_up_is_said_with_its_place(text, filled, index, message):
+    done, (fault,) = interpolate(text, VARIABLES, KEYCLOAK)
+
+    assert done == filled
+    assert fault.index == index
+    assert fault.message.startswith(message)
+
+
+@pytest.mark.parametrize(
+    ("text", "is_tainted"),
+    [
+        ("$(env:A)", False),
+        ("x $(env:DB_PASSWORD)", True),
+        ("$(env:DB_PASSWORD:-default)", True),
+        ("$(env:NONE:-$(env:DB_PASSWORD))", True),
+        ("$(sys:URL)", True),
+        ("$$(env:DB_PASSWORD)", False),
+    ],
+)
+def test_a_secret_that_is_looked_up_taints_its_text(text, is_tainted):
+    filled, _ = interpolate(text, VARIABLES, KEYCLOAK)
+
+    assert isinstance(filled, Tainted) is is_tainted
+
+
+def test_elsewhere_a_look_up_is_a_text():
+    assert interpolate("$(env:A) $$(env:A)", VARIABLES) == ("$(env:A) $(env:A)", ())

@@ -93,6 +93,59 @@ def test_an_empty_section_of_a_later_file_takes_nothing_away(realms):
     assert realm["clients"] == ({"clientId": "a"},)
 
 
+def test_where_addresses_are_names_a_user_needs_no_other(realms):
+    (realm,) = realms(
+        "realm: r\nregistrationEmailAsUsername: true\nusers: [{email: Ann@x.org}, {username: bob, email: b@x.org}]\n",
+        "realm: r\nusers: [{email: ann@x.org, firstName: Ann}]\n",
+    )
+
+    assert realm["users"] == (
+        {"username": "ann@x.org", "email": "ann@x.org", "firstName": "Ann"},
+        {"username": "bob", "email": "b@x.org"},
+    )
+
+
+def test_default_roles_of_old_exports_are_a_section_of_their_own(realms):
+    (realm,) = realms(
+        "realm: r\ndefaultRoles: [a, offline_access]\nroles: {realm: [{name: a}], client: {app: [{name: b}]}}\n"
+        "clients: [{clientId: app, defaultRoles: [b]}, {clientId: other, defaultRoles: []}, {clientId: third}]\n"
+    )
+
+    assert realm["clients"] == ({"clientId": "app"}, {"clientId": "other"}, {"clientId": "third"})
+    assert realm["defaultRoles"] == {
+        "realmRoles": ("a", "offline_access"),
+        "clientRoles": {"app": ("b",), "other": ()},
+    }
+
+
+def test_default_roles_of_clients_alone_say_nothing_of_the_realm(realms):
+    (realm,) = realms("realm: r\nclients: [{clientId: account, defaultRoles: [view-profile]}]\n")
+
+    assert realm["defaultRoles"] == {"clientRoles": {"account": ("view-profile",)}}
+
+
+@pytest.mark.parametrize(("named", "role"), [("", "default-roles-r"), ("defaultRole: {name: base}\n", "base")])
+def test_default_roles_are_put_to_the_composites_of_the_default_role_where_these_are_declared(realms, named, role):
+    (realm,) = realms(
+        f"realm: R\n{named}defaultRoles: [a, b]\nclients: [{{clientId: app, defaultRoles: [c]}}]\n"
+        f"roles: {{realm: [{{name: {role}, composites: {{realm: [b], client: {{account: [view-profile]}}}}}},"
+        " {name: a}, {name: b}], client: {app: [{name: c}]}}\n"
+    )
+
+    assert "defaultRoles" not in realm
+    assert realm["roles"]["realm"] == (
+        {"name": role, "composites": {"realm": ("b", "a"), "client": {"account": ("view-profile",), "app": ("c",)}}},
+        {"name": "a"},
+        {"name": "b"},
+    )
+
+
+def test_a_default_role_without_composites_leaves_default_roles_alone(realms):
+    (realm,) = realms("realm: r\ndefaultRoles: null\nroles: {realm: [{name: default-roles-r, description: All}]}\n")
+
+    assert realm["defaultRoles"] == {"realmRoles": ()}
+
+
 def test_null_and_empty_are_kept(realms):
     (realm,) = realms("realm: r\ndisplayName: null\nclients: [{clientId: a, redirectUris: [], attributes: {}}]\n")
 
@@ -111,6 +164,18 @@ def test_settings_of_the_file_are_no_part_of_the_realm_but_those_of_objects_are(
 
     assert realm["x-reconcile"] == {"ignore": ("/displayName",)}
     assert realm["clients"][0]["x-reconcile"] == {"ignore": ("/name",)}
+
+
+def test_variables_may_be_written_as_keycloak_config_cli_has_them(realms):
+    (realm,) = realms(
+        "realm: r\ndisplayName: $(env:TITLE:-Shop) $(document) ${role_x}\nverifyEmail: $(sys:VERIFY)\n"
+        "clients: [{clientId: a, name: $$(env:X), baseUrl: /$(env:CLIENT_SECRET)}]\n",
+        environment={"VERIFY": "true", "CLIENT_SECRET": "s"},
+    )
+
+    assert realm["displayName"] == "Shop $(document) ${role_x}"
+    assert realm["verifyEmail"] == "true"
+    assert realm["clients"] == ({"clientId": "a", "name": "$(env:X)", "baseUrl": Secret("/s")},)
 
 
 def test_only_names_in_capitals_are_variables(realms):

@@ -58,6 +58,16 @@ def test_a_role_comes_from_a_group_above_a_composite_and_the_default_role() -> N
     }
 
 
+def test_what_old_exports_call_default_roles_everybody_has() -> None:
+    default = {"realmRoles": ["reader"], "clientRoles": {"app": ["edit"]}}
+
+    assert told(lab(users=[ann()], defaultRoles=default), complete=True)["app"][0] == {
+        "app/edit": ("everybody",),
+        "reader": ("everybody",),
+    }
+    assert told(lab(users=[ann()], roles={}, defaultRoles=default))["app"][0].keys() == {"app/edit", "reader"}
+
+
 def test_a_role_that_is_given_itself_says_so() -> None:
     roles, _ = told(lab(users=[ann(realmRoles=["lead"])]))["app"]
 
@@ -164,6 +174,7 @@ LIVE = {
     "realm": "lab",
     "id": "lab",
     "accessTokenLifespan": 300,
+    "defaultRole": {"name": "default-roles-lab"},
     "roles": {
         "realm": [{"id": f"r-{role['name']}", **role} for role in ROLES["realm"]],
         "client": {"app": [{"id": "r-edit", "name": "edit"}]},
@@ -242,6 +253,14 @@ def test_what_everybody_gains_names_nobody() -> None:
 
     assert found == [AccessChange("lab", (), ("reader",), ())]
     assert list(access_lines(found))[1] == "  + everybody gains reader"
+
+
+def test_what_everybody_gains_and_loses_by_default_roles_of_an_old_export_is_told() -> None:
+    default = {"realmRoles": ["reader"], "clientRoles": {"app": ["edit"]}}
+
+    found = gained(at_work(), {"realm": "lab", "defaultRoles": default})
+
+    assert found == [AccessChange("lab", (), ("app/edit", "reader"), ("guest",))]
 
 
 def test_a_role_that_everybody_gets_is_no_loss_to_who_had_it_from_a_group() -> None:

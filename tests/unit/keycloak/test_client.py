@@ -56,6 +56,13 @@ def test_one_token_serves_many_requests() -> None:
     assert script.asked == [TOKEN, *["GET /a"] * 3]
 
 
+def test_answers_are_asked_for_in_json() -> None:
+    with line({"GET /admin/realms/a/workflows": [said(200)]}) as (client, served):
+        client.get("admin/realms/a/workflows")
+
+    assert served.headers[-1]["Accept"] == "application/json"
+
+
 def test_many_threads_share_one_token() -> None:
     with line({"GET /a": [(200, b"1")]}) as (client, script), ThreadPoolExecutor(8) as pool:
         assert list(pool.map(lambda _: client.get("a"), range(40))) == [1] * 40

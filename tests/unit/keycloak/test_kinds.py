@@ -48,8 +48,35 @@ def test_a_whole_realm_can_be_put_in_order() -> None:
         ("keycloak.group/lab/staff/night", "keycloak.default-groups/lab"),
         ("keycloak.user-profile/lab", "keycloak.user/lab/ann"),
         ("keycloak.user/lab/ann", "keycloak.organization/lab/acme"),
+        ("keycloak.client-role/lab/app/reader", "keycloak.default-roles/lab"),
     ):
         assert order.index(first) < order.index(then), (first, then)
+
+
+def test_what_a_client_does_not_say_of_default_roles_stays_as_it_is() -> None:
+    live = {"realmRoles": ["offline_access", "a"], "clientRoles": {"account": ["view-profile"], "app": ["x"]}}
+    kind = "keycloak.default-roles"
+
+    assert fields(kind, {"realmRoles": ["a"], "clientRoles": {"app": ["x"]}}, live) == {}
+    assert fields(kind, {"realmRoles": ["a", "uma_authorization"]}, {"realmRoles": ["a"]}) == {
+        "realmRoles": (("a",), ("a", "uma_authorization"))
+    }
+    assert fields(kind, {"realmRoles": [], "clientRoles": {"app": [], "other": []}}, live) == {
+        "realmRoles": (("a", "offline_access"), ("offline_access",)),
+        "clientRoles.app": (("x",), ABSENT),
+    }
+
+
+def test_steps_of_a_workflow_are_compared_one_by_one() -> None:
+    live = [
+        {"id": "1", "uses": "a", "after": "5", "with": {"x": "1", "to": ["n", "m"]}},
+        {"id": "2", "uses": "b", "status": "PENDING"},
+    ]
+    declared = [{"uses": "a", "after": 5, "with": {"x": ["1"], "to": ["m", "n"]}}, {"uses": "b", "with": {}}]
+
+    assert fields("keycloak.workflow", {"steps": declared}, {"steps": live}) == {}
+    assert fields("keycloak.workflow", {"steps": declared[::-1]}, {"steps": live})
+    assert fields("keycloak.workflow", {"steps": declared[:1]}, {"steps": live}) == {"steps.2": ({"uses": "b"}, ABSENT)}
 
 
 def test_the_same_authenticator_may_run_twice_in_a_flow() -> None:

@@ -248,8 +248,9 @@ def test_the_account_in_use_is_never_deleted() -> None:
     assert connection.sent == []
 
 
-def test_deleting_what_is_gone_is_done() -> None:
-    done = performed(GROUP, "delete", {"DELETE lab/groups/g1": Conflict("gone")})
+@pytest.mark.parametrize("error", [Conflict, Rejected])
+def test_deleting_what_is_gone_is_done(error: type[Exception]) -> None:
+    done = performed(GROUP, "delete", {"DELETE lab/groups/g1": error("gone")})
 
     assert done.requests == ["DELETE lab/groups/g1", "GET lab/group-by-path/staff"]
 
@@ -257,8 +258,9 @@ def test_deleting_what_is_gone_is_done() -> None:
 def test_errors_know_resource_and_step_and_name_the_missing_role() -> None:
     with pytest.raises(Denied, match="needs the role manage-users in realm lab") as denied:
         performed(GROUP, "delete", {"DELETE lab/groups/g1": Denied("no")})
+    there = {"GET lab/group-by-path/staff": {"id": "g1", "name": "staff", "path": "/staff"}}
     with pytest.raises(ProviderError) as rejected:
-        performed(GROUP, "delete", {"DELETE lab/groups/g1": Rejected("no")})
+        performed(GROUP, "delete", {"DELETE lab/groups/g1": Rejected("no"), **there})
 
     for caught in (denied, rejected):
         assert (caught.value.address, caught.value.doing) == (GROUP, "delete")

@@ -43,6 +43,31 @@ def part(verb: str, name: str, address: Address = FLOW, field: str = "authentica
     return a_step(address, verb, field=field, part=name, **args)
 
 
+# ------------------------------------------------------------------ workflows
+
+LEAVE = Address("keycloak.workflow", ("lab", "leave"))
+ASKED = "GET lab/workflows?max=1"
+
+
+def test_a_step_of_a_workflow_is_changed_with_all_that_the_others_say() -> None:
+    first, second = {"uses": "notify-user", "after": "1d", "id": "s1"}, {"uses": "delete-user", "id": "s2"}
+    live = {"id": "w1", "name": "leave", "on": "user-created", "steps": [first, second]}
+    patch = {"steps": {"1": {"after": "2d"}, "2": ABSENT, "3": {"uses": "disable-user", "with": {"a": ("b",)}}}}
+    answers = {ASKED: [live], "GET lab/workflows?search=leave&exact=true": [live], "GET lab/workflows/w1": live}
+
+    done = performed(a_step(LEAVE, "update", patch=patch), answers)
+
+    steps = ({"uses": "notify-user", "after": "2d"}, {"uses": "disable-user", "with": {"a": ("b",)}})
+    assert done.writes == [("PUT lab/workflows/w1", {**live, "steps": steps})]
+
+
+def test_a_server_without_workflows_is_told_of_before_anything_is_sent() -> None:
+    step = a_step(LEAVE, "create", targets=(), body={"name": "leave", "steps": ()})
+
+    with pytest.raises(Rejected, match=r"has no workflows; start it with `--features=workflows` .*, or leave them out"):
+        performed(step, {ASKED: ABSENT})
+
+
 # ------------------------------------------------------------------ flows
 
 

@@ -33,6 +33,7 @@ EXPORT: dict[str, Any] = {
     "components": {
         "org.keycloak.keys.KeyProvider": [{"id": "k", "name": "a key", "providerId": "rsa"}],
         "org.keycloak.storage.UserStorageProvider": [{"id": "l", "name": "ldap", "providerId": "ldap"}],
+        "org.keycloak.models.workflow.WorkflowProvider": [{"id": "w", "providerId": "default", "config": {}}],
     },
 }
 PEOPLE = [

@@ -39,10 +39,12 @@ DEFINED = {
     "keycloak.authorization": "authorizationSettings",
     "keycloak.default-groups": "realm",
     "keycloak.organization": "organization",
+    "keycloak.workflow": "workflow",
     "keycloak.scope-mappings": "realm",
     "keycloak.client-scope-mappings": "realm",
 }
-OF_NO_DEFINITION = {"keycloak.localization", "keycloak.password"}  # maps of texts; a mode of a credential
+# Maps of texts; a mode of a credential; what stands in the realm and in its clients.
+OF_NO_DEFINITION = {"keycloak.localization", "keycloak.password", "keycloak.default-roles"}
 NOT_COMPARED = "neither compared nor sent"
 
 
@@ -79,12 +81,12 @@ def test_every_table_has_its_part_of_the_schema() -> None:
 SECTIONS = """
     clients clientScopes roles groups users identityProviders identityProviderMappers authenticationFlows
     authenticatorConfig requiredActions components userProfile clientProfiles clientPolicies
-    localizationTexts messageBundles organizations
+    localizationTexts messageBundles organizations workflows defaultRoles
 """
 SUGAR_AND_SECTIONS = {
     "realm": {"realm", "x-reconcile", *SECTIONS.split()},
     "clientScope": {"name", "x-reconcile"},
-    "client": {"clientId", "x-reconcile", "serviceAccountRoles", "authorizationSettings"},
+    "client": {"clientId", "x-reconcile", "serviceAccountRoles", "authorizationSettings", "defaultRoles"},
     "role": {"name", "x-reconcile"},
     "group": {"name", "x-reconcile", "subGroups"},
     "user": {"username", "x-reconcile", "roles", "password", "serviceAccountClientId"},
@@ -94,6 +96,7 @@ SUGAR_AND_SECTIONS = {
     "identityProvider": {"alias", "x-reconcile"},
     "identityProviderMapper": {"name", "x-reconcile"},
     "organization": {"alias", "x-reconcile"},
+    "workflow": {"name", "x-reconcile"},
 }
 
 
@@ -122,7 +125,10 @@ def test_what_is_not_supported_yet_is_in_no_definition() -> None:
 @pytest.mark.parametrize(
     "realm",
     [
-        {"realm": "a", "workflows": []},
+        {"realm": "a", "federatedUsers": []},
+        {"realm": "a", "workflows": [{"name": "no steps"}]},
+        {"realm": "a", "workflows": [{"name": "x", "steps": [{"uses": "delete-user", "afer": "1d"}]}]},
+        {"realm": "a", "users": [{"firstName": "neither name nor address"}]},
         {"realm": "a", "organizations": [{"alias": "acme", "groups": []}]},
         {"realm": "a", "identityProviders": [{"displayName": "no alias"}]},
         {"realm": "a", "components": {"org.keycloak.keys.KeyProvider": [{"nmae": "x"}]}},
@@ -145,6 +151,8 @@ def test_mistakes_are_seen(realm: Any) -> None:
         [{"realm": "a"}],
         {"realm": "a", "x-notes": {"any": "thing"}, "displayName": None, "supportedLocales": []},
         {"realm": "a", "users": [{"username": "ann", "roles": ["a", "app/b"], "password": "x", "groups": ["b"]}]},
+        {"realm": "a", "registrationEmailAsUsername": True, "users": [{"email": "ann@example.org"}]},
+        {"realm": "a", "workflows": [{"name": "x", "on": None, "steps": [{"uses": "disable-user", "after": 5}]}]},
         {
             "realm": "a",
             "clients": [{"clientId": "c", "serviceAccountRoles": {"realm": ["x"], "clients": {"d": ["y"]}}}],
@@ -167,12 +175,14 @@ def test_what_can_be_pruned_is_what_tables_say() -> None:
 
 def test_what_is_not_carried_out_is_an_error_with_its_line(tmp_path: Path) -> None:
     users = tmp_path / "users.yaml"
-    users.write_text("realm: lab\nusers:\n  - username: ann\n    clientConsents: [{clientId: app}]\nworkflows: []\n")
+    users.write_text(
+        "realm: lab\nusers:\n  - username: ann\n    socialLinks: [{socialProvider: x}]\nfederatedUsers: []\n"
+    )
 
     with pytest.raises(ConfigError) as raised:
         load(Sources(tmp_path, (), (users,)))
 
     assert [str(problem) for problem in raised.value.problems] == [
-        "users.yaml:4:5: `clientConsents` is not supported yet: they are left as they are in Keycloak",
-        "users.yaml:5:1: `workflows` is not supported yet: they are left as they are in Keycloak",
+        "users.yaml:4:5: `socialLinks` is not supported yet: write federatedIdentities",
+        "users.yaml:5:1: `federatedUsers` is not supported yet: Keycloak takes them with a whole new realm only",
     ]

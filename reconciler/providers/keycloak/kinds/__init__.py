@@ -14,6 +14,7 @@ from reconciler.providers.keycloak.kinds import (
     component,
     default_client_scopes,
     default_groups,
+    default_roles,
     flow,
     flow_bindings,
     group,
@@ -28,6 +29,7 @@ from reconciler.providers.keycloak.kinds import (
     scope_mappings,
     user,
     user_profile,
+    workflow,
 )
 from reconciler.providers.keycloak.rest import RestKind
 
@@ -51,6 +53,7 @@ KINDS: Final[Mapping[str, RestKind]] = {
         authorization.KIND,
         role.KIND,
         client_role.KIND,
+        default_roles.KIND,
         scope_mappings.OF_CLIENTS,
         scope_mappings.OF_SCOPES,
         group.KIND,
@@ -58,6 +61,7 @@ KINDS: Final[Mapping[str, RestKind]] = {
         user.KIND,
         password.KIND,
         organization.KIND,
+        workflow.KIND,
     )
 }
 """All types by name; the order is that in which a reader of a plan meets them, and has no other meaning."""

@@ -18,6 +18,8 @@ from reconciler.providers.keycloak.rest import BASE, COMPONENT, REALM, Item, Liv
 from reconciler.providers.keycloak.rows import MASK, Property, as_list_map, as_map, as_secret, text
 
 PROFILE: Final = "org.keycloak.userprofile.UserProfileProvider"
+WORKFLOWS: Final = "org.keycloak.models.workflow.WorkflowProvider"
+"""An export shows workflows here without their names and settings (26.7), and they are none of ours to delete."""
 KEYS: Final = "org.keycloak.keys.KeyProvider"
 _KEYS_OF_A_NEW_REALM: Final = ("aes-generated", "hmac-generated-hs512", "rsa-enc-generated", "rsa-generated")
 _POLICIES: Final = {
@@ -75,7 +77,7 @@ def _components(realm: Representation) -> Iterator[Item]:
 def _below(keys: Path, at: DocumentPath, section: Mapping[str, Sequence[Representation]]) -> Iterator[Item]:
     for sort, bodies in section.items():
         for index, body in enumerate(bodies or ()):
-            if sort == PROFILE:
+            if sort in (PROFILE, WORKFLOWS):
                 continue
             item = Item((*keys, label(body)), (*at, sort, index), {**body, "providerType": sort})
             yield item

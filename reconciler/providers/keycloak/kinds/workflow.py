@@ -1,0 +1,89 @@
+"""Workflows: what Keycloak does by itself with users or clients, step by step, when something happened to them.
+
+The steps are exact and in order. What they name (groups, roles) is not looked up before it is needed, so a workflow
+waits for nothing. A step keeps its place in the lives of those it is planned for if the server finds it again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, Final
+from urllib.parse import quote
+
+from reconciler.core.kind import Field
+from reconciler.core.resource import Resource
+from reconciler.core.values import ABSENT, Value
+from reconciler.providers.keycloak.rest import BASE, REALM, WORKFLOW, Connection, Item, Representation, RestKind
+from reconciler.providers.keycloak.rows import Property, as_list_map, as_map, as_text, as_text_map, flag
+
+_PAGE: Final = 1000  # the server's own is 10
+_NOT_THERE: Final = (
+    "this Keycloak has no workflows; start it with `--features=workflows` (26.4 and newer know it, 26.7 has it by "
+    "default), or leave them out"
+)
+
+
+def _workflows(realm: Representation) -> Iterator[Item]:
+    for index, body in enumerate(realm.get("workflows") or ()):
+        yield Item((body["name"],), ("workflows", index), body)
+
+
+def _read(connection: Connection, base: str, _export: Representation, _wanted: Iterable[Resource]) -> Mapping[str, Any]:
+    """The export leaves them out."""
+    found = connection.get(f"{base}/workflows?max={_PAGE}")
+    return {"workflows": [] if found is ABSENT else found}
+
+
+def _refused(read: Callable[[str], Any], realm: str, _body: Mapping[str, Value]) -> str:
+    """Why there can be none."""
+    there = read(f"{BASE.format(realm=quote(realm, safe=''))}/workflows?max=1")
+    return _NOT_THERE if there is ABSENT else ""
+
+
+def _steps(value: Value) -> Mapping[str, Value]:
+    """The steps by their place, so that a difference names the one that it is in."""
+    if isinstance(value, Mapping):
+        return {place: _step(as_map(body)) for place, body in value.items()}
+    bodies = value if isinstance(value, Sequence) and not isinstance(value, str) else ()
+    return {str(place): _step(as_map(body)) for place, body in enumerate(bodies, 1)}
+
+
+def _step(body: Mapping[str, Value]) -> Mapping[str, Value]:
+    """One step, without what the server notes of it; its settings are sets of texts, whatever they were."""
+    texts = {name: as_text(body[name]) for name in ("uses", "after") if name in body}
+    return {**texts, **({"with": as_list_map(body["with"])} if body.get("with") else {})}
+
+
+def _in_order(steps: Value) -> Value:
+    return tuple(step for _, step in sorted(as_map(steps).items(), key=lambda each: int(each[0])))
+
+
+def _text() -> Property:
+    return Property(Field(normalise=as_text), unset=None)
+
+
+def _settings() -> Property:
+    return Property(Field(normalise=as_text_map), unset=None, whole=True)
+
+
+KIND: Final = RestKind(
+    name=WORKFLOW,
+    key="name",
+    properties={
+        "enabled": flag(default=True),
+        "on": _text(),
+        "if": _text(),
+        "schedule": _settings(),
+        "concurrency": _settings(),
+        "steps": Property(Field(normalise=_steps), unset=(), whole=True, wire=_in_order),
+    },
+    objects=_workflows,
+    item=f"{BASE}/workflows/{{id}}",
+    collections={REALM: f"{BASE}/workflows"},
+    find=f"{BASE}/workflows?search={{name}}&exact=true",
+    right="realm-admin",  # also to read them; no other role or set of roles will do (26.7)
+    refuses=_refused,
+    replaces=True,
+    section="workflows",
+    more=_read,
+)
