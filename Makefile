@@ -70,7 +70,7 @@ drift-matrix: $(DEV) test-machine ## write docs/drift-matrix.md: what we and the
 test-e2e: $(DEV) test-machine ## the whole seed stack, with a real login
 	$(PYTEST) tests/e2e
 
-test-machine: python # a Docker engine, Chromium, a registry, and the images that tests run
+test-machine: python # a Docker engine, Chromium, a registry, an ssh server, and the images that tests run
 	@scripts/test_machine.py
 
 lint: $(DEV) ## style and types

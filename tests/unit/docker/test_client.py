@@ -8,7 +8,8 @@ import pytest
 
 from reconciler.core.errors import Conflict, Rejected, Unreachable
 from reconciler.core.values import Secret
-from reconciler.providers.docker.client import TESTED_API, Engine
+from reconciler.providers.docker.client import Engine
+from reconciler.providers.docker.versions import TESTED_API
 from tests.kit.docker import Line, MemoryEngine, served
 
 
@@ -27,7 +28,7 @@ def line(memory):
         engine.close()
 
 
-@pytest.mark.parametrize(("offered", "spoken"), [("1.41", (1, 41)), ("1.24", (1, 24)), ("1.99", TESTED_API)])
+@pytest.mark.parametrize(("offered", "spoken"), [("1.41", (1, 41)), ("1.47", (1, 47)), ("1.99", TESTED_API)])
 def test_the_version_of_the_engine_is_spoken_but_none_newer_than_was_tried(memory, line, offered, spoken):
     memory.version = lambda **_: {"ApiVersion": offered}
 
