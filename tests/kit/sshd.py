@@ -8,12 +8,13 @@ from __future__ import annotations
 import os
 import pwd
 import shutil
+import signal
 import socket
 import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 SSHD = shutil.which("sshd", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
@@ -26,6 +27,7 @@ class Server:
 
     folder: Path
     port: int
+    process: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
     @property
     def url(self) -> str:
@@ -46,11 +48,18 @@ class Server:
         """The client's key is not taken any more."""
         (self.folder / "authorized_keys").write_text("")
 
+    def cut(self) -> None:
+        """The line is cut, and there will be no other one."""
+        self.process[0].terminate()
+        self.process[0].wait(LIMIT_S)
+        for number in self.clients:
+            os.kill(number, signal.SIGKILL)
+
     @property
-    def clients(self) -> list[str]:
-        """The command lines of the client programs that run."""
-        found = (file.read_bytes().replace(b"\0", b" ").decode() for file in _command_lines())
-        return [line for line in found if str(self.folder / "client_config") in line]
+    def clients(self) -> list[int]:
+        """The client programs that run."""
+        mark = str(self.folder / "client_config").encode()
+        return [int(file.parent.name) for file in Path("/proc").glob("[0-9]*/cmdline") if mark in _read(file)]
 
 
 @contextmanager
@@ -80,6 +89,7 @@ def served(folder: Path, engine: str, *, path: str = "") -> Iterator[Server]:
     assert SSHD, "there is no ssh server; `make test-machine` installs one"
     with (folder / "sshd.log").open("w") as log:
         process = subprocess.Popen([SSHD, "-D", "-e", "-f", folder / "sshd_config"], stderr=log)
+    server.process.append(process)
     try:
         _wait_for(server, process)
         yield server
@@ -130,5 +140,8 @@ def _user() -> str:
     return pwd.getpwuid(os.geteuid()).pw_name
 
 
-def _command_lines() -> Iterator[Path]:
-    return (file for each in Path("/proc").iterdir() if each.name.isdecimal() and (file := each / "cmdline").exists())
+def _read(file: Path) -> bytes:
+    try:
+        return file.read_bytes()
+    except OSError:
+        return b""  # it has just ended

@@ -69,21 +69,21 @@ def test_a_score_that_it_cannot_lower_is_an_error(engine, tmp_path, own, failed)
 
 
 @pytest.mark.parametrize(
-    ("own", "declared", "now", "action"),
+    ("own", "declared", "action"),
     [
-        (CGROUPS, {}, 200, Action.KEEP),
-        (CGROUPS, {"oom_score_adj": 100}, 200, Action.KEEP),
-        (CGROUPS, {"oom_score_adj": 300}, 200, Action.REPLACE),
-        ({}, {}, 200, Action.REPLACE),
+        (CGROUPS, {}, Action.KEEP),
+        (CGROUPS, {"oom_score_adj": 100}, Action.KEEP),
+        (CGROUPS, {"oom_score_adj": 300}, Action.REPLACE),
+        ({}, {}, Action.REPLACE),
     ],
 )
-def test_a_score_that_it_has_raised_is_no_difference(engine, tmp_path, own, declared, now, action):
+def test_a_score_that_it_has_raised_is_no_difference(engine, tmp_path, own, declared, action):
     """It has its own score, which systemd sets, and gives no container a lower one (20.10)."""
     document = service(tmp_path, **declared)
     apply(document, engine)
     engine.own = own
     (container,) = engine.containers.values()
-    container["HostConfig"]["OomScoreAdj"] = now
+    container["HostConfig"]["OomScoreAdj"] = 200
 
     plan = a_reconciler(document, engine).look().plan
 
