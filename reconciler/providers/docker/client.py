@@ -269,7 +269,7 @@ class Engine:
         except APIError as error:
             raise _error(error.response, str(error.explanation or error)) from error
         except (requests.exceptions.ConnectionError, requests.exceptions.Timeout, DockerException) as error:
-            raise Unreachable(_unreachable(self.location, error)) from error
+            raise Unreachable(unreachable(self.location, error)) from error
 
 
 def _unframed(stream: bytes) -> bytes:
@@ -307,7 +307,7 @@ def _offered(answer: Any, location: Location) -> tuple[tuple[int, int], tuple[in
         return version_of(found.get("MinAPIVersion") or ""), version_of(found["ApiVersion"])
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         hint = "; set DOCKER_TLS_VERIFY and DOCKER_CERT_PATH" if _WANTS_TLS in answer.text else ""
-        said = _message(answer).splitlines()[0][:200]
+        said = _message(answer).partition("\n")[0][:200]
         raise Unreachable(
             f"what answers at {location} is no Docker engine that we can speak with: {said}{hint}"
         ) from error
@@ -316,7 +316,7 @@ def _offered(answer: Any, location: Location) -> tuple[tuple[int, int], tuple[in
 _WANTS_TLS: Final = "HTTP request to an HTTPS server"
 
 
-def _unreachable(location: Location, error: Exception) -> str:
+def unreachable(location: Location, error: Exception) -> str:
     """Why the engine does not answer, and what to do."""
     words = _last_words(error)
     if location.tls:
@@ -328,11 +328,16 @@ def _unreachable(location: Location, error: Exception) -> str:
     return f"the Docker engine{where} does not answer ({words}); start it, or set DOCKER_HOST to where it is"
 
 
+_OURS: Final = "cert.pem and key.pem in {folder} must be there, valid, and of its authority"
+_NO_TLS: Final = "it does not speak TLS there; is the port right? Else unset DOCKER_TLS_VERIFY"
 _TLS_REMEDIES: Final = (
     ("certificate verify failed", "ca.pem in {folder} must be that of the engine's authority, and the name must fit"),
-    ("alert", "it does not take our certificate: cert.pem and key.pem in {folder} must be valid, and of its authority"),
-    ("wrong version number", "it does not speak TLS there; is the port right? Else unset DOCKER_TLS_VERIFY"),
-    ("record layer failure", "it does not speak TLS there; is the port right? Else unset DOCKER_TLS_VERIFY"),
+    ("alert", f"it does not take our certificate: {_OURS}"),
+    ("EOF occurred", f"it may not take our certificate: {_OURS}"),  # it hangs up, and what it said before is lost
+    ("reset by peer", f"it may not take our certificate: {_OURS}"),
+    ("key values mismatch", "cert.pem and key.pem in {folder} do not belong together"),
+    ("wrong version number", _NO_TLS),
+    ("record layer failure", _NO_TLS),
 )
 
 
