@@ -325,6 +325,8 @@ def unreachable(location: Location, error: Exception) -> str:
             if sign in words:
                 return f"the Docker engine at {location} can't be spoken with: {words}; {remedy.format(folder=folder)}"
     where = f" at {location}" if location.said_by else ""
+    if location.socket and isinstance(_cause(error), PermissionError):
+        return f"you may not use the Docker engine{where} ({words}); join the group that owns {location.socket}"
     return f"the Docker engine{where} does not answer ({words}); start it, or set DOCKER_HOST to where it is"
 
 
@@ -416,14 +418,20 @@ def _plain(value: Value) -> Value:
 
 
 def _last_words(error: BaseException) -> str:
-    """The operating system's words, which the libraries wrap several times."""
+    """The operating system's words."""
+    cause = _cause(error)
+    return str(cause.strerror if cause else error)
+
+
+def _cause(error: BaseException) -> OSError | None:
+    """The operating system's error, which the libraries wrap several times."""
     cause: BaseException | None = error
     while cause is not None:
         if isinstance(cause, OSError) and cause.strerror:
-            return cause.strerror
+            return cause
         nested = next((part for part in cause.args if isinstance(part, BaseException)), None)
         cause = nested or cause.__cause__ or cause.__context__
-    return str(error)
+    return None
 
 
 def _message(answer: Any) -> str:

@@ -135,6 +135,12 @@ def test_what_answers_and_is_no_engine_is_told_with_what_it_says(status, body, s
         engine.close()
 
 
+def test_who_may_not_use_the_socket_is_told_whom_it_belongs_to():
+    told = unreachable(Location("unix:///a.sock"), PermissionError(13, "Permission denied"))
+
+    assert told == "you may not use the Docker engine (Permission denied); join the group that owns /a.sock"
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
