@@ -20,7 +20,6 @@ USUAL: Final = "unix:///var/run/docker.sock"
 _DEFAULT: Final = "default"
 _PORT: Final = 2375
 _TLS_PORT: Final = 2376
-_SSH: Final = "ssh"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +64,7 @@ class Location:
 
     @property
     def is_ssh(self) -> bool:
-        return urlsplit(self.url).scheme == _SSH
+        return self.url.startswith("ssh://")
 
     @property
     def is_elsewhere(self) -> bool:

@@ -50,8 +50,8 @@ _REMEDIES: Final = (
 
 def command(url: str) -> list[str]:
     """What is run for an engine's URL. Raises Unreachable for one that ssh could not make sense of."""
-    parts = urlsplit(url)
     try:
+        parts = urlsplit(url)
         port = parts.port
     except ValueError as error:
         raise Unreachable(f"{url} is no address of a Docker engine: {error}") from error
@@ -65,7 +65,7 @@ def command(url: str) -> list[str]:
 
 
 class Connection(HTTPConnection):
-    """HTTP over the two outputs of a program, which is gone when the connection is closed."""
+    """HTTP over the input and output of a program, which is gone when the connection is closed."""
 
     pool: Connections
     _program: subprocess.Popen[bytes] | None = None
@@ -134,6 +134,8 @@ class Connection(HTTPConnection):
             raise
         except (OSError, HTTPException) as error:
             self.close()
+            if not self._words:
+                raise
             raise Unreachable(explained(self.pool.url, self._words)) from error
         finally:
             self._is_asked = False

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from reconciler.core.errors import Unreachable
+from reconciler.providers.docker.client import Engine
 from reconciler.providers.docker.ssh import command, explained
 
 
@@ -41,6 +42,12 @@ def test_what_it_could_take_for_something_else_is_refused_and_no_password_repeat
         command(url)
 
     assert "hush" not in str(told.value)
+
+
+@pytest.mark.parametrize("url", ["ssh://there:port", "ssh://[there"])
+def test_what_is_no_address_is_said(url):
+    with pytest.raises(Unreachable, match="no address of a Docker engine"):
+        Engine({"DOCKER_HOST": url}).get("/networks")
 
 
 @pytest.mark.parametrize(
