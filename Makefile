@@ -9,7 +9,7 @@ DEV := .venv/.installed-dev
 PYTEST := $(BIN)/python -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-down venv test test-unit test-integration nightly nightly-config nightly-keycloak nightly-docker drift-matrix test-newer-engine test-e2e test-machine lint format check bench images lock clean python
+.PHONY: help demo demo-down venv test test-unit test-integration nightly nightly-config nightly-keycloak nightly-docker drift-matrix test-newer-engine test-rootless-engine test-e2e test-machine lint format check bench images lock clean python
 
 help: ## list the targets
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 26
@@ -56,7 +56,7 @@ nightly-keycloak: $(DEV) test-machine ## all of RECONCILE_KEYCLOAK_CORPUS, many 
 	$(BIN)/python -m bench.keycloak_users 1000 10000 100000
 
 EXAMPLES ?= 10000
-nightly-docker: $(DEV) test-machine test-newer-engine ## EXAMPLES random services, each field, a kill after each call, the newer engine
+nightly-docker: $(DEV) test-machine test-newer-engine test-rootless-engine ## EXAMPLES random services, each field, a kill after each call, the newer and the rootless engine
 	RECONCILE_TEST_EXAMPLES=$(EXAMPLES) $(PYTEST) -n 2 tests/integration/docker/test_property.py
 	RECONCILE_TEST_FIELDS=all $(PYTEST) -n 2 tests/integration/docker/test_fields.py
 	RECONCILE_TEST_CRASHES=all $(PYTEST) -n 4 tests/integration/docker/test_crash.py
@@ -64,13 +64,18 @@ nightly-docker: $(DEV) test-machine test-newer-engine ## EXAMPLES random service
 test-newer-engine: $(DEV) test-machine ## the Docker tests against a second, newer engine, where there can be one
 	@scripts/newer_engine.py $(PYTEST) -n 4 tests/integration/docker || test $$? = 77
 
+# Those whose stacks have no binds, since the engine's user may not see what tests write, and no need of cgroups.
+ROOTLESS_TESTS := $(patsubst %,tests/integration/docker/test_%.py,property drift depends_on handover links replace replicas rollout terminal)
+test-rootless-engine: $(DEV) test-machine ## Docker tests against a rootless engine, where there can be one
+	@scripts/rootless_engine.py $(PYTEST) -n 2 $(ROOTLESS_TESTS) || test $$? = 77
+
 drift-matrix: $(DEV) test-machine ## write docs/drift-matrix.md: what we and the Compose CLI make of the same changes
 	$(BIN)/python -m bench.drift_matrix
 
 test-e2e: $(DEV) test-machine ## the whole seed stack, with a real login
 	$(PYTEST) tests/e2e
 
-test-machine: python # a Docker engine, Chromium, a registry, and the images that tests run
+test-machine: python # a Docker engine, Chromium, a registry, an ssh server, and the images that tests run
 	@scripts/test_machine.py
 
 lint: $(DEV) ## style and types

@@ -17,17 +17,15 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-SKIPPED = 77
+from second_engine import LIMIT_S, Running, Unavailable, ran, run_beside, wait_for
+
 DIRECTORY = Path(os.environ.get("RECONCILE_NEWER_ENGINE") or Path.home() / ".cache/reconcile/newer-engine")
-PROBE = os.environ.get("RECONCILE_TEST_PROBE", "localhost/probe:1")
 TOOLS = ("mmdebstrap", "nsenter", "unshare", "ip", "chroot", "docker")
 PACKAGES = "docker.io,docker-cli,iptables,ca-certificates,procps"
-LIMIT_S = 30
 
 # Without a mount point at its root the engine can't load or build images. It sees the machine's /tmp, /etc/hostname and
 # /etc/hosts, since that is where tests have the files that they mount.
@@ -48,17 +46,6 @@ kill $(cat {directory}/run/docker.pid)
 while kill -0 $(cat {directory}/run/docker.pid) 2>/dev/null; do sleep 0.1; done
 until docker -H {host} version >/dev/null 2>&1; do sleep 0.1; done
 """
-
-
-class Unavailable(Exception):
-    """Such an engine can't be had here."""
-
-
-def ran(*command: str) -> str:
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise Unavailable(f"{' '.join(command)}: {done.stderr.strip()[-500:]}")
-    return done.stdout
 
 
 def install() -> None:
@@ -92,36 +79,31 @@ def namespace() -> Iterator[str]:
 
 
 @contextmanager
-def engine(name: str) -> Iterator[str]:
+def engine() -> Iterator[Running]:
+    """The engine, installed where that was not done before, in a namespace of its own."""
+    install()
+    with namespace() as name, started(name) as host:
+        restart = RESTART.format(directory=DIRECTORY, host=host)
+        yield Running(host, tuple(inside(name)), {"RECONCILE_TEST_RESTART_ENGINE": restart})
+
+
+@contextmanager
+def started(name: str) -> Iterator[str]:
     """The engine in a namespace; gives its DOCKER_HOST."""
     socket = DIRECTORY / "run/engine/docker.sock"
     socket.parent.mkdir(parents=True, exist_ok=True)
     socket.unlink(missing_ok=True)
     (DIRECTORY / "run/docker.pid").unlink(missing_ok=True)  # never by var/run, a link that leads to the machine's own
     command = [*inside(name), "unshare", "--mount", "sh", "-c", ENTER, str(DIRECTORY)]
-    with (DIRECTORY / "engine.log").open("wb") as log:
-        process = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
+    log = DIRECTORY / "engine.log"
+    with log.open("wb") as output:
+        process = subprocess.Popen(command, stdout=output, stderr=output, start_new_session=True)
     try:
-        wait_for(f"unix://{socket}", process)
+        wait_for(f"unix://{socket}", process, log)
         yield f"unix://{socket}"
     finally:
         process.send_signal(signal.SIGTERM)
         process.wait(LIMIT_S)
-
-
-def wait_for(host: str, process: subprocess.Popen[bytes]) -> None:
-    give_up_at = time.monotonic() + LIMIT_S
-    while subprocess.run(["docker", "-H", host, "version"], capture_output=True, check=False).returncode:
-        if process.poll() is not None or time.monotonic() > give_up_at:
-            last = (DIRECTORY / "engine.log").read_text(errors="replace").strip().splitlines()[-3:]
-            raise Unavailable("the engine does not start: " + " / ".join(last))
-        time.sleep(0.2)
-
-
-def load_probe(host: str) -> None:
-    """Take the image over from the machine's own engine."""
-    with subprocess.Popen(["docker", "save", PROBE], stdout=subprocess.PIPE) as saved:
-        subprocess.run(["docker", "-H", host, "load", "--quiet"], stdin=saved.stdout, check=True)
 
 
 def inside(name: str) -> list[str]:
@@ -129,25 +111,5 @@ def inside(name: str) -> list[str]:
     return ["nsenter", f"--net=/run/netns/{name}"]
 
 
-def main() -> int:
-    if len(sys.argv) == 1:
-        print(__doc__, file=sys.stderr)
-        return 64
-    try:
-        install()
-        with namespace() as name, engine(name) as host:
-            load_probe(host)
-            version = ran(
-                "docker", "-H", host, "version", "--format", "{{.Server.Version}}, API {{.Server.APIVersion}}"
-            )
-            print(f"Docker engine {version.strip()}", flush=True)
-            restart = RESTART.format(directory=DIRECTORY, host=host)
-            environment = {**os.environ, "DOCKER_HOST": host, "RECONCILE_TEST_RESTART_ENGINE": restart}
-            return subprocess.run([*inside(name), *sys.argv[1:]], env=environment, check=False).returncode
-    except Unavailable as reason:
-        print(f"skipped: there can be no newer engine here: {reason}", file=sys.stderr)
-        return SKIPPED
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_beside("Docker engine", __doc__, sys.argv[1:], engine))

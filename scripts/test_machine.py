@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Makes a machine ready for the tests that need real servers.
 
-    scripts/test_machine.py            a Docker engine, Chromium, a registry, the images that tests run
+    scripts/test_machine.py            a Docker engine, Chromium, a registry, an ssh server, the images that tests run
     scripts/test_machine.py restart    restart the engine, as a test of what survives that asks for
     scripts/test_machine.py stop       end the engine, where it was started by the first
 
@@ -40,6 +40,8 @@ def ready() -> None:
         machine.install(["chromium"], reason="a test logs in with a real browser")
     if not shutil.which("docker-registry"):
         machine.install(["docker-registry"], reason="a test pulls an image")
+    if not shutil.which("sshd", path=f"{os.environ['PATH']}:/usr/sbin"):
+        machine.install(["openssh-server"], reason="a test reaches an engine by ssh")
     names = local_images.with_parents(IMAGES)
     if packages := [host.PACKAGES[tool] for tool in local_images.missing_tools(local_images.stale(names))]:
         machine.install(packages, reason="the images are made from distribution packages and Maven")

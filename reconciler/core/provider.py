@@ -12,6 +12,7 @@ from reconciler.core.change import Change
 from reconciler.core.document import Document
 from reconciler.core.kind import Kind
 from reconciler.core.plan import Step
+from reconciler.core.problem import Problem
 from reconciler.core.resource import Observed, Resource
 
 
@@ -107,6 +108,15 @@ class AccessSource(Protocol):
 
     def access(self, changes: Sequence[Change]) -> Sequence[AccessChange]:
         """Who gains or loses by these changes of the last look; asks nothing where none of them is about that."""
+        ...
+
+
+@runtime_checkable
+class WarningSource(Protocol):
+    """A provider that has doubts about a document, because of where it would be carried out."""
+
+    def warnings(self, document: Document) -> Iterable[Problem]:
+        """What a person should know before the first look; asks nobody."""
         ...
 
 

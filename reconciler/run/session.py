@@ -15,7 +15,7 @@ from reconciler.core.document import Document
 from reconciler.core.kind import Kind
 from reconciler.core.policy import PRUNED, Policy
 from reconciler.core.problem import Problem
-from reconciler.core.provider import LeaseStore, Provider
+from reconciler.core.provider import LeaseStore, Provider, WarningSource
 from reconciler.core.values import Secret, Value
 from reconciler.providers.registry import connect
 from reconciler.run.clock import Clock
@@ -90,7 +90,9 @@ def opened(settings: Settings, clock: Clock, *, keep_secrets: bool = False) -> I
     loaded, made_up = read(settings, keep_secrets=keep_secrets)
     providers = connect(loaded.document, settings.environment)
     try:
-        yield Session(settings, loaded.document, loaded.warnings, providers, clock, made_up, loaded.files)
+        doubtful = [each for each in providers.values() if isinstance(each, WarningSource)]
+        warnings = (*loaded.warnings, *(found for each in doubtful for found in each.warnings(loaded.document)))
+        yield Session(settings, loaded.document, warnings, providers, clock, made_up, loaded.files)
     finally:
         for provider in providers.values():
             provider.close()

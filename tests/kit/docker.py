@@ -27,6 +27,7 @@ from reconciler.core.errors import Conflict
 from reconciler.core.policy import PRUNED, Policy
 from reconciler.core.report import Event, Report
 from reconciler.providers.docker.client import Engine
+from reconciler.providers.docker.location import USUAL, Location
 from reconciler.providers.docker.provider import DockerProvider
 from reconciler.run.once import Look, Reconciler
 from tests.kit.clock import TurnedClock
@@ -104,6 +105,8 @@ class MemoryEngine:
     base_url: str = ""
     calls: list[str] = field(default_factory=list)
     bodies: list[Any] = field(default_factory=list)
+    own: dict[str, Any] = field(default_factory=dict)
+    location: Location = field(default_factory=lambda: Location(USUAL))
     warnings: list[str] = field(default_factory=list)
     pull_lines: list[str] = field(default_factory=list)
     registry: dict[str, Mapping[str, Any]] = field(default_factory=dict)
@@ -206,6 +209,9 @@ class MemoryEngine:
 
     def version(self, **_: Any) -> Any:
         return {"ApiVersion": self.api}
+
+    def info(self, **_: Any) -> Any:
+        return self.own
 
     # -------------------------------------------------------------- networks
 
@@ -482,6 +488,7 @@ class MemoryEngine:
 
 _ROUTES: Mapping[str, str] = {
     r"GET /version": "version",
+    r"GET /info": "info",
     r"GET /networks": "list_networks",
     r"POST /networks/create": "create_network",
     r"POST /networks/([^/]+)/connect": "connect",
@@ -559,7 +566,7 @@ class Line(Engine):
 
     def __init__(self, engine: MemoryEngine) -> None:
         super().__init__({})
-        self._version, self._engine = engine.api, engine
+        self._version, self._engine, self._location = engine.api, engine, engine.location
 
     def _api(self) -> Any:
         return self._engine

@@ -28,6 +28,7 @@ HOMES = {
     "docker": {"providers/docker/client.py"},
     "keycloak": {"providers/keycloak/client.py"},
     "requests": {"providers/docker/client.py", "providers/keycloak/client.py"},
+    "urllib3": {"providers/docker/client.py", "providers/docker/ssh.py"},
     "yaml": {"config/yamlfile.py"},
     "jsonschema": {"config/schema.py"},
     "jsonschema_rs": {"config/schema.py"},

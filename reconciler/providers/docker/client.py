@@ -1,7 +1,7 @@
 """The way to a Docker engine: the only place that imports ``docker`` and knows its exceptions.
 
 Requests and bodies are our own, because the library drops zeroes and lacks newer fields (NanoCpus, PidsLimit,
-start intervals); the connection, TLS, ssh, contexts, credentials, streams and build contexts are the library's.
+start intervals); the connection, credentials, streams and build contexts are the library's.
 """
 
 from __future__ import annotations
@@ -11,17 +11,17 @@ import threading
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
-from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Final, Literal
 
 from reconciler.core.errors import Conflict, Denied, ProviderError, Rejected, Throttled, Unreachable
 from reconciler.core.values import Secret, Value, mapped
+from reconciler.providers.docker.location import Location, located
+from reconciler.providers.docker.versions import OLDEST_API, spoken, text_of, version_of
 
 if TYPE_CHECKING:
     from docker import APIClient
 
-TESTED_API: Final = (1, 51)
-"""The newest API version that the tests run against; a newer engine is spoken to in this one."""
+    from reconciler.providers.docker.ssh import Connections
 
 TIMEOUT_S: Final = 60
 BETWEEN_TWO_RUNS_S: Final = 0.5
@@ -34,10 +34,29 @@ class Engine:
     def __init__(self, environment: Mapping[str, str]) -> None:
         """``environment`` holds DOCKER_HOST, DOCKER_CONTEXT and the like, as the Docker CLI reads them."""
         self._environment = dict(environment)
+        self._location: Location | None = None
+        self._ssh: Connections | None = None
+        self._own: Mapping[str, Any] | None = None
         self._local = threading.local()
         self._clients: list[APIClient] = []
         self._lock = threading.Lock()
         self._version = ""
+
+    @property
+    def location(self) -> Location:
+        """Where the engine is; it need not be there."""
+        self._location = self._location or located(self._environment)
+        return self._location
+
+    @property
+    def own(self) -> Mapping[str, Any]:
+        """What the engine says of itself; nothing where that is forbidden, as by some proxies."""
+        if self._own is None:
+            try:
+                self._own = self.get("/info") or {}
+            except Denied:
+                self._own = {}
+        return self._own
 
     # -------------------------------------------------------------- requests
 
@@ -71,8 +90,7 @@ class Engine:
     def api_version(self) -> tuple[int, int]:
         """The version spoken: the engine's, but none newer than we have tried."""
         self._api()
-        major, _, minor = self._version.partition(".")
-        return int(major), int(minor)
+        return version_of(self._version)
 
     # -------------------------------------------------------------- streams
 
@@ -96,7 +114,7 @@ class Engine:
 
     def digest_in_registry(self, reference: str) -> str:
         """The digest of what the registry has under this name. Raises Rejected, Conflict or Denied with its words."""
-        with _logged_in(reference) as login, _translated():
+        with _logged_in(reference) as login, self._translated():
             api: Any = self._api()
             digest: str = api.inspect_distribution(reference, auth_config=login)["Descriptor"]["digest"]
             return digest
@@ -158,6 +176,8 @@ class Engine:
             for client in self._clients:
                 client.close()
             self._clients.clear()
+            if self._ssh:
+                self._ssh.close()
 
     # -------------------------------------------------------------- underneath
 
@@ -167,7 +187,7 @@ class Engine:
         api = self._api()
         query = {key: json.dumps(value) if isinstance(value, Mapping) else value for key, value in params.items()}
         timeout = patience_s + float(query.get("t") or 0)  # a stop answers only when its grace period is over
-        with _translated():
+        with self._translated():
             answer = api.request(
                 method, f"{api.base_url}/v{self._version}{path}", params=query, timeout=timeout, **rest
             )
@@ -187,7 +207,7 @@ class Engine:
 
         api.hooks["response"].append(keep)
         try:
-            with _translated():
+            with self._translated():
                 yield api
         finally:
             api.hooks["response"].remove(keep)
@@ -203,22 +223,53 @@ class Engine:
         return api
 
     def _connect(self) -> APIClient:
+        _require_socket(self.location)
+        with self._translated():
+            if not self._version:
+                with closing(self._client(OLDEST_API)) as probe:
+                    offered = _offered(probe.get(f"{probe.base_url}/version", timeout=TIMEOUT_S), self.location)
+                self._version = text_of(spoken(*offered, self._environment.get("DOCKER_API_VERSION") or ""))
+            return self._client(version_of(self._version))
+
+    def _client(self, version: tuple[int, int]) -> APIClient:
+        """A client of the library, with a way to the engine that it lacks where that is by ssh."""
         from docker import APIClient
 
-        with _translated():
-            settings = _settings(self._environment)
-            _require_socket(settings.get("base_url") or "unix:///var/run/docker.sock")
-            if not self._version:
-                with _readable_credentials():
-                    first = APIClient(version="1.41", timeout=TIMEOUT_S, **settings)
-                with closing(first) as probe:
-                    server = probe.version(api_version=False)["ApiVersion"]
-                self._version = ".".join(map(str, min(tuple(map(int, server.split("."))), TESTED_API)))
-            with _readable_credentials():
-                api = APIClient(version=self._version, timeout=TIMEOUT_S, **settings)
+        location, url = self.location, self.location.url
+        tls = location.tls
+        with _readable_credentials():
+            api = APIClient(
+                base_url=_PLACEHOLDER if location.is_ssh else url,
+                version=text_of(version),
+                timeout=TIMEOUT_S,
+                tls=tls is not None,
+            )
         api.trust_env = False
-        _share_connections(api)
+        if tls:
+            api.verify, api.cert = (tls.authority or True) if tls.verify else False, tls.own
+            _allow_unverified()
+        _share_connections(api, self._connections() if location.is_ssh else None)
         return api
+
+    def _connections(self) -> Connections:
+        from reconciler.providers.docker.ssh import Connections
+
+        with self._lock:
+            self._ssh = self._ssh or Connections(self.location.url, self._environment)
+            return self._ssh
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        """Library exceptions as ours."""
+        import requests
+        from docker.errors import APIError, DockerException
+
+        try:
+            yield
+        except APIError as error:
+            raise _error(error.response, str(error.explanation or error)) from error
+        except (requests.exceptions.ConnectionError, requests.exceptions.Timeout, DockerException) as error:
+            raise Unreachable(unreachable(self.location, error)) from error
 
 
 def _unframed(stream: bytes) -> bytes:
@@ -238,22 +289,58 @@ def files_of_context(context: str, ignored: list[str], dockerfile: str) -> set[s
     return set(exclude_paths(context, ignored, dockerfile))
 
 
-def _settings(environment: Mapping[str, str]) -> dict[str, Any]:
-    """Where the engine is: DOCKER_HOST, else the context that the Docker CLI would use."""
-    from docker.context import ContextAPI
-    from docker.utils import kwargs_from_env
-
-    settings: dict[str, Any] = {**kwargs_from_env(environment=dict(environment))}
-    if "base_url" not in settings:
-        settings = {**ContextAPI.kwargs_from_context(environment=environment), **settings}
-    return settings
-
-
-def _require_socket(url: str) -> None:
+def _require_socket(location: Location) -> None:
     """Say at once that nobody is there, rather than let three libraries find out."""
-    path = Path(url.partition("://")[2])
-    if url.startswith("unix://") and not path.exists():
-        raise Unreachable(f"there is no Docker engine at {path}; start it, or set DOCKER_HOST to where it is")
+    if location.socket and not location.socket.exists():
+        raise Unreachable(
+            f"there is no Docker engine at {location.socket}; start it, or set DOCKER_HOST to where it is"
+        )
+
+
+# ------------------------------------------------------------------ what is said when nobody answers
+
+
+def _offered(answer: Any, location: Location) -> tuple[tuple[int, int], tuple[int, int]]:
+    """The oldest and the newest version, by the engine's answer."""
+    try:
+        found = answer.json()
+        return version_of(found.get("MinAPIVersion") or ""), version_of(found["ApiVersion"])
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        hint = "; set DOCKER_TLS_VERIFY and DOCKER_CERT_PATH" if _WANTS_TLS in answer.text else ""
+        said = _message(answer).partition("\n")[0][:200]
+        raise Unreachable(
+            f"what answers at {location} is no Docker engine that we can speak with: {said}{hint}"
+        ) from error
+
+
+_WANTS_TLS: Final = "HTTP request to an HTTPS server"
+
+
+def unreachable(location: Location, error: Exception) -> str:
+    """Why the engine does not answer, and what to do."""
+    words = _last_words(error)
+    if location.tls:
+        folder = location.tls.folder
+        for sign, remedy in _TLS_REMEDIES:
+            if sign in words:
+                return f"the Docker engine at {location} can't be spoken with: {words}; {remedy.format(folder=folder)}"
+    where = f" at {location}" if location.said_by else ""
+    if location.socket and isinstance(_cause(error), PermissionError):
+        return f"you may not use the Docker engine{where} ({words}); join the group that owns {location.socket}"
+    return f"the Docker engine{where} does not answer ({words}); start it, or set DOCKER_HOST to where it is"
+
+
+_OURS: Final = "cert.pem and key.pem in {folder} must be there, valid, and of its authority"
+_NO_TLS: Final = "it does not speak TLS there; is the port right? Else unset DOCKER_TLS_VERIFY"
+_TLS_REMEDIES: Final = (
+    ("certificate verify failed", "ca.pem in {folder} must be that of the engine's authority, and the name must fit"),
+    ("alert", f"it does not take our certificate: {_OURS}"),
+    ("EOF occurred", f"it may not take our certificate: {_OURS}"),  # it hangs up, and what it said before is lost
+    ("reset by peer", f"it may not take our certificate: {_OURS}"),
+    ("key values mismatch", "cert.pem and key.pem in {folder} do not belong together"),
+    ("wrong version number", _NO_TLS),
+    ("record layer failure", _NO_TLS),
+)
 
 
 @contextmanager
@@ -302,48 +389,49 @@ def _progress(line: Mapping[str, Any]) -> str:
     return " ".join(text for text in (str(line.get("id") or ""), str(line.get("status") or ""), part) if text)
 
 
-def _share_connections(api: APIClient) -> None:
-    """One pool for the whole socket; the library opens one, so a new connection, for each distinct URL."""
+_PLACEHOLDER: Final = "unix:///ssh"
+"""What the library is told instead of a URL for which it would want a library more."""
+
+
+def _share_connections(api: APIClient, connections: Connections | None) -> None:
+    """One pool for the whole engine; the library opens one, so a new connection, for each distinct URL."""
     from docker.transport.unixconn import UnixHTTPAdapter
 
     class OnePool(UnixHTTPAdapter):
         def get_connection(self, _url: Any, proxies: Any = None) -> Any:
-            return super().get_connection("http+docker://localhost", proxies)
+            return connections or super().get_connection("http+docker://localhost", proxies)
 
     adapter = api.adapters.get("http+docker://")
     if isinstance(adapter, UnixHTTPAdapter):
         api.mount("http+docker://", OnePool(f"http+unix://{adapter.socket_path}", adapter.timeout))
 
 
+def _allow_unverified() -> None:
+    """Who asked for TLS without checking knows it; the library would warn with each request."""
+    from urllib3.exceptions import InsecureRequestWarning
+
+    warnings.filterwarnings("ignore", category=InsecureRequestWarning)
+
+
 def _plain(value: Value) -> Value:
     return mapped(value, lambda leaf: leaf.reveal() if isinstance(leaf, Secret) else leaf)
 
 
-@contextmanager
-def _translated() -> Iterator[None]:
-    """Library exceptions as ours."""
-    import requests
-    from docker.errors import APIError, DockerException
-
-    try:
-        yield
-    except APIError as error:
-        raise _error(error.response, str(error.explanation or error)) from error
-    except (requests.exceptions.ConnectionError, requests.exceptions.Timeout, DockerException) as error:
-        raise Unreachable(
-            f"the Docker engine does not answer ({_last_words(error)}); start it, or set DOCKER_HOST to where it is"
-        ) from error
-
-
 def _last_words(error: BaseException) -> str:
-    """The operating system's words, which the libraries wrap several times."""
+    """The operating system's words."""
+    cause = _cause(error)
+    return str(cause.strerror if cause else error)
+
+
+def _cause(error: BaseException) -> OSError | None:
+    """The operating system's error, which the libraries wrap several times."""
     cause: BaseException | None = error
     while cause is not None:
         if isinstance(cause, OSError) and cause.strerror:
-            return cause.strerror
+            return cause
         nested = next((part for part in cause.args if isinstance(part, BaseException)), None)
         cause = nested or cause.__cause__ or cause.__context__
-    return str(error)
+    return None
 
 
 def _message(answer: Any) -> str:

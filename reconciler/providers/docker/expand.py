@@ -8,10 +8,11 @@ from typing import Any, Final
 
 from reconciler.core.address import Address
 from reconciler.core.document import Document
+from reconciler.core.errors import ConfigError
 from reconciler.core.resource import Origin, Resource, Source
 from reconciler.core.units import nanoseconds
 from reconciler.core.values import ABSENT, Ref, Value
-from reconciler.providers.docker import endpoints, files, hooks, labels, lent, restarts, rollout, since
+from reconciler.providers.docker import elsewhere, endpoints, files, hooks, labels, lent, restarts, rollout, since
 from reconciler.providers.docker.kinds import container, image, network, volume
 from reconciler.providers.docker.property import Json, first
 
@@ -46,11 +47,16 @@ def replicas(service: Json) -> int:
     return next(int(count) for count in said if count is not None)
 
 
-def expand(document: Document) -> Iterator[Resource]:
-    """The desired resources of the Docker half; nothing where no stack is managed."""
+def expand(document: Document, *, is_elsewhere: bool = False) -> Iterator[Resource]:
+    """The desired resources of the Docker half; nothing where no stack is managed.
+
+    An engine that ``is_elsewhere`` does not see the files of this machine. Raises ConfigError for what can't be there.
+    """
     if document.stack is None:
         return
-    stack = Stack(document)
+    if is_elsewhere and (problems := tuple(elsewhere.problems(document))):
+        raise ConfigError(problems)
+    stack = Stack(document, is_elsewhere)
     yield from stack.networks()
     yield from stack.volumes()
     yield from stack.images()
@@ -62,6 +68,7 @@ class Stack:
     """The canonical Compose model, with the questions that expanding asks of it."""
 
     document: Document
+    is_elsewhere: bool = False
 
     def section(self, name: str) -> Json:
         assert self.document.stack is not None
@@ -151,7 +158,8 @@ class Stack:
                 yield self._container(name, service, number)
 
     def _container(self, name: str, service: Json, number: int) -> Resource:
-        mounted = list(files.mounted(service, {key: self.section(key) for key in ("configs", "secrets")}))
+        sections = {key: self.section(key) for key in ("configs", "secrets")}
+        mounted = list(files.mounted(service, sections, is_elsewhere=self.is_elsewhere))
         own = (*(service.get("volumes") or ()), *lent.named(self.services, service))
         service = {**service, "volumes": [*own, *files.as_binds(mounted)]}
         resolved = self._resolved(name, service, number)

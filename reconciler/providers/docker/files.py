@@ -1,8 +1,8 @@
 """Configs and secrets, and files mounted from the host: what is in them, and what is done when that changes.
 
-A file of the host is mounted. What is no file, what is to have an owner or mode of its own, and what a running process
-is to see at once (a mounted file that is put in the place of another stays the old one inside) is copied into the
-container before it starts.
+A file of the host is mounted, where the engine sees it. What is no file, what is to have an owner or mode of its own,
+and what a running process is to see at once (a mounted file that is put in the place of another stays the old one
+inside) is copied into the container before it starts.
 
 The engine does not tell what is in a file, so a label of the container says what was in it when the container was
 made. It is public: of what may be secret it holds a digest that is slow to guess at. A label can't be changed, so what
@@ -51,10 +51,11 @@ _OF_REACTION: Final = {"replace": "files", "restart": "files_restart", "signal":
 # ------------------------------------------------------------------ what is declared
 
 
-def mounted(service: Json, sections: Mapping[str, Json]) -> Iterator[Json]:
+def mounted(service: Json, sections: Mapping[str, Json], *, is_elsewhere: bool = False) -> Iterator[Json]:
     """The files of a service: where each is in the container, what is in it, and what a change of that asks for.
 
-    ``sections`` are the stack's configs and secrets. Besides these there is what is bound and named in ``reload``.
+    ``sections`` are the stack's configs and secrets. Besides these there is what is bound and named in ``reload``. An
+    engine that ``is_elsewhere`` does not see these files: they are copied, and what is bound can't be looked into.
     """
     usual, named = _reactions(service)
     for section, folder in _FOLDERS.items():
@@ -66,11 +67,11 @@ def mounted(service: Json, sections: Mapping[str, Json]) -> Iterator[Json]:
                 "secret": section == "secrets",
                 **_source(sections[section][mount["source"]]),
                 **reaction,
-                **_copied(mount, sections[section][mount["source"]], reaction),
+                **_copied(mount, sections[section][mount["source"]], reaction, is_elsewhere=is_elsewhere),
             }
     for mount in service.get("volumes") or ():
         target = posixpath.normpath(mount["target"])
-        if mount["type"] == "bind" and target in named:
+        if mount["type"] == "bind" and target in named and not is_elsewhere:
             yield {"target": target, "secret": True, "file": mount["source"], "bound": True, **named[target]}
 
 
@@ -92,9 +93,10 @@ def _source(file: Json) -> Json:
     return {"file": file["file"]} if "file" in file else {"content": file["content"]}
 
 
-def _copied(mount: Json, file: Json, reaction: Json) -> Json:
+def _copied(mount: Json, file: Json, reaction: Json, *, is_elsewhere: bool) -> Json:
     """Owner and mode of what is copied; nothing where the file itself is mounted."""
-    if "file" in file and reaction["reaction"] != "signal" and not any(mount.get(key) for key in _OWNED):
+    can_be_mounted = "file" in file and not is_elsewhere
+    if can_be_mounted and reaction["reaction"] != "signal" and not any(mount.get(key) for key in _OWNED):
         return {}
     mode = int(str(mount.get("mode") or _USUAL_MODE), 8)
     return {"copied": {"mode": mode, **{key: int(mount.get(key) or 0) for key in ("uid", "gid")}}}

@@ -13,7 +13,7 @@ from reconciler.core.address import Address
 from reconciler.core.errors import Conflict, Denied, Rejected
 from reconciler.core.resource import Health, Observed, Resource, Status
 from reconciler.core.values import Value
-from reconciler.providers.docker import files, hooks, labels, lent, restarts
+from reconciler.providers.docker import files, hooks, labels, lent, restarts, rootless
 from reconciler.providers.docker.client import Engine
 from reconciler.providers.docker.context import digest_of
 from reconciler.providers.docker.expand import (
@@ -237,6 +237,7 @@ class Reader:
                 "image": self._image_config(inspect["Image"]),
                 "files": files.digests(mounted),
                 "mark": mark["Name"] if mark else "",
+                "score_is_raised": self._is_score_raised(address, spec["oom_score_adj"]),
                 "ours": labels.is_ours(marks),
                 "anonymous": {key: name for key, name in anonymous_volumes(inspect).items() if key not in borrowed},
                 "lent": borrowed,
@@ -247,6 +248,12 @@ class Reader:
             },
             after=frozenset(self._uses(spec)),
         )
+
+    def _is_score_raised(self, address: Address, now: Any) -> bool:
+        """Whether the engine may have put a higher score in the place of the one it was asked for."""
+        resource = self._desired.get(address)
+        wanted: Any = resource.spec.get("oom_score_adj", 0) if resource else now
+        return bool(now > wanted) and rootless.is_rootless(self._engine.own)
 
     def _mounted(self, address: Address) -> Sequence[Any]:
         resource = self._desired.get(address)

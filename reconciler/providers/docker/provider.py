@@ -10,13 +10,14 @@ from typing import Any, Final
 from reconciler.core.address import Address
 from reconciler.core.change import Change
 from reconciler.core.document import Document
-from reconciler.core.errors import Conflict, Denied, GateFailed, Rejected, Throttled
+from reconciler.core.errors import Conflict, Denied, GateFailed, Rejected, Throttled, Unreachable
 from reconciler.core.kind import Kind
 from reconciler.core.plan import Step
+from reconciler.core.problem import Problem
 from reconciler.core.provider import Done, Pending, Verdict
 from reconciler.core.resource import Observed, Resource
 from reconciler.core.values import Value
-from reconciler.providers.docker import expand, files, hooks, labels, since
+from reconciler.providers.docker import elsewhere, expand, files, hooks, labels, rootless, since
 from reconciler.providers.docker.client import Engine
 from reconciler.providers.docker.context import digest_of, dockerfile_of, packed
 from reconciler.providers.docker.kinds import container, image, network, volume
@@ -56,7 +57,17 @@ class DockerProvider:
         self._together = Together()
 
     def expand(self, document: Document) -> Iterable[Resource]:
-        return expand.expand(document)
+        return expand.expand(document, is_elsewhere=self._is_elsewhere)
+
+    def warnings(self, document: Document) -> Iterable[Problem]:
+        return elsewhere.warnings(document) if self._is_elsewhere else ()
+
+    @property
+    def _is_elsewhere(self) -> bool:
+        try:
+            return self.engine.location.is_elsewhere
+        except Unreachable:  # which is told when the engine is first spoken to
+            return False
 
     def observe(self, desired: Collection[Resource]) -> Iterable[Observed]:
         return Reader(self.engine, self._project, desired).read()
@@ -233,6 +244,7 @@ def _missing_external(_engine: Engine, args: Mapping[str, Any]) -> None:
 def _create_container(engine: Engine, args: Mapping[str, Any]) -> None:
     found, mounted = engine.get(f"/containers/{args['name']}/json"), args.get("files", ())
     if found is None:
+        _require_kept(engine, args["body"]["HostConfig"])
         marks = {**args["body"]["Labels"], **files.label(mounted)}
         _made(engine, engine.post("/containers/create", {**args["body"], "Labels": marks}, name=args["name"]))
     elif not _owned(dict(found["Config"]), args["body"]["Labels"]):
@@ -257,6 +269,11 @@ def _mark(engine: Engine, args: Mapping[str, Any]) -> None:
     """Labels can't be changed: the mark is made anew. Without one, what the container was told is told once more."""
     engine.delete(f"/volumes/{args['name']}")
     engine.post("/volumes/create", files.mark(args["name"], args["owner"], args["files"]))
+
+
+def _require_kept(engine: Engine, host: Json) -> None:
+    if rootless.asks_for_limits(host) and (refused := list(rootless.refusals(host, engine.own))):
+        raise Rejected("\n".join(refused))
 
 
 def _made(engine: Engine, answer: Json) -> None:
@@ -308,6 +325,7 @@ def _rename(engine: Engine, args: Mapping[str, Any]) -> None:
 
 
 def _update(engine: Engine, args: Mapping[str, Any]) -> None:
+    _require_kept(engine, args["body"])
     if lost := _discarded(engine.post(f"/containers/{args['container']}/update", args["body"])):
         raise Rejected(lost)
 

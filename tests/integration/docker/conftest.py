@@ -13,6 +13,12 @@ def engine():
     engine.close()
 
 
+@pytest.fixture(scope="session")
+def keeps_limits(engine):
+    """A rootless engine on a machine with the first version of cgroups does not."""
+    return engine.own["CgroupDriver"] != "none"
+
+
 @pytest.fixture
 def project(engine, tmp_path):
     with a_project(tmp_path, engine) as project:

@@ -8,8 +8,11 @@ import pytest
 
 from reconciler.core.errors import Conflict, Rejected, Unreachable
 from reconciler.core.values import Secret
-from reconciler.providers.docker.client import TESTED_API, Engine
+from reconciler.providers.docker.client import Engine, unreachable
+from reconciler.providers.docker.location import Location, Tls
+from reconciler.providers.docker.versions import TESTED_API
 from tests.kit.docker import Line, MemoryEngine, served
+from tests.kit.scripted import serving
 
 
 @pytest.fixture
@@ -27,7 +30,7 @@ def line(memory):
         engine.close()
 
 
-@pytest.mark.parametrize(("offered", "spoken"), [("1.41", (1, 41)), ("1.24", (1, 24)), ("1.99", TESTED_API)])
+@pytest.mark.parametrize(("offered", "spoken"), [("1.41", (1, 41)), ("1.47", (1, 47)), ("1.99", TESTED_API)])
 def test_the_version_of_the_engine_is_spoken_but_none_newer_than_was_tried(memory, line, offered, spoken):
     memory.version = lambda **_: {"ApiVersion": offered}
 
@@ -98,3 +101,60 @@ def test_an_image_without_a_tag_is_its_latest(memory, reference, asked):
     list(Line(memory).pull(reference))
 
     assert memory.calls == [asked]
+
+
+def test_an_engine_that_is_too_old_is_told_of_by_its_version(memory, line):
+    memory.version = lambda **_: {"ApiVersion": "1.40", "MinAPIVersion": "1.12"}
+
+    with pytest.raises(Unreachable, match=r"speaks API 1\.40, .*; update it to Docker 20\.10 or newer"):
+        line.get("/networks")
+
+
+def test_a_version_of_the_environment_is_spoken(memory):
+    memory.version = lambda **_: {"ApiVersion": "1.47", "MinAPIVersion": "1.24"}
+    with served(memory) as url:
+        engine = Engine({"DOCKER_HOST": url, "DOCKER_API_VERSION": "1.44"})
+        assert engine.api_version == (1, 44)
+        engine.close()
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "said"),
+    [
+        (400, b"Client sent an HTTP request to an HTTPS server.\n", "set DOCKER_TLS_VERIFY and DOCKER_CERT_PATH"),
+        (404, b"<html>\nnginx", "no Docker engine that we can speak with: <html>"),
+        (200, b"[]", "no Docker engine that we can speak with"),
+    ],
+)
+def test_what_answers_and_is_no_engine_is_told_with_what_it_says(status, body, said):
+    with serving({"GET /version": [(status, body)]}) as script:
+        engine = Engine({"DOCKER_HOST": script.url.replace("http", "tcp")})
+
+        with pytest.raises(Unreachable, match=said):
+            engine.get("/networks")
+        engine.close()
+
+
+def test_who_may_not_use_the_socket_is_told_whom_it_belongs_to():
+    told = unreachable(Location("unix:///a.sock"), PermissionError(13, "Permission denied"))
+
+    assert told == "you may not use the Docker engine (Permission denied); join the group that owns /a.sock"
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("[SSL: TLSV13_ALERT_CERTIFICATE_REQUIRED] tlsv13 alert certificate required", "does not take our certificate"),
+        ("[SSL: SSLV3_ALERT_CERTIFICATE_EXPIRED] ssl/tls alert certificate expired", "does not take our certificate"),
+        ("[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed: IP address mismatch", "the name must fit"),
+        ("timed out", "start it, or set DOCKER_HOST"),
+    ],
+)
+def test_what_tls_says_is_told_with_what_to_do(tmp_path, words, said):
+    location = Location("tcp://there:2376", Tls(tmp_path, verify=True), "DOCKER_HOST")
+
+    told = unreachable(location, OSError(1, words))
+
+    assert words in told
+    assert said in told
+    assert "tcp://there:2376 (DOCKER_HOST)" in told

@@ -383,11 +383,17 @@ def expect(desired: Resource, observed: Observed) -> Spec:
         **spec,
         **_process_of(desired.spec, image),
         **_derived(desired.spec, spec, observed.spec),
+        **_scored(observed),
         **lent.expect(desired.spec, spec, observed),
         **_files(desired.spec, observed),
         "leftovers": (),
         "depends_on": restarts.expect(desired, observed),
     }
+
+
+def _scored(observed: Observed) -> Spec:
+    """A score that the engine has raised stays: it can't make a lower one, and not to know would have no end."""
+    return {"oom_score_adj": observed.spec["oom_score_adj"]} if observed.facts.get("score_is_raised") else {}
 
 
 def _files(desired: Spec, observed: Observed) -> Spec:
