@@ -25,7 +25,7 @@ _AT_PROBLEM: Final[Mapping[str, str]] = {
     "found invalid Unicode character escape code": "this `\\u` escape names no character",
     "did not find expected hexdecimal number": "a `\\x`, `\\u` or `\\U` escape needs hexadecimal digits",
     "control characters are not allowed": "contains a control character; remove it, or write it as an escape",
-    "exceeded maximum nesting depth": TOO_DEEP,  # PyYAML from 6.0.4, which stops at a thousand before we are told of any
+    "exceeded maximum nesting depth": TOO_DEEP,  # PyYAML from 6.0.4 stops at a thousand, before we hear of one
 }
 _AT_CONTEXT: Final[Mapping[str, str]] = {
     "could not find expected ':'": "a `:` is missing after the key",
