@@ -34,11 +34,6 @@ _REASONS = {
         "realm-file-type/json/99_invalid_realm.json",
         "realm-file-type/yaml/99_invalid_realm.yaml",
     ),
-    "a user of a directory (LDAP) that is not there": (
-        "user-federation/04_update_realm_with_federation_readonly_add_group.json",
-        "user-federation/05_update_realm_with_federation_readonly_change_group.json",
-        "user-federation/06_update_realm_with_federation_readonly_remove_group.json",
-    ),
     "a variable that holds a piece of JSON: here it is a text, which can't become anything else": (
         "realm-substitution/0_create_realm.json",
         "realm-substitution/1_update_realm.json",
