@@ -494,3 +494,14 @@ OURS: Final[tuple[Check, ...]] = (
     images_mounted_once,
 )
 """Errors where the stack is to be carried out."""
+
+OF_HOOKS: Final[tuple[Check, ...]] = (
+    some_devices_or_those,
+    one_mount_each,
+    bound_to_something,
+    known_mount_points,
+    rooted_targets,
+    files_that_are_there,
+    files_that_can_be_copied,
+)
+"""Errors of what is run before a service as well, where Compose does not look."""

@@ -8,13 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeVar
 
+from reconciler.config.model import CONTAINER
 from reconciler.config.tree import Map, Place, Tree, TreePath, placed
 from reconciler.core.problem import Problem, Severity
 
 _SWARM: Final = "it is for a cluster"
 _WINDOWS: Final = "it is for Windows containers"
+_OF_A_HOOK: Final = "of other services it has what the service itself has"
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +29,10 @@ class NotYet:
 
 def _any_of(*words: str) -> Callable[[Tree], bool]:
     return lambda value: isinstance(value, str) and value.startswith(words)
+
+
+def _of_services(sources: Tree) -> bool:
+    return isinstance(sources, list) and any(not str(source).startswith("container:") for source in sources)
 
 
 def _other_than(word: str) -> Callable[[Tree], bool]:
@@ -86,7 +92,10 @@ _TABLE: Final[Mapping[str, NotYet]] = {
     "services.*.develop": NotYet("files are not watched for rebuilding"),
     "services.*.isolation": NotYet(_WINDOWS),
     "services.*.models": NotYet("run the model as a service of its own"),
-    "services.*.pre_start": NotYet("write it as a service, and `service_completed_successfully` under `depends_on`"),
+    "services.*.pre_start.*.ipc": NotYet(_OF_A_HOOK, applies=_any_of("service:")),
+    "services.*.pre_start.*.network_mode": NotYet(_OF_A_HOOK, applies=_any_of("service:")),
+    "services.*.pre_start.*.pid": NotYet(_OF_A_HOOK, applies=_any_of("service:")),
+    "services.*.pre_start.*.volumes_from": NotYet(_OF_A_HOOK, applies=_of_services),
     "services.*.provider": NotYet("only containers are run"),
     "services.*.use_api_socket": NotYet("mount /var/run/docker.sock with `volumes` if you must"),
     "services.*.volumes.*.bind": NotYet(
@@ -98,7 +107,17 @@ _TABLE: Final[Mapping[str, NotYet]] = {
     "volumes.*.x-reconcile": NotYet("write what holds for a volume at the top level"),
     "x-reconcile.hooks": NotYet("nothing is run around a change"),
 }
-PATTERNS: Final[Mapping[tuple[str, ...], NotYet]] = {tuple(path.split(".")): row for path, row in _TABLE.items()}
+_Row = TypeVar("_Row")
+
+
+def _patterns(table: Mapping[str, _Row]) -> Mapping[tuple[str, ...], _Row]:
+    """What holds for the container of a service holds for those that are run before it."""
+    rows = {tuple(path.split(".")): row for path, row in table.items()}
+    of_containers = {path: row for path, row in rows.items() if path[0] == "services" and path[2] in CONTAINER}
+    return rows | {(*path[:2], "pre_start", "*", *path[2:]): row for path, row in of_containers.items()}
+
+
+PATTERNS: Final = _patterns(_TABLE)
 
 _OF_NO_EFFECT: Final[Mapping[str, str]] = {
     "configs.*.name": "only a cluster knows it by a name of its own",
@@ -108,7 +127,7 @@ _OF_NO_EFFECT: Final[Mapping[str, str]] = {
     "services.*.ports.*.name": "an engine knows ports by their numbers",
     "services.*.volumes.*.consistency": "on Linux each mount is consistent",
 }
-OF_NO_EFFECT: Final = {tuple(path.split(".")): reason for path, reason in _OF_NO_EFFECT.items()}
+OF_NO_EFFECT: Final = _patterns(_OF_NO_EFFECT)
 
 
 def not_yet(path: TreePath, reason: str) -> str:

@@ -56,6 +56,7 @@ REFUSED = {
     "services.*.deploy.mode": "global",
     "services.*.deploy.update_config.max_failure_ratio": 0.5,
     "services.*.env_file.*.required": True,
+    "services.*.pre_start.*.env_file.*.required": True,
 }
 
 
@@ -160,8 +161,9 @@ def _take_out(holder: Any, key: Any, _pattern: str) -> None:
 
 def _change(holder: Any, key: Any, pattern: str) -> None:
     value = holder[key]
-    if pattern in OTHER:
-        holder[key] = OTHER[pattern]
+    of_service = pattern.replace("pre_start.*.", "")
+    if of_service in OTHER:
+        holder[key] = OTHER[of_service]
     elif isinstance(value, bool):
         holder[key] = not value
     elif isinstance(value, int | float):

@@ -39,6 +39,19 @@ services:
   a: {{image: "app:1", ports: {a}, healthcheck: {{test: "true"}}}}
   b: {{image: "app:1", ports: {b}, restart: always, depends_on: {{a: {{condition: service_healthy}}}}}}
 """
+PREPARED = """
+services:
+  web:
+    image: app:1
+    healthcheck: {test: "true"}
+    volumes: [data:/data]
+    networks: {default: {}, back: {}}
+    pre_start:
+      - {command: [exit, "0", "1"]}
+      - {command: [exit, "0"]}
+networks: {back: {}}
+volumes: {data: {}}
+"""
 STEADY = "services:\n  web: {image: app:1, ports: ['8080:80']}\n"
 JOB = """
 services:
@@ -106,6 +119,11 @@ SCENARIOS = {
     "replace what has no health check": Scenario(STEADY, STEADY.replace("app:1", "app:2")),
     "pull and replace": Scenario(STEADY, STEADY.replace("app:1", "new:1")),
     "port": Scenario(AGAINST.format(a="[]", b="['8080:80']"), AGAINST.format(a="['8080:80']", b="[]")),
+    "first start of what is prepared": Scenario(EMPTY, PREPARED),
+    "prepared": Scenario(PREPARED, PREPARED.replace('"1"', '"2"')),
+    "prepared no more": Scenario(
+        PREPARED, PREPARED.partition("    pre_start")[0] + "networks: {back: {}}\nvolumes: {data: {}}"
+    ),
     "job": Scenario(JOB, JOB.replace('"0"', '"0", again')),
     "in place": Scenario(
         TWO_NETWORKS, TWO_NETWORKS.replace("64m", "96m\n    container_name: own").replace("aliases: [w]", "")
@@ -131,7 +149,7 @@ def each_write(*names):
 
 
 def left_over(engine):
-    return [name for name in engine.names if name.endswith((".next", ".prev"))]
+    return [name for name in engine.names if name.endswith((".next", ".prev", ".init"))]
 
 
 @pytest.mark.parametrize(("scenario", "number"), each_write(*SCENARIOS))
@@ -176,7 +194,7 @@ def test_a_call_whose_answer_is_lost_is_made_again_and_does_no_harm(scenario, nu
 
 
 @pytest.mark.parametrize(
-    ("scenario", "number"), each_write("replace", "start first", "replace what has no health check")
+    ("scenario", "number"), each_write("replace", "start first", "prepared", "replace what has no health check")
 )
 def test_a_replacement_that_is_refused_at_any_call_leaves_somebody_serving(scenario, number):
     engine, refused = scenario.world(), []

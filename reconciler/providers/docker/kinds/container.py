@@ -15,7 +15,7 @@ from reconciler.core.kind import Effect, Field, Kind
 from reconciler.core.resource import Observed, Resource
 from reconciler.core.units import bytes_of, nanoseconds
 from reconciler.core.values import ABSENT, UNKNOWN, Secret, Spec, Value, looks_secret
-from reconciler.providers.docker import files, forms, labels, lent, restarts, rollout
+from reconciler.providers.docker import files, forms, labels, lent, prestart, restarts, rollout
 from reconciler.providers.docker.devices import REQUESTS, THROTTLES
 from reconciler.providers.docker.endpoints import NETWORKS, network_mode
 from reconciler.providers.docker.healthcheck import HEALTHCHECK
@@ -367,6 +367,9 @@ PROPERTIES: Final[Mapping[str, Property]] = {
 LIVE: Final = frozenset(name for name, each in PROPERTIES.items() if each.live)
 """The properties that POST /containers/{id}/update takes."""
 
+WITHOUT_ANOTHER: Final = frozenset({"networks", *(path for name in LIVE for path in PROPERTIES[name].paths)})
+"""The attributes of a service that can be changed without another container."""
+
 
 # ------------------------------------------------------------------ what the engine makes of it
 
@@ -386,8 +389,14 @@ def expect(desired: Resource, observed: Observed) -> Spec:
         **lent.expect(desired.spec, spec, observed),
         **_files(desired.spec, observed),
         "leftovers": (),
+        "pre_start": _started_after(observed),
         "depends_on": restarts.expect(desired, observed),
     }
+
+
+def _started_after(observed: Observed) -> Value:
+    now, ours = observed.facts.get("pre_start", ""), bool(observed.facts.get("ours"))
+    return prestart.expect(now, observed.spec.get("pre_start", ""), ours=ours)
 
 
 def _files(desired: Spec, observed: Observed) -> Spec:
@@ -435,7 +444,7 @@ def is_job(spec: Spec) -> bool:
 KIND: Final = Kind(
     NAME,
     fields={name: each.field for name, each in PROPERTIES.items()}
-    | {**files.FIELDS, "leftovers": Field(Effect.LIVE), "depends_on": restarts.FIELD},
+    | {**files.FIELDS, "leftovers": Field(Effect.LIVE), "pre_start": prestart.FIELD, "depends_on": restarts.FIELD},
     outputs={restarts.CREATED: restarts.OUTPUT},
     expect=expect,
     late=frozenset({"image", "networks"}),
