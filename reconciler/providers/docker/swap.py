@@ -256,9 +256,7 @@ class _Container:
             yield self._step("container.unpause", "paused", milestone=STARTED, container=self.live_id)
         if "container_name" in fields:
             yield from self._rename()
-        if live := self._live_fields():
-            body = container.live_body(live)
-            yield self._step("container.update", differ(sorted(live)), container=self.live_id, body=body)
+        yield from self._changed(self._live_fields())
         yield from self._reconnect([field for field in self.change.fields if field.path[0] == "networks"])
         yield from self._cleared()
         runs = "state" not in fields or state == "paused"
@@ -305,6 +303,15 @@ class _Container:
             yield replace(step, frees=given_up)
         step = self._step("container.rename", "named otherwise", container=self.live_id, name=self.name)
         yield replace(step, frees=given_up, takes=claims.name(self.name))
+
+    def _changed(self, fields: Mapping[str, Value]) -> Iterator[Step]:
+        """What is taken away goes first: the engine takes no `cpus` where there is a quota."""
+        lifted = {name: value for name, value in fields.items() if container.is_lifted(name, value)}
+        rest = {name: value for name, value in fields.items() if name not in lifted}
+        for tag, part in (("lifted", lifted), ("", rest)):
+            if part:
+                body = container.live_body(part)
+                yield self._step("container.update", differ(sorted(part)), tag=tag, container=self.live_id, body=body)
 
     def _live_fields(self) -> dict[str, Value]:
         """Name → desired value of what /update takes; memory goes together with its swap."""

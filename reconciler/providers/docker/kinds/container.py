@@ -36,7 +36,9 @@ def _where_set(cost: Effect, unset: Effect) -> Any:
     return effect
 
 
-# Zero means "leave as it is" to POST /update, so a limit can only be taken away by a new container.
+# Zero means "leave as it is" to POST /update. -1 takes away the quota and the limit of processes, inside and in what
+# inspect shows, also after a restart. Not so the others: memory, cpus and cpuset refuse it, or go on being shown; where
+# the kernel has cgroup v2, -1 as mem_reservation would keep all memory of the container from being reclaimed.
 LIMIT: Final = _where_set(Effect.LIVE, Effect.REPLACE)
 
 
@@ -255,8 +257,9 @@ PROPERTIES: Final[Mapping[str, Property]] = {
             parse=lambda value: nanoseconds(value) // 1000 if "s" in str(value) else int(value),
             load=forms.positive,
             silent=0,
-            effect=LIMIT,
+            effect=Effect.LIVE,
             live=("CpuQuota",),
+            lifted=-1,
         ),
         row(
             "cpu_rt_period",
@@ -294,8 +297,9 @@ PROPERTIES: Final[Mapping[str, Property]] = {
             parse=forms.positive,
             load=forms.positive,
             silent=0,
-            effect=LIMIT,
+            effect=Effect.LIVE,
             live=("PidsLimit",),
+            lifted=-1,
         ),
         row(
             "mem_swappiness",
@@ -461,6 +465,15 @@ def body(spec: Spec) -> dict[str, Any]:
 
 def live_body(fields: Mapping[str, Value]) -> dict[str, Any]:
     """The body of POST /containers/{id}/update for fields, name → value, that change in place."""
-    parts = merged(*(PROPERTIES[name].write(fields) for name in fields))
+    parts = merged(*(_live_part(PROPERTIES[name], fields) for name in fields))
     host: dict[str, Any] = parts.get("HostConfig", {})
     return host
+
+
+def _live_part(each: Property, fields: Mapping[str, Value]) -> Json:
+    return each.lifted if each.lifted and is_lifted(each.name, fields[each.name]) else each.write(fields)
+
+
+def is_lifted(name: str, value: Value) -> bool:
+    """Whether a limit is taken away, and the engine has a word for that."""
+    return PROPERTIES[name].lifted is not None and not value
