@@ -87,7 +87,7 @@ _TABLE: Final[Mapping[str, NotYet]] = {
     "services.*.deploy.resources.reservations.generic_resources": NotYet(_SWARM),
     "services.*.deploy.restart_policy.delay": NotYet("the engine waits 100 ms, and twice as long each time"),
     "services.*.deploy.restart_policy.window": NotYet("the engine counts a start as a success after 10 s"),
-    "services.*.deploy.rollback_config": NotYet("what does not become healthy is rolled back as it is"),
+    "services.*.deploy.rollback_config": NotYet("all that was replaced is taken back at once"),
     "services.*.deploy.update_config.max_failure_ratio": NotYet("the first failure counts", applies=_more_than_none),
     "services.*.develop": NotYet("files are not watched for rebuilding"),
     "services.*.isolation": NotYet(_WINDOWS),

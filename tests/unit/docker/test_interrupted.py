@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -257,6 +259,60 @@ def test_after_a_kill_at_any_call_of_a_bad_replacement_the_next_run_leaves_someb
 
     assert engine.names == ["p-web-1"]
     assert [each["State"]["Running"] for each in engine.containers.values()] == [True]
+
+
+ALL_OR_NONE = """
+services:
+  web: {image: "app:1", scale: 3, healthcheck: {test: "true"}, deploy: {update_config: {order: ORDER, parallelism: 1}}}
+"""
+
+
+def third_one_refused(engine):
+    """It never starts the third new container."""
+
+    def before(_count, call):
+        started = re.fullmatch(r"POST /containers/([^/]+)/start", call)
+        container = engine.inspect(started[1]) if started else {}
+        if started and "web-3" in container["Name"] and container["Config"]["Image"] == "app:2":
+            raise Refusal(500, "no space left on device")
+
+    engine.before = before
+
+
+def _number_of_calls(scenario):
+    engine = scenario.world()
+    third_one_refused(engine)
+    scenario.apply(engine)
+    return len(engine.writes)
+
+
+def each_moment_of_all():
+    for order in ("start-first", "stop-first"):
+        text = ALL_OR_NONE.replace("ORDER", order)
+        scenario = Scenario(text, text.replace("app:1", "app:2"))
+        for number in (None, *range(1, _number_of_calls(scenario) + 1)):
+            yield pytest.param(scenario, number, id=f"{order}, {number}")
+
+
+@pytest.mark.parametrize(("scenario", "number"), list(each_moment_of_all()))
+def test_where_one_container_of_a_service_fails_all_serve_as_before_also_after_a_kill(scenario, number):
+    engine = scenario.world()
+    before = {each["Name"]: each["Id"] for each in engine.containers.values()}
+    third_one_refused(engine)
+
+    def kill(count, _call):
+        if count == number:
+            raise Killed
+
+    engine.after = kill
+    with suppress(Killed):
+        scenario.apply(engine)
+    engine.after = lambda _count, _call: None
+    report = scenario.apply(engine)
+
+    assert report.rolled_back
+    assert {each["Name"]: each["Id"] for each in engine.containers.values()} == before
+    assert all(each["State"]["Running"] for each in engine.containers.values())
 
 
 def names_in(container, network):
