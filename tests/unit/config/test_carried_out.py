@@ -53,7 +53,7 @@ REFUSED = {
     "configs.*.external": True,
     "secrets.*.external": True,
     "services.*.depends_on.*.required": True,
-    "services.*.deploy.mode": "global",
+    "services.*.deploy.mode": "replicated-job",
     "services.*.deploy.update_config.max_failure_ratio": 0.5,
     "services.*.env_file.*.required": True,
     "services.*.pre_start.*.env_file.*.required": True,
@@ -61,14 +61,14 @@ REFUSED = {
 
 
 def attributes(path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
-    """The paths of all that the schema knows, but for what stands in something that is always refused."""
+    """The paths of all that the schema knows, without what stands in something that is refused or of no effect."""
     for name in sorted(properties(".".join(path))):
         here = (*path, name)
         if name.startswith("x-"):
             continue
         if name not in SECTIONS or path:  # of a section, what stands in it
             yield here
-        if here not in ALWAYS and ".".join(here) not in REFUSED:
+        if here not in ALWAYS and here not in WARNED_OF and ".".join(here) not in REFUSED:
             yield from _inside(here)
 
 
