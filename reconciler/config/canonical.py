@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from reconciler.config.longform import long_form
 from reconciler.config.merge import laid_over
@@ -55,7 +55,10 @@ def _service(service: Map, around: Surroundings) -> Map:
     if is_in_default_network(service) and not service.get("networks"):
         filled["networks"] = Map({"default": None})
     if service.get("pre_start"):
-        filled["pre_start"] = each(service["pre_start"], lambda hook: _before_start(hook, filled))
+        # Its limits are merged by the paths of disks, which have other keys in the model.
+        as_written = {"blkio_config": service["blkio_config"]} if "blkio_config" in service else {}
+        lower = with_places({**filled, **as_written}, filled)
+        filled["pre_start"] = each(service["pre_start"], lambda hook: _before_start(hook, lower))
     return filled
 
 
@@ -64,7 +67,7 @@ def _before_start(hook: Map, service: Map) -> Map:
     handed_on = {key: value for key, value in service.items() if key in CONTAINER and key != "volumes"}
     lower, upper = (Map({"services": Map({"": part})}) for part in (with_places(handed_on, service), hook))
     merged: Map = long_form(laid_over(lower, upper, []))["services"][""]
-    changed = {key: each(merged[key], change) for key, change in _OF_A_HOOK.items() if merged.get(key)}
+    changed = {key: change(merged[key]) for key, change in _OF_A_HOOK.items() if merged.get(key)}
     return with_places({**merged, **changed}, merged)
 
 
@@ -123,7 +126,11 @@ def _hook_mount(item: Map) -> Map:
     return item if not isinstance(bind, Map) else _with_bind(item, Map({"create_host_path": False, **bind}))
 
 
-_OF_A_HOOK: Final[Mapping[str, Callable[[Map], Map]]] = {"env_file": _optional, "volumes": _hook_mount}
+_OF_A_HOOK: Final[Mapping[str, Callable[[Any], Tree]]] = {
+    "blkio_config": _throttles,
+    "env_file": lambda files: each(files, _optional),
+    "volumes": lambda mounts: each(mounts, _hook_mount),
+}
 Change = Callable[[Tree, Surroundings], Tree]
 
 

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import Final
 
 from reconciler.config.canonical import Surroundings
-from reconciler.config.tree import Map, Place, Tree, deepest
+from reconciler.config.tree import Items, Map, Place, Tree, deepest
 from reconciler.core.problem import Problem, Severity
 
 
@@ -44,6 +45,31 @@ class Stack:
 
     def place(self, *path: str | int) -> Place | None:
         return deepest(self.document, path)[0]
+
+
+@dataclass(frozen=True, slots=True)
+class OfHooks(Stack):
+    """The same stack, with what is run before its services in place of them."""
+
+    @property
+    def services(self) -> Map:
+        found = self.section("services").items()
+        hooks = ((name, index, hook) for name, service in found for index, hook in enumerate(_hooks(service)))
+        return Map({f"{name}{_BEFORE}{index}]": hook for name, index, hook in hooks})
+
+    def place(self, *path: str | int) -> Place | None:
+        section, named, *rest = path
+        name, _, index = str(named).rpartition(_BEFORE)
+        before = (name, "pre_start", int(index.removesuffix("]"))) if section == "services" else (named,)
+        return deepest(self.document, (section, *before, *rest))[0]
+
+
+_BEFORE: Final = ".pre_start["
+
+
+def _hooks(service: Tree) -> Iterable[Tree]:
+    found = service.get("pre_start") if isinstance(service, Map) else ()
+    return found if isinstance(found, Items) else ()
 
 
 Check = Callable[[Stack], Iterator[Problem]]

@@ -114,6 +114,15 @@ def one_scale(stack: Stack) -> Iterator[Problem]:
             yield from said(stack.place("services", name, "container_name"), message)
 
 
+def one_on_each_engine(stack: Stack) -> Iterator[Problem]:
+    for name, service in stack.each():
+        is_global = (service.get("deploy") or {}).get("mode") == "global"
+        for path in (("scale",), ("deploy", "replicas")) if is_global else ():
+            if reached(service, path) is not None:
+                message = f"services.{name} has one container on each engine by its `mode: global`, and so no number"
+                yield from said(stack.place("services", name, *path), f"{message}; keep one of the two")
+
+
 def platform_among_those_built(stack: Stack) -> Iterator[Problem]:
     for name, service in stack.each():
         platform, built = service.get("platform"), (service.get("build") or {}).get("platforms") or ()
@@ -480,6 +489,7 @@ COMPOSE: Final[tuple[Check, ...]] = (
 """Errors to the Compose CLI as well."""
 
 OURS: Final[tuple[Check, ...]] = (
+    one_on_each_engine,
     one_owner_per_port,
     something_for_each,
     networks_to_be_found_in,
@@ -494,3 +504,14 @@ OURS: Final[tuple[Check, ...]] = (
     images_mounted_once,
 )
 """Errors where the stack is to be carried out."""
+
+OF_HOOKS: Final[tuple[Check, ...]] = (
+    some_devices_or_those,
+    one_mount_each,
+    bound_to_something,
+    known_mount_points,
+    rooted_targets,
+    files_that_are_there,
+    files_that_can_be_copied,
+)
+"""Errors of what is run before a service as well, where Compose does not look."""

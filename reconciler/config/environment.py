@@ -10,27 +10,41 @@ from reconciler.config.canonical import Surroundings
 from reconciler.config.dotenv import EnvFile, parse_env, parse_raw
 from reconciler.config.template import Variables
 from reconciler.config.textfile import ENV_LIMIT, TextFile, read_text, shown_name
-from reconciler.config.tree import Map, Place, Tainted, Tree, entries, from_pairs, placed, with_places
+from reconciler.config.tree import Map, Place, Tainted, Tree, each, entries, from_pairs, placed, with_places
 from reconciler.core.errors import ConfigError
 from reconciler.core.problem import Problem
 
 
-def with_env_files(model: Map, around: Surroundings) -> tuple[Map, list[Problem]]:
-    """The model with what the env and label files of each service say, and what is wrong with those."""
+def with_env_files(model: Map, around: Surroundings, *, of_hooks: bool = False) -> tuple[Map, list[Problem]]:
+    """The model with what the env and label files of each service say, and what is wrong with those.
+
+    Where it is said, with those of the containers that are run before a service as well.
+    """
     problems: list[Problem] = []
-    done = {}
-    for name, service in model["services"].items():
-        with_variables, of_env_files = _with_variables(service, around)
-        done[name], of_label_files = _with_labels(with_variables, around)
+
+    def with_files(container: Map) -> Map:
+        with_variables, of_env_files = _with_variables(container, around)
+        done, of_label_files = _with_labels(with_variables, around)
         problems.extend((*of_env_files, *of_label_files))
-    return with_places({**model, "services": with_places(done, model["services"])}, model), problems
+        return done
+
+    def with_all(service: Map) -> Map:
+        hooks = service.get("pre_start")
+        if not (hooks and of_hooks):
+            return with_files(service)
+        return with_files(with_places({**service, "pre_start": each(hooks, with_files)}, service))
+
+    services = model["services"]
+    done = with_places({name: with_all(service) for name, service in services.items()}, services)
+    return with_places({**model, "services": done}, model), problems
 
 
 def named_files(model: Map) -> Iterator[Path]:
-    """The env and label files that services name, and the files of configs and secrets."""
+    """The env and label files that services and what is run before them name, and the files of configs and secrets."""
     for service in model["services"].values():
-        yield from (Path(given["path"]) for given in service.get("env_file") or () if "path" in given)
-        yield from map(Path, service.get("label_file") or ())
+        for container in (service, *service.get("pre_start", ())):
+            yield from (Path(given["path"]) for given in container.get("env_file") or () if "path" in given)
+            yield from map(Path, container.get("label_file") or ())
     for section in ("configs", "secrets"):
         yield from (Path(each["file"]) for each in (model.get(section) or {}).values() if each and each.get("file"))
 

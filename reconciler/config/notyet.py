@@ -8,13 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeVar
 
+from reconciler.config.model import CONTAINER
 from reconciler.config.tree import Map, Place, Tree, TreePath, placed
 from reconciler.core.problem import Problem, Severity
 
 _SWARM: Final = "it is for a cluster"
+_JOBS: Final = ("replicated-job", "global-job")
 _WINDOWS: Final = "it is for Windows containers"
+_OF_A_HOOK: Final = "of other services it has what the service itself has"
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +32,8 @@ def _any_of(*words: str) -> Callable[[Tree], bool]:
     return lambda value: isinstance(value, str) and value.startswith(words)
 
 
-def _other_than(word: str) -> Callable[[Tree], bool]:
-    return lambda value: value != word
+def _of_services(sources: Tree) -> bool:
+    return isinstance(sources, list) and any(not str(source).startswith("container:") for source in sources)
 
 
 def _more_than_none(ratio: Tree) -> bool:
@@ -50,15 +53,12 @@ def _relabels_and_more(bind: Tree) -> bool:
 
 _TABLE: Final[Mapping[str, NotYet]] = {
     "configs.*.external": NotYet(_SWARM, applies=bool),
-    "configs.*.labels": NotYet(_SWARM),
     "configs.*.template_driver": NotYet(_SWARM),
     "secrets.*.driver": NotYet(_SWARM),
     "secrets.*.driver_opts": NotYet(_SWARM),
     "secrets.*.external": NotYet(_SWARM, applies=bool),
-    "secrets.*.labels": NotYet(_SWARM),
     "secrets.*.template_driver": NotYet(_SWARM),
     "models": NotYet("run the model as a service of its own"),
-    "services.*.attach": NotYet("it says whose output `up` shows, and there is no such output"),
     "services.*.build.additional_contexts": NotYet("the engine's builder is sent one context only"),
     "services.*.build.cache_to": NotYet("no cache is exported"),
     "services.*.build.entitlements": NotYet("the builder gets no more rights"),
@@ -73,22 +73,22 @@ _TABLE: Final[Mapping[str, NotYet]] = {
     "services.*.cpu_count": NotYet(_WINDOWS),
     "services.*.cpu_percent": NotYet(_WINDOWS),
     "services.*.credential_spec": NotYet(_WINDOWS),
-    "services.*.deploy.endpoint_mode": NotYet(_SWARM),
-    "services.*.deploy.labels": NotYet(_SWARM + "; write `labels` of the service"),
-    "services.*.deploy.mode": NotYet("one engine has `replicated` services alone", applies=_other_than("replicated")),
-    "services.*.deploy.placement": NotYet(_SWARM),
-    "services.*.deploy.resources.reservations.cpus": NotYet(_SWARM + "; write `cpu_shares` of the service"),
+    "services.*.deploy.mode": NotYet("write it as a service with `x-reconcile.job`", applies=_any_of(*_JOBS)),
     "services.*.deploy.resources.reservations.generic_resources": NotYet(_SWARM),
     "services.*.deploy.restart_policy.delay": NotYet("the engine waits 100 ms, and twice as long each time"),
     "services.*.deploy.restart_policy.window": NotYet("the engine counts a start as a success after 10 s"),
-    "services.*.deploy.rollback_config": NotYet("what does not become healthy is rolled back as it is"),
+    "services.*.deploy.rollback_config": NotYet("all that was replaced is taken back at once"),
     "services.*.deploy.update_config.max_failure_ratio": NotYet("the first failure counts", applies=_more_than_none),
-    "services.*.develop": NotYet("files are not watched for rebuilding"),
     "services.*.isolation": NotYet(_WINDOWS),
     "services.*.models": NotYet("run the model as a service of its own"),
-    "services.*.pre_start": NotYet("write it as a service, and `service_completed_successfully` under `depends_on`"),
+    "services.*.pre_start.*.ipc": NotYet(_OF_A_HOOK, applies=_any_of("service:")),
+    "services.*.pre_start.*.network_mode": NotYet(_OF_A_HOOK, applies=_any_of("service:")),
+    "services.*.pre_start.*.pid": NotYet(_OF_A_HOOK, applies=_any_of("service:")),
+    "services.*.pre_start.*.volumes_from": NotYet(_OF_A_HOOK, applies=_of_services),
     "services.*.provider": NotYet("only containers are run"),
-    "services.*.use_api_socket": NotYet("mount /var/run/docker.sock with `volumes` if you must"),
+    "services.*.use_api_socket": NotYet(
+        "it copies credentials into the container, where they get old; mount /var/run/docker.sock with `volumes`"
+    ),
     "services.*.volumes.*.bind": NotYet(
         "with `selinux` neither `create_host_path: false` nor `recursive` can be asked for", applies=_relabels_and_more
     ),
@@ -98,17 +98,35 @@ _TABLE: Final[Mapping[str, NotYet]] = {
     "volumes.*.x-reconcile": NotYet("write what holds for a volume at the top level"),
     "x-reconcile.hooks": NotYet("nothing is run around a change"),
 }
-PATTERNS: Final[Mapping[tuple[str, ...], NotYet]] = {tuple(path.split(".")): row for path, row in _TABLE.items()}
+_Row = TypeVar("_Row")
+
+
+def _patterns(table: Mapping[str, _Row]) -> Mapping[tuple[str, ...], _Row]:
+    """What holds for the container of a service holds for those that are run before it."""
+    rows = {tuple(path.split(".")): row for path, row in table.items()}
+    of_containers = {path: row for path, row in rows.items() if path[0] == "services" and path[2] in CONTAINER}
+    return rows | {(*path[:2], "pre_start", "*", *path[2:]): row for path, row in of_containers.items()}
+
+
+PATTERNS: Final = _patterns(_TABLE)
 
 _OF_NO_EFFECT: Final[Mapping[str, str]] = {
+    "configs.*.labels": "only a cluster keeps it as something of its own",
     "configs.*.name": "only a cluster knows it by a name of its own",
+    "secrets.*.labels": "only a cluster keeps it as something of its own",
     "secrets.*.name": "only a cluster knows it by a name of its own",
+    "services.*.attach": "it says whose output `docker compose up` shows",
+    "services.*.deploy.endpoint_mode": "only a cluster has addresses for whole services",
+    "services.*.deploy.labels": "only services of a cluster have them; write `labels` of the service",
+    "services.*.deploy.placement": "there is one engine to be on",
+    "services.*.deploy.resources.reservations.cpus": "it chooses a machine of a cluster; write `cpu_shares`",
+    "services.*.develop": "only `docker compose watch` watches files",
     "services.*.ports.*.app_protocol": "an engine hands on what it does not look into",
     "services.*.ports.*.mode": "without a cluster each port is one of this host",
     "services.*.ports.*.name": "an engine knows ports by their numbers",
     "services.*.volumes.*.consistency": "on Linux each mount is consistent",
 }
-OF_NO_EFFECT: Final = {tuple(path.split(".")): reason for path, reason in _OF_NO_EFFECT.items()}
+OF_NO_EFFECT: Final = _patterns(_OF_NO_EFFECT)
 
 
 def not_yet(path: TreePath, reason: str) -> str:

@@ -278,3 +278,6 @@ OURS: Final[tuple[Check, ...]] = (
     known_settings,
 )
 """Errors where the stack is to be carried out."""
+
+OF_HOOKS: Final[tuple[Check, ...]] = (known_networks, known_volumes, known_files)
+"""Errors of what is run before a service as well, where Compose does not look."""

@@ -84,7 +84,7 @@ def load_written(written: Written, settings: Settings) -> LoadedStack:
     found.problems.extend(_weighed(found.doubts, inactive))
     stack = checks.Stack(document, around, inactive, _doubtful(found.gone))
     _check(stack, settings, found)
-    model = _model(document, around, found)
+    model = _model(document, around, found, is_carried_out=settings.strict)
     addresses = ((stack.place(*path), address) for path, address in references.x_addresses(stack))
     named = tuple((place, address) for place, address in addresses if place)
     file = shown_name(written.layers[0].path, settings.directory)
@@ -144,6 +144,8 @@ def _check(stack: checks.Stack, settings: Settings, found: Findings) -> None:
     found.problems.extend(checks.problems(stack, (*references.COMPOSE, *contradictions.COMPOSE)))
     if settings.strict:
         found.problems.extend(checks.problems(stack, (*references.OURS, *contradictions.OURS)))
+        of_hooks = checks.OfHooks(stack.document, stack.around, stack.inactive)
+        found.problems.extend(checks.problems(of_hooks, (*references.OF_HOOKS, *contradictions.OF_HOOKS)))
 
 
 def _idle(document: Map, model: Map, inactive: frozenset[str]) -> frozenset[Address]:
@@ -154,7 +156,8 @@ def _idle(document: Map, model: Map, inactive: frozenset[str]) -> frozenset[Addr
     return frozenset(Address(kind, (name,)) for kind, names in found.items() for name in names)
 
 
-def _model(document: Map, around: Surroundings, found: Findings) -> Map:
+def _model(document: Map, around: Surroundings, found: Findings, *, is_carried_out: bool) -> Map:
+    """Compose neither reads what a hook's container names, nor counts it as used; but it is run."""
     try:
         model = canonical(document, around)
     except Malformed as error:
@@ -162,9 +165,9 @@ def _model(document: Map, around: Surroundings, found: Findings) -> Map:
         found.problems.extend(with_env_files(canonical(_files_alone(document), around), around)[1])
         return Map()
     found.files.extend(named_files(model))
-    model, problems = with_env_files(model, around)
-    found.problems.extend(problems)
-    return _needed(model)
+    model, problems = with_env_files(model, around, of_hooks=is_carried_out)
+    found.problems.extend(dict.fromkeys(problems))
+    return _needed(model, of_hooks=is_carried_out)
 
 
 def _files_alone(document: Map) -> Map:
@@ -176,10 +179,10 @@ def _files_alone(document: Map) -> Map:
     return Map({"services": Map(kept)})
 
 
-def _needed(model: Map) -> Map:
+def _needed(model: Map, *, of_hooks: bool) -> Map:
     """The model without networks, volumes and the like that no service uses, as Compose has it."""
     kept = dict(model)
-    for section, used in _used(model).items():
+    for section, used in _used(model, of_hooks=of_hooks).items():
         left = {name: value for name, value in (model.get(section) or {}).items() if name in used}
         if left:
             kept[section] = with_places(left, model[section])
@@ -188,8 +191,9 @@ def _needed(model: Map) -> Map:
     return with_places(kept, model)
 
 
-def _used(model: Map) -> Mapping[str, set[str]]:
-    services = model["services"].values()
+def _used(model: Map, *, of_hooks: bool) -> Mapping[str, set[str]]:
+    hooks = (hook for service in model["services"].values() for hook in service.get("pre_start", ()))
+    services = [*model["services"].values(), *(hooks if of_hooks else ())]
     mounts = [item for service in services for item in service.get("volumes", ())]
     secrets = [item for service in services for part in (service, service.get("build", {})) for item in _secrets(part)]
     return {

@@ -27,7 +27,8 @@ class Step:
     only one can have at a time: who gives it up comes first. ``behind`` holds ids of steps that come first whether
     they succeed or not. A step that ``lets_go`` ends the use of what its resource uses: it waits for none of it, and
     what is replaced waits for it. A step begins ``delay_s`` after what comes before it. One with a ``hold_s`` is done
-    when it was seen to be, with the same mark, for so long.
+    when it was seen to be, with the same mark, for so long. What it leaves behind where it fails is taken away by what
+    it ``clears``, whether there is a way back or not.
     """
 
     id: str
@@ -46,6 +47,7 @@ class Step:
     lets_go: bool = False
     delay_s: float = 0.0
     hold_s: float = 0.0
+    clears: tuple[Step, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -168,18 +168,19 @@ class _Run:
         self.blocked[step.id] = str(step.address)
         self.graph.done(step.id)
         yield Event(step, What.FAILED, str(error), self._seconds(progress), error)
-        if step.on_failure:
-            yield from self._take_back(progress)
+        wrong = [*self._in_one_go(progress, step.clears), *self._in_one_go(progress, step.on_failure)]
+        yield from wrong
+        if step.on_failure and not wrong:
+            yield self._event(progress, What.ROLLED_BACK)
 
-    def _take_back(self, progress: _Progress) -> Iterator[Event]:
-        """The way back is short and waits for nothing, so it is gone in one go."""
-        for step in progress.step.on_failure:
+    def _in_one_go(self, progress: _Progress, steps: Sequence[Step]) -> Iterator[Event]:
+        """The way back is short and waits for nothing. It ends where one of its steps fails."""
+        for step in steps:
             try:
                 self.perform(step)
             except ProviderError as error:
                 yield Event(step, What.FAILED, str(error), self._seconds(progress), error)
                 return
-        yield self._event(progress, What.ROLLED_BACK)
 
     def _signs_of_life(self) -> Iterator[Event]:
         now = self.clock.now()

@@ -257,7 +257,7 @@ HANDS: Final = (
     Hand("`docker update --cpus`", lambda p: p.hand("update", {"NanoCpus": 500_000_000}), {WEB: {"cpus"}},
          Action.REPLACE, NEW),
     Hand("`docker update --pids-limit`", lambda p: p.hand("update", {"PidsLimit": 50}), {WEB: {"pids_limit"}},
-         Action.REPLACE, NEW),
+         Action.UPDATE),
     Hand("a declared network disconnected", _disconnect, REJOINED, Action.UPDATE),
     Hand("another network connected", lambda p: _connect(p, "bridge"), REJOINED, Action.UPDATE),
     Hand("reconnected without aliases: its DNS name is gone", _without_names, REJOINED, Action.UPDATE),

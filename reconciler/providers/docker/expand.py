@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from reconciler.core.address import Address
 from reconciler.core.document import Document
@@ -12,13 +12,28 @@ from reconciler.core.errors import ConfigError
 from reconciler.core.resource import Origin, Resource, Source
 from reconciler.core.units import nanoseconds
 from reconciler.core.values import ABSENT, Ref, Value
-from reconciler.providers.docker import elsewhere, endpoints, files, hooks, labels, lent, restarts, rollout, since
+from reconciler.providers.docker import (
+    elsewhere,
+    endpoints,
+    files,
+    hooks,
+    labels,
+    lent,
+    prestart,
+    restarts,
+    rollout,
+    since,
+)
 from reconciler.providers.docker.kinds import container, image, network, volume
 from reconciler.providers.docker.property import Json, first
 
 STARTED: Final = "started"
 """The milestone of a container that has been started, whether it is ready or not."""
 
+PREPARED: Final = "prepared"
+"""The milestone of a container before whose start all has been run that is to be."""
+
+_Path: TypeAlias = tuple[str | int, ...]
 _SECOND: Final = 1_000_000_000
 _SPACES: Final = ("network_mode", "ipc", "pid")
 _NO_SERVICE: Final[Json] = {"scale": 0}
@@ -107,11 +122,22 @@ class Stack:
                 yield Resource(address(key), spec, origin=self.origin(section, key))
 
     def _used(self, attribute: str) -> set[str]:
-        return {key for service in self.services.values() for key in service.get(attribute) or ()}
+        return {key for _, each in self._containers_run() for key in each.get(attribute) or ()}
 
     def _used_volumes(self) -> set[str]:
-        mounts = (mount for service in self.services.values() for mount in service.get("volumes") or ())
+        mounts = (mount for _, each in self._containers_run() for mount in each.get("volumes") or ())
         return {mount["source"] for mount in mounts if _is_named(mount)}
+
+    def _containers_run(self) -> Iterator[tuple[_Path, Json]]:
+        """The services and what is run before them, with their paths."""
+        for name, service in self.services.items():
+            yield ("services", name), service
+            yield from self._hooks(name)
+
+    def _hooks(self, name: str) -> Iterator[tuple[_Path, Json]]:
+        """What is run before a service."""
+        for index, hook in enumerate(self.services[name].get(prestart.NAME) or ()):
+            yield ("services", name, prestart.NAME, index), hook
 
     def images(self) -> Iterator[Resource]:
         """One for each distinct reference; the service that builds it says how."""
@@ -123,25 +149,31 @@ class Stack:
             service = self.services[name]
             build = service.get("build")
             spans = [span for each in names if (span := image.refresh_s(self.services[each])) is not None]
-            spec: dict[str, Value] = {"ref": reference, "pull_policy": service.get("pull_policy") or "missing"}
-            spec |= {"platform": service.get("platform") or ""}
+            spec = {"ref": reference, **_got(service, min(spans) if spans and not build else None)}
             if build:
                 is_named = bool(service.get("image"))
                 spec |= {"build": _for_platform(build, service), "services": tuple(names), "is_named": is_named}
-            spec |= {"refresh_s": min(spans)} if spans and not build else {}
             yield Resource(image_address(reference), spec, origin=self._image_origin(name, service))
-        for reference, origin in self._mounted_images().items():
+        others = {**self._mounted_images(), **self._images_of_hooks()}
+        for reference, (spec, origin) in others.items():
             if reference not in users:
-                spec = {"ref": reference, "pull_policy": "missing", "platform": ""}
-                yield Resource(image_address(reference), spec, origin=origin)
+                yield Resource(image_address(reference), {"ref": reference, **spec}, origin=origin)
 
-    def _mounted_images(self) -> dict[str, Origin]:
+    def _mounted_images(self) -> dict[str, tuple[dict[str, Value], Origin]]:
         """Images that are mounted, with one of the places where they are."""
         return {
-            mount["source"]: self.origin("services", name, "volumes", index)
-            for name, service in self.services.items()
-            for index, mount in enumerate(service.get("volumes") or ())
+            mount["source"]: (_got({}, None), self.origin(*path, "volumes", index))
+            for path, each in self._containers_run()
+            for index, mount in enumerate(each.get("volumes") or ())
             if mount["type"] == "image"
+        }
+
+    def _images_of_hooks(self) -> dict[str, tuple[dict[str, Value], Origin]]:
+        """Images of which containers are made that are run first."""
+        return {
+            self.image_of(name, hook): (_got(hook, image.refresh_s(hook)), self.origin(*path, "image"))
+            for name in self.services
+            for path, hook in self._hooks(name)
         }
 
     def image_of(self, name: str, service: Json) -> str:
@@ -158,8 +190,7 @@ class Stack:
                 yield self._container(name, service, number)
 
     def _container(self, name: str, service: Json, number: int) -> Resource:
-        sections = {key: self.section(key) for key in ("configs", "secrets")}
-        mounted = list(files.mounted(service, sections, is_elsewhere=self.is_elsewhere))
+        mounted = list(files.mounted(service, self._files(), is_elsewhere=self.is_elsewhere))
         own = (*(service.get("volumes") or ()), *lent.named(self.services, service))
         service = {**service, "volumes": [*own, *files.as_binds(mounted)]}
         resolved = self._resolved(name, service, number)
@@ -168,13 +199,14 @@ class Stack:
             for each in container.PROPERTIES.values()
             if (value := each.declared(resolved)) is not ABSENT
         }
+        spec |= self._before_start(name, service, number)
         spec |= {
             "mounts": [self._mount(mount) for mount in service.get("volumes") or ()],
             "owner": labels.of_container(self.document.project, name, number, self.document.directory),
             "mark": files.mark_of(self.document.project, container_address(name, number)),
             "gate": self._gate(name, service),
             "rollout": rollout.declared(service, lends=self._lends(name), several=replicas(service) > 1),
-            "since": self._since(name, service),
+            "since": self._since(name),
             **hooks.declared(service),
             **self._restarts(name, service),
         } | ({"mounted": mounted} if mounted else {})
@@ -185,6 +217,31 @@ class Stack:
             origin=self.origin("services", name),
             sources=dict(self._sources(name, service)),
         )
+
+    def _before_start(self, name: str, service: Json, number: int) -> dict[str, Value]:
+        """What is run before its first start, and by what it is told that this is something else now."""
+        defined = prestart.definition(service, leaving_out=container.WITHOUT_ANOTHER)
+        run = [
+            self._run_first(called, _in_one_way(hook, service), name, number)
+            for called, hook in prestart.of(service, is_first=number == 1)
+        ]
+        return {"pre_start": defined, "before_start": run} if defined else {}
+
+    def _run_first(self, called: str, hook: Json, name: str, number: int) -> Value:
+        mounted = list(files.mounted(hook, self._files(), is_elsewhere=self.is_elsewhere))
+        of_service, said = _aliases(self.services[name]), _aliases(hook)
+        networks = {
+            key: {**endpoint, "id": "", "aliases": tuple(sorted(said[key] - of_service.get(key, set())))}
+            for key, endpoint in self._endpoints(name, hook, number)
+        }
+        resolved = {**self._resolved(name, hook, number), "networks": networks}
+        spec = {each.name: each.declared(resolved) for each in container.PROPERTIES.values()}
+        mounts = [*map(self._of_volume, hook.get("volumes") or ()), *files.as_binds(mounted)]
+        body = container.body({key: value for key, value in spec.items() if value is not ABSENT} | {"mounts": mounts})
+        return {"called": called, "body": body, "networks": networks, "files": mounted}
+
+    def _files(self) -> dict[str, Json]:
+        return {key: self.section(key) for key in ("configs", "secrets")}
 
     def _resolved(self, name: str, service: Json, number: int) -> dict[str, Any]:
         """The service with names in place of keys, and what Compose leaves to the one who runs it."""
@@ -233,7 +290,7 @@ class Stack:
         )
         return awaited or bool((service.get("x-reconcile") or {}).get("job"))
 
-    def _endpoints(self, name: str, service: Json, number: int) -> Iterable[tuple[str, Value]]:
+    def _endpoints(self, name: str, service: Json, number: int) -> Iterable[tuple[str, dict[str, Value]]]:
         links = tuple(sorted(self._links(service)))
         for key, endpoint in with_mac(service, _by_priority(service.get("networks") or {})).items():
             aliases = {self._container_name(name, number), name, *(endpoint.get("aliases") or ())} - {
@@ -264,9 +321,11 @@ class Stack:
             yield f"{container_name}:{alias or container_name}"
 
     def _mount(self, mount: Json) -> Json:
-        if _is_named(mount):
-            return {**mount, "source": self.section("volumes")[mount["source"]]["name"]}
-        return _referring(mount)
+        return self._of_volume(mount) if _is_named(mount) else _referring(mount)
+
+    def _of_volume(self, mount: Json) -> Json:
+        """A mount with the real name of its volume, where it has one."""
+        return {**mount, "source": self.section("volumes")[mount["source"]]["name"]} if _is_named(mount) else mount
 
     def _gate(self, name: str, service: Json) -> Value:
         """What the plan waits for once the container is started, and for how long at most."""
@@ -279,14 +338,8 @@ class Stack:
         return {"until": "ready", "timeout_s": _patience(service.get("healthcheck") or {}), "strict": asked}
 
     def _needs(self, name: str, service: Json) -> Iterator[tuple[Address, str]]:
-        yield image_address(self.image_of(name, service)), ""
-        for key in service.get("networks") or ():
-            yield network_address(key), ""
-        for mount in service.get("volumes") or ():
-            if _is_named(mount):
-                yield volume_address(mount["source"]), ""
-            elif mount["type"] == "image":
-                yield image_address(mount["source"]), ""
+        for each in (service, *(service.get(prestart.NAME) or ())):
+            yield from self._made_of(name, each)
         for mode in (service.get(key) or "" for key in _SPACES):
             if mode.startswith("service:"):
                 yield container_address(mode.partition(":")[2]), STARTED
@@ -297,13 +350,25 @@ class Stack:
         for text in (service.get("x-reconcile") or {}).get("depends_on") or ():
             yield Address.parse(text), ""
 
-    def _since(self, name: str, service: Json) -> Value:
+    def _made_of(self, name: str, service: Json) -> Iterator[tuple[Address, str]]:
+        """What a container is made of."""
+        yield image_address(self.image_of(name, service)), ""
+        for key in service.get("networks") or ():
+            yield network_address(key), ""
+        for mount in service.get("volumes") or ():
+            if _is_named(mount):
+                yield volume_address(mount["source"]), ""
+            elif mount["type"] == "image":
+                yield image_address(mount["source"]), ""
+
+    def _since(self, name: str) -> Value:
         """What the engine must be for all that is declared here."""
-        networks = _by_priority(service.get("networks") or {})
-        return [
-            *since.needed(self.document, "services", name),
-            *since.needed_for_macs(self.document, name, networks),
+        macs = [
+            need
+            for path, each in ((("services", name), self.services[name]), *self._hooks(name))
+            for need in since.needed_for_macs(self.document, path, _by_priority(each.get("networks") or {}))
         ]
+        return [*since.needed(self.document, "services", name), *macs]
 
     def _sources(self, name: str, service: Json) -> Iterator[tuple[str, Source]]:
         for each in container.PROPERTIES.values():
@@ -315,10 +380,30 @@ class Stack:
             yield each_field, Source("files", self.origin("services", name))
 
 
+def _got(service: Json, refresh_s: float | None) -> dict[str, Value]:
+    """How the image of a container is got."""
+    usual: dict[str, Value] = {"pull_policy": service.get("pull_policy") or "missing"}
+    usual |= {"platform": service.get("platform") or ""}
+    return usual | ({} if refresh_s is None else {"refresh_s": refresh_s})
+
+
+def _in_one_way(hook: Json, service: Json) -> Json:
+    """A hook that says otherwise than its service how it is connected has both; what it says itself counts."""
+    given_up = "networks" if hook.get("network_mode") != service.get("network_mode") else "network_mode"
+    both = hook.get("network_mode") and hook.get("networks")
+    return {key: value for key, value in hook.items() if key != given_up} if both else hook
+
+
 def _for_platform(build: Json, service: Json) -> Json:
     """The build with the platform that it is for, where one is named at all."""
     platform = service.get("platform") or next(iter(build.get("platforms") or ()), "")
     return {**build, "platforms": (platform,)} if platform else build
+
+
+def _aliases(service: Json) -> dict[str, set[str]]:
+    """What is said of names in each network."""
+    networks = service.get("networks") or {}
+    return {key: set((endpoint or {}).get("aliases") or ()) for key, endpoint in networks.items()}
 
 
 def _by_priority(networks: Json) -> dict[str, Any]:

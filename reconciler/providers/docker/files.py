@@ -148,13 +148,16 @@ def _of_folder(folder: Path) -> bytes:
 
 
 def _digest(each: Json, content: bytes) -> str:
-    if each["secret"] or isinstance(each.get("content"), Secret):
-        salt = f"{labels.FILES}:{each['target']}".encode()
-        digest = hashlib.scrypt(content, salt=salt, n=2**13, r=8, p=1, dklen=_DIGITS // 2).hex()
-    else:
-        digest = hashlib.sha256(content).hexdigest()[:_DIGITS]
-    owned = each.get("copied")
-    return f"{digest} {owned['mode']:04o} {owned['uid']}:{owned['gid']}" if owned else digest
+    is_secret = each["secret"] or isinstance(each.get("content"), Secret)
+    found, owned = digest(content, salt=f"{labels.FILES}:{each['target']}", is_secret=is_secret), each.get("copied")
+    return f"{found} {owned['mode']:04o} {owned['uid']}:{owned['gid']}" if owned else found
+
+
+def digest(content: bytes, *, salt: str, is_secret: bool) -> str:
+    """For a label, which is public: of a secret one that is slow to guess at."""
+    if is_secret:
+        return hashlib.scrypt(content, salt=salt.encode(), n=2**13, r=8, p=1, dklen=_DIGITS // 2).hex()
+    return hashlib.sha256(content).hexdigest()[:_DIGITS]
 
 
 def _says_copied(digest: Value) -> bool:

@@ -20,11 +20,19 @@ NUMBER: Final = f"{COMPOSE}container-number"
 ONEOFF: Final = f"{COMPOSE}oneoff"
 NETWORK: Final = f"{COMPOSE}network"
 VOLUME: Final = f"{COMPOSE}volume"
+HOOK: Final = f"{COMPOSE}hook"
+OF_WHICH: Final = (PROJECT, SERVICE, NUMBER)
+OF_A_HOOK: Final = {HOOK: "pre_start", ONEOFF: "True"}
+"""On a container that is run before that of a service, besides those that say of which one."""
+
 LOCK: Final = f"{OWN}lock"
 """On a volume that says that a run is at work on the project."""
 
 INPUTS: Final = f"{OWN}build.inputs"
 """On an image: the hash of everything that its build depends on."""
+
+BEFORE_START: Final = f"{OWN}pre-start"
+"""On a container: a digest of the hooks that were run before its first start."""
 
 FILES: Final = f"{OWN}files"
 """On a container: digests of its configs and secrets when it was made; on its mark, of what it was told of later."""
@@ -54,6 +62,16 @@ def of_container(project: str, service: str, number: int, directory: str) -> dic
         _HASH: _OURS,
         f"{COMPOSE}project.working_dir": directory,
     }
+
+
+def is_of_a_hook(labels: Mapping[str, str] | None) -> bool:
+    """Whether the container is only run before that of a service."""
+    return HOOK in (labels or {})
+
+
+def is_one_off(labels: Mapping[str, str] | None) -> bool:
+    """Whether the container is none that a service is to have. Compose marks those of hooks otherwise."""
+    return (labels or {}).get(ONEOFF) == "True" or is_of_a_hook(labels)
 
 
 def is_ours(labels: Mapping[str, str] | None) -> bool:

@@ -13,7 +13,7 @@ from reconciler.core.address import Address
 from reconciler.core.errors import Conflict, Denied, Rejected
 from reconciler.core.resource import Health, Observed, Resource, Status
 from reconciler.core.values import Value
-from reconciler.providers.docker import files, hooks, labels, lent, restarts, rootless
+from reconciler.providers.docker import files, hooks, labels, lent, prestart, restarts, rootless
 from reconciler.providers.docker.client import Engine
 from reconciler.providers.docker.context import digest_of
 from reconciler.providers.docker.expand import (
@@ -153,15 +153,17 @@ class Reader:
                 groups.setdefault(address, []).append(inspect)
         names = {inspect["Id"]: name_of(inspect) for group in groups.values() for inspect in group}
         for address, group in groups.items():
-            mains, leftovers = self._sorted_out(address, group)
-            yield self._container(address, mains[0], leftovers, networks, names)
-            for other in mains[1:]:
+            of_hooks = [each for each in group if labels.is_of_a_hook(dig(each, "Config.Labels"))]
+            mains, leftovers = self._sorted_out(address, [each for each in group if each not in of_hooks])
+            if mains:
+                yield self._container(address, mains[0], [*leftovers, *of_hooks], networks, names)
+            for other in (*mains[1:], *(() if mains else of_hooks)):
                 double = Address(address.kind, (*address.path, name_of(other)))
                 yield self._container(double, other, [], networks, names)
 
     def _inspected(self) -> Iterator[Json]:
         listed = self._engine.get("/containers/json", all=1, filters=self._mine())
-        ids = [item["Id"] for item in listed if item["Labels"].get(labels.ONEOFF) != "True"]
+        ids = [item["Id"] for item in listed if not _is_somebodys_own(item["Labels"])]
         known = {name.lstrip("/") for item in listed for name in item["Names"]}
         missing = sorted(name for name in self._container_names() if name not in known)
         if missing:
@@ -222,6 +224,7 @@ class Reader:
         mounted = self._mounted(address)
         spec |= files.grouped(files.read(inspect, mark and mark["Labels"]), mounted)
         spec["leftovers"] = tuple(sorted(name_of(other) for other in leftovers))
+        spec["pre_start"] = prestart.read(inspect)
         borrowed = self._lent(address)
         spec["depends_on"] = restarts.observed(self._desired.get(address))
         marks = dig(inspect, "Config.Labels") or {}
@@ -243,6 +246,7 @@ class Reader:
                 "lent": borrowed,
                 "volumes_of_image": self._volumes_of_image(address),
                 "pre_stop": self._before_stop(address),
+                "pre_start": self._started_after(address),
                 "leftovers": {name_of(other): other["Id"] for other in leftovers},
                 "ip": _addresses(inspect),
             },
@@ -271,6 +275,11 @@ class Reader:
         resource = self._desired.get(address)
         return hooks.of(resource.spec, hooks.BEFORE_STOP) if resource else ()
 
+    def _started_after(self, address: Address) -> Value:
+        """What the label of a container that is made now would say."""
+        resource = self._desired.get(address)
+        return prestart.digest(resource.spec.get("pre_start")) if resource else ""
+
     def _is_job(self, address: Address) -> bool:
         resource = self._desired.get(address)
         return bool(resource and container.is_job(resource.spec))
@@ -298,6 +307,11 @@ class Reader:
 
 def name_of(inspect: Json) -> str:
     return str(inspect["Name"]).lstrip("/")
+
+
+def _is_somebodys_own(marks: Mapping[str, str]) -> bool:
+    """Run by hand, as with ``docker compose run``: no affair of ours."""
+    return labels.is_one_off(marks) and not labels.is_of_a_hook(marks)
 
 
 def _named_namespace(mode: Value, names: Mapping[str, str]) -> Value:

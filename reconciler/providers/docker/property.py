@@ -31,7 +31,7 @@ class Property:
     field's value in one form, ABSENT where there is none. ``silent`` and ``merge`` take the Config of the image
     that the container was made from; ``merge`` completes a declared value, ``silent`` stands in for a missing
     one (ABSENT: then not managed). ``write`` gives the property's part of the create body. ``live`` are the keys
-    of POST /containers/{id}/update that change it in place.
+    of POST /containers/{id}/update that change it in place; ``lifted`` is its part of that body that takes it away.
     """
 
     name: str
@@ -42,6 +42,7 @@ class Property:
     merge: Callable[[Any, Json, Value], Value] = _keep
     field: Field = field(default=REPLACED)
     live: tuple[str, ...] = ()
+    lifted: Json | None = None
     paths: tuple[str, ...] = ()
 
     def expected(self, spec: Spec, image: Json, observed: Value) -> Value:
@@ -103,12 +104,14 @@ def row(
     effect: Effect | Callable[[Value, Value], Effect] = Effect.REPLACE,
     unit: str = "",
     live: tuple[str, ...] = (),
+    lifted: Any = None,
     name: str = "",
 ) -> Property:
     """A property that is one attribute of the service and one key of inspect, of the same name in create.
 
     ``parse`` reads the file's form, ``load`` and ``dump`` the engine's; ``image`` is the key of the image's
-    Config that fills in where the file is silent, ``silent`` what stands there in the end.
+    Config that fills in where the file is silent, ``silent`` what stands there in the end, ``lifted`` what takes
+    it away in place.
     """
     name = name or paths[0]
 
@@ -125,4 +128,6 @@ def row(
     def write(spec: Spec) -> Json:
         return nest(at, dump(spec[name])) if name in spec else {}
 
-    return Property(name, declared, read, write, without, field=Field(effect, unit=unit), live=live, paths=paths)
+    shown = Field(effect, unit=unit)
+    off = None if lifted is None else nest(at, lifted)
+    return Property(name, declared, read, write, without, field=shown, live=live, lifted=off, paths=paths)

@@ -17,7 +17,7 @@ from reconciler.core.problem import Problem
 from reconciler.core.provider import Done, Pending, Verdict
 from reconciler.core.resource import Observed, Resource
 from reconciler.core.values import Value
-from reconciler.providers.docker import elsewhere, expand, files, hooks, labels, rootless, since
+from reconciler.providers.docker import elsewhere, expand, files, hooks, labels, prestart, rootless, since
 from reconciler.providers.docker.client import Engine
 from reconciler.providers.docker.context import digest_of, dockerfile_of, packed
 from reconciler.providers.docker.kinds import container, image, network, volume
@@ -131,7 +131,7 @@ class DockerProvider:
         """Service → name → id of its containers; where there are several, each goes by its number as well."""
         found = self.engine.get("/containers/json", all=1, filters={"label": [f"{labels.PROJECT}={self._project}"]})
         numbered: dict[str, dict[str, str]] = {}
-        for item in (item for item in found if item["Labels"].get(labels.ONEOFF) != "True"):
+        for item in (item for item in found if not labels.is_one_off(item["Labels"])):
             service = item["Labels"].get(labels.SERVICE, item["Names"][0].lstrip("/"))
             numbered.setdefault(service, {})[item["Labels"].get(labels.NUMBER, "1")] = item["Id"]
         return {
@@ -243,9 +243,12 @@ def _missing_external(_engine: Engine, args: Mapping[str, Any]) -> None:
 
 def _create_container(engine: Engine, args: Mapping[str, Any]) -> None:
     found, mounted = engine.get(f"/containers/{args['name']}/json"), args.get("files", ())
+    if found and args.get("anew") and labels.is_of_a_hook(dig(found, "Config.Labels")):
+        _remove(engine, {"container": found["Id"], "volumes": True})
+        found = None
     if found is None:
         _require_kept(engine, args["body"]["HostConfig"])
-        marks = {**args["body"]["Labels"], **files.label(mounted)}
+        marks = {**args["body"]["Labels"], **files.label(mounted), **prestart.label(args.get("started_after"))}
         _made(engine, engine.post("/containers/create", {**args["body"], "Labels": marks}, name=args["name"]))
     elif not _owned(dict(found["Config"]), args["body"]["Labels"]):
         raise Conflict(f"the name {args['name']} was taken meanwhile by a container of somebody else")
@@ -342,7 +345,8 @@ def _stopped(engine: Engine, path: str, **params: Any) -> None:
 
 
 def _remove(engine: Engine, args: Mapping[str, Any]) -> None:
-    engine.delete(f"/containers/{args['container']}", force=1)
+    """With its volumes without a name only where it was one of a hook; those that it saw are another one's."""
+    engine.delete(f"/containers/{args['container']}", force=1, **({"v": 1} if args.get("volumes") else {}))
     if args.get("mark"):
         engine.delete(f"/volumes/{args['mark']}")
 
@@ -357,16 +361,19 @@ def _give_way(engine: Engine, args: Mapping[str, Any]) -> None:
 
 def _wait(engine: Engine, args: Mapping[str, Any]) -> Verdict:
     inspect = _inspect(engine, args["container"])
-    return _finished(engine, inspect) if args["until"] == "finished" else _ready(engine, inspect, args)
+    if args["until"] == "finished":
+        return _finished(engine, inspect, args.get("called", "the job"))
+    return _ready(engine, inspect, args)
 
 
-def _finished(engine: Engine, inspect: Json) -> Verdict:
+def _finished(engine: Engine, inspect: Json, called: str) -> Verdict:
     state = inspect["State"]
     if state["Status"] in ("running", "restarting", "created"):
-        return Pending(LOOK_AGAIN_S, f"job is {state['Status']}", lambda: _with_lines("", _last_lines(engine, inspect)))
+        note = f"{called} is {state['Status']}"
+        return Pending(LOOK_AGAIN_S, note, lambda: _with_lines("", _last_lines(engine, inspect)))
     if state["ExitCode"] == 0:
         return Done("finished")
-    raise _failure(engine, inspect, f"the job failed with exit code {state['ExitCode']}")
+    raise _failure(engine, inspect, f"{called} failed with exit code {state['ExitCode']}")
 
 
 def _ready(engine: Engine, inspect: Json, args: Mapping[str, Any]) -> Verdict:

@@ -6,7 +6,7 @@ leaves it out.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -33,7 +33,13 @@ _TABLE: Final[Mapping[str, Since]] = {
     "services.*.volumes.*.volume.subpath": Since((1, 45), "26.0"),
     "networks.*.enable_ipv4": Since((1, 47), "27.2", lambda value: value is False),
 }
-SINCE: Final[Mapping[tuple[str, ...], Since]] = {tuple(path.split(".")): row for path, row in _TABLE.items()}
+_OF_STACKS: Final = {tuple(path.split(".")): row for path, row in _TABLE.items()}
+_OF_HOOKS: Final = {
+    (*path[:2], "pre_start", "*", *path[2:]): row
+    for path, row in _OF_STACKS.items()
+    if path[0] == "services" and path[2] != "healthcheck"
+}
+SINCE: Final[Mapping[tuple[str, ...], Since]] = {**_OF_STACKS, **_OF_HOOKS}
 
 MAC_OF_EACH_NETWORK: Final = Since((1, 44), "25.0")
 """Before, a container had one MAC address, in the first of its networks."""
@@ -47,15 +53,19 @@ def needed(document: Document, *path: str) -> list[Value]:
         for found, value in _matches(_at(document.stack, path), pattern[len(path) :], path)
         if pattern[0] == path[0] and row.applies(value)
     ]
-    return [_need(document, found, row) for found, row in rows]
+    own = {found[2:] for found, _ in rows}
+    return [_need(document, found, row) for found, row in rows if not _is_handed_on(found, own)]
 
 
-def needed_for_macs(document: Document, service: str, networks: Mapping[str, Any]) -> list[Value]:
-    """The same for MAC addresses, of a service's networks in the order in which they are joined."""
+def _is_handed_on(path: tuple[str | int, ...], own: Collection[tuple[str | int, ...]]) -> bool:
+    """Whether a container that is run before a service only has what the service says, which is told already."""
+    return "pre_start" in path and path[4:] in own
+
+
+def needed_for_macs(document: Document, path: tuple[str | int, ...], networks: Mapping[str, Any]) -> list[Value]:
+    """The same for MAC addresses, of the networks of what is at this path in the order in which they are joined."""
     later = [key for key, endpoint in list(networks.items())[1:] if endpoint.get("mac_address")]
-    return [
-        _need(document, ("services", service, "networks", key, "mac_address"), MAC_OF_EACH_NETWORK) for key in later
-    ]
+    return [_need(document, (*path, "networks", key, "mac_address"), MAC_OF_EACH_NETWORK) for key in later]
 
 
 def _need(document: Document, path: tuple[str | int, ...], row: Since) -> Value:

@@ -9,7 +9,7 @@ from typing import Any
 from reconciler.core.change import Action, Change
 from reconciler.core.plan import Step
 from reconciler.core.values import Value
-from reconciler.providers.docker import labels, rollout, swap
+from reconciler.providers.docker import expand, labels, rollout, swap
 from reconciler.providers.docker.kinds import container, image, network, volume
 from reconciler.providers.docker.property import Json
 
@@ -41,7 +41,18 @@ def steps(changes: Sequence[Change], project: str) -> Sequence[Step]:
         services.setdefault("" if holds_renewed else change.address.path[0], []).append((change, own))
     together = services.pop("", [])
     made += [step for _, steps in together for step in steps]
-    return [*made, *(step for parts in services.values() for step in rollout.in_turn(parts))]
+    in_turn = (step for parts in services.values() for step in rollout.in_turn(tuple(_prepared(parts))))
+    return [*made, *in_turn]
+
+
+def _prepared(parts: Sequence[tuple[Change, Sequence[Step]]]) -> Iterator[tuple[Change, Sequence[Step]]]:
+    """The containers of one service: what is run before the first one comes before all of them."""
+    own = (step for change, steps in parts if len(change.address.path) == 1 for step in steps)
+    prepared = next((step.id for step in own if step.milestone == expand.PREPARED), None)
+    for change, (first, *rest) in ((change, steps) for change, steps in parts if steps):
+        is_other = len(change.address.path) > 1 and any(step.verb == "container.start" for step in (first, *rest))
+        waits = frozenset({prepared}) if prepared and is_other else frozenset[str]()
+        yield change, (replace(first, after=first.after | waits), *rest)
 
 
 def _step(change: Change, verb: str, **args: Value) -> Step:

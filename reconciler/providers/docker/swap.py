@@ -25,9 +25,9 @@ from reconciler.core.kind import Effect
 from reconciler.core.plan import Step
 from reconciler.core.resource import Health, Resource
 from reconciler.core.values import ABSENT, Value
-from reconciler.providers.docker import claims, files, hooks, labels
+from reconciler.providers.docker import claims, files, hooks, labels, prestart
 from reconciler.providers.docker.endpoints import endpoint_body
-from reconciler.providers.docker.expand import STARTED
+from reconciler.providers.docker.expand import PREPARED, STARTED
 from reconciler.providers.docker.kinds import container
 from reconciler.providers.docker.observe import NEXT, PREVIOUS
 from reconciler.providers.docker.property import Json
@@ -94,7 +94,7 @@ class _Container:
             case Action.UPDATE | Action.START | Action.RUN:
                 return chained(self._update())
             case Action.DELETE:
-                return chained(_letting_go(self._delete(self.live_id)))
+                return chained(_letting_go([*self._cleared(), *self._delete(self.live_id)]))
             case Action.KEEP if awaited:
                 return chained([self._gate(self.live_id)])
             case _:
@@ -144,8 +144,9 @@ class _Container:
     def _made(self, name: str, networks: Value, mounts: Sequence[Json], tag: str = "") -> Step:
         body = container.body({**self.spec, "networks": networks, "mounts": mounts})
         body["Labels"] = {**body.get("Labels", {}), **self.spec["owner"]}
-        mounted = {"files": self.spec["mounted"]} if self.spec.get("mounted") else {}
-        step = self._step("container.create", self.change.reason, tag=tag, name=name, body=body, **mounted)
+        noted = {"files": self.spec.get("mounted"), "started_after": self.spec.get("pre_start")}
+        given = {key: value for key, value in noted.items() if value}
+        step = self._step("container.create", self.change.reason, tag=tag, name=name, body=body, **given)
         return replace(step, takes=claims.name(name))
 
     def _mounts(self) -> list[Json]:
@@ -170,12 +171,40 @@ class _Container:
         yield from self._started(container_name, "created")
         yield self._gate(container_name)
 
-    def _started(self, container_name: str, why: str) -> Iterator[Step]:
-        """With the hooks that belong to a start."""
+    def _started(self, container_name: str, why: str, *, is_new: bool = True) -> Iterator[Step]:
+        """With the hooks that belong to a start, and to the first one."""
+        if is_new:
+            yield from self._prepared(container_name)
         *first, last = [self._start(container_name, why), *self._hooks(hooks.AFTER_START, container_name)]
         for step in first:
             yield replace(step, milestone="")
         yield replace(last, milestone=STARTED)
+
+    def _prepared(self, container_name: str) -> Iterator[Step]:
+        """All that is run to its end before it."""
+        hooks_to_run = self.spec.get("before_start", ())
+        for number, hook in enumerate(hooks_to_run, 1):
+            *steps, last = self._run_first(hook, container_name)
+            yield from steps
+            yield replace(last, milestone=PREPARED if number == len(hooks_to_run) else "")
+
+    def _run_first(self, hook: Mapping[str, Any], beside: str) -> Iterator[Step]:
+        """One container, with the volumes of the one ``beside`` it. Nothing is left of it, whatever becomes of it."""
+        called, name, networks = hook["called"], f"{self.name}{prestart.SUFFIX}", hook["networks"]
+        body = prestart.body(hook["body"], owner=self.spec["owner"], beside=beside)
+
+        def step(verb: str, **args: Value) -> Step:
+            given: dict[str, Any] = {"container": name, **args}
+            return self._step(f"container.{verb}", called, tag=f"{called}:{verb}", **given)
+
+        removed = step("remove", volumes=True)
+        yield step("create", name=name, body=body, files=hook["files"], anew=True)
+        for key, endpoint in list(networks.items())[1:]:
+            yield replace(self._connect(name, key, endpoint, called), clears=(removed,))
+        wanted = claims.addresses(networks) | claims.any_address(networks, fixed=False)
+        yield replace(step("start"), clears=(removed,), takes=wanted)
+        yield replace(step("wait", until="finished", called=called), clears=(removed,), timeout_s=prestart.TIMEOUT_S)
+        yield removed
 
     def _hooks(self, moment: str, container_name: str) -> Iterator[Step]:
         is_start = moment == hooks.AFTER_START
@@ -227,9 +256,7 @@ class _Container:
             yield self._step("container.unpause", "paused", milestone=STARTED, container=self.live_id)
         if "container_name" in fields:
             yield from self._rename()
-        if live := self._live_fields():
-            body = container.live_body(live)
-            yield self._step("container.update", differ(sorted(live)), container=self.live_id, body=body)
+        yield from self._changed(self._live_fields())
         yield from self._reconnect([field for field in self.change.fields if field.path[0] == "networks"])
         yield from self._cleared()
         runs = "state" not in fields or state == "paused"
@@ -276,6 +303,15 @@ class _Container:
             yield replace(step, frees=given_up)
         step = self._step("container.rename", "named otherwise", container=self.live_id, name=self.name)
         yield replace(step, frees=given_up, takes=claims.name(self.name))
+
+    def _changed(self, fields: Mapping[str, Value]) -> Iterator[Step]:
+        """What is taken away goes first: the engine takes no `cpus` where there is a quota."""
+        lifted = {name: value for name, value in fields.items() if container.is_lifted(name, value)}
+        rest = {name: value for name, value in fields.items() if name not in lifted}
+        for tag, part in (("lifted", lifted), ("", rest)):
+            if part:
+                body = container.live_body(part)
+                yield self._step("container.update", differ(sorted(part)), tag=tag, container=self.live_id, body=body)
 
     def _live_fields(self) -> dict[str, Value]:
         """Name → desired value of what /update takes; memory goes together with its swap."""
@@ -329,7 +365,7 @@ class _Container:
         predecessor = self._leftover(PREVIOUS)
         back = self._back(self.live_id, predecessor) if predecessor else ()
         if is_down and state != "paused":
-            for step in self._started(self.live_id, f"is {state}"):
+            for step in self._started(self.live_id, f"is {state}", is_new=state == "created"):
                 yield replace(step, on_failure=back)
         if predecessor:
             yield replace(self._gate(self.live_id, is_new=True), on_failure=back)
@@ -341,9 +377,10 @@ class _Container:
     # -------------------------------------------------------------- replace, delete
 
     def _cleared(self) -> Sequence[Step]:
-        """A successor that was made and never used is in the way."""
-        successor = self._leftover(NEXT)
-        return [self._remove(successor, "left-over")] if successor else []
+        """A successor that was made and never used is in the way, and so is what an interrupted hook left."""
+        leftovers: Mapping[str, str] = self.facts.get("leftovers", {})
+        unused = {name: found for name, found in leftovers.items() if not name.endswith(PREVIOUS)}
+        return [self._remove(found, "left-over", of=name) for name, found in unused.items()]
 
     def _leftover(self, suffix: str) -> str:
         leftovers: Mapping[str, str] = self.facts.get("leftovers", {})
@@ -449,7 +486,9 @@ class _Container:
         A predecessor that is down may have been stopped by an interrupted run, so it is started as well; what was
         never started is not. Its restart policy may have been taken away by that run: then the declared one counts.
         """
-        is_left_over = bool(self.facts.get("leftovers")) or self.live.get("container_name") != self.name
+        is_left_over = (
+            bool(self._leftover(NEXT) or self._leftover(PREVIOUS)) or self.live.get("container_name") != self.name
+        )
         policies = self.spec if is_left_over else self.live
         policy = container.live_body({"restart": policies.get("restart", "no")})
         names: tuple[Value, ...] = (f"{self.name}{NEXT}", self.name) if successor.endswith(NEXT) else (successor,)
@@ -479,9 +518,9 @@ class _Container:
         yield from self._stopped(container_id, why)
         yield self._remove(container_id, why)
 
-    def _remove(self, container_id: str, why: str) -> Step:
+    def _remove(self, container_id: str, why: str, *, of: str = "") -> Step:
         marked = {"mark": self.facts["mark"]} if container_id == self.live_id and self.facts.get("mark") else {}
-        return self._step("container.remove", why, tag=f"remove:{why}", container=container_id, **marked)
+        return self._step("container.remove", why, tag=f"remove:{of or why}", container=container_id, **marked)
 
     def renewed(self) -> Iterator[Step]:
         """Nothing may have the volume while it is made anew: the old container goes first, and nobody can serve again.
@@ -520,7 +559,7 @@ def _letting_go(steps: Iterable[Step]) -> Iterator[Step]:
 def _with_way_back(steps: Iterable[Step], more: tuple[Step, ...]) -> Iterator[Step]:
     """Until it has what it takes for good."""
     for step in steps:
-        is_undone = step.on_failure or step.verb in ("container.create", "container.start")
+        is_undone = step.on_failure or step.clears or step.verb in ("container.create", "container.start")
         yield replace(step, on_failure=(*step.on_failure, *more)) if is_undone else step
 
 

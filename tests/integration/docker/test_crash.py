@@ -32,6 +32,11 @@ def changed(project, name="web", **attributes):
     project.service(name, **{**project.model["services"][name], **attributes})
 
 
+def prepared(project):
+    hooks = [{"command": ["true"]}, {"command": ["sleep", "0.1"]}]
+    changed(project, pre_start=hooks)
+
+
 def replaced(project):
     changed(project, environment={"V": "2"})
 
@@ -59,6 +64,7 @@ def taken_out(project):
 SCENARIOS = {
     "first start": (None, first_start, ()),
     "replace": (first_start, replaced, ()),
+    "prepared": (first_start, prepared, ()),
     "handover": (first_start, handed_over, ()),
     "network": (first_start, network_changed, ()),
     "in place": (first_start, changed_in_place, ()),

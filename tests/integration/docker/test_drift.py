@@ -40,6 +40,43 @@ def only(project, action):
     return project.fields()
 
 
+LIMITS_INSIDE = "cat /sys/fs/cgroup/pids.max /sys/fs/cgroup/pids/pids.max 2>/dev/null"
+QUOTA_INSIDE = "cat /sys/fs/cgroup/cpu.max /sys/fs/cgroup/cpu/cpu.cfs_quota_us 2>/dev/null"
+
+
+def inside(project, script):
+    body = {"AttachStdout": True, "Cmd": ["sh", "-c", script]}
+    return project.engine.execute(project.container(), body, timeout_s=10)[1].split()[0]
+
+
+def test_limits_that_are_taken_away_are_gone_inside_and_stay_so_after_a_restart(project):
+    project.service("web", **READY, pids_limit=64, cpu_quota=50_000)
+    project.settle()
+    before = project.identity()
+    assert inside(project, LIMITS_INSIDE) == "64"
+
+    project.service("web", **READY)
+    project.settle()
+
+    assert project.identity() == before
+    assert (inside(project, LIMITS_INSIDE), inside(project, QUOTA_INSIDE)) in (("max", "max"), ("max", "-1"))
+    project.hand("restart", t=0)
+    assert (inside(project, LIMITS_INSIDE), inside(project, QUOTA_INSIDE)) in (("max", "max"), ("max", "-1"))
+    project.settle()
+
+
+def test_a_quota_makes_room_for_a_number_of_processors(project):
+    project.service("web", **READY, cpu_quota=50_000)
+    project.settle()
+    before = project.identity()
+
+    project.service("web", **READY, cpus=0.25)
+    project.settle()
+
+    assert project.identity() == before
+    assert inside(project, QUOTA_INSIDE) == "25000"
+
+
 def test_a_memory_limit(running, keeps_limits):
     if not keeps_limits:
         pytest.skip("this engine keeps no limits")

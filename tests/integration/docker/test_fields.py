@@ -21,7 +21,7 @@ EVERY = 1 if os.environ.get("RECONCILE_TEST_FIELDS") == "all" else 3
 """Each takes about three seconds, so that all of them are for the night."""
 
 ELSEWHERE = {(image.NAME, name) for name in ("inputs", "digest", "tags")}
-ELSEWHERE |= {(container.NAME, name) for name in ("files_signal", "depends_on", "volumes_from")}
+ELSEWHERE |= {(container.NAME, name) for name in ("files_signal", "depends_on", "volumes_from", "pre_start")}
 ELSEWHERE |= {(volume.NAME, name) for name in ("name", "driver", "driver_opts")}
 """Shown in tests of their own: below, in ``test_files.py``, ``test_pull.py`` and ``test_engine_commands.py``."""
 

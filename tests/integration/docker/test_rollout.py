@@ -120,6 +120,30 @@ def test_what_becomes_of_the_others_where_one_fails(project, action, ended):
     assert [number for number, state in states.items() if not state["Running"]] == ended
 
 
+@pytest.mark.parametrize("order", ["start-first", "stop-first"])
+def test_where_the_last_one_fails_those_before_it_are_taken_back_as_well(project, order):
+    """Only two of the new ones find a seat."""
+    settings = {"scale": 3, **READY, **rollout(order=order), "volumes": ["seats:/seats"]}
+    project.write(services={}, volumes={"seats": {}})
+    project.service("web", **settings)
+    project.settle()
+
+    def identities():
+        found = [project.engine.get(f"/containers/{project.name}-web-{n}/json") for n in (1, 2, 3)]
+        return [(each["Id"], each["State"]["Running"]) for each in found]
+
+    before = identities()
+    sits = "mkdir /seats/1 || mkdir /seats/2 || exit 3; exec sleep 3600"
+    project.service("web", **settings, command=["sh", "-c", sits])
+
+    report = project.apply()
+
+    assert report.rolled_back
+    assert [str(event.step.address) for event in report.failed] == [f"{WEB}/3"]
+    assert identities() == before
+    assert names(project) == [f"{project.name}-web-{n}" for n in (1, 2, 3)]
+
+
 def test_replicas_are_replaced_one_after_the_other_with_a_pause_between(project):
     settings = {"scale": 3, **READY, **rollout(order="stop-first", parallelism=1, delay="1s")}
     project.service("web", **settings)

@@ -303,18 +303,20 @@ hosts = st.one_of(
     ),
 )
 
+disk_limits = st.fixed_dictionaries(
+    {},
+    optional={
+        "weight": st.integers(10, 1000),
+        "weight_device": st.just([{"path": "/dev/a", "weight": 20}]),
+        "device_read_bps": throttles,
+        "device_write_iops": throttles,
+    },
+)
+
 attributes = {
         "annotations": mapping(),
         "attach": flags,
-        "blkio_config": st.fixed_dictionaries(
-            {},
-            optional={
-                "weight": st.integers(10, 1000),
-                "weight_device": st.just([{"path": "/dev/a", "weight": 20}]),
-                "device_read_bps": throttles,
-                "device_write_iops": throttles,
-            },
-        ),
+        "blkio_config": disk_limits,
         "cgroup": st.sampled_from(["host", "private"]),
         "configs": file_mounts,
         "cpu_count": counts,
@@ -351,6 +353,7 @@ attributes = {
                     **hook_attributes,
                     "image": words,
                     "per_replica": flags,
+                    "blkio_config": disk_limits,
                     "cap_add": st.just(["ALL"]),
                     "volumes": unique(volumes),
                     "labels": mapping(),

@@ -53,21 +53,22 @@ REFUSED = {
     "configs.*.external": True,
     "secrets.*.external": True,
     "services.*.depends_on.*.required": True,
-    "services.*.deploy.mode": "global",
+    "services.*.deploy.mode": "replicated-job",
     "services.*.deploy.update_config.max_failure_ratio": 0.5,
     "services.*.env_file.*.required": True,
+    "services.*.pre_start.*.env_file.*.required": True,
 }
 
 
 def attributes(path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
-    """The paths of all that the schema knows, but for what stands in something that is always refused."""
+    """The paths of all that the schema knows, without what stands in something that is refused or of no effect."""
     for name in sorted(properties(".".join(path))):
         here = (*path, name)
         if name.startswith("x-"):
             continue
         if name not in SECTIONS or path:  # of a section, what stands in it
             yield here
-        if here not in ALWAYS and ".".join(here) not in REFUSED:
+        if here not in ALWAYS and here not in WARNED_OF and ".".join(here) not in REFUSED:
             yield from _inside(here)
 
 
@@ -160,8 +161,9 @@ def _take_out(holder: Any, key: Any, _pattern: str) -> None:
 
 def _change(holder: Any, key: Any, pattern: str) -> None:
     value = holder[key]
-    if pattern in OTHER:
-        holder[key] = OTHER[pattern]
+    of_service = pattern.replace("pre_start.*.", "")
+    if of_service in OTHER:
+        holder[key] = OTHER[of_service]
     elif isinstance(value, bool):
         holder[key] = not value
     elif isinstance(value, int | float):

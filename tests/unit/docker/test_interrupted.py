@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -38,6 +40,19 @@ AGAINST = """
 services:
   a: {{image: "app:1", ports: {a}, healthcheck: {{test: "true"}}}}
   b: {{image: "app:1", ports: {b}, restart: always, depends_on: {{a: {{condition: service_healthy}}}}}}
+"""
+PREPARED = """
+services:
+  web:
+    image: app:1
+    healthcheck: {test: "true"}
+    volumes: [data:/data]
+    networks: {default: {}, back: {}}
+    pre_start:
+      - {command: [exit, "0", "1"]}
+      - {command: [exit, "0"]}
+networks: {back: {}}
+volumes: {data: {}}
 """
 STEADY = "services:\n  web: {image: app:1, ports: ['8080:80']}\n"
 JOB = """
@@ -106,6 +121,11 @@ SCENARIOS = {
     "replace what has no health check": Scenario(STEADY, STEADY.replace("app:1", "app:2")),
     "pull and replace": Scenario(STEADY, STEADY.replace("app:1", "new:1")),
     "port": Scenario(AGAINST.format(a="[]", b="['8080:80']"), AGAINST.format(a="['8080:80']", b="[]")),
+    "first start of what is prepared": Scenario(EMPTY, PREPARED),
+    "prepared": Scenario(PREPARED, PREPARED.replace('"1"', '"2"')),
+    "prepared no more": Scenario(
+        PREPARED, PREPARED.partition("    pre_start")[0] + "networks: {back: {}}\nvolumes: {data: {}}"
+    ),
     "job": Scenario(JOB, JOB.replace('"0"', '"0", again')),
     "in place": Scenario(
         TWO_NETWORKS, TWO_NETWORKS.replace("64m", "96m\n    container_name: own").replace("aliases: [w]", "")
@@ -131,7 +151,7 @@ def each_write(*names):
 
 
 def left_over(engine):
-    return [name for name in engine.names if name.endswith((".next", ".prev"))]
+    return [name for name in engine.names if name.endswith((".next", ".prev", ".init"))]
 
 
 @pytest.mark.parametrize(("scenario", "number"), each_write(*SCENARIOS))
@@ -176,7 +196,7 @@ def test_a_call_whose_answer_is_lost_is_made_again_and_does_no_harm(scenario, nu
 
 
 @pytest.mark.parametrize(
-    ("scenario", "number"), each_write("replace", "start first", "replace what has no health check")
+    ("scenario", "number"), each_write("replace", "start first", "prepared", "replace what has no health check")
 )
 def test_a_replacement_that_is_refused_at_any_call_leaves_somebody_serving(scenario, number):
     engine, refused = scenario.world(), []
@@ -239,6 +259,60 @@ def test_after_a_kill_at_any_call_of_a_bad_replacement_the_next_run_leaves_someb
 
     assert engine.names == ["p-web-1"]
     assert [each["State"]["Running"] for each in engine.containers.values()] == [True]
+
+
+ALL_OR_NONE = """
+services:
+  web: {image: "app:1", scale: 3, healthcheck: {test: "true"}, deploy: {update_config: {order: ORDER, parallelism: 1}}}
+"""
+
+
+def third_one_refused(engine):
+    """It never starts the third new container."""
+
+    def before(_count, call):
+        started = re.fullmatch(r"POST /containers/([^/]+)/start", call)
+        container = engine.inspect(started[1]) if started else {}
+        if started and "web-3" in container["Name"] and container["Config"]["Image"] == "app:2":
+            raise Refusal(500, "no space left on device")
+
+    engine.before = before
+
+
+def _number_of_calls(scenario):
+    engine = scenario.world()
+    third_one_refused(engine)
+    scenario.apply(engine)
+    return len(engine.writes)
+
+
+def each_moment_of_all():
+    for order in ("start-first", "stop-first"):
+        text = ALL_OR_NONE.replace("ORDER", order)
+        scenario = Scenario(text, text.replace("app:1", "app:2"))
+        for number in (None, *range(1, _number_of_calls(scenario) + 1)):
+            yield pytest.param(scenario, number, id=f"{order}, {number}")
+
+
+@pytest.mark.parametrize(("scenario", "number"), list(each_moment_of_all()))
+def test_where_one_container_of_a_service_fails_all_serve_as_before_also_after_a_kill(scenario, number):
+    engine = scenario.world()
+    before = {each["Name"]: each["Id"] for each in engine.containers.values()}
+    third_one_refused(engine)
+
+    def kill(count, _call):
+        if count == number:
+            raise Killed
+
+    engine.after = kill
+    with suppress(Killed):
+        scenario.apply(engine)
+    engine.after = lambda _count, _call: None
+    report = scenario.apply(engine)
+
+    assert report.rolled_back
+    assert {each["Name"]: each["Id"] for each in engine.containers.values()} == before
+    assert all(each["State"]["Running"] for each in engine.containers.values())
 
 
 def names_in(container, network):

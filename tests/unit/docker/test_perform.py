@@ -217,8 +217,8 @@ def test_what_passes_a_gate(engine, shown, args, verdict):
         ({"check": True, "up_s": 0.0}, {}, "health: starting, not probed yet"),
         ({"Status": "restarting", "restarts": 1, "ExitCode": 3}, {}, "restarting, last exit code 3"),
         ({"check": True, "command": ["sick"]}, {"may_recover": True}, "still unhealthy, last probe: no such page"),
-        ({}, {"until": "finished"}, "job is running"),
-        ({"Status": "created", "Running": False}, {"until": "finished"}, "job is created"),
+        ({}, {"until": "finished"}, "the job is running"),
+        ({"Status": "created", "Running": False}, {"until": "finished"}, "the job is created"),
     ],
 )
 def test_what_a_gate_waits_for_and_shows_if_it_was_in_vain(engine, shown, args, note):

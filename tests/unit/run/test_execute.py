@@ -46,6 +46,23 @@ def test_who_is_behind_a_step_comes_after_it_even_if_it_fails():
     assert told(events, What.FAILED, What.STARTED) == [("a", "started"), ("a", "failed"), ("b", "started")]
 
 
+def test_what_a_failed_step_leaves_is_cleared_before_its_way_back_and_is_no_way_back_itself():
+    done = []
+
+    def perform(what):
+        done.append(what.id)
+        if what.id.startswith("bad"):
+            raise Rejected("no")
+        return Done()
+
+    clears = (step("clear"),)
+    events = run([step("bad", clears=clears), step("bad too", clears=clears, on_failure=(step("back"),))], perform)
+
+    assert sorted(done) == ["back", "bad", "bad too", "clear", "clear"]
+    assert done.index("back") > done.index("bad too") + 1
+    assert told(events, What.ROLLED_BACK) == [("bad too", "rolled back")]
+
+
 def test_independent_steps_run_side_by_side():
     meet = threading.Barrier(2, timeout=5)
 

@@ -15,7 +15,7 @@ from reconciler.core.kind import Effect, Field, Kind
 from reconciler.core.resource import Observed, Resource
 from reconciler.core.units import bytes_of, nanoseconds
 from reconciler.core.values import ABSENT, UNKNOWN, Secret, Spec, Value, looks_secret
-from reconciler.providers.docker import files, forms, labels, lent, restarts, rollout
+from reconciler.providers.docker import files, forms, labels, lent, prestart, restarts, rollout
 from reconciler.providers.docker.devices import REQUESTS, THROTTLES
 from reconciler.providers.docker.endpoints import NETWORKS, network_mode
 from reconciler.providers.docker.healthcheck import HEALTHCHECK
@@ -36,7 +36,9 @@ def _where_set(cost: Effect, unset: Effect) -> Any:
     return effect
 
 
-# Zero means "leave as it is" to POST /update, so a limit can only be taken away by a new container.
+# Zero means "leave as it is" to POST /update. -1 takes away the quota and the limit of processes, inside and in what
+# inspect shows, also after a restart. Not so the others: memory, cpus and cpuset refuse it, or go on being shown; where
+# the kernel has cgroup v2, -1 as mem_reservation would keep all memory of the container from being reclaimed.
 LIMIT: Final = _where_set(Effect.LIVE, Effect.REPLACE)
 
 
@@ -255,8 +257,9 @@ PROPERTIES: Final[Mapping[str, Property]] = {
             parse=lambda value: nanoseconds(value) // 1000 if "s" in str(value) else int(value),
             load=forms.positive,
             silent=0,
-            effect=LIMIT,
+            effect=Effect.LIVE,
             live=("CpuQuota",),
+            lifted=-1,
         ),
         row(
             "cpu_rt_period",
@@ -294,8 +297,9 @@ PROPERTIES: Final[Mapping[str, Property]] = {
             parse=forms.positive,
             load=forms.positive,
             silent=0,
-            effect=LIMIT,
+            effect=Effect.LIVE,
             live=("PidsLimit",),
+            lifted=-1,
         ),
         row(
             "mem_swappiness",
@@ -367,6 +371,9 @@ PROPERTIES: Final[Mapping[str, Property]] = {
 LIVE: Final = frozenset(name for name, each in PROPERTIES.items() if each.live)
 """The properties that POST /containers/{id}/update takes."""
 
+WITHOUT_ANOTHER: Final = frozenset({"networks", *(path for name in LIVE for path in PROPERTIES[name].paths)})
+"""The attributes of a service that can be changed without another container."""
+
 
 # ------------------------------------------------------------------ what the engine makes of it
 
@@ -387,6 +394,7 @@ def expect(desired: Resource, observed: Observed) -> Spec:
         **lent.expect(desired.spec, spec, observed),
         **_files(desired.spec, observed),
         "leftovers": (),
+        "pre_start": _started_after(observed),
         "depends_on": restarts.expect(desired, observed),
     }
 
@@ -394,6 +402,11 @@ def expect(desired: Resource, observed: Observed) -> Spec:
 def _scored(observed: Observed) -> Spec:
     """A score that the engine has raised stays: it can't make a lower one, and not to know would have no end."""
     return {"oom_score_adj": observed.spec["oom_score_adj"]} if observed.facts.get("score_is_raised") else {}
+
+
+def _started_after(observed: Observed) -> Value:
+    now, ours = observed.facts.get("pre_start", ""), bool(observed.facts.get("ours"))
+    return prestart.expect(now, observed.spec.get("pre_start", ""), ours=ours)
 
 
 def _files(desired: Spec, observed: Observed) -> Spec:
@@ -441,7 +454,7 @@ def is_job(spec: Spec) -> bool:
 KIND: Final = Kind(
     NAME,
     fields={name: each.field for name, each in PROPERTIES.items()}
-    | {**files.FIELDS, "leftovers": Field(Effect.LIVE), "depends_on": restarts.FIELD},
+    | {**files.FIELDS, "leftovers": Field(Effect.LIVE), "pre_start": prestart.FIELD, "depends_on": restarts.FIELD},
     outputs={restarts.CREATED: restarts.OUTPUT},
     expect=expect,
     late=frozenset({"image", "networks"}),
@@ -458,6 +471,15 @@ def body(spec: Spec) -> dict[str, Any]:
 
 def live_body(fields: Mapping[str, Value]) -> dict[str, Any]:
     """The body of POST /containers/{id}/update for fields, name → value, that change in place."""
-    parts = merged(*(PROPERTIES[name].write(fields) for name in fields))
+    parts = merged(*(_live_part(PROPERTIES[name], fields) for name in fields))
     host: dict[str, Any] = parts.get("HostConfig", {})
     return host
+
+
+def _live_part(each: Property, fields: Mapping[str, Value]) -> Json:
+    return each.lifted if each.lifted and is_lifted(each.name, fields[each.name]) else each.write(fields)
+
+
+def is_lifted(name: str, value: Value) -> bool:
+    """Whether a limit is taken away, and the engine has a word for that."""
+    return PROPERTIES[name].lifted is not None and not value
