@@ -74,6 +74,7 @@ def install() -> None:
         raise Unavailable("apt has no source of packages here")
     made = DIRECTORY.with_name(f"{DIRECTORY.name}.new")
     shutil.rmtree(made, ignore_errors=True)
+    made.parent.mkdir(parents=True, exist_ok=True)
     options = ["--variant=apt", "--aptopt=Acquire::Check-Valid-Until false", "--dpkgopt=force-unsafe-io"]
     ran("mmdebstrap", *options, f"--include={PACKAGES}", "sid", str(made), f"deb {sources[0]} sid main")
     made.rename(DIRECTORY)

@@ -64,7 +64,7 @@ def mounted(service: Json, sections: Mapping[str, Json]) -> Iterator[Json]:
             yield {
                 "target": target,
                 "secret": section == "secrets",
-                **_source(sections[section][mount["source"]]),
+                **source(sections[section][mount["source"]]),
                 **reaction,
                 **_copied(mount, sections[section][mount["source"]], reaction),
             }
@@ -88,7 +88,7 @@ def _reaction(declared: Any) -> Json:
     return {"reaction": "signal", "signal": str(declared["signal"])}
 
 
-def _source(file: Json) -> Json:
+def source(file: Json) -> Json:
     return {"file": file["file"]} if "file" in file else {"content": file["content"]}
 
 
