@@ -233,19 +233,23 @@ def run(call: Call, environment: Mapping[str, str]) -> Generator[str, None, None
     # What attests to an image by default makes another one of it with each build.
     variables = {**environment, "BUILDX_NO_DEFAULT_ATTESTATIONS": "1", **own}
     command = ["docker", "buildx", "build", "--progress=plain", *call.arguments]
-    with subprocess.Popen(  # noqa: S603
-        command,
-        env=variables,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        start_new_session=True,  # what interrupts us lets the step come to its end
-    ) as process:
+    with _started(command, variables) as process:
         try:
             yield from _told(process, call.text)
         finally:
             if process.poll() is None:
                 os.killpg(process.pid, signal.SIGTERM)
+
+
+def _started(command: Sequence[str], environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
+    """In a session of its own: what interrupts us lets the step come to its end."""
+    pipe = subprocess.PIPE
+    try:
+        return subprocess.Popen(  # noqa: S603
+            command, env=environment, stdin=pipe, stdout=pipe, stderr=subprocess.STDOUT, start_new_session=True
+        )
+    except OSError as error:
+        raise Rejected(f"`docker buildx build` can't be run: {error.strerror}") from error
 
 
 def _told(process: subprocess.Popen[bytes], text: bytes) -> Iterator[str]:

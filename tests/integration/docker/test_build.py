@@ -178,6 +178,19 @@ def test_secrets_are_handed_to_a_build_and_stay_secret(context, project, secrets
     assert not {word for word in ("hush", "whisper") if word in json.dumps(image(project, f"{project.name}/web"))}
 
 
+@pytest.mark.usefixtures("settings")
+def test_a_secret_that_a_failing_build_prints_is_not_printed_by_us(context, project, secrets):
+    shows = "RUN --mount=type=secret,id=word echo it is $(cat /run/secrets/word); exit 3"
+    (context / "Dockerfile").write_text(f"FROM {PROBE}\n{shows}\n", encoding="utf-8")
+    project.write(services={"web": {"build": {"context": "./context", "secrets": ["word"]}}}, secrets=secrets)
+
+    failed = run(project, "build")
+
+    assert failed.code == 1
+    assert "it is (secret)" in failed.err
+    assert "hush" not in failed.err + failed.out
+
+
 @pytest.mark.parametrize(
     ("changes", "why"),
     [({"PATH": "/nowhere"}, "install the Docker CLI's plugin buildx"), ({"DOCKER_BUILDKIT": "0"}, "unset that")],

@@ -282,6 +282,13 @@ def test_a_build_that_fails_shows_the_error_and_the_last_lines(says, message, co
     assert f"the build failed: {message}" in str(raised.value)
 
 
+def test_a_plugin_that_can_not_be_run_is_told_of(context, plugin):
+    too_long = {"context": str(context), "args": {"TOKEN": Secret("x" * 200_000)}}
+
+    with pytest.raises(Rejected, match="`docker buildx build` can't be run: Argument list too long"):
+        build(MemoryEngine(), plugin, too_long)
+
+
 def test_a_build_that_nobody_waits_for_is_ended(context, plugin):
     environment = {**plugin, "TAKES_S": "600"}
     call = buildx.loading({"context": str(context)}, "web:1", "digest", "")
