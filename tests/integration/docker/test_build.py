@@ -318,6 +318,25 @@ def test_push_sends_every_name_and_says_where_it_may_not(context, project, tmp_p
     assert len(digests) == 1
 
 
+@pytest.mark.skipif(not shutil.which("docker-registry"), reason="no docker-registry here")
+@pytest.mark.usefixtures("builder")
+def test_push_takes_a_name_back_that_somebody_else_gave_away(context, project, tmp_path_factory):
+    with a_registry(tmp_path_factory.mktemp("registry")) as registry:
+        name = f"{registry}/{project.name}/web:1"
+        project.write(services={"web": {"image": name, "build": {**OPTIONS, "context": str(context)}}})
+        run(project, "build", "--push")
+
+        project.engine.tag(PROBE, name)
+        list(project.engine.push(name))
+        theirs = project.engine.digest_in_registry(name)
+        pushed = run(project, "build", "--push")
+        ours = project.engine.digest_in_registry(name)
+
+    assert pushed.code == 0, pushed.err
+    assert f"{name} 1: digest: {ours}" in pushed.err
+    assert ours != theirs
+
+
 def login(folder, registry, password):
     import base64
 
