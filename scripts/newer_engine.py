@@ -25,19 +25,23 @@ from pathlib import Path
 SKIPPED = 77
 DIRECTORY = Path(os.environ.get("RECONCILE_NEWER_ENGINE") or Path.home() / ".cache/reconcile/newer-engine")
 PROBE = os.environ.get("RECONCILE_TEST_PROBE", "localhost/probe:1")
-TOOLS = ("mmdebstrap", "nsenter", "unshare", "ip", "chroot", "docker")
+TOOLS = ("mmdebstrap", "nsenter", "unshare", "ip", "pivot_root", "docker")
 PACKAGES = "docker.io,docker-cli,iptables,ca-certificates,procps"
 LIMIT_S = 30
 
-# Without a mount point at its root the engine can't load or build images. It sees the machine's /tmp, /etc/hostname and
-# /etc/hosts, since that is where tests have the files that they mount.
+# Its directory becomes the root of its mount namespace: in a mere chroot what is executed in a container would run on
+# the machine's own files, since who joins the namespace of a container gets the root of that. It sees the machine's /tmp,
+# /etc/hostname and /etc/hosts, since that is where tests have the files that they mount.
 ENTER = """
 mount --make-rprivate /
 mount --bind "$0" "$0"
 for folder in proc dev sys tmp; do mount --rbind "/$folder" "$0/$folder"; done
+mkdir -p "$0/.machine"
+pivot_root "$0" "$0/.machine"
+cd /
 trap 'kill $engine; wait $engine; exit' TERM
 while :; do
-  chroot "$0" dockerd -H unix:///run/engine/docker.sock &
+  dockerd -H unix:///run/engine/docker.sock &
   engine=$!
   wait $engine
 done
