@@ -165,10 +165,14 @@ def loading(build: Json, reference: str, inputs: str, platform: str) -> Call:
     return _call(build, inputs, "--load", f"--tag={reference}", *how)
 
 
+_TO_REGISTRIES: Final = "--output=type=image,push=true,store=false"
+"""An engine that can hold such an image would give it the name of the one that containers have."""
+
+
 def publishing(build: Json, names: Iterable[str], inputs: str) -> Call:
     """What sends an image that was just built to registries, for all its platforms, with what attests to it."""
     own = [*(f"--tag={name}" for name in names), *_options(build, _ATTESTED)]
-    return _call(build, inputs, "--push", *own)
+    return _call(build, inputs, _TO_REGISTRIES, *own)
 
 
 def _call(build: Json, inputs: str, *own: str) -> Call:

@@ -95,7 +95,7 @@ class DockerProvider:
         build: Any = image.spec["build"]
         if names and buildx.is_published(build):
             _require_builder(self.engine, build, image.spec.get("needs", ()))
-            yield from _pushing(" ".join(names), _published(self.engine, build, names))
+            yield from _pushing(names[0], _published(self.engine, build, names))
         else:
             for name in names:
                 yield from _pushing(name, self.engine.push(name))

@@ -337,6 +337,30 @@ def test_push_takes_a_name_back_that_somebody_else_gave_away(context, project, t
     assert ours != theirs
 
 
+@pytest.mark.skipif(not shutil.which("docker-registry"), reason="no docker-registry here")
+@pytest.mark.usefixtures("settings")
+def test_all_platforms_and_attestations_are_pushed_and_the_engine_keeps_its_image(project, swept, tmp_path_factory):
+    if not any("containerd.snapshotter" in kind for _, kind in project.engine.get("/info")["DriverStatus"]):
+        pytest.skip("images of several platforms need an engine that keeps its images in containerd")
+    swept.append(project.name)
+    (project.directory / "context").mkdir()
+    (project.directory / "context" / "Dockerfile").write_text("FROM scratch\nCOPY Dockerfile /\n", encoding="utf-8")
+    build = {"context": "./context", "platforms": ["linux/arm64", "linux/amd64"], "provenance": True}
+    with a_registry(tmp_path_factory.mktemp("registry")) as registry:
+        name, other = (f"{registry}/{project.name}/web:{tag}" for tag in (1, 2))
+        project.write(services={"web": {"image": name, "build": {**build, "tags": [other]}}})
+
+        built = run(project, "build")
+        before = image(project, name)
+        pushed = run(project, "build", "--push")
+        found = [project.engine.get(f"/distribution/{each}/json") for each in (name, other)]
+
+    assert (built.code, pushed.code) == (0, 0), built.err + pushed.err
+    assert found[0] == found[1]
+    assert {each["architecture"] for each in found[0]["Platforms"]} == {"amd64", "arm64", "unknown"}
+    assert (before["Id"], before["Architecture"]) == (image(project, name)["Id"], "amd64")
+
+
 def login(folder, registry, password):
     import base64
 

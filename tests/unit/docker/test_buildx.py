@@ -199,7 +199,13 @@ def test_what_is_published_is_what_was_built_for_all_platforms_with_its_attestat
     call = buildx.publishing({"context": "/c", **FULL}, ["web:1", "web:2"], "digest")
 
     own = ["--tag=web:1", "--tag=web:2", "--platform=linux/amd64", "--platform=linux/arm64"]
-    assert list(call.arguments) == ["--push", *own, "--provenance=mode=max", "--sbom=true", *ALWAYS]
+    assert list(call.arguments) == [
+        "--output=type=image,push=true,store=false",
+        *own,
+        "--provenance=mode=max",
+        "--sbom=true",
+        *ALWAYS,
+    ]
 
 
 @pytest.mark.parametrize(
