@@ -4,7 +4,8 @@
     scripts/newer_engine.py COMMAND…
 
 The engine is that of Debian sid, in a directory of its own (RECONCILE_NEWER_ENGINE, else
-~/.cache/reconcile/newer-engine), made on the first run with mmdebstrap and used again afterwards. It runs in a network
+~/.cache/reconcile/newer-engine), made on the first run with mmdebstrap and used again afterwards. What is in
+RECONCILE_NEWER_ENGINE_OPTIONS are further options of its command line. It runs in a network
 namespace of its own, as the command does: the machine's own engine, its bridge and its rules are left alone, and what
 the command publishes is found on 127.0.0.1 only there. The command gets DOCKER_HOST, and the image that tests run is
 in the engine. Ends as the command does; with 77, and why, where such an engine can't be had here.
@@ -24,26 +25,31 @@ from pathlib import Path
 from second_engine import LIMIT_S, Running, Unavailable, ran, run_beside, wait_for
 
 DIRECTORY = Path(os.environ.get("RECONCILE_NEWER_ENGINE") or Path.home() / ".cache/reconcile/newer-engine")
-TOOLS = ("mmdebstrap", "nsenter", "unshare", "ip", "chroot", "docker")
+TOOLS = ("mmdebstrap", "nsenter", "unshare", "ip", "pivot_root", "docker")
 PACKAGES = "docker.io,docker-cli,iptables,ca-certificates,procps"
 
-# Without a mount point at its root the engine can't load or build images. It sees the machine's /tmp, /etc/hostname and
-# /etc/hosts, since that is where tests have the files that they mount.
+# Its directory becomes the root of its mount namespace: in a mere chroot what is executed in a container would run on
+# the machine's own files, since who joins a container's namespace gets the root of that. It sees the machine's /tmp,
+# /etc/hostname and /etc/hosts, since that is where tests have the files that they mount.
 ENTER = """
 mount --make-rprivate /
 mount --bind "$0" "$0"
 for folder in proc dev sys tmp; do mount --rbind "/$folder" "$0/$folder"; done
+mkdir -p "$0/.machine"
+pivot_root "$0" "$0/.machine"
+cd /
 trap 'kill $engine; wait $engine; exit' TERM
 while :; do
-  chroot "$0" dockerd -H unix:///run/engine/docker.sock &
+  dockerd $RECONCILE_NEWER_ENGINE_OPTIONS -H unix:///run/engine/docker.sock &
   engine=$!
   wait $engine
 done
 """
 # The command that restarts the engine; ready again when it answers.
 RESTART = """
-kill $(cat {directory}/run/docker.pid)
-while kill -0 $(cat {directory}/run/docker.pid) 2>/dev/null; do sleep 0.1; done
+engine=$(cat {directory}/run/docker.pid)
+kill $engine
+while kill -0 $engine 2>/dev/null; do sleep 0.1; done
 until docker -H {host} version >/dev/null 2>&1; do sleep 0.1; done
 """
 
@@ -61,6 +67,7 @@ def install() -> None:
         raise Unavailable("apt has no source of packages here")
     made = DIRECTORY.with_name(f"{DIRECTORY.name}.new")
     shutil.rmtree(made, ignore_errors=True)
+    made.parent.mkdir(parents=True, exist_ok=True)
     options = ["--variant=apt", "--aptopt=Acquire::Check-Valid-Until false", "--dpkgopt=force-unsafe-io"]
     ran("mmdebstrap", *options, f"--include={PACKAGES}", "sid", str(made), f"deb {sources[0]} sid main")
     made.rename(DIRECTORY)

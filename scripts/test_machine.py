@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Makes a machine ready for the tests that need real servers.
 
-    scripts/test_machine.py            a Docker engine, Chromium, a registry, an ssh server, the images that tests run
+    scripts/test_machine.py            a Docker engine, Chromium, a registry, an ssh server, buildx, the images to run
     scripts/test_machine.py restart    restart the engine, as a test of what survives that asks for
     scripts/test_machine.py stop       end the engine, where it was started by the first
 
@@ -15,6 +15,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -27,6 +28,20 @@ from host import Failure
 IMAGES = ("probe", "keycloak")
 STARTED = Path("/var/run/reconcile-tests.dockerd")
 """Is there where the engine was started for the tests."""
+
+BUILDX = Path.home() / ".cache/reconcile/cli-plugins/docker-buildx"
+"""Debian's package of the plugin, put where only tests look for it: this machine's own builds stay as they are."""
+
+APT = """\
+Dir::Etc::SourceList "{folder}/sources.list";
+Dir::Etc::SourceParts "-";
+Dir::State::Lists "{folder}/lists";
+Dir::Cache "{folder}/cache";
+Acquire::Check-Valid-Until "false";
+Acquire::IndexTargets::deb::DEP-11::DefaultEnabled "false";
+Acquire::Languages "none";
+APT::Sandbox::User "";
+"""
 
 LIMIT_S = 60
 
@@ -42,10 +57,39 @@ def ready() -> None:
         machine.install(["docker-registry"], reason="a test pulls an image")
     if not shutil.which("sshd", path=f"{os.environ['PATH']}:/usr/sbin"):
         machine.install(["openssh-server"], reason="a test reaches an engine by ssh")
+    if not host.answer("docker", "buildx", "version") and not BUILDX.exists():
+        fetch_buildx()
     names = local_images.with_parents(IMAGES)
     if packages := [host.PACKAGES[tool] for tool in local_images.missing_tools(local_images.stale(names))]:
         machine.install(packages, reason="the images are made from distribution packages and Maven")
     local_images.ensure(IMAGES)
+
+
+def fetch_buildx() -> None:
+    """Take the plugin out of its package, that of Debian sid where this distribution has none; tests do without it."""
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            own = "Candidate: (none)" not in host.answer("apt-cache", "policy", "docker-buildx") != ""
+            environment = {} if own else {"APT_CONFIG": str(apt_for_sid(Path(folder)))}
+            for command in (["update", "-qq"], ["download", "-qq", "docker-buildx"])[own:]:
+                subprocess.run(["apt-get", *command], cwd=folder, env={**os.environ, **environment}, check=True)
+            package = next(Path(folder).glob("docker-buildx_*.deb"))
+            subprocess.run(["dpkg-deb", "--extract", package, f"{folder}/root"], check=True)
+            BUILDX.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(next(Path(folder, "root").rglob("cli-plugins/docker-buildx")), BUILDX)
+    except (subprocess.CalledProcessError, OSError, StopIteration) as reason:
+        machine.say(f"    builds with BuildKit are not tested: docker-buildx can't be had here: {reason}")
+
+
+def apt_for_sid(folder: Path) -> Path:
+    """A configuration with which apt knows Debian sid alone, from where this machine's own packages come."""
+    source = host.answer("apt-get", "indextargets", "--format", "$(REPO_URI)", "Created-By: Packages").split()[:1]
+    (folder / "sources.list").write_text(f"deb {''.join(source)} sid main\n", encoding="utf-8")
+    for below in ("lists/partial", "cache/archives/partial"):
+        (folder / below).mkdir(parents=True)
+    configuration = folder / "apt.conf"
+    configuration.write_text(APT.format(folder=folder), encoding="utf-8")
+    return configuration
 
 
 def restart() -> None:

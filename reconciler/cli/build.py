@@ -62,9 +62,8 @@ def _push(pusher: ImagePusher, images: Sequence[Resource]) -> None:
     for image in images:
         if not names(image):
             say(f"  - {image.address} has no `image`, so there is no registry that it could go to")
-        for name in names(image):
-            for line in _changing(pusher.push(name)):
-                say(f"  ↑ {name} {line}")
+        for line in _changing(pusher.push(image, names(image))):
+            say(f"  ↑ {line}")
 
 
 def _changing(lines: Iterator[str]) -> Iterator[str]:

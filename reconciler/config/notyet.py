@@ -18,6 +18,7 @@ _SWARM: Final = "it is for a cluster"
 _JOBS: Final = ("replicated-job", "global-job")
 _WINDOWS: Final = "it is for Windows containers"
 _OF_A_HOOK: Final = "of other services it has what the service itself has"
+_MOUNTED_BY_THE_DOCKERFILE: Final = "write it in the Dockerfile, in `RUN --mount=type=secret,…`"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,10 +41,6 @@ def _more_than_none(ratio: Tree) -> bool:
     return bool(ratio) and float(ratio) > 0
 
 
-def _several(values: Tree) -> bool:
-    return isinstance(values, list) and len(values) > 1
-
-
 def _relabels_and_more(bind: Tree) -> bool:
     """The engine relabels in the old form of a bind only, which knows nothing of the rest."""
     if not isinstance(bind, dict) or "selinux" not in bind:
@@ -59,17 +56,10 @@ _TABLE: Final[Mapping[str, NotYet]] = {
     "secrets.*.external": NotYet(_SWARM, applies=bool),
     "secrets.*.template_driver": NotYet(_SWARM),
     "models": NotYet("run the model as a service of its own"),
-    "services.*.build.additional_contexts": NotYet("the engine's builder is sent one context only"),
-    "services.*.build.cache_to": NotYet("no cache is exported"),
-    "services.*.build.entitlements": NotYet("the builder gets no more rights"),
     "services.*.build.isolation": NotYet(_WINDOWS),
-    "services.*.build.no_cache_filter": NotYet("use `no_cache` for the whole image"),
-    "services.*.build.platforms": NotYet("the engine's builder builds for one", applies=_several),
-    "services.*.build.privileged": NotYet("the builder gets no more rights"),
-    "services.*.build.provenance": NotYet("no attestations are made"),
-    "services.*.build.sbom": NotYet("no attestations are made"),
-    "services.*.build.secrets": NotYet("no secrets can be handed to a build"),
-    "services.*.build.ssh": NotYet("no SSH agent can be handed to a build"),
+    "services.*.build.secrets.*.gid": NotYet(_MOUNTED_BY_THE_DOCKERFILE),
+    "services.*.build.secrets.*.mode": NotYet(_MOUNTED_BY_THE_DOCKERFILE),
+    "services.*.build.secrets.*.uid": NotYet(_MOUNTED_BY_THE_DOCKERFILE),
     "services.*.cpu_count": NotYet(_WINDOWS),
     "services.*.cpu_percent": NotYet(_WINDOWS),
     "services.*.credential_spec": NotYet(_WINDOWS),

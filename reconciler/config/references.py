@@ -131,6 +131,19 @@ def no_cycles(stack: Stack) -> Iterator[Problem]:
         yield from said(place, f"services wait for each other in a circle: {shown}; take one of these out")
 
 
+def no_circle_of_builds(stack: Stack) -> Iterator[Problem]:
+    """Images that begin with each other."""
+    contexts = {
+        name: {str(where).removeprefix(_SERVICE): key for key, where in found.items() if where.startswith(_SERVICE)}
+        for name, service in stack.each()
+        if (found := reached(service, ("build", "additional_contexts")))
+    }
+    for cycle in _cycles({name: list(others) for name, others in contexts.items()}):
+        place = stack.place("services", cycle[0], "build", "additional_contexts", contexts[cycle[0]][cycle[1]])
+        shown = " → ".join(cycle)
+        yield from said(place, f"images are built from each other in a circle: {shown}; take one of these out")
+
+
 def _before(service: Map) -> Iterator[str]:
     yield from service.get("depends_on") or ()
     yield from (other for _, other in _shared(service))
@@ -221,12 +234,19 @@ def known_keycloak(stack: Stack) -> Iterator[Problem]:
 def known_variables(stack: Stack) -> Iterator[Problem]:
     """What is in a config or secret has to come from somewhere."""
     for section in ("configs", "secrets"):
-        mounted = {item.get("source") for _, service in stack.each() for item in service.get(section) or ()}
+        mounted = {item.get("source") for _, service in stack.each() for item in _mounted(service, section)}
         for name, file in stack.section(section).items():
             variable = file.get("environment") if isinstance(file, Map) and name in mounted else None
             if variable and stack.around.variables.get(variable) is None:
                 message = f"{section}.{name}.environment names `{variable}`, which is not set; set it, or take it out"
                 yield from said(stack.place(section, name, "environment"), message, at_value=True)
+
+
+def _mounted(service: Map, section: str) -> Iterator[Map]:
+    """Configs or secrets of a service, and of its build."""
+    for *above, mounted in _MOUNTED:
+        if mounted == section:
+            yield from reached(service, (*above, mounted)) or ()
 
 
 def known_reloads(stack: Stack) -> Iterator[Problem]:
@@ -276,6 +296,7 @@ OURS: Final[tuple[Check, ...]] = (
     known_variables,
     known_reloads,
     known_settings,
+    no_circle_of_builds,
 )
 """Errors where the stack is to be carried out."""
 

@@ -77,8 +77,11 @@ class Provider(Protocol):
 class ImagePusher(Protocol):
     """A provider that can send what it built to where others get it."""
 
-    def push(self, name: str) -> Iterator[str]:
-        """Send an image to its registry; yields progress. Raises Rejected, Conflict or Denied with its words."""
+    def push(self, image: Resource, names: Sequence[str]) -> Iterator[str]:
+        """Send an image to the registries of these names; yields progress, each line with the name that it is about.
+
+        Raises Rejected, Conflict or Denied with a registry's words.
+        """
         ...
 
 

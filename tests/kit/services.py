@@ -24,7 +24,7 @@ ATTRIBUTES = {
     "hostname": NAMES,
     "domainname": st.sampled_from(["a.test", "b.test"]),
     "stop_signal": st.sampled_from(["SIGINT", "SIGTERM", "9"]),
-    "stop_grace_period": st.sampled_from(["1s", "1m30s", "90s"]),
+    "stop_grace_period": st.sampled_from(["1s", "0m2s", "2s"]),
     "healthcheck": st.one_of(
         st.just({"disable": True}),
         st.fixed_dictionaries(

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import threading
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from typing import IO, TYPE_CHECKING, Any, Final, Literal
 
@@ -99,7 +99,7 @@ class Engine:
         from docker.utils import parse_repository_tag
 
         repository, tag = parse_repository_tag(reference)
-        with _logged_in(repository) as login, self._streamed() as api:
+        with logged_in(repository) as login, self._streamed() as api:
             options = {"stream": True, "decode": True, "platform": platform, "auth_config": login}
             yield from map(_progress, api.pull(repository, tag or "latest", **options))
 
@@ -108,18 +108,20 @@ class Engine:
         from docker.utils import parse_repository_tag
 
         repository, tag = parse_repository_tag(reference)
-        with _logged_in(repository) as login, self._streamed() as api:
+        with logged_in(repository) as login, self._streamed() as api:
             lines = api.push(repository, tag or "latest", stream=True, decode=True, auth_config=login)
             yield from map(_progress, lines)
 
     def digest_in_registry(self, reference: str) -> str:
         """The digest of what the registry has under this name. Raises Rejected, Conflict or Denied with its words."""
-        with _logged_in(reference) as login, self._translated():
+        with logged_in(reference) as login, self._translated():
             api: Any = self._api()
             digest: str = api.inspect_distribution(reference, auth_config=login)["Descriptor"]["digest"]
             return digest
 
-    def build(self, context: IO[bytes], *, tag: str, ulimits: Sequence[Any] = (), **options: Any) -> Iterator[str]:
+    def build(
+        self, context: IO[bytes], *, tag: str, ulimits: Sequence[Any] = (), **options: Any
+    ) -> Generator[str, None, None]:
         """Build from a tar stream with the builder inside the engine; yields its output line by line.
 
         Secrets among the options are revealed here. Raises Rejected, or Denied where a base image is not to be had.
@@ -170,6 +172,11 @@ class Engine:
         rest = {"data": data, "headers": {"Content-Type": "application/json"}}
         answer = self._request("POST", f"/exec/{made}/start", params={}, patience_s=timeout_s, **rest)
         return int(self.get(f"/exec/{made}/json")["ExitCode"]), _unframed(answer.content).decode(errors="replace")
+
+    @property
+    def environment(self) -> Mapping[str, str]:
+        """What a program that speaks to the same engine is to find in its environment."""
+        return self._environment
 
     def close(self) -> None:
         with self._lock:
@@ -282,7 +289,7 @@ def _unframed(stream: bytes) -> bytes:
     return b"".join(pieces)
 
 
-def files_of_context(context: str, ignored: list[str], dockerfile: str) -> set[str]:
+def files_of_context(context: str, ignored: list[str], dockerfile: str | None) -> set[str]:
     """The names of a build context's files and folders, without those that the patterns leave out."""
     from docker.utils.build import exclude_paths
 
@@ -344,7 +351,7 @@ _TLS_REMEDIES: Final = (
 
 
 @contextmanager
-def _logged_in(name: str) -> Iterator[dict[str, Any]]:
+def logged_in(name: str) -> Iterator[dict[str, Any]]:
     """The credentials for an image's registry, from the Docker config file or a credential helper; {} for none.
 
     Where the registry turns out not to like them, it is said how to get better ones. Raises Denied.
@@ -357,7 +364,7 @@ def _logged_in(name: str) -> Iterator[dict[str, Any]]:
     try:
         yield login
     except (Rejected, Conflict, Denied) as error:
-        if not any(words in str(error) for words in _NOT_LOGGED_IN):
+        if not any(words in str(error).lower() for words in _NOT_LOGGED_IN):
             raise
         why = "does not accept the credentials of the Docker config file" if login else "wants credentials"
         raise Denied(f"{error}: {registry} {why}; log in with `docker login {registry}`") from error

@@ -6,7 +6,7 @@ import hashlib
 import io
 import json
 import tarfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from os.path import normpath
 from pathlib import Path
@@ -54,17 +54,20 @@ def _foreign(content: bytes) -> Dockerfile:
 def digest_of(build: Any) -> str:
     """A hash of everything that decides what the image holds: the context's files and the build's options.
 
-    A secret argument counts by its name only, since the hash is public. Raises Rejected where the context
-    can't be read.
+    A secret counts by its name only, since the hash is public. Raises Rejected where a context can't be read.
     """
     _require_context(build)
     digest = hashlib.sha256(json.dumps(_public(build), sort_keys=True).encode())
     digest.update(dockerfile_of(build).content or b"")
-    for name, path in _files(build):
+    _count(digest, _files(build))
+    return digest.hexdigest()
+
+
+def _count(digest: hashlib._Hash, files: Iterable[tuple[str, Path]]) -> None:
+    for name, path in files:
         digest.update(b"\0" + name.encode())
         digest.update(_mode(path).encode())
         digest.update(hashlib.sha256(_content(path)).digest())
-    return digest.hexdigest()
 
 
 def packed(build: Any) -> io.BytesIO:
@@ -85,24 +88,48 @@ def packed(build: Any) -> io.BytesIO:
     return stream
 
 
-def _public(build: Mapping[str, Value]) -> Any:
-    chosen = {key: build[key] for key in _BUILD_INPUTS if build.get(key)}
+def _public(build: Json) -> Any:
+    chosen: dict[str, Value] = {key: build[key] for key in _BUILD_INPUTS if build.get(key)}
+    if named := [each["id"] for each in build.get("secrets") or ()]:
+        chosen["secrets"] = named
+    if contexts := dict(_further_contexts(build)):
+        chosen["additional_contexts"] = contexts
     return mapped(chosen, lambda leaf: "" if isinstance(leaf, Secret) else leaf)
 
 
+def _further_contexts(build: Json) -> Iterator[tuple[str, str]]:
+    """Name → what is in the context: a directory, another image of this stack, or what an address leads to."""
+    for name, where in (build.get("additional_contexts") or {}).items():
+        if name in (build.get("bases") or {}):
+            yield name, digest_of(build["bases"][name])
+        elif Path(where).is_absolute():
+            _require_directory(where, "additional_contexts")
+            digest = hashlib.sha256()
+            _count(digest, _in_context(Path(where), ""))
+            yield name, digest.hexdigest()
+        else:
+            yield name, where
+
+
 def _files(build: Json) -> Iterator[tuple[str, Path]]:
+    written = "" if build.get("dockerfile_inline") else str(build.get("dockerfile") or "Dockerfile")
+    return _in_context(Path(str(build["context"])), written, dockerfile_of(build).name)
+
+
+def _in_context(context: Path, written: str, dockerfile: str | None = None) -> Iterator[tuple[str, Path]]:
     """Name in the context → path, in a stable order, without what .dockerignore leaves out, and without sockets."""
-    context, dockerfile = Path(str(build["context"])), dockerfile_of(build).name
-    written = str(build.get("dockerfile") or "Dockerfile")
     for name in sorted(files_of_context(str(context), _ignored(context, written), dockerfile)):
         if not (context / name).is_socket():
             yield name, context / name
 
 
 def _require_context(build: Json) -> None:
-    context = Path(str(build["context"]))
-    if not context.is_dir():
-        raise Rejected(f"the build context {context} is no directory; check `build.context`")
+    _require_directory(str(build["context"]), "context")
+
+
+def _require_directory(path: str, attribute: str) -> None:
+    if not Path(path).is_dir():
+        raise Rejected(f"the build context {path} is no directory; check `build.{attribute}`")
 
 
 def _ignored(context: Path, dockerfile: str) -> list[str]:

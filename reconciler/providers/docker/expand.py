@@ -13,6 +13,7 @@ from reconciler.core.resource import Origin, Resource, Source
 from reconciler.core.units import nanoseconds
 from reconciler.core.values import ABSENT, Ref, Value
 from reconciler.providers.docker import (
+    buildx,
     elsewhere,
     endpoints,
     files,
@@ -36,6 +37,7 @@ PREPARED: Final = "prepared"
 _Path: TypeAlias = tuple[str | int, ...]
 _SECOND: Final = 1_000_000_000
 _SPACES: Final = ("network_mode", "ipc", "pid")
+_SERVICE: Final = "service:"
 _NO_SERVICE: Final[Json] = {"scale": 0}
 
 
@@ -147,17 +149,41 @@ class Stack:
         for reference, names in users.items():
             name = next((name for name in names if self.services[name].get("build")), names[0])
             service = self.services[name]
-            build = service.get("build")
+            build = self._build(service)
             spans = [span for each in names if (span := image.refresh_s(self.services[each])) is not None]
             spec = {"ref": reference, **_got(service, min(spans) if spans and not build else None)}
             if build:
                 is_named = bool(service.get("image"))
-                spec |= {"build": _for_platform(build, service), "services": tuple(names), "is_named": is_named}
-            yield Resource(image_address(reference), spec, origin=self._image_origin(name, service))
+                spec |= {"build": build, "services": tuple(names), "is_named": is_named}
+                spec |= {"needs": needs} if (needs := buildx.needed(self.document, name)) else {}
+            after = {self._image_address(other): "" for other in _contexts(service).values()}
+            yield Resource(image_address(reference), spec, after=after, origin=self._image_origin(name, service))
         others = {**self._mounted_images(), **self._images_of_hooks()}
         for reference, (spec, origin) in others.items():
             if reference not in users:
                 yield Resource(image_address(reference), {"ref": reference, **spec}, origin=origin)
+
+    def _build(self, service: Json) -> dict[str, Any]:
+        """The build with secrets, and other services' images and builds, in place of their names."""
+        if not service.get("build"):
+            return {}
+        build, others = _for_platform(service["build"], service), _contexts(service)
+        declared = self.section("secrets")
+        if mounted := build.get("secrets"):
+            own = [
+                {"id": each.get("target") or each["source"], **files.source(declared[each["source"]])}
+                for each in mounted
+            ]
+            build = {**build, "secrets": own}
+        if others:
+            images = {key: f"docker-image://{self._image_address(name).name}" for key, name in others.items()}
+            contexts = {**build["additional_contexts"], **images}
+            bases = {key: self._build(self.services[name]) for key, name in others.items()}
+            build = {**build, "additional_contexts": contexts, "bases": bases}
+        return build
+
+    def _image_address(self, name: str) -> Address:
+        return image_address(self.image_of(name, self.services[name]))
 
     def _mounted_images(self) -> dict[str, tuple[dict[str, Value], Origin]]:
         """Images that are mounted, with one of the places where they are."""
@@ -394,10 +420,17 @@ def _in_one_way(hook: Json, service: Json) -> Json:
     return {key: value for key, value in hook.items() if key != given_up} if both else hook
 
 
-def _for_platform(build: Json, service: Json) -> Json:
-    """The build with the platform that it is for, where one is named at all."""
-    platform = service.get("platform") or next(iter(build.get("platforms") or ()), "")
-    return {**build, "platforms": (platform,)} if platform else build
+def _contexts(service: Json) -> dict[str, str]:
+    """Additional contexts that are images of other services: the context's name → the service's."""
+    contexts = ((service.get("build") or {}).get("additional_contexts") or {}).items()
+    return {key: where.removeprefix(_SERVICE) for key, where in contexts if where.startswith(_SERVICE)}
+
+
+def _for_platform(build: Json, service: Json) -> dict[str, Any]:
+    """The build with all platforms that it is for, and the one for which it is built here, as far as they are named."""
+    several = tuple(build.get("platforms") or ())
+    platform = service.get("platform") or (several[0] if len(several) == 1 else "")
+    return {**build, "platforms": several or (platform,), "platform": platform} if several or platform else {**build}
 
 
 def _aliases(service: Json) -> dict[str, set[str]]:

@@ -65,7 +65,7 @@ def mounted(service: Json, sections: Mapping[str, Json], *, is_elsewhere: bool =
             yield {
                 "target": target,
                 "secret": section == "secrets",
-                **_source(sections[section][mount["source"]]),
+                **source(sections[section][mount["source"]]),
                 **reaction,
                 **_copied(mount, sections[section][mount["source"]], reaction, is_elsewhere=is_elsewhere),
             }
@@ -89,7 +89,7 @@ def _reaction(declared: Any) -> Json:
     return {"reaction": "signal", "signal": str(declared["signal"])}
 
 
-def _source(file: Json) -> Json:
+def source(file: Json) -> Json:
     return {"file": file["file"]} if "file" in file else {"content": file["content"]}
 
 

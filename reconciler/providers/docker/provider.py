@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, closing, nullcontext
 from time import monotonic
 from typing import Any, Final
 
@@ -17,8 +17,8 @@ from reconciler.core.problem import Problem
 from reconciler.core.provider import Done, Pending, Verdict
 from reconciler.core.resource import Observed, Resource
 from reconciler.core.values import Value
-from reconciler.providers.docker import elsewhere, expand, files, hooks, labels, prestart, rootless, since
-from reconciler.providers.docker.client import Engine
+from reconciler.providers.docker import buildx, elsewhere, expand, files, hooks, labels, prestart, rootless, since
+from reconciler.providers.docker.client import Engine, logged_in
 from reconciler.providers.docker.context import digest_of, dockerfile_of, packed
 from reconciler.providers.docker.kinds import container, image, network, volume
 from reconciler.providers.docker.observe import Reader, last_probe, probed
@@ -53,7 +53,7 @@ class DockerProvider:
     def __init__(self, project: str, environment: Mapping[str, str]) -> None:
         self.engine = Engine(environment)
         self._project = project
-        self._streams: dict[str, Iterator[str]] = {}
+        self._streams: dict[str, Generator[str, None, None]] = {}
         self._together = Together()
 
     def expand(self, document: Document) -> Iterable[Resource]:
@@ -98,13 +98,18 @@ class DockerProvider:
         return Done()
 
     def close(self) -> None:
+        for stream in self._streams.values():
+            stream.close()
         self.engine.close()
 
-    def push(self, name: str) -> Iterator[str]:
-        try:
-            yield from self.engine.push(name)
-        except (Rejected, Conflict, Denied) as error:
-            raise type(error)(f"image {name} can't be pushed: {error}") from error
+    def push(self, image: Resource, names: Sequence[str]) -> Iterator[str]:
+        build: Any = image.spec["build"]
+        if names and buildx.is_published(build):
+            _require_builder(self.engine, build, image.spec.get("needs", ()))
+            yield from _pushing(names[0], _published(self.engine, build, names))
+        else:
+            for name in names:
+                yield from _pushing(name, self.engine.push(name))
 
     # -------------------------------------------------------------- logs and events
 
@@ -201,7 +206,7 @@ def _remove_volume(engine: Engine, args: Mapping[str, Any]) -> None:
     engine.delete(f"/volumes/{args['volume']}")
 
 
-def _pull(engine: Engine, args: Mapping[str, Any]) -> Iterator[str]:
+def _pull(engine: Engine, args: Mapping[str, Any]) -> Generator[str, None, None]:
     try:
         yield from engine.pull(args["reference"], args["platform"] or None)
     except (Rejected, Conflict, Denied) as error:  # what is not in the registry now will not be there a moment later
@@ -210,17 +215,66 @@ def _pull(engine: Engine, args: Mapping[str, Any]) -> Iterator[str]:
         engine.tag(args["reference"], args["reference"])
 
 
-def _build(engine: Engine, args: Mapping[str, Any]) -> Iterator[str]:
-    inputs = digest_of(args["build"])
-    options = image.build_options(args["build"], inputs, dockerfile_of(args["build"]).name)
-    lines: list[str] = []
+def _build(engine: Engine, args: Mapping[str, Any]) -> Generator[str, None, None]:
+    """With BuildKit where it can be had, else with the classic builder, which can do all that needs no BuildKit."""
+    build, reference = args["build"], args["reference"]
+    inputs, platform = digest_of(build), _platform(engine, build)
+    obstacle = _require_builder(engine, build, args["needs"])
+    if obstacle:
+        options = image.build_options(build, inputs, dockerfile_of(build).name, platform=platform)
+        lines = engine.build(packed(build), tag=reference, **options)
+    else:
+        lines = buildx.run(buildx.loading(build, reference, inputs, platform), engine.environment)
+    with closing(lines):
+        yield from _with_last_lines(lines, obstacle)
+    _tag(engine, {"reference": reference, "tags": image.names(build)})
+
+
+def _with_last_lines(lines: Iterable[str], obstacle: str) -> Iterator[str]:
+    """The lines, and where the build fails its last ones in the error."""
+    last: list[str] = []
     try:
-        for line in engine.build(packed(args["build"]), tag=args["reference"], **options):
-            lines = [*lines[-LAST_LINES:], line]
+        for line in lines:
+            last = [*last[1 - LAST_LINES :], line]
             yield line
     except Rejected as error:
-        raise Rejected(_with_lines(f"the build failed: {error}", lines)) from error
-    _tag(engine, {"reference": args["reference"], "tags": image.names(args["build"])})
+        what = f"{error}: {obstacle}" if "BuildKit" in str(error) and obstacle else str(error)
+        raise Rejected(_with_lines(f"the build failed: {what}", last)) from error
+
+
+def _pushing(what: str, lines: Iterable[str]) -> Iterator[str]:
+    try:
+        yield from (f"{what} {line}" for line in lines)
+    except (Rejected, Conflict, Denied) as error:
+        raise type(error)(f"image {what} can't be pushed: {error}") from error
+
+
+def _platform(engine: Engine, build: Json) -> str:
+    """For which platform an image is built here: of several the engine's own, where that is among them."""
+    several = build.get("platforms") or ()
+    if build.get("platform") or not several:
+        return str(build.get("platform") or "")
+    about = engine.get("/version")
+    own = f"{about['Os']}/{about['Arch']}"
+    return str(next((each for each in several if f"{each}/".startswith(f"{own}/")), several[0]))
+
+
+def _require_builder(engine: Engine, build: Json, needs: Any) -> str:
+    """Why BuildKit can't be used, which is fine where nothing needs it. Raises Rejected where something does."""
+    obstacle = buildx.obstacle(build, engine.environment, engine.api_version)
+    if refused := list(buildx.refusals(needs, obstacle)):
+        raise Rejected("\n".join(refused))
+    return obstacle
+
+
+def _published(engine: Engine, build: Json, names: Sequence[str]) -> Iterator[str]:
+    """Send an image that is more than the one in the engine; BuildKit has it still, and makes what it lacks."""
+    with closing(buildx.run(buildx.publishing(build, names, digest_of(build)), engine.environment)) as lines:
+        try:
+            yield from lines
+        except Rejected as error:
+            with logged_in(next((name for name in names if name in str(error)), names[0])):
+                raise
 
 
 def _tag(engine: Engine, args: Mapping[str, Any]) -> None:
@@ -426,7 +480,7 @@ def _owned(found: Json | None, wanted: Mapping[str, Value]) -> bool:
     return found is not None and marks.get(labels.PROJECT) == wanted[labels.PROJECT]
 
 
-_STREAMS: Final[Mapping[str, Callable[[Engine, Mapping[str, Any]], Iterator[str]]]] = {
+_STREAMS: Final[Mapping[str, Callable[[Engine, Mapping[str, Any]], Generator[str, None, None]]]] = {
     "image.pull": _pull,
     "image.build": _build,
 }

@@ -90,7 +90,8 @@ def _image(change: Change, _project: str) -> Iterator[Step]:
         case Action.UPDATE if {field.path[0] for field in change.fields} == {"tags"}:
             yield _step(change, "image.tag", reference=spec["ref"], tags=image.names(spec["build"]))
         case Action.CREATE | Action.UPDATE if image.is_built(spec):
-            step = _step(change, "image.build", reference=spec["ref"], build=spec["build"])
+            needs = spec.get("needs", ())
+            step = _step(change, "image.build", reference=spec["ref"], build=spec["build"], needs=needs)
             yield replace(step, timeout_s=BUILD_TIMEOUT_S)
         case Action.CREATE if spec["pull_policy"] == "never":
             yield _step(change, "image.missing", reference=spec["ref"])

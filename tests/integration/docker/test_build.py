@@ -8,6 +8,7 @@ import shutil
 import docker
 import pytest
 
+from tests.kit import buildx
 from tests.kit.cli import reconcile
 from tests.kit.engine import PROBE, READY
 from tests.kit.registry import PASSWORD, USER, a_registry
@@ -49,6 +50,26 @@ def swept():
 
 
 @pytest.fixture
+def settings(tmp_path_factory, monkeypatch):
+    """The folder of the Docker CLI's settings, in which the plugin buildx is."""
+    if not buildx.is_there():
+        pytest.skip("docker-buildx could not be had; `make test-machine` says why")
+    folder = tmp_path_factory.mktemp("settings")
+    buildx.give(folder)
+    monkeypatch.setenv("DOCKER_CONFIG", str(folder))
+    return folder
+
+
+@pytest.fixture(params=["0", "1"], ids=["classic", "BuildKit"])
+def builder(request, monkeypatch):
+    """Each of the two builders in turn."""
+    if request.param == "1":
+        request.getfixturevalue("settings")
+    monkeypatch.setenv("DOCKER_BUILDKIT", request.param)
+    return request.param
+
+
+@pytest.fixture
 def context(swept, project, monkeypatch):
     """A context in the project's folder."""
     swept.append(project.name)
@@ -68,6 +89,7 @@ def image(project, name):
     return project.engine.get(f"/images/{name}/json")
 
 
+@pytest.mark.usefixtures("builder")
 def test_the_options_of_a_build_are_carried_out(context, project):
     tag = f"{project.name}/other:2"
     shows = ["sh", "-c", "cat /said /text; exec sleep 3600"]
@@ -87,6 +109,7 @@ def test_the_options_of_a_build_are_carried_out(context, project):
     assert image(project, tag)["Id"] == image(project, f"{project.name}/web")["Id"] != first["Id"]
 
 
+@pytest.mark.usefixtures("builder")
 def test_build_makes_what_changed_and_touches_no_container(context, project):
     build = {**OPTIONS, "context": str(context)}
     project.service("web", **READY, image=f"{project.name}/web", build=build)
@@ -106,20 +129,166 @@ def test_build_makes_what_changed_and_touches_no_container(context, project):
 
 
 @pytest.mark.usefixtures("context")
-def test_a_build_that_fails_is_told_with_its_last_words(project):
-    project.service("web", image=f"{project.name}/web", build={**OPTIONS, "target": "unwanted"})
+def test_a_build_that_fails_is_told_with_its_last_words(project, builder):
+    build = {**OPTIONS, "target": "unwanted", "ulimits": {}, "shm_size": 0}
+    project.service("web", image=f"{project.name}/web", build=build)
 
     failed = run(project, "build", "--push")
 
     assert failed.code == 1
     assert "the build failed" in failed.err
-    assert "Step" in failed.err
+    assert {"0": "Step", "1": "RUN exit 1"}[builder] in failed.err
     assert "hush" not in failed.err
 
 
+# ------------------------------------------------------------------ BuildKit alone
+
+SECRETIVE = f"""
+FROM {PROBE}
+ARG API_KEY
+RUN --mount=type=secret,id=own --mount=type=secret,id=key \\
+    echo "$(wc -c < /run/secrets/own) $(wc -c < /run/secrets/key) ${{#API_KEY}}" > /said
+"""
+
+
+@pytest.fixture
+def secrets(project):
+    """Two secrets of the stack, of which one is a file."""
+    (project.directory / "key").write_text("whisper-whisper", encoding="utf-8")
+    return {"word": {"environment": "API_KEY"}, "key": {"file": "./key"}}
+
+
+@pytest.mark.usefixtures("settings")
+def test_secrets_are_handed_to_a_build_and_stay_secret(context, project, secrets):
+    (context / "Dockerfile").write_text(SECRETIVE, encoding="utf-8")
+    mounted = [{"source": "word", "target": "own"}, "key"]
+    build = {"context": "./context", "args": {"API_KEY": "${API_KEY}"}, "secrets": mounted}
+    web = {"image": f"{project.name}/web", "build": build, "command": ["sh", "-c", "cat /said; exec sleep 3600"]}
+    project.write(services={"web": {**READY, **web}}, secrets=secrets)
+
+    built = run(project, "-v", "build")
+    (project.directory / "key").write_text("another", encoding="utf-8")
+    again = run(project, "build", API_KEY="another-hush")
+    project.settle()
+
+    assert (built.code, again.code) == (0, 0), built.err
+    assert b"9 15 9" in b"".join(project.engine.logs(project.container()))
+    assert "1 up to date." in again.err
+    assert not {word for word in ("hush", "whisper") if word in built.err + built.out}
+    assert not {word for word in ("hush", "whisper") if word in json.dumps(image(project, f"{project.name}/web"))}
+
+
+@pytest.mark.usefixtures("settings")
+def test_a_secret_that_a_failing_build_prints_is_not_printed_by_us(context, project, secrets):
+    shows = "RUN --mount=type=secret,id=word echo it is $(cat /run/secrets/word); exit 3"
+    (context / "Dockerfile").write_text(f"FROM {PROBE}\n{shows}\n", encoding="utf-8")
+    project.write(services={"web": {"build": {"context": "./context", "secrets": ["word"]}}}, secrets=secrets)
+
+    failed = run(project, "build")
+
+    assert failed.code == 1
+    assert "it is (secret)" in failed.err
+    assert "hush" not in failed.err + failed.out
+
+
+@pytest.mark.parametrize(
+    ("changes", "why"),
+    [({"PATH": "/nowhere"}, "install the Docker CLI's plugin buildx"), ({"DOCKER_BUILDKIT": "0"}, "unset that")],
+)
+def test_what_needs_buildkit_is_refused_without_it_with_its_place(context, project, secrets, changes, why):
+    project.write(services={"web": {"build": {"context": str(context), "secrets": ["key"]}}}, secrets=secrets)
+
+    valid, failed = run(project, "validate", **changes), run(project, "build", **changes)
+
+    assert (valid.code, failed.code) == (0, 1), valid.err
+    assert "stack.yaml:7:" in failed.err
+    assert "services.web.build.secrets needs BuildKit:" in failed.err
+    assert why in failed.err
+
+
+def test_a_dockerfile_that_needs_buildkit_is_refused_without_it(context, project):
+    (context / "Dockerfile").write_text(SECRETIVE, encoding="utf-8")
+    project.service("web", build={"context": str(context)})
+
+    failed = run(project, "build", PATH="/nowhere")
+
+    assert failed.code == 1
+    assert "requires BuildKit" in failed.err
+    assert "install the Docker CLI's plugin buildx" in failed.err
+
+
+@pytest.mark.usefixtures("settings")
+def test_an_image_that_another_one_begins_with_is_built_first(context, project):
+    if project.engine.api_version < (1, 42):
+        pytest.skip("BuildKit in this engine knows no further contexts")
+    base = project.directory / "base"
+    base.mkdir()
+    (base / "Dockerfile").write_text(f"FROM {PROBE}\nRUN echo one > /below\n", encoding="utf-8")
+    (context / "Dockerfile").write_text("FROM below\nCOPY --from=more text /\n", encoding="utf-8")
+    build = {"context": str(context), "additional_contexts": {"below": "service:base", "more": str(context)}}
+    shows = ["sh", "-c", "cat /below /text; exec sleep 3600"]
+    project.service("web", **READY, image=f"{project.name}/web", build=build, command=shows)
+    project.service("base", **READY, image=f"{project.name}/base", build={"context": "./base"})
+
+    built = run(project, "build", "web")
+    (base / "Dockerfile").write_text(f"FROM {PROBE}\nRUN echo two > /below\n", encoding="utf-8")
+    project.settle()
+
+    assert built.code == 0, built.err
+    assert b"".join(project.engine.logs(project.container())).split() == [b"two", b"one"]
+
+
+@pytest.mark.usefixtures("context", "settings")
+def test_what_the_builder_in_use_can_not_do_is_told_in_its_words(project):
+    build = {"context": "./context", "target": "wanted", "cache_to": ["type=nowhere"]}
+    project.service("web", image=f"{project.name}/web", build=build)
+
+    failed = run(project, "build")
+
+    assert failed.code == 1
+    assert "the build failed: " in failed.err
+    assert "cache" in failed.err.lower()
+
+
+@pytest.mark.usefixtures("context", "settings")
+def test_what_attests_to_an_image_is_for_registries_and_no_matter_for_the_engine(project):
+    build = {"context": "./context", "target": "wanted", "provenance": True}
+    project.service("web", image=f"127.0.0.1:1/{project.name}/web", build=build)
+
+    built, pushed = run(project, "build"), run(project, "build", "--push")
+
+    assert (built.code, pushed.code) == (0, 1), built.err
+    assert "1 up to date." in pushed.err
+    assert f"image 127.0.0.1:1/{project.name}/web can't be pushed: " in pushed.err
+
+
+# ------------------------------------------------------------------ names and registries
+
+
+@pytest.mark.usefixtures("builder")
+def test_a_name_that_somebody_else_moved_is_moved_back(context, project):
+    own, other = f"{project.name}/web:1", f"{project.name}/web:2"
+    project.write(services={"web": {"image": own, "build": {**OPTIONS, "context": str(context), "tags": [other]}}})
+    run(project, "build")
+    first = image(project, own)["Id"]
+
+    project.engine.tag(PROBE, other)
+    tagged = run(project, "build")
+    again = image(project, other)["Id"]
+    project.engine.tag(PROBE, own)
+    rebuilt = run(project, "build")
+
+    assert (tagged.code, rebuilt.code) == (0, 0), rebuilt.err
+    assert first == again
+    assert image(project, own)["Id"] == image(project, other)["Id"] != image(project, PROBE)["Id"]
+
+
 @pytest.mark.skipif(not shutil.which("docker-registry"), reason="no docker-registry here")
+@pytest.mark.usefixtures("builder")
 def test_push_sends_every_name_and_says_where_it_may_not(context, project, tmp_path_factory):
     folder = tmp_path_factory.mktemp("registry")
+    if buildx.is_there():
+        buildx.give(folder)
     with a_registry(folder, locked=True) as registry:
         names = [f"{registry}/{project.name}/web:1", f"{registry}/{project.name}/web:latest"]
         build = {**OPTIONS, "context": str(context), "tags": names[1:]}
@@ -147,6 +316,49 @@ def test_push_sends_every_name_and_says_where_it_may_not(context, project, tmp_p
     assert f"digest: {next(iter(digests))}" in right.err
     assert "has no `image`" in right.err
     assert len(digests) == 1
+
+
+@pytest.mark.skipif(not shutil.which("docker-registry"), reason="no docker-registry here")
+@pytest.mark.usefixtures("builder")
+def test_push_takes_a_name_back_that_somebody_else_gave_away(context, project, tmp_path_factory):
+    with a_registry(tmp_path_factory.mktemp("registry")) as registry:
+        name = f"{registry}/{project.name}/web:1"
+        project.write(services={"web": {"image": name, "build": {**OPTIONS, "context": str(context)}}})
+        run(project, "build", "--push")
+
+        project.engine.tag(PROBE, name)
+        list(project.engine.push(name))
+        theirs = project.engine.digest_in_registry(name)
+        pushed = run(project, "build", "--push")
+        ours = project.engine.digest_in_registry(name)
+
+    assert pushed.code == 0, pushed.err
+    assert f"{name} 1: digest: {ours}" in pushed.err
+    assert ours != theirs
+
+
+@pytest.mark.skipif(not shutil.which("docker-registry"), reason="no docker-registry here")
+@pytest.mark.usefixtures("settings")
+def test_all_platforms_and_attestations_are_pushed_and_the_engine_keeps_its_image(project, swept, tmp_path_factory):
+    if not any("containerd.snapshotter" in kind for _, kind in project.engine.get("/info")["DriverStatus"]):
+        pytest.skip("images of several platforms need an engine that keeps its images in containerd")
+    swept.append(project.name)
+    (project.directory / "context").mkdir()
+    (project.directory / "context" / "Dockerfile").write_text("FROM scratch\nCOPY Dockerfile /\n", encoding="utf-8")
+    build = {"context": "./context", "platforms": ["linux/arm64", "linux/amd64"], "provenance": True}
+    with a_registry(tmp_path_factory.mktemp("registry")) as registry:
+        name, other = (f"{registry}/{project.name}/web:{tag}" for tag in (1, 2))
+        project.write(services={"web": {"image": name, "build": {**build, "tags": [other]}}})
+
+        built = run(project, "build")
+        before = image(project, name)
+        pushed = run(project, "build", "--push")
+        found = [project.engine.get(f"/distribution/{each}/json") for each in (name, other)]
+
+    assert (built.code, pushed.code) == (0, 0), built.err + pushed.err
+    assert found[0] == found[1]
+    assert {each["architecture"] for each in found[0]["Platforms"]} == {"amd64", "arm64", "unknown"}
+    assert (before["Id"], before["Architecture"]) == (image(project, name)["Id"], "amd64")
 
 
 def login(folder, registry, password):

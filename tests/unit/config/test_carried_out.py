@@ -20,6 +20,7 @@ from reconciler.config import Sources, load
 from reconciler.config.notyet import OF_NO_EFFECT, PATTERNS, NotYet
 from reconciler.config.stages import SECTIONS
 from reconciler.core.errors import ConfigError
+from reconciler.providers.docker import buildx
 from reconciler.providers.docker.context import dockerfile_of, packed
 from reconciler.providers.docker.expand import expand
 from reconciler.providers.docker.kinds import container, image, network, volume
@@ -36,6 +37,7 @@ OTHER = {
     "include.*.path": "other.yaml",
     "secrets.*.environment": "OTHER",
     "services.*.build.context": "part",
+    "services.*.build.secrets.*.source": "word",
     "services.*.configs.*.source": "varied",
     "services.*.depends_on.*.condition": "service_started",
     "services.*.deploy.resources.reservations.devices.*.capabilities": ["tpu"],
@@ -131,8 +133,12 @@ def _requests(kind: str, spec: dict[str, Any]) -> Any:
         spec.pop("mounts")
         return body, spec
     if kind == image.NAME and "build" in spec:
+        spec.pop("needs", None)
         build = spec.pop("build")
-        return image.build_options(build, "", dockerfile_of(build).name), image.names(build), _sent(build), spec
+        platform = build.get("platform", "")
+        classic = image.build_options(build, "", dockerfile_of(build).name, platform=platform)
+        with_buildx = buildx.loading(build, "", "", platform), buildx.publishing(build, image.names(build), "")
+        return classic, with_buildx, image.names(build), _sent(build), spec
     return spec
 
 

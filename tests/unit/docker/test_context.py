@@ -89,13 +89,14 @@ def test_where_a_link_leads_counts_and_not_what_is_there(context, tmp_path):
         ("labels", {"a": "1"}, {}),
         ("network", "host", "none"),
         ("extra_hosts", {"a": ["1"]}, {"a": ["2"]}),
+        ("additional_contexts", {"a": "https://a"}, {"a": "https://b"}),
     ],
 )
 def test_the_options_that_decide_what_is_built_count(context, option, value, other):
     assert digest_of(build(context, **{option: value})) != digest_of(build(context, **{option: other}))
 
 
-@pytest.mark.parametrize("option", ["no_cache", "pull", "tags", "cache_from"])
+@pytest.mark.parametrize("option", ["no_cache", "no_cache_filter", "pull", "tags", "cache_from", "cache_to", "sbom"])
 def test_the_options_that_only_decide_how_it_is_built_do_not_count(context, option):
     assert digest_of(build(context, **{option: [True]})) == digest_of(build(context))
 
@@ -105,6 +106,38 @@ def test_the_value_of_a_secret_argument_does_not_count_but_its_name_does(context
         return digest_of(build(context, args=arguments))
 
     assert digest(TOKEN=Secret("a")) == digest(TOKEN=Secret("b")) != digest(OTHER=Secret("a"))
+
+
+def test_of_a_secret_that_is_mounted_only_the_name_counts(context):
+    def digest(name, **source):
+        return digest_of(build(context, secrets=[{"id": name, **source}]))
+
+    same = {digest("key", content=Secret("a")), digest("key", content=Secret("b")), digest("key", file="/key")}
+
+    assert len(same) == 1
+    assert same.isdisjoint({digest("other", content=Secret("a")), digest_of(build(context))})
+
+
+def test_what_is_in_a_further_context_counts(context, tmp_path):
+    further = build(context, additional_contexts={"more": str(tmp_path / "more")})
+    write(tmp_path / "more", {"a": "1", "left": "out", ".dockerignore": "left\n"})
+    before = digest_of(further)
+
+    write(tmp_path / "more", {"left": "changed"})
+    same = digest_of(further)
+    write(tmp_path / "more", {"a": "2"})
+
+    assert same == before != digest_of(further)
+
+
+def test_what_the_image_of_another_service_is_built_from_counts(context, tmp_path):
+    write(tmp_path / "base", FILES)
+    contexts = {"additional_contexts": {"below": "docker-image://base"}, "bases": {"below": build(tmp_path / "base")}}
+    before = digest_of(build(context, **contexts))
+
+    write(tmp_path / "base", {"new": "1"})
+
+    assert digest_of(build(context, **contexts)) != before
 
 
 @pytest.mark.parametrize(
@@ -141,6 +174,15 @@ def test_the_ignore_file_of_a_dockerfile_goes_first(context):
     assert "app/main.py" not in found
 
 
+def test_a_dockerfile_in_the_stack_file_has_no_ignore_file_of_its_own(context):
+    write(context, {".dockerignore": "*.md\n", "Dockerfile.dockerignore": "app\n"})
+
+    found = names(context, dockerfile_inline="FROM x\n")
+
+    assert "app/main.py" in found
+    assert "notes.md" not in found
+
+
 def test_what_is_sent_has_no_owner_and_no_time_but_its_mode_and_links(context):
     (context / "link").symlink_to("notes.md")
     (context / "notes.md").chmod(0o755)
@@ -155,7 +197,11 @@ def test_what_is_sent_has_no_owner_and_no_time_but_its_mode_and_links(context):
 
 @pytest.mark.parametrize(
     ("options", "said"),
-    [({"context": "/no/such"}, "no directory; check `build.context`"), ({"dockerfile": "Other"}, "there is no Other")],
+    [
+        ({"context": "/no/such"}, "no directory; check `build.context`"),
+        ({"dockerfile": "Other"}, "there is no Other"),
+        ({"additional_contexts": {"a": "/no/such"}}, "no directory; check `build.additional_contexts`"),
+    ],
 )
 def test_what_can_not_be_built_from_is_said(context, options, said):
     with pytest.raises(Rejected, match=said):

@@ -271,7 +271,7 @@ def test_an_image_is_built_with_the_hash_of_its_inputs_and_all_its_names(engine,
     (tmp_path / "Dockerfile").write_text("FROM scratch\n")
     build = {"context": str(tmp_path), "tags": ["other:2"]}
 
-    perform(engine, "image.build", reference="built:1", build=build)
+    perform(engine, "image.build", reference="built:1", build=build, needs=())
 
     assert len(engine.images["built:1"]["Config"]["Labels"][labels.INPUTS]) == 64
     assert engine.images["other:2"] is engine.images["built:1"]
@@ -303,7 +303,7 @@ def test_a_build_that_fails_shows_its_last_lines(engine, tmp_path):
     with pytest.raises(
         Rejected, match="the build failed: exit code 1; its last lines:\n    Step 1/2\n    cannot find it"
     ):
-        perform(engine, "image.build", reference="built:1", build={"context": str(tmp_path)})
+        perform(engine, "image.build", reference="built:1", build={"context": str(tmp_path)}, needs=())
 
 
 def test_logs_come_line_by_line_however_they_are_cut(engine):

@@ -93,8 +93,8 @@ KIND: Final = Kind(
 )
 
 
-def build_options(build: Any, inputs: str, dockerfile: str = "Dockerfile") -> dict[str, Any]:
-    """What the engine's builder is told: the keyword arguments of ``Engine.build``.
+def build_options(build: Any, inputs: str, dockerfile: str = "Dockerfile", *, platform: str = "") -> dict[str, Any]:
+    """What the engine's classic builder is told: the keyword arguments of ``Engine.build``.
 
     ``dockerfile`` is its name in the context that is sent.
     """
@@ -109,7 +109,7 @@ def build_options(build: Any, inputs: str, dockerfile: str = "Dockerfile") -> di
         "shmsize": bytes_of(build["shm_size"]) if build.get("shm_size") else None,
         "extra_hosts": list(forms.hosts(build.get("extra_hosts"))),
         "cache_from": list(build.get("cache_from") or ()) or None,
-        "platform": next(iter(build.get("platforms") or ()), None),
+        "platform": platform or None,
         "ulimits": forms.ulimit_bodies(forms.ulimits(build.get("ulimits"))),
     }
     return {key: value for key, value in options.items() if value not in (None, {}, [])}
