@@ -9,7 +9,7 @@ DEV := .venv/.installed-dev
 PYTEST := $(BIN)/python -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-down venv test test-unit test-integration nightly nightly-config nightly-keycloak nightly-docker drift-matrix test-newer-engine test-rootless-engine test-e2e test-machine lint format check bench images lock clean python
+.PHONY: help demo demo-down venv test test-unit test-integration nightly nightly-config nightly-keycloak nightly-docker drift-matrix test-newer-engine test-rootless-engine test-restart test-e2e test-machine lint format check bench images lock clean python
 
 help: ## list the targets
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 26
@@ -32,7 +32,7 @@ $(DEV): pyproject.toml | python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
 	@touch $@
 
-test: test-unit test-integration test-e2e ## all tests; installs what they need
+test: test-unit test-integration test-restart test-e2e ## all tests; installs what they need
 
 test-unit: $(DEV) ## tests that need neither engine nor Keycloak
 	$(PYTEST) -n auto tests/unit tests/faults
@@ -60,6 +60,7 @@ nightly-docker: $(DEV) test-machine test-newer-engine test-rootless-engine ## EX
 	RECONCILE_TEST_EXAMPLES=$(EXAMPLES) $(PYTEST) -n 2 tests/integration/docker/test_property.py
 	RECONCILE_TEST_FIELDS=all $(PYTEST) -n 2 tests/integration/docker/test_fields.py
 	RECONCILE_TEST_CRASHES=all $(PYTEST) -n 4 tests/integration/docker/test_crash.py
+	RECONCILE_TEST_EXAMPLES=1000 $(MAKE) test-restart
 
 # While the engine is restarted nothing else may run. Images of several platforms are held by containerd alone.
 test-newer-engine: $(DEV) test-machine ## the Docker tests against a second, newer engine, where there can be one
@@ -76,10 +77,14 @@ test-rootless-engine: $(DEV) test-machine ## Docker tests against a rootless eng
 drift-matrix: $(DEV) test-machine ## write docs/drift-matrix.md: what we and the Compose CLI make of the same changes
 	$(BIN)/python -m bench.drift_matrix
 
+test-restart: $(DEV) test-machine ## what is as declared is so after the engine was restarted; disturbs whatever else runs there
+	RECONCILE_TEST_RESTART_ENGINE="$(CURDIR)/scripts/test_machine.py restart" \
+	  $(PYTEST) -k started tests/integration/docker/test_property.py
+
 test-e2e: $(DEV) test-machine ## the whole seed stack, with a real login
 	$(PYTEST) tests/e2e
 
-test-machine: python # a Docker engine, Chromium, a registry, an ssh server, and the images that tests run
+test-machine: python # a Docker engine, Chromium, a registry, an ssh server, buildx, and the images that tests run
 	@scripts/test_machine.py
 
 lint: $(DEV) ## style and types

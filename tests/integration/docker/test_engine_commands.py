@@ -395,16 +395,21 @@ def test_the_lock_of_who_is_gone_is_broken_and_that_of_who_may_live_only_where_a
     assert "nobody holds the lock" in again.err
 
 
-def test_a_log_that_is_followed_no_longer_holds_no_connection(project):
+def open_files():
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
+def test_logs_that_are_followed_no_longer_hold_no_connection(project):
     project.service("web", command=["sh", "-c", "echo ready; sleep 3600"])
     project.settle()
-    before = len(list(Path("/proc/self/fd").iterdir()))
+    before = open_files()
 
-    pieces = project.engine.logs(project.container(), follow=True)
-    first = next(pieces)
-    during = len(list(Path("/proc/self/fd").iterdir()))
-    pieces.close()
+    logs = [project.engine.logs(project.container(), follow=True) for _ in range(3)]
+    first = [next(pieces) for pieces in logs]
+    during = open_files()
+    for pieces in logs:
+        pieces.close()
 
-    assert first == b"ready\n"
-    assert during > before
-    assert len(list(Path("/proc/self/fd").iterdir())) == before
+    assert first == [b"ready\n"] * 3
+    assert during >= before + 2  # one may go through a connection that was there already
+    assert open_files() <= before
