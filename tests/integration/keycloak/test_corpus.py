@@ -7,6 +7,8 @@ RECONCILE_KEYCLOAK_CORPUS_EVERY, 50 unless it is said.
 from __future__ import annotations
 
 import os
+import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -172,8 +174,16 @@ def files() -> list[Path]:
     return [file for file in every()[::EVERY] if str(file.relative_to(FOLDER)) not in EXCEPTIONS]
 
 
+def by_realm() -> Iterator[pytest.ParameterSet]:
+    """The same; files of one realm go to one worker (``--dist loadgroup``)."""
+    for file in files():
+        found = re.search(r'^\s*"?realm"?\s*:\s*"?([\w-]+)', file.read_text(encoding="utf-8"), re.MULTILINE)
+        group = pytest.mark.xdist_group(found[1] if found else file.name)
+        yield pytest.param(file, id=str(file.relative_to(FOLDER)), marks=group)
+
+
 @pytest.mark.skipif(not FOLDER, reason="RECONCILE_KEYCLOAK_CORPUS names no folder of realm files")
-@pytest.mark.parametrize("file", files(), ids=lambda file: str(file.relative_to(FOLDER)))
+@pytest.mark.parametrize("file", by_realm())
 def test_a_realm_file_is_there_after_it_was_applied(driver: Driver, server: Server, file: Path) -> None:
     loaded = load(Sources(file.parent, users_files=(file,), environment=ENVIRONMENT)).document.realms or ()
     realms = [with_quick_keys({**realm, "adminEventsEnabled": True}) for realm in loaded]
