@@ -43,6 +43,7 @@ test-integration: $(DEV) test-machine ## tests with the real engine and the real
 # Older releases of Keycloak that the provider is tried with, as images are named by scripts/local_images.py.
 OLDER_KEYCLOAKS := 26.5.6 26.4.7
 nightly: nightly-config nightly-keycloak nightly-docker drift-matrix ## what takes hours: the tries below, all of them
+	RECONCILE_TEST_EXAMPLES=1000 $(MAKE) test-restart
 
 nightly-config: $(DEV) ## 2,000 random stacks, as we and as the Compose CLI read them
 	RECONCILE_ORACLE_EXAMPLES=500 $(PYTEST) -n auto tests/unit/config/test_oracle.py
@@ -60,7 +61,6 @@ nightly-docker: $(DEV) test-machine test-newer-engine test-rootless-engine ## EX
 	RECONCILE_TEST_EXAMPLES=$(EXAMPLES) $(PYTEST) -n 2 tests/integration/docker/test_property.py
 	RECONCILE_TEST_FIELDS=all $(PYTEST) -n 2 tests/integration/docker/test_fields.py
 	RECONCILE_TEST_CRASHES=all $(PYTEST) -n 4 tests/integration/docker/test_crash.py
-	RECONCILE_TEST_EXAMPLES=1000 $(MAKE) test-restart
 
 # While the engine is restarted nothing else may run. Images of several platforms are held by containerd alone.
 test-newer-engine: $(DEV) test-machine ## the Docker tests against a second, newer engine, where there can be one
