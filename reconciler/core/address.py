@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 from urllib.parse import quote, unquote
 
 _PLAIN = " @:+,()"  # besides letters, digits and "_.-~", what a segment may show as it is
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Address:
+class Address(NamedTuple):
     """Where a resource is: its kind and the natural keys that lead to it.
 
     ``str()`` gives ``KIND/KEY/…`` with percent-encoded segments; :meth:`parse` is its inverse.

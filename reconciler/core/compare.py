@@ -32,6 +32,8 @@ def compare(kind: Kind, expected: Spec, observed: Spec) -> Iterator[FieldChange]
 
 def _compare_field(path: Path, field: Field, before: Value, after: Value) -> Iterator[FieldChange]:
     before, after = field.normalise(before), field.normalise(after)
+    if before == after:  # nearly always
+        return
     if field.secret:
         before, after = seal(before), seal(after)
     before, after = veil(before, after), veil(after, before)

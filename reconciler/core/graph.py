@@ -66,7 +66,7 @@ def ordered(resources: Mapping[Address, Resource], needs: Needs) -> Sequence[Add
 
 
 def _direct(resource: Resource) -> Mapping[Address, str]:
-    return {ref.address: "" for value in resource.spec.values() for ref in refs(value)} | dict(resource.after)
+    return {ref.address: "" for ref in refs(resource.spec)} | dict(resource.after)
 
 
 def _needed_from_outside(resources: Mapping[Address, Resource]) -> set[Address]:

@@ -152,9 +152,7 @@ def _with_it(
     """Who refers to something that is held up waits as well, or it would be replaced now, and once more with that."""
     found: dict[Address, Change] = {}
     for address, resource in wanted.items() if held_up else ():
-        waits = dict.fromkeys(
-            ref.address for value in resource.spec.values() for ref in refs(value) if ref.address in held_up
-        )
+        waits = dict.fromkeys(ref.address for ref in refs(resource.spec) if ref.address in held_up)
         if waits and changes[address].acts:
             found[address] = _deferred(changes[address], tuple(waits))
     return found
@@ -197,6 +195,8 @@ class _Differences:
         return _deferred(change, waits or (self._deferred_needs(address) if change.acts else ()))
 
     def _resolved(self, resource: Resource) -> tuple[Resource, Sequence[Ref]]:
+        if next(refs(resource.spec), None) is None:
+            return resource, ()
         missing: list[Ref] = []
 
         def lookup(ref: Ref) -> Value:

@@ -4,7 +4,7 @@ a secret (never prints), a reference (another resource's output) and the two kin
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Final, Literal, TypeAlias, Union
@@ -84,24 +84,36 @@ def looks_secret(name: str) -> bool:
     return bool(_SECRET_NAME.search(name)) and not _PLACE_NAME.search(name)
 
 
+_LEAVES: Final = frozenset({str, int, bool, float, type(None)})
+"""Types of which nothing need be asked; most values are of them, and the questions below take many times as long."""
+
+
 def refs(value: Value) -> Iterator[Ref]:
     """Every reference inside a value."""
     match value:
         case Ref():
             yield value
+        case tuple() | list():
+            yield from _refs(value)
         case str() | int() | None | Secret():  # most leaves, told without the slower questions below
             return
         case Mapping():
-            for part in value.values():
-                yield from refs(part)
+            yield from _refs(value.values())
         case Sequence():
-            for part in value:
-                yield from refs(part)
+            yield from _refs(value)
+
+
+def _refs(parts: Iterable[Value]) -> Iterator[Ref]:
+    for part in parts:
+        if type(part) not in _LEAVES:
+            yield from refs(part)
 
 
 def mapped(value: Value, change: Callable[[Value], Value]) -> Value:
     """The value with ``change`` applied to every leaf; mappings and sequences keep their shape."""
     match value:
+        case tuple() | list():
+            return tuple([change(part) if type(part) in _LEAVES else mapped(part, change) for part in value])
         case str() | int() | None | Secret() | Ref():
             return change(value)
         case Mapping():

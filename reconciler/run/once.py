@@ -21,6 +21,7 @@ from reconciler.core.provider import AccessSource, Provider, Verdict
 from reconciler.core.report import Event, Report, Standing, What, standing
 from reconciler.core.resource import Health, Observed, Resource
 from reconciler.run.clock import Clock
+from reconciler.run.collector import undisturbed
 from reconciler.run.execute import execute
 
 MOST_PASSES: Final = 10
@@ -63,7 +64,8 @@ class Reconciler:
 
     def desired(self) -> Sequence[Resource]:
         """Everything that the files ask for, or the targets with what they need. Raises ConfigError."""
-        everything = [each for provider in self.providers.values() for each in provider.expand(self.document)]
+        with undisturbed():
+            everything = [each for provider in self.providers.values() for each in provider.expand(self.document)]
         return _closure(everything, self.only, self.providers) if self.only else everything
 
     def look(self, desired: Sequence[Resource] | None = None) -> Look:
@@ -71,15 +73,16 @@ class Reconciler:
         desired = self.desired() if desired is None else desired
         began = self.clock.now()
         while True:
-            found, unread = self._observed(desired)
-            observed = {each.address: each for each in found if self._is_looked_at(each.address, desired)}
-            plan = make(
-                self.providers,
-                desired,
-                observed.values(),
-                unread={name: host for name, (host, _) in unread.items()},
-                prunes=self.policy.prunes,
-            )
+            with undisturbed():
+                found, unread = self._observed(desired)
+                observed = {each.address: each for each in found if self._is_looked_at(each.address, desired)}
+                plan = make(
+                    self.providers,
+                    desired,
+                    observed.values(),
+                    unread={name: host for name, (host, _) in unread.items()},
+                    prunes=self.policy.prunes,
+                )
             if not unread or any(change.acts for change in plan.changes):
                 return Look(replace(plan, access=self._access(plan)), observed)
             self._wait_for(unread, observed, self.clock.now() - began)

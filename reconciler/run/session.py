@@ -19,6 +19,7 @@ from reconciler.core.provider import LeaseStore, Provider, WarningSource
 from reconciler.core.values import Secret, Value
 from reconciler.providers.registry import connect
 from reconciler.run.clock import Clock
+from reconciler.run.collector import undisturbed
 from reconciler.run.lock import locked
 from reconciler.run.once import Reconciler
 from reconciler.secretrefs import generated_secrets, write_secrets
@@ -87,7 +88,8 @@ def opened(settings: Settings, clock: Clock, *, keep_secrets: bool = False) -> I
     Declared secrets that are missing are generated: for good, into .env, with ``keep_secrets``, else only for this
     look. Raises ConfigError with all problems of all files.
     """
-    loaded, made_up = read(settings, keep_secrets=keep_secrets)
+    with undisturbed():
+        loaded, made_up = read(settings, keep_secrets=keep_secrets)
     providers = connect(loaded.document, settings.environment)
     try:
         doubtful = [each for each in providers.values() if isinstance(each, WarningSource)]

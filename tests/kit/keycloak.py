@@ -28,6 +28,7 @@ from reconciler.core.values import ABSENT, Secret, Value
 from reconciler.providers.keycloak.client import AdminClient, Settings
 from reconciler.providers.keycloak.provider import KeycloakProvider
 from reconciler.providers.keycloak.rest import Client
+from reconciler.run.collector import undisturbed
 
 IMAGE = os.environ.get("RECONCILE_TEST_KEYCLOAK_IMAGE", "localhost/keycloak:26.7.3")
 START_S = 180.0
@@ -236,8 +237,9 @@ class Driver:
         self.provider = KeycloakProvider({}, client=self.client)
 
     def plan(self, *realms: Mapping[str, Value]) -> Plan:
-        desired = list(self.provider.expand(document(*realms)))
-        return make({"keycloak": self.provider}, desired, self.provider.observe(desired))
+        with undisturbed():
+            desired = list(self.provider.expand(document(*realms)))
+            return make({"keycloak": self.provider}, desired, self.provider.observe(desired))
 
     def look(self, *realms: Mapping[str, Value]) -> Pass:
         """Look, and do nothing."""

@@ -105,6 +105,8 @@ def as_names(value: Value) -> tuple[Value, ...]:
     """A set of texts, in the one order that is the same for equal sets."""
     if value is None or value is ABSENT:
         return ()
+    if isinstance(value, list | tuple) and all(type(part) is str and part for part in value):  # as nearly always
+        return tuple(sorted(dict.fromkeys(value)))
     parts = value if isinstance(value, Sequence) and not isinstance(value, str) else (value,)
     return tuple(sorted(dict.fromkeys(map(as_text, parts)), key=str))
 
