@@ -20,6 +20,13 @@ def keeps_limits(engine):
 
 
 @pytest.fixture
+def limits(keeps_limits):
+    """For a test that is about nothing else."""
+    if not keeps_limits:
+        pytest.skip("this engine keeps no limits")
+
+
+@pytest.fixture
 def project(engine, tmp_path):
     with a_project(tmp_path, engine) as project:
         yield project

@@ -44,8 +44,8 @@ def swept():
     yield names
     engine = docker.from_env()
     for image in engine.api.images(filters={"label": "reconcile.build.inputs"}):
-        if any(name in tag for name in names for tag in image["RepoTags"] or ()):
-            engine.api.remove_image(image["Id"], force=True)
+        for tag in (tag for tag in image["RepoTags"] or () if any(name in tag for name in names)):
+            engine.api.remove_image(tag, force=True)  # not by its id: another test may have made the same image
     engine.close()
 
 

@@ -49,6 +49,7 @@ def inside(project, script):
     return project.engine.execute(project.container(), body, timeout_s=10)[1].split()[0]
 
 
+@pytest.mark.usefixtures("limits")
 def test_limits_that_are_taken_away_are_gone_inside_and_stay_so_after_a_restart(project):
     project.service("web", **READY, pids_limit=64, cpu_quota=50_000)
     project.settle()
@@ -65,6 +66,7 @@ def test_limits_that_are_taken_away_are_gone_inside_and_stay_so_after_a_restart(
     project.settle()
 
 
+@pytest.mark.usefixtures("limits")
 def test_a_quota_makes_room_for_a_number_of_processors(project):
     project.service("web", **READY, cpu_quota=50_000)
     project.settle()
@@ -77,9 +79,8 @@ def test_a_quota_makes_room_for_a_number_of_processors(project):
     assert inside(project, QUOTA_INSIDE) == "25000"
 
 
-def test_a_memory_limit(running, keeps_limits):
-    if not keeps_limits:
-        pytest.skip("this engine keeps no limits")
+@pytest.mark.usefixtures("limits")
+def test_a_memory_limit(running):
     before = running.identity()
     running.hand("update", {"Memory": 32 << 20})
 
