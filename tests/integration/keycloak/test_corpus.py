@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -162,6 +161,9 @@ _REASONS = {
 EXCEPTIONS = {f"import-files/{file}": reason for reason, files in _REASONS.items() for file in files}
 
 
+_NAMED = re.compile(r'^\s*"?realm"?\s*:\s*"?([\w-]+)', re.MULTILINE)
+
+
 def every() -> list[Path]:
     """The files of the corpus."""
     return (
@@ -174,12 +176,15 @@ def files() -> list[Path]:
     return [file for file in every()[::EVERY] if str(file.relative_to(FOLDER)) not in EXCEPTIONS]
 
 
-def by_realm() -> Iterator[pytest.ParameterSet]:
+def by_realm() -> list[pytest.ParameterSet]:
     """The same; files of one realm go to one worker (``--dist loadgroup``)."""
-    for file in files():
-        found = re.search(r'^\s*"?realm"?\s*:\s*"?([\w-]+)', file.read_text(encoding="utf-8"), re.MULTILINE)
-        group = pytest.mark.xdist_group(found[1] if found else file.name)
-        yield pytest.param(file, id=str(file.relative_to(FOLDER)), marks=group)
+    found = [(file, re.search(_NAMED, file.read_text(encoding="utf-8"))) for file in files()]
+    return [
+        pytest.param(
+            file, id=str(file.relative_to(FOLDER)), marks=pytest.mark.xdist_group(name[1] if name else file.name)
+        )
+        for file, name in found
+    ]
 
 
 @pytest.mark.skipif(not FOLDER, reason="RECONCILE_KEYCLOAK_CORPUS names no folder of realm files")
