@@ -49,7 +49,7 @@ nightly-config: $(DEV) ## 2,000 random stacks, as we and as the Compose CLI read
 	RECONCILE_ORACLE_EXAMPLES=500 $(PYTEST) -n auto tests/unit/config/test_oracle.py
 
 nightly-keycloak: $(DEV) test-machine ## all of RECONCILE_KEYCLOAK_CORPUS, many random realms, older Keycloaks, 100,000 users
-	RECONCILE_KEYCLOAK_CORPUS_EVERY=1 $(PYTEST) -n 2 --dist loadgroup tests/integration/keycloak/test_corpus.py
+	RECONCILE_KEYCLOAK_CORPUS_EVERY=1 $(PYTEST) tests/integration/keycloak/test_corpus.py
 	RECONCILE_TEST_EXAMPLES=100 $(PYTEST) tests/integration/keycloak/test_random.py
 	scripts/local_images.py $(addprefix keycloak-,$(OLDER_KEYCLOAKS))
 	for release in $(OLDER_KEYCLOAKS); do \

@@ -7,7 +7,6 @@ RECONCILE_KEYCLOAK_CORPUS_EVERY, 50 unless it is said.
 from __future__ import annotations
 
 import os
-import re
 from pathlib import Path
 
 import pytest
@@ -161,9 +160,6 @@ _REASONS = {
 EXCEPTIONS = {f"import-files/{file}": reason for reason, files in _REASONS.items() for file in files}
 
 
-_NAMED = re.compile(r'^\s*"?realm"?\s*:\s*"?([\w-]+)', re.MULTILINE)
-
-
 def every() -> list[Path]:
     """The files of the corpus."""
     return (
@@ -176,19 +172,8 @@ def files() -> list[Path]:
     return [file for file in every()[::EVERY] if str(file.relative_to(FOLDER)) not in EXCEPTIONS]
 
 
-def by_realm() -> list[pytest.ParameterSet]:
-    """The same; files of one realm go to one worker (``--dist loadgroup``)."""
-    found = [(file, re.search(_NAMED, file.read_text(encoding="utf-8"))) for file in files()]
-    return [
-        pytest.param(
-            file, id=str(file.relative_to(FOLDER)), marks=pytest.mark.xdist_group(name[1] if name else file.name)
-        )
-        for file, name in found
-    ]
-
-
 @pytest.mark.skipif(not FOLDER, reason="RECONCILE_KEYCLOAK_CORPUS names no folder of realm files")
-@pytest.mark.parametrize("file", by_realm())
+@pytest.mark.parametrize("file", files(), ids=lambda file: str(file.relative_to(FOLDER)))
 def test_a_realm_file_is_there_after_it_was_applied(driver: Driver, server: Server, file: Path) -> None:
     loaded = load(Sources(file.parent, users_files=(file,), environment=ENVIRONMENT)).document.realms or ()
     realms = [with_quick_keys({**realm, "adminEventsEnabled": True}) for realm in loaded]
