@@ -324,8 +324,15 @@ def release_of(client: Client) -> tuple[int, ...]:
 
 def without_newer(client: Client, realm: Mapping[str, Any]) -> dict[str, Any]:
     """The realm without what the server's release only has where it is asked for."""
-    newer = {"workflows"} if release_of(client) < (26, 7) else set()
-    return {key: value for key, value in realm.items() if key not in newer}
+    release = release_of(client)
+    newer = {"workflows"} if release < (26, 7) else set()
+    made = {key: value for key, value in realm.items() if key not in newer}
+    return made if release >= (26, 6) else {**made, "organizations": [*map(_without_groups, made["organizations"])]}
+
+
+def _without_groups(organization: Mapping[str, Any]) -> dict[str, Any]:
+    members = [{"username": each["username"]} for each in organization["members"]]
+    return {**{key: value for key, value in organization.items() if key != "groups"}, "members": members}
 
 
 def unique_realm() -> str:

@@ -286,7 +286,17 @@ def a_whole_realm(name: str) -> dict[str, Any]:
                 "domains": [{"name": "acme.example.org", "verified": True}],
                 "attributes": {"trade": ["anvils"]},
                 "identityProviders": [{"alias": "elsewhere"}],
-                "members": [{"username": "ann"}],
+                "groups": [
+                    {
+                        "name": "smiths",
+                        "description": "They make them",
+                        "attributes": {"shift": ["late"]},
+                        "realmRoles": ["viewer"],
+                        "clientRoles": {"app": ["reader"]},
+                        "subGroups": [{"name": "r&d", "attributes": {"floor": ["2"]}, "realmRoles": ["viewer"]}],
+                    }
+                ],
+                "members": [{"username": "ann", "groups": ["/smiths/r&d"]}],
             }
         ],
         "defaultRoles": {"realmRoles": ["viewer"], "clientRoles": {"app": ["reader"]}},

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 from urllib.parse import quote
 
@@ -18,7 +18,15 @@ from reconciler.providers.keycloak.kinds.component import WORKFLOWS
 from reconciler.providers.keycloak.kinds.user import KIND as USERS
 from reconciler.providers.keycloak.observe import needing
 from reconciler.providers.keycloak.people import People
-from reconciler.providers.keycloak.rest import BASE, ORGANIZATION, WHOLE_EXPORT, WORKFLOW, Connection, Representation
+from reconciler.providers.keycloak.rest import (
+    BASE,
+    ORGANIZATION,
+    ORGANIZATION_GROUPS,
+    WHOLE_EXPORT,
+    WORKFLOW,
+    Connection,
+    Representation,
+)
 
 
 def whole(connection: Connection, realm: str) -> dict[str, Any]:
@@ -67,12 +75,32 @@ def _organizations(connection: Connection, base: str, realm: str, export: Repres
     found = kind.more(connection, base, export, ())["organizations"]
     lists = {"members": (), "identityProviders": ()}
     wanted = [Resource(kind.address(realm, (body["alias"],)), lists) for body in found]
-    named = {"members": "username", "identityProviders": "alias"}
+    read = kind.more(connection, base, export, wanted)
+    return {"organizations": [_organization(body) for body in _with_groups(connection, base, realm, read)]}
+
+
+def _with_groups(connection: Connection, base: str, realm: str, read: Representation) -> Iterable[Representation]:
+    """The organizations with all of their groups, and each member with its own."""
+    kind = KINDS[ORGANIZATION_GROUPS]
+    wanted = [
+        Resource(
+            kind.address(realm, (body["alias"],)),
+            {"groups": (), "members": tuple({"username": each["username"], "groups": ()} for each in body["members"])},
+        )
+        for body in read["organizations"]
+    ]
+    found: Iterable[Representation] = kind.more(connection, base, read, wanted)["organizations"] if kind.more else ()
+    return found
+
+
+def _organization(body: Representation) -> Representation:
+    """What a file says of one: of members and providers their names, and the groups that members are in."""
     return {
-        "organizations": [
-            {**body, **{name: [{key: each[key]} for each in body[name]] for name, key in named.items()}}
-            for body in kind.more(connection, base, export, wanted)["organizations"]
-        ]
+        **body,
+        "members": [
+            {name: each[name] for name in ("username", "groups") if each.get(name)} for each in body["members"]
+        ],
+        "identityProviders": [{"alias": each["alias"]} for each in body["identityProviders"]],
     }
 
 

@@ -48,6 +48,8 @@ def test_a_whole_realm_can_be_put_in_order() -> None:
         ("keycloak.group/lab/staff/night", "keycloak.default-groups/lab"),
         ("keycloak.user-profile/lab", "keycloak.user/lab/ann"),
         ("keycloak.user/lab/ann", "keycloak.organization/lab/acme"),
+        ("keycloak.organization/lab/acme", "keycloak.organization-groups/lab/acme"),
+        ("keycloak.client-role/lab/app/reader", "keycloak.organization-groups/lab/acme"),
         ("keycloak.client-role/lab/app/reader", "keycloak.default-roles/lab"),
     ):
         assert order.index(first) < order.index(then), (first, then)
@@ -65,6 +67,31 @@ def test_what_a_client_does_not_say_of_default_roles_stays_as_it_is() -> None:
         "realmRoles": (("a", "offline_access"), ("offline_access",)),
         "clientRoles.app": (("x",), ABSENT),
     }
+
+
+def test_groups_of_an_organization_are_exact_where_they_are_declared() -> None:
+    inner = {"name": "in", "id": "2", "path": "/a/in", "attributes": {"x": ["1"]}, "realmRoles": ["r"]}
+    live = {"groups": [{"name": "a", "id": "1", "description": "d", "subGroups": [inner]}, {"name": "b"}]}
+    kind = "keycloak.organization-groups"
+
+    assert fields(kind, {"groups": [{"name": "b"}, {"name": "a"}]}, live) == {}
+    assert fields(kind, {"groups": [{"name": "a", "subGroups": []}]}, live) == {
+        "groups.a.subGroups.in": ({"attributes": {"x": ("1",)}, "realmRoles": ("r",)}, ABSENT),
+        "groups.b": ({}, ABSENT),
+    }
+    bare = {"name": "a", "subGroups": [{"name": "in", "attributes": {}}]}
+    assert fields(kind, {"groups": [bare, {"name": "b"}]}, live) == {
+        "groups.a.subGroups.in.attributes.x": (("1",), ABSENT)
+    }
+    assert fields(kind, {}, live) == {}
+
+
+def test_only_members_with_the_word_are_put_into_groups() -> None:
+    live = {"members": [{"username": "ann", "groups": ["/a"]}, {"username": "bob", "groups": []}]}
+    kind = "keycloak.organization-groups"
+
+    assert fields(kind, {"members": [{"username": "Ann", "groups": ["a"]}, {"username": "bob"}]}, live) == {}
+    assert fields(kind, {"members": [{"username": "ann", "groups": []}]}, live) == {"members.ann": (("/a",), ABSENT)}
 
 
 def test_steps_of_a_workflow_are_compared_one_by_one() -> None:

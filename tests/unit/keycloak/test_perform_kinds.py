@@ -185,6 +185,53 @@ def test_what_belongs_to_an_organization_is_named_by_its_id_alone(
     assert performed(a_step(COMPANY, verb, field=field, targets=(str(target),))).writes == [request_]
 
 
+GROUPS = Address("keycloak.organization-groups", ("lab", "acme"))
+OF_COMPANY = "lab/organizations/o1"
+
+
+def test_groups_of_an_organization_are_written_level_by_level_and_keep_what_is_not_said() -> None:
+    groups = f"{OF_COMPANY}/groups"
+    answers = {
+        f"GET {groups}?max=1": [],
+        f"GET {groups}?max=1000": [{"name": "old", "id": "g0"}, {"name": "a", "id": "g1"}],
+        f"GET {groups}/g1/children?max=1000": [{"name": "in", "id": "g2"}],
+        f"GET {groups}/g2": {"id": "g2", "name": "in", "description": "d", "attributes": {"x": ["1"], "y": ["2"]}},
+    }
+    patch = {"groups": {"old": ABSENT, "a": {"subGroups": {"in": {"attributes": {"x": ABSENT}}}}}}
+
+    done = performed(a_step(GROUPS, "update", patch=patch), answers)
+
+    changed = {"id": "g2", "name": "in", "description": "d", "attributes": {"y": ["2"]}}
+    assert done.writes == [(f"DELETE {groups}/g0", None), (f"PUT {groups}/g2", changed)]
+
+
+def test_a_member_is_taken_out_of_one_group_and_put_into_another() -> None:
+    answers = {
+        f"GET {OF_COMPANY}/groups?max=1": [],
+        f"GET {OF_COMPANY}/members/u1/groups?max=1000": [{"path": "/a", "id": "g1"}, {"path": "/b", "id": "g2"}],
+        f"GET {OF_COMPANY}/groups/group-by-path/r%26d": {"id": "g3"},
+    }
+
+    done = performed(a_step(GROUPS, "update", patch={"members": {"ann": ("/b", "/r&d")}}), answers)
+
+    assert done.writes == [
+        (f"DELETE {OF_COMPANY}/groups/g1/members/u1", None),
+        (f"PUT {OF_COMPANY}/groups/g3/members/u1", None),
+    ]
+
+
+def test_a_group_that_nobody_made_is_told_of() -> None:
+    step = a_step(GROUPS, "update", patch={"members": {"ann": ("/b",)}})
+
+    with pytest.raises(Conflict, match="the organization has no group /b"):
+        performed(step, {f"GET {OF_COMPANY}/groups?max=1": [], f"GET {OF_COMPANY}/members/u1/groups?max=1000": []})
+
+
+def test_a_server_without_groups_of_organizations_is_told_of() -> None:
+    with pytest.raises(Rejected, match=r"take Keycloak 26\.6 or later"):
+        performed(a_step(GROUPS, "update", patch={"groups": {"a": {}}}))
+
+
 def test_an_identity_elsewhere_is_replaced_as_there_is_no_put() -> None:
     path = "lab/users/u1/federated-identity"
     live = {f"GET {path}": [{"identityProvider": "elsewhere", "userId": "1", "userName": "a"}]}

@@ -22,6 +22,7 @@ from reconciler.providers.keycloak.kinds import (
     identity_provider_mapper,
     localization,
     organization,
+    organization_groups,
     password,
     realm,
     required_action,
@@ -61,6 +62,7 @@ KINDS: Final[Mapping[str, RestKind]] = {
         user.KIND,
         password.KIND,
         organization.KIND,
+        organization_groups.KIND,
         workflow.KIND,
     )
 }

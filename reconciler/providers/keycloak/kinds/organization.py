@@ -43,7 +43,7 @@ def _member(realm: str, _keys: Path, username: str) -> Address:
     return Address(USER, (realm, username.lower()))
 
 
-def _read(connection: Connection, base: str, _export: Representation, wanted: Iterable[Resource]) -> Mapping[str, Any]:
+def read(connection: Connection, base: str, _export: Representation, wanted: Iterable[Resource]) -> Mapping[str, Any]:
     """The export leaves organizations out; whose members or providers are declared, these are asked for."""
     found = connection.get(f"{base}/organizations?briefRepresentation=false&max={_PAGE}")
     lists = {each.address.name: [name for name in _LISTS if name in each.spec] for each in wanted}
@@ -86,5 +86,5 @@ KIND: Final = RestKind(
     section="organizations",
     mark=as_names,
     replaces=True,
-    more=_read,
+    more=read,
 )
