@@ -149,6 +149,11 @@ def seal(value: Value) -> Value:
     return mapped(value, lambda leaf: Secret(str(leaf)) if isinstance(leaf, str | int | float) else leaf)
 
 
+def revealed(value: Value) -> Value:
+    """The value with its secrets in the open: for what leaves the program, or goes into a slow digest."""
+    return mapped(value, lambda leaf: leaf.reveal() if isinstance(leaf, Secret) else leaf)
+
+
 def veil(value: Value, beside: Value) -> Value:
     """The value with secrets where ``beside`` has them, so that the two compare and neither prints.
 

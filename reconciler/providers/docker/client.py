@@ -14,7 +14,7 @@ from contextlib import closing, contextmanager
 from typing import IO, TYPE_CHECKING, Any, Final, Literal
 
 from reconciler.core.errors import Conflict, Denied, ProviderError, Rejected, Throttled, Unreachable
-from reconciler.core.values import Secret, Value, mapped
+from reconciler.core.values import Value, revealed
 from reconciler.providers.docker.location import Location, located
 from reconciler.providers.docker.versions import OLDEST_API, spoken, text_of, version_of
 
@@ -67,7 +67,7 @@ class Engine:
 
     def post(self, path: str, body: Mapping[str, Value] | None = None, **params: Any) -> Any:
         """The decoded answer, None where it is empty. Secrets in the body are revealed here."""
-        data = json.dumps(_plain(body or {}))
+        data = json.dumps(revealed(body or {}))
         answer = self._request("POST", path, params=params, data=data, headers={"Content-Type": "application/json"})
         if answer.status_code == 404:
             raise _error(answer)
@@ -131,7 +131,7 @@ class Engine:
         with _readable_credentials():
             accounts: Any = auth.load_config()
             accounts.get_all_credentials()  # which the library sends along
-        plain: Any = _plain(options)
+        plain: Any = revealed(options)
         with self._streamed() as api:
             api.params = {"ulimits": json.dumps(list(ulimits))} if ulimits else {}  # the library has no such option
             try:
@@ -418,10 +418,6 @@ def _allow_unverified() -> None:
     from urllib3.exceptions import InsecureRequestWarning
 
     warnings.filterwarnings("ignore", category=InsecureRequestWarning)
-
-
-def _plain(value: Value) -> Value:
-    return mapped(value, lambda leaf: leaf.reveal() if isinstance(leaf, Secret) else leaf)
 
 
 def _last_words(error: BaseException) -> str:

@@ -367,7 +367,7 @@ class Stack:
         for each in (service, *(service.get(prestart.NAME) or ())):
             yield from self._made_of(name, each)
         for mode in (service.get(key) or "" for key in _SPACES):
-            if mode.startswith("service:"):
+            if mode.startswith(_SERVICE):
                 yield container_address(mode.partition(":")[2]), STARTED
         for other, need in (service.get("depends_on") or {}).items():
             milestone = STARTED if need.get("condition") == "service_started" else ""

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from reconciler.core.kind import Effect, Field
-from reconciler.core.values import Secret, Value, has_secret, mapped
+from reconciler.core.values import Value, has_secret, revealed
 from reconciler.providers.docker import files, labels
 from reconciler.providers.docker.property import Json, dig, merged
 
@@ -72,8 +72,7 @@ def digest(defined: Value) -> str:
     """One text for the hooks as they are defined; "" where there are none."""
     if not defined:
         return ""
-    revealed = mapped(defined, lambda leaf: leaf.reveal() if isinstance(leaf, Secret) else leaf)
-    content = json.dumps(revealed, sort_keys=True).encode()
+    content = json.dumps(revealed(defined), sort_keys=True).encode()
     return files.digest(content, salt=labels.BEFORE_START, is_secret=has_secret(defined))
 
 

@@ -16,7 +16,7 @@ from reconciler.core.kind import Field
 from reconciler.core.resource import Resource
 from reconciler.core.values import ABSENT, Spec, Value
 from reconciler.providers.keycloak.kinds import organization
-from reconciler.providers.keycloak.kinds.group import paths
+from reconciler.providers.keycloak.kinds.group import ROLE_LINKS, paths
 from reconciler.providers.keycloak.kinds.role import role
 from reconciler.providers.keycloak.rest import (
     BASE,
@@ -101,9 +101,8 @@ def _named(realm: str, spec: Spec) -> Iterator[Address]:
 
 def _roles(realm: str, groups: Mapping[str, Value]) -> Iterator[Address]:
     for body in map(as_map, groups.values()):
-        yield from (role(realm, (), str(name)) for name in as_names(body.get("realmRoles")))
-        for client, names in as_name_map(body.get("clientRoles")).items():
-            yield from (role(realm, (client,), str(name)) for name in as_names(names))
+        for name, links in ROLE_LINKS.items():
+            yield from links.targets(realm, body.get(name))
         yield from _roles(realm, as_map(body.get("subGroups", {})))
 
 
