@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from threading import Barrier
 from typing import Any
 
+import pytest
+
+from reconciler.core.errors import Denied
 from reconciler.core.resource import Observed
 from reconciler.providers.keycloak.directory import Directory
 from reconciler.providers.keycloak.expand import expand
@@ -38,6 +42,9 @@ def users(**properties: Any) -> Any:
     return {"realm": "lab", "users": [{"username": name, **properties} for name in MANY]}
 
 
+EVERYTHING = users(groups=[], realmRoles=[], clientRoles={})
+
+
 def test_many_users_are_read_in_a_page_and_their_memberships_by_group_and_role() -> None:
     answers = {
         ALL: EXPORT,
@@ -48,16 +55,14 @@ def test_many_users_are_read_in_a_page_and_their_memberships_by_group_and_role()
         f"GET lab/clients/c1/roles/reader/users?first=0{MEMBERS}": [*LIVE[:1], {"username": "somebody else"}],
     }
 
-    found, connection = observed(answers, users(groups=[], realmRoles=[], clientRoles={}))
+    found, connection = observed(answers, EVERYTHING)
 
-    assert connection.requests == [
-        ALL,
-        "GET lab/users/count",
-        "GET lab/users?first=0&max=1000",
+    assert connection.requests[:3] == [ALL, "GET lab/users/count", "GET lab/users?first=0&max=1000"]
+    assert sorted(connection.requests[3:]) == [  # side by side, so in any order
+        f"GET lab/clients/c1/roles/reader/users?first=0{MEMBERS}",
         f"GET lab/groups/g1/members?first=0{MEMBERS}",
         f"GET lab/groups/g2/members?first=0{MEMBERS}",
         f"GET lab/roles/viewer/users?first=0{MEMBERS}",  # not the default role, which everybody has
-        f"GET lab/clients/c1/roles/reader/users?first=0{MEMBERS}",
     ]
     assert found["keycloak.user/lab/user0"].spec == {
         "groups": ("/staff/night",),
@@ -97,6 +102,49 @@ def test_pages_are_read_until_one_is_not_full() -> None:
     found, _ = observed(answers, users())
 
     assert len(found) == 31
+
+
+class Together(ScriptedConnection):
+    """Answers some requests only while as many of them are under way."""
+
+    def together(self, part: str, size: int) -> Together:
+        self.part, self.barrier = part, Barrier(size, timeout=10)
+        return self
+
+    def get(self, path: str) -> Any:
+        if self.part in path:
+            self.barrier.wait()
+        return super().get(path)
+
+
+@pytest.mark.parametrize(
+    ("count", "together", "of"),
+    [
+        (2500, "lab/users?first=", 3),
+        (30, "/members", 2),
+        (30, "/roles/", 2),
+        (9_000_000, "exact=true", 2),
+    ],
+)
+def test_several_requests_are_under_way_at_a_time(count: int, together: str, of: int) -> None:
+    page = [{"id": str(number), "username": f"other{number}"} for number in range(970)]
+    answers = {ALL: EXPORT, "GET lab/users/count": count}
+    answers |= {f"GET lab/users?first={first}&max=1000": [*page, *LIVE] for first in (0, 1000)}
+    answers |= {f"GET lab/users?username={name}&exact=true": [{"id": name, "username": name}] for name in MANY}
+    connection = Together(answers).together(together, of)
+
+    found = list(observe(connection, Directory(connection), list(expand(document(EVERYTHING)))))
+
+    assert [str(each.address) for each in found[-30:]] == [f"keycloak.user/lab/{name}" for name in MANY]
+    assert len([each for each in connection.requests if together in each]) % of == 0
+
+
+def test_what_one_of_several_requests_is_refused_is_told() -> None:
+    answers = {ALL: EXPORT, "GET lab/users/count": 30, "GET lab/users?first=0&max=1000": LIVE}
+    answers[f"GET lab/groups/g2/members?first=0{MEMBERS}"] = Denied("not you")
+
+    with pytest.raises(Denied, match="not you; to read realm lab the account needs the roles view-users"):
+        observed(answers, EVERYTHING)
 
 
 def test_where_addresses_serve_as_names_users_that_are_missing_in_the_pages_are_looked_up() -> None:
