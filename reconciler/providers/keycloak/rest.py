@@ -239,6 +239,8 @@ class RestKind:
     ``vital`` are the properties by which an account could lock itself out.
     ``comes_inside`` says that a new object of this type brings others of its type, which the next pass sees.
     ``label`` says what an object is called in its address, where that is more than its key.
+    ``with_realm`` takes what is declared of a new realm, and says which of it is made together with the realm, in place
+    of the server's own, and what the realm's body says of it.
     ``flags`` are those that a partial export needs to show these objects; ``more`` reads what it does not show.
     """
 
@@ -274,6 +276,7 @@ class RestKind:
     flags: frozenset[str] = frozenset()
     more: Callable[[Connection, str, Representation, Iterable[Resource]], Representation] | None = None
     label: Callable[[Representation], str] | None = None
+    with_realm: Callable[[Sequence[Resource]], tuple[Sequence[Resource], Mapping[str, Value]]] | None = None
     comes_inside: bool = False
     imported: Callable[[str, Mapping[str, Value]], Mapping[str, Value]] | None = None
     section: str = ""

@@ -102,13 +102,13 @@ def as_text(value: Value) -> Value:
 
 
 def as_names(value: Value) -> tuple[Value, ...]:
-    """A set of texts, in the one order that is the same for equal sets."""
+    """A set of texts, in the one order that is the same for equal sets; an empty one is as good as none."""
     if value is None or value is ABSENT:
         return ()
     if isinstance(value, list | tuple) and all(type(part) is str and part for part in value):  # as nearly always
         return tuple(sorted(dict.fromkeys(value)))
     parts = value if isinstance(value, Sequence) and not isinstance(value, str) else (value,)
-    return tuple(sorted(dict.fromkeys(map(as_text, parts)), key=str))
+    return tuple(sorted(dict.fromkeys(text for text in map(as_text, parts) if text is not ABSENT), key=str))
 
 
 def as_text_map(value: Value) -> Mapping[str, Value]:

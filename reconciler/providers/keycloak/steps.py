@@ -8,7 +8,7 @@ Steps name objects by address, and perform.py finds the ids.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Final
 
 from reconciler.core.address import Address
@@ -19,7 +19,7 @@ from reconciler.core.resource import Resource
 from reconciler.core.values import ABSENT, Path, Value
 from reconciler.providers.keycloak.kinds import KINDS
 from reconciler.providers.keycloak.rest import REALM, Links, RestKind
-from reconciler.providers.keycloak.rows import without_absent
+from reconciler.providers.keycloak.rows import as_map, without_absent
 
 CREATE: Final = "create"
 UPDATE: Final = "update"
@@ -39,11 +39,41 @@ BATCH: Final = 100
 def steps(changes: Sequence[Change]) -> Sequence[Step]:
     """The steps of all changes; those of one change are linked, the planner links changes with each other."""
     missing = frozenset(change.address for change in changes if change.action is Action.CREATE)
-    creating = frozenset(address for address in missing if not _comes_by_itself(address, missing))
+    bodies = {realm: _Whole.of(realm, changes) for realm in missing if realm.kind == REALM}
+    brought = frozenset(address for whole in bodies.values() for address in whole.brings)
+    creating = frozenset(
+        address for address in missing if address not in brought and not _comes_by_itself(address, missing)
+    )
     batches = list(_batches([change for change in changes if change.address in creating]))
     batched = {address: step.id for step in batches for address in step.covers}
     single = [step for change in changes if change.address not in batched for step in _steps(change, creating)]
+    single = [bodies[step.address].put_in(step) if step.address in bodies else step for step in single]
     return [*batches, *(_renamed(step, batched) for step in single)]
+
+
+@dataclass(frozen=True, slots=True)
+class _Whole:
+    """What is made together with a new realm: the objects, and what the realm's body says of them."""
+
+    brings: frozenset[Address]
+    body: Mapping[str, Value]
+
+    @classmethod
+    def of(cls, realm: Address, changes: Sequence[Change]) -> _Whole:
+        brings: set[Address] = set()
+        body: dict[str, Value] = {}
+        for kind in KINDS.values():
+            if kind.with_realm:
+                own = [each.desired for each in changes if each.desired and each.address.kind == kind.name]
+                along, more = kind.with_realm([each for each in own if kind.parent_of(each.address) == realm])
+                brings |= {each.address for each in along}
+                body |= more
+        return cls(frozenset(brings), body)
+
+    def put_in(self, step: Step) -> Step:
+        """The realm's creation, with all that comes with it."""
+        body = as_map(step.args["body"]) if step.verb == CREATE else {}
+        return replace(step, args={**step.args, "body": {**body, **self.body}}) if body else step
 
 
 def _batches(creations: Sequence[Change]) -> Iterator[Step]:

@@ -53,6 +53,8 @@ BUILTIN: Final = frozenset(
         "security-admin-console",
     }
 )
+UNCHANGEABLE: Final = "realm-management"
+"""The client whose roles administrators of a realm have."""
 
 SAML_SCOPES: Final = ("AuthnContextClassRef", "role_list", "saml_organization")
 """Built-in scopes that a client of OpenID Connect is never given."""
@@ -127,6 +129,12 @@ def _adjust(desired: Resource, observed: Observed, expected: dict[str, Value]) -
     if client.get("serviceAccountsEnabled") and isinstance(scopes, Sequence) and "service_account" in _listed(live):
         expected["defaultClientScopes"] = (*_listed(scopes), "service_account")
     return expected
+
+
+def _with_realm(clients: Sequence[Resource]) -> tuple[Sequence[Resource], Mapping[str, Value]]:
+    """The client that nobody can change later (26.7), as another release had it; the server adds to its roles."""
+    own = [each for each in clients if each.address.name == UNCHANGEABLE and not each.spec.get(_FLOWS)]
+    return own, {"clients": tuple(map(KIND.creation, own))} if own else {}
 
 
 def _listed(value: Value) -> tuple[Value, ...]:
@@ -209,4 +217,5 @@ KIND: Final = RestKind(
     outputs={"secret": Output(declared_by="secret", stale_on=frozenset({"secret"}))},
     secrets=(("secret",), *(("attributes", name) for name in _SECRET_ATTRIBUTES)),
     is_builtin=_is_builtin,
+    with_realm=_with_realm,
 )

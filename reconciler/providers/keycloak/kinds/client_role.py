@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Final
 
-from reconciler.core.values import Path
+from reconciler.core.resource import Observed, Resource
+from reconciler.core.values import Path, Value
 from reconciler.providers.keycloak.kinds import client, role
 from reconciler.providers.keycloak.rest import BASE, CLIENT, CLIENT_ROLE, Item, Representation, RestKind
 from reconciler.providers.keycloak.rows import as_names
@@ -27,6 +28,13 @@ def _is_builtin(path: Path) -> bool:
     return client_id in client.BUILTIN or (realm == "master" and client_id.endswith("-realm"))
 
 
+def _adjust(desired: Resource, observed: Observed, expected: dict[str, Value]) -> Mapping[str, Value]:
+    """Let the role that is all rights in one have those that came with a newer server."""
+    if desired.address.path[1:] == (client.UNCHANGEABLE, "realm-admin"):
+        return role.with_composites_of(lambda client_id: client_id == client.UNCHANGEABLE, observed, expected)
+    return expected
+
+
 KIND: Final = RestKind(
     name=CLIENT_ROLE,
     key="name",
@@ -39,6 +47,7 @@ KIND: Final = RestKind(
     parent=CLIENT,
     links=role.ROLE_LINKS,
     always=role.ROLE_ALWAYS,
+    adjust=_adjust,
     is_builtin=_is_builtin,
     located_by_id=False,
     section="clientRoles",

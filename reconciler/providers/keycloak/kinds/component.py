@@ -13,6 +13,7 @@ from typing import Any, Final
 from reconciler.core.address import Address
 from reconciler.core.document import DocumentPath
 from reconciler.core.kind import Field
+from reconciler.core.resource import Observed, Resource
 from reconciler.core.values import ABSENT, Path, Value, has_secret
 from reconciler.providers.keycloak.rest import BASE, COMPONENT, REALM, Item, Live, Representation, RestKind
 from reconciler.providers.keycloak.rows import MASK, Property, as_list_map, as_map, as_secret, text
@@ -37,6 +38,9 @@ _POLICIES: Final = {
 BUILTIN: Final = frozenset(
     {*_KEYS_OF_A_NEW_REALM, *(f"{name} ({sort})" for sort, names in _POLICIES.items() for name in names)}
 )
+_OF_EVERY_REALM: Final = frozenset({"aes-generated", "hmac-generated", "rsa-generated"})
+_GENERATED: Final = (*_OF_EVERY_REALM, "rsa-enc-generated", "ecdsa-generated", "ecdh-generated", "eddsa-generated")
+_OF_A_KEY: Final = ("certificate", "keyUse", "kid")
 _SECRETS: Final = ("bindCredential", "keyPassword", "keystorePassword", "privateKey", "secret")
 
 
@@ -93,6 +97,27 @@ def _is_key(component: Representation) -> bool:
     return bool(component.get("providerType") == KEYS)
 
 
+def _adjust(desired: Resource, observed: Observed, expected: dict[str, Value]) -> Mapping[str, Value]:
+    """Leave out what belongs to a generated key: exports of a whole database have it, and the server never shows it."""
+    if desired.spec.get("providerId") not in _GENERATED or "config" not in expected:
+        return expected
+    live = as_map(observed.spec.get("config", {}))
+    config = {key: part for key, part in as_map(expected["config"]).items() if key in live or key not in _OF_A_KEY}
+    return {**expected, "config": config}
+
+
+def _with_realm(components: Sequence[Resource]) -> tuple[Sequence[Resource], Mapping[str, Value]]:
+    """The keys that the realm had elsewhere, so that what was signed with them stays valid.
+
+    Where a new realm is given one, the server makes none; so it is given all or none.
+    """
+    own = [each for each in components if each.spec.get("providerType") == KEYS]
+    if not {str(each.spec.get("providerId")) for each in own} >= _OF_EVERY_REALM:
+        return (), {}
+    bodies = [{key: part for key, part in KIND.creation(each).items() if key != "providerType"} for each in own]
+    return own, {"components": {KEYS: tuple(bodies)}}
+
+
 def _with_parent(live: Live, address: Address, body: Mapping[str, Value]) -> Mapping[str, Value]:
     parent = KIND.parent_of(address)
     assert parent is not None
@@ -117,7 +142,9 @@ KIND: Final = RestKind(
     replaces=True,
     resolve=_with_parent,
     label=label,
+    adjust=_adjust,
     is_builtin=_is_builtin,
+    with_realm=_with_realm,
     keeps=_is_key,
     section="components",
     comes_inside=True,  # a new LDAP federation has mappers

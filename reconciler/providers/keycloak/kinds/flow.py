@@ -26,6 +26,8 @@ from reconciler.providers.keycloak.rows import (
     only_on_creation,
     text,
     unmasked,
+    without_absent,
+    without_masks,
 )
 
 BUILTIN: Final = frozenset(
@@ -53,6 +55,9 @@ BUILTIN: Final = frozenset(
         "saml ecp",
     }
 )
+_OF_EVERY_REALM: Final = frozenset(
+    {"browser", "clients", "direct grant", "docker auth", "first broker login", "registration", "reset credentials"}
+)
 _EXECUTIONS: Final = "authenticationExecutions"
 
 
@@ -63,6 +68,7 @@ def _settings(value: Value) -> Value:
     return {**value, **({"config": as_text_map(value["config"])} if "config" in value else {})}
 
 
+_FLAG: Final = flag()
 _ROWS: Final = {
     "authenticator": text(),
     "flowAlias": text(),
@@ -159,6 +165,51 @@ def _subflows(realm: str, spec: Spec) -> Iterable[Address]:
     return tuple(Address(FLOW, (realm, str(name))) for name in names if name)
 
 
+def _with_realm(flows: Sequence[Resource]) -> tuple[Sequence[Resource], Mapping[str, Value]]:
+    """Keycloak's own flows as another release had them: nothing can be added to them later, but a new realm takes them.
+
+    It takes all of them or none; what the file leaves out would be missing.
+    """
+    own = [each for each in flows if _FLAG.normal(each.spec.get("builtIn", ABSENT)) is True]
+    bodies = [body for each in own for body in _executions(each.spec)]
+    named = {str(body["flowAlias"]) for body in bodies if body.get("flowAlias")}
+    if not {each.address.name for each in own} >= _OF_EVERY_REALM | named:
+        return (), {}
+    settings = {
+        str(found["alias"]): {"alias": found["alias"], "config": without_masks(as_text_map(found.get("config")))}
+        for body in bodies
+        if isinstance(found := body.get("authenticatorConfig"), Mapping)
+    }
+    return own, {"authenticationFlows": tuple(map(_sent, own)), "authenticatorConfig": tuple(settings.values())}
+
+
+def _executions(spec: Spec) -> Sequence[Mapping[str, Value]]:
+    found = spec.get(_EXECUTIONS) or ()
+    return [body for body in found if isinstance(body, Mapping)] if isinstance(found, Sequence) else []
+
+
+def _sent(flow: Resource) -> Mapping[str, Value]:
+    """A flow as a realm's body has it."""
+    spec = flow.spec
+    known = {key: spec[key] for key in ("description", "providerId") if spec.get(key)}
+    return {
+        "providerId": "basic-flow",
+        **known,
+        "alias": flow.address.name,
+        "topLevel": _FLAG.normal(spec.get("topLevel", ABSENT)),
+        "builtIn": True,
+        _EXECUTIONS: tuple(_sent_execution(index, body) for index, body in enumerate(_executions(spec))),
+    }
+
+
+def _sent_execution(index: int, body: Mapping[str, Value]) -> Mapping[str, Value]:
+    own = {"priority": index, "requirement": "DISABLED", **as_map(without_absent(_normal(body)))}
+    settings = own.get("authenticatorConfig")
+    if isinstance(settings, Mapping):
+        own["authenticatorConfig"] = settings["alias"]
+    return {**own, "authenticatorFlow": "flowAlias" in own}
+
+
 def _is_builtin(path: Path) -> bool:
     return path[-1] in BUILTIN
 
@@ -236,8 +287,8 @@ KIND: Final = RestKind(
     properties={
         "description": text(),
         "providerId": text(),
-        "topLevel": only_on_creation(flag().normal),
-        "builtIn": only_on_creation(flag().normal),
+        "topLevel": only_on_creation(_FLAG.normal),
+        "builtIn": only_on_creation(_FLAG.normal),
         _EXECUTIONS: Property(Field(normalise=_by_name), complete=_completed, unset=()),
     },
     objects=_flows,
@@ -250,6 +301,7 @@ KIND: Final = RestKind(
     on_creation={"providerId": "basic-flow", "topLevel": True, "builtIn": False},
     adjust=_adjust,
     uses=_subflows,
+    with_realm=_with_realm,
     is_builtin=_is_builtin,
     keeps=_is_brought,
     section="authenticationFlows",

@@ -30,9 +30,18 @@ BUILTIN: Final = frozenset(
 )
 
 
+_RENAMED: Final = {"terms_and_conditions": "TERMS_AND_CONDITIONS"}
+"""What releases before 21 call what newer ones, and their imports, have under another name."""
+
+
 def _actions(realm: Representation) -> Iterator[Item]:
-    for index, body in enumerate(realm.get("requiredActions") or ()):
-        yield Item((body["alias"],), ("requiredActions", index), body)
+    found = realm.get("requiredActions") or ()
+    known = {body["alias"] for body in found}
+    for index, body in enumerate(found):
+        new = _RENAMED.get(body["alias"])
+        if new not in known:
+            renamed = {**body, "alias": new, "providerId": new} if new else body
+            yield Item((renamed["alias"],), ("requiredActions", index), renamed)
 
 
 def _is_builtin(path: Path) -> bool:

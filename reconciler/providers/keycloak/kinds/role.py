@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 
 from reconciler.core.address import Address
 from reconciler.core.kind import Field
+from reconciler.core.resource import Observed, Resource
 from reconciler.core.values import Path, Value
 from reconciler.providers.keycloak.rest import (
     BASE,
@@ -18,7 +19,7 @@ from reconciler.providers.keycloak.rest import (
     Representation,
     RestKind,
 )
-from reconciler.providers.keycloak.rows import Property, as_name_map, as_names, attributes, text
+from reconciler.providers.keycloak.rows import Property, as_map, as_name_map, as_names, attributes, text
 
 BUILTIN: Final = frozenset({"offline_access", "uma_authorization"})
 
@@ -59,6 +60,25 @@ def _is_builtin(path: Path) -> bool:
     return path[-1] in BUILTIN or path[-1].startswith("default-roles-")
 
 
+def with_composites_of(
+    of_client: Callable[[str], bool], observed: Observed, expected: Mapping[str, Value]
+) -> Mapping[str, Value]:
+    """Let a role have more roles of some clients than are declared: those that the server puts there by itself."""
+    if "composites" not in expected:
+        return expected
+    own, there = _composites(expected["composites"]), _composites(observed.spec.get("composites"))
+    clients, live = as_map(own.get("client", {})), as_map(there.get("client", {}))
+    more = {name: (*as_names(clients.get(name)), *as_names(live[name])) for name in live if of_client(name)}
+    return {**expected, "composites": {**own, "client": {**clients, **more}}}
+
+
+def _adjust(desired: Resource, observed: Observed, expected: dict[str, Value]) -> Mapping[str, Value]:
+    """Let administrators of the server have the roles that come with each realm."""
+    if desired.address.path == ("master", "admin"):
+        return with_composites_of(lambda client_id: client_id.endswith("-realm"), observed, expected)
+    return expected
+
+
 KIND: Final = RestKind(
     name=ROLE,
     key="name",
@@ -70,6 +90,7 @@ KIND: Final = RestKind(
     right="manage-realm",
     links=ROLE_LINKS,
     always=ROLE_ALWAYS,
+    adjust=_adjust,
     is_builtin=_is_builtin,
     located_by_id=False,
     section="roles",
