@@ -327,12 +327,16 @@ def without_newer(client: Client, realm: Mapping[str, Any]) -> dict[str, Any]:
     release = release_of(client)
     newer = {"workflows"} if release < (26, 7) else set()
     made = {key: value for key, value in realm.items() if key not in newer}
-    return made if release >= (26, 6) else {**made, "organizations": [*map(_without_groups, made["organizations"])]}
+    if release >= (26, 6) or "organizations" not in made:
+        return made
+    return {**made, "organizations": [*map(_without_groups, made["organizations"])]}
 
 
 def _without_groups(organization: Mapping[str, Any]) -> dict[str, Any]:
-    members = [{"username": each["username"]} for each in organization["members"]]
-    return {**{key: value for key, value in organization.items() if key != "groups"}, "members": members}
+    made = {key: value for key, value in organization.items() if key != "groups"}
+    if "members" in made:
+        made["members"] = [{"username": each["username"]} for each in made["members"]]
+    return made
 
 
 def unique_realm() -> str:

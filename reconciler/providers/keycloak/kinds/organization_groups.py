@@ -18,6 +18,7 @@ from reconciler.core.values import ABSENT, Spec, Value
 from reconciler.providers.keycloak.kinds import organization
 from reconciler.providers.keycloak.kinds.group import ROLE_LINKS, paths
 from reconciler.providers.keycloak.kinds.role import role
+from reconciler.providers.keycloak.pages import pages
 from reconciler.providers.keycloak.rest import (
     BASE,
     CLIENT,
@@ -43,8 +44,7 @@ from reconciler.providers.keycloak.rows import (
     without_absent,
 )
 
-_PAGE: Final = "max=1000"
-_COUNTED: Final = f"briefRepresentation=false&subGroupsCount=true&{_PAGE}"
+_COUNTED: Final = "briefRepresentation=false&subGroupsCount=true"
 _PLAIN: Final = ("description", "attributes")
 
 
@@ -135,7 +135,7 @@ def _with_groups(connection: Connection, path: str, body: Representation, spec: 
 
 def _tree(connection: Connection, groups: str, below: str = "") -> Iterator[Representation]:
     """The groups of one level with those below; the list of subgroups shows neither attributes nor roles (26.7)."""
-    for brief in _listed(connection, f"{groups}{below}?{_COUNTED}"):
+    for brief in pages(connection, f"{groups}{below}", _COUNTED):
         own = connection.get(f"{groups}/{brief['id']}") if below else brief
         children = list(_tree(connection, groups, f"/{brief['id']}/children")) if brief.get("subGroupCount") else []
         if own is not ABSENT:
@@ -144,14 +144,8 @@ def _tree(connection: Connection, groups: str, below: str = "") -> Iterator[Repr
 
 def _of_member(connection: Connection, organization_path: str, user_id: str) -> Mapping[str, str]:
     """The groups that a member is in: path → id."""
-    found = _listed(connection, f"{organization_path}/members/{user_id}/groups?{_PAGE}")
+    found = pages(connection, f"{organization_path}/members/{user_id}/groups")
     return {each["path"]: each["id"] for each in found}
-
-
-def _listed(connection: Connection, path: str) -> Sequence[Representation]:
-    found = connection.get(path)
-    listed: Sequence[Representation] = () if found is ABSENT else found
-    return listed
 
 
 # ------------------------------------------------------------------ writing
@@ -169,7 +163,7 @@ def _save(live: Live, address: Address, patch: Mapping[str, Value]) -> None:
 def _save_level(live: Live, address: Address, groups: str, below: str, patch: Mapping[str, Value]) -> None:
     if not patch:
         return
-    found = {each["name"]: each["id"] for each in _listed(live.connection, f"{groups}{below}?{_PAGE}")}
+    found = {each["name"]: each["id"] for each in pages(live.connection, f"{groups}{below}")}
     for name, body in patch.items():
         if body is not ABSENT:
             made = found.get(name) or live.connection.create(f"{groups}{below}", {"name": name})
