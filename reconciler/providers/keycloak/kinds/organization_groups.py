@@ -125,7 +125,7 @@ def _read(connection: Connection, base: str, export: Representation, wanted: Ite
 
 def _with_groups(connection: Connection, path: str, body: Representation, spec: Spec) -> Representation:
     declared = _memberships(spec.get("members", ()))
-    groups = list(_tree(connection, f"{path}/groups")) if "groups" in spec else None
+    groups = list(tree(connection, f"{path}/groups")) if "groups" in spec else None
     members = [
         {**each, "groups": list(_of_member(connection, path, each["id"]))} if each["username"] in declared else each
         for each in body.get("members", ())
@@ -133,11 +133,11 @@ def _with_groups(connection: Connection, path: str, body: Representation, spec: 
     return {**body, **({} if groups is None else {"groups": groups}), **({"members": members} if declared else {})}
 
 
-def _tree(connection: Connection, groups: str, below: str = "") -> Iterator[Representation]:
+def tree(connection: Connection, groups: str, below: str = "") -> Iterator[Representation]:
     """The groups of one level with those below; the list of subgroups shows neither attributes nor roles (26.7)."""
     for brief in pages(connection, f"{groups}{below}", _COUNTED):
         own = connection.get(f"{groups}/{brief['id']}") if below else brief
-        children = list(_tree(connection, groups, f"/{brief['id']}/children")) if brief.get("subGroupCount") else []
+        children = list(tree(connection, groups, f"/{brief['id']}/children")) if brief.get("subGroupCount") else []
         if own is not ABSENT:
             yield {**own, "subGroups": children}
 
