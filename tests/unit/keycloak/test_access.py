@@ -277,12 +277,15 @@ LIVE = {
 }
 
 
+SETTINGS = {key: LIVE[key] for key in ("realm", "id", "accessTokenLifespan")}
+
+
 def at_work(*, users: Any = (), members: Any = (), **more: Any) -> ScriptedConnection:
     by_name = {f"GET lab/users?username={user['username']}&exact=true": [user] for user in users}
     listed = [{"username": name} for name in members]
     return ScriptedConnection(
         {
-            "GET lab": {key: LIVE[key] for key in ("realm", "id", "accessTokenLifespan")},
+            "GET lab": SETTINGS,
             **dict.fromkeys(EXPORTS, LIVE),
             "GET lab/clients": LIVE["clients"],
             "GET lab/groups/g1/members?first=0&max=1000&briefRepresentation=true": listed,
@@ -378,6 +381,22 @@ def test_a_client_that_is_switched_off_can_not_be_logged_in_to() -> None:
 
     assert found.users == ()
     assert "login to app" in found.loses
+
+
+def test_a_realm_that_is_switched_on_lets_everybody_in_whoever_changes_besides() -> None:
+    body, answers = user("ann", groups=["/staff"])
+    off = {
+        key: {**realm, "enabled": False} for key, realm in {"GET lab": SETTINGS, **dict.fromkeys(EXPORTS, LIVE)}.items()
+    }
+
+    found = gained(
+        at_work(users=[body], **answers, **off), {"realm": "lab", "enabled": True, "users": [ann(groups=[])]}
+    )
+
+    assert found == [
+        AccessChange("lab", (), ("login to app",), ()),
+        AccessChange("lab", ("ann",), (), ("/staff", "reader")),
+    ]
 
 
 def test_a_new_realm_gives_its_users_what_the_file_says() -> None:
