@@ -5,12 +5,12 @@ Where a realm's section is not declared at all, what it names may well be there:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
 from reconciler.config.explain import dotted
-from reconciler.config.realmform import default_role, group_path, is_named_by_address, split_roles
+from reconciler.config.realmform import default_role, group_path, is_named_by_address, paths_and_ids, split_roles
 from reconciler.config.realmkeys import natural_key
 from reconciler.config.realmmerge import Realm
 from reconciler.config.suggest import suggestion
@@ -92,7 +92,7 @@ def references(realm: Realm) -> Iterator[Finding]:
 
 
 def _groups(realm: Mapping[str, Tree]) -> Iterator[Finding]:
-    declared = set(_group_paths(_list(realm.get("groups")), ""))
+    declared = {path for path, _ in paths_and_ids(realm.get("groups"))}
     known = "groups" in realm
     for index, user in enumerate(_items(realm, "users")):
         for place, name in enumerate(_list(user.get("groups"))):
@@ -104,12 +104,17 @@ def _groups(realm: Mapping[str, Tree]) -> Iterator[Finding]:
             yield _missing(("defaultGroups", place), "defaultGroups names", group_path(name), declared, known=known)
 
 
-def _group_paths(groups: Iterable[Tree], above: str) -> Iterator[str]:
-    for group in groups:
-        if isinstance(group, dict) and group.get("name"):
-            path = f"{above}/{group['name']}"
-            yield path
-            yield from _group_paths(_list(group.get("subGroups")), path)
+def _organizations(realm: Mapping[str, Tree]) -> Iterator[Finding]:
+    for index, organization in enumerate(_items(realm, "organizations")):
+        groups = list(paths_and_ids(organization.get("groups")))
+        declared, ids = {path for path, _ in groups}, {group_id for _, group_id in groups if group_id}
+        known = "groups" in organization
+        for number, member in enumerate(_items(organization, "members")):
+            said = f"member `{member.get('username')}` of {_organization(organization)} is to be in its group"
+            for place, name in enumerate(_list(member.get("groups"))):
+                if name not in ids and group_path(name) not in declared:
+                    path: TreePath = ("organizations", index, "members", number, "groups", place)
+                    yield _missing(path, said, group_path(name), declared, known=known)
 
 
 def _roles(realm: Mapping[str, Tree]) -> Iterator[Finding]:
@@ -136,13 +141,24 @@ def _named_roles(realm: Mapping[str, Tree]) -> Iterator[tuple[TreePath, str, str
     for index, user in enumerate(_items(realm, "users")):
         if user.keys() & {"roles", "realmRoles", "clientRoles"}:
             yield from _roles_of(user, ("users", index), _user(user))
-    for index, group in enumerate(_items(realm, "groups")):
-        yield from _roles_of(group, ("groups", index), f"group `{group.get('name')}`")
+    yield from _roles_of_groups(realm, ())
+    for index, organization in enumerate(_items(realm, "organizations")):
+        yield from _roles_of_groups(organization, ("organizations", index), of=f" of {_organization(organization)}")
     for place, role in enumerate(_list(realm.get("defaultRoles"))):
         yield ("defaultRoles", place), "everybody", None, str(role)
     for index, client in enumerate(_items(realm, "clients")):
         for place, role in enumerate(_list(client.get("defaultRoles"))):
             yield ("clients", index, "defaultRoles", place), "everybody", str(client.get("clientId")), str(role)
+
+
+def _roles_of_groups(
+    holder: Mapping[str, Tree], path: TreePath, section: str = "groups", *, of: str = ""
+) -> Iterator[tuple[TreePath, str, str | None, str]]:
+    """Those of the groups of a realm, an organization or a group, at every depth."""
+    for index, group in enumerate(_items(holder, section)):
+        at = (*path, section, index)
+        yield from _roles_of(group, at, f"group `{group.get('name')}`{of}")
+        yield from _roles_of_groups(group, at, "subGroups", of=of)
 
 
 def _roles_of(
@@ -233,12 +249,17 @@ def _names(items: Tree) -> set[str]:
     return {str(item["name"]) for item in _list(items) if isinstance(item, dict) and item.get("name")}
 
 
+def _organization(organization: Mapping[str, Tree]) -> str:
+    return f"organization `{organization.get('alias', organization.get('name'))}`"
+
+
 def _user(user: Mapping[str, Tree]) -> str:
     return f"user `{user.get('username', user.get('email'))}`"
 
 
 _CHECKS: Final[tuple[Callable[[Mapping[str, Tree]], Iterator[Finding]], ...]] = (
     _groups,
+    _organizations,
     _roles,
     _scopes,
     _passwords,

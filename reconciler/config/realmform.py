@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from reconciler.config.tree import Tainted, Tree, TreePath
@@ -182,6 +182,34 @@ def group_path(name: Tree) -> str:
     return path if path.startswith("/") else f"/{path}"
 
 
+def _organizations(value: Tree) -> Value:
+    return tuple(map(_organization, value)) if isinstance(value, list) else sealed(value)
+
+
+def _organization(organization: Mapping[str, Tree]) -> Value:
+    """An organization whose members name its groups by their paths: the server's own exports have ids there."""
+    path_of = {group_id: path for path, group_id in paths_and_ids(organization.get("groups"))}
+
+    def named(member: Mapping[str, Tree]) -> Value:
+        own = {key: sealed(part) for key, part in member.items()}
+        if not member.get("groups"):
+            return own
+        return {**own, "groups": tuple(path_of.get(name) or group_path(name) for name in member["groups"])}
+
+    found = {key: sealed(part) for key, part in organization.items()}
+    members = organization.get("members")
+    return {**found, "members": tuple(map(named, members))} if isinstance(members, list) else found
+
+
+def paths_and_ids(groups: Tree, above: str = "") -> Iterator[tuple[str, str | None]]:
+    """Every group with those below it: its path, and the id that an export has of it."""
+    for group in groups if isinstance(groups, list) else ():
+        if isinstance(group, dict) and group.get("name"):
+            path = f"{above}/{group['name']}"
+            yield path, group.get("id")
+            yield from paths_and_ids(group.get("subGroups"), path)
+
+
 def _roles(user: Mapping[str, Tree]) -> Mapping[str, Value]:
     """`roles: [name, client/name]` added to what `realmRoles` and `clientRoles` say."""
     if "roles" not in user:
@@ -214,4 +242,8 @@ def _together(known: Tree, more: Sequence[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys((*(known or ()), *more)))
 
 
-_SECTIONS: Final[Mapping[str, Callable[[Tree], Value]]] = {"users": _users, _SETTINGS: _settings}
+_SECTIONS: Final[Mapping[str, Callable[[Tree], Value]]] = {
+    "users": _users,
+    "organizations": _organizations,
+    _SETTINGS: _settings,
+}

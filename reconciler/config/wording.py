@@ -77,6 +77,16 @@ def _wrong_pattern(error: Any) -> str:
     return f"can't be {_found(error)}; expected: {wanted[:1].lower()}{wanted[1:]}"
 
 
+def _at_most(keys: int) -> str:
+    return f"have at most {keys} keys" if keys else "be empty"
+
+
+def _advice(error: Any) -> str:
+    """What to write instead, where the schema says so."""
+    advice = error.schema.get("x-remedy")
+    return f"; {advice}" if advice else ""
+
+
 def _missing(error: Any) -> str:
     return f"lacks `{missing_name(error)}`"
 
@@ -119,7 +129,7 @@ def _found(error: Any) -> str:
 MESSAGES: Final[Mapping[str, Callable[[Any], str]]] = {
     "type": _wrong_type,
     "enum": _not_among,
-    "const": lambda error: f"must be {_shown(error.validator_value)}, but is {_found(error)}",
+    "const": lambda error: f"must be {_shown(error.validator_value)}, but is {_found(error)}{_advice(error)}",
     "pattern": _wrong_pattern,
     "required": _missing,
     "uniqueItems": _twice,
@@ -129,6 +139,7 @@ MESSAGES: Final[Mapping[str, Callable[[Any], str]]] = {
     "maxLength": lambda error: f"must have at most {error.validator_value} characters",
     "minItems": lambda error: f"must have at least {error.validator_value} items",
     "maxItems": lambda error: f"must have at most {error.validator_value} items",
+    "maxProperties": lambda error: f"must {_at_most(error.validator_value)}{_advice(error)}",
     "format": lambda error: (
         f"must be {_FORMATS.get(error.validator_value, error.validator_value)}, but is {_found(error)}"
     ),

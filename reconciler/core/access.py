@@ -7,14 +7,27 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
+class Inside:
+    """What clients are told of one user within an organization: groups, and roles, each with those it comes from."""
+
+    organization: str
+    roles: Mapping[str, tuple[str, ...]]
+    groups: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Access:
-    """What clients are told of one user: roles, each with what it comes through ("" is the user), and groups."""
+    """What clients are told of one user: roles, each with what it comes through ("" is the user), and groups.
+
+    ``inside`` is what holds within an organization only.
+    """
 
     realm: str
     user: str
     clients: tuple[str, ...]
     roles: Mapping[str, tuple[str, ...]]
     groups: tuple[str, ...]
+    inside: tuple[Inside, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

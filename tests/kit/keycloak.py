@@ -22,8 +22,9 @@ from reconciler.core.address import Address
 from reconciler.core.change import Action, Change
 from reconciler.core.document import Document
 from reconciler.core.plan import Plan, Step, make
+from reconciler.core.policy import Policy
 from reconciler.core.provider import Done, Pending, Verdict
-from reconciler.core.resource import Origin
+from reconciler.core.resource import Observed, Origin
 from reconciler.core.values import ABSENT, Secret, Value
 from reconciler.providers.keycloak.client import AdminClient, Settings
 from reconciler.providers.keycloak.provider import KeycloakProvider
@@ -236,10 +237,14 @@ class Driver:
         self.client = CountingClient(client)
         self.provider = KeycloakProvider({}, client=self.client)
 
-    def plan(self, *realms: Mapping[str, Value]) -> Plan:
+    def plan(self, *realms: Mapping[str, Value], prunes: Callable[[Observed], bool] = lambda _each: False) -> Plan:
         with undisturbed():
             desired = list(self.provider.expand(document(*realms)))
-            return make({"keycloak": self.provider}, desired, self.provider.observe(desired))
+            return make({"keycloak": self.provider}, desired, self.provider.observe(desired), prunes=prunes)
+
+    def pruning(self, *realms: Mapping[str, Value]) -> Plan:
+        """The plan that also takes away what the files don't want."""
+        return self.plan(*realms, prunes=Policy().prunes)
 
     def look(self, *realms: Mapping[str, Value]) -> Pass:
         """Look, and do nothing."""
@@ -327,12 +332,16 @@ def without_newer(client: Client, realm: Mapping[str, Any]) -> dict[str, Any]:
     release = release_of(client)
     newer = {"workflows"} if release < (26, 7) else set()
     made = {key: value for key, value in realm.items() if key not in newer}
-    return made if release >= (26, 6) else {**made, "organizations": [*map(_without_groups, made["organizations"])]}
+    if release >= (26, 6) or "organizations" not in made:
+        return made
+    return {**made, "organizations": [*map(_without_groups, made["organizations"])]}
 
 
 def _without_groups(organization: Mapping[str, Any]) -> dict[str, Any]:
-    members = [{"username": each["username"]} for each in organization["members"]]
-    return {**{key: value for key, value in organization.items() if key != "groups"}, "members": members}
+    made = {key: value for key, value in organization.items() if key != "groups"}
+    if "members" in made:
+        made["members"] = [{"username": each["username"]} for each in made["members"]]
+    return made
 
 
 def unique_realm() -> str:

@@ -2,6 +2,10 @@
 
 A role comes from the user, from a group or one above it, from a composite role, or with the roles that everybody has.
 A client is told of realm roles and of its own as far as its scope allows, and of groups if a mapper tells it.
+
+What comes from a group of an organization holds within that organization only. It is in no token but where a mapper
+puts it there, under the organization, whatever the scope of the client; and from the very group alone, not from those
+above it (26.7).
 """
 
 from __future__ import annotations
@@ -11,7 +15,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Final, TypeAlias
 
-from reconciler.core.access import Access, AccessChange
+from reconciler.core.access import Access, AccessChange, Inside
 from reconciler.core.address import Address
 from reconciler.core.change import Action, Change
 from reconciler.core.values import Path, Spec, Value
@@ -27,6 +31,8 @@ from reconciler.providers.keycloak.rest import (
     DEFAULT_GROUPS,
     DEFAULT_ROLES,
     GROUP,
+    ORGANIZATION,
+    ORGANIZATION_GROUPS,
     REALM,
     ROLE,
     SCOPE_MAPPINGS,
@@ -44,7 +50,7 @@ MEMBERSHIPS: Final = ("groups", "realmRoles", "clientRoles")
 _SCOPES: Final = ("defaultClientScopes", "optionalClientScopes")
 _MAPPINGS: Final = ("scopeMappings", "clientScopeMappings")
 CONCERNED: Final[Mapping[str, tuple[str, ...]]] = {
-    REALM: ("enabled",),
+    REALM: ("enabled", "organizationsEnabled"),
     ROLE: ("composites",),
     CLIENT_ROLE: ("composites",),
     GROUP: ("realmRoles", "clientRoles"),
@@ -56,33 +62,53 @@ CONCERNED: Final[Mapping[str, tuple[str, ...]]] = {
     SCOPE_MAPPINGS: _MAPPINGS,
     CLIENT_SCOPE_MAPPINGS: _MAPPINGS,
     USER: ("enabled", *MEMBERSHIPS),
+    ORGANIZATION: ("enabled", "members"),
+    ORGANIZATION_GROUPS: ("groups", "members"),
 }
 """The properties that access follows from, by type."""
 
 _GROUP_MAPPERS: Final = frozenset({"oidc-group-membership-mapper", "saml-group-membership-mapper"})
 _ROLE_MAPPERS: Final = frozenset({"oidc-hardcoded-role-mapper", "saml-hardcode-role-mapper"})
+_SAID: Final = frozenset({"description", "attributes"})
+_ORGANIZATION_MAPPER: Final = "oidc-organization-membership-mapper"
+_ORGANIZATION_SCOPE: Final = "organization"  # a built-in one, which has that mapper
+_OIDC_GROUPS_INSIDE: Final = "oidc-organization-group-membership-mapper"
+_GROUPS_INSIDE: Final = frozenset({_OIDC_GROUPS_INSIDE, "saml-organization-group-membership-mapper"})
 _EVERYBODY: Final = "everybody"
 
 
 @dataclass(frozen=True, slots=True)
 class _View:
-    """What a client is told: ``scope`` are the roles it may be told of, None for all; ``given`` those of everybody."""
+    """What a client is told: ``scope`` are the roles it may be told of, None for all; ``given`` those of everybody.
+
+    ``shows_groups_inside`` and ``shows_roles_inside`` are about the groups of organizations.
+    """
 
     scope: frozenset[Role] | None
     shows_groups: bool
     given: Mapping[Role, tuple[str, ...]]
+    shows_groups_inside: bool = False
+    shows_roles_inside: bool = False
 
     def tells(self, role: Role) -> bool:
         """Whether it is told of a role that is not its own."""
         return role in self.given or (len(role) == 1 and (self.scope is None or role in self.scope))
 
 
-def specs_of(realm: Representation) -> dict[Address, Spec]:
+@dataclass(frozen=True, slots=True)
+class _Placed:
+    """The groups of one organization that a user is in, and the roles that hold there, each with its groups."""
+
+    groups: tuple[str, ...]
+    roles: Mapping[Role, tuple[str, ...]]
+
+
+def specs_of(realm: Representation, kinds: Iterable[str] = tuple(CONCERNED)) -> dict[Address, Spec]:
     """What a realm says of access, in normal form, by address."""
     name = str(realm["realm"])
     return {
         kind.address(name, item.keys): _normal(kind.name, item.body)
-        for kind in map(KINDS.__getitem__, CONCERNED)
+        for kind in map(KINDS.__getitem__, kinds)
         for item in kind.objects(realm)
     }
 
@@ -97,7 +123,12 @@ def concerns(change: Change) -> bool:
     names = CONCERNED.get(change.address.kind, ())
     if change.action in (Action.CREATE, Action.DELETE):
         return bool(names)
-    return change.acts and any(each.path[0] in names for each in change.fields)
+    return change.acts and any(each.path[0] in names and _gives(change, each.path) for each in change.fields)
+
+
+def _gives(change: Change, path: Path) -> bool:
+    """Not what a group of an organization is said to be; in its path every other part is the name of a group."""
+    return change.address.kind != ORGANIZATION_GROUPS or _SAID.isdisjoint(path[2::2])
 
 
 def changed(specs: Mapping[Address, Spec], changes: Iterable[Change]) -> dict[Address, Spec]:
@@ -117,9 +148,14 @@ def changed(specs: Mapping[Address, Spec], changes: Iterable[Change]) -> dict[Ad
 
 
 def _goes_with(address: Address, gone: Address) -> bool:
-    """Subgroups go with their group, roles with their client."""
-    is_of_kind = address.kind in ((CLIENT, CLIENT_ROLE, SCOPE_MAPPINGS) if gone.kind == CLIENT else (gone.kind,))
-    return is_of_kind and address.path[: len(gone.path)] == gone.path
+    """Subgroups go with their group, roles with their client, groups of an organization with it."""
+    return address.kind in _GO_TOGETHER.get(gone.kind, (gone.kind,)) and address.path[: len(gone.path)] == gone.path
+
+
+_GO_TOGETHER: Final = {
+    CLIENT: (CLIENT, CLIENT_ROLE, SCOPE_MAPPINGS),
+    ORGANIZATION: (ORGANIZATION, ORGANIZATION_GROUPS),
+}
 
 
 class Grants:
@@ -230,29 +266,56 @@ class Grants:
             ways.setdefault(each, {})[_EVERYBODY] = None
         return {role: tuple(ways[role]) for role in self.shown(ways)}
 
+    @cached_property
+    def placed(self) -> Mapping[str, Mapping[str, _Placed]]:
+        """What users have within organizations, by name and alias."""
+        if self._of[REALM].get((), {}).get("organizationsEnabled") is False:
+            return {}
+        found: dict[str, dict[str, _Placed]] = {}
+        for (alias,), spec in sorted(self._of[ORGANIZATION_GROUPS].items()):
+            own = self._of[ORGANIZATION].get((alias,), {})
+            if own.get("enabled") is False:
+                continue
+            roles = dict(_roles_by_path(spec.get("groups", {})))
+            there = {str(name).lower() for name in as_names(own["members"])} if "members" in own else None
+            for user, paths in as_name_map(spec.get("members", {})).items():
+                groups = tuple(str(path) for path in as_names(paths) if not self._complete or path in roles)
+                if groups and (there is None or user in there):
+                    found.setdefault(user, {})[alias] = self._placed_in(groups, roles)
+        return found
+
+    def _placed_in(self, groups: tuple[str, ...], roles: Mapping[str, Sequence[Role]]) -> _Placed:
+        ways: dict[Role, dict[str, None]] = {}
+        for path in groups:
+            for each in frozenset().union(*map(self.below, roles.get(path, ()))):
+                ways.setdefault(each, {})[path] = None
+        return _Placed(groups, {role: tuple(ways[role]) for role in self.shown(ways)})
+
     def entries(self, user: str, clients: Collection[str] = ()) -> Iterator[Access]:
         """What clients are told of a user, those together that are told the same; of built-in ones what is special."""
         spec = self.users[user]
         if spec.get("enabled") is False:
             return
-        held, groups = self.held(spec), self.groups_of(spec)
+        held, groups, placed = self.held(spec), self.groups_of(spec), self.placed.get(user, {})
+        own_inside = {role[0] for each in placed.values() for role in each.roles if len(role) > 1}
         own: dict[str, dict[Role, tuple[str, ...]]] = {}
         for role, through in held.items():
             if len(role) > 1 and (role[0] in clients or role[0] not in BUILTIN or through != (_EVERYBODY,)):
                 own.setdefault(role[0], {})[role] = through
         for view, names in self._alike:
             shared = {role: through for role, through in {**held, **view.given}.items() if view.tells(role)}
-            alone = [name for name in names if name not in own]
-            for together in (alone, *([name] for name in names if name in own)):
+            apart = own.keys() | (own_inside if view.shows_roles_inside else set())
+            alone = [name for name in names if name not in apart]
+            for together in (alone, *([name] for name in names if name in apart)):
                 asked = tuple(name for name in together if not clients or name in clients)
                 if not asked:
                     continue
                 is_told = asked[0] not in BUILTIN or asked[0] in clients
                 roles = {**(shared if is_told else {}), **own.get(asked[0], {})}
                 shown = groups if view.shows_groups and is_told else ()
-                if roles or shown:
-                    named = {role_name(role): roles[role] for role in sorted(roles)}
-                    yield Access(self._realm, user, asked, named, shown)
+                inside = tuple(_inside(view, asked[0], placed)) if is_told else ()
+                if roles or shown or inside:
+                    yield Access(self._realm, user, asked, _by_name(roles), shown, inside)
 
     # -------------------------------------------------------------- clients
 
@@ -261,18 +324,28 @@ class Grants:
         view = self._views[client]
         if view.shows_groups:
             yield "their groups"
+        if view.shows_groups_inside:
+            yield "their groups of organizations"
+        if view.shows_roles_inside:
+            yield "their roles within organizations"
         if view.scope is None:
             yield "all their roles"
         else:
             yield from (f"their {role_name(role)}" for role in self.shown(view.scope))
         yield from map(role_name, view.given)
 
+    @property
+    def tells_roles_inside(self) -> bool:
+        """Whether any client is told what roles come from groups of organizations."""
+        return any(view.shows_roles_inside for view in self._views.values())
+
     @cached_property
     def _alike(self) -> Sequence[tuple[_View, Sequence[str]]]:
         """The clients that are told the same of who has no role of theirs; Keycloak's own apart."""
         found: dict[tuple[object, ...], list[str]] = {}
         for name, view in self._views.items():
-            key = (view.scope, view.shows_groups, tuple(sorted(view.given)), name if name in BUILTIN else "")
+            inside = view.shows_groups_inside, view.shows_roles_inside
+            key = (view.scope, view.shows_groups, inside, tuple(sorted(view.given)), name if name in BUILTIN else "")
             found.setdefault(key, []).append(name)
         return [(self._views[names[0]], names) for names in found.values()]
 
@@ -289,11 +362,35 @@ class Grants:
         ]
         kinds = {mapper.get("protocolMapper") for mapper in mappers}
         given = (as_map(m.get("config") or {}).get("role") for m in mappers if m.get("protocolMapper") in _ROLE_MAPPERS)
+        inside = list(self._mappers_inside(mappers, spec, scopes))
         return _View(
             self._scope(client, scopes) if spec.get("fullScopeAllowed") is False else None,
             bool(kinds & _GROUP_MAPPERS),
             {self._named(str(name)): ("a mapper",) for name in given if name},
+            shows_groups_inside=bool(inside),
+            shows_roles_inside=any(as_map(m.get("config") or {}).get("addGroupRoleMappings") == "true" for m in inside),
         )
+
+    def _mappers_inside(
+        self, mappers: Iterable[Mapping[str, Value]], spec: Spec, scopes: Iterable[str]
+    ) -> Iterator[Mapping[str, Value]]:
+        """Those that tell of groups of organizations; with OpenID Connect only who can ask for organizations at all."""
+        can_ask = any(map(self._is_about_organizations, scopes)) or self._may_have_what_new_ones_have(spec)
+        asked = _GROUPS_INSIDE if can_ask else _GROUPS_INSIDE - {_OIDC_GROUPS_INSIDE}
+        return (mapper for mapper in mappers if mapper.get("protocolMapper") in asked)
+
+    def _is_about_organizations(self, scope: str) -> bool:
+        """Whether who asks for the scope is told of organizations."""
+        own = self._of[CLIENT_SCOPE].get((scope,), {})
+        if "protocolMappers" not in own:
+            return not self._complete and scope == _ORGANIZATION_SCOPE
+        found = as_map(own["protocolMappers"] or {}).values()
+        return any(as_map(mapper).get("protocolMapper") == _ORGANIZATION_MAPPER for mapper in found)
+
+    def _may_have_what_new_ones_have(self, spec: Spec) -> bool:
+        """Whether nothing is said of the optional scopes, among which new clients have that of organizations."""
+        defaults = self._of[DEFAULT_CLIENT_SCOPES].get((), {})
+        return not (self._complete or _SCOPES[1] in spec or "defaultOptionalClientScopes" in defaults)
 
     def _named(self, name: str) -> Role:
         """The role that the setting of a mapper means: of a client, if what is before the dot is one."""
@@ -327,6 +424,28 @@ def _roles(realm: Value, clients: Value) -> Iterator[Role]:
         yield from ((client, str(name)) for name in as_names(names))
 
 
+def _roles_by_path(groups: Value, above: str = "") -> Iterator[tuple[str, Sequence[Role]]]:
+    """The groups of an organization with those below them, each with its own roles."""
+    for name, body in as_map(groups or {}).items():
+        group, path = as_map(body), f"{above}/{name}"
+        yield path, tuple(_roles(group.get("realmRoles"), group.get("clientRoles")))
+        yield from _roles_by_path(group.get("subGroups"), path)
+
+
+def _inside(view: _View, client: str, placed: Mapping[str, _Placed]) -> Iterator[Inside]:
+    """What a client is told of a user within organizations: roles of the realm and its own."""
+    for alias, each in placed.items():
+        groups = each.groups if view.shows_groups_inside else ()
+        told = each.roles if view.shows_roles_inside else {}
+        roles = {role: through for role, through in told.items() if len(role) == 1 or role[0] == client}
+        if groups or roles:
+            yield Inside(alias, _by_name(roles), groups)
+
+
+def _by_name(roles: Mapping[Role, tuple[str, ...]]) -> Mapping[str, tuple[str, ...]]:
+    return {role_name(role): roles[role] for role in sorted(roles)}
+
+
 def role_name(role: Role) -> str:
     """The role as a users file has it in short: ``name``, or ``client/name``."""
     return "/".join(role)
@@ -345,6 +464,12 @@ def _given(grants: Grants, path: str) -> frozenset[Role]:
     return frozenset().union(*grants.of_group(path).values())
 
 
+def replaced(before: Grants, after: Grants) -> frozenset[str]:
+    """Who has something else within organizations."""
+    names = before.placed.keys() | after.placed.keys()
+    return frozenset(name for name in names if before.placed.get(name) != after.placed.get(name))
+
+
 def differences(realm: str, before: Grants, after: Grants) -> Iterator[AccessChange]:
     """Who gains or loses what; those to whom the same happens are in one."""
     both = before.clients.keys() & after.clients.keys()
@@ -353,8 +478,9 @@ def differences(realm: str, before: Grants, after: Grants) -> Iterator[AccessCha
     if gained or lost:
         yield AccessChange(realm, (), tuple(sorted(gained)), tuple(sorted(lost)))
     together: dict[tuple[frozenset[str], frozenset[str]], list[str]] = {}
+    inside = after.tells_roles_inside
     for name in sorted({**before.users, **after.users}):
-        (old, all_old), (new, all_new) = _of_user(before, name), _of_user(after, name)
+        (old, all_old), (new, all_new) = (_of_user(each, name, inside=inside) for each in (before, after))
         found = new - all_old, old - all_new
         if any(found):
             together.setdefault(found, []).append(name)
@@ -362,12 +488,17 @@ def differences(realm: str, before: Grants, after: Grants) -> Iterator[AccessCha
         yield AccessChange(realm, tuple(names), tuple(sorted(gains)), tuple(sorted(loses)))
 
 
-def _of_user(grants: Grants, name: str) -> tuple[frozenset[str], frozenset[str]]:
-    """What a user has that not everybody has, and all that the user has."""
+def _of_user(grants: Grants, name: str, *, inside: bool) -> tuple[frozenset[str], frozenset[str]]:
+    """What a user has that not everybody has, and all that the user has; roles ``inside`` organizations if anybody is
+    told of them.
+    """
     user = grants.users.get(name, {"enabled": False})
     if user.get("enabled") is False:
         return frozenset(), frozenset()
     held, rest = grants.held(user), {"login", *grants.groups_of(user)}
+    for alias, placed in grants.placed.get(name, {}).items():
+        rest |= {f"{path} of organization {alias}" for path in placed.groups}
+        rest |= {f"{role_name(role)} in organization {alias}" for role in placed.roles if inside}
     own = (role_name(role) for role, through in held.items() if through != (_EVERYBODY,))
     return frozenset((*rest, *own)), frozenset((*rest, *map(role_name, held)))
 

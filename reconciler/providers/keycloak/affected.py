@@ -1,7 +1,7 @@
 """Who gains or loses access by a plan: reads what that takes besides the look, and only where a change is about it.
 
-An export of the realm, unless the look had one; who is in the groups and has the roles that change; and what else those
-users have, unless the files declare it.
+An export of the realm, unless the look had one; who is in the groups and has the roles that change; what else those
+users have, unless the files declare it; and the organizations that change, with those that who is switched off is in.
 """
 
 from __future__ import annotations
@@ -13,15 +13,36 @@ from urllib.parse import quote
 
 from reconciler.core.access import AccessChange
 from reconciler.core.address import Address
-from reconciler.core.change import Change
+from reconciler.core.change import Action, Change
 from reconciler.core.errors import ProviderError
 from reconciler.core.resource import Resource
 from reconciler.core.values import ABSENT, Spec
-from reconciler.providers.keycloak.access import MEMBERSHIPS, Grants, Role, changed, differences, moved, specs_of
+from reconciler.providers.keycloak.access import (
+    MEMBERSHIPS,
+    Grants,
+    Role,
+    changed,
+    differences,
+    moved,
+    replaced,
+    specs_of,
+)
 from reconciler.providers.keycloak.directory import Directory
 from reconciler.providers.keycloak.people import People
-from reconciler.providers.keycloak.rest import BASE, CLIENT, GROUP, REALM, USER, WHOLE_EXPORT, Representation
+from reconciler.providers.keycloak.placements import of_users, organizations, with_everybody
+from reconciler.providers.keycloak.rest import (
+    BASE,
+    CLIENT,
+    GROUP,
+    ORGANIZATION,
+    ORGANIZATION_GROUPS,
+    REALM,
+    USER,
+    WHOLE_EXPORT,
+    Representation,
+)
 
+_INSIDE: Final = (ORGANIZATION, ORGANIZATION_GROUPS)
 _WHOLE: Final = ("clients", "groups", "roles")
 
 
@@ -48,8 +69,13 @@ class _Affected:
     def differences(self) -> Iterator[AccessChange]:
         live = self._live()
         specs = specs_of(live) if live else {}
-        groups, roles = moved(Grants(self.realm, specs), Grants(self.realm, changed(specs, self.changes)))
-        specs |= self._users({*self._members(groups, roles)}, live or {})
+        before, after = Grants(self.realm, specs), Grants(self.realm, changed(specs, self.changes))
+        groups, roles = moved(before, after)
+        if (live or {}).get("organizationsEnabled"):
+            every = bool(roles) and (before.tells_roles_inside or after.tells_roles_inside)
+            specs |= specs_of({"realm": self.realm, "organizations": [*self._organizations(every=every)]}, _INSIDE)
+        inside = replaced(Grants(self.realm, specs), Grants(self.realm, changed(specs, self.changes)))
+        specs |= self._users({*self._members(groups, roles), *inside}, live or {})
         is_new = Address(REALM, (self.realm,)) not in specs
         after = Grants(self.realm, changed(specs, self.changes), complete=not is_new)
         yield from differences(self.realm, Grants(self.realm, specs), after)
@@ -72,20 +98,42 @@ class _Affected:
             holder = f"clients/{self.directory.id(Address(CLIENT, (self.realm, role[0])))}/" if role[1:] else ""
             yield from people.members(f"{holder}roles/{quote(role[-1], safe='')}/users")
 
+    def _organizations(self, *, every: bool) -> Iterator[Representation]:
+        """Those that change, or every one, with all that are in them; of the others what those have who change."""
+        connection, touched = self.directory.connection, {each.address.path[1:2] for each in self._of(*_INSIDE)}
+        known = self.directory.realms[self.realm].get("organizations")
+        bodies = (organizations(connection, self._base) if known is None else known) if every or touched else ()
+        read = {body["alias"]: body for body in bodies if every or (body["alias"],) in touched}
+        if not every:
+            switched = [each.address for each in self._of(USER) if _is_switched(each)]
+            ids = {address.name: self.directory.id(address) for address in switched}
+            yield from (each for each in of_users(connection, self._base, ids) if each["alias"] not in read)
+        yield from (with_everybody(connection, self._base, body) for body in read.values())
+
+    def _of(self, *kinds: str) -> Iterator[Change]:
+        return (change for change in self.changes if change.address.kind in kinds)
+
     def _users(self, names: set[str], live: Representation) -> Mapping[Address, Spec]:
         """What those users belong to now, and those who change themselves."""
-        own = {change.address.name: change for change in self.changes if change.address.kind == USER}
+        own = {change.address.name: change for change in self._of(USER)}
         told = {name: change.observed for name, change in own.items() if _is_told(change)}
         asked = dict.fromkeys(MEMBERSHIPS, ())
         unknown = {*names, *own} - told.keys()
         wanted = {name: Resource(Address(USER, (self.realm, name)), asked) for name in sorted(unknown)}
         read = People(self.directory.connection, self._base, wanted, False, live).read() if wanted else ()  # noqa: FBT003
         found = [*({"username": name, **seen.spec} for name, seen in told.items() if seen), *read]
-        return specs_of({"realm": self.realm, "users": found})
+        return specs_of({"realm": self.realm, "users": found}, (USER,))
 
     @property
     def _base(self) -> str:
         return BASE.format(realm=quote(self.realm, safe=""))
+
+
+def _is_switched(change: Change) -> bool:
+    """Whether somebody who is there loses or gains all that they have."""
+    return change.action is Action.DELETE or (
+        change.observed is not None and any(each.path[0] == "enabled" for each in change.fields)
+    )
 
 
 def _is_told(change: Change) -> bool:

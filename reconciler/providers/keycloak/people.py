@@ -7,25 +7,22 @@ or by group and role, whichever is less: never both, and never what no file decl
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 from urllib.parse import quote
 
 from reconciler.core.errors import Conflict, Denied
 from reconciler.core.resource import Resource
 from reconciler.core.values import ABSENT, Value
 from reconciler.providers.keycloak.kinds import KINDS
+from reconciler.providers.keycloak.pages import pages, side_by_side
 from reconciler.providers.keycloak.rest import CLIENT_ROLE, GROUP, ROLE, Connection, Representation
 from reconciler.providers.keycloak.rows import as_names
 
 FEW: Final = 20
-PAGE: Final = 1000
-READERS: Final = 4
-"""How many requests are under way at a time: enough that the server is at work while an answer is read."""
-
 _LOOK_UPS_PER_PAGED: Final = 17  # looking one user up takes as long as 17 in a page (26.7: 5.5 and 0.32 ms)
 _ROLES: Final = ("realmRoles", "clientRoles")
+_BRIEF: Final = "briefRepresentation=true"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +56,7 @@ class People:
 
     def members(self, path: str) -> Sequence[str]:
         """The names of all users of a list, as of the members of a group."""
-        return [str(body["username"]).lower() for body in self._pages(path, "&briefRepresentation=true")]
+        return [str(body["username"]).lower() for body in pages(self.connection, f"{self.base}/{path}", _BRIEF)]
 
     # -------------------------------------------------------------- users
 
@@ -73,7 +70,7 @@ class People:
     def _paged(self, count: int) -> dict[str, Representation]:
         """Users out of the list of all, of whom there are at least ``count``, as far as that is known."""
         found: dict[str, Representation] = {}
-        for body in self._pages("users", count=count):
+        for body in pages(self.connection, f"{self.base}/users", count=count):
             name = str(body["username"]).lower()
             if self.everyone or name in self.wanted:
                 found[name] = body
@@ -82,26 +79,10 @@ class People:
             found |= self._each(missing)
         return found
 
-    def _pages(self, path: str, more: str = "", *, count: int = 0) -> Iterator[Representation]:
-        """All of a list that has at least ``count``; until a page is not full."""
-
-        def page(first: int) -> Sequence[Representation]:
-            answer = self.connection.get(f"{self.base}/{path}?first={first}&max={PAGE}{more}")
-            return () if answer is ABSENT else answer
-
-        firsts, found = range(0, count + 1, PAGE), _NO_PAGE
-        for found in _side_by_side(page, firsts):
-            yield from found
-        first = firsts[-1]
-        while len(found) == PAGE:
-            first += PAGE
-            found = page(first)
-            yield from found
-
     def _each(self, names: Iterable[str]) -> dict[str, Representation]:
         """Users looked up one by one."""
         names = tuple(names)
-        found = zip(names, _side_by_side(self._looked_up, names), strict=True)
+        found = zip(names, side_by_side(self._looked_up, names), strict=True)
         return {name: body for name, body in found if body is not None}
 
     def _looked_up(self, name: str) -> Representation | None:
@@ -176,7 +157,7 @@ class People:
             return None
         found: dict[str, list[str]] = {name: [] for name in names}
         lists = (f"groups/{group_id}/members" for group_id in groups.values())
-        for path, members in zip(groups, _side_by_side(self.members, lists), strict=True):
+        for path, members in zip(groups, side_by_side(self.members, lists), strict=True):
             for name in members:
                 found.get(name, []).append(path)
         return {name: {"groups": tuple(paths)} for name, paths in found.items()}
@@ -188,7 +169,7 @@ class People:
             return None
         found = {name: _Held() for name in names}
         nobody = _Held()
-        for keys, holders in zip(roles, _side_by_side(self.members, roles.values()), strict=True):
+        for keys, holders in zip(roles, side_by_side(self.members, roles.values()), strict=True):
             for name in holders:
                 found.get(name, nobody).add(keys)
         sorts = self._sorts(names)
@@ -207,7 +188,6 @@ class People:
         }
 
 
-_NO_PAGE: Final[Sequence[Representation]] = ()
 _IDENTITIES: Final = "federatedIdentities"
 
 
@@ -228,25 +208,11 @@ class _Held:
             self.clients.setdefault(keys[0], []).append(keys[1])
 
 
-_In = TypeVar("_In")
-_Out = TypeVar("_Out")
-
-
-def _side_by_side(ask: Callable[[_In], _Out], about: Iterable[_In]) -> Iterator[_Out]:
-    """The answers, in the order of the questions; what one of them raises is raised here."""
-    about = tuple(about)
-    if len(about) < 2:
-        yield from map(ask, about)
-        return
-    with ThreadPoolExecutor(min(READERS, len(about))) as pool:
-        yield from pool.map(ask, about)
-
-
 def _of_each(
     ask: Callable[[Representation], Mapping[str, Value]], names: Sequence[str], found: Mapping[str, Representation]
 ) -> Mapping[str, Mapping[str, Value]]:
     """What is asked for of each of these users, by name."""
-    return dict(zip(names, _side_by_side(ask, (found[name] for name in names)), strict=True))
+    return dict(zip(names, side_by_side(ask, (found[name] for name in names)), strict=True))
 
 
 def _there(answer: Any) -> Any:

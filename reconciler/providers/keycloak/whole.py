@@ -18,6 +18,7 @@ from reconciler.providers.keycloak.kinds.component import WORKFLOWS
 from reconciler.providers.keycloak.kinds.user import KIND as USERS
 from reconciler.providers.keycloak.observe import needing
 from reconciler.providers.keycloak.people import People
+from reconciler.providers.keycloak.placements import of_users, organizations, with_everybody
 from reconciler.providers.keycloak.rest import (
     BASE,
     ORGANIZATION,
@@ -56,7 +57,20 @@ def realm_of_access(connection: Connection, realm: str, users: Collection[str] =
     people = People(connection, base, wanted, not users, found, frozenset(MEMBERSHIPS))
     with needing("view-users", realm):
         read = tuple(people.read())
-    return {**found, "users": [*(found.get("users") or ()), *read]}
+    with needing(KINDS[ORGANIZATION].right, realm):
+        inside = _organizations_of(connection, base, found, {each["username"]: each["id"] for each in read}, users)
+    return {**found, "users": [*(found.get("users") or ()), *read], "organizations": inside}
+
+
+def _organizations_of(
+    connection: Connection, base: str, export: Representation, ids: Mapping[str, str], users: Collection[str]
+) -> list[Representation]:
+    """The organizations with who is in their groups; of these users only, where there are some."""
+    if not export.get("organizationsEnabled"):
+        return []
+    if users:
+        return list(of_users(connection, base, ids))
+    return [with_everybody(connection, base, body) for body in organizations(connection, base)]
 
 
 def _exported(connection: Connection, realm: str) -> tuple[str, Representation]:

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import base64
+import json
+from collections.abc import Mapping
 from typing import Any
+
+import pytest
+import requests
 
 from reconciler.core.access import AccessChange
 from reconciler.providers.keycloak.access import Grants, specs_of
 from reconciler.providers.keycloak.whole import realm_of_access
-from tests.kit.keycloak import Driver, Pass
+from tests.kit.keycloak import Driver, Pass, Server, release_of
 
 
 def declared(realm: str, **more: Any) -> dict[str, Any]:
@@ -87,3 +93,210 @@ def test_nothing_more_is_read_where_the_look_had_it_all(driver: Driver, realm: s
 
     assert told(driver, found) == [AccessChange(realm, ("cat",), ("/staff", "reader"), ())]
     assert len(driver.client.reads) == before
+
+
+# ------------------------------------------------------------------ groups of organizations
+
+TELLS = {
+    "name": "teams",
+    "protocol": "openid-connect",
+    "protocolMapper": "oidc-organization-group-membership-mapper",
+    "config": {"access.token.claim": "true", "addGroupRoleMappings": "true"},
+}
+WORD = "long enough"
+HEADS = {"name": "heads", "realmRoles": ["lead"], "clientRoles": {}}
+SMITHS = {"name": "smiths", "realmRoles": ["guest"], "clientRoles": {"app": ["see"]}, "subGroups": [HEADS]}
+
+
+def member(name: str, *groups: str) -> dict[str, Any]:
+    return {"username": name, "groups": list(groups)}
+
+
+def a_firm(realm: str) -> dict[str, Any]:
+    """People in groups of an organization, and clients: one is told of all of it, one of nothing."""
+    password = {"type": "password", "value": WORD, "temporary": False}
+    account = {"enabled": True, "firstName": "A", "lastName": "B", "credentials": [password], "groups": []}
+    open_client = {"publicClient": True, "directAccessGrantsEnabled": True, "fullScopeAllowed": False}
+    return {
+        "realm": realm,
+        "organizationsEnabled": True,
+        "roles": {
+            "realm": [
+                {"name": "lead", "composites": {"realm": ["reader"], "client": {"app": ["edit"]}}},
+                {"name": "reader"},
+                {"name": "guest"},
+            ],
+            "client": {"app": [{"name": "edit"}, {"name": "see"}]},
+        },
+        "clients": [
+            {"clientId": "app", **open_client, "protocolMappers": [TELLS]},
+            {"clientId": "plain", **open_client, "protocolMappers": []},
+        ],
+        "users": [
+            {"username": name, "email": f"{name}@example.org", **account} for name in ("ann", "bob", "cat", "dan")
+        ],
+        "organizations": [
+            {
+                "alias": "acme",
+                "domains": [{"name": "acme.example.org"}],
+                "groups": [SMITHS],
+                "members": [member("ann", "/smiths"), member("bob", "/smiths/heads"), member("cat")],
+            },
+            {
+                "alias": "closed",
+                "enabled": False,
+                "domains": [{"name": "closed.example.org"}],
+                "groups": [{"name": "g", "realmRoles": ["guest"]}],
+                "members": [member("dan", "/g")],
+            },
+        ],
+    }
+
+
+def claims(server: Server, realm: str, user: str, client: str) -> dict[str, Any]:
+    """What the token of a user has for a client that asks for organizations."""
+    answer = requests.post(
+        f"{server.url}/realms/{realm}/protocol/openid-connect/token",
+        {
+            "grant_type": "password",
+            "client_id": client,
+            "username": user,
+            "password": WORD,
+            "scope": "openid organization:*",
+        },
+        timeout=30,
+    )
+    payload = answer.json()["access_token"].split(".")[1]
+    found: dict[str, Any] = json.loads(base64.urlsafe_b64decode(payload + "=="))
+    return found
+
+
+def in_token(token: Mapping[str, Any], client: str) -> dict[str, Any]:
+    """Of each organization in a token the roles, as a users file has them, and the groups; where there are any."""
+    claim = token.get("organization")
+    found = {}
+    for alias, own in (claim if isinstance(claim, dict) else {}).items():
+        client_roles = own.get("resource_access", {}).get(client, {}).get("roles", [])
+        roles = {*own.get("realm_access", {}).get("roles", []), *(f"{client}/{name}" for name in client_roles)}
+        if roles or own["groups"]:
+            found[alias] = (roles, set(own["groups"]))
+    return found
+
+
+def inside(grants: Grants, user: str, client: str) -> dict[str, Any]:
+    entries = [each for each in grants.entries(user) if client in each.clients]
+    return {one.organization: (set(one.roles), set(one.groups)) for each in entries for one in each.inside}
+
+
+@pytest.fixture
+def has_roles_inside(driver: Driver) -> None:
+    if release_of(driver.client) < (26, 7):
+        pytest.skip("groups of organizations have no roles in this release")
+
+
+@pytest.mark.usefixtures("has_roles_inside")
+def test_what_groups_of_organizations_give_is_what_is_in_tokens(driver: Driver, server: Server, realm: str) -> None:
+    """A role of such a group holds within the organization only, and a token has it where a mapper puts it there."""
+    driver.apply(a_firm(realm))
+    live = Grants(realm, specs_of(realm_of_access(driver.client, realm)))
+    files = Grants(realm, specs_of(a_firm(realm)), complete=False)
+
+    found = {}
+    for user in ("ann", "bob", "cat", "dan"):
+        alone = Grants(realm, specs_of(realm_of_access(driver.client, realm, [user])))
+        for client in ("app", "plain"):
+            token = claims(server, realm, user, client)
+            found[user, client] = in_token(token, client)
+            told_of = [inside(grants, user, client) for grants in (live, alone, files)]
+            assert told_of == 3 * [found[user, client]]
+            assert not {"guest", "reader", "lead"} & {*token.get("realm_access", {}).get("roles", [])}
+
+    assert {who: what for who, what in found.items() if what} == {
+        ("ann", "app"): {"acme": ({"guest", "app/see"}, {"/smiths"})},
+        ("bob", "app"): {"acme": ({"lead", "reader", "app/edit"}, {"/smiths/heads"})},
+    }
+
+
+def of_acme(*roles: str) -> tuple[str, ...]:
+    return tuple(f"{role} in organization acme" for role in roles)
+
+
+ANN_HAS = ("/smiths of organization acme", *of_acme("app/see", "guest"))
+BOB_HAS = ("/smiths/heads of organization acme", *of_acme("app/edit", "lead", "reader"))
+CHANGES: list[tuple[dict[str, Any], list[tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]]]] = [
+    (
+        {"organizations": [{"alias": "acme", "members": [{"username": name} for name in ("bob", "cat", "dan")]}]},
+        [(("ann",), (), ANN_HAS)],
+    ),
+    (
+        {"organizations": [{"alias": "acme", "members": [member("cat", "/smiths/heads"), {"username": "ann"}]}]},
+        [(("bob",), (), BOB_HAS), (("cat",), BOB_HAS, ())],
+    ),
+    (
+        {
+            "organizations": [
+                {"alias": "acme", "groups": [{**SMITHS, "realmRoles": [], "subGroups": [{**HEADS, "realmRoles": []}]}]}
+            ]
+        },
+        [(("ann",), (), of_acme("guest")), (("bob",), (), of_acme("app/edit", "lead", "reader"))],
+    ),
+    ({"organizations": [{"alias": "acme", "groups": []}]}, [(("ann",), (), ANN_HAS), (("bob",), (), BOB_HAS)]),
+    (
+        {"organizations": [{"alias": "closed", "enabled": True}]},
+        [(("dan",), ("/g of organization closed", "guest in organization closed"), ())],
+    ),
+    (
+        {"roles": {"realm": [{"name": "lead", "composites": {}}]}},
+        [(("bob",), (), of_acme("app/edit", "reader"))],
+    ),
+    ({"users": [{"username": "ann", "enabled": False}]}, [(("ann",), (), (*ANN_HAS, "login"))]),
+    (
+        {"clients": [{"clientId": "app", "protocolMappers": []}]},
+        [((), (), ("their groups of organizations in app", "their roles within organizations in app"))],
+    ),
+    ({"organizations": [{"alias": "acme", "description": "Smiths", "groups": [{**SMITHS, "description": "x"}]}]}, []),
+]
+
+
+@pytest.mark.usefixtures("has_roles_inside")
+def test_a_plan_tells_who_gains_and_loses_within_organizations(driver: Driver, realm: str) -> None:
+    driver.apply(a_firm(realm))
+
+    for sections, expected in CHANGES:
+        found = driver.look({"realm": realm, **sections})
+        before = len(driver.client.reads)
+        assert not found.plan.in_sync
+        assert told(driver, found) == [AccessChange(realm, *each) for each in expected], sections
+        assert bool(expected) == (len(driver.client.reads) > before)
+
+
+@pytest.mark.usefixtures("has_roles_inside")
+def test_where_no_client_is_told_of_roles_within_organizations_none_is_gained(driver: Driver, realm: str) -> None:
+    firm = a_firm(realm)
+    driver.apply({**firm, "clients": [{**client, "protocolMappers": []} for client in firm["clients"]]})
+    sections = {"organizations": [{"alias": "acme", "members": [member("cat", "/smiths/heads")]}]}
+
+    found = told(driver, driver.look({"realm": realm, **sections}))
+
+    assert found == [
+        AccessChange(realm, ("ann",), (), ("/smiths of organization acme",)),
+        AccessChange(realm, ("bob",), (), ("/smiths/heads of organization acme",)),
+        AccessChange(realm, ("cat",), ("/smiths/heads of organization acme",), ()),
+    ]
+
+
+@pytest.mark.usefixtures("has_roles_inside")
+def test_who_was_in_an_organization_that_goes_loses_what_was_within_it(driver: Driver, realm: str) -> None:
+    driver.apply(a_firm(realm))
+    file = {
+        "realm": realm,
+        "organizations": [{"alias": "closed"}],
+        "x-reconcile": {"prune": {"organizations": "exact"}},
+    }
+
+    plan = driver.pruning(file)
+
+    assert list(driver.provider.access(plan.changes)) == [
+        AccessChange(realm, ("ann",), (), ANN_HAS),
+        AccessChange(realm, ("bob",), (), BOB_HAS),
+    ]

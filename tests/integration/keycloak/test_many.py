@@ -6,9 +6,7 @@ import copy
 import time
 from typing import Any
 
-from reconciler.core.plan import Plan, make
-from reconciler.core.policy import Policy
-from tests.kit.keycloak import ByHand, Driver, Server, document, with_quick_keys, without_newer
+from tests.kit.keycloak import ByHand, Driver, Server, with_quick_keys, without_newer
 
 USERS = 60
 
@@ -159,10 +157,10 @@ def test_what_is_no_longer_declared_goes_and_nothing_else(driver: Driver, realm:
     }
     then = without_newer(driver.client, then)
 
-    plan = pruning(driver, then)
+    plan = driver.pruning(then)
     driver.perform(plan.steps)
 
-    assert pruning(driver, then).in_sync
+    assert driver.pruning(then).in_sync
     clients = {client["clientId"] for client in by_hand.get("clients")}
     assert {"kept", "by-hand", "account"} <= clients
     assert "ours" not in clients
@@ -171,8 +169,3 @@ def test_what_is_no_longer_declared_goes_and_nothing_else(driver: Driver, realm:
     assert "ours" not in {each["alias"] for each in by_hand.get("authentication/flows")}
     if "workflows" in then:
         assert [each["name"] for each in by_hand.get("workflows")] == ["kept"]
-
-
-def pruning(driver: Driver, realm: dict[str, Any]) -> Plan:
-    desired = list(driver.provider.expand(document(realm)))
-    return make({"keycloak": driver.provider}, desired, driver.provider.observe(desired), prunes=Policy().prunes)

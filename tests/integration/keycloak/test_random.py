@@ -97,13 +97,27 @@ PROVIDERS = named(
         maybe(clientId=st.sampled_from(["us", "them"]), defaultScope=TEXTS, syncMode=st.just("IMPORT")),
     ),
 )
+# All is declared of each: the list is one property, and what it leaves out of a group stays as it was.
+OF_A_GROUP = {"attributes": ATTRIBUTES, "realmRoles": SOME, "clientRoles": st.fixed_dictionaries({"alpha": SOME})}
+OF_ORGANIZATIONS = named(
+    "name",
+    st.fixed_dictionaries(
+        {"description": TEXTS, **OF_A_GROUP, "subGroups": named("name", st.fixed_dictionaries(OF_A_GROUP))}
+    ),
+)
+PLACES = st.lists(st.sampled_from([*(f"/{name}" for name in NAMES), "/alpha/beta", "/beta/alpha"]), unique=True)
+MEMBERS = SOME.flatmap(
+    lambda names: st.tuples(
+        *(maybe(groups=PLACES).map(lambda own, name=name: {"username": name, **own}) for name in names)
+    )
+).map(list)
 ORGANIZATIONS = named(
     "alias",
-    maybe(
-        description=TEXTS,
-        enabled=st.booleans(),
-        attributes=ATTRIBUTES,
-        members=SOME.map(lambda names: [{"username": name} for name in names]),
+    st.builds(
+        lambda own, people: {**own, **people},
+        maybe(description=TEXTS, enabled=st.booleans(), attributes=ATTRIBUTES),
+        maybe(members=SOME.map(lambda names: [{"username": name} for name in names]))
+        | st.fixed_dictionaries({"groups": OF_ORGANIZATIONS, "members": MEMBERS}),
     ),
 ).map(lambda found: [{**body, "name": body["alias"], "domains": [{"name": f"{body['alias']}.org"}]} for body in found])
 WORKFLOWS = SOME.flatmap(

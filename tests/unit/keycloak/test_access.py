@@ -157,9 +157,102 @@ def test_the_table_and_the_document_say_the_same() -> None:
                 "clients": ["app"],
                 "roles": [{"name": "guest", "through": ["everybody"]}, {"name": "reader", "through": ["/staff"]}],
                 "groups": ["/staff"],
+                "organizations": [],
             }
         ],
     }
+
+
+# ------------------------------------------------------------------ groups of organizations
+
+TELLS_OF_GROUPS = {
+    "name": "teams",
+    "protocolMapper": "oidc-organization-group-membership-mapper",
+    "config": {"addGroupRoleMappings": True},
+}
+FIRMS = {
+    "name": "firms",
+    "protocolMappers": [{"name": "firm", "protocolMapper": "oidc-organization-membership-mapper"}],
+}
+SMITHS = {
+    "name": "smiths",
+    "realmRoles": ["reader"],
+    "subGroups": [{"name": "heads", "realmRoles": ["lead", "offline_access"], "clientRoles": {"other": ["x"]}}],
+}
+
+
+def acme(*groups: str, **more: Any) -> dict[str, Any]:
+    members = [{"username": "Ann", "groups": list(groups)}, {"username": "bob"}]
+    return {"alias": "acme", "groups": [SMITHS], "members": members, **more}
+
+
+def inside(realm: Any, client: str = "app", *, complete: bool = False) -> list[tuple[str, Any, Any]]:
+    found = Grants("lab", specs_of(realm), complete=complete).entries("ann")
+    return [
+        (each.organization, dict(each.roles), each.groups)
+        for entry in found
+        if client in entry.clients
+        for each in entry.inside
+    ]
+
+
+def a_firm(mapper: Any = TELLS_OF_GROUPS, **more: Any) -> dict[str, Any]:
+    clients = [{"clientId": "app", "protocolMappers": [mapper]}, {"clientId": "plain"}]
+    return lab(**{"clients": clients, "users": [ann()], "organizations": [acme("smiths/heads")], **more})
+
+
+def test_a_role_of_a_group_of_an_organization_holds_within_it_and_not_for_those_below() -> None:
+    heads = ("/smiths/heads",)
+
+    assert inside(a_firm()) == [("acme", {"app/edit": heads, "lead": heads, "reader": heads}, heads)]
+    assert inside(a_firm(organizations=[acme("smiths")])) == [("acme", {"reader": ("/smiths",)}, ("/smiths",))]
+    assert set(told(a_firm())["app"][0]) == {"guest"}
+
+
+def test_a_client_is_told_of_groups_of_organizations_only_by_a_mapper_and_of_their_roles_if_it_says_so() -> None:
+    assert inside(a_firm({**TELLS_OF_GROUPS, "config": {}})) == [("acme", {}, ("/smiths/heads",))]
+    assert inside(a_firm(), "plain") == []
+    assert "other" not in told(a_firm())
+
+
+def test_a_client_is_told_of_organizations_only_if_it_can_ask_for_them() -> None:
+    def with_scopes(*scopes: str, mapper: Any = TELLS_OF_GROUPS, **more: Any) -> Any:
+        client = {"clientId": "app", "protocolMappers": [mapper], "optionalClientScopes": scopes}
+        return a_firm(clients=[client], **more)
+
+    saml = {**TELLS_OF_GROUPS, "protocolMapper": "saml-organization-group-membership-mapper"}
+    assert inside(with_scopes()) == []
+    assert inside(with_scopes("organization"))
+    assert inside(with_scopes("organization"), complete=True) == []
+    assert inside(with_scopes("firms", clientScopes=[FIRMS]), complete=True)
+    assert inside(with_scopes("firms", clientScopes=[{"name": "firms", "protocolMappers": []}])) == []
+    assert inside(with_scopes(mapper=saml))
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"organizationsEnabled": False},
+        {"organizations": [acme("smiths", enabled=False)]},
+        {"organizations": [acme()]},
+        {"users": [ann(enabled=False)]},
+    ],
+)
+def test_what_is_switched_off_gives_nothing_within_organizations(more: Any) -> None:
+    assert inside(a_firm(**more)) == []
+
+
+def test_what_holds_within_an_organization_is_said_with_it() -> None:
+    grants = Grants("lab", specs_of(a_firm(organizations=[acme("smiths")])), complete=False)
+    found = list(grants.entries("ann", ["app"]))
+
+    assert list(access_text(found)) == [
+        "USER  CLIENTS  ROLES                                                     GROUPS",
+        "ann   app      guest (everybody), reader in organization acme (/smiths)  /smiths of organization acme",
+    ]
+    assert access_document(found, {})["access"][0]["organizations"] == [
+        {"alias": "acme", "roles": [{"name": "reader", "through": ["/smiths"]}], "groups": ["/smiths"]}
+    ]
 
 
 # ------------------------------------------------------------------ gained and lost
@@ -184,12 +277,15 @@ LIVE = {
 }
 
 
+SETTINGS = {key: LIVE[key] for key in ("realm", "id", "accessTokenLifespan")}
+
+
 def at_work(*, users: Any = (), members: Any = (), **more: Any) -> ScriptedConnection:
     by_name = {f"GET lab/users?username={user['username']}&exact=true": [user] for user in users}
     listed = [{"username": name} for name in members]
     return ScriptedConnection(
         {
-            "GET lab": {key: LIVE[key] for key in ("realm", "id", "accessTokenLifespan")},
+            "GET lab": SETTINGS,
             **dict.fromkeys(EXPORTS, LIVE),
             "GET lab/clients": LIVE["clients"],
             "GET lab/groups/g1/members?first=0&max=1000&briefRepresentation=true": listed,
@@ -285,6 +381,22 @@ def test_a_client_that_is_switched_off_can_not_be_logged_in_to() -> None:
 
     assert found.users == ()
     assert "login to app" in found.loses
+
+
+def test_a_realm_that_is_switched_on_lets_everybody_in_whoever_changes_besides() -> None:
+    body, answers = user("ann", groups=["/staff"])
+    off = {
+        key: {**realm, "enabled": False} for key, realm in {"GET lab": SETTINGS, **dict.fromkeys(EXPORTS, LIVE)}.items()
+    }
+
+    found = gained(
+        at_work(users=[body], **answers, **off), {"realm": "lab", "enabled": True, "users": [ann(groups=[])]}
+    )
+
+    assert found == [
+        AccessChange("lab", (), ("login to app",), ()),
+        AccessChange("lab", ("ann",), (), ("/staff", "reader")),
+    ]
 
 
 def test_a_new_realm_gives_its_users_what_the_file_says() -> None:

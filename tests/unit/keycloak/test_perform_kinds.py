@@ -187,14 +187,15 @@ def test_what_belongs_to_an_organization_is_named_by_its_id_alone(
 
 GROUPS = Address("keycloak.organization-groups", ("lab", "acme"))
 OF_COMPANY = "lab/organizations/o1"
+OF_ITS_MEMBER = f"GET {OF_COMPANY}/members/u1/groups?first=0&max=1000"
 
 
 def test_groups_of_an_organization_are_written_level_by_level_and_keep_what_is_not_said() -> None:
     groups = f"{OF_COMPANY}/groups"
     answers = {
         f"GET {groups}?max=1": [],
-        f"GET {groups}?max=1000": [{"name": "old", "id": "g0"}, {"name": "a", "id": "g1"}],
-        f"GET {groups}/g1/children?max=1000": [{"name": "in", "id": "g2"}],
+        f"GET {groups}?first=0&max=1000": [{"name": "old", "id": "g0"}, {"name": "a", "id": "g1"}],
+        f"GET {groups}/g1/children?first=0&max=1000": [{"name": "in", "id": "g2"}],
         f"GET {groups}/g2": {"id": "g2", "name": "in", "description": "d", "attributes": {"x": ["1"], "y": ["2"]}},
     }
     patch = {"groups": {"old": ABSENT, "a": {"subGroups": {"in": {"attributes": {"x": ABSENT}}}}}}
@@ -208,7 +209,10 @@ def test_groups_of_an_organization_are_written_level_by_level_and_keep_what_is_n
 def test_a_member_is_taken_out_of_one_group_and_put_into_another() -> None:
     answers = {
         f"GET {OF_COMPANY}/groups?max=1": [],
-        f"GET {OF_COMPANY}/members/u1/groups?max=1000": [{"path": "/a", "id": "g1"}, {"path": "/b", "id": "g2"}],
+        f"GET {OF_COMPANY}/members/u1/groups?first=0&max=1000": [
+            {"path": "/a", "id": "g1"},
+            {"path": "/b", "id": "g2"},
+        ],
         f"GET {OF_COMPANY}/groups/group-by-path/r%26d": {"id": "g3"},
     }
 
@@ -224,7 +228,9 @@ def test_a_group_that_nobody_made_is_told_of() -> None:
     step = a_step(GROUPS, "update", patch={"members": {"ann": ("/b",)}})
 
     with pytest.raises(Conflict, match="the organization has no group /b"):
-        performed(step, {f"GET {OF_COMPANY}/groups?max=1": [], f"GET {OF_COMPANY}/members/u1/groups?max=1000": []})
+        performed(
+            step, {f"GET {OF_COMPANY}/groups?max=1": [], f"GET {OF_COMPANY}/members/u1/groups?first=0&max=1000": []}
+        )
 
 
 def test_a_server_without_groups_of_organizations_is_told_of() -> None:

@@ -49,6 +49,20 @@ OF_NO_DEFINITION = {"keycloak.localization", "keycloak.password", "keycloak.defa
 NOT_COMPARED = "neither compared nor sent"
 
 
+AS_KEYCLOAK_26_4_EXPORTS_IT = {
+    "alias": "elsewhere",
+    "enabled": True,
+    "updateProfileFirstLoginMode": "on",
+    "trustEmail": False,
+    "storeToken": False,
+    "addReadTokenRoleOnCreate": False,
+    "authenticateByDefault": False,
+    "linkOnly": False,
+    "hideOnLogin": False,
+    "config": {},
+}
+
+
 def problems(realm: Any) -> list[str]:
     return [error.message for error in Draft202012Validator(SCHEMA).iter_errors(realm)]
 
@@ -73,6 +87,30 @@ def test_every_property_has_a_title_and_a_description() -> None:
     bare = [path for path, body in properties(SCHEMA) if not body.get("title") or not body.get("description")]
 
     assert bare == []
+
+
+OPEN = {
+    "/$defs/realm/properties/smtpServer": "the server keeps any setting, also of an own way to send; all are compared",
+    "/$defs/identityProvider/properties/config": "each type of provider has its own settings",
+    "/$defs/free": "settings of what may be an extension, and notes for the forms",
+}
+"""Objects that may have any key, each with the reason."""
+
+
+def open_objects(schema: Any, path: str = "") -> Iterator[str]:
+    """Where an object may have a key that the schema does not know, and whose value it says nothing of."""
+    if isinstance(schema, dict):
+        types = schema.get("type", ())
+        is_object = "properties" in schema or "object" in (types if isinstance(types, list) else [types])
+        is_known = "if" in schema or "additionalProperties" in schema or schema.get("maxProperties") == 0
+        if is_object and not is_known:
+            yield path
+        for key, inner in schema.items():
+            yield from open_objects(inner, f"{path}/{key}")
+
+
+def test_no_key_is_ignored_where_the_keys_are_known() -> None:
+    assert set(open_objects(SCHEMA)) == OPEN.keys()
 
 
 def test_every_table_has_its_part_of_the_schema() -> None:
@@ -153,6 +191,7 @@ def test_mistakes_are_seen(realm: Any) -> None:
         {"realm": "a", "x-notes": {"any": "thing"}, "displayName": None, "supportedLocales": []},
         {"realm": "a", "users": [{"username": "ann", "roles": ["a", "app/b"], "password": "x", "groups": ["b"]}]},
         {"realm": "a", "registrationEmailAsUsername": True, "users": [{"email": "ann@example.org"}]},
+        {"realm": "a", "organizations": [{"alias": "acme", "identityProviders": [AS_KEYCLOAK_26_4_EXPORTS_IT]}]},
         {"realm": "a", "workflows": [{"name": "x", "on": None, "steps": [{"uses": "disable-user", "after": 5}]}]},
         {
             "realm": "a",
@@ -162,6 +201,19 @@ def test_mistakes_are_seen(realm: Any) -> None:
 )
 def test_every_form_of_a_file_is_let_through(document: Any) -> None:
     assert problems(document) == []
+
+
+EXPORT = ROOT / "tests" / "cases" / "keycloak" / "export-26.7.3.json"
+
+
+def test_an_export_that_the_server_wrote_is_taken_as_it_is() -> None:
+    """By `kc.sh export`, of the realm that tests/kit/realms.py has; its keys and secrets are taken out."""
+    loaded = load(Sources(EXPORT.parent, users_files=(EXPORT,), environment={}))
+
+    (realm,) = loaded.document.realms or ()
+    (organization,) = realm["organizations"]
+    assert loaded.warnings == ()
+    assert [(each["username"], each["groups"]) for each in organization["members"]] == [("ann", ("/smiths/r&d",))]
 
 
 def test_what_can_be_pruned_is_what_tables_say() -> None:

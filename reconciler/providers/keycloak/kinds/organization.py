@@ -5,12 +5,13 @@ Members are managed only where they are declared, and then exactly.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from reconciler.core.address import Address
 from reconciler.core.resource import Resource
 from reconciler.core.values import ABSENT, Path, Value
+from reconciler.providers.keycloak.pages import pages, pages_if_any
 from reconciler.providers.keycloak.rest import (
     BASE,
     IDENTITY_PROVIDER,
@@ -25,7 +26,6 @@ from reconciler.providers.keycloak.rest import (
 )
 from reconciler.providers.keycloak.rows import as_names, attributes, flag, names, objects, text
 
-_PAGE: Final = 1000
 _LISTS: Final = {"identityProviders": ("identity-providers", "alias"), "members": ("members", "username")}
 
 
@@ -45,15 +45,28 @@ def _member(realm: str, _keys: Path, username: str) -> Address:
 
 def read(connection: Connection, base: str, _export: Representation, wanted: Iterable[Resource]) -> Mapping[str, Any]:
     """The export leaves organizations out; whose members or providers are declared, these are asked for."""
-    found = connection.get(f"{base}/organizations?briefRepresentation=false&max={_PAGE}")
+    found = pages(connection, f"{base}/organizations", "briefRepresentation=false")
     lists = {each.address.name: [name for name in _LISTS if name in each.spec] for each in wanted}
-    bodies = found if found is not ABSENT else []
-    return {"organizations": [_with_lists(connection, base, body, lists.get(body["alias"], [])) for body in bodies]}
+    return {"organizations": [_with_lists(connection, base, body, lists.get(body["alias"], [])) for body in found]}
 
 
 def _with_lists(connection: Connection, base: str, body: Representation, wanted: Iterable[str]) -> Representation:
-    read = {name: connection.get(f"{base}/organizations/{body['id']}/{_LISTS[name][0]}?max={_PAGE}") for name in wanted}
-    return {**body, **{name: found for name, found in read.items() if found is not ABSENT}}
+    read = {name: _READ[name](connection, f"{base}/organizations/{body['id']}/{_LISTS[name][0]}") for name in wanted}
+    return {**body, **{name: found for name, found in read.items() if found is not None}}
+
+
+def _members(connection: Connection, path: str) -> Sequence[Representation] | None:
+    found = pages_if_any(connection, path)
+    return None if found is None else list(found)
+
+
+def _providers(connection: Connection, path: str) -> Sequence[Representation] | None:
+    """All of them are in one answer: the path takes no pages."""
+    found = connection.get(path)
+    return None if found is ABSENT else found
+
+
+_READ: Final = {"identityProviders": _providers, "members": _members}
 
 
 def _named(body: Mapping[str, Value]) -> Mapping[str, Value]:

@@ -18,6 +18,7 @@ from reconciler.core.values import ABSENT, Spec, Value
 from reconciler.providers.keycloak.kinds import organization
 from reconciler.providers.keycloak.kinds.group import ROLE_LINKS, paths
 from reconciler.providers.keycloak.kinds.role import role
+from reconciler.providers.keycloak.pages import pages
 from reconciler.providers.keycloak.rest import (
     BASE,
     CLIENT,
@@ -43,8 +44,7 @@ from reconciler.providers.keycloak.rows import (
     without_absent,
 )
 
-_PAGE: Final = "max=1000"
-_COUNTED: Final = f"briefRepresentation=false&subGroupsCount=true&{_PAGE}"
+_COUNTED: Final = "briefRepresentation=false&subGroupsCount=true"
 _PLAIN: Final = ("description", "attributes")
 
 
@@ -125,7 +125,7 @@ def _read(connection: Connection, base: str, export: Representation, wanted: Ite
 
 def _with_groups(connection: Connection, path: str, body: Representation, spec: Spec) -> Representation:
     declared = _memberships(spec.get("members", ()))
-    groups = list(_tree(connection, f"{path}/groups")) if "groups" in spec else None
+    groups = list(tree(connection, f"{path}/groups")) if "groups" in spec else None
     members = [
         {**each, "groups": list(_of_member(connection, path, each["id"]))} if each["username"] in declared else each
         for each in body.get("members", ())
@@ -133,25 +133,19 @@ def _with_groups(connection: Connection, path: str, body: Representation, spec: 
     return {**body, **({} if groups is None else {"groups": groups}), **({"members": members} if declared else {})}
 
 
-def _tree(connection: Connection, groups: str, below: str = "") -> Iterator[Representation]:
+def tree(connection: Connection, groups: str, below: str = "") -> Iterator[Representation]:
     """The groups of one level with those below; the list of subgroups shows neither attributes nor roles (26.7)."""
-    for brief in _listed(connection, f"{groups}{below}?{_COUNTED}"):
+    for brief in pages(connection, f"{groups}{below}", _COUNTED):
         own = connection.get(f"{groups}/{brief['id']}") if below else brief
-        children = list(_tree(connection, groups, f"/{brief['id']}/children")) if brief.get("subGroupCount") else []
+        children = list(tree(connection, groups, f"/{brief['id']}/children")) if brief.get("subGroupCount") else []
         if own is not ABSENT:
             yield {**own, "subGroups": children}
 
 
 def _of_member(connection: Connection, organization_path: str, user_id: str) -> Mapping[str, str]:
     """The groups that a member is in: path → id."""
-    found = _listed(connection, f"{organization_path}/members/{user_id}/groups?{_PAGE}")
+    found = pages(connection, f"{organization_path}/members/{user_id}/groups")
     return {each["path"]: each["id"] for each in found}
-
-
-def _listed(connection: Connection, path: str) -> Sequence[Representation]:
-    found = connection.get(path)
-    listed: Sequence[Representation] = () if found is ABSENT else found
-    return listed
 
 
 # ------------------------------------------------------------------ writing
@@ -169,7 +163,7 @@ def _save(live: Live, address: Address, patch: Mapping[str, Value]) -> None:
 def _save_level(live: Live, address: Address, groups: str, below: str, patch: Mapping[str, Value]) -> None:
     if not patch:
         return
-    found = {each["name"]: each["id"] for each in _listed(live.connection, f"{groups}{below}?{_PAGE}")}
+    found = {each["name"]: each["id"] for each in pages(live.connection, f"{groups}{below}")}
     for name, body in patch.items():
         if body is not ABSENT:
             made = found.get(name) or live.connection.create(f"{groups}{below}", {"name": name})

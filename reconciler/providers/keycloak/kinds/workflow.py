@@ -13,10 +13,10 @@ from urllib.parse import quote
 from reconciler.core.kind import Field
 from reconciler.core.resource import Resource
 from reconciler.core.values import ABSENT, Value
+from reconciler.providers.keycloak.pages import pages
 from reconciler.providers.keycloak.rest import BASE, REALM, WORKFLOW, Connection, Item, Representation, RestKind
 from reconciler.providers.keycloak.rows import Property, as_list_map, as_map, as_text, as_text_map, flag
 
-_PAGE: Final = 1000  # the server's own is 10
 _NOT_THERE: Final = (
     "this Keycloak has no workflows; start it with `--features=workflows` (26.4 and newer know it, 26.7 has it by "
     "default), or leave them out"
@@ -30,8 +30,7 @@ def _workflows(realm: Representation) -> Iterator[Item]:
 
 def _read(connection: Connection, base: str, _export: Representation, _wanted: Iterable[Resource]) -> Mapping[str, Any]:
     """The export leaves them out."""
-    found = connection.get(f"{base}/workflows?max={_PAGE}")
-    return {"workflows": [] if found is ABSENT else found}
+    return {"workflows": list(pages(connection, f"{base}/workflows"))}
 
 
 def _refused(read: Callable[[str], Any], realm: str, _body: Mapping[str, Value]) -> str:

@@ -1,0 +1,63 @@
+"""Long lists, read page by page, and several requests at a time.
+
+Where a path takes no pages the server sends all of it, and `pages` must not be used.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Final, TypeVar
+
+from reconciler.core.values import ABSENT
+from reconciler.providers.keycloak.rest import Connection, Representation
+
+PAGE: Final = 1000
+READERS: Final = 4
+"""How many requests are under way at a time: enough that the server is at work while an answer is read."""
+
+
+def pages(connection: Connection, path: str, query: str = "", *, count: int = 0) -> Iterator[Representation]:
+    """All of a list, empty where there is none; a page that is not full is the last one.
+
+    Where it is known that there are about ``count``, their pages are asked for side by side.
+    """
+    starts = range(0, count + 1, PAGE)
+    *whole, last = side_by_side(lambda start: connection.get(_page(path, start, query)), starts)
+    for page in whole:
+        yield from () if page is ABSENT else page
+    yield from _all(connection, path, query, last, starts[-1])
+
+
+def pages_if_any(connection: Connection, path: str, query: str = "") -> Iterator[Representation] | None:
+    """As :func:`pages`, but None where there is no such list."""
+    first = connection.get(_page(path, 0, query))
+    return None if first is ABSENT else _all(connection, path, query, first, 0)
+
+
+def _all(connection: Connection, path: str, query: str, page: Any, start: int) -> Iterator[Representation]:
+    """A page and those after it."""
+    while page is not ABSENT:
+        yield from page
+        if len(page) < PAGE:
+            return
+        start += PAGE
+        page = connection.get(_page(path, start, query))
+
+
+def _page(path: str, start: int, query: str) -> str:
+    return f"{path}?first={start}&max={PAGE}" + (f"&{query}" if query else "")
+
+
+_In = TypeVar("_In")
+_Out = TypeVar("_Out")
+
+
+def side_by_side(ask: Callable[[_In], _Out], about: Iterable[_In]) -> Iterator[_Out]:
+    """The answers, in the order of the questions; what one of them raises is raised here."""
+    about = tuple(about)
+    if len(about) < 2:
+        yield from map(ask, about)
+        return
+    with ThreadPoolExecutor(min(READERS, len(about))) as pool:
+        yield from pool.map(ask, about)
