@@ -27,6 +27,7 @@ from reconciler.providers.keycloak.steps import (
     DELETE_PART,
     IMPORT,
     REMOVE,
+    REQUIRE,
     UPDATE,
     UPDATE_PART,
 )
@@ -58,6 +59,18 @@ class Performer:
             error.doing = error.doing or step.verb
             raise
         return Done()
+
+    def require(self, step: Step) -> None:
+        """Raise Rejected where the server lacks what the realm declares; nothing of it is written then."""
+        needs = step.args["needs"]
+        assert isinstance(needs, Sequence)
+        lacks = [said for need in map(as_map, needs) if (said := self._lack(need))]
+        if lacks:
+            raise Rejected("\n".join(("the server lacks what is declared, so nothing is written:", *lacks)))
+
+    def _lack(self, need: Mapping[str, Value]) -> str:
+        said = self._directory.lack(Address.parse(str(need["address"])), str(need["name"]))
+        return f"{need['at']}: {need['address']} {said}" if said else ""
 
     # -------------------------------------------------------------- objects
 
@@ -272,4 +285,5 @@ _VERBS: Final[Mapping[str, Callable[[Performer, Step], None]]] = {
     UPDATE_PART: Performer.update_part,
     DELETE_PART: Performer.delete_part,
     IMPORT: Performer.import_,
+    REQUIRE: Performer.require,
 }
