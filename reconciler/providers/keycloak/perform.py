@@ -54,6 +54,9 @@ class Performer:
             raise
         except Denied as error:
             raise Denied(_with_remedy(error, step.address), address=step.address, doing=step.verb) from error
+        except Rejected as error:
+            said = _with_advice(str(error.args[0]), step.address)
+            raise Rejected(said, address=error.address or step.address, doing=error.doing or step.verb) from error
         except ProviderError as error:
             error.address = error.address or step.address
             error.doing = error.doing or step.verb
@@ -264,6 +267,11 @@ class Performer:
         found = self._connection.get(path)
         named = (part for part in found if part[parts.key] == step.args["part"]) if found is not ABSENT else iter(())
         return next(named, ABSENT)
+
+
+def _with_advice(said: str, address: Address) -> str:
+    """The server's words, and what its table has to say of them."""
+    return "; ".join((said, *(advice for words, advice in KINDS[address.kind].remedies.items() if words in said)))
 
 
 def _with_remedy(error: Denied, address: Address) -> str:

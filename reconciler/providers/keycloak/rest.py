@@ -240,6 +240,7 @@ class RestKind:
     ``vital`` are the properties by which an account could lock itself out.
     ``comes_inside`` says that a new object of this type brings others of its type, which the next pass sees.
     ``label`` says what an object is called in its address, where that is more than its key.
+    ``remedies`` says by some of the server's words what to do where it refuses with them.
     ``since`` says from which release on a server has a property, or under "" the type itself.
     ``flags`` are those that a partial export needs to show these objects; ``more`` reads what it does not show.
     """
@@ -282,6 +283,7 @@ class RestKind:
     keeps: Callable[[Representation], bool] = _is_not
     mark: Callable[[Value], Value] | None = None
     vital: frozenset[str] = frozenset()
+    remedies: Mapping[str, str] = field(default_factory=dict)
     since: Mapping[str, Since] = field(default_factory=dict)
 
     @cached_property

@@ -60,6 +60,17 @@ def test_a_step_of_a_workflow_is_changed_with_all_that_the_others_say() -> None:
     assert done.writes == [("PUT lab/workflows/w1", {**live, "steps": steps})]
 
 
+def test_who_changes_a_workflow_that_is_planned_for_somebody_is_told_what_to_do() -> None:
+    answers = {
+        "GET lab/workflows?search=leave&exact=true": [{"id": "w1", "name": "leave"}],
+        "GET lab/workflows/w1": {"id": "w1", "name": "leave"},
+        "PUT lab/workflows/w1": Rejected("Cannot change 'on' when there are scheduled resources for it (400)"),
+    }
+
+    with pytest.raises(Rejected, match=r"update keycloak.workflow/lab/leave: .* \(400\); give the changed one another"):
+        performed(a_step(LEAVE, "update", patch={"on": "user-created"}), answers)
+
+
 # ------------------------------------------------------------------ flows
 
 

@@ -73,6 +73,9 @@ KIND: Final = RestKind(
     collections={REALM: f"{BASE}/workflows"},
     find=f"{BASE}/workflows?search={{name}}&exact=true",
     right="realm-admin",  # also to read them; no other role or set of roles will do (26.7)
+    remedies={
+        "scheduled resources": "give the changed one another name, or delete it first: either ends what is planned"
+    },
     since={"": _SINCE},
     replaces=True,
     section="workflows",
