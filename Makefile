@@ -54,6 +54,8 @@ nightly-keycloak: $(DEV) test-machine ## all of RECONCILE_KEYCLOAK_CORPUS, many 
 	scripts/local_images.py $(addprefix keycloak-,$(OLDER_KEYCLOAKS))
 	for release in $(OLDER_KEYCLOAKS); do \
 	  RECONCILE_TEST_KEYCLOAK_IMAGE=localhost/keycloak:$$release $(PYTEST) -n 4 tests/integration/keycloak || exit 1; done
+	RECONCILE_TEST_KEYCLOAK_IMAGE=localhost/keycloak:26.5.6 RECONCILE_TEST_KEYCLOAK_OPTIONS=--features=workflows \
+	  $(PYTEST) -n 4 $(patsubst %,tests/integration/keycloak/test_%.py,export kinds many random rules since)
 	$(BIN)/python -m bench.keycloak_users 1000 10000 100000
 
 EXAMPLES ?= 10000

@@ -54,12 +54,13 @@ class Step:
 class Plan:
     """What is different and what will be done; ``changes`` in order of dependency, ``steps`` in one of execution.
 
-    ``access`` says who gains or loses by it, as far as a provider tells.
+    ``access`` says who gains or loses by it, ``obstacles`` what it will fail for, as far as a provider tells.
     """
 
     changes: tuple[Change, ...]
     steps: tuple[Step, ...]
     access: tuple[AccessChange, ...] = ()
+    obstacles: tuple[Problem, ...] = ()
 
     @property
     def in_sync(self) -> bool:
@@ -67,8 +68,8 @@ class Plan:
         return all(change.action is Action.KEEP for change in self.changes)
 
     def remarks(self) -> tuple[Problem, ...]:
-        """What a reader should know though nothing is done about it."""
-        return tuple(remark for change in self.changes for remark in _remarks(change))
+        """What a reader should know besides what is done."""
+        return (*self.obstacles, *(remark for change in self.changes for remark in _remarks(change)))
 
     @property
     def deferred(self) -> tuple[Change, ...]:

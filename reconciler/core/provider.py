@@ -123,6 +123,15 @@ class WarningSource(Protocol):
         ...
 
 
+@runtime_checkable
+class ObstacleSource(Protocol):
+    """A provider that can tell beforehand that the other side will not take a change."""
+
+    def obstacles(self, changes: Sequence[Change]) -> Sequence[Problem]:
+        """Why some of these changes of the last look can't be carried out; asks nothing where none is in doubt."""
+        ...
+
+
 class LeaseStore(Protocol):
     """A place that all reconcilers of a project can see, for marks that say who is at work."""
 

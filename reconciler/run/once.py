@@ -12,12 +12,14 @@ from typing import Final
 
 from reconciler.core.access import AccessChange
 from reconciler.core.address import Address
+from reconciler.core.change import Change
 from reconciler.core.document import Document
 from reconciler.core.errors import Conflict, ReconcileError, Refused, Unreachable
 from reconciler.core.graph import needs_of
 from reconciler.core.plan import Plan, Step, make
 from reconciler.core.policy import Policy, refusals
-from reconciler.core.provider import AccessSource, Provider, Verdict
+from reconciler.core.problem import Problem
+from reconciler.core.provider import AccessSource, ObstacleSource, Provider, Verdict
 from reconciler.core.report import Event, Report, Standing, What, standing
 from reconciler.core.resource import Health, Observed, Resource
 from reconciler.run.clock import Clock
@@ -84,7 +86,7 @@ class Reconciler:
                     prunes=self.policy.prunes,
                 )
             if not unread or any(change.acts for change in plan.changes):
-                return Look(replace(plan, access=self._access(plan)), observed)
+                return Look(replace(plan, access=self._access(plan), obstacles=self._obstacles(plan)), observed)
             self._wait_for(unread, observed, self.clock.now() - began)
 
     def status(self) -> Sequence[Standing]:
@@ -150,7 +152,16 @@ class Reconciler:
             found
             for name, provider in self.providers.items()
             if isinstance(provider, AccessSource)
-            for found in provider.access([change for change in plan.changes if change.address.provider == name])
+            for found in provider.access(_changes_of(name, plan))
+        )
+
+    def _obstacles(self, plan: Plan) -> tuple[Problem, ...]:
+        """What the plan will fail for."""
+        return tuple(
+            found
+            for name, provider in self.providers.items()
+            if isinstance(provider, ObstacleSource)
+            for found in provider.obstacles(_changes_of(name, plan))
         )
 
     def _is_looked_at(self, address: Address, desired: Sequence[Resource]) -> bool:
@@ -176,6 +187,10 @@ class Reconciler:
 
 def _of(provider: str, desired: Iterable[Resource]) -> Sequence[Resource]:
     return [resource for resource in desired if resource.address.provider == provider]
+
+
+def _changes_of(provider: str, plan: Plan) -> Sequence[Change]:
+    return [change for change in plan.changes if change.address.provider == provider]
 
 
 def _is_in(address: Address, desired: Iterable[Resource]) -> bool:

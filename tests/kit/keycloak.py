@@ -1,7 +1,8 @@
 """A Keycloak for tests, and what they need around it: a line that counts, a driver, an administrator's hands.
 
 The server is that of RECONCILE_TEST_KEYCLOAK_URL (with _USER and _PASSWORD, admin and admin by default), or a
-container of the image in RECONCILE_TEST_KEYCLOAK_IMAGE, one for all workers of a test run.
+container of the image in RECONCILE_TEST_KEYCLOAK_IMAGE, started with RECONCILE_TEST_KEYCLOAK_OPTIONS, one for all
+workers of a test run.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from reconciler.core.address import Address
 from reconciler.core.change import Action, Change
@@ -26,12 +27,16 @@ from reconciler.core.policy import Policy
 from reconciler.core.provider import Done, Pending, Verdict
 from reconciler.core.resource import Observed, Origin
 from reconciler.core.values import ABSENT, Secret, Value
+from reconciler.providers.keycloak import since
 from reconciler.providers.keycloak.client import AdminClient, Settings
+from reconciler.providers.keycloak.kinds import KINDS
 from reconciler.providers.keycloak.provider import KeycloakProvider
-from reconciler.providers.keycloak.rest import Client
+from reconciler.providers.keycloak.rest import ORGANIZATION_GROUPS, REALM, WORKFLOW, Client
+from reconciler.providers.keycloak.since import Server as About
 from reconciler.run.collector import undisturbed
 
 IMAGE = os.environ.get("RECONCILE_TEST_KEYCLOAK_IMAGE", "localhost/keycloak:26.7.3")
+OPTIONS = os.environ.get("RECONCILE_TEST_KEYCLOAK_OPTIONS", "").split()
 START_S = 180.0
 MOST_PASSES = 4
 
@@ -94,7 +99,7 @@ def _started() -> dict[str, str]:
     try:
         container = engine.containers.run(
             IMAGE,
-            ["start-dev"],
+            ["start-dev", *OPTIONS],
             name=f"reconcile-test-keycloak-{uuid.uuid4().hex[:8]}",
             detach=True,
             environment={
@@ -321,27 +326,59 @@ class ByHand:
         return [f"{event['operationType']} {event['resourceType']}" for event in found]
 
 
-def release_of(client: Client) -> tuple[int, ...]:
-    """The server's release, as in 26.7."""
-    version: str = client.get("admin/serverinfo")["systemInfo"]["version"]
-    return tuple(map(int, version.split(".")[:2]))
+def with_roles(by_hand: ByHand, *names: str) -> dict[str, str]:
+    """A service account of the realm with these roles of realm-management; its login."""
+    by_hand.post("clients", {"clientId": "worker", "secret": "s", "serviceAccountsEnabled": True})
+    worker = by_hand.id_of("clients", clientId="worker")
+    user = by_hand.get(f"clients/{worker}/service-account-user")["id"]
+    management = by_hand.id_of("clients", clientId="realm-management")
+    roles = [by_hand.get(f"clients/{management}/roles/{name}") for name in names]
+    by_hand.client.post(by_hand.path(f"users/{user}/role-mappings/clients/{management}"), roles)
+    return {"clientId": "worker", "clientSecret": "s", "realm": by_hand.realm}
+
+
+# ------------------------------------------------------------------ older releases
+
+
+UNTIL: Final[Mapping[str, tuple[int, int]]] = {
+    "lets the client realm-management be changed": (26, 6),
+    "says that a user is disabled without looking at the password": (26, 6),
+    "drops the secret of a client that only bears tokens": (26, 6),
+}
+"""The first release that does so no more; 26.5 and 26.7 were tried."""
+
+
+def server_of(client: Client) -> About:
+    return since.server(client.get, client.ask, "admin/realms/master")
+
+
+def still(client: Client, what: str) -> bool:
+    """Whether the server does as older releases do."""
+    major, minor, *_ = server_of(client).version.split(".")
+    return (int(major), int(minor)) < UNTIL[what]
+
+
+def lacks(server: About, kind: str, name: str = "") -> bool:
+    """Whether it can't have a type of object, or one property of it."""
+    return bool(since.lack(KINDS[kind].since, name, server))
 
 
 def without_newer(client: Client, realm: Mapping[str, Any]) -> dict[str, Any]:
-    """The realm without what the server's release only has where it is asked for."""
-    release = release_of(client)
-    newer = {"workflows"} if release < (26, 7) else set()
+    """The realm without what the server can't have."""
+    server = server_of(client)
+    newer = {name for name in KINDS[REALM].since if lacks(server, REALM, name)}
+    newer |= {"workflows"} if lacks(server, WORKFLOW) else set()
     made = {key: value for key, value in realm.items() if key not in newer}
-    if release >= (26, 6) or "organizations" not in made:
-        return made
-    return {**made, "organizations": [*map(_without_groups, made["organizations"])]}
+    if "organizations" in made and lacks(server, ORGANIZATION_GROUPS, "groups"):
+        made["organizations"] = [*map(_without_groups, made["organizations"])]
+    return made
 
 
 def _without_groups(organization: Mapping[str, Any]) -> dict[str, Any]:
-    made = {key: value for key, value in organization.items() if key != "groups"}
-    if "members" in made:
-        made["members"] = [{"username": each["username"]} for each in made["members"]]
-    return made
+    kept = {key: value for key, value in organization.items() if key != "groups"}
+    if "members" in kept:
+        kept["members"] = [{"username": each["username"]} for each in kept["members"]]
+    return kept
 
 
 def unique_realm() -> str:

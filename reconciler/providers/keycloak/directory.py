@@ -16,7 +16,8 @@ from reconciler.core.errors import Conflict
 from reconciler.core.values import Path, Value
 from reconciler.providers.keycloak.expand import key_of
 from reconciler.providers.keycloak.kinds import KINDS
-from reconciler.providers.keycloak.rest import GROUP, USER, Connection, Representation
+from reconciler.providers.keycloak.rest import BASE, GROUP, USER, Connection, Representation
+from reconciler.providers.keycloak.since import lack, server
 
 
 class Directory:
@@ -69,6 +70,11 @@ class Directory:
         answer = self.connection.get(path)
         with self._lock:
             return self._answers.setdefault(path, answer)
+
+    def lack(self, address: Address, name: str) -> str:
+        """Why the server can't hold this property of an object, or "" the object itself; empty where it can."""
+        realm = BASE.format(realm=quote(address.path[0], safe=""))
+        return lack(KINDS[address.kind].since, name, server(self.once, self.connection.ask, realm))
 
     def path(self, template: str, address: Address, **more: str) -> str:
         """A path of a table with the names and ids filled in that it asks for."""

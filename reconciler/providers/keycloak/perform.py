@@ -27,6 +27,7 @@ from reconciler.providers.keycloak.steps import (
     DELETE_PART,
     IMPORT,
     REMOVE,
+    REQUIRE,
     UPDATE,
     UPDATE_PART,
 )
@@ -53,11 +54,26 @@ class Performer:
             raise
         except Denied as error:
             raise Denied(_with_remedy(error, step.address), address=step.address, doing=step.verb) from error
+        except Rejected as error:
+            said = _with_advice(str(error.args[0]), step.address)
+            raise Rejected(said, address=error.address or step.address, doing=error.doing or step.verb) from error
         except ProviderError as error:
             error.address = error.address or step.address
             error.doing = error.doing or step.verb
             raise
         return Done()
+
+    def require(self, step: Step) -> None:
+        """Raise Rejected where the server lacks what the realm declares; nothing of it is written then."""
+        needs = step.args["needs"]
+        assert isinstance(needs, Sequence)
+        lacks = [said for need in map(as_map, needs) if (said := self._lack(need))]
+        if lacks:
+            raise Rejected("\n".join(("the server lacks what is declared, so nothing is written:", *lacks)))
+
+    def _lack(self, need: Mapping[str, Value]) -> str:
+        said = self._directory.lack(Address.parse(str(need["address"])), str(need["name"]))
+        return f"{need['at']}: {need['address']} {said}" if said else ""
 
     # -------------------------------------------------------------- objects
 
@@ -253,6 +269,11 @@ class Performer:
         return next(named, ABSENT)
 
 
+def _with_advice(said: str, address: Address) -> str:
+    """The server's words, and what its table has to say of them."""
+    return "; ".join((said, *(advice for words, advice in KINDS[address.kind].remedies.items() if words in said)))
+
+
 def _with_remedy(error: Denied, address: Address) -> str:
     """What was refused, and what it takes."""
     kind = KINDS[address.kind]
@@ -272,4 +293,5 @@ _VERBS: Final[Mapping[str, Callable[[Performer, Step], None]]] = {
     UPDATE_PART: Performer.update_part,
     DELETE_PART: Performer.delete_part,
     IMPORT: Performer.import_,
+    REQUIRE: Performer.require,
 }

@@ -20,6 +20,7 @@ from reconciler.core.provider import Verdict
 from reconciler.core.resource import Observed, Resource
 from reconciler.core.values import ABSENT, Path, Secret, Spec, Value
 from reconciler.providers.keycloak.rows import MARK, Property, as_list, as_map, without_absent, without_masks
+from reconciler.providers.keycloak.since import Since
 
 Representation: TypeAlias = Mapping[str, Any]
 """An object as Keycloak's JSON has it, in a file or in an answer."""
@@ -241,6 +242,8 @@ class RestKind:
     ``label`` says what an object is called in its address, where that is more than its key.
     ``with_realm`` takes what is declared of a new realm, and says which of it is made together with the realm, in place
     of the server's own, and what the realm's body says of it.
+    ``remedies`` says by some of the server's words what to do where it refuses with them.
+    ``since`` says from which release on a server has a property, or under "" the type itself.
     ``flags`` are those that a partial export needs to show these objects; ``more`` reads what it does not show.
     """
 
@@ -283,6 +286,8 @@ class RestKind:
     keeps: Callable[[Representation], bool] = _is_not
     mark: Callable[[Value], Value] | None = None
     vital: frozenset[str] = frozenset()
+    remedies: Mapping[str, str] = field(default_factory=dict)
+    since: Mapping[str, Since] = field(default_factory=dict)
 
     @cached_property
     def kind(self) -> Kind:
@@ -347,12 +352,16 @@ class RestKind:
             if name not in self.properties or not (everything or self.in_creation(name)):
                 continue
             normal = without_masks(self.properties[name].normal(value))
-            if normal is not ABSENT:
+            if normal is not ABSENT and not self._is_without(name, normal):
                 body[name] = self._listed(name, normal)
         owner = options_of(resource.spec).get("owner")
         if owner and self.mark:
             body["attributes"] = {**as_map(body.get("attributes", {})), MARK: self.mark(owner)}
         return self.also({**self.on_creation, **self._implied(body), **body})
+
+    def _is_without(self, name: str, normal: Value) -> bool:
+        """Whether a property that older servers refuse has the value that a server without it amounts to."""
+        return name in self.since and normal == self.properties[name].normal(ABSENT)
 
     def in_creation(self, name: str) -> bool:
         """Whether the POST of an object takes this property."""

@@ -20,6 +20,7 @@ from reconciler.core.values import ABSENT, Path, Value
 from reconciler.providers.keycloak.kinds import KINDS
 from reconciler.providers.keycloak.rest import REALM, Links, RestKind
 from reconciler.providers.keycloak.rows import as_map, without_absent
+from reconciler.providers.keycloak.since import needed
 
 CREATE: Final = "create"
 UPDATE: Final = "update"
@@ -30,6 +31,7 @@ CREATE_PART: Final = "create part"
 UPDATE_PART: Final = "update part"
 DELETE_PART: Final = "delete part"
 IMPORT: Final = "import"
+REQUIRE: Final = "require"
 FEWEST: Final = 20
 """From how many on objects are imported rather than made one by one."""
 BATCH: Final = 100
@@ -48,7 +50,24 @@ def steps(changes: Sequence[Change]) -> Sequence[Step]:
     batched = {address: step.id for step in batches for address in step.covers}
     single = [step for change in changes if change.address not in batched for step in _steps(change, creating)]
     single = [bodies[step.address].put_in(step) if step.address in bodies else step for step in single]
-    return [*batches, *(_renamed(step, batched) for step in single)]
+    found = [*batches, *(_renamed(step, batched) for step in single)]
+    first = {step.address.path[0]: step for step in _required(changes)}
+    return [*first.values(), *(_behind(first.get(step.address.path[0]), step) for step in found)]
+
+
+def _required(changes: Sequence[Change]) -> Iterator[Step]:
+    """One step for each realm that asks whether the server is new enough, before anything is touched."""
+    realms: dict[str, list[Value]] = {}
+    for change in changes:
+        for name, origin in needed(KINDS[change.address.kind].since, change):
+            need = {"address": str(change.address), "name": name, "at": str(origin)}
+            realms.setdefault(change.address.path[0], []).append(need)
+    for realm, needs in realms.items():
+        yield _step(Address(REALM, (realm,)), REQUIRE, why="only newer releases have it", needs=needs)
+
+
+def _behind(first: Step | None, step: Step) -> Step:
+    return replace(step, after=step.after | {first.id}) if first else step
 
 
 @dataclass(frozen=True, slots=True)

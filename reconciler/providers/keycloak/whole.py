@@ -90,7 +90,8 @@ def _organizations(connection: Connection, base: str, realm: str, export: Repres
     lists = {"members": (), "identityProviders": ()}
     wanted = [Resource(kind.address(realm, (body["alias"],)), lists) for body in found]
     read = kind.more(connection, base, export, wanted)
-    return {"organizations": [_organization(body) for body in _with_groups(connection, base, realm, read)]}
+    with_groups = _with_groups(connection, base, realm, {**export, **read})
+    return {"organizations": [_organization(body) for body in with_groups]}
 
 
 def _with_groups(connection: Connection, base: str, realm: str, read: Representation) -> Iterable[Representation]:

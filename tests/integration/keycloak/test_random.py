@@ -127,7 +127,8 @@ WORKFLOWS = SOME.flatmap(
                 {"name": st.just(name), "steps": STEPS},
                 optional={
                     "enabled": st.booleans(),
-                    "on": st.sampled_from(["user-created", "user-role-granted(alpha)", None]),
+                    # Nothing that happens here: what is planned for somebody can't be changed.
+                    "on": st.sampled_from(["user-authenticated", "user-federated-identity-added(alpha)", None]),
                     "if": st.sampled_from(["has-role(alpha)", "has-user-attribute(a:b) and has-role(beta)", None]),
                     "schedule": st.fixed_dictionaries({"after": AFTER}) | st.none(),
                 },

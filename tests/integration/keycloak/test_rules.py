@@ -12,8 +12,20 @@ from reconciler.core.plan import Step
 from reconciler.core.provider import Done, Pending
 from reconciler.core.values import ABSENT, Secret, Value
 from reconciler.providers.keycloak.provider import KeycloakProvider
+from reconciler.providers.keycloak.rest import WORKFLOW
 from reconciler.providers.keycloak.steps import steps
-from tests.kit.keycloak import ByHand, CountingClient, Driver, Server, document, release_of, without_newer
+from tests.kit.keycloak import (
+    ByHand,
+    CountingClient,
+    Driver,
+    Server,
+    document,
+    lacks,
+    server_of,
+    still,
+    with_roles,
+    without_newer,
+)
 from tests.kit.realms import GROUPS_MAPPER, a_realm
 
 
@@ -398,17 +410,6 @@ def test_the_account_in_use_is_never_deleted(driver: Driver, server: Server) -> 
 # ------------------------------------------------------------------ rights and reach
 
 
-def with_roles(by_hand: ByHand, *names: str) -> dict[str, str]:
-    """A service account of the realm with these roles of realm-management; its login."""
-    by_hand.post("clients", {"clientId": "worker", "secret": "s", "serviceAccountsEnabled": True})
-    worker = by_hand.id_of("clients", clientId="worker")
-    user = by_hand.get(f"clients/{worker}/service-account-user")["id"]
-    management = by_hand.id_of("clients", clientId="realm-management")
-    roles = [by_hand.get(f"clients/{management}/roles/{name}") for name in names]
-    by_hand.client.post(by_hand.path(f"users/{user}/role-mappings/clients/{management}"), roles)
-    return {"clientId": "worker", "clientSecret": "s", "realm": by_hand.realm}
-
-
 BLIND = {
     "view-realm": (["query-users"], {}),
     "manage-realm, view-clients and query-groups": (["view-realm"], {"clients": [{"clientId": "app"}]}),
@@ -505,10 +506,31 @@ def test_a_flow_that_is_not_there_is_named(driver: Driver, realm: str) -> None:
 
 
 def test_a_client_that_nobody_can_change_is_said_to_be_built_in(driver: Driver, realm: str) -> None:
-    if release_of(driver.client) <= (26, 5):
+    if still(driver.client, "lets the client realm-management be changed"):
         pytest.skip("this release lets it be changed")
     with pytest.raises(Denied, match="nobody can change it, as it is built into Keycloak"):
         driver.apply({"realm": realm, "clients": [{"clientId": "realm-management", "description": "x"}]})
+
+
+def test_a_workflow_that_is_planned_for_somebody_takes_another_name(
+    driver: Driver, realm: str, by_hand: ByHand
+) -> None:
+    if lacks(server_of(driver.client), WORKFLOW):
+        pytest.skip("this server has no workflows")
+    first, second = {"uses": "notify-user", "after": "1d"}, {"uses": "disable-user", "after": "2d"}
+
+    def file(name: str, *steps: dict[str, str]) -> dict[str, Any]:
+        return plain(realm, workflows=[{"name": name, "on": "user-created", "steps": list(steps)}])
+
+    driver.apply(file("leave", first))
+    by_hand.post("users", {"username": "ann", "enabled": True})
+
+    with pytest.raises(Rejected, match="scheduled resources for the workflow.*give the changed one another name"):
+        driver.apply(file("leave", first, second))
+    driver.apply(file("leaving", first, second))
+    by_hand.delete(f"workflows/{by_hand.id_of('workflows', name='leave')}")
+
+    assert [flow["name"] for flow in by_hand.get("workflows")] == ["leaving"]
 
 
 def test_a_policy_that_names_what_is_not_there_is_refused(driver: Driver, realm: str) -> None:

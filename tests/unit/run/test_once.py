@@ -7,8 +7,9 @@ import pytest
 
 from reconciler.core.errors import ReconcileError, Refused, Rejected, Unreachable
 from reconciler.core.policy import Policy
+from reconciler.core.problem import Problem
 from reconciler.core.report import What
-from reconciler.core.resource import Health, Status
+from reconciler.core.resource import Health, Origin, Status
 from reconciler.core.values import Ref
 from reconciler.providers.memory import MemoryProvider
 from reconciler.run.once import Look, NotConverging, Reconciler
@@ -111,6 +112,22 @@ def test_a_target_brings_what_it_needs_and_nothing_else():
 def test_an_unknown_target_is_an_error():
     with pytest.raises(ReconcileError, match="memory.box/nope is not declared"):
         reconciler(MemoryProvider(), only=frozenset({address("memory.box/nope")})).look()
+
+
+class Doubtful(MemoryProvider):
+    """Knows that the other side takes nothing that is new."""
+
+    def obstacles(self, changes):
+        return [Problem("is too new", Origin("a.yaml", 1, 1), address=each.address) for each in changes if each.acts]
+
+
+def test_what_a_plan_will_fail_for_is_remarked_and_gone_with_the_change():
+    made = reconciler(Doubtful([resource(BOX, size=1)]))
+
+    first, *_, last = looks(converge(made))
+
+    assert [str(remark.address) for remark in first.plan.remarks()] == [BOX]
+    assert last.plan.remarks() == ()
 
 
 class Tenant(MemoryProvider):

@@ -11,7 +11,7 @@ from typing import Any, Final
 from urllib.parse import quote
 
 from reconciler.core.address import Address
-from reconciler.core.errors import Conflict, Rejected
+from reconciler.core.errors import Conflict
 from reconciler.core.kind import Field
 from reconciler.core.resource import Resource
 from reconciler.core.values import ABSENT, Spec, Value
@@ -43,8 +43,10 @@ from reconciler.providers.keycloak.rows import (
     merged,
     without_absent,
 )
+from reconciler.providers.keycloak.since import Since, is_in
 
 _COUNTED: Final = "briefRepresentation=false&subGroupsCount=true"
+_SINCE: Final = Since((26, 6))
 _PLAIN: Final = ("description", "attributes")
 
 
@@ -115,12 +117,12 @@ def _read(connection: Connection, base: str, export: Representation, wanted: Ite
     found = export.get("organizations")
     if found is None:
         found = organization.read(connection, base, export, wanted)["organizations"]
-    return {
-        "organizations": [
+    if is_in(_SINCE, export):
+        found = [
             _with_groups(connection, f"{base}/organizations/{body['id']}", body, specs.get(body["alias"], {}))
             for body in found
         ]
-    }
+    return {"organizations": found}
 
 
 def _with_groups(connection: Connection, path: str, body: Representation, spec: Spec) -> Representation:
@@ -153,8 +155,6 @@ def _of_member(connection: Connection, organization_path: str, user_id: str) -> 
 
 def _save(live: Live, address: Address, patch: Mapping[str, Value]) -> None:
     path = live.path(f"{BASE}/organizations/{{parent}}", address)
-    if live.connection.get(f"{path}/groups?max=1") is ABSENT:
-        raise Rejected("this server has no groups of organizations; take Keycloak 26.6 or later, or leave them out")
     _save_level(live, address, f"{path}/groups", "", as_map(patch.get("groups", {})))
     for name, wanted in as_map(patch.get("members", {})).items():
         _place(live, path, live.id(Address(USER, (address.path[0], name))), () if wanted is ABSENT else paths(wanted))
@@ -235,6 +235,7 @@ KIND: Final = RestKind(
     parent=ORGANIZATION,
     uses=_named,
     singleton=True,
+    since={"groups": _SINCE, "members": _SINCE},
     save=_save,
     id_key="",
     more=_read,

@@ -25,6 +25,7 @@ from reconciler.providers.keycloak.rows import (
     text,
     unmasked,
 )
+from reconciler.providers.keycloak.since import Since
 
 
 def _policies(value: Value) -> Value:
@@ -121,6 +122,14 @@ _ROWS: Final[Mapping[str, Property]] = {
     "attributes": Property(Field(normalise=as_text_map), complete=declared_keys, whole=True),
 }
 
+_SINCE: Final = {
+    "maxSecondaryAuthFailures": Since((26, 6)),
+    "scimApiEnabled": Since((26, 6)),
+    "webAuthnPolicyResidentKey": Since((26, 7)),
+    "webAuthnPolicyPasswordlessResidentKey": Since((26, 7)),
+    "webAuthnPolicyPasswordlessMediation": Since((26, 7)),
+}
+
 # Attributes that only mirror a setting of another name.
 _MIRRORS: Final = {"realmReusableOtpCode": "otpPolicyCodeReusable"}
 
@@ -171,6 +180,7 @@ KIND: Final = RestKind(
     parent=None,
     is_builtin=_is_master,
     vital=frozenset({"enabled"}),
+    since=_SINCE,
     always=ALWAYS,
     on_creation={"enabled": True},  # the server's own default is a realm that nobody can use
     also=_whole_otp_policy,

@@ -6,21 +6,18 @@ waits for nothing. A step keeps its place in the lives of those it is planned fo
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
-from urllib.parse import quote
 
 from reconciler.core.kind import Field
 from reconciler.core.resource import Resource
-from reconciler.core.values import ABSENT, Value
+from reconciler.core.values import Value
 from reconciler.providers.keycloak.pages import pages
 from reconciler.providers.keycloak.rest import BASE, REALM, WORKFLOW, Connection, Item, Representation, RestKind
 from reconciler.providers.keycloak.rows import Property, as_list_map, as_map, as_text, as_text_map, flag
+from reconciler.providers.keycloak.since import Since, is_in
 
-_NOT_THERE: Final = (
-    "this Keycloak has no workflows; start it with `--features=workflows` (26.4 and newer know it, 26.7 has it by "
-    "default), or leave them out"
-)
+_SINCE: Final = Since((26, 5), feature="workflows", by_default=(26, 6))  # those of 26.4 are written in other words
 
 
 def _workflows(realm: Representation) -> Iterator[Item]:
@@ -28,15 +25,9 @@ def _workflows(realm: Representation) -> Iterator[Item]:
         yield Item((body["name"],), ("workflows", index), body)
 
 
-def _read(connection: Connection, base: str, _export: Representation, _wanted: Iterable[Resource]) -> Mapping[str, Any]:
+def _read(connection: Connection, base: str, export: Representation, _wanted: Iterable[Resource]) -> Mapping[str, Any]:
     """The export leaves them out."""
-    return {"workflows": list(pages(connection, f"{base}/workflows"))}
-
-
-def _refused(read: Callable[[str], Any], realm: str, _body: Mapping[str, Value]) -> str:
-    """Why there can be none."""
-    there = read(f"{BASE.format(realm=quote(realm, safe=''))}/workflows?max=1")
-    return _NOT_THERE if there is ABSENT else ""
+    return {"workflows": list(pages(connection, f"{base}/workflows")) if is_in(_SINCE, export) else []}
 
 
 def _steps(value: Value) -> Mapping[str, Value]:
@@ -81,7 +72,10 @@ KIND: Final = RestKind(
     collections={REALM: f"{BASE}/workflows"},
     find=f"{BASE}/workflows?search={{name}}&exact=true",
     right="realm-admin",  # also to read them; no other role or set of roles will do (26.7)
-    refuses=_refused,
+    remedies={
+        "scheduled resources": "give the changed one another name, or delete it first: either ends what is planned"
+    },
+    since={"": _SINCE},
     replaces=True,
     section="workflows",
     more=_read,

@@ -1,0 +1,217 @@
+"""What only newer releases have: when a server is asked, what it is told, and what an older one is not asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from reconciler.core.address import Address
+from reconciler.core.errors import Rejected
+from reconciler.core.plan import Plan, Step, make
+from reconciler.core.resource import Observed
+from reconciler.providers.keycloak.expand import expand
+from reconciler.providers.keycloak.kinds import KINDS
+from reconciler.providers.keycloak.kinds.workflow import KIND as WORKFLOWS
+from reconciler.providers.keycloak.provider import KeycloakProvider
+from reconciler.providers.keycloak.since import Server, lack
+from reconciler.providers.keycloak.whole import whole
+from tests.kit.keycloak import document
+from tests.kit.scripted import ScriptedConnection
+
+LAB = Address("keycloak.realm", ("lab",))
+ACME = Address("keycloak.organization", ("lab", "acme"))
+WORKFLOW: Mapping[str, Any] = {"name": "leave", "steps": [{"uses": "disable-user"}]}
+EXPORT = {"id": "lab", "realm": "lab", "organizationsEnabled": True}
+WHOLE = "ASK lab/partial-export?exportClients=true&exportGroupsAndRoles=true"
+ORGANIZATIONS = "GET lab/organizations?first=0&max=1000&briefRepresentation=false"
+
+
+def info(version: str | None, *features: str) -> dict[str, Any]:
+    told = {"systemInfo": {"version": version}} if version else {}
+    return {**told, "features": [{"name": "WORKFLOWS", "enabled": "workflows" in features}]}
+
+
+def server(version: str | None, *features: str) -> ScriptedConnection:
+    return ScriptedConnection({"GET admin/serverinfo": info(version, *features)})
+
+
+def planned(provider: KeycloakProvider, realm: Mapping[str, Any], *live: Observed) -> Plan:
+    return make({"keycloak": provider}, provider.expand(document(realm)), live)
+
+
+def required(plan: Plan) -> list[Step]:
+    return [step for step in plan.steps if step.verb == "require"]
+
+
+# ------------------------------------------------------------------ what a server is told
+
+
+@pytest.mark.parametrize(
+    ("version", "features", "said"),
+    [
+        ("26.4.7", (), "needs Keycloak 26.6 or newer, or 26.5 with `--features=workflows`, and this server is 26.4.7"),
+        ("26.4.7", ("workflows",), "and this server is 26.4.7; take it out or update the server"),
+        ("26.5.6", (), "start it with `--features=workflows` (26.6 and newer have it by themselves), or take it out"),
+        ("26.5.6.redhat-00001", ("workflows",), ""),
+        ("26.7.3", ("workflows",), ""),
+        ("27.0.0", ("workflows",), ""),
+        ("999.0.0-SNAPSHOT", ("workflows",), ""),
+        ("nightly", ("workflows",), "this server is nightly"),
+    ],
+)
+def test_a_server_that_lacks_something_is_told_which_release_has_it(
+    version: str, features: tuple[str, ...], said: str
+) -> None:
+    answer = lack(WORKFLOWS.since, "", Server(version, frozenset(features)))
+
+    assert said in answer
+    assert bool(said) == bool(answer)
+
+
+def test_a_property_that_the_server_lacks_is_named() -> None:
+    answer = lack(KINDS["keycloak.realm"].since, "scimApiEnabled", Server("26.5.6", frozenset()))
+
+    assert answer == (
+        "`scimApiEnabled` needs Keycloak 26.6 or newer, and this server is 26.5.6; take it out or update the server"
+    )
+
+
+# ------------------------------------------------------------------ before anything is written
+
+
+def test_the_server_is_asked_before_anything_of_the_realm_is_written() -> None:
+    orphan = Observed(Address("keycloak.group", ("lab", "old")), "g1", {}, surplus=True)
+    realm = {"realm": "lab", "displayName": "Lab", "users": [{"username": "ann"}], "workflows": [WORKFLOW]}
+    provider = KeycloakProvider({})
+    live = Observed(LAB, "lab", {"displayName": "Old"})
+
+    plan = make({"keycloak": provider}, provider.expand(document(realm)), (live, orphan), prunes=lambda _: True)
+
+    (first,) = required(plan)
+    others = [step for step in plan.steps if step != first]
+    assert {step.verb for step in others} == {"update", "create", "delete"}
+    assert all(first.id in step.after for step in others)
+
+
+def test_another_realm_does_not_wait_for_the_answer() -> None:
+    provider = KeycloakProvider({})
+    realms = ({"realm": "lab", "workflows": [WORKFLOW]}, {"realm": "other"})
+
+    plan = make({"keycloak": provider}, provider.expand(document(*realms)), ())
+
+    (first,) = required(plan)
+    assert first.address == LAB
+    assert not [step for step in plan.steps if step.address.path == ("other",) and first.id in step.after]
+
+
+def test_a_server_that_lacks_what_is_declared_refuses_it_with_its_place() -> None:
+    groups = {"alias": "acme", "name": "acme", "groups": [{"name": "smiths"}]}
+    realm = {"realm": "lab", "webAuthnPolicyResidentKey": "Yes", "organizations": [groups], "workflows": [WORKFLOW]}
+    provider = KeycloakProvider({}, client=server("26.4.7"))
+    (first,) = required(planned(provider, realm))
+
+    with pytest.raises(Rejected) as refused:
+        provider.perform(first)
+
+    assert {line.partition(" needs ")[0] for line in str(refused.value.args[0]).splitlines()[1:]} == {
+        "users.yaml:1:1: keycloak.realm/lab `webAuthnPolicyResidentKey`",
+        "users.yaml:1:1: keycloak.organization-groups/lab/acme `groups`",
+        "users.yaml:1:1: keycloak.workflow/lab/leave",
+    }
+
+
+def test_a_server_that_has_it_is_asked_once() -> None:
+    client = server("26.7.3", "workflows")
+    provider = KeycloakProvider({}, client=client)
+    plan = planned(provider, {"realm": "lab", "workflows": [WORKFLOW], "scimApiEnabled": True})
+
+    assert provider.obstacles(plan.changes) == ()
+    provider.perform(required(plan)[0])
+
+    assert client.requests == ["GET admin/serverinfo"]
+
+
+def test_what_stands_in_the_way_is_in_the_plan_before_it_is_tried() -> None:
+    provider = KeycloakProvider({}, client=server("26.5.6"))
+    plan = planned(provider, {"realm": "lab", "workflows": [WORKFLOW]}, Observed(LAB, "lab", {}))
+
+    (obstacle,) = provider.obstacles(plan.changes)
+
+    assert str(obstacle.origin) == "users.yaml:1:1"
+    assert str(obstacle.address) == "keycloak.workflow/lab/leave"
+    assert "--features=workflows" in obstacle.message
+
+
+def test_an_account_that_is_not_told_the_version_finds_it_in_an_export() -> None:
+    answers = {"GET admin/serverinfo": info(None), "ASK lab/partial-export": {"keycloakVersion": "26.4.7"}}
+    provider = KeycloakProvider({}, client=ScriptedConnection(answers))
+    plan = planned(provider, {"realm": "lab", "scimApiEnabled": True}, Observed(LAB, "lab", {}))
+
+    with pytest.raises(Rejected, match=r"this server is 26\.4\.7"):
+        provider.perform(required(plan)[0])
+
+
+# ------------------------------------------------------------------ who notices nothing
+
+
+@pytest.mark.parametrize(
+    ("realm", "live"),
+    [
+        ({"displayName": "Lab"}, {}),
+        ({"scimApiEnabled": False, "maxSecondaryAuthFailures": 0, "webAuthnPolicyResidentKey": None}, {}),
+        ({"scimApiEnabled": True}, {"scimApiEnabled": False}),
+        ({"organizations": [{"alias": "acme", "name": "acme", "groups": []}]}, {}),
+    ],
+)
+def test_no_server_is_asked_for_what_it_has_or_for_what_means_nothing(
+    realm: Mapping[str, Any], live: Mapping[str, Any]
+) -> None:
+    client = ScriptedConnection()
+    provider = KeycloakProvider({}, client=client)
+
+    plan = planned(provider, {"realm": "lab", **realm}, Observed(LAB, "lab", live), Observed(ACME, "o1", {}))
+
+    assert required(plan) == []
+    assert provider.obstacles(plan.changes) == ()
+    assert client.requests == []
+
+
+def test_a_new_realm_is_not_sent_what_means_nothing_and_an_older_server_refuses() -> None:
+    plan = planned(KeycloakProvider({}), {"realm": "lab", "scimApiEnabled": False, "maxSecondaryAuthFailures": 0})
+
+    (step,) = plan.steps
+    assert step.args["body"] == {"enabled": True, "realm": "lab"}
+
+
+def test_an_older_server_is_not_asked_for_what_it_has_not() -> None:
+    company = {"id": "o1", "alias": "acme", "name": "acme"}
+    below = {f"GET lab/organizations/o1/{part}": [] for part in ("members?first=0&max=1000", "identity-providers")}
+    users = {"GET lab/users/count": 0}
+    answers = {WHOLE: {**EXPORT, "keycloakVersion": "26.4.7"}, ORGANIZATIONS: [company], **below, **users}
+    connection = ScriptedConnection(answers)
+
+    found = whole(connection, "lab")
+
+    assert found["organizations"] == [{**company, "members": [], "identityProviders": []}]
+    assert not [request for request in connection.requests if "/groups" in request or "/workflows" in request]
+
+
+def test_an_older_server_is_not_asked_for_groups_of_an_organization_that_are_declared() -> None:
+    members = [{"username": "ann", "groups": ["/smiths"]}]
+    company = {"alias": "acme", "name": "acme", "members": members, "groups": [{"name": "smiths"}]}
+    export = "ASK lab/partial-export?exportClients=false&exportGroupsAndRoles=false"
+    answers = {
+        export: {**EXPORT, "keycloakVersion": "26.5.6"},
+        ORGANIZATIONS: [{"id": "o1", "alias": "acme"}],
+        "GET lab/organizations/o1/members?first=0&max=1000": [{"username": "ann", "id": "u1"}],
+    }
+    connection = ScriptedConnection(answers)
+    provider = KeycloakProvider({}, client=connection)
+    desired = list(expand(document({"realm": "lab", "organizations": [company]})))
+
+    plan = make({"keycloak": provider}, desired, provider.observe(desired))
+
+    assert connection.requests == list(answers)
+    assert len(required(plan)) == 1
