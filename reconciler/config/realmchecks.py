@@ -43,6 +43,13 @@ BUILT_IN_CLIENTS: Final = frozenset(
 _BUILT_IN_ROLES: Final = frozenset({"offline_access", "uma_authorization"})
 _AUTHORIZATION_ROLE: Final = "uma_protection"  # of every client with authorization services
 _MASTER: Final = "master"
+_LEFT_ALONE: Final = {
+    "clientConsents": "only users themselves can give consent",
+    "verifiableCredentials": "they are made for a user when one is issued",
+    "issuedVerifiableCredentials": "they are made for a user when one is issued",
+}
+"""What exports of a whole database have of a user besides, and why it stays as it is in Keycloak."""
+
 _ADMIN_ROLES: Final = frozenset({"admin", "create-realm"})
 
 
@@ -257,6 +264,14 @@ def _user(user: Mapping[str, Tree]) -> str:
     return f"user `{user.get('username', user.get('email'))}`"
 
 
+def _left_alone(realm: Mapping[str, Tree]) -> Iterator[Finding]:
+    for index, user in enumerate(_items(realm, "users")):
+        for name in _LEFT_ALONE.keys() & user.keys():
+            if user[name]:
+                message = f"`{name}` has no effect: {_LEFT_ALONE[name]}; they are left as they are in Keycloak"
+                yield Finding(("users", index, name), message, Severity.WARNING)
+
+
 _CHECKS: Final[tuple[Callable[[Mapping[str, Tree]], Iterator[Finding]], ...]] = (
     _groups,
     _organizations,
@@ -264,4 +279,5 @@ _CHECKS: Final[tuple[Callable[[Mapping[str, Tree]], Iterator[Finding]], ...]] = 
     _scopes,
     _passwords,
     _nameless,
+    _left_alone,
 )

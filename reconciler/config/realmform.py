@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
+from reconciler.config.olderexports import as_of_now, credential
 from reconciler.config.tree import Tainted, Tree, TreePath
 from reconciler.core.values import Secret, Value
 
@@ -39,7 +40,7 @@ def canonical_realm(realm: Mapping[str, Tree]) -> Mapping[str, Value]:
     """The realm as the provider wants it."""
     named = with_usernames(realm)
     made = {_SYNONYMS.get(key, key): _SECTIONS.get(key, sealed)(value) for key, value in named.items()}
-    return _with_default_roles({key: value for key, value in made.items() if key != _SETTINGS or value})
+    return _with_default_roles(as_of_now({key: value for key, value in made.items() if key != _SETTINGS or value}))
 
 
 def source_path(realm: Mapping[str, Tree], path: TreePath) -> TreePath:
@@ -170,7 +171,7 @@ def _user(user: Mapping[str, Tree]) -> Value:
     if "password" in user:
         made["credentials"] = ({"type": "password", "value": _secret(user["password"]), "temporary": False},)
     elif "credentials" in user:
-        made["credentials"] = sealed(user["credentials"], _CREDENTIAL_KEYS)
+        made["credentials"] = sealed([*map(credential, user["credentials"] or ())], _CREDENTIAL_KEYS)
     if "groups" in user:
         made["groups"] = tuple(map(group_path, user["groups"] or ()))
     return {**made, **_roles(user)}

@@ -210,6 +210,10 @@ def _never(_keys: Path) -> bool:
     return False
 
 
+def _always(_keys: Path, _parent: Spec) -> bool:
+    return True
+
+
 def _is_not(_body: Representation) -> bool:
     return False
 
@@ -238,6 +242,7 @@ class RestKind:
     ``section`` is what `prune` in a file calls the type, "" for what is never pruned, and ``keeps`` says which of its
     objects are not, whatever a file says; ``mark`` makes of our name the attribute that says whose an object is.
     ``vital`` are the properties by which an account could lock itself out.
+    ``comes_with`` says of one that is built in whether a new parent, as it is declared, brings it.
     ``comes_inside`` says that a new object of this type brings others of its type, which the next pass sees.
     ``label`` says what an object is called in its address, where that is more than its key.
     ``with_realm`` takes what is declared of a new realm, and says which of it is made together with the realm, in place
@@ -280,6 +285,7 @@ class RestKind:
     more: Callable[[Connection, str, Representation, Iterable[Resource]], Representation] | None = None
     label: Callable[[Representation], str] | None = None
     with_realm: Callable[[Sequence[Resource]], tuple[Sequence[Resource], Mapping[str, Value]]] | None = None
+    comes_with: Callable[[Path, Spec], bool] = _always
     comes_inside: bool = False
     imported: Callable[[str, Mapping[str, Value]], Mapping[str, Value]] | None = None
     section: str = ""

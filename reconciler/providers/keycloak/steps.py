@@ -40,7 +40,7 @@ BATCH: Final = 100
 
 def steps(changes: Sequence[Change]) -> Sequence[Step]:
     """The steps of all changes; those of one change are linked, the planner links changes with each other."""
-    missing = frozenset(change.address for change in changes if change.action is Action.CREATE)
+    missing = {change.address: change.desired for change in changes if change.action is Action.CREATE}
     bodies = {realm: _Whole.of(realm, changes) for realm in missing if realm.kind == REALM}
     brought = frozenset(address for whole in bodies.values() for address in whole.brings)
     creating = frozenset(
@@ -121,15 +121,17 @@ def _renamed(step: Step, batched: Mapping[Address, str]) -> Step:
     return replace(step, after=frozenset(names.get(each, each) for each in step.after))
 
 
-def _comes_by_itself(address: Address, missing: frozenset[Address]) -> bool:
+def _comes_by_itself(address: Address, missing: Mapping[Address, Resource | None]) -> bool:
     """Whether the server makes it together with its realm, or what it is in; the next pass sees it and compares."""
     kind = KINDS[address.kind]
     parent = kind.parent_of(address)
     if parent is None:
         return False
-    is_new = bool(missing & {Address(REALM, address.path[:1]), parent})
+    is_new = not missing.keys().isdisjoint({Address(REALM, address.path[:1]), parent})
+    above = missing.get(parent)
     is_inside = kind.comes_inside and parent.kind == kind.name and parent in missing
-    if is_inside or (is_new and kind.is_builtin(address.path)):
+    is_brought = is_new and kind.is_builtin(address.path) and kind.comes_with(address.path, above.spec if above else {})
+    if is_inside or is_brought:
         return True
     return kind.singleton and _comes_by_itself(parent, missing)
 

@@ -326,3 +326,82 @@ def test_a_list_of_something_else_is_told(beside):
         beside("realm: r\nusers: {from: people.yaml}\n", people_yaml="username: ann\n")
     with pytest.raises(ConfigError, match=r"users.yaml:2:15: nowhere.csv: no such file"):
         beside("realm: r\nusers: {from: nowhere.csv}\n")
+
+
+OLD_PASSWORD = {
+    "type": "password",
+    "hashedSaltedValue": "aGFzaA==",
+    "salt": "c2FsdA==",
+    "hashIterations": 27500,
+    "algorithm": "pbkdf2-sha256",
+    "digits": 0,
+    "config": {},
+}
+OLD_TOTP = {"type": "totp", "hashedSaltedValue": "s3cret", "digits": 6, "period": 30, "algorithm": "HmacSHA1"}
+
+
+def test_credentials_of_exports_before_8_are_read_in_the_words_of_today(realms):
+    (realm,) = realms(json.dumps({"realm": "r", "users": [{"username": "a", "credentials": [OLD_PASSWORD, OLD_TOTP]}]}))
+
+    password, one_time = realm["users"][0]["credentials"]
+    assert password.keys() == {"type", "secretData", "credentialData"}
+    assert json.loads(password["secretData"].reveal()) == {"value": "aGFzaA==", "salt": "c2FsdA=="}
+    assert json.loads(password["credentialData"]) == {"hashIterations": 27500, "algorithm": "pbkdf2-sha256"}
+    assert one_time["type"] == "otp"
+    assert json.loads(one_time["secretData"].reveal()) == {"value": "s3cret"}
+    made = {"subType": "totp", "digits": 6, "period": 30, "algorithm": "HmacSHA1"}
+    assert json.loads(one_time["credentialData"]) == made
+
+
+CLIENTS = [
+    {"clientId": "web", "defaultClientScopes": ["email"]},
+    {"clientId": "saml", "protocol": "saml", "defaultClientScopes": ["role_list"]},
+    {"clientId": "api", "bearerOnly": True, "defaultClientScopes": ["email"]},
+    {"clientId": "silent"},
+]
+
+
+@pytest.mark.parametrize(
+    ("version", "basic", "profile"),
+    [
+        ("8.0.1", True, True),
+        ("23.0.7", True, True),
+        ("24.0.1", True, False),
+        ("25.0.0", False, False),
+        ("26.7.3", False, False),
+        (None, False, False),
+    ],
+)
+def test_an_export_is_read_as_newer_releases_import_one_of_its_age(realms, version, basic, profile):
+    scopes = ["email", "basic"] if basic else ["email"]
+    users = [{"username": "a", "email": "a@example.org", "attributes": {"shoe": ["39"]}}]
+    body = {"realm": "r", "clients": CLIENTS, "users": users, "defaultDefaultClientScopes": ["email"]}
+
+    (realm,) = realms(json.dumps(body | ({"keycloakVersion": version} if version else {})))
+
+    own = {client["clientId"]: client.get("defaultClientScopes") for client in realm["clients"]}
+    assert own == {"web": tuple(scopes), "saml": ("role_list",), "api": ("email",), "silent": None}
+    assert realm["defaultDefaultClientScopes"] == tuple(scopes)
+    assert realm.get("userProfile") == ({"unmanagedAttributePolicy": "ENABLED"} if profile else None)
+
+
+def test_a_profile_that_an_older_export_has_is_the_whole_truth(realms):
+    users = [{"username": "a", "attributes": {"shoe": ["39"]}}]
+    body = {"realm": "r", "keycloakVersion": "22.0.1", "users": users}
+
+    (managed,) = realms(json.dumps({**body, "userProfile": {"attributes": []}}))
+    (plain,) = realms(json.dumps({**body, "users": [{"username": "a", "attributes": {"email": ["a@example.org"]}}]}))
+
+    assert managed["userProfile"] == {"attributes": ()}
+    assert "userProfile" not in plain
+
+
+def test_what_users_alone_can_say_is_told_to_have_no_effect(tmp_path):
+    file = tmp_path / "users.yaml"
+    file.write_text("realm: r\nusers:\n  - username: a\n    clientConsents: [{clientId: app}]\n  - username: b\n")
+
+    loaded = load(Sources(directory=tmp_path, users_files=(file,)))
+
+    (warning,) = loaded.warnings
+    assert str(warning.origin) == "users.yaml:4:5"
+    assert warning.message.startswith("`clientConsents` has no effect: only users themselves can give consent")

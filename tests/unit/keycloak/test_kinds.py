@@ -230,3 +230,71 @@ def test_an_old_resource_of_authorization_has_one_address() -> None:
     live = {"resources": [{"name": "r", "uris": ["/a"], "scopes": [{"name": "x"}], "ownerManagedAccess": False}]}
 
     assert fields("keycloak.authorization", declared, live) == {}
+
+
+@pytest.mark.parametrize(
+    ("kind", "path", "is_open"),
+    [
+        ("keycloak.client-role", ("lab", "realm-management", "realm-admin"), True),
+        ("keycloak.client-role", ("lab", "realm-management", "view-users"), False),
+        ("keycloak.role", ("lab", "admin"), False),
+    ],
+)
+def test_rights_that_a_newer_server_adds_to_its_own_role_are_no_difference(
+    kind: str, path: Any, *, is_open: bool
+) -> None:
+    declared = {"composites": {"client": {"realm-management": ["view-users"]}}}
+    live = {"composites": {"client": {"realm-management": ["view-users", "view-organizations"]}}}
+
+    assert (changes(kind, path, declared, live) == []) is is_open
+    assert changes(kind, path, declared, {"composites": {"client": {"app": ["x"]}}}) != []
+
+
+def test_roles_of_other_realms_stay_with_administrators_of_the_server() -> None:
+    declared = {"composites": {"realm": ["create-realm"]}}
+    live = {"composites": {"realm": ["create-realm"], "client": {"lab-realm": ["view-users"]}}}
+
+    assert changes("keycloak.role", ("master", "admin"), declared, live) == []
+    assert changes("keycloak.role", ("master", "admin"), declared, {"composites": {"client": {"app": ["x"]}}}) != []
+
+
+def test_what_belongs_to_a_generated_key_is_compared_only_where_the_server_shows_it() -> None:
+    declared = {"providerId": "rsa-generated", "config": {"kid": ["a"], "certificate": ["c"], "priority": ["100"]}}
+    component = ("lab", "rsa-generated")
+
+    assert changes("keycloak.component", component, declared, {**declared, "config": {"priority": ["100"]}}) == []
+    assert changes("keycloak.component", component, declared, {**declared, "config": {"priority": ["1"]}}) != []
+    shown = {"priority": ["100"], "kid": ["b"], "certificate": ["c"]}
+    assert changes("keycloak.component", component, declared, {**declared, "config": shown}) != []
+
+
+def changes(kind: str, path: Any, declared: Any, live: Any) -> list[Any]:
+    address = Address(kind, path)
+    return list(diff(KINDS[kind].kind, Resource(address, declared), Observed(address, "id", live)).fields)
+
+
+def test_the_older_name_of_a_required_action_is_its_new_one() -> None:
+    old, new = {"alias": "terms_and_conditions", "enabled": True}, {"alias": "TERMS_AND_CONDITIONS"}
+
+    found = expanded({"realm": "lab", "requiredActions": [old]})
+    both = expanded({"realm": "lab", "requiredActions": [old, new]})
+
+    spec = found["keycloak.required-action/lab/TERMS_AND_CONDITIONS"].spec
+    assert spec == {"enabled": True, "providerId": "TERMS_AND_CONDITIONS"}
+    assert [address for address in both if "required-action" in address] == [
+        "keycloak.required-action/lab/TERMS_AND_CONDITIONS"
+    ]
+
+
+def test_attributes_of_old_exports_that_mirror_a_setting_are_the_setting() -> None:
+    attributes = {
+        "_browser_header.xRobotsTag": "none",
+        "webAuthnPolicyRequireResidentKeyPasswordless": "Yes",
+        "mine": "x",
+    }
+
+    spec = expanded({"realm": "lab", "attributes": attributes})["keycloak.realm/lab"].spec
+
+    assert spec["attributes"] == {"mine": "x"}
+    assert spec["browserSecurityHeaders"] == {"xRobotsTag": "none"}
+    assert spec["webAuthnPolicyPasswordlessRequireResidentKey"] == "Yes"

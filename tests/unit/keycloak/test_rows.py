@@ -39,7 +39,8 @@ def test_a_free_map_has_texts_only(written: Any, text: str) -> None:
 
 def test_a_set_has_one_order_and_nothing_twice() -> None:
     assert as_names(["b", "a", "b"]) == as_names(("a", "b")) == ("a", "b")
-    assert as_names(None) == as_names(ABSENT) == as_names([]) == ()
+    assert as_names(None) == as_names(ABSENT) == as_names([]) == as_names([""]) == ()
+    assert as_names(["", "a"]) == ("a",)
 
 
 def test_a_single_attribute_value_is_a_set_of_one() -> None:

@@ -253,3 +253,95 @@ def test_what_names_an_imported_user_comes_after_the_import() -> None:
     made = found["keycloak.organization/lab/acme:create"]
     assert batch.id in made.after
     assert member.after >= {made.id}
+
+
+# ------------------------------------------------------------------ together with a new realm
+
+OWN_FLOWS = (
+    "browser",
+    "clients",
+    "direct grant",
+    "docker auth",
+    "first broker login",
+    "registration",
+    "reset credentials",
+)
+KEYS = "org.keycloak.keys.KeyProvider"
+
+
+def a_flow(alias: str, *executions: Any) -> dict[str, Any]:
+    return {"alias": alias, "topLevel": True, "builtIn": True, "authenticationExecutions": list(executions)}
+
+
+def body_of(realm: Any, live: tuple[Observed, ...] = ()) -> Any:
+    return planned(realm, live=live)["keycloak.realm/lab:create"].args["body"]
+
+
+def test_a_new_realm_takes_keycloaks_own_flows_with_their_settings() -> None:
+    settings = {"alias": "once", "config": {"max": "3", "secret": "**********"}}
+    forms = {"flowAlias": "forms", "requirement": "ALTERNATIVE", "priority": 20}
+    once = {"authenticator": "cookie", "authenticatorConfig": "once", "priority": 10}
+    flows = [a_flow(name) for name in OWN_FLOWS if name != "browser"]
+    flows += [a_flow("browser", once, forms), {**a_flow("forms"), "topLevel": False}, {"alias": "mine"}]
+    realm = {"realm": "lab", "authenticationFlows": flows, "authenticatorConfig": [settings]}
+
+    found = planned(realm)
+
+    body = found["keycloak.realm/lab:create"].args["body"]
+    sent = {flow["alias"]: flow for flow in body["authenticationFlows"]}
+    assert sent.keys() == {*OWN_FLOWS, "forms"}
+    assert (sent["forms"]["topLevel"], sent["browser"]["topLevel"]) == (False, True)
+    assert sent["browser"]["authenticationExecutions"] == (
+        {
+            "authenticator": "cookie",
+            "authenticatorConfig": "once",
+            "authenticatorFlow": False,
+            "priority": 10,
+            "requirement": "DISABLED",
+        },
+        {"flowAlias": "forms", "requirement": "ALTERNATIVE", "priority": 20, "authenticatorFlow": True},
+    )
+    assert body["authenticatorConfig"] == ({"alias": "once", "config": {"max": "3"}},)
+    assert [step for step in found if "keycloak.flow" in step] == ["keycloak.flow/lab/mine:create"]
+
+
+def test_flows_of_which_one_is_missing_are_left_to_the_server() -> None:
+    flows = [a_flow(name) for name in OWN_FLOWS[1:]]
+    unknown = a_flow("browser", {"flowAlias": "of nobody", "requirement": "REQUIRED"})
+
+    assert "authenticationFlows" not in body_of({"realm": "lab", "authenticationFlows": flows})
+    assert "authenticationFlows" not in body_of({"realm": "lab", "authenticationFlows": [*flows, unknown]})
+
+
+def test_a_new_realm_takes_its_keys_all_or_none() -> None:
+    bodies = [
+        {"name": f"{sort}-generated", "providerId": f"{sort}-generated", "config": {"secret": ["s3cret"], "kid": ["k"]}}
+        for sort in ("aes", "hmac", "rsa")
+    ]
+
+    all_of_them = body_of({"realm": "lab", "components": {KEYS: bodies}})
+    some = body_of({"realm": "lab", "components": {KEYS: bodies[:2]}})
+
+    assert [each["name"] for each in all_of_them["components"][KEYS]] == [each["name"] for each in bodies]
+    assert all_of_them["components"][KEYS][0]["config"] == {"secret": (Secret("s3cret"),), "kid": ("k",)}
+    assert "components" not in some
+
+
+def test_a_new_realm_takes_the_client_that_nobody_can_change() -> None:
+    clients = [{"clientId": "realm-management", "defaultClientScopes": ["email"]}, {"clientId": "account"}]
+
+    found = planned({"realm": "lab", "clients": clients})
+
+    (sent,) = found["keycloak.realm/lab:create"].args["body"]["clients"]
+    assert (sent["clientId"], sent["defaultClientScopes"]) == ("realm-management", ("email",))
+    assert list(found) == ["keycloak.realm/lab:create"]
+
+
+def test_the_role_of_authorization_services_is_made_for_a_client_that_has_none() -> None:
+    roles = {"client": {"app": [{"name": "uma_protection"}]}}
+    role = "keycloak.client-role/lab/app/uma_protection:create"
+
+    assert role in planned({"realm": "lab", "clients": [{"clientId": "app"}], "roles": roles})
+    assert role not in planned(
+        {"realm": "lab", "clients": [{"clientId": "app", "authorizationServicesEnabled": True}], "roles": roles}
+    )

@@ -6,13 +6,15 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 from reconciler.core.resource import Observed, Resource
-from reconciler.core.values import Path, Value
+from reconciler.core.values import ABSENT, Path, Spec, Value
 from reconciler.providers.keycloak.kinds import client, role
 from reconciler.providers.keycloak.rest import BASE, CLIENT, CLIENT_ROLE, Item, Representation, RestKind
-from reconciler.providers.keycloak.rows import as_names
+from reconciler.providers.keycloak.rows import as_names, flag
 
 AUTHORIZATION_ROLE: Final = "uma_protection"
 """Of every client with authorization services; Keycloak makes it with them."""
+
+_FLAG: Final = flag()
 
 
 def _roles(realm: Representation) -> Iterator[Item]:
@@ -26,6 +28,12 @@ def _is_builtin(path: Path) -> bool:
     if name == AUTHORIZATION_ROLE:
         return True
     return client_id in client.BUILTIN or (realm == "master" and client_id.endswith("-realm"))
+
+
+def _comes_with(path: Path, client_spec: Spec) -> bool:
+    """The role of authorization services is in some exports of clients that have none."""
+    has_services = _FLAG.normal(client_spec.get("authorizationServicesEnabled", ABSENT))
+    return path[-1] != AUTHORIZATION_ROLE or bool(has_services)
 
 
 def _adjust(desired: Resource, observed: Observed, expected: dict[str, Value]) -> Mapping[str, Value]:
@@ -49,6 +57,7 @@ KIND: Final = RestKind(
     always=role.ROLE_ALWAYS,
     adjust=_adjust,
     is_builtin=_is_builtin,
+    comes_with=_comes_with,
     located_by_id=False,
     section="clientRoles",
     mark=as_names,

@@ -302,6 +302,7 @@ KIND: Final = RestKind(
     adjust=_adjust,
     uses=_subflows,
     with_realm=_with_realm,
+    remedies={"a built in flow": "copy the flow under another name and bind that, or leave the built-in one out"},
     is_builtin=_is_builtin,
     keeps=_is_brought,
     section="authenticationFlows",

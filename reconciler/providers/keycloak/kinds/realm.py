@@ -131,7 +131,11 @@ _SINCE: Final = {
 }
 
 # Attributes that only mirror a setting of another name.
-_MIRRORS: Final = {"realmReusableOtpCode": "otpPolicyCodeReusable"}
+_MIRRORS: Final = {
+    "realmReusableOtpCode": "otpPolicyCodeReusable",
+    **{f"webAuthnPolicy{name}Passwordless": f"webAuthnPolicyPasswordless{name}" for name in _WEBAUTHN},
+}
+_HEADER: Final = "_browser_header."
 
 
 def _itself(realm: Representation) -> Iterator[Item]:
@@ -148,8 +152,11 @@ def with_mirrors_lifted(realm: Representation) -> Representation:
     if not isinstance(attributes, Mapping):
         return realm
     mirrored = {_MIRRORS.get(name, str(name)): value for name, value in attributes.items()}
+    headers = {name.removeprefix(_HEADER): value for name, value in mirrored.items() if name.startswith(_HEADER)}
+    if headers:
+        mirrored["browserSecurityHeaders"] = headers
     lifted = {name: value for name, value in mirrored.items() if name in _ROWS and name not in realm}
-    kept = {name: value for name, value in attributes.items() if _MIRRORS.get(name, name) not in _ROWS}
+    kept = {name: value for name, value in mirrored.items() if name not in _ROWS and not name.startswith(_HEADER)}
     return {**realm, **lifted, "attributes": kept}
 
 
