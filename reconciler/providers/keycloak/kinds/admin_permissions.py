@@ -21,7 +21,7 @@ from reconciler.core.address import Address
 from reconciler.core.errors import Conflict, Rejected
 from reconciler.core.resource import Resource
 from reconciler.core.values import ABSENT, Spec, Value
-from reconciler.providers.keycloak.kinds.authorization import POLICIES, check, listed, named, role_of
+from reconciler.providers.keycloak.kinds.authorization import POLICIES, check, id_of, listed, named, role_of
 from reconciler.providers.keycloak.kinds.client import ADMIN_PERMISSIONS_CLIENT
 from reconciler.providers.keycloak.kinds.group import group
 from reconciler.providers.keycloak.rest import (
@@ -304,7 +304,7 @@ class _Write:
             "name": name,
             **{key: each for key, each in policy.items() if key != "config"},
             "resourceType": sort,
-            "resources": tuple(each if each in there else self.resource(sort, each) for each in found),
+            "resources": tuple(each if each in there else self.resource(name, sort, each) for each in found),
             "scopes": listed(as_map(policy["config"]).get("scopes")),
             "policies": _applied(policy),
         }
@@ -320,14 +320,15 @@ class _Write:
             is_unlike = _is_permission(body) and body.get("decisionStrategy", _UNANIMOUS) != _UNANIMOUS
             raise Rejected(f"`{name}`: {error.args[0]}{_NO_OTHER if is_unlike else ''}") from error
 
-    def resource(self, sort: str, name: str) -> str:
+    def resource(self, permission: str, sort: str, name: str) -> str:
         """What the server calls a resource; one that is not there it takes for all of the type (26.5 and older)."""
         if name == sort:
             return name
         if not _is_id(name):
-            return self.live.id(_SORTS[sort].address(self.realm, name))
+            return id_of(self.live, permission, _SORTS[sort].address(self.realm, name))
         if self.live.connection.get(f"{self.base}/{_SORTS[sort].path}/{name}") is ABSENT:
-            raise Conflict(f"{sort} have no {name}; write what it is called instead of its id")
+            said = f"policy `{permission}` names {name}, which is the id of none of the {sort}"
+            raise Rejected(f"{said}; write what it is called")
         return name
 
     def id(self, name: str) -> str:

@@ -186,10 +186,20 @@ def _save(live: Live, address: Address, patch: Mapping[str, Value]) -> None:
 
 
 def check(live: Live, address: Address, policies: Mapping[str, Value]) -> None:
-    """Raise Conflict where a policy names what is not there: the server would leave it out without a word (26.7)."""
-    declared = {name: body for name, body in policies.items() if isinstance(body, Mapping)}
-    for each in named(address.path[0], {"policies": declared}):
-        live.id(each)
+    """Raise Rejected where a policy names what is not there: the server would leave it out without a word (26.7)."""
+    for name, body in policies.items():
+        if isinstance(body, Mapping):
+            for each in named(address.path[0], {"policies": {name: body}}):
+                id_of(live, name, each)
+
+
+def id_of(live: Live, policy: str, address: Address) -> str:
+    """The id of what a policy names; raises Rejected where there is none, as the next look would find none either."""
+    try:
+        return live.id(address)
+    except Conflict as error:
+        said = f"policy `{policy}` names {address}, which is not there; declare it, or correct the name"
+        raise Rejected(said) from error
 
 
 def _bodies(value: Value) -> Iterable[Any]:
