@@ -5,6 +5,7 @@ Where a realm's section is not declared at all, what it names may well be there:
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
@@ -42,6 +43,12 @@ BUILT_IN_CLIENTS: Final = frozenset(
 )
 _BUILT_IN_ROLES: Final = frozenset({"offline_access", "uma_authorization"})
 _AUTHORIZATION_ROLE: Final = "uma_protection"  # of every client with authorization services
+_ADMIN_PERMISSIONS: Final = "admin-permissions"
+_FIXED: Final = {
+    "allowRemoteResourceManagement": True,
+    "policyEnforcementMode": "ENFORCING",
+    "decisionStrategy": "UNANIMOUS",
+}
 _MASTER: Final = "master"
 _LEFT_ALONE: Final = {
     "clientConsents": "only users themselves can give consent",
@@ -199,6 +206,44 @@ def _scopes(realm: Mapping[str, Tree]) -> Iterator[Finding]:
                 yield _missing((key, place), f"{key} names the scope", str(scope), declared, known=known)
 
 
+def _policies(realm: Mapping[str, Tree]) -> Iterator[Finding]:
+    """Policies that others apply; the list is the whole truth, so there are no others."""
+    for index, client in enumerate(_items(realm, "clients")):
+        settings = _dict(client.get("authorizationSettings"))
+        declared = _names(settings.get("policies"))
+        for place, policy in enumerate(_items(settings, "policies")):
+            for name in _json_list(_dict(policy.get("config")).get("applyPolicies")):
+                if name not in declared:
+                    path = ("clients", index, "authorizationSettings", "policies", place, "config", "applyPolicies")
+                    said = f"policy `{policy.get('name')}` applies"
+                    yield _missing(path, said, str(name), declared, known=True)
+
+
+def _json_list(value: Tree) -> list[Tree]:
+    """A list that may be written as a text of JSON."""
+    if not isinstance(value, str):
+        return _list(value)
+    try:
+        return _list(json.loads(value))
+    except ValueError:
+        return []
+
+
+def _admin_permissions(realm: Mapping[str, Tree]) -> Iterator[Finding]:
+    """What nobody can say of the client that holds who may administer what."""
+    for index, client in enumerate(_items(realm, "clients")):
+        if client.get("clientId") != _ADMIN_PERMISSIONS:
+            continue
+        settings = _dict(client.get("authorizationSettings"))
+        for key, fixed in _FIXED.items():
+            if settings.get(key, fixed) not in (fixed, str(fixed).lower(), None):
+                said = f"Keycloak sets `{key}` of {_ADMIN_PERMISSIONS}, and lets nobody change it; it is left as it is"
+                yield Finding(("clients", index, "authorizationSettings", key), said, Severity.WARNING)
+        if not realm.get("adminPermissionsEnabled"):
+            said = "is made by Keycloak once its realm has `adminPermissionsEnabled: true`"
+            yield Finding(("clients", index), f"{_ADMIN_PERMISSIONS} {said}, which is not declared", Severity.WARNING)
+
+
 def _passwords(realm: Mapping[str, Tree]) -> Iterator[Finding]:
     for index, user in enumerate(_items(realm, "users")):
         if "password" in user and "credentials" in user:
@@ -277,6 +322,8 @@ _CHECKS: Final[tuple[Callable[[Mapping[str, Tree]], Iterator[Finding]], ...]] = 
     _organizations,
     _roles,
     _scopes,
+    _policies,
+    _admin_permissions,
     _passwords,
     _nameless,
     _left_alone,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterable
 from typing import Any
 
 from reconciler.core.values import Secret
@@ -122,6 +124,32 @@ PROFILE_ATTRIBUTES = [
 ]
 
 
+def a_permission(name: str, of: str, resources: list[str], *scopes: str, applies: Iterable[str] = ()) -> dict[str, Any]:
+    """A permission for administrators, as Keycloak's exports have it."""
+    lists = {"resources": resources, "scopes": scopes, "applyPolicies": list(applies)}
+    config = {"defaultResourceType": of, **{key: json.dumps(each) for key, each in lists.items()}}
+    return {"name": name, "type": "scope", "logic": "POSITIVE", "decisionStrategy": "UNANIMOUS", "config": config}
+
+
+ADMIN_POLICIES: list[dict[str, Any]] = [
+    # In an order in which they can't be made.
+    a_permission("see-staff", "Groups", ["staff/night", "/staff"], "view", applies=["by-day"]),
+    a_permission("help-ann", "Users", ["Ann"], "reset-password", "view", applies=["helpers"]),
+    a_permission("give-roles", "Roles", ["viewer", "app/reader"], "map-role", applies=["helpers", "daytime"]),
+    a_permission("keep-app", "Clients", ["$app"], "view", "manage", applies=["helpers"]),
+    a_permission("see-all", "Users", [], "view"),
+    {
+        "name": "by-day",
+        "type": "aggregate",
+        "description": "Who helps",
+        "decisionStrategy": "AFFIRMATIVE",
+        "config": {"applyPolicies": '["helpers", "daytime"]'},
+    },
+    {"name": "helpers", "type": "role", "config": {"roles": '[{"id": "viewer"}]', "fetchRoles": True}},
+    {"name": "daytime", "type": "time", "logic": "NEGATIVE", "config": {"hour": "20", "hourEnd": "6"}},
+]
+
+
 def a_whole_realm(name: str) -> dict[str, Any]:
     """A realm with an object of each of the other types, each naming others."""
     return {
@@ -129,6 +157,7 @@ def a_whole_realm(name: str) -> dict[str, Any]:
         "enabled": True,
         "adminEventsEnabled": True,
         "organizationsEnabled": True,
+        "adminPermissionsEnabled": True,
         "userProfile": {
             "attributes": PROFILE_ATTRIBUTES,
             "groups": [{"name": "place", "displayHeader": "Where"}],
@@ -264,7 +293,8 @@ def a_whole_realm(name: str) -> dict[str, Any]:
                         },
                     ],
                 },
-            }
+            },
+            {"clientId": "admin-permissions", "authorizationSettings": {"policies": ADMIN_POLICIES}},
         ],
         "groups": [{"name": "staff", "subGroups": [{"name": "night"}]}],
         "defaultGroups": ["staff/night"],

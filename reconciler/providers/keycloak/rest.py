@@ -50,6 +50,7 @@ ORGANIZATION: Final = "keycloak.organization"
 ORGANIZATION_GROUPS: Final = "keycloak.organization-groups"
 WORKFLOW: Final = "keycloak.workflow"
 AUTHORIZATION: Final = "keycloak.authorization"
+ADMIN_PERMISSIONS: Final = "keycloak.admin-permissions"
 SCOPE_MAPPINGS: Final = "keycloak.scope-mappings"
 CLIENT_SCOPE_MAPPINGS: Final = "keycloak.client-scope-mappings"
 

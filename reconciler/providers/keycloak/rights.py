@@ -30,7 +30,8 @@ def rights(resources: Iterable[Resource]) -> Mapping[str, Mapping[str, str]]:
 
 def _of(realm: str, wanted: Mapping[Address, Resource]) -> Mapping[str, str]:
     kinds, read = {address.kind for address in wanted}, looked_for(realm, wanted)
-    reads = {**(_EXPORT if is_exported(read) else _PROFILE), **(_USERS if USER in read else {})}
+    named = (each.kind for at, one in wanted.items() for each in KINDS[at.kind].uses(realm, one.spec))
+    reads = {**(_EXPORT if is_exported(read) else _PROFILE), **(_USERS if USER in {*read, *named} else {})}
     writes: dict[str, list[str]] = {}
     for name, kind in KINDS.items():
         if name in kinds:

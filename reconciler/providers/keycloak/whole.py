@@ -12,7 +12,7 @@ from reconciler.core.errors import ProviderError
 from reconciler.core.resource import Resource
 from reconciler.core.values import ABSENT
 from reconciler.providers.keycloak.access import MEMBERSHIPS
-from reconciler.providers.keycloak.kinds import KINDS
+from reconciler.providers.keycloak.kinds import KINDS, admin_permissions
 from reconciler.providers.keycloak.kinds.client import with_flow_names
 from reconciler.providers.keycloak.kinds.component import WORKFLOWS
 from reconciler.providers.keycloak.kinds.user import KIND as USERS
@@ -42,6 +42,7 @@ def whole(connection: Connection, realm: str) -> dict[str, Any]:
         "clients": [with_flow_names(client, flows) for client in found.get("clients") or ()],
         "users": [*(found.get("users") or ()), *_users(connection, base, found)],
     }
+    made["clients"] = admin_permissions.exported(connection, base, made)
     return {key: value for key, value in made.items() if value not in (None, [], {})}
 
 

@@ -146,13 +146,6 @@ _REASONS = {
         "users/07_update_realm_try_to_create_user_invalid_role.json",
         "users/08_update_realm_try_to_create_user_invalid_group.json",
     ),
-    "permissions for administrators, which the server's import of authorization settings refuses (HTTP 400)": (
-        "fgap-v2-compatibility/07_test_admin_permissions_client_in_import.json",
-        "fgap-v2-compatibility/08_test_fgap_v2_resource_placeholder_syntax.json",
-        "fgap-v2-compatibility/09_create_realm_with_admin_permissions_client.json",
-        "fgap-v2-compatibility/10_update_realm_with_admin_permissions_client.json",
-        "fgap-v2-compatibility/11_import_realm_with_admin_permissions_client_and_policies.json",
-    ),
     "changes the realm master, by which tests work; tried by hand": (
         "service-account/00_update_realm_create_service_account_in_master_realm.json",
     ),

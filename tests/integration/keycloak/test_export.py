@@ -49,7 +49,7 @@ def test_what_is_exported_is_what_is_there(
     assert driver.look(*loaded(tmp_path, file)).plan.in_sync
     assert driver.look(*loaded(tmp_path, whole(driver.client, realm))).plan.in_sync  # with all that is default
     assert not {"first secret", "between us", "mail's secret"} & set(json.dumps(file).split('"'))
-    assert {client["clientId"] for client in file["clients"]} <= {"app", "robot"}
+    assert {client["clientId"] for client in file["clients"]} <= {"app", "robot", "admin-permissions"}
 
     other = unique_realm()
     file["components"].pop("org.keycloak.keys.KeyProvider")  # whose private keys are not shown

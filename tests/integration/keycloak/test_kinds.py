@@ -135,6 +135,26 @@ def other_policy(hand: ByHand) -> None:
     hand.change(typed, logic="NEGATIVE")
 
 
+def admin_policies(hand: ByHand) -> str:
+    return f"clients/{hand.id_of('clients', clientId='admin-permissions')}/authz/resource-server/policy"
+
+
+def admin_policy(hand: ByHand, name: str) -> str:
+    return f"{admin_policies(hand)}/{hand.id_of(f'{admin_policies(hand)}?max=-1', name=name)}"
+
+
+def another_permission(hand: ByHand) -> None:
+    """As the admin console does."""
+    typed = admin_policy(hand, "help-ann").replace("/policy/", "/permission/scope/")
+    said = {"logic": "NEGATIVE", "policies": ["daytime"]}
+    hand.put(typed, {"name": "help-ann", "resourceType": "Users", "resources": [], "scopes": ["view"], **said})
+
+
+def without_a_policy(hand: ByHand) -> None:
+    """What has no other policy goes with it."""
+    hand.delete(admin_policy(hand, "helpers"))
+
+
 def other_address(hand: ByHand) -> None:
     path = "identity-provider/instances/elsewhere"
     hand.change(path, config={**hand.get(path)["config"], "tokenUrl": "https://other.example.org/token"})
@@ -341,6 +361,54 @@ CASES: dict[str, tuple[Callable[[ByHand], Any], dict[str, tuple[Any, Any]]]] = {
     "policy of authorization": (
         other_policy,
         {"authorization/app policies.viewers.logic": ("NEGATIVE", "POSITIVE")},
+    ),
+    "permission for administrators": (
+        another_permission,
+        {
+            "admin-permissions policies.help-ann.logic": ("NEGATIVE", "POSITIVE"),
+            "admin-permissions policies.help-ann.config.applyPolicies": (("daytime",), ("helpers",)),
+            "admin-permissions policies.help-ann.config.resources": (("Users",), ("ann",)),
+            "admin-permissions policies.help-ann.config.scopes": (("view",), ("reset-password", "view")),
+        },
+    ),
+    "policy for administrators": (
+        lambda hand: hand.put(
+            admin_policy(hand, "daytime"), {"name": "daytime", "type": "time", "config": {"hour": "21", "hourEnd": "6"}}
+        ),
+        {
+            "admin-permissions policies.daytime.logic": ("POSITIVE", "NEGATIVE"),
+            "admin-permissions policies.daytime.config.hour": ("21", "20"),
+        },
+    ),
+    "role of a policy for administrators": (
+        lambda hand: hand.put(
+            admin_policy(hand, "helpers"),
+            {"name": "helpers", "type": "role", "config": {"roles": '[{"id": "app/reader", "required": true}]'}},
+        ),
+        {
+            "admin-permissions policies.helpers.config.roles": (
+                ({"id": "app/reader", "required": True},),
+                ({"id": "viewer", "required": False},),
+            ),
+            "admin-permissions policies.helpers.config.fetchRoles": (ABSENT, "true"),
+        },
+    ),
+    "one policy for administrators too many": (
+        lambda hand: hand.client.post(
+            hand.path(admin_policies(hand)),
+            {"name": "more", "type": "regex", "config": {"pattern": "a", "targetClaim": "b"}},
+        ),
+        {
+            "admin-permissions policies.more": (
+                {
+                    "type": "regex",
+                    "logic": "POSITIVE",
+                    "decisionStrategy": "UNANIMOUS",
+                    "config": {"pattern": "a", "targetClaim": "b"},
+                },
+                ABSENT,
+            )
+        },
     ),
     "attribute of a user": (
         lambda hand: hand.change(f"users/{hand.id_of('users', username='ann')}", attributes={"floor": ["2"]}),

@@ -537,5 +537,5 @@ def test_a_policy_that_names_what_is_not_there_is_refused(driver: Driver, realm:
     policy = {"name": "Bosses", "type": "role", "config": {"roles": '[{"id": "nobody"}]'}}
     guarded = {"clientId": "app", "serviceAccountsEnabled": True, "authorizationServicesEnabled": True}
 
-    with pytest.raises(Conflict, match="nobody is not there; declare it"):
+    with pytest.raises(Rejected, match="policy `Bosses` names keycloak.role/.*/nobody, which is not there; declare it"):
         driver.apply({"realm": realm, "clients": [{**guarded, "authorizationSettings": {"policies": [policy]}}]})

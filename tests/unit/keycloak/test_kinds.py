@@ -46,6 +46,10 @@ def test_a_whole_realm_can_be_put_in_order() -> None:
         ("keycloak.client-role/lab/app/reader", "keycloak.scope-mappings/lab/app"),
         ("keycloak.role/lab/viewer", "keycloak.authorization/lab/app"),
         ("keycloak.group/lab/staff/night", "keycloak.default-groups/lab"),
+        ("keycloak.group/lab/staff/night", "keycloak.admin-permissions/lab"),
+        ("keycloak.client/lab/app", "keycloak.admin-permissions/lab"),
+        ("keycloak.client-role/lab/app/reader", "keycloak.admin-permissions/lab"),
+        ("keycloak.user/lab/ann", "keycloak.admin-permissions/lab"),
         ("keycloak.user-profile/lab", "keycloak.user/lab/ann"),
         ("keycloak.user/lab/ann", "keycloak.organization/lab/acme"),
         ("keycloak.organization/lab/acme", "keycloak.organization-groups/lab/acme"),
@@ -223,6 +227,22 @@ def test_policies_of_authorization_are_compared_by_what_their_texts_say() -> Non
 
     assert fields("keycloak.authorization", declared, live) == {}
     assert fields("keycloak.authorization", declared, policy("[]"))
+
+
+def test_what_a_policy_does_not_say_of_groups_and_scopes_is_no_difference_in_any_order() -> None:
+    def policy(**config: Any) -> Any:
+        return {"policies": [{"name": "p", "config": config}]}
+
+    declared = policy(
+        groups=[{"path": "/b"}, {"extendChildren": True, "path": "/a"}], clientScopes='[{"id": "x"}]', fetchRoles=True
+    )
+    live = policy(
+        groups='[{"path":"/a","extendChildren":true},{"path":"/b","extendChildren":false}]',
+        clientScopes='[{"id":"x","required":false}]',
+        fetchRoles="true",
+    )
+
+    assert fields("keycloak.authorization", declared, live) == {}
 
 
 def test_an_old_resource_of_authorization_has_one_address() -> None:

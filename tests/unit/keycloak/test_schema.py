@@ -37,6 +37,7 @@ DEFINED = {
     "keycloak.client-policies": "clientPolicies",
     "keycloak.default-client-scopes": "realm",
     "keycloak.authorization": "authorizationSettings",
+    "keycloak.admin-permissions": "authorizationSettings",
     "keycloak.default-groups": "realm",
     "keycloak.organization": "organization",
     "keycloak.organization-groups": "organization",

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from reconciler.providers.keycloak.kinds import (
+    admin_permissions,
     authorization,
     client,
     client_policies,
@@ -52,6 +53,7 @@ KINDS: Final[Mapping[str, RestKind]] = {
         default_client_scopes.KIND,
         client.KIND,
         authorization.KIND,
+        admin_permissions.KIND,
         role.KIND,
         client_role.KIND,
         default_roles.KIND,

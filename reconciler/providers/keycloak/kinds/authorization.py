@@ -7,7 +7,7 @@ adds and changes all but resources that are there already, and deletes nothing; 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Final
 from urllib.parse import quote
@@ -16,6 +16,8 @@ from reconciler.core.address import Address
 from reconciler.core.errors import Conflict, Rejected
 from reconciler.core.kind import Field
 from reconciler.core.values import ABSENT, Spec, Value
+from reconciler.providers.keycloak.kinds.client import ADMIN_PERMISSIONS_CLIENT
+from reconciler.providers.keycloak.kinds.client_scope import scope
 from reconciler.providers.keycloak.kinds.group import group
 from reconciler.providers.keycloak.kinds.role import role
 from reconciler.providers.keycloak.rest import (
@@ -34,6 +36,7 @@ from reconciler.providers.keycloak.rows import (
     as_list_map,
     as_map,
     as_plain,
+    as_text,
     by,
     declared_objects,
     flag,
@@ -43,6 +46,12 @@ from reconciler.providers.keycloak.rows import (
 
 _PATH: Final = f"{BASE}/clients/{{parent}}/authz/resource-server"
 _OF_THE_SERVER: Final = ("_id", "id", "owner", "policies", "resources")
+_UNLESS_SAID: Final[Mapping[str, Mapping[str, Value]]] = {
+    "roles": {"required": False},
+    "clientScopes": {"required": False},
+    "groups": {"extendChildren": False},
+}
+"""What the server says of what a policy is about where nobody said it."""
 
 
 def _resource(value: Value) -> Value:
@@ -71,15 +80,23 @@ def _policy(value: Value) -> Value:
 
 
 def _read(key: str, value: Value) -> Value:
+    found = listed(value)
+    if found is None:
+        return as_text(value)
+    parts = [{**_UNLESS_SAID.get(key, {}), **part} if isinstance(part, Mapping) else part for part in found]
+    return tuple(sorted(map(as_plain, parts), key=_in_order))
+
+
+def _in_order(part: Value) -> str:
+    return str(sorted(part.items()) if isinstance(part, Mapping) else part)
+
+
+def listed(value: Value) -> Sequence[Value] | None:
+    """The list that a setting of a policy is, also as a text of JSON; None where it is none."""
     if isinstance(value, str) and value.startswith("["):
-        try:
-            value = json.loads(value)
-        except ValueError:
-            return value
-    if not isinstance(value, Sequence) or isinstance(value, str):
-        return value
-    parts = [{"required": False, **part} if key == "roles" and isinstance(part, Mapping) else part for part in value]
-    return tuple(sorted(map(as_plain, parts), key=str))
+        with suppress(ValueError):
+            return tuple(json.loads(value))
+    return value if isinstance(value, Sequence) and not isinstance(value, str) else None
 
 
 def _wired_resources(value: Value) -> Value:
@@ -105,30 +122,39 @@ def _written(value: Value) -> Value:
 
 def _settings(realm: Representation) -> Iterator[Item]:
     for index, client in enumerate(realm.get("clients") or ()):
-        if client.get("authorizationSettings") is not None:
+        is_own = client["clientId"] == ADMIN_PERMISSIONS_CLIENT
+        if client.get("authorizationSettings") is not None and not is_own:
             at = ("clients", index, "authorizationSettings")
             yield Item((client["clientId"],), at, client["authorizationSettings"])
 
 
-def _named(realm: str, spec: Spec) -> Iterator[Address]:
-    """Roles, groups, clients and users that policies are about."""
-    for body in by("name", _policy)(spec.get("policies", ())).values():
+def named(realm: str, spec: Spec) -> Iterator[Address]:
+    """Roles, groups, clients, users and client scopes that policies are about."""
+    for body in as_map(POLICIES.normal(spec.get("policies", ()))).values():
         for key, parts in as_map(as_map(body).get("config", {})).items():
             for part in parts if isinstance(parts, tuple) else ():
                 yield from _meant(realm, key, part)
 
 
 def _meant(realm: str, key: str, part: Value) -> Iterator[Address]:
-    named = part if isinstance(part, str) else str(as_map(part).get("path") or as_map(part).get("id"))
-    if key == "roles":
-        client, _, name = named.rpartition("/")
-        yield role(realm, (client,) if client else (), name)
-    elif key == "groups":
-        yield group(realm, (), named)
-    elif key == "clients":
-        yield Address(CLIENT, (realm, named))
-    elif key == "users":
-        yield Address(USER, (realm, named.lower()))
+    name = part if isinstance(part, str) else str(as_map(part).get("path") or as_map(part).get("id"))
+    if key in _MEANT:
+        yield _MEANT[key](realm, name)
+
+
+def role_of(realm: str, name: str) -> Address:
+    """A role as policies name it: one of a client after its client."""
+    client, _, own = name.rpartition("/")
+    return role(realm, (client,) if client else (), own)
+
+
+_MEANT: Final[Mapping[str, Callable[[str, str], Address]]] = {
+    "roles": role_of,
+    "groups": lambda realm, name: group(realm, (), name),
+    "clients": lambda realm, name: Address(CLIENT, (realm, name)),
+    "users": lambda realm, name: Address(USER, (realm, name.lower())),
+    "clientScopes": lambda realm, name: scope(realm, (), name),
+}
 
 
 def _save(live: Live, address: Address, patch: Mapping[str, Value]) -> None:
@@ -142,7 +168,7 @@ def _save(live: Live, address: Address, patch: Mapping[str, Value]) -> None:
         raise Rejected("the client has no authorization services; set its `authorizationServicesEnabled`")
     before = {name: KIND.properties[name].normal(found.get(name, ())) for name in _LISTS}
     after = {name: merged(before[name], as_map(patch.get(name, {}))) for name in _LISTS}
-    _check(live, address, as_map(patch.get("policies", {})))
+    check(live, address, as_map(patch.get("policies", {})))
     own = {name: value for name, value in patch.items() if name not in _LISTS}
     lists = {
         name: KIND.properties[name].wired({key: body for key, body in after[name].items() if key in changed})
@@ -159,11 +185,21 @@ def _save(live: Live, address: Address, patch: Mapping[str, Value]) -> None:
             _delete(live, f"{path}/{single}", gone, key)
 
 
-def _check(live: Live, address: Address, policies: Mapping[str, Value]) -> None:
-    """Raise Conflict where a policy names what is not there: the server would leave it out without a word (26.7)."""
-    declared = {name: body for name, body in policies.items() if isinstance(body, Mapping)}
-    for named in _named(address.path[0], {"policies": declared}):
-        live.id(named)
+def check(live: Live, address: Address, policies: Mapping[str, Value]) -> None:
+    """Raise Rejected where a policy names what is not there: the server would leave it out without a word (26.7)."""
+    for name, body in policies.items():
+        if isinstance(body, Mapping):
+            for each in named(address.path[0], {"policies": {name: body}}):
+                id_of(live, name, each)
+
+
+def id_of(live: Live, policy: str, address: Address) -> str:
+    """The id of what a policy names; raises Rejected where there is none, as the next look would find none either."""
+    try:
+        return live.id(address)
+    except Conflict as error:
+        said = f"policy `{policy}` names {address}, which is not there; declare it, or correct the name"
+        raise Rejected(said) from error
 
 
 def _bodies(value: Value) -> Iterable[Any]:
@@ -185,6 +221,9 @@ def _delete(live: Live, path: str, name: str, key: str) -> None:
         live.connection.delete(_at(live, path, name, key))
 
 
+POLICIES: Final = Property(
+    Field(normalise=by("name", _policy)), complete=declared_objects, unset=(), wire=_wired_policies
+)
 _TOP: Final = ("allowRemoteResourceManagement", "policyEnforcementMode", "decisionStrategy")
 # In the order in which they may go: what names others first.
 _LISTS: Final = {"policies": ("policy", "id"), "resources": ("resource", "_id"), "scopes": ("scope", "id")}
@@ -202,9 +241,7 @@ KIND: Final = RestKind(
         "scopes": Property(
             Field(normalise=by("name", _scope)), complete=declared_objects, unset=(), wire=as_list("name")
         ),
-        "policies": Property(
-            Field(normalise=by("name", _policy)), complete=declared_objects, unset=(), wire=_wired_policies
-        ),
+        "policies": POLICIES,
     },
     objects=_settings,
     item=_PATH,
@@ -212,7 +249,7 @@ KIND: Final = RestKind(
     find=_PATH,
     right="manage-authorization",
     parent=CLIENT,
-    uses=_named,
+    uses=named,
     singleton=True,
     save=_save,
     id_key="",

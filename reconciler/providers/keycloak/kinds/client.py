@@ -42,12 +42,14 @@ from reconciler.providers.keycloak.rows import (
     text,
 )
 
+ADMIN_PERMISSIONS_CLIENT: Final = "admin-permissions"
+"""Whose authorization services hold who may administer what in the realm; there once that is switched on."""
 BUILTIN: Final = frozenset(
     {
         "account",
         "account-console",
         "admin-cli",
-        "admin-permissions",
+        ADMIN_PERMISSIONS_CLIENT,
         "broker",
         "realm-management",
         "security-admin-console",
@@ -146,6 +148,10 @@ def _is_builtin(path: Path) -> bool:
     return client_id in BUILTIN or (realm == "master" and client_id.endswith("-realm"))
 
 
+def _arises(path: Path) -> bool:
+    return path[-1] == ADMIN_PERMISSIONS_CLIENT
+
+
 def secret_of(client: Mapping[str, Any]) -> Value:
     """The client's secret, if it has one that we may see."""
     value = as_secret(client.get("secret"))
@@ -217,5 +223,6 @@ KIND: Final = RestKind(
     outputs={"secret": Output(declared_by="secret", stale_on=frozenset({"secret"}))},
     secrets=(("secret",), *(("attributes", name) for name in _SECRET_ATTRIBUTES)),
     is_builtin=_is_builtin,
+    arises=_arises,
     with_realm=_with_realm,
 )

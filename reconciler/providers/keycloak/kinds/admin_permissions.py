@@ -1,0 +1,397 @@
+"""Who may administer what in a realm: policies and permissions of the client `admin-permissions` (Keycloak 26.2).
+
+That client, its resources and its scopes are Keycloak's own; its settings can be neither asked for nor imported, so
+they are read from the realm's export and written one policy at a time. A permission names users, groups, clients,
+roles and organizations by id; a file by what they are called.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import cached_property
+from graphlib import CycleError, TopologicalSorter
+from typing import Any, Final, TypeAlias
+from urllib.parse import quote
+
+from reconciler.core.address import Address
+from reconciler.core.errors import Conflict, Rejected
+from reconciler.core.resource import Resource
+from reconciler.core.values import ABSENT, Spec, Value
+from reconciler.providers.keycloak.kinds.authorization import POLICIES, check, id_of, listed, named, role_of
+from reconciler.providers.keycloak.kinds.client import ADMIN_PERMISSIONS_CLIENT
+from reconciler.providers.keycloak.kinds.group import group
+from reconciler.providers.keycloak.rest import (
+    ADMIN_PERMISSIONS,
+    BASE,
+    CLIENT,
+    ORGANIZATION,
+    USER,
+    Connection,
+    Item,
+    Live,
+    Representation,
+    RestKind,
+)
+from reconciler.providers.keycloak.rows import as_map, merged
+
+_SETTINGS: Final = "authorizationSettings"
+_PERMISSION: Final = "scope"
+_is_id: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}").fullmatch
+_UNANIMOUS: Final = "UNANIMOUS"
+_NO_OTHER: Final = (
+    f"; Keycloak 26.7 takes no `decisionStrategy` of a permission but {_UNANIMOUS}, and any of an aggregate policy"
+)
+_KNOWN: Final = "namesOfResources"
+"""Where a live representation has the names of what its permissions are for, by type and id."""
+
+_Names: TypeAlias = Mapping[str, Mapping[str, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Sort:
+    """A type of what can be administered: where one is by its id, what it is called, and its address."""
+
+    path: str
+    name: Callable[[Representation, Mapping[str, str]], str]
+    address: Callable[[str, str], Address]
+
+
+def _role_name(body: Representation, clients: Mapping[str, str]) -> str:
+    return f"{clients[body['containerId']]}/{body['name']}" if body.get("clientRole") else str(body["name"])
+
+
+_SORTS: Final[Mapping[str, _Sort]] = {
+    "Users": _Sort(
+        "users", lambda body, _: str(body["username"]).lower(), lambda realm, name: Address(USER, (realm, name))
+    ),
+    "Groups": _Sort("groups", lambda body, _: str(body["path"]), lambda realm, path: group(realm, (), path)),
+    "Clients": _Sort(
+        "clients", lambda body, _: str(body["clientId"]), lambda realm, name: Address(CLIENT, (realm, name))
+    ),
+    "Roles": _Sort("roles-by-id", _role_name, role_of),
+    "Organizations": _Sort(
+        "organizations",
+        lambda body, _: str(body.get("alias") or body["name"]),
+        lambda realm, alias: Address(ORGANIZATION, (realm, alias)),
+    ),
+}
+
+
+# ------------------------------------------------------------------ names
+
+
+def _names_in(realm: Representation) -> _Names:
+    """What the objects of a representation are called, by type and id, as far as it has their ids."""
+    roles = realm.get("roles") or {}
+    of_clients = {f"{client}/": found for client, found in (roles.get("client") or {}).items()}
+    return {
+        **{sort: dict(_called(sort, realm.get(sort.lower()))) for sort in ("Users", "Clients", "Organizations")},
+        "Groups": dict(_paths("", realm.get("groups"))),
+        "Roles": {
+            each["id"]: f"{client}{each['name']}"
+            for client, found in {"": roles.get("realm"), **of_clients}.items()
+            for each in found or ()
+            if "id" in each
+        },
+    }
+
+
+def _called(sort: str, bodies: Iterable[Representation] | None) -> Iterator[tuple[str, str]]:
+    return ((each["id"], _SORTS[sort].name(each, {})) for each in bodies or () if "id" in each)
+
+
+def _paths(above: str, groups: Iterable[Representation] | None) -> Iterator[tuple[str, str]]:
+    for each in groups or ():
+        path = f"{above}/{each['name']}"
+        if "id" in each:
+            yield each["id"], path
+        yield from _paths(path, each.get("subGroups"))
+
+
+def _spelled(sort: str, name: str) -> str:
+    """A name as addresses have it; other tools put a dollar before it."""
+    name = name.removeprefix("$")
+    if name == sort or _is_id(name):
+        return name
+    if sort == "Groups":
+        return f"/{name.strip('/')}"
+    return name.lower() if sort == "Users" else name
+
+
+def _is_permission(policy: Mapping[str, Any]) -> bool:
+    return policy.get("type") == _PERMISSION
+
+
+def _resources(policy: Mapping[str, Any]) -> tuple[str, Sequence[str]]:
+    """The type that a permission is for, and of that type all that it names."""
+    config = policy.get("config") or {}
+    return str(config.get("defaultResourceType")), tuple(map(str, listed(config.get("resources")) or ()))
+
+
+def _with_names(policy: Representation, names: _Names) -> Representation:
+    """A permission with its resources by name, and without policies where it has none."""
+    if not _is_permission(policy):
+        return policy
+    sort, found = _resources(policy)
+    known = names.get(sort, {})
+    resources = [known.get(each) or _spelled(sort, each) for each in found]
+    return {**policy, "config": {"applyPolicies": "[]", **(policy.get("config") or {}), "resources": resources}}
+
+
+def _for_all_or_some(policy: Representation) -> Representation:
+    """The permission as the admin console takes it: for all of its type where it names none."""
+    sort, found = _resources(policy)
+    if found or not _is_permission(policy):
+        return policy
+    return {**policy, "config": {**(policy.get("config") or {}), "resources": [sort]}}
+
+
+def _permissions(realm: Representation) -> Iterator[Item]:
+    for index, client in enumerate(realm.get("clients") or ()):
+        settings = client.get(_SETTINGS) or {}
+        if client["clientId"] == ADMIN_PERMISSIONS_CLIENT and "policies" in settings:
+            policies = settings["policies"] or ()
+            if _KNOWN not in realm:  # a file; a live permission that names nothing is for nothing (26.7)
+                policies = map(_for_all_or_some, policies)
+            names = realm.get(_KNOWN) or _names_in(realm)
+            yield Item((), ("clients", index, _SETTINGS), {"policies": [_with_names(each, names) for each in policies]})
+
+
+def _policies(settings: Mapping[str, Any]) -> dict[str, Mapping[str, Value]]:
+    """All policies by name, in normal form."""
+    return {name: as_map(body) for name, body in as_map(POLICIES.normal(settings.get("policies", ()))).items()}
+
+
+def _uses(realm: str, spec: Spec) -> Iterator[Address]:
+    """What policies are about, and what permissions are for."""
+    yield from named(realm, spec)
+    for policy in _policies(spec).values():
+        sort, found = _resources(policy)
+        if _is_permission(policy) and sort in _SORTS:
+            yield from (_SORTS[sort].address(realm, name) for name in found if name != sort and not _is_id(name))
+
+
+# ------------------------------------------------------------------ reading
+
+
+def _client(realm: Representation) -> Representation:
+    clients = realm.get("clients") or ()
+    return next((each for each in clients if each["clientId"] == ADMIN_PERMISSIONS_CLIENT), {})
+
+
+def _read(connection: Connection, base: str, export: Representation, wanted: Iterable[Resource]) -> Mapping[str, Any]:
+    """The names of what the live permissions are for; an id that the file has stays one."""
+    declared = [policy for each in wanted for policy in _policies(each.spec).values()]
+    kept = {name for policy in declared for name in _resources(policy)[1]}
+    known = _names_in(export)
+    found = {sort: dict(names) for sort, names in known.items()}
+    for policy in (_client(export).get(_SETTINGS) or {}).get("policies") or ():
+        sort, resources = _resources(policy)
+        for each in resources if _is_permission(policy) and sort in _SORTS else ():
+            if each not in (sort, *found[sort]):
+                body = connection.get(f"{base}/{_SORTS[sort].path}/{quote(each, safe='')}")
+                found[sort][each] = each if body is ABSENT else _SORTS[sort].name(body, known["Clients"])
+    return {
+        _KNOWN: {sort: {key: name for key, name in names.items() if key not in kept} for sort, names in found.items()}
+    }
+
+
+def exported(connection: Connection, base: str, realm: Representation) -> list[Representation]:
+    """The clients of a realm, this one as a file has it: what somebody decided, with names."""
+    own = {**realm, **_read(connection, base, realm, ())}
+    policies = [each for item in _permissions(own) for each in map(_written, item.body["policies"])]
+    file = {"clientId": ADMIN_PERMISSIONS_CLIENT, _SETTINGS: {"policies": policies}}
+    return [
+        file if each["clientId"] == ADMIN_PERMISSIONS_CLIENT and _SETTINGS in each else each
+        for each in realm.get("clients") or ()
+    ]
+
+
+def _written(policy: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A policy with all settings as texts."""
+    config = {
+        key: each if isinstance(each, str) else json.dumps(each) for key, each in (policy.get("config") or {}).items()
+    }
+    return {**policy, "config": config}
+
+
+# ------------------------------------------------------------------ writing
+
+
+def _save(live: Live, address: Address, patch: Mapping[str, Value]) -> None:
+    """Write the policies that differ, each after those that it applies, and take away what is too much."""
+    base = live.path(BASE, address)
+    answer = live.connection.ask(f"{base}/partial-export?exportClients=true&exportGroupsAndRoles=false")
+    client = _client(answer if answer is not ABSENT else {})
+    settings = client.get(_SETTINGS) or {}
+    if "authorizationSchema" not in settings:
+        raise Rejected(
+            f"the realm has no client {ADMIN_PERMISSIONS_CLIENT}; set `adminPermissionsEnabled: true`, which makes it "
+            "(Keycloak 26.2 or later)"
+        )
+    path = f"{base}/clients/{quote(client['id'], safe='')}/authz/resource-server"
+    change = as_map(patch.get("policies", {}))
+    check(live, address, change)
+    write = _Write(live, address.path[0], base, path, _policies(settings), change)
+    write.check(settings["authorizationSchema"]["resourceTypes"])
+    write()
+
+
+@dataclass(frozen=True)
+class _Write:
+    """From the policies that are there to those that are wanted."""
+
+    live: Live
+    realm: str
+    base: str
+    path: str
+    before: Mapping[str, Mapping[str, Value]]
+    change: Mapping[str, Value]
+
+    @cached_property
+    def after(self) -> Mapping[str, Mapping[str, Value]]:
+        return {name: as_map(body) for name, body in merged(self.before, self.change).items()}
+
+    @cached_property
+    def changed(self) -> Collection[str]:
+        return self.change.keys() & self.after.keys()
+
+    @cached_property
+    def replaced(self) -> Collection[str]:
+        """What gets another type, which no PUT does (26.7), and what goes with its last policy."""
+        found = {name for name in self.changed if _is_of_another_type(self.before.get(name), self.after[name])}
+        for name in _in_order(self.before):
+            if found.intersection(_applied(self.before[name])):
+                found.add(name)
+        return found & self.after.keys()
+
+    @cached_property
+    def ids(self) -> Mapping[str, str]:
+        found = self.live.connection.get(f"{self.path}/policy?max=-1")
+        return {each["name"]: each["id"] for each in (() if found is ABSENT else found)}
+
+    def check(self, sorts: Mapping[str, Representation]) -> None:
+        """Raise Rejected for what the server takes without a word, though it means nothing, or answers with 500."""
+        for name, body in self.after.items():
+            unknown = [each for each in _applied(body) if each not in self.after]
+            if unknown:
+                raise Rejected(f"policy `{name}` applies {_listing(unknown)}, which the file does not have")
+            if not body.get("type"):
+                raise Rejected(f"policy `{name}` needs a `type`, such as role, or scope for a permission")
+            if _is_permission(body) and name in self.changed:
+                _check_permission(name, body, sorts)
+
+    def __call__(self) -> None:
+        order = _in_order(self.after)
+        bodies = {name: self.body(name) for name in order if name in self.changed or name in self.replaced}
+        self.delete(self.replaced)
+        for name, body in bodies.items():
+            self.send(name, body)
+        self.delete(self.before.keys() - self.after.keys())
+
+    def body(self, name: str) -> Mapping[str, Value]:
+        """What the server takes: of a permission what the admin console sends, as all else is not looked through."""
+        policy = self.after[name]
+        if not _is_permission(policy):
+            return _written({"name": name, **policy})
+        sort, found = _resources(policy)
+        there = _resources(self.before.get(name, {}))[1]
+        return {
+            "name": name,
+            **{key: each for key, each in policy.items() if key != "config"},
+            "resourceType": sort,
+            "resources": tuple(each if each in there else self.resource(name, sort, each) for each in found),
+            "scopes": listed(as_map(policy["config"]).get("scopes")),
+            "policies": _applied(policy),
+        }
+
+    def send(self, name: str, body: Mapping[str, Value]) -> None:
+        path = f"{self.path}/permission/scope" if _is_permission(body) else f"{self.path}/policy"
+        try:
+            if name in self.before and name not in self.replaced:
+                self.live.connection.put(f"{path}/{self.id(name)}", body)
+            else:
+                self.live.connection.post(path, body)
+        except Rejected as error:
+            is_unlike = _is_permission(body) and body.get("decisionStrategy", _UNANIMOUS) != _UNANIMOUS
+            raise Rejected(f"`{name}`: {error.args[0]}{_NO_OTHER if is_unlike else ''}") from error
+
+    def resource(self, permission: str, sort: str, name: str) -> str:
+        """What the server calls a resource; one that is not there it takes for all of the type (26.5 and older)."""
+        if name == sort:
+            return name
+        if not _is_id(name):
+            return id_of(self.live, permission, _SORTS[sort].address(self.realm, name))
+        if self.live.connection.get(f"{self.base}/{_SORTS[sort].path}/{name}") is ABSENT:
+            said = f"policy `{permission}` names {name}, which is the id of none of the {sort}"
+            raise Rejected(f"{said}; write what it is called")
+        return name
+
+    def id(self, name: str) -> str:
+        if name not in self.ids:
+            raise Conflict(f"{name} is not there any more")
+        return quote(self.ids[name], safe="")
+
+    def delete(self, names: Collection[str]) -> None:
+        """First what applies others: a permission goes by itself with its last policy."""
+        for name in reversed(_in_order(self.before) if names else ()):
+            if name in names:
+                with suppress(Conflict):
+                    self.live.connection.delete(f"{self.path}/policy/{self.id(name)}")
+
+
+def _is_of_another_type(before: Mapping[str, Value] | None, after: Mapping[str, Value]) -> bool:
+    return before is not None and before.get("type") != after.get("type")
+
+
+def _applied(policy: Mapping[str, Any]) -> Sequence[str]:
+    return tuple(map(str, listed((policy.get("config") or {}).get("applyPolicies")) or ()))
+
+
+def _in_order(policies: Mapping[str, Mapping[str, Value]]) -> Sequence[str]:
+    """All names, each after those that it applies."""
+    try:
+        order = TopologicalSorter({name: _applied(body) for name, body in policies.items()}).static_order()
+        return [name for name in order if name in policies]
+    except CycleError as error:
+        raise Rejected(f"policies apply each other in a circle: {' → '.join(error.args[1])}") from error
+
+
+def _check_permission(name: str, body: Mapping[str, Value], sorts: Mapping[str, Representation]) -> None:
+    sort, _ = _resources(body)
+    if sort not in sorts or sort not in _SORTS:
+        raise Rejected(
+            f"permission `{name}` needs a `defaultResourceType` in its `config`, one of {_listing(sorted(sorts))}"
+        )
+    scopes = listed(as_map(body["config"]).get("scopes")) or ()
+    unknown = [str(each) for each in scopes if each not in sorts[sort]["scopes"]]
+    if unknown or not scopes:
+        said = f"has {_listing(unknown)}" if unknown else "has none"
+        known = _listing(sorted(sorts[sort]["scopes"]))
+        raise Rejected(f"permission `{name}` {said} in its `scopes`; of {sort} this server knows {known}")
+
+
+def _listing(names: Iterable[str]) -> str:
+    return ", ".join(f"`{name}`" for name in names)
+
+
+KIND: Final = RestKind(
+    name=ADMIN_PERMISSIONS,
+    key="realm",
+    properties={"policies": POLICIES},
+    objects=_permissions,
+    item=BASE,
+    collections={},
+    find=BASE,
+    right="manage-authorization",
+    uses=_uses,
+    singleton=True,
+    save=_save,
+    id_key="",
+    flags=frozenset({"exportClients"}),
+    more=_read,
+)
