@@ -148,9 +148,21 @@ def test_keys_of_an_export_with_its_secrets_are_taken_over(
 
 
 def test_what_a_realm_that_is_there_can_not_take_over_is_told(
-    driver: Driver, older: dict[str, Any], realm: str
+    driver: Driver, older: dict[str, Any], realm: str, by_hand: ByHand
 ) -> None:
     driver.apply({"realm": realm})
 
+    flows = {flow["alias"]: flow for flow in older["authenticationFlows"]}
+    before = by_hand.get("authentication/flows")
+
+    with pytest.raises(Rejected, match="come with a new realm only"):
+        driver.apply({"realm": realm, "authenticationFlows": [flows["Browser - Conditional OTP"]]})
     with pytest.raises(Rejected, match="copy the flow under another name"):
-        driver.apply(canonical_realm({name: older[name] for name in ("realm", "authenticationFlows")}))
+        driver.apply({"realm": realm, "authenticationFlows": [_with_another(flows["direct grant"])]})
+
+    assert by_hand.get("authentication/flows") == before
+
+
+def _with_another(flow: dict[str, Any]) -> dict[str, Any]:
+    another = {"authenticator": "deny-access-authenticator", "requirement": "DISABLED"}
+    return {**flow, "authenticationExecutions": [*flow["authenticationExecutions"], another]}

@@ -313,3 +313,12 @@ def test_many_users_are_one_request() -> None:
 def test_users_that_the_server_refuses_are_named() -> None:
     with pytest.raises(Rejected, match="ann, bob: no such group"):
         performed(an_import(), {"POST lab/partialImport": Rejected("no such group")})
+
+
+def test_a_flow_that_could_never_be_filled_is_not_made() -> None:
+    step = a_step(
+        Address("keycloak.flow", ("lab", "older")), "create", body={"alias": "older", "builtIn": True}, targets=()
+    )
+
+    with pytest.raises(Rejected, match="come with a new realm only"):
+        performed(step, {})

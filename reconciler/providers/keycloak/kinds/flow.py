@@ -7,7 +7,7 @@ the file says. Settings of an execution, which files have in `authenticatorConfi
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from reconciler.core.address import Address
@@ -68,6 +68,10 @@ def _settings(value: Value) -> Value:
     return {**value, **({"config": as_text_map(value["config"])} if "config" in value else {})}
 
 
+_MADE_EMPTY: Final = (
+    "Keycloak's own flows come with a new realm only, and nothing can be added to them later; "
+    "say `builtIn: false`, or leave it out"
+)
 _FLAG: Final = flag()
 _ROWS: Final = {
     "authenticator": text(),
@@ -210,6 +214,11 @@ def _sent_execution(index: int, body: Mapping[str, Value]) -> Mapping[str, Value
     return {**own, "authenticatorFlow": "flowAlias" in own}
 
 
+def _refused(_read: Callable[[str], Any], _realm: str, body: Mapping[str, Value]) -> str:
+    """Why a flow would stay empty, and could not even be deleted."""
+    return _MADE_EMPTY if body.get("builtIn") is True else ""
+
+
 def _is_builtin(path: Path) -> bool:
     return path[-1] in BUILTIN
 
@@ -301,6 +310,7 @@ KIND: Final = RestKind(
     on_creation={"providerId": "basic-flow", "topLevel": True, "builtIn": False},
     adjust=_adjust,
     uses=_subflows,
+    refuses=_refused,
     with_realm=_with_realm,
     remedies={"a built in flow": "copy the flow under another name and bind that, or leave the built-in one out"},
     is_builtin=_is_builtin,
