@@ -322,3 +322,20 @@ def test_a_flow_that_could_never_be_filled_is_not_made() -> None:
 
     with pytest.raises(Rejected, match="come with a new realm only"):
         performed(step, {})
+
+
+@pytest.mark.parametrize(
+    ("sort", "said"),
+    [("js", "policy `mine` is of the type `js`, which this server does not have"), ("role", "ask the server's log")],
+)
+def test_a_policy_of_a_type_that_the_server_lacks_is_named(sort: str, said: str) -> None:
+    path = "lab/clients/c1/authz/resource-server"
+    answers = {
+        f"GET {path}/settings": {},
+        f"POST {path}/import": Rejected("ask the server's log"),
+        f"GET {path}/policy/providers": [{"type": "role"}],
+    }
+    patch = {"policies": {"mine": {"type": sort}, "gone": ABSENT}}
+
+    with pytest.raises(Rejected, match=said):
+        performed(a_step(Address("keycloak.authorization", ("lab", "app")), "update", patch=patch), answers)

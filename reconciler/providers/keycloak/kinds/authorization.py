@@ -175,7 +175,11 @@ def _save(live: Live, address: Address, patch: Mapping[str, Value]) -> None:
         for name in _LISTS
         for changed in (as_map(patch.get(name, {})),)
     }
-    live.connection.post(f"{path}/import", {**{key: found[key] for key in _TOP if key in found}, **own, **lists})
+    try:
+        live.connection.post(f"{path}/import", {**{key: found[key] for key in _TOP if key in found}, **own, **lists})
+    except Rejected:
+        _check_types(live, path, as_map(patch.get("policies", {})))
+        raise
     for body in _bodies(lists["resources"]):
         if body["name"] in as_map(before["resources"]):
             live.connection.put(_at(live, f"{path}/resource", body["name"], "_id"), body)
@@ -191,6 +195,17 @@ def check(live: Live, address: Address, policies: Mapping[str, Value]) -> None:
         if isinstance(body, Mapping):
             for each in named(address.path[0], {"policies": {name: body}}):
                 id_of(live, name, each)
+
+
+def _check_types(live: Live, path: str, policies: Mapping[str, Value]) -> None:
+    """Raise Rejected where a policy is of a type that the server lacks: it says no more than that it failed (26.7)."""
+    known = {each["type"] for each in live.connection.get(f"{path}/policy/providers")}
+    types = {name: body.get("type", ABSENT) for name, body in policies.items() if isinstance(body, Mapping)}
+    strange = sorted(
+        f"`{name}` is of the type `{sort}`" for name, sort in types.items() if sort not in {*known, ABSENT}
+    )
+    if strange:
+        raise Rejected(f"policy {', '.join(strange)}, which this server does not have; deploy it there, or take it out")
 
 
 def id_of(live: Live, policy: str, address: Address) -> str:
