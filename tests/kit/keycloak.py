@@ -345,6 +345,7 @@ UNTIL: Final[Mapping[str, tuple[int, int]]] = {
     "says that a user is disabled without looking at the password": (26, 6),
     "drops the secret of a client that only bears tokens": (26, 6),
     "has no permissions for organizations": (26, 6),
+    "knows no modes of client policies": (26, 7),
     "takes any strategy of a permission for administrators": (26, 6),
 }
 """The first release that does so no more; 26.5 and 26.7 were tried."""

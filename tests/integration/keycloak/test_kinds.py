@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from reconciler.core.values import ABSENT
-from tests.kit.keycloak import ByHand, Driver, Server, a_made_realm, dropped, without_newer
+from tests.kit.keycloak import ByHand, Driver, Server, a_made_realm, dropped, still, without_newer
 from tests.kit.realms import PROFILE_ATTRIBUTES, a_whole_realm
 
 
@@ -581,3 +581,18 @@ def test_what_is_done_by_hand_is_named_and_repaired(lab: Lab, case: str) -> None
     if not any(key.startswith(WITHOUT_EVENTS) for key in differences):
         assert len(lab.hand.events()) - events == len(seen.writes)
     assert after.writes == ()
+
+
+def test_the_mode_of_a_client_policy_is_kept(driver: Driver, realm: str, by_hand: ByHand) -> None:
+    if still(driver.client, "knows no modes of client policies"):
+        pytest.skip("this release knows none")
+    policy = {"name": "p", "enabled": True, "mode": "STRICT", "conditions": [], "profiles": []}
+    file = {"realm": realm, "clientPolicies": {"policies": [policy]}}
+    driver.apply(file)
+    by_hand.put("client-policies/policies", {"policies": [{**policy, "mode": "DEFAULT"}]})
+
+    (repair, last) = driver.apply(file)
+
+    assert list(repair.fields) == [f"keycloak.client-policies/{realm} policies.p.mode"]
+    assert last.writes == ()
+    assert by_hand.get("client-policies/policies")["policies"] == [policy]
