@@ -71,8 +71,11 @@ class Directory:
         with self._lock:
             return self._answers.setdefault(path, answer)
 
-    def lack(self, address: Address, name: str) -> str:
+    def lack(self, address: Address, name: str, asked: Value) -> str:
         """Why the server can't hold this property of an object, or "" the object itself; empty where it can."""
+        check = KINDS[address.kind].checks.get(name)
+        if check:
+            return check.lack(self.once, asked)
         realm = BASE.format(realm=quote(address.path[0], safe=""))
         return lack(KINDS[address.kind].since, name, server(self.once, self.connection.ask, realm))
 

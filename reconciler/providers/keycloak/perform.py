@@ -72,7 +72,7 @@ class Performer:
             raise Rejected("\n".join(("the server lacks what is declared, so nothing is written:", *lacks)))
 
     def _lack(self, need: Mapping[str, Value]) -> str:
-        said = self._directory.lack(Address.parse(str(need["address"])), str(need["name"]))
+        said = self._directory.lack(Address.parse(str(need["address"])), str(need["name"]), need["asked"])
         return f"{need['at']}: {need['address']} {said}" if said else ""
 
     # -------------------------------------------------------------- objects

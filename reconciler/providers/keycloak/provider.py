@@ -71,10 +71,11 @@ class KeycloakProvider:
 
     def obstacles(self, changes: Sequence[Change]) -> Sequence[Problem]:
         return tuple(
-            Problem(said, origin or Origin(""), Severity.WARNING, address=change.address)
+            Problem(said, need.origin or Origin(""), Severity.WARNING, address=change.address)
             for change in changes
-            for name, origin in needed(KINDS[change.address.kind].since, change)
-            if (said := self._work()[0].lack(change.address, name))
+            for kind in (KINDS[change.address.kind],)
+            for need in needed(kind.since, kind.checks, change)
+            if (said := self._work()[0].lack(change.address, need.name, need.asked))
         )
 
     def perform(self, step: Step) -> Verdict:

@@ -20,7 +20,7 @@ from reconciler.core.provider import Verdict
 from reconciler.core.resource import Observed, Resource
 from reconciler.core.values import ABSENT, Path, Secret, Spec, Value
 from reconciler.providers.keycloak.rows import MARK, Property, as_list, as_map, without_absent, without_masks
-from reconciler.providers.keycloak.since import Since
+from reconciler.providers.keycloak.since import Check, Since
 
 Representation: TypeAlias = Mapping[str, Any]
 """An object as Keycloak's JSON has it, in a file or in an answer."""
@@ -249,7 +249,8 @@ class RestKind:
     ``with_realm`` takes what is declared of a new realm, and says which of it is made together with the realm, in place
     of the server's own, and what the realm's body says of it.
     ``remedies`` says by some of the server's words what to do where it refuses with them.
-    ``since`` says from which release on a server has a property, or under "" the type itself.
+    ``since`` says from which release on a server has a property, or under "" the type itself, and ``checks`` what else
+    it may lack.
     ``flags`` are those that a partial export needs to show these objects; ``more`` reads what it does not show.
     """
 
@@ -295,6 +296,7 @@ class RestKind:
     vital: frozenset[str] = frozenset()
     remedies: Mapping[str, str] = field(default_factory=dict)
     since: Mapping[str, Since] = field(default_factory=dict)
+    checks: Mapping[str, Check] = field(default_factory=dict)
 
     @cached_property
     def kind(self) -> Kind:

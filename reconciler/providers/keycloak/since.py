@@ -1,7 +1,8 @@
-"""What only newer releases of Keycloak have: from which one on, and how a server that lacks it is told of.
+"""What only newer releases of Keycloak have, or none without a feature, and how a server that lacks it is told of.
 
 Source: the representations of 26.4.7, 26.5.0, 26.6.0 and 26.7.0, and what the servers say. An older one refuses such a
-word as unrecognized, or has no such path, which is found out somewhere in the middle of the work.
+word as unrecognized, or has no such path, which is found out somewhere in the middle of the work. One without the
+feature takes the word, and goes on as if nothing had been said.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import Any, Final, TypeAlias
 
 from reconciler.core.change import Action, Change
 from reconciler.core.resource import Origin
+from reconciler.core.values import ABSENT, Path, Value
 
 Release: TypeAlias = tuple[int, int]
 
@@ -21,11 +23,32 @@ _VERSION: Final = re.compile(r"(\d+)\.(\d+)")
 
 @dataclass(frozen=True, slots=True)
 class Since:
-    """The first release that has something; where it is a ``feature``, the first that has it switched on as well."""
+    """The first release that has something; of a ``feature`` also the first that has it switched on, if any has."""
 
     release: Release
     feature: str = ""
-    by_default: Release = (0, 0)
+    by_default: Release | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """What else a server may drop without a word.
+
+    ``asked`` is what is to be known about a change, ABSENT where there is nothing to ask; ``lack`` reads what the
+    server says to that, and why it can't hold it.
+    """
+
+    asked: Callable[[Change], Value]
+    lack: Callable[[Callable[[str], Any], Value], str]
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """A row or check that a change needs, by its name, and the place that asks for it."""
+
+    name: str
+    origin: Origin | None
+    asked: Value = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,38 +71,69 @@ def server(get: Callable[[str], Any], ask: Callable[[str], Any], realm_path: str
     version = (said.get("systemInfo") or {}).get("version")
     if not version:  # 26.4 tells only accounts of master, and these alone can work on a realm that is not there yet
         version = ask(f"{realm_path}/partial-export")["keycloakVersion"]
-    return Server(version, frozenset(each["name"].lower() for each in said["features"] if each["enabled"]))
+    features = (each["name"].lower().replace("_", "-") for each in said["features"] if each["enabled"])
+    return Server(version, frozenset(features))
 
 
-def needed(rows: Mapping[str, Since], change: Change) -> Iterator[tuple[str, Origin | None]]:
-    """The rows that a change needs, each with the place that asks for it; what the server shows already it has.
+def needed(rows: Mapping[str, Since], checks: Mapping[str, Check], change: Change) -> Iterator[Need]:
+    """What a change needs of the server; what it shows already it has, unless a feature makes it more than a word.
 
-    ``rows`` are by property, "" for the object itself.
+    ``rows`` are by property, or by the path to one in which ``*`` stands for any name, "" for the object itself;
+    ``checks`` are by property.
     """
     if change.desired is None or change.action not in (Action.CREATE, Action.UPDATE):
         return
-    there = change.observed.spec if change.observed else {}
-    new = () if change.observed else ("",)
-    for name in dict.fromkeys((*new, *(difference.path[0] for difference in change.fields))):
-        if name in rows and name not in there:
-            source = change.desired.sources.get(name)
-            yield name, source.origin if source else change.desired.origin
+    for name, row in rows.items():
+        if _is_asked(name, row, change):
+            yield Need(name, _place(change, name))
+    for name, check in checks.items():
+        asked = check.asked(change)
+        if asked is not ABSENT:
+            yield Need(name, _place(change, name), asked)
+
+
+def _is_asked(name: str, row: Since, change: Change) -> bool:
+    if not name:
+        return change.observed is None
+    if change.observed and name in change.observed.spec and not row.feature:
+        return False
+    return any(_reaches(tuple(name.split(".")), field.path, field.after) for field in change.fields)
+
+
+def _reaches(row: Path, path: Path, value: Value) -> bool:
+    """Whether a change at a place is about what a row names."""
+    if not row:
+        return value is not ABSENT
+    if path:
+        return row[0] in ("*", path[0]) and _reaches(row[1:], path[1:], value)
+    if not isinstance(value, Mapping):
+        return False
+    parts = value.values() if row[0] == "*" else (value.get(row[0], ABSENT),)
+    return any(_reaches(row[1:], (), part) for part in parts)
+
+
+def _place(change: Change, name: str) -> Origin | None:
+    assert change.desired is not None
+    source = change.desired.sources.get(name.partition(".")[0])
+    return source.origin if source else change.desired.origin
 
 
 def lack(rows: Mapping[str, Since], name: str, found: Server) -> str:
     """Why this server can't hold what one of the rows is about; empty where it can."""
-    row, subject = rows[name], f"`{name}` " if name else ""
+    row, subject = rows[name], f"`{name.rpartition('.')[2]}` " if name else ""
     release, option = _release(found.version), f"`--features={row.feature}`"
     if release < row.release:
         wanted = f"{_text(row.release)} or newer"
-        if row.feature:
+        if row.by_default:
             wanted = f"{_text(row.by_default)} or newer, or {_text(row.release)} with {option}"
+        elif row.feature:
+            wanted = f"{wanted} with {option}"
         return f"{subject}needs Keycloak {wanted}, and this server is {found.version}; take it out or update the server"
     if row.feature and row.feature not in found.features:
-        by_itself = f"{_text(row.by_default)} and newer have it by themselves"
+        by_itself = f" ({_text(row.by_default)} and newer have it by themselves)" if row.by_default else ""
         return (
-            f"{subject}needs the feature {row.feature}, which this server has not switched on; start it with {option} "
-            f"({by_itself}), or take it out"
+            f"{subject}needs the feature {row.feature}, which this server has not switched on; start it with "
+            f"{option}{by_itself}, or take it out"
         )
     return ""
 

@@ -56,14 +56,15 @@ def steps(changes: Sequence[Change]) -> Sequence[Step]:
 
 
 def _required(changes: Sequence[Change]) -> Iterator[Step]:
-    """One step for each realm that asks whether the server is new enough, before anything is touched."""
+    """One step for each realm that asks whether the server can hold it all, before anything is touched."""
     realms: dict[str, list[Value]] = {}
     for change in changes:
-        for name, origin in needed(KINDS[change.address.kind].since, change):
-            need = {"address": str(change.address), "name": name, "at": str(origin)}
-            realms.setdefault(change.address.path[0], []).append(need)
+        kind = KINDS[change.address.kind]
+        for need in needed(kind.since, kind.checks, change):
+            said = {"address": str(change.address), "name": need.name, "asked": need.asked, "at": str(need.origin)}
+            realms.setdefault(change.address.path[0], []).append(said)
     for realm, needs in realms.items():
-        yield _step(Address(REALM, (realm,)), REQUIRE, why="only newer releases have it", needs=needs)
+        yield _step(Address(REALM, (realm,)), REQUIRE, why="not every server has it", needs=needs)
 
 
 def _behind(first: Step | None, step: Step) -> Step:

@@ -5,7 +5,8 @@ Run it with RECONCILE_TEST_KEYCLOAK_IMAGE for each release that is supported.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import re
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
@@ -14,7 +15,7 @@ from reconciler.core.errors import Rejected
 from reconciler.core.values import ABSENT
 from reconciler.providers.keycloak.kinds import KINDS
 from reconciler.providers.keycloak.provider import KeycloakProvider
-from reconciler.providers.keycloak.rest import ORGANIZATION_GROUPS, REALM, WORKFLOW
+from reconciler.providers.keycloak.rest import CLIENT_POLICIES, ORGANIZATION_GROUPS, REALM, WORKFLOW
 from reconciler.providers.keycloak.whole import whole
 from tests.kit.keycloak import ByHand, CountingClient, Driver, Server, lacks, server_of, with_roles, without_newer
 from tests.kit.realms import a_whole_realm
@@ -22,6 +23,7 @@ from tests.kit.realms import a_whole_realm
 VALUES: dict[str, Any] = {
     "maxSecondaryAuthFailures": 3,
     "scimApiEnabled": False,
+    "verifiableCredentialsEnabled": False,
     "webAuthnPolicyResidentKey": "required",
     "webAuthnPolicyPasswordlessResidentKey": "required",
     "webAuthnPolicyPasswordlessMediation": "conditional",
@@ -39,9 +41,10 @@ def refuses(hand: ByHand, name: str) -> bool:
 
 
 def test_settings_that_a_release_is_said_to_lack_are_those_that_it_refuses(by_hand: ByHand) -> None:
-    server = server_of(by_hand.client)
+    rows = KINDS[REALM].since
+    server = replace(server_of(by_hand.client), features=frozenset(row.feature for row in rows.values()))
 
-    for name in KINDS[REALM].since:
+    for name in rows:
         assert refuses(by_hand, name) == lacks(server, REALM, name), name
 
 
@@ -87,6 +90,49 @@ def test_what_the_server_lacks_is_told_before_anything_is_written(driver: Driver
     assert driver.apply({"realm": realm, **fits})[-1].plan.in_sync
 
 
+def is_told(driver: Driver, file: dict[str, Any], words: str) -> None:
+    """That an apply ends before it writes anything, and says why; and that a look says it as well."""
+    plan, before = driver.plan(file), len(driver.client.writes)
+
+    assert [words in each.message for each in driver.provider.obstacles(plan.changes)] == [True]
+    with pytest.raises(Rejected, match=re.escape(words)):
+        driver.perform(plan.steps)
+    assert len(driver.client.writes) == before
+
+
+@pytest.mark.parametrize(
+    ("name", "feature"), [("scimApiEnabled", "scim-api"), ("verifiableCredentialsEnabled", "oid4vc-vci")]
+)
+def test_a_setting_of_a_feature_is_told_of_where_the_server_has_it_not_switched_on(
+    driver: Driver, realm: str, by_hand: ByHand, name: str, feature: str
+) -> None:
+    file = {"realm": realm, "displayName": "Lab", name: True}
+
+    if lacks(server_of(by_hand.client), REALM, name):
+        is_told(driver, file, f"`--features={feature}`")
+    else:
+        assert driver.apply(file)[-1].plan.in_sync
+        by_hand.change("", **{name: False})
+        assert list(driver.once(file).fields) == [f"keycloak.realm/{realm} {name}"]
+        assert by_hand.get("")[name] is True
+    assert driver.apply({**file, name: False})[-1].plan.in_sync
+
+
+def test_the_mode_of_a_client_policy_is_set_or_told_of(driver: Driver, realm: str, by_hand: ByHand) -> None:
+    condition = {"condition": "any-client", "configuration": {}}
+    policy = {"name": "all", "enabled": True, "mode": "STRICT", "conditions": [condition], "profiles": []}
+    file = {"realm": realm, "displayName": "Lab", "clientPolicies": {"policies": [policy]}}
+
+    if lacks(server_of(by_hand.client), CLIENT_POLICIES, "policies.*.mode"):
+        is_told(driver, file, "`mode` needs Keycloak 26.7 or newer")
+        return
+    assert driver.apply(file)[-1].plan.in_sync
+    by_hand.put("client-policies/policies", {"policies": [{**policy, "mode": "DEFAULT"}]})
+    seen = driver.once(file)
+    assert seen.fields == {f"keycloak.client-policies/{realm} policies.all.mode": ("DEFAULT", "STRICT")}
+    assert by_hand.get("client-policies/policies")["policies"][0]["mode"] == "STRICT"
+
+
 @dataclass
 class Noting(CountingClient):
     """A line that notes which paths are not there."""
@@ -130,4 +176,79 @@ def test_an_account_of_the_realm_is_told_as_well(server: Server, driver: Driver,
             worker.once(file)
     else:
         assert worker.apply(file)[-1].plan.in_sync
+    client.close()
+
+
+FEDERATION = "org.keycloak.storage.UserStorageProvider"
+MAPPERS = "org.keycloak.storage.ldap.mappers.LDAPStorageMapper"
+REGISTRATION = "org.keycloak.services.clientregistration.policy.ClientRegistrationPolicy"
+KEYS = "org.keycloak.keys.KeyProvider"
+LDAP: dict[str, Any] = {
+    "connectionUrl": ["ldap://directory.example.org"],
+    "usersDn": ["ou=people,dc=example,dc=org"],
+    "vendor": ["other"],
+    "usernameLDAPAttribute": ["uid"],
+    "rdnLDAPAttribute": ["uid"],
+    "uuidLDAPAttribute": ["entryUUID"],
+    "userObjectClasses": ["person"],
+    "authType": ["none"],
+    "editMode": ["READ_ONLY"],
+}
+OF_EVERY_FEDERATION: dict[str, Any] = {
+    "batchSizeForSync": ["100"],
+    "cacheInvalidBefore": ["1"],
+    "cachePolicy": ["EVICT_DAILY"],
+    "changedSyncPeriod": ["3600"],
+    "enabled": ["false"],
+    "evictionDay": ["1"],
+    "evictionHour": ["2"],
+    "evictionMinute": ["3"],
+    "fullSyncPeriod": ["7200"],
+    "importEnabled": ["true"],
+    "lastSync": ["1"],
+    "maxLifespan": ["60"],
+    "priority": ["1"],
+    "removeInvalidUsersEnabled": ["true"],
+}
+FULL_NAME = {"name": "full name", "providerId": "full-name-ldap-mapper"}
+FULL_NAMES: dict[str, Any] = {"ldap.full.name.attribute": ["cn"], "read.only": ["true"], "write.only": ["false"]}
+
+
+def components(realm: str, *, directory: Any = (), mapper: Any = (), key: Any = (), policy: Any = ()) -> dict[str, Any]:
+    """A realm with one component of each type, with more settings."""
+    mappers = {MAPPERS: [{**FULL_NAME, "config": {**FULL_NAMES, **dict(mapper)}}]}
+    ldap = {"name": "ldap", "providerId": "ldap", "config": {**LDAP, **dict(directory)}, "subComponents": mappers}
+    own = {"name": "own", "providerId": "rsa-generated", "config": {"priority": ["7"], **dict(key)}}
+    few = {"max-clients": ["20"], **dict(policy)}
+    most = {"name": "few", "providerId": "max-clients", "subType": "anonymous", "config": few}
+    return {"realm": realm, "components": {FEDERATION: [ldap], KEYS: [own], REGISTRATION: [most]}}
+
+
+@pytest.mark.parametrize("place", ["directory", "mapper", "key", "policy"])
+def test_a_setting_that_the_server_would_drop_is_told_before_anything_is_written(
+    driver: Driver, realm: str, by_hand: ByHand, place: str
+) -> None:
+    """What is told is true: by hand, the server drops it."""
+    said = "`changedSyncEnabled` is no setting of its provider"
+    wrong = components(realm, **{place: {"changedSyncEnabled": ["false"]}})
+    right = components(realm, directory=OF_EVERY_FEDERATION)
+    more = {place: {**(OF_EVERY_FEDERATION if place == "directory" else {}), "changedSyncEnabled": ["false"]}}
+
+    is_told(driver, wrong, said)
+    assert driver.apply(right)[-1].plan.in_sync
+    is_told(driver, components(realm, **more), said)
+
+    for each in by_hand.get("components"):
+        if each["name"] in ("ldap", "full name", "own", "few"):
+            by_hand.put(f"components/{each['id']}", {**each, "config": {**each["config"], "changedSyncEnabled": ["x"]}})
+    assert not [each for each in by_hand.get("components") if "changedSyncEnabled" in each["config"]]
+    assert driver.look(right).plan.in_sync
+
+
+def test_an_account_of_the_realm_is_told_of_settings_as_well(server: Server, by_hand: ByHand, realm: str) -> None:
+    client = server.client(**with_roles(by_hand, "manage-realm"))
+
+    is_told(
+        Driver(client), components(realm, directory={"changedSyncEnabled": ["false"]}), "`changedSyncEnabled` is no"
+    )
     client.close()

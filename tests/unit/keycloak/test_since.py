@@ -30,7 +30,11 @@ ORGANIZATIONS = "GET lab/organizations?first=0&max=1000&briefRepresentation=fals
 
 def info(version: str | None, *features: str) -> dict[str, Any]:
     told = {"systemInfo": {"version": version}} if version else {}
-    return {**told, "features": [{"name": "WORKFLOWS", "enabled": "workflows" in features}]}
+    known = ("WORKFLOWS", "SCIM_API")
+    return {
+        **told,
+        "features": [{"name": each, "enabled": each.lower().replace("_", "-") in features} for each in known],
+    }
 
 
 def server(version: str | None, *features: str) -> ScriptedConnection:
@@ -74,7 +78,17 @@ def test_a_property_that_the_server_lacks_is_named() -> None:
     answer = lack(KINDS["keycloak.realm"].since, "scimApiEnabled", Server("26.5.6", frozenset()))
 
     assert answer == (
-        "`scimApiEnabled` needs Keycloak 26.6 or newer, and this server is 26.5.6; take it out or update the server"
+        "`scimApiEnabled` needs Keycloak 26.6 or newer with `--features=scim-api`, and this server is 26.5.6; take it "
+        "out or update the server"
+    )
+
+
+def test_a_feature_that_no_release_has_by_itself_is_named() -> None:
+    answer = lack(KINDS["keycloak.realm"].since, "verifiableCredentialsEnabled", Server("26.7.3", frozenset()))
+
+    assert answer == (
+        "`verifiableCredentialsEnabled` needs the feature oid4vc-vci, which this server has not switched on; start it "
+        "with `--features=oid4vc-vci`, or take it out"
     )
 
 
@@ -123,7 +137,7 @@ def test_a_server_that_lacks_what_is_declared_refuses_it_with_its_place() -> Non
 
 
 def test_a_server_that_has_it_is_asked_once() -> None:
-    client = server("26.7.3", "workflows")
+    client = server("26.7.3", "workflows", "scim-api")
     provider = KeycloakProvider({}, client=client)
     plan = planned(provider, {"realm": "lab", "workflows": [WORKFLOW], "scimApiEnabled": True})
 
@@ -144,6 +158,42 @@ def test_what_stands_in_the_way_is_in_the_plan_before_it_is_tried() -> None:
     assert "--features=workflows" in obstacle.message
 
 
+def test_a_setting_that_the_server_shows_and_can_not_switch_on_is_told() -> None:
+    """26.7 shows it, takes it, and leaves it as it is."""
+    provider = KeycloakProvider({}, client=server("26.7.3"))
+    plan = planned(provider, {"realm": "lab", "scimApiEnabled": True}, Observed(LAB, "lab", {"scimApiEnabled": False}))
+
+    (obstacle,) = provider.obstacles(plan.changes)
+
+    assert "`--features=scim-api`, or take it out" in obstacle.message
+
+
+STRICT: Mapping[str, Any] = {"name": "strict", "mode": "STRICT"}
+POLICIES = Address("keycloak.client-policies", ("lab",))
+
+
+@pytest.mark.parametrize(
+    ("declared", "live", "is_asked"),
+    [
+        ([STRICT], [], True),
+        ([STRICT], [{"name": "strict"}], True),
+        ([STRICT], [STRICT], False),
+        ([{"name": "strict"}], [], False),
+        ([], [STRICT], False),
+    ],
+)
+def test_a_word_inside_a_list_is_asked_for_where_it_comes(
+    declared: list[Any], live: list[Any], *, is_asked: bool
+) -> None:
+    provider = KeycloakProvider({}, client=server("26.6.2"))
+    realm = {"realm": "lab", "clientPolicies": {"policies": declared}}
+    plan = planned(provider, realm, Observed(LAB, "lab", {}), Observed(POLICIES, "", {"policies": live}))
+
+    told = [each.message.partition(", and")[0] for each in provider.obstacles(plan.changes)]
+
+    assert told == (["`mode` needs Keycloak 26.7 or newer"] if is_asked else [])
+
+
 def test_an_account_that_is_not_told_the_version_finds_it_in_an_export() -> None:
     answers = {"GET admin/serverinfo": info(None), "ASK lab/partial-export": {"keycloakVersion": "26.4.7"}}
     provider = KeycloakProvider({}, client=ScriptedConnection(answers))
@@ -161,7 +211,7 @@ def test_an_account_that_is_not_told_the_version_finds_it_in_an_export() -> None
     [
         ({"displayName": "Lab"}, {}),
         ({"scimApiEnabled": False, "maxSecondaryAuthFailures": 0, "webAuthnPolicyResidentKey": None}, {}),
-        ({"scimApiEnabled": True}, {"scimApiEnabled": False}),
+        ({"scimApiEnabled": True}, {"scimApiEnabled": True}),
         ({"organizations": [{"alias": "acme", "name": "acme", "groups": []}]}, {}),
     ],
 )
@@ -215,3 +265,73 @@ def test_an_older_server_is_not_asked_for_groups_of_an_organization_that_are_dec
 
     assert connection.requests == list(answers)
     assert len(required(plan)) == 1
+
+
+# ------------------------------------------------------------------ settings of components
+
+FEDERATION = "org.keycloak.storage.UserStorageProvider"
+KEYS = "org.keycloak.keys.KeyProvider"
+LDAP = Address("keycloak.component", ("lab", "ldap"))
+KNOWN = {
+    FEDERATION: [{"id": "ldap", "properties": [{"name": "usersDn"}, {"name": "bindCredential"}]}],
+    KEYS: [{"id": "rsa-generated", "properties": [{"name": "priority"}]}],
+}
+
+
+def knowing() -> ScriptedConnection:
+    return ScriptedConnection({"GET admin/serverinfo": {**info("26.7.3"), "componentTypes": KNOWN}})
+
+
+def component(sort: str, provider: str, **config: Any) -> dict[str, Any]:
+    return {"realm": "lab", "components": {sort: [{"name": provider, "providerId": provider, "config": config}]}}
+
+
+def live(**config: Any) -> Observed:
+    return Observed(LDAP, "c1", {"name": "ldap", "providerId": "ldap", "providerType": FEDERATION, "config": config})
+
+
+@pytest.mark.parametrize("there", [(), (live(usersDn=["dc=x"]),)])
+def test_a_setting_that_its_provider_does_not_know_is_told_before_anything_is_written(there: tuple[Observed]) -> None:
+    provider = KeycloakProvider({}, client=knowing())
+    realm = component(FEDERATION, "ldap", usersDn=["dc=y"], changedSyncEnabled=["false"], usersDN=["dc=y"])
+    plan = planned(provider, realm, Observed(LAB, "lab", {}), *there)
+
+    (obstacle,) = provider.obstacles(plan.changes)
+    with pytest.raises(Rejected) as refused:
+        provider.perform(required(plan)[0])
+
+    assert obstacle.message == (
+        "`changedSyncEnabled`, `usersDN` (did you mean `usersDn`?) are no settings of its provider ldap, so Keycloak "
+        "would drop them without a word; take them out"
+    )
+    assert f"users.yaml:1:1: keycloak.component/lab/ldap {obstacle.message}" in str(refused.value.args[0])
+
+
+@pytest.mark.parametrize(
+    "realm",
+    [
+        component(FEDERATION, "ldap", usersDn=["dc=y"], bindCredential=["s"], enabled=["true"], fullSyncPeriod=["-1"]),
+        component(FEDERATION, "of-somebody-else", anything=["x"]),
+        component("org.example.TheirType", "theirs", anything=["x"]),
+        component(
+            KEYS, "rsa-generated", priority=["1"], privateKey=["k"], certificate=["c"], keyUse=["SIG"], kid=["a"]
+        ),
+        component(FEDERATION, "ldap", changedSyncEnabled=[], debug=None),
+    ],
+)
+def test_a_component_with_what_its_provider_knows_or_the_server_does_not_tell_of_is_not_in_the_way(
+    realm: Mapping[str, Any],
+) -> None:
+    provider = KeycloakProvider({}, client=knowing())
+    plan = planned(provider, realm, Observed(LAB, "lab", {}))
+
+    assert provider.obstacles(plan.changes) == ()
+
+
+def test_no_server_is_asked_about_settings_that_it_shows() -> None:
+    client = ScriptedConnection()
+    provider = KeycloakProvider({}, client=client)
+    plan = planned(provider, component(FEDERATION, "ldap", usersDn=["dc=y"]), live(usersDn=["dc=x"]))
+
+    assert provider.obstacles(plan.changes) == ()
+    assert client.requests == []

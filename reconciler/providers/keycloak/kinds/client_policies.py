@@ -9,6 +9,7 @@ from reconciler.core.address import Address
 from reconciler.core.values import Spec
 from reconciler.providers.keycloak.rest import BASE, CLIENT_POLICIES, CLIENT_PROFILES, Item, Representation, RestKind
 from reconciler.providers.keycloak.rows import objects
+from reconciler.providers.keycloak.since import Since
 
 
 def _section(section: str, name: str) -> Callable[[Representation], Iterator[Item]]:
@@ -46,6 +47,7 @@ POLICIES: Final = RestKind(
     find=f"{BASE}/client-policies/policies",
     right="manage-realm",
     uses=_profiles,
+    since={"policies.*.mode": Since((26, 7))},
     singleton=True,
     id_key="",
 )

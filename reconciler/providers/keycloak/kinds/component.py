@@ -2,26 +2,40 @@
 
 They are named by their name (with the sort in brackets where there are two of a name, as for anonymous and for
 authenticated registration), components inside others by both names. ``config`` is managed by declared key, as a PUT
-merges it and the server adds to it. What it hides there (private keys, passwords) is set on creation only.
+merges it and the server adds to it. What it hides there (private keys, passwords) is set on creation only. What
+a provider does not know there the server drops without a word, so that it is asked first.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from reconciler.core.address import Address
+from reconciler.core.change import Change
 from reconciler.core.document import DocumentPath
 from reconciler.core.kind import Field
 from reconciler.core.resource import Observed, Resource
 from reconciler.core.values import ABSENT, Path, Value, has_secret
 from reconciler.providers.keycloak.rest import BASE, COMPONENT, REALM, Item, Live, Representation, RestKind
-from reconciler.providers.keycloak.rows import MASK, Property, as_list_map, as_map, as_secret, text
+from reconciler.providers.keycloak.rows import MASK, Property, as_list_map, as_map, as_names, as_secret, text
+from reconciler.providers.keycloak.since import Check
 
 PROFILE: Final = "org.keycloak.userprofile.UserProfileProvider"
 WORKFLOWS: Final = "org.keycloak.models.workflow.WorkflowProvider"
 """An export shows workflows here without their names and settings (26.7), and they are none of ours to delete."""
 KEYS: Final = "org.keycloak.keys.KeyProvider"
+_OF_EVERY_FEDERATION: Final = (
+    "batchSizeForSync cacheInvalidBefore cachePolicy changedSyncPeriod enabled evictionDay evictionHour evictionMinute "
+    "fullSyncPeriod importEnabled lastSync maxLifespan priority removeInvalidUsersEnabled"
+)
+_SETTINGS: Final = {
+    KEYS: "",
+    "org.keycloak.services.clientregistration.policy.ClientRegistrationPolicy": "",
+    "org.keycloak.storage.UserStorageProvider": _OF_EVERY_FEDERATION,
+    "org.keycloak.storage.ldap.mappers.LDAPStorageMapper": "",
+}
+"""What the server knows of each provider of a type besides what it tells in its info (26.7)."""
 _KEYS_OF_A_NEW_REALM: Final = ("aes-generated", "hmac-generated-hs512", "rsa-enc-generated", "rsa-generated")
 _POLICIES: Final = {
     "anonymous": (
@@ -41,6 +55,7 @@ BUILTIN: Final = frozenset(
 _OF_EVERY_REALM: Final = frozenset({"aes-generated", "hmac-generated", "rsa-generated"})
 _GENERATED: Final = (*_OF_EVERY_REALM, "rsa-enc-generated", "ecdsa-generated", "ecdh-generated", "eddsa-generated")
 _OF_A_KEY: Final = ("certificate", "keyUse", "kid")
+_ALIKE: Final = 0.8
 _SECRETS: Final = ("bindCredential", "keyPassword", "keystorePassword", "privateKey", "secret")
 
 
@@ -106,6 +121,43 @@ def _adjust(desired: Resource, observed: Observed, expected: dict[str, Value]) -
     return {**expected, "config": config}
 
 
+def _asked(change: Change) -> Value:
+    """The settings that the server does not show yet, and of what they are."""
+    desired, observed = change.desired, change.observed
+    assert desired is not None
+    spec = {**(observed.spec if observed else {}), **desired.spec}
+    if spec.get("providerType") not in _SETTINGS:
+        return ABSENT
+    own = (*_OF_A_KEY, *_SECRETS) if spec.get("providerId") in _GENERATED else ()
+    new = (field.path[1] for field in change.fields if field.path[0] == "config" and field.before is ABSENT)
+    names = tuple(sorted(name for name in new if name not in own))
+    return {"type": spec["providerType"], "provider": spec.get("providerId"), "settings": names} if names else ABSENT
+
+
+def _unknown(read: Callable[[str], Any], asked: Value) -> str:
+    """Why the server would drop settings without a word: the provider does not know them."""
+    question = as_map(asked)
+    sort, provider = str(question["type"]), question["provider"]
+    sorts = read("admin/serverinfo").get("componentTypes") or {}
+    found = next((each for each in sorts.get(sort, ()) if each["id"] == provider), None)
+    if found is None:
+        return ""  # which the server tells itself
+    known = {*_SETTINGS[sort].split(), *(each["name"] for each in found.get("properties") or ())}
+    unknown = [f"`{name}`{_meant(name, known)}" for name in as_names(question["settings"]) if name not in known]
+    if not unknown:
+        return ""
+    are, them = ("is no setting", "it") if len(unknown) == 1 else ("are no settings", "them")
+    names = ", ".join(unknown)
+    return f"{names} {are} of its provider {provider}, so Keycloak would drop {them} without a word; take {them} out"
+
+
+def _meant(name: Value, known: Collection[str]) -> str:
+    from difflib import get_close_matches  # only where something is wrong
+
+    found = get_close_matches(str(name), sorted(known), n=1, cutoff=_ALIKE)
+    return f" (did you mean `{found[0]}`?)" if found else ""
+
+
 def _with_realm(components: Sequence[Resource]) -> tuple[Sequence[Resource], Mapping[str, Value]]:
     """The keys that the realm had elsewhere, so that what was signed with them stays valid.
 
@@ -143,6 +195,7 @@ KIND: Final = RestKind(
     resolve=_with_parent,
     label=label,
     adjust=_adjust,
+    checks={"config": Check(_asked, _unknown)},
     is_builtin=_is_builtin,
     with_realm=_with_realm,
     keeps=_is_key,

@@ -124,7 +124,8 @@ _ROWS: Final[Mapping[str, Property]] = {
 
 _SINCE: Final = {
     "maxSecondaryAuthFailures": Since((26, 6)),
-    "scimApiEnabled": Since((26, 6)),
+    "scimApiEnabled": Since((26, 6), feature="scim-api"),
+    "verifiableCredentialsEnabled": Since((26, 0), feature="oid4vc-vci"),
     "webAuthnPolicyResidentKey": Since((26, 7)),
     "webAuthnPolicyPasswordlessResidentKey": Since((26, 7)),
     "webAuthnPolicyPasswordlessMediation": Since((26, 7)),
