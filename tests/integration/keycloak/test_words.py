@@ -22,6 +22,9 @@ SCHEMA: Final = json.loads((Path(__file__).parents[3] / "schemas" / "users.schem
 FOLDER: Final = "org/keycloak/representations/"
 PACKAGES: Final = ("idm/", "idm/authorization/", "idm/oid4vc/", "userprofile/config/", "workflows/")
 
+NEWEST: Final = (26, 7)
+"""The release that the tables here are of."""
+
 DEFINED: Final[Mapping[str, str]] = {
     "idm/RealmRepresentation": "realm",
     "idm/RealmEventsConfigRepresentation": "realm",
@@ -221,15 +224,17 @@ def classes(server: Server) -> Mapping[str, bytes]:
     """The classes of the packages that realms are made of, by their names below the folder."""
     if not server.container:
         pytest.skip("the server is not ours, so its classes are out of reach")
-    return dict(_classes(_jar(server)))
-
-
-def _jar(server: Server) -> bytes:
-    import docker
-
     client = server.client()
     version = server_of(client).version
     client.close()
+    if tuple(map(int, version.split(".")[:2])) < NEWEST:
+        pytest.skip("of older releases there are other words; what they lack is in since.py")
+    return dict(_classes(_jar(server, version)))
+
+
+def _jar(server: Server, version: str) -> bytes:
+    import docker
+
     engine = docker.from_env()
     try:
         container = engine.containers.get(server.container)
@@ -262,7 +267,7 @@ def test_every_word_is_in_the_schema_or_has_a_reason_not_to_be(classes: Mapping[
     missing = [
         f"{name}.{word}"
         for name, place in DEFINED.items()
-        for word in sorted(properties(classes[name]) if name in classes else ())
+        for word in sorted(properties(classes[name]))
         if word not in WITHOUT.get(name, {})
         if IN_JSON.get(name, {}).get(word, word) not in described(place)
     ]
@@ -280,8 +285,6 @@ def test_no_class_is_new(classes: Mapping[str, bytes]) -> None:
 
 def test_what_is_said_of_words_is_true_of_the_newest_release(classes: Mapping[str, bytes]) -> None:
     """So that a word which a class no longer has is no longer excused."""
-    if not set(DEFINED) <= classes.keys():
-        pytest.skip("this release has fewer classes")
     said = {(name, word) for table in (IN_JSON, WITHOUT) for name, words in table.items() for word in words}
 
     assert {(name, word) for name, word in said if word not in properties(classes[name])} == set()
