@@ -50,14 +50,13 @@ _FIXED: Final = {
     "decisionStrategy": "UNANIMOUS",
 }
 _MASTER: Final = "master"
+_ADMIN_ROLES: Final = frozenset({"admin", "create-realm"})
 _LEFT_ALONE: Final = {
     "clientConsents": "only users themselves can give consent",
     "verifiableCredentials": "they are made for a user when one is issued",
     "issuedVerifiableCredentials": "they are made for a user when one is issued",
 }
 """What exports of a whole database have of a user besides, and why it stays as it is in Keycloak."""
-
-_ADMIN_ROLES: Final = frozenset({"admin", "create-realm"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -275,6 +274,14 @@ def _nameless(realm: Mapping[str, Tree]) -> Iterator[Finding]:
             yield Finding(("users", index), f"a user has no `username`; {remedy}")
 
 
+def _left_alone(realm: Mapping[str, Tree]) -> Iterator[Finding]:
+    for index, user in enumerate(_items(realm, "users")):
+        for name in _LEFT_ALONE.keys() & user.keys():
+            if user[name]:
+                message = f"`{name}` has no effect: {_LEFT_ALONE[name]}; they are left as they are in Keycloak"
+                yield Finding(("users", index, name), message, Severity.WARNING)
+
+
 def _missing(path: TreePath, said: str, name: str, declared: Collection[str], *, known: bool) -> Finding:
     if known:
         hint = suggestion(name, declared) or "; declare it, or remove this"
@@ -307,14 +314,6 @@ def _organization(organization: Mapping[str, Tree]) -> str:
 
 def _user(user: Mapping[str, Tree]) -> str:
     return f"user `{user.get('username', user.get('email'))}`"
-
-
-def _left_alone(realm: Mapping[str, Tree]) -> Iterator[Finding]:
-    for index, user in enumerate(_items(realm, "users")):
-        for name in _LEFT_ALONE.keys() & user.keys():
-            if user[name]:
-                message = f"`{name}` has no effect: {_LEFT_ALONE[name]}; they are left as they are in Keycloak"
-                yield Finding(("users", index, name), message, Severity.WARNING)
 
 
 _CHECKS: Final[tuple[Callable[[Mapping[str, Tree]], Iterator[Finding]], ...]] = (

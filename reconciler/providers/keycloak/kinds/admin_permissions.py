@@ -21,9 +21,9 @@ from reconciler.core.address import Address
 from reconciler.core.errors import Conflict, Rejected
 from reconciler.core.resource import Resource
 from reconciler.core.values import ABSENT, Spec, Value
+from reconciler.providers.keycloak.kinds import client_role, group, role
 from reconciler.providers.keycloak.kinds.authorization import POLICIES, check, id_of, listed, named, role_of
 from reconciler.providers.keycloak.kinds.client import ADMIN_PERMISSIONS_CLIENT
-from reconciler.providers.keycloak.kinds.group import group
 from reconciler.providers.keycloak.rest import (
     ADMIN_PERMISSIONS,
     BASE,
@@ -68,7 +68,7 @@ _SORTS: Final[Mapping[str, _Sort]] = {
     "Users": _Sort(
         "users", lambda body, _: str(body["username"]).lower(), lambda realm, name: Address(USER, (realm, name))
     ),
-    "Groups": _Sort("groups", lambda body, _: str(body["path"]), lambda realm, path: group(realm, (), path)),
+    "Groups": _Sort("groups", lambda body, _: str(body["path"]), lambda realm, path: group.group(realm, (), path)),
     "Clients": _Sort(
         "clients", lambda body, _: str(body["clientId"]), lambda realm, name: Address(CLIENT, (realm, name))
     ),
@@ -86,30 +86,16 @@ _SORTS: Final[Mapping[str, _Sort]] = {
 
 def _names_in(realm: Representation) -> _Names:
     """What the objects of a representation are called, by type and id, as far as it has their ids."""
-    roles = realm.get("roles") or {}
-    of_clients = {f"{client}/": found for client, found in (roles.get("client") or {}).items()}
+    groups, roles = group.KIND.objects(realm), (*role.KIND.objects(realm), *client_role.KIND.objects(realm))
     return {
         **{sort: dict(_called(sort, realm.get(sort.lower()))) for sort in ("Users", "Clients", "Organizations")},
-        "Groups": dict(_paths("", realm.get("groups"))),
-        "Roles": {
-            each["id"]: f"{client}{each['name']}"
-            for client, found in {"": roles.get("realm"), **of_clients}.items()
-            for each in found or ()
-            if "id" in each
-        },
+        "Groups": {item.body["id"]: "/" + "/".join(item.keys) for item in groups if "id" in item.body},
+        "Roles": {item.body["id"]: "/".join(item.keys) for item in roles if "id" in item.body},
     }
 
 
 def _called(sort: str, bodies: Iterable[Representation] | None) -> Iterator[tuple[str, str]]:
     return ((each["id"], _SORTS[sort].name(each, {})) for each in bodies or () if "id" in each)
-
-
-def _paths(above: str, groups: Iterable[Representation] | None) -> Iterator[tuple[str, str]]:
-    for each in groups or ():
-        path = f"{above}/{each['name']}"
-        if "id" in each:
-            yield each["id"], path
-        yield from _paths(path, each.get("subGroups"))
 
 
 def _spelled(sort: str, name: str) -> str:

@@ -194,16 +194,8 @@ def _executions(spec: Spec) -> Sequence[Mapping[str, Value]]:
 
 def _sent(flow: Resource) -> Mapping[str, Value]:
     """A flow as a realm's body has it."""
-    spec = flow.spec
-    known = {key: spec[key] for key in ("description", "providerId") if spec.get(key)}
-    return {
-        "providerId": "basic-flow",
-        **known,
-        "alias": flow.address.name,
-        "topLevel": _FLAG.normal(spec.get("topLevel", ABSENT)),
-        "builtIn": True,
-        _EXECUTIONS: tuple(_sent_execution(index, body) for index, body in enumerate(_executions(spec))),
-    }
+    executions = tuple(_sent_execution(index, body) for index, body in enumerate(_executions(flow.spec)))
+    return {**KIND.creation(flow), _EXECUTIONS: executions}
 
 
 def _sent_execution(index: int, body: Mapping[str, Value]) -> Mapping[str, Value]:
