@@ -41,7 +41,7 @@ test-integration: $(DEV) test-machine ## tests with the real engine and the real
 	$(PYTEST) -n 4 tests/integration
 
 # Older releases of Keycloak that the provider is tried with, as images are named by scripts/local_images.py.
-OLDER_KEYCLOAKS := 26.5.6 26.4.7
+OLDER_KEYCLOAKS := 26.6.4 26.5.6 26.4.7
 nightly: nightly-config nightly-keycloak nightly-docker drift-matrix ## what takes hours: the tries below, all of them
 	RECONCILE_TEST_EXAMPLES=1000 $(MAKE) test-restart
 
@@ -56,6 +56,8 @@ nightly-keycloak: $(DEV) test-machine ## all of RECONCILE_KEYCLOAK_CORPUS, many 
 	  RECONCILE_TEST_KEYCLOAK_IMAGE=localhost/keycloak:$$release $(PYTEST) -n 4 tests/integration/keycloak || exit 1; done
 	RECONCILE_TEST_KEYCLOAK_IMAGE=localhost/keycloak:26.5.6 RECONCILE_TEST_KEYCLOAK_OPTIONS=--features=workflows \
 	  $(PYTEST) -n 4 $(patsubst %,tests/integration/keycloak/test_%.py,export kinds many random rules since)
+	RECONCILE_TEST_KEYCLOAK_OPTIONS=--features-disabled=organization,admin-fine-grained-authz \
+	  $(PYTEST) -k setting_of_a_feature tests/integration/keycloak/test_since.py
 	$(BIN)/python -m bench.keycloak_users 1000 10000 100000
 
 EXAMPLES ?= 10000

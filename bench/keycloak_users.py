@@ -20,7 +20,10 @@ from typing import Any
 from tests.kit.engine import the_engine
 from tests.kit.keycloak import ByHand, Driver, Server, dropped, running
 
-_GROUPS, _ROLES, _PAGE, _BATCH = 50, 200, 1000, 100
+_GROUPS, _ROLES, _BATCH = 50, 200, 100
+_FULL: tuple[int, str] = (1000, "")
+_BRIEF: tuple[int, str] = (5000, "&briefRepresentation=true")
+"""How many users a page has, and how they are asked for: with all that a list shows, or with names and so on."""
 _MOST_RAW = 10_000
 """Up to how many the raw imports are made beside ours: they take as long again."""
 
@@ -78,10 +81,11 @@ class Bench:
         return float(stats["cpu_stats"]["cpu_usage"]["total_usage"]) / 1e9
 
 
-def raw_reads(hand: ByHand, size: int) -> None:
+def raw_reads(hand: ByHand, size: int, shown: tuple[int, str]) -> None:
     """What anybody has to ask for: the pages of users, the members of each group and of each role."""
-    for first in range(0, size + 1, _PAGE):
-        hand.get(f"users?first={first}&max={_PAGE}")
+    page, query = shown
+    for first in range(0, size + 1, page):
+        hand.get(f"users?first={first}&max={page}{query}")
     for group in hand.get("groups"):
         hand.get(f"groups/{group['id']}/members?max=100000&briefRepresentation=true")
     for role in hand.get("roles"):
@@ -109,8 +113,9 @@ def rows(server: Server, size: int) -> Iterator[tuple[str, float, float, float, 
             dropped(server, name)
         driver.apply({**company, "users": []})
         yield "first apply", *timed(lambda: driver.once(company))
-        raw_reads(hand, size)  # so that what follows finds the server's caches as full
-        yield "raw reads", *timed(lambda: raw_reads(hand, size))
+        raw_reads(hand, size, _FULL)  # so that what follows finds the server's caches as full
+        yield "raw reads, in full", *timed(lambda: raw_reads(hand, size, _FULL))
+        yield "raw reads, in brief", *timed(lambda: raw_reads(hand, size, _BRIEF))
         yield "nothing to do", *timed(lambda: driver.look(company))
         yield "one user changed", *timed(lambda: driver.once(with_others(company, size)))
         yield "1 % changed", *timed(lambda: driver.once(with_others(company, 100)))
@@ -126,7 +131,7 @@ def warmed(server: Server) -> None:
     try:
         Driver(client).apply({**company, "users": []})
         raw_writes(hand, company["users"])
-        raw_reads(hand, len(company["users"]))
+        raw_reads(hand, len(company["users"]), _FULL)
     finally:
         dropped(server, name)
         client.close()

@@ -19,7 +19,7 @@ from pathlib import Path
 
 import host
 
-KEYCLOAK_RELEASES = ("26.7.3", "26.5.6", "26.4.7")  # the newest is what the stack and all tests use
+KEYCLOAK_RELEASES = ("26.7.3", "26.6.4", "26.5.6", "26.4.7")  # the newest is what the stack and all tests use
 SEAWEEDFS_VERSION = "4.48"
 MINIO_RELEASE = "2025-04-22"
 MINIO_VERSION = "v0.0.0-20250422221226-0d7408fc9969"  # that release's commit: the module has no version tags

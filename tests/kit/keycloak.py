@@ -10,6 +10,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import sys
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -22,6 +23,7 @@ from typing import Any, Final
 from reconciler.core.address import Address
 from reconciler.core.change import Action, Change
 from reconciler.core.document import Document
+from reconciler.core.errors import Conflict, Rejected
 from reconciler.core.plan import Plan, Step, make
 from reconciler.core.policy import Policy
 from reconciler.core.provider import Done, Pending, Verdict
@@ -39,6 +41,7 @@ IMAGE = os.environ.get("RECONCILE_TEST_KEYCLOAK_IMAGE", "localhost/keycloak:26.7
 OPTIONS = os.environ.get("RECONCILE_TEST_KEYCLOAK_OPTIONS", "").split()
 START_S = 180.0
 MOST_PASSES = 4
+_RACE = "Duplicate resource error"
 
 
 # ------------------------------------------------------------------ the server
@@ -57,6 +60,18 @@ class Server:
 
     def client(self, **auth: str) -> AdminClient:
         return AdminClient(Settings.of(self.connection(**auth)))
+
+    def log(self) -> str:
+        """The last of what it has written, "" where it is not in a container of ours."""
+        import docker
+
+        if not self.container:
+            return ""
+        engine = docker.from_env()
+        try:
+            return engine.containers.get(self.container).logs(tail=200).decode()
+        finally:
+            engine.close()
 
 
 @contextmanager
@@ -260,10 +275,19 @@ class Driver:
         return self._noted(lambda: self._applied(realms))
 
     def apply(self, *realms: Mapping[str, Value]) -> list[Pass]:
-        """Look and do until nothing is left; the last pass is the one that found nothing."""
-        passes = []
+        """Look and do until nothing is left; the last pass is the one that found nothing.
+
+        As the program does, it looks again where Keycloak loses a race against itself: while realms of other tests
+        are deleted it makes the authorization services of a client twice (409, a key of RESOURCE_SERVER).
+        """
+        passes: list[Pass] = []
         for _ in range(MOST_PASSES):
-            passes.append(self.once(*realms))
+            try:
+                passes.append(self.once(*realms))
+            except Conflict as error:
+                if _RACE not in str(error):
+                    raise
+                continue
             if not passes[-1].plan.steps:
                 return passes
         raise AssertionError(f"still different after {MOST_PASSES} passes: {passes[-1].fields}")
@@ -421,7 +445,7 @@ def with_quick_keys(realm: Mapping[str, Any]) -> dict[str, Any]:
 def a_made_realm(server: Server) -> str:
     """A new realm that somebody else made; its name."""
     name, client = unique_realm(), server.client()
-    client.create("admin/realms", with_quick_keys({"realm": name, "enabled": True}))
+    _again(server, lambda: client.create("admin/realms", with_quick_keys({"realm": name, "enabled": True})))
     client.close()
     return name
 
@@ -430,5 +454,22 @@ def dropped(server: Server, name: str) -> None:
     """No such realm any more."""
     client = server.client()
     if client.get(f"admin/realms/{name}") is not ABSENT:
-        client.delete(f"admin/realms/{name}")
+        _again(server, lambda: client.delete(f"admin/realms/{name}"))
     client.close()
+
+
+def _again(server: Server, work: Callable[[], object]) -> None:
+    """Do what is no test, and do it again where the server fails, whose log is shown then.
+
+    Keycloak makes and deletes a whole realm in one transaction, and now and then it fails beside other tests (500).
+    """
+    for pause_s in (1, 5, 0):
+        try:
+            work()
+        except Rejected as error:
+            if not pause_s:
+                raise
+            print(f"{error}; the server's log ends:\n{server.log()}", file=sys.__stderr__)
+            time.sleep(pause_s)
+        else:
+            return

@@ -77,7 +77,7 @@ class Directory:
         if check:
             return check.lack(self.once, asked)
         realm = BASE.format(realm=quote(address.path[0], safe=""))
-        return lack(KINDS[address.kind].since, name, server(self.once, self.connection.ask, realm))
+        return lack(KINDS[address.kind].since, name, server(self.once, self.connection.ask, realm), asked)
 
     def path(self, template: str, address: Address, **more: str) -> str:
         """A path of a table with the names and ids filled in that it asks for."""

@@ -13,6 +13,10 @@ from reconciler.core.values import ABSENT
 from reconciler.providers.keycloak.rest import Connection, Representation
 
 PAGE: Final = 1000
+BRIEF: Final = "briefRepresentation=true"
+_BRIEF_PAGE: Final = 5000
+"""Each page costs the server a sort of all users, and each user who is shown in full, the more the longer the page
+is (26.7, 100,000 users: 1,000 in full 1.6 s, 5,000 18 s; 1,000 in brief 0.4 s, 5,000 0.7 s)."""
 READERS: Final = 4
 """How many requests are under way at a time: enough that the server is at work while an answer is read."""
 
@@ -22,7 +26,7 @@ def pages(connection: Connection, path: str, query: str = "", *, count: int = 0)
 
     Where it is known that there are about ``count``, their pages are asked for side by side.
     """
-    starts = range(0, count + 1, PAGE)
+    starts = range(0, count + 1, _size(query))
     *whole, last = side_by_side(lambda start: connection.get(_page(path, start, query)), starts)
     for page in whole:
         yield from () if page is ABSENT else page
@@ -39,14 +43,19 @@ def _all(connection: Connection, path: str, query: str, page: Any, start: int) -
     """A page and those after it."""
     while page is not ABSENT:
         yield from page
-        if len(page) < PAGE:
+        if len(page) < _size(query):
             return
-        start += PAGE
+        start += _size(query)
         page = connection.get(_page(path, start, query))
 
 
 def _page(path: str, start: int, query: str) -> str:
-    return f"{path}?first={start}&max={PAGE}" + (f"&{query}" if query else "")
+    return f"{path}?first={start}&max={_size(query)}" + (f"&{query}" if query else "")
+
+
+def _size(query: str) -> int:
+    """How long a page is; the list of all users is read faster in long ones, as long as little is shown of each."""
+    return _BRIEF_PAGE if query == BRIEF else PAGE
 
 
 _In = TypeVar("_In")

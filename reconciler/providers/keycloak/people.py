@@ -1,7 +1,8 @@
 """Reading users and what they belong to, by the way that takes the fewest requests.
 
-Few are read one by one (5 ms each); many in pages of a thousand. What groups and roles they have is asked for by user,
-or by group and role, whichever is less: never both, and never what no file declares. A few requests go side by side.
+Few are read one by one (5 ms each); many in pages, which show them in full only where a file declares what is not
+shown otherwise. What groups and roles they have is asked for by user, or by group and role, whichever is less: never
+both, and never what no file declares. A few requests go side by side.
 """
 
 from __future__ import annotations
@@ -15,14 +16,15 @@ from reconciler.core.errors import Conflict, Denied
 from reconciler.core.resource import Resource
 from reconciler.core.values import ABSENT, Value
 from reconciler.providers.keycloak.kinds import KINDS
-from reconciler.providers.keycloak.pages import pages, side_by_side
+from reconciler.providers.keycloak.pages import BRIEF, pages, side_by_side
 from reconciler.providers.keycloak.rest import CLIENT_ROLE, GROUP, ROLE, Connection, Representation
 from reconciler.providers.keycloak.rows import as_names
 
 FEW: Final = 20
 _LOOK_UPS_PER_PAGED: Final = 17  # looking one user up takes as long as 17 in a page (26.7: 5.5 and 0.32 ms)
 _ROLES: Final = ("realmRoles", "clientRoles")
-_BRIEF: Final = "briefRepresentation=true"
+IN_FULL: Final = frozenset({"attributes", "requiredActions"})
+"""What a brief list of users does not show of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,23 +56,29 @@ class People:
         declared = self.always.union(resource.spec if resource else ())
         return not declared.isdisjoint(properties)
 
+    def _is_read_of_any(self, *properties: str) -> bool:
+        """Whether one of these is asked for of anybody."""
+        return any(self._is_read(name, *properties) for name in ("", *self.wanted))
+
     def members(self, path: str) -> Sequence[str]:
         """The names of all users of a list, as of the members of a group."""
-        return [str(body["username"]).lower() for body in pages(self.connection, f"{self.base}/{path}", _BRIEF)]
+        return [str(body["username"]).lower() for body in pages(self.connection, f"{self.base}/{path}", BRIEF)]
 
     # -------------------------------------------------------------- users
 
     def _users(self) -> dict[str, Representation]:
-        if self.everyone or len(self.wanted) <= FEW:
-            return self._paged(0) if self.everyone else self._each(self.wanted)
-        count = self.connection.get(f"{self.base}/users/count")
-        is_paged = isinstance(count, int) and count <= len(self.wanted) * _LOOK_UPS_PER_PAGED
+        if not self.everyone and len(self.wanted) <= FEW:
+            return self._each(self.wanted)
+        found = self.connection.get(f"{self.base}/users/count")
+        count = found if isinstance(found, int) else 0
+        is_paged = self.everyone or count <= len(self.wanted) * _LOOK_UPS_PER_PAGED
         return self._paged(count) if is_paged else self._each(self.wanted)
 
     def _paged(self, count: int) -> dict[str, Representation]:
-        """Users out of the list of all, of whom there are at least ``count``, as far as that is known."""
+        """Users out of the list of all, of whom there are about ``count``."""
         found: dict[str, Representation] = {}
-        for body in pages(self.connection, f"{self.base}/users", count=count):
+        query = "" if self._is_read_of_any(*IN_FULL) else BRIEF
+        for body in pages(self.connection, f"{self.base}/users", query, count=count):
             name = str(body["username"]).lower()
             if self.everyone or name in self.wanted:
                 found[name] = body
@@ -92,7 +100,7 @@ class People:
 
     def _check_sight(self) -> None:
         """Tell "there are none" from "we see none": with query-users alone lists are empty, only the count is true."""
-        if self.connection.get(f"{self.base}/users?max=1&briefRepresentation=true"):
+        if self.connection.get(f"{self.base}/users?max=1&{BRIEF}"):
             return
         if self.connection.get(f"{self.base}/users/count"):
             raise Denied("there are users, but the account sees none of them")

@@ -19,6 +19,7 @@ from reconciler.core.values import ABSENT, Path, Value
 Release: TypeAlias = tuple[int, int]
 
 _VERSION: Final = re.compile(r"(\d+)\.(\d+)")
+_VERSIONED: Final = re.compile(r"-(v\d+)$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,32 +85,36 @@ def needed(rows: Mapping[str, Since], checks: Mapping[str, Check], change: Chang
     if change.desired is None or change.action not in (Action.CREATE, Action.UPDATE):
         return
     for name, row in rows.items():
-        if _is_asked(name, row, change):
-            yield Need(name, _place(change, name))
+        asked = _asked(name, row, change)
+        if asked is not ABSENT:
+            yield Need(name, _place(change, name), asked)
     for name, check in checks.items():
         asked = check.asked(change)
         if asked is not ABSENT:
             yield Need(name, _place(change, name), asked)
 
 
-def _is_asked(name: str, row: Since, change: Change) -> bool:
+def _asked(name: str, row: Since, change: Change) -> Value:
+    """What a change wants of what a row names, None for the object itself; ABSENT where it has no need of the row."""
     if not name:
-        return change.observed is None
+        return None if change.observed is None else ABSENT
     if change.observed and name in change.observed.spec and not row.feature:
-        return False
-    return any(_reaches(tuple(name.split(".")), field.path, field.after) for field in change.fields)
+        return ABSENT
+    path = tuple(name.split("."))
+    found = (part for field in change.fields for part in _reached(path, field.path, field.after))
+    return next((part for part in found if part is not ABSENT), ABSENT)
 
 
-def _reaches(row: Path, path: Path, value: Value) -> bool:
-    """Whether a change at a place is about what a row names."""
+def _reached(row: Path, path: Path, value: Value) -> Iterator[Value]:
+    """What a change at a place has there of what a row names."""
     if not row:
-        return value is not ABSENT
-    if path:
-        return row[0] in ("*", path[0]) and _reaches(row[1:], path[1:], value)
-    if not isinstance(value, Mapping):
-        return False
-    parts = value.values() if row[0] == "*" else (value.get(row[0], ABSENT),)
-    return any(_reaches(row[1:], (), part) for part in parts)
+        yield value
+    elif path:
+        if row[0] in ("*", path[0]):
+            yield from _reached(row[1:], path[1:], value)
+    elif isinstance(value, Mapping):
+        for part in value.values() if row[0] == "*" else (value.get(row[0], ABSENT),):
+            yield from _reached(row[1:], (), part)
 
 
 def _place(change: Change, name: str) -> Origin | None:
@@ -118,24 +123,28 @@ def _place(change: Change, name: str) -> Origin | None:
     return source.origin if source else change.desired.origin
 
 
-def lack(rows: Mapping[str, Since], name: str, found: Server) -> str:
-    """Why this server can't hold what one of the rows is about; empty where it can."""
+def lack(rows: Mapping[str, Since], name: str, found: Server, asked: Value = None) -> str:
+    """Why this server can't hold what is ``asked`` of what one of the rows is about; empty where it can.
+
+    Any server can hold that a feature it knows of is not used.
+    """
     row, subject = rows[name], f"`{name.rpartition('.')[2]}` " if name else ""
     release, option = _release(found.version), f"`--features={row.feature}`"
     if release < row.release:
-        wanted = f"{_text(row.release)} or newer"
-        if row.by_default:
-            wanted = f"{_text(row.by_default)} or newer, or {_text(row.release)} with {option}"
-        elif row.feature:
+        wanted = f"{_text(row.by_default or row.release)} or newer"
+        if row.by_default and row.by_default > row.release:
+            wanted = f"{wanted}, or {_text(row.release)} with {option}"
+        elif row.feature and not row.by_default:
             wanted = f"{wanted} with {option}"
         return f"{subject}needs Keycloak {wanted}, and this server is {found.version}; take it out or update the server"
-    if row.feature and row.feature not in found.features:
+    if not row.feature or row.feature in found.features or asked is False:
+        return ""
+    if row.by_default and release >= row.by_default:
+        off = f"has switched off; start it without `--features-disabled={_VERSIONED.sub('', row.feature)}`"
+    else:
         by_itself = f" ({_text(row.by_default)} and newer have it by themselves)" if row.by_default else ""
-        return (
-            f"{subject}needs the feature {row.feature}, which this server has not switched on; start it with "
-            f"{option}{by_itself}, or take it out"
-        )
-    return ""
+        off = f"has not switched on; start it with {option}{by_itself}"
+    return f"{subject}needs the feature {row.feature}, which this server {off}, or take it out"
 
 
 def _release(version: str) -> Release:

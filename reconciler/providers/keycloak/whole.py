@@ -17,7 +17,7 @@ from reconciler.providers.keycloak.kinds.client import with_flow_names
 from reconciler.providers.keycloak.kinds.component import WORKFLOWS
 from reconciler.providers.keycloak.kinds.user import KIND as USERS
 from reconciler.providers.keycloak.observe import needing
-from reconciler.providers.keycloak.people import People
+from reconciler.providers.keycloak.people import IN_FULL, People
 from reconciler.providers.keycloak.placements import of_users, organizations, with_everybody
 from reconciler.providers.keycloak.rest import (
     BASE,
@@ -47,7 +47,7 @@ def whole(connection: Connection, realm: str) -> dict[str, Any]:
 
 
 def _users(connection: Connection, base: str, export: Representation) -> list[Representation]:
-    asked = {*MEMBERSHIPS, *(["federatedIdentities"] if export.get("identityProviders") else [])}
+    asked = {*MEMBERSHIPS, *IN_FULL, *(["federatedIdentities"] if export.get("identityProviders") else [])}
     return list(People(connection, base, {}, True, export, frozenset(asked)).read())  # noqa: FBT003
 
 

@@ -24,6 +24,8 @@ VALUES: dict[str, Any] = {
     "maxSecondaryAuthFailures": 3,
     "scimApiEnabled": False,
     "verifiableCredentialsEnabled": False,
+    "organizationsEnabled": False,
+    "adminPermissionsEnabled": False,
     "webAuthnPolicyResidentKey": "required",
     "webAuthnPolicyPasswordlessResidentKey": "required",
     "webAuthnPolicyPasswordlessMediation": "conditional",
@@ -101,15 +103,21 @@ def is_told(driver: Driver, file: dict[str, Any], words: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "feature"), [("scimApiEnabled", "scim-api"), ("verifiableCredentialsEnabled", "oid4vc-vci")]
+    ("name", "option"),
+    [
+        ("scimApiEnabled", "--features=scim-api"),
+        ("verifiableCredentialsEnabled", "--features=oid4vc-vci"),
+        ("organizationsEnabled", "--features-disabled=organization"),
+        ("adminPermissionsEnabled", "--features-disabled=admin-fine-grained-authz"),
+    ],
 )
 def test_a_setting_of_a_feature_is_told_of_where_the_server_has_it_not_switched_on(
-    driver: Driver, realm: str, by_hand: ByHand, name: str, feature: str
+    driver: Driver, realm: str, by_hand: ByHand, name: str, option: str
 ) -> None:
     file = {"realm": realm, "displayName": "Lab", name: True}
 
     if lacks(server_of(by_hand.client), REALM, name):
-        is_told(driver, file, f"`--features={feature}`")
+        is_told(driver, file, f"`{option}`")
     else:
         assert driver.apply(file)[-1].plan.in_sync
         by_hand.change("", **{name: False})

@@ -288,7 +288,7 @@ def at_work(*, users: Any = (), members: Any = (), **more: Any) -> ScriptedConne
             "GET lab": SETTINGS,
             **dict.fromkeys(EXPORTS, LIVE),
             "GET lab/clients": LIVE["clients"],
-            "GET lab/groups/g1/members?first=0&max=1000&briefRepresentation=true": listed,
+            "GET lab/groups/g1/members?first=0&max=5000&briefRepresentation=true": listed,
             **by_name,
             **more,
         }

@@ -29,7 +29,8 @@ EXPORT = {
 ALL = "ASK lab/partial-export?exportClients=true&exportGroupsAndRoles=true"
 MANY = [f"user{number}" for number in range(30)]
 LIVE = [{"id": name, "username": name} for name in MANY]
-MEMBERS = "&max=1000&briefRepresentation=true"
+MEMBERS = "&max=5000&briefRepresentation=true"
+PAGE = f"GET lab/users?first=0{MEMBERS}"
 
 
 def observed(answers: Any, realm: Any) -> tuple[dict[str, Observed], ScriptedConnection]:
@@ -49,7 +50,7 @@ def test_many_users_are_read_in_a_page_and_their_memberships_by_group_and_role()
     answers = {
         ALL: EXPORT,
         "GET lab/users/count": 30,
-        "GET lab/users?first=0&max=1000": LIVE,
+        PAGE: LIVE,
         f"GET lab/groups/g2/members?first=0{MEMBERS}": LIVE[:2],
         f"GET lab/roles/viewer/users?first=0{MEMBERS}": LIVE[1:2],
         f"GET lab/clients/c1/roles/reader/users?first=0{MEMBERS}": [*LIVE[:1], {"username": "somebody else"}],
@@ -57,7 +58,7 @@ def test_many_users_are_read_in_a_page_and_their_memberships_by_group_and_role()
 
     found, connection = observed(answers, EVERYTHING)
 
-    assert connection.requests[:3] == [ALL, "GET lab/users/count", "GET lab/users?first=0&max=1000"]
+    assert connection.requests[:3] == [ALL, "GET lab/users/count", PAGE]
     assert sorted(connection.requests[3:]) == [  # side by side, so in any order
         f"GET lab/clients/c1/roles/reader/users?first=0{MEMBERS}",
         f"GET lab/groups/g1/members?first=0{MEMBERS}",
@@ -74,7 +75,7 @@ def test_many_users_are_read_in_a_page_and_their_memberships_by_group_and_role()
 
 
 def test_roles_that_nobody_declares_are_not_asked_for() -> None:
-    answers = {ALL: EXPORT, "GET lab/users/count": 30, "GET lab/users?first=0&max=1000": LIVE}
+    answers = {ALL: EXPORT, "GET lab/users/count": 30, PAGE: LIVE}
 
     found, connection = observed(answers, users(clientRoles={}))
 
@@ -90,13 +91,25 @@ def test_a_few_of_many_thousand_users_are_looked_up() -> None:
     assert len([each for each in connection.requests if "exact=true" in each]) == 30
 
 
+@pytest.mark.parametrize("name", ["attributes", "requiredActions"])
+def test_users_are_read_in_full_where_one_of_them_declares_what_a_brief_list_leaves_out(name: str) -> None:
+    realm = users()
+    realm["users"][3] |= {name: {} if name == "attributes" else []}
+    in_full = [{**each, "attributes": {"unit": ["x"]}, "requiredActions": ["VERIFY_EMAIL"]} for each in LIVE]
+    answers = {ALL: EXPORT, "GET lab/users/count": 30, "GET lab/users?first=0&max=1000": in_full}
+
+    found, _ = observed(answers, realm)
+
+    assert found["keycloak.user/lab/user3"].spec[name] == in_full[3][name]
+
+
 def test_pages_are_read_until_one_is_not_full() -> None:
-    page = [{"id": str(number), "username": f"other{number}"} for number in range(1000)]
+    page = [{"id": str(number), "username": f"other{number}"} for number in range(5000)]
     answers = {
         ALL: EXPORT,
         "GET lab/users/count": 500,
-        "GET lab/users?first=0&max=1000": page,
-        "GET lab/users?first=1000&max=1000": LIVE,
+        PAGE: page,
+        f"GET lab/users?first=5000{MEMBERS}": LIVE,
     }
 
     found, _ = observed(answers, users())
@@ -120,16 +133,16 @@ class Together(ScriptedConnection):
 @pytest.mark.parametrize(
     ("count", "together", "of"),
     [
-        (2500, "lab/users?first=", 3),
+        (12_500, "lab/users?first=", 3),
         (30, "/members", 2),
         (30, "/roles/", 2),
         (9_000_000, "exact=true", 2),
     ],
 )
 def test_several_requests_are_under_way_at_a_time(count: int, together: str, of: int) -> None:
-    page = [{"id": str(number), "username": f"other{number}"} for number in range(970)]
+    page = [{"id": str(number), "username": f"other{number}"} for number in range(4970)]
     answers = {ALL: EXPORT, "GET lab/users/count": count}
-    answers |= {f"GET lab/users?first={first}&max=1000": [*page, *LIVE] for first in (0, 1000)}
+    answers |= {f"GET lab/users?first={first}{MEMBERS}": [*page, *LIVE] for first in (0, 5000)}
     answers |= {f"GET lab/users?username={name}&exact=true": [{"id": name, "username": name}] for name in MANY}
     connection = Together(answers).together(together, of)
 
@@ -140,7 +153,7 @@ def test_several_requests_are_under_way_at_a_time(count: int, together: str, of:
 
 
 def test_what_one_of_several_requests_is_refused_is_told() -> None:
-    answers = {ALL: EXPORT, "GET lab/users/count": 30, "GET lab/users?first=0&max=1000": LIVE}
+    answers = {ALL: EXPORT, "GET lab/users/count": 30, PAGE: LIVE}
     answers[f"GET lab/groups/g2/members?first=0{MEMBERS}"] = Denied("not you")
 
     with pytest.raises(Denied, match="not you; to read realm lab the account needs the roles view-users"):
@@ -151,7 +164,7 @@ def test_where_addresses_serve_as_names_users_that_are_missing_in_the_pages_are_
     answers = {
         ALL: {**EXPORT, "registrationEmailAsUsername": True},
         "GET lab/users/count": 30,
-        "GET lab/users?first=0&max=1000": LIVE[1:],
+        PAGE: LIVE[1:],
         "GET lab/users?username=user0&exact=true": [{"id": "u0", "username": "user0@example.org"}],
     }
 

@@ -49,7 +49,7 @@ def planned(realm: dict[str, Any], *, account: Address | None = None, policy: Po
     answers |= {
         "GET lab": {**EXPORT, "accessTokenLifespan": 60},
         "GET lab/clients": CLIENTS,
-        "GET lab/users?first=0&max=1000": PEOPLE,
+        "GET lab/users?first=0&max=5000&briefRepresentation=true": PEOPLE,
     }
     connection = ScriptedConnection(answers, account=account)
     desired = list(expand(document({"realm": "lab", **realm})))

@@ -92,6 +92,25 @@ def test_a_feature_that_no_release_has_by_itself_is_named() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("name", "feature", "option"),
+    [
+        ("organizationsEnabled", "organization", "organization"),
+        ("adminPermissionsEnabled", "admin-fine-grained-authz-v2", "admin-fine-grained-authz"),
+    ],
+)
+def test_a_feature_that_was_switched_off_is_named(name: str, feature: str, option: str) -> None:
+    server, rows = Server("26.7.3", frozenset()), KINDS["keycloak.realm"].since
+
+    assert lack(rows, name, server, asked=True) == (
+        f"`{name}` needs the feature {feature}, which this server has switched off; start it without "
+        f"`--features-disabled={option}`, or take it out"
+    )
+    assert lack(rows, name, server, asked=False) == ""
+    assert lack(rows, name, Server("26.7.3", frozenset({feature})), asked=True) == ""
+    assert "and this server is 25.0.6; take it out or update" in lack(rows, name, Server("25.0.6", frozenset()))
+
+
 # ------------------------------------------------------------------ before anything is written
 
 

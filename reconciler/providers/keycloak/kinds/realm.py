@@ -123,6 +123,8 @@ _ROWS: Final[Mapping[str, Property]] = {
 }
 
 _SINCE: Final = {
+    "organizationsEnabled": Since((26, 0), feature="organization", by_default=(26, 0)),
+    "adminPermissionsEnabled": Since((26, 2), feature="admin-fine-grained-authz-v2", by_default=(26, 2)),
     "maxSecondaryAuthFailures": Since((26, 6)),
     "scimApiEnabled": Since((26, 6), feature="scim-api"),
     "verifiableCredentialsEnabled": Since((26, 0), feature="oid4vc-vci"),
