@@ -106,7 +106,7 @@ def _read(path: Path, directory: Path, realm: str) -> UsersFile:
     (people, *more) = listed.documents or (None,)
     if not isinstance(people, list) or more:
         raise ConfigError([listed.file.problem("must be a list of users", 1, 1)])
-    return ListFile(listed.file, ({"realm": realm, "users": people},), listed)
+    return ListFile(listed.file, ({"realm": realm, "users": people},), listed.warnings, listed=listed)
 
 
 def _table(file: TextFile, realm: str) -> CsvFile:
@@ -127,7 +127,7 @@ def _table(file: TextFile, realm: str) -> CsvFile:
             before = reader.line_num
     except csv.Error as error:
         raise ConfigError([file.problem(f"is no CSV: {error}", reader.line_num, 1)]) from error
-    return CsvFile(file, ({"realm": realm, "users": people},), tuple(rows), tuple(header))
+    return CsvFile(file, ({"realm": realm, "users": people},), rows=tuple(rows), header=tuple(header))
 
 
 def _column(line: str, cell: int) -> int:

@@ -53,7 +53,7 @@ def read_all(paths: Iterable[Path], directory: Path) -> tuple[list[UsersFile], l
             files.extend(with_people(read_users(path, directory), path, directory))
         except ConfigError as error:
             problems.extend(error.problems)
-    return files, problems
+    return files, [*problems, *(warning for users in files for warning in users.warnings)]
 
 
 def declared(files: Iterable[UsersFile]) -> Iterator[str]:

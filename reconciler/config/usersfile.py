@@ -12,7 +12,7 @@ from typing import Any, Final
 from reconciler.config.outline import Outline
 from reconciler.config.textfile import USERS_LIMIT, TextFile, read_text
 from reconciler.config.tree import Place, Tree, TreePath
-from reconciler.config.yamlfile import parse_plain
+from reconciler.config.yamlfile import keys_twice, parse_plain
 from reconciler.core.problem import Problem, Severity
 
 SETTINGS: Final = "x-reconcile"
@@ -33,6 +33,8 @@ class UsersFile:
 
     file: TextFile
     documents: tuple[Tree, ...]
+    warnings: tuple[Problem, ...] = ()
+    """What is odd about the text but no error."""
 
     def fragments(self) -> Iterator[Fragment]:
         """The realms, in whichever of the forms they are written: one, a list, under `realms`, several documents."""
@@ -65,29 +67,37 @@ class UsersFile:
 def read_users(path: Path, directory: Path) -> UsersFile:
     """Parse the file. Raises ConfigError."""
     file = read_text(path, directory=directory, limit=USERS_LIMIT)
-    documents = _as_json(file.text) if file.text.lstrip()[:1] in ("{", "[") else None
-    if documents is None:
-        documents = parse_plain(file)
-    return UsersFile(file, documents)
+    found = _as_json(file) if file.text.lstrip()[:1] in ("{", "[") else None
+    return found or UsersFile(file, parse_plain(file))
 
 
 class _Doubtful(ValueError):
     """JSON that YAML reads differently, or not at all."""
 
 
-def _as_json(text: str) -> tuple[Tree, ...] | None:
-    """The text as JSON, which is read ten times as fast; None where it is none, or where an error has to be told."""
+def _as_json(file: TextFile) -> UsersFile | None:
+    """The text as JSON, which is read ten times as fast; None where it is none, or where an error has to be told.
+
+    Of a key that an object has twice the last one counts, as in Keycloak, of whose exports some were edited by hand.
+    """
+    objects = _Objects()
     try:
-        return (json.loads(text, object_pairs_hook=_object, parse_constant=_refused),)
+        document = json.loads(file.text, object_pairs_hook=objects.made, parse_constant=_refused)
     except (ValueError, RecursionError):
         return None
+    return UsersFile(file, (document,), keys_twice(file) if objects.some_twice else ())
 
 
-def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        raise _Doubtful
-    return found
+@dataclass(slots=True)
+class _Objects:
+    """Makes the objects of a file, and notes whether one of them has a key twice."""
+
+    some_twice: bool = False
+
+    def made(self, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        found = dict(pairs)
+        self.some_twice |= len(found) < len(pairs)
+        return found
 
 
 def _refused(_constant: str) -> Any:

@@ -45,6 +45,11 @@ def parse_plain(file: TextFile) -> tuple[Tree, ...]:
     return documents if documents is not None else _built(file, TreeBuilder(file, is_plain=True)).documents
 
 
+def keys_twice(file: TextFile) -> tuple[Problem, ...]:
+    """Warnings of the keys that are in one object twice. Raises ConfigError where it is no YAML."""
+    return _built(file, TreeBuilder(file, is_plain=True, last_counts=True)).warnings
+
+
 def _built(file: TextFile, builder: TreeBuilder) -> Parsed:
     import yaml
 

@@ -50,10 +50,12 @@ class TreeBuilder:
     """Makes the documents of a file out of its nodes, and notes all that is wrong on the way.
 
     ``is_plain`` ones have no places, and tags that mean nothing are errors; else these are warnings, as to Compose.
+    Where a key is there twice, which is an error, with ``last_counts`` it is a warning.
     """
 
     file: TextFile
     is_plain: bool = False
+    last_counts: bool = False
     problems: list[Problem] = field(default_factory=list)
     documents: list[Tree] = field(default_factory=list)
     nodes: int = 0
@@ -120,7 +122,9 @@ class TreeBuilder:
 
     def _named(self, frame: _Frame, key: str, mark: Any) -> None:
         first = frame.lines.get(key)
-        if first is not None:
+        if first is not None and self.last_counts:
+            self._warn(f"the key `{key}` is already there in line {first}; the last one counts, as to Keycloak", mark)
+        elif first is not None:
             self._error(f"the key `{key}` is already there in line {first}; keep one of the two", mark)
         frame.lines[key] = mark.line + 1
         frame.key, frame.key_mark = key, mark

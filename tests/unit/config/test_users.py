@@ -199,7 +199,6 @@ def test_only_names_in_capitals_are_variables(realms):
 @pytest.mark.parametrize(
     "text",
     [
-        '{"realm": "r", "displayName": "a", "displayName": "b"}',
         '{"realm": "r", "users": [}',
         '{"realm": "r", "accessTokenLifespan": NaN}',
         '{"realm": "r"} trailing',
@@ -208,6 +207,19 @@ def test_only_names_in_capitals_are_variables(realms):
 def test_json_that_is_wrong_is_told_with_its_place(realms, text):
     with pytest.raises(ConfigError, match=r"^0\.json:1:\d+: "):
         realms(text)
+
+
+def test_of_a_key_that_json_has_twice_the_last_counts_and_it_is_told(tmp_path):
+    text = '{\n\t"realm": "r",\n\t"users": [{"username": "ann", "enabled": false, "enabled": true}],\n\t"realm": "s"\n}'
+    (tmp_path / "r.json").write_text(text)
+
+    loaded = load(Sources(directory=tmp_path, users_files=(tmp_path / "r.json",)))
+
+    assert loaded.document.realms == ({"realm": "s", "users": ({"username": "ann", "enabled": True},)},)
+    assert [str(each).partition(";")[0] for each in loaded.warnings] == [
+        "r.json:3:50: the key `enabled` is already there in line 3",
+        "r.json:4:2: the key `realm` is already there in line 2",
+    ]
 
 
 def test_json_may_be_indented_with_tabs_and_have_escapes(realms):
