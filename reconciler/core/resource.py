@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
+from typing import Final
 
 from reconciler.core.address import Address
 from reconciler.core.values import Spec, Value
+
+_PLACE: Final = re.compile(r"(.+):(\d+):(\d+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +24,12 @@ class Origin:
 
     def __str__(self) -> str:
         return f"{self.file}:{self.line}:{self.column}" if self.line else self.file
+
+    @classmethod
+    def parse(cls, text: str) -> Origin:
+        """Read a place as it is written."""
+        found = _PLACE.fullmatch(text)
+        return cls(found[1], int(found[2]), int(found[3])) if found else cls(text)
 
 
 @dataclass(frozen=True, slots=True)

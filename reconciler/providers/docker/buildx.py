@@ -102,9 +102,9 @@ def _of_the_classic_builder(build: Json, api: tuple[int, int]) -> Iterator[str]:
         yield from (f"the build has `{key}` on an engine before Docker 23.0" for key in _LIMITS if build.get(key))
 
 
-def refusals(needs: Any, why: str) -> Iterator[str]:
-    """One line for each attribute that can't be carried out, where there is an obstacle."""
-    return (f"{need['at']}: {need['path']} needs BuildKit: {why}" for need in needs if why)
+def lacks(needs: Any, why: str) -> Iterator[tuple[str, str]]:
+    """What of the build can't be carried out, where there is an obstacle, each with its place in the file."""
+    return ((need["at"], f"{need['path']} needs BuildKit: {why}") for need in needs if why)
 
 
 def is_published(build: Json) -> bool:

@@ -13,9 +13,9 @@ from reconciler.core.document import Document
 from reconciler.core.errors import Conflict, Denied, GateFailed, Rejected, Throttled, Unreachable
 from reconciler.core.kind import Kind
 from reconciler.core.plan import Step
-from reconciler.core.problem import Problem
+from reconciler.core.problem import Problem, Severity
 from reconciler.core.provider import Done, Pending, Verdict
-from reconciler.core.resource import Observed, Resource
+from reconciler.core.resource import Observed, Origin, Resource
 from reconciler.core.values import Value
 from reconciler.providers.docker import buildx, elsewhere, expand, files, hooks, labels, prestart, rootless, since
 from reconciler.providers.docker.client import Engine, logged_in
@@ -74,6 +74,15 @@ class DockerProvider:
 
     def steps(self, changes: Sequence[Change]) -> Sequence[Step]:
         return steps(changes, self._project)
+
+    def obstacles(self, changes: Sequence[Change]) -> Sequence[Problem]:
+        found = (
+            Problem(said, Origin.parse(at), Severity.WARNING, address=step.address)
+            for step in self.steps(changes)
+            if step.verb in _LACKS
+            for at, said in _LACKS[step.verb](self.engine, step.args)
+        )
+        return tuple(dict.fromkeys(found))
 
     def perform(self, step: Step) -> Verdict:
         if step.verb in _STREAMS:
@@ -262,8 +271,7 @@ def _platform(engine: Engine, build: Json) -> str:
 def _require_builder(engine: Engine, build: Json, needs: Any) -> str:
     """Why BuildKit can't be used, which is fine where nothing needs it. Raises Rejected where something does."""
     obstacle = buildx.obstacle(build, engine.environment, engine.api_version)
-    if refused := list(buildx.refusals(needs, obstacle)):
-        raise Rejected("\n".join(refused))
+    _refuse(buildx.lacks(needs, obstacle))
     return obstacle
 
 
@@ -283,7 +291,27 @@ def _tag(engine: Engine, args: Mapping[str, Any]) -> None:
 
 
 def _require(engine: Engine, args: Mapping[str, Any]) -> None:
-    if refused := list(since.refusals(args["needs"], engine.api_version)):
+    _refuse(_too_new(engine, args))
+
+
+def _too_new(engine: Engine, args: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    return since.lacks(args["needs"], engine.api_version)
+
+
+def _unbuildable(engine: Engine, args: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    if args["needs"]:
+        yield from buildx.lacks(args["needs"], buildx.obstacle(args["build"], engine.environment, engine.api_version))
+
+
+_LACKS: Final[Mapping[str, Callable[[Engine, Mapping[str, Any]], Iterator[tuple[str, str]]]]] = {
+    "engine.require": _too_new,
+    "image.build": _unbuildable,
+}
+"""What is known of a step before it is taken: what it will be refused for, and where that is declared."""
+
+
+def _refuse(lacks: Iterable[tuple[str, str]]) -> None:
+    if refused := [f"{at}: {said}" for at, said in lacks]:
         raise Rejected("\n".join(refused))
 
 

@@ -46,7 +46,7 @@ MAC_OF_EACH_NETWORK: Final = Since((1, 44), "25.0")
 
 
 def needed(document: Document, *path: str) -> list[Value]:
-    """What the engine must be for the item at this path of the stack, for :func:`refusals`."""
+    """What the engine must be for the item at this path of the stack, for :func:`lacks`."""
     rows = [
         (found, row)
         for pattern, row in SINCE.items()
@@ -73,15 +73,13 @@ def _need(document: Document, path: tuple[str | int, ...], row: Since) -> Value:
     return {"api": row.api, "engine": row.engine, "path": ".".join(map(str, path)), "at": str(place)}
 
 
-def refusals(needs: Any, api: tuple[int, int]) -> Iterator[str]:
-    """Why an engine that speaks this version can't hold what is needed."""
+def lacks(needs: Any, api: tuple[int, int]) -> Iterator[tuple[str, str]]:
+    """Why an engine that speaks this version can't hold what is needed, each with its place in the file."""
     for need in needs:
         if api < tuple(need["api"]):
             wanted, spoken = (".".join(map(str, version)) for version in (need["api"], api))
-            yield (
-                f"{need['at']}: {need['path']} needs Docker {need['engine']} or newer (API {wanted}), "
-                f"and this engine speaks {spoken}; take it out or update the engine"
-            )
+            too_old = f"and this engine speaks {spoken}; take it out or update the engine"
+            yield need["at"], f"{need['path']} needs Docker {need['engine']} or newer (API {wanted}), {too_old}"
 
 
 def _at(tree: Any, path: tuple[str, ...]) -> Any:

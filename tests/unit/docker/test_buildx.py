@@ -16,7 +16,7 @@ from reconciler.core.values import Secret
 from reconciler.providers.docker import buildx
 from reconciler.providers.docker.expand import expand
 from tests.kit.build import address
-from tests.kit.docker import MemoryEngine, a_provider, a_stack
+from tests.kit.docker import MemoryEngine, a_provider, a_reconciler, a_stack
 
 DOCS = Path(__file__).parents[3] / "docs" / "compose.md"
 NEW, OLD = (1, 51), (1, 41)
@@ -120,6 +120,18 @@ def test_what_needs_buildkit_is_not_built_without_it(context):
         build(engine, {}, {"context": str(context)}, needs=needs)
 
     assert engine.writes == []
+
+
+def test_a_look_says_what_can_not_be_built_and_where_that_is_declared(tmp_path):
+    (tmp_path / "s").write_text("x")
+    (tmp_path / "Dockerfile").write_text("FROM scratch\n")
+    text = "services:\n  web:\n    build: {context: ., secrets: [s]}\nsecrets: {s: {file: ./s}}\n"
+
+    told = a_reconciler(a_stack(text, tmp_path), MemoryEngine()).look().plan.obstacles
+
+    assert [(each.origin.line, each.message.partition(":")[0]) for each in told] == [
+        (3, "services.web.build.secrets needs BuildKit")
+    ]
 
 
 def test_without_the_plugin_the_engine_builds(context):

@@ -570,9 +570,12 @@ def test_what_an_older_engine_would_leave_out_is_refused_before_anything_is_made
     engine = MemoryEngine()
     engine.image("app:1")
 
+    (told,) = a_reconciler(a_stack(of(**attributes), folder), engine).look().plan.obstacles
     report = apply(a_stack(of(**attributes), folder), engine)
 
     (event,) = report.failed
+    assert str(told) == event.note
+    assert told.origin.line == 1
     assert f": {path} needs Docker {engine_version} or newer (API {api}), and this engine speaks 1.41" in event.note
     assert event.note.startswith("stack.yaml:1:")
     assert not engine.containers
