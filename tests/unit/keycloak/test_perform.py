@@ -270,3 +270,11 @@ def test_a_secret_is_still_one_when_it_reaches_the_line() -> None:
     done = performed(CLIENT, "update", {"GET lab/clients/c1": {}}, patch={"secret": Secret("x")})
 
     assert done.writes[0][1] == {"secret": Secret("x")}
+
+
+def test_an_organization_is_found_by_its_alias_whatever_its_name_is() -> None:
+    """Keycloak searches organizations by name and domain."""
+    listed = [{"id": "o1", "alias": "acme", "name": "The Company"}, {"id": "o2", "alias": "other", "name": "acme"}]
+    connection = ScriptedConnection({"GET lab/organizations?first=0&max=1000": listed})
+
+    assert Directory(connection).id(Address("keycloak.organization", ("lab", "acme"))) == "o1"

@@ -89,7 +89,7 @@ KIND: Final = RestKind(
     objects=_organizations,
     item=f"{BASE}/organizations/{{id}}",
     collections={REALM: f"{BASE}/organizations"},
-    find=f"{BASE}/organizations?search={{name}}&briefRepresentation=false",
+    find=f"{BASE}/organizations?first=0&max=1000",
     right="manage-realm",
     links={
         "identityProviders": Links("identity-providers", _provider, by_id=True),
