@@ -8,7 +8,7 @@ from typing import Final
 from reconciler.core.change import Action, Change
 from reconciler.core.kind import Kind
 from reconciler.core.plan import Plan
-from reconciler.render.text import SYMBOLS, access_lines, describe, field_lines, summary
+from reconciler.render.text import SYMBOLS, access_lines, describe, field_lines, place_of, summary
 
 LIMIT: Final = 65_536
 """GitHub's limit for a comment, in characters."""
@@ -33,7 +33,7 @@ def plan_markdown(plan: Plan, kinds: Mapping[str, Kind], names: Sequence[str], p
             parts.append(f"_{len(blocks) - number} more are not shown._")
             break
         parts.append(block)
-    parts += [f"- ⚠ `{remark.address}` {remark.message}" for remark in plan.remarks()]
+    parts += [f"- ⚠ {place_of(plan, remark)}`{remark.address}` {remark.message}" for remark in plan.remarks()]
     return "\n".join([*parts, "", mark])[:LIMIT]
 
 

@@ -71,11 +71,18 @@ def plan_text(plan: Plan, kinds: Mapping[str, Kind], names: Sequence[str], style
     style = style or Style()
     changes = [change for change in plan.changes if change.action is not Action.KEEP]
     blocks = ["\n".join(_block(change, kinds[change.address.kind], style)) for change in changes]
-    remarks = [style.paint(f"! {remark.address} {remark.message}", "33") for remark in plan.remarks()]
+    remarks = [
+        style.paint(f"! {place_of(plan, remark)}{remark.address} {remark.message}", "33") for remark in plan.remarks()
+    ]
     parts = ["\n".join(access_lines(plan.access, style))] if plan.access else []
     parts += ["\n".join(blocks)] if blocks else []
     parts += ["\n".join(remarks)] if remarks else []
     return "\n\n".join([*parts, summary(plan, names)])
+
+
+def place_of(plan: Plan, remark: Problem) -> str:
+    """Where something is to be done about what a reader is told; empty where there is nothing to do."""
+    return f"{remark.origin}: " if remark in plan.obstacles and remark.origin.file else ""
 
 
 def access_lines(changes: Sequence[AccessChange], style: Style | None = None) -> Iterator[str]:

@@ -100,6 +100,16 @@ Plan: 2 to create, 1 to start, 1 to update, 1 to replace, 1 to delete, 1 deferre
     )
 
 
+def test_what_will_fail_is_told_with_the_place_where_it_is_declared():
+    said = Problem("engine is too old", Origin("stack.yaml", 5, 7), address=address("memory.box/new"))
+    plan = replace(a_plan(), obstacles=(said,))
+
+    text = plan_text(plan, KINDS, ["stack.yaml"])
+
+    assert "! stack.yaml:5:7: memory.box/new engine is too old\n! memory.box/kept is as declared, but" in text
+    assert "- ⚠ stack.yaml:5:7: `memory.box/new` engine is too old\n" in plan_markdown(plan, KINDS, [], "p")
+
+
 def test_nothing_to_do_says_how_much_was_compared():
     plan = make({"memory": MemoryProvider()}, [resource("memory.box/a")], [live("memory.box/a")])
 
