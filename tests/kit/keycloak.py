@@ -365,14 +365,14 @@ def with_roles(by_hand: ByHand, *names: str) -> dict[str, str]:
 
 
 UNTIL: Final[Mapping[str, tuple[int, int]]] = {
-    "lets the client realm-management be changed": (26, 6),
+    "lets the client realm-management be changed": (26, 7),
     "says that a user is disabled without looking at the password": (26, 6),
-    "drops the secret of a client that only bears tokens": (26, 6),
-    "has no permissions for organizations": (26, 6),
+    "drops the secret of a client that only bears tokens": (26, 7),
+    "has no permissions for organizations": (26, 7),
     "knows no modes of client policies": (26, 7),
-    "takes any strategy of a permission for administrators": (26, 6),
+    "takes any strategy of a permission for administrators": (26, 7),
 }
-"""The first release that does so no more; 26.5 and 26.7 were tried."""
+"""The first release that does so no more."""
 
 
 def server_of(client: Client) -> About:
@@ -398,7 +398,16 @@ def without_newer(client: Client, realm: Mapping[str, Any]) -> dict[str, Any]:
     made = {key: value for key, value in realm.items() if key not in newer}
     if "organizations" in made and lacks(server, ORGANIZATION_GROUPS, "groups"):
         made["organizations"] = [*map(_without_groups, made["organizations"])]
+    elif "organizations" in made and lacks(server, ORGANIZATION_GROUPS, "groups.*.**.realmRoles"):
+        made["organizations"] = [{**each, **_without_roles(each)} for each in made["organizations"]]
     return made
+
+
+def _without_roles(group: Mapping[str, Any]) -> dict[str, Any]:
+    """A group without its roles and those of the groups below; or an organization's groups without theirs."""
+    kept = {key: value for key, value in group.items() if key not in ("realmRoles", "clientRoles")}
+    below = {key: [*map(_without_roles, kept[key])] for key in ("groups", "subGroups") if key in kept}
+    return {**kept, **below}
 
 
 def _without_groups(organization: Mapping[str, Any]) -> dict[str, Any]:

@@ -51,7 +51,7 @@ FAILURES: Final[Mapping[int, type[ProviderError]]] = {
 
 _SAID_OF_PASSWORDS: Final[Mapping[str, bool]] = {
     "Invalid user credentials": False,
-    "Account disabled": True,  # which is only said to who knows the password (26.7; to all in 26.5)
+    "Account disabled": True,  # which is only said to who knows the password (26.6; to all in 26.5)
     "Account is not fully set up": True,
 }
 

@@ -79,8 +79,8 @@ def server(get: Callable[[str], Any], ask: Callable[[str], Any], realm_path: str
 def needed(rows: Mapping[str, Since], checks: Mapping[str, Check], change: Change) -> Iterator[Need]:
     """What a change needs of the server; what it shows already it has, unless a feature makes it more than a word.
 
-    ``rows`` are by property, or by the path to one in which ``*`` stands for any name, "" for the object itself;
-    ``checks`` are by property.
+    ``rows`` are by property, or by the path to one in which ``*`` stands for any name and ``**`` for any number of
+    them, "" for the object itself; ``checks`` are by property.
     """
     if change.desired is None or change.action not in (Action.CREATE, Action.UPDATE):
         return
@@ -109,6 +109,9 @@ def _reached(row: Path, path: Path, value: Value) -> Iterator[Value]:
     """What a change at a place has there of what a row names."""
     if not row:
         yield value
+    elif row[0] == "**":
+        yield from _reached(row[1:], path, value)
+        yield from _reached(("*", *row), path, value)
     elif path:
         if row[0] in ("*", path[0]):
             yield from _reached(row[1:], path[1:], value)

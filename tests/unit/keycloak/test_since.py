@@ -30,7 +30,7 @@ ORGANIZATIONS = "GET lab/organizations?first=0&max=1000&briefRepresentation=fals
 
 def info(version: str | None, *features: str) -> dict[str, Any]:
     told = {"systemInfo": {"version": version}} if version else {}
-    known = ("WORKFLOWS", "SCIM_API")
+    known = ("WORKFLOWS", "SCIM_API", "ORGANIZATION")
     return {
         **told,
         "features": [{"name": each, "enabled": each.lower().replace("_", "-") in features} for each in known],
@@ -284,6 +284,29 @@ def test_an_older_server_is_not_asked_for_groups_of_an_organization_that_are_dec
 
     assert connection.requests == list(answers)
     assert len(required(plan)) == 1
+
+
+@pytest.mark.parametrize(
+    ("group", "told"),
+    [
+        ({"name": "smiths", "description": "d", "subGroups": [{"name": "night"}]}, []),
+        ({"name": "smiths", "realmRoles": ["viewer"]}, ["`realmRoles` needs Keycloak 26.7 or newer"]),
+        (
+            {
+                "name": "smiths",
+                "subGroups": [{"name": "night", "subGroups": [{"name": "a", "clientRoles": {"x": []}}]}],
+            },
+            ["`clientRoles` needs Keycloak 26.7 or newer"],
+        ),
+    ],
+)
+def test_roles_of_groups_of_an_organization_are_newer_than_the_groups(group: dict[str, Any], told: list[str]) -> None:
+    provider = KeycloakProvider({}, client=server("26.6.4", "organization"))
+    company = {"alias": "acme", "name": "acme", "groups": [group]}
+
+    plan = planned(provider, {"realm": "lab", "organizationsEnabled": True, "organizations": [company]})
+
+    assert [each.message.partition(", and")[0] for each in provider.obstacles(plan.changes)] == told
 
 
 # ------------------------------------------------------------------ settings of components

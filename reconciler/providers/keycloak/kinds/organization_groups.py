@@ -47,6 +47,7 @@ from reconciler.providers.keycloak.since import Since, is_in
 
 _COUNTED: Final = "briefRepresentation=false&subGroupsCount=true"
 _SINCE: Final = Since((26, 6))
+_ROLES_SINCE: Final = Since((26, 7))
 _PLAIN: Final = ("description", "attributes")
 
 
@@ -235,7 +236,11 @@ KIND: Final = RestKind(
     parent=ORGANIZATION,
     uses=_named,
     singleton=True,
-    since={"groups": _SINCE, "members": _SINCE},
+    since={
+        "groups": _SINCE,
+        "members": _SINCE,
+        **{f"groups.*.**.{name}": _ROLES_SINCE for name in ROLE_LINKS},
+    },
     save=_save,
     id_key="",
     more=_read,
