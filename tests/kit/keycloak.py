@@ -40,6 +40,9 @@ from reconciler.run.collector import undisturbed
 IMAGE = os.environ.get("RECONCILE_TEST_KEYCLOAK_IMAGE", "localhost/keycloak:26.7.3")
 OPTIONS = os.environ.get("RECONCILE_TEST_KEYCLOAK_OPTIONS", "").split()
 START_S = 180.0
+_LOCK_TIMEOUT_MS = 60_000
+"""How long a transaction waits for another one. By default H2 gives up after a second or two (HTTP 500), and tests
+that work on realms of their own at the same time meet in the same tables."""
 MOST_PASSES = 4
 _RACE = "Duplicate resource error"
 
@@ -119,6 +122,7 @@ def _started() -> dict[str, str]:
             detach=True,
             environment={
                 "KC_DB": "dev-mem",
+                "KC_DB_URL_PROPERTIES": f";LOCK_TIMEOUT={_LOCK_TIMEOUT_MS}",
                 "KC_BOOTSTRAP_ADMIN_USERNAME": "admin",
                 "KC_BOOTSTRAP_ADMIN_PASSWORD": "admin",
             },
