@@ -71,10 +71,6 @@ def read_users(path: Path, directory: Path) -> UsersFile:
     return found or UsersFile(file, parse_plain(file))
 
 
-class _Doubtful(ValueError):
-    """JSON that YAML reads differently, or not at all."""
-
-
 def _as_json(file: TextFile) -> UsersFile | None:
     """The text as JSON, which is read ten times as fast; None where it is none, or where an error has to be told.
 
@@ -100,8 +96,9 @@ class _Objects:
         return found
 
 
-def _refused(_constant: str) -> Any:
-    raise _Doubtful
+def _refused(constant: str) -> Any:
+    """NaN and infinities, which are told of where YAML is read."""
+    raise ValueError(constant)
 
 
 def _fragments(document: Tree, path: TreePath) -> Iterator[Fragment]:

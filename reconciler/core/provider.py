@@ -125,10 +125,10 @@ class WarningSource(Protocol):
 
 @runtime_checkable
 class ObstacleSource(Protocol):
-    """A provider that can tell beforehand that the other side will not take a change."""
+    """A provider that can tell beforehand that the other side will not take a step."""
 
-    def obstacles(self, changes: Sequence[Change]) -> Sequence[Problem]:
-        """Why some of these changes of the last look can't be carried out; asks nothing where none is in doubt."""
+    def obstacles(self, steps: Sequence[Step]) -> Sequence[Problem]:
+        """Why some of these steps of the last look can't be taken; asks nothing where none is in doubt."""
         ...
 
 

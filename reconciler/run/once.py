@@ -161,7 +161,7 @@ class Reconciler:
             found
             for name, provider in self.providers.items()
             if isinstance(provider, ObstacleSource)
-            for found in provider.obstacles(_changes_of(name, plan))
+            for found in provider.obstacles([step for step in plan.steps if step.address.provider == name])
         )
 
     def _is_looked_at(self, address: Address, desired: Sequence[Resource]) -> bool:

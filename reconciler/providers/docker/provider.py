@@ -75,10 +75,10 @@ class DockerProvider:
     def steps(self, changes: Sequence[Change]) -> Sequence[Step]:
         return steps(changes, self._project)
 
-    def obstacles(self, changes: Sequence[Change]) -> Sequence[Problem]:
+    def obstacles(self, steps: Sequence[Step]) -> Sequence[Problem]:
         found = (
             Problem(said, Origin.parse(at), Severity.WARNING, address=step.address)
-            for step in self.steps(changes)
+            for step in steps
             if step.verb in _LACKS
             for at, said in _LACKS[step.verb](self.engine, step.args)
         )

@@ -56,10 +56,6 @@ class People:
         declared = self.always.union(resource.spec if resource else ())
         return not declared.isdisjoint(properties)
 
-    def _is_read_of_any(self, *properties: str) -> bool:
-        """Whether one of these is asked for of anybody."""
-        return any(self._is_read(name, *properties) for name in ("", *self.wanted))
-
     def members(self, path: str) -> Sequence[str]:
         """The names of all users of a list, as of the members of a group."""
         return [str(body["username"]).lower() for body in pages(self.connection, f"{self.base}/{path}", BRIEF)]
@@ -77,7 +73,8 @@ class People:
     def _paged(self, count: int) -> dict[str, Representation]:
         """Users out of the list of all, of whom there are about ``count``."""
         found: dict[str, Representation] = {}
-        query = "" if self._is_read_of_any(*IN_FULL) else BRIEF
+        asked = (self.always, *(resource.spec for resource in self.wanted.values()))
+        query = BRIEF if all(map(IN_FULL.isdisjoint, asked)) else ""
         for body in pages(self.connection, f"{self.base}/users", query, count=count):
             name = str(body["username"]).lower()
             if self.everyone or name in self.wanted:

@@ -6,14 +6,16 @@ A PUT that replaces is made from the live object of this moment, not from the on
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final
 from urllib.parse import quote
 
 from reconciler.core.address import Address
 from reconciler.core.errors import Conflict, Denied, NoLogin, ProviderError, Rejected
 from reconciler.core.plan import Step
+from reconciler.core.problem import Problem, Severity
 from reconciler.core.provider import Done, Verdict
+from reconciler.core.resource import Origin
 from reconciler.core.values import ABSENT, Value
 from reconciler.providers.keycloak.directory import Directory
 from reconciler.providers.keycloak.kinds import KINDS
@@ -65,15 +67,19 @@ class Performer:
 
     def require(self, step: Step) -> None:
         """Raise Rejected where the server lacks what the realm declares; nothing of it is written then."""
-        needs = step.args["needs"]
-        assert isinstance(needs, Sequence)
-        lacks = [said for need in map(as_map, needs) if (said := self._lack(need))]
+        lacks = [f"{lack.origin}: {lack.address} {lack.message}" for lack in self.lacks(step)]
         if lacks:
             raise Rejected("\n".join(("the server lacks what is declared, so nothing is written:", *lacks)))
 
-    def _lack(self, need: Mapping[str, Value]) -> str:
-        said = self._directory.lack(Address.parse(str(need["address"])), str(need["name"]), need["asked"])
-        return f"{need['at']}: {need['address']} {said}" if said else ""
+    def lacks(self, step: Step) -> Iterator[Problem]:
+        """What of that the server lacks, as warnings."""
+        needs = step.args["needs"]
+        assert isinstance(needs, Sequence)
+        for need in map(as_map, needs):
+            address = Address.parse(str(need["address"]))
+            said = self._directory.lack(address, str(need["name"]), need["asked"])
+            if said:
+                yield Problem(said, Origin.parse(str(need["at"])), Severity.WARNING, address=address)
 
     # -------------------------------------------------------------- objects
 

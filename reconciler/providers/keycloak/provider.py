@@ -12,9 +12,9 @@ from reconciler.core.change import Change
 from reconciler.core.document import Document
 from reconciler.core.kind import Kind
 from reconciler.core.plan import Step
-from reconciler.core.problem import Problem, Severity
+from reconciler.core.problem import Problem
 from reconciler.core.provider import Verdict
-from reconciler.core.resource import Observed, Origin, Resource
+from reconciler.core.resource import Observed, Resource
 from reconciler.core.values import Value
 from reconciler.providers.keycloak.access import concerns
 from reconciler.providers.keycloak.affected import access_changes
@@ -24,8 +24,7 @@ from reconciler.providers.keycloak.kinds import KINDS
 from reconciler.providers.keycloak.observe import observe
 from reconciler.providers.keycloak.perform import Performer
 from reconciler.providers.keycloak.rest import Client
-from reconciler.providers.keycloak.since import needed
-from reconciler.providers.keycloak.steps import steps
+from reconciler.providers.keycloak.steps import REQUIRE, steps
 
 
 class KeycloakProvider:
@@ -69,14 +68,9 @@ class KeycloakProvider:
         found = [change for change in changes if concerns(change)]
         return tuple(access_changes(self._work()[0], found)) if found else ()
 
-    def obstacles(self, changes: Sequence[Change]) -> Sequence[Problem]:
-        return tuple(
-            Problem(said, need.origin or Origin(""), Severity.WARNING, address=change.address)
-            for change in changes
-            for kind in (KINDS[change.address.kind],)
-            for need in needed(kind.since, kind.checks, change)
-            if (said := self._work()[0].lack(change.address, need.name, need.asked))
-        )
+    def obstacles(self, steps: Sequence[Step]) -> Sequence[Problem]:
+        asking = (step for step in steps if step.verb == REQUIRE)
+        return tuple(lack for step in asking for lack in self._work()[1].lacks(step))
 
     def perform(self, step: Step) -> Verdict:
         _, performer = self._work()

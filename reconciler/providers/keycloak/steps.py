@@ -61,7 +61,12 @@ def _required(changes: Sequence[Change]) -> Iterator[Step]:
     for change in changes:
         kind = KINDS[change.address.kind]
         for need in needed(kind.since, kind.checks, change):
-            said = {"address": str(change.address), "name": need.name, "asked": need.asked, "at": str(need.origin)}
+            said = {
+                "address": str(change.address),
+                "name": need.name,
+                "asked": need.asked,
+                "at": str(need.origin or ""),
+            }
             realms.setdefault(change.address.path[0], []).append(said)
     for realm, needs in realms.items():
         yield _step(Address(REALM, (realm,)), REQUIRE, why="not every server has it", needs=needs)

@@ -77,7 +77,7 @@ def test_what_the_server_lacks_is_told_before_anything_is_written(driver: Driver
     for address, section in newer.items():
         file = {"realm": realm, "displayName": "Lab", "clients": [{"clientId": "app"}], **section}
         plan, before = driver.plan(file), len(driver.client.writes)
-        told = [str(each.address) for each in driver.provider.obstacles(plan.changes)]
+        told = [str(each.address) for each in driver.provider.obstacles(plan.steps)]
         if not lacking[address]:
             assert told == []
             continue
@@ -96,7 +96,7 @@ def is_told(driver: Driver, file: dict[str, Any], words: str) -> None:
     """That an apply ends before it writes anything, and says why; and that a look says it as well."""
     plan, before = driver.plan(file), len(driver.client.writes)
 
-    assert [words in each.message for each in driver.provider.obstacles(plan.changes)] == [True]
+    assert [words in each.message for each in driver.provider.obstacles(plan.steps)] == [True]
     with pytest.raises(Rejected, match=re.escape(words)):
         driver.perform(plan.steps)
     assert len(driver.client.writes) == before

@@ -160,7 +160,7 @@ def test_a_server_that_has_it_is_asked_once() -> None:
     provider = KeycloakProvider({}, client=client)
     plan = planned(provider, {"realm": "lab", "workflows": [WORKFLOW], "scimApiEnabled": True})
 
-    assert provider.obstacles(plan.changes) == ()
+    assert provider.obstacles(plan.steps) == ()
     provider.perform(required(plan)[0])
 
     assert client.requests == ["GET admin/serverinfo"]
@@ -170,7 +170,7 @@ def test_what_stands_in_the_way_is_in_the_plan_before_it_is_tried() -> None:
     provider = KeycloakProvider({}, client=server("26.5.6"))
     plan = planned(provider, {"realm": "lab", "workflows": [WORKFLOW]}, Observed(LAB, "lab", {}))
 
-    (obstacle,) = provider.obstacles(plan.changes)
+    (obstacle,) = provider.obstacles(plan.steps)
 
     assert str(obstacle.origin) == "users.yaml:1:1"
     assert str(obstacle.address) == "keycloak.workflow/lab/leave"
@@ -182,7 +182,7 @@ def test_a_setting_that_the_server_shows_and_can_not_switch_on_is_told() -> None
     provider = KeycloakProvider({}, client=server("26.7.3"))
     plan = planned(provider, {"realm": "lab", "scimApiEnabled": True}, Observed(LAB, "lab", {"scimApiEnabled": False}))
 
-    (obstacle,) = provider.obstacles(plan.changes)
+    (obstacle,) = provider.obstacles(plan.steps)
 
     assert "`--features=scim-api`, or take it out" in obstacle.message
 
@@ -208,7 +208,7 @@ def test_a_word_inside_a_list_is_asked_for_where_it_comes(
     realm = {"realm": "lab", "clientPolicies": {"policies": declared}}
     plan = planned(provider, realm, Observed(LAB, "lab", {}), Observed(POLICIES, "", {"policies": live}))
 
-    told = [each.message.partition(", and")[0] for each in provider.obstacles(plan.changes)]
+    told = [each.message.partition(", and")[0] for each in provider.obstacles(plan.steps)]
 
     assert told == (["`mode` needs Keycloak 26.7 or newer"] if is_asked else [])
 
@@ -243,7 +243,7 @@ def test_no_server_is_asked_for_what_it_has_or_for_what_means_nothing(
     plan = planned(provider, {"realm": "lab", **realm}, Observed(LAB, "lab", live), Observed(ACME, "o1", {}))
 
     assert required(plan) == []
-    assert provider.obstacles(plan.changes) == ()
+    assert provider.obstacles(plan.steps) == ()
     assert client.requests == []
 
 
@@ -306,7 +306,7 @@ def test_roles_of_groups_of_an_organization_are_newer_than_the_groups(group: dic
 
     plan = planned(provider, {"realm": "lab", "organizationsEnabled": True, "organizations": [company]})
 
-    assert [each.message.partition(", and")[0] for each in provider.obstacles(plan.changes)] == told
+    assert [each.message.partition(", and")[0] for each in provider.obstacles(plan.steps)] == told
 
 
 # ------------------------------------------------------------------ settings of components
@@ -338,7 +338,7 @@ def test_a_setting_that_its_provider_does_not_know_is_told_before_anything_is_wr
     realm = component(FEDERATION, "ldap", usersDn=["dc=y"], changedSyncEnabled=["false"], usersDN=["dc=y"])
     plan = planned(provider, realm, Observed(LAB, "lab", {}), *there)
 
-    (obstacle,) = provider.obstacles(plan.changes)
+    (obstacle,) = provider.obstacles(plan.steps)
     with pytest.raises(Rejected) as refused:
         provider.perform(required(plan)[0])
 
@@ -367,7 +367,7 @@ def test_a_component_with_what_its_provider_knows_or_the_server_does_not_tell_of
     provider = KeycloakProvider({}, client=knowing())
     plan = planned(provider, realm, Observed(LAB, "lab", {}))
 
-    assert provider.obstacles(plan.changes) == ()
+    assert provider.obstacles(plan.steps) == ()
 
 
 def test_no_server_is_asked_about_settings_that_it_shows() -> None:
@@ -375,5 +375,5 @@ def test_no_server_is_asked_about_settings_that_it_shows() -> None:
     provider = KeycloakProvider({}, client=client)
     plan = planned(provider, component(FEDERATION, "ldap", usersDn=["dc=y"]), live(usersDn=["dc=x"]))
 
-    assert provider.obstacles(plan.changes) == ()
+    assert provider.obstacles(plan.steps) == ()
     assert client.requests == []

@@ -117,8 +117,8 @@ def test_an_unknown_target_is_an_error():
 class Doubtful(MemoryProvider):
     """Knows that the other side takes nothing that is new."""
 
-    def obstacles(self, changes):
-        return [Problem("is too new", Origin("a.yaml", 1, 1), address=each.address) for each in changes if each.acts]
+    def obstacles(self, steps):
+        return [Problem("is too new", Origin("a.yaml", 1, 1), address=each.address) for each in steps]
 
 
 def test_what_a_plan_will_fail_for_is_remarked_and_gone_with_the_change():
