@@ -33,7 +33,7 @@ class Level:
         return self.base_of(self.directory)
 
     def base_of(self, directory: Path) -> Base:
-        return Base(directory, self.variables.get("HOME"))
+        return Base(directory, self.root, self.variables.get("HOME"))
 
     def forbids(self, *paths: Path) -> str | None:
         """Why one of these must not be read, in words."""

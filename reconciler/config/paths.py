@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -18,9 +19,10 @@ _OF_A_SERVICE: Final = "service:"
 
 @dataclass(frozen=True, slots=True)
 class Base:
-    """Where paths begin. ``home`` is what ``~`` stands for, if known."""
+    """Where paths begin. ``home`` is what ``~`` stands for, if known; ``root`` the project's directory."""
 
     directory: Path
+    root: Path
     home: str | None = None
 
     def absolute(self, path: str) -> str:
@@ -85,12 +87,19 @@ def _mount(item: Tree, base: Base) -> Tree:
     return _changed(item, {"source": _path}, base)
 
 
+def _device(value: Tree, base: Base) -> Tree:
+    """As ``_path_or_nothing``; an included one from the project's directory on, as another driver takes it as it is."""
+    path = _path_or_nothing(value, base)
+    is_included = path != value and not value.startswith("~") and base.directory != base.root
+    return like(value, os.path.relpath(path, base.root)) if is_included else path
+
+
 def _volume(volume: Tree, base: Base) -> Tree:
     """A volume of the local driver that is a bind in truth."""
     options = volume.get("driver_opts") if isinstance(volume, Map) else None
     if not isinstance(options, Map) or volume.get("driver") != "local" or options.get("o") != "bind":
         return volume
-    return _changed(volume, {"driver_opts": {"device": _path_or_nothing}}, base)
+    return _changed(volume, {"driver_opts": {"device": _device}}, base)
 
 
 _FILE: Final[Changes] = {"*": {"file": _path_or_nothing}}

@@ -210,9 +210,10 @@ def _policies(realm: Mapping[str, Tree]) -> Iterator[Finding]:
     for index, client in enumerate(_items(realm, "clients")):
         settings = _dict(client.get("authorizationSettings"))
         declared = _names(settings.get("policies"))
+        ids = {policy.get("id") for policy in _items(settings, "policies")}
         for place, policy in enumerate(_items(settings, "policies")):
             for name in _json_list(_dict(policy.get("config")).get("applyPolicies")):
-                if name not in declared:
+                if name not in declared and name not in ids:
                     path = ("clients", index, "authorizationSettings", "policies", place, "config", "applyPolicies")
                     said = f"policy `{policy.get('name')}` applies"
                     yield _missing(path, said, str(name), declared, known=True)
@@ -282,6 +283,22 @@ def _left_alone(realm: Mapping[str, Tree]) -> Iterator[Finding]:
                 yield Finding(("users", index, name), message, Severity.WARNING)
 
 
+def _service_accounts(realm: Mapping[str, Tree]) -> Iterator[Finding]:
+    """What is said of service accounts that there are not: exports keep the one that a client once had."""
+    users = {str(user.get("username")).lower(): index for index, user in enumerate(_items(realm, "users"))}
+    for index, client in enumerate(_items(realm, "clients")):
+        has_services = client.get("authorizationServicesEnabled") in (True, "true")
+        if has_services or client.get("serviceAccountsEnabled") not in (False, "false"):
+            continue
+        none = f"client `{client.get('clientId')}` has no service account, by `serviceAccountsEnabled: false`"
+        if client.get("serviceAccountRoles"):
+            yield Finding(("clients", index, "serviceAccountRoles"), f"{none}; set that to true, or remove this")
+        name = f"service-account-{client.get('clientId')}".lower()
+        if name in users:
+            said = f"user `{name}` is left out: {none}"
+            yield Finding(("users", users[name]), said, Severity.WARNING)
+
+
 def _missing(path: TreePath, said: str, name: str, declared: Collection[str], *, known: bool) -> Finding:
     if known:
         hint = suggestion(name, declared) or "; declare it, or remove this"
@@ -326,4 +343,5 @@ _CHECKS: Final[tuple[Callable[[Mapping[str, Tree]], Iterator[Finding]], ...]] = 
     _passwords,
     _nameless,
     _left_alone,
+    _service_accounts,
 )

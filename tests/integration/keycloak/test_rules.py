@@ -539,3 +539,37 @@ def test_a_policy_that_names_what_is_not_there_is_refused(driver: Driver, realm:
 
     with pytest.raises(Rejected, match="policy `Bosses` names keycloak.role/.*/nobody, which is not there; declare it"):
         driver.apply({"realm": realm, "clients": [{**guarded, "authorizationSettings": {"policies": [policy]}}]})
+
+
+def test_a_policy_may_name_things_by_the_ids_that_the_file_gives_them(driver: Driver, realm: str) -> None:
+    config = {"users": '["7a"]', "roles": '[{"id": "7b"}]', "groups": '[{"id": "7c"}]', "clients": '["7d"]'}
+    kinds = {"users": "user", "roles": "role", "groups": "group", "clients": "client"}
+    policies = [
+        {"id": f"8{key[0]}", "name": f"of {key}", "type": kinds[key], "config": {key: value}}
+        for key, value in config.items()
+    ]
+    permission = {
+        "name": "Open",
+        "type": "scope",
+        "config": {"resources": '["9a"]', "scopes": '["9b"]', "applyPolicies": '["8u", "of roles"]'},
+    }
+    settings = {
+        "resources": [{"_id": "9a", "name": "door", "scopes": [{"name": "open"}]}],
+        "scopes": [{"id": "9b", "name": "open"}],
+        "policies": [permission, *policies],
+    }
+    guarded = {"id": "7d", "clientId": "app", "serviceAccountsEnabled": True, "authorizationServicesEnabled": True}
+    file = {
+        "realm": realm,
+        "users": [{"id": "7a", "username": "ann"}, {"username": "service-account-web", "realmRoles": ["chief"]}],
+        "roles": {"realm": [{"id": "7b", "name": "chief"}]},
+        "groups": [{"id": "7c", "name": "staff"}],
+        "clients": [
+            {**guarded, "authorizationSettings": settings},
+            {"clientId": "web", "serviceAccountsEnabled": False},  # its account, above, is an export's left-over
+        ],
+    }
+
+    driver.apply(file)
+
+    assert driver.once(file).plan.in_sync

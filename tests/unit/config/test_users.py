@@ -417,3 +417,40 @@ def test_what_users_alone_can_say_is_told_to_have_no_effect(tmp_path):
     (warning,) = loaded.warnings
     assert str(warning.origin) == "users.yaml:4:5"
     assert warning.message.startswith("`clientConsents` has no effect: only users themselves can give consent")
+
+
+def test_the_service_account_that_a_client_once_had_is_told_to_be_left_out(tmp_path):
+    file = tmp_path / "users.yaml"
+    file.write_text(
+        "realm: r\nclients:\n  - {clientId: Web, serviceAccountsEnabled: false}\n"
+        "  - {clientId: api, serviceAccountsEnabled: 'false', authorizationServicesEnabled: true}\n"
+        "users:\n  - username: service-account-web\n  - username: service-account-api\n"
+    )
+
+    loaded = load(Sources(directory=tmp_path, users_files=(file,)))
+
+    (warning,) = loaded.warnings
+    assert str(warning.origin) == "users.yaml:6:5"
+    assert warning.message == (
+        "user `service-account-web` is left out: "
+        "client `Web` has no service account, by `serviceAccountsEnabled: false`"
+    )
+
+
+def test_roles_for_a_service_account_that_there_is_not_are_refused(realms):
+    with pytest.raises(ConfigError, match="2:58: client `web` has no service account, by `serviceAccountsEnabled: fal"):
+        realms(
+            "realm: r\nclients: [{clientId: web, serviceAccountsEnabled: false, serviceAccountRoles: {realm: [a]}}]\n"
+        )
+
+
+def test_policies_may_apply_others_by_their_ids(realms):
+    policies = [
+        {"name": "all", "type": "aggregate", "config": {"applyPolicies": ["7"]}},
+        {"id": "7", "name": "own", "type": "user"},
+    ]
+    client = {"clientId": "app", "authorizationSettings": {"policies": policies}}
+
+    (realm,) = realms(json.dumps({"realm": "r", "clients": [client]}))
+
+    assert len(realm["clients"][0]["authorizationSettings"]["policies"]) == 2

@@ -115,6 +115,62 @@ def test_a_service_account_declared_twice_is_one_user() -> None:
     assert "keycloak.client/lab/Robot" in after(user)
 
 
+def test_a_service_account_that_its_client_is_not_to_have_is_left_out() -> None:
+    users = [{"username": "service-account-robot", "realmRoles": ["a"]}]
+
+    def clients(**body: Any) -> Any:
+        return expanded({"realm": "lab", "clients": [{"clientId": "Robot", **body}], "users": users}).keys()
+
+    account = "keycloak.user/lab/service-account-robot"
+    assert account not in clients(serviceAccountsEnabled=False)
+    assert account in clients(serviceAccountsEnabled=False, authorizationServicesEnabled=True)
+    assert account in clients()
+
+
+def test_policies_name_by_its_name_what_the_file_has_the_id_of() -> None:
+    policy = {
+        "id": "p1",
+        "name": "all",
+        "config": {
+            "users": '["u1", "eve"]',
+            "roles": '[{"id": "r1", "required": true}, {"id": "r2"}, {"id": "app/plain"}]',
+            "groups": [{"id": "g2", "extendChildren": True}],
+            "clients": ["c1"],
+            "resources": ["d1"],
+            "scopes": '["s1"]',
+            "applyPolicies": ["p2", "other"],
+            "nbf": "2020-01-01 00:00:00",
+        },
+    }
+    settings = {
+        "policies": [policy, {"id": "p2", "name": "some"}],
+        "resources": [{"_id": "d1", "name": "door"}, {"name": "wall"}],
+        "scopes": [{"id": "s1", "name": "open"}],
+    }
+    realm = {
+        "realm": "lab",
+        "users": [{"id": "u1", "username": "Ann"}],
+        "roles": {"realm": [{"id": "r1", "name": "chief"}], "client": {"app": [{"id": "r2", "name": "reader"}]}},
+        "groups": [{"name": "a", "subGroups": [{"id": "g2", "name": "b"}]}],
+        "clients": [{"id": "c1", "clientId": "app", "authorizationSettings": settings}],
+    }
+
+    found = expanded(realm)["keycloak.authorization/lab/app"]
+
+    config = found.spec["policies"][0]["config"]
+    assert config == {
+        "users": ["ann", "eve"],
+        "roles": [{"id": "chief", "required": True}, {"id": "app/reader"}, {"id": "app/plain"}],
+        "groups": [{"path": "/a/b", "extendChildren": True}],
+        "clients": ["app"],
+        "resources": ["door"],
+        "scopes": ["open"],
+        "applyPolicies": ["some", "other"],
+        "nbf": "2020-01-01 00:00:00",
+    }
+    assert {"keycloak.user/lab/ann", "keycloak.role/lab/chief", "keycloak.group/lab/a/b"} <= set(after(found))
+
+
 def test_every_property_knows_where_it_was_written() -> None:
     asked: list[DocumentPath] = []
 

@@ -14,16 +14,17 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from graphlib import CycleError, TopologicalSorter
-from typing import Any, Final, TypeAlias
+from typing import Any, Final
 from urllib.parse import quote
 
 from reconciler.core.address import Address
 from reconciler.core.errors import Conflict, Rejected
 from reconciler.core.resource import Resource
 from reconciler.core.values import ABSENT, Spec, Value
-from reconciler.providers.keycloak.kinds import client_role, group, role
-from reconciler.providers.keycloak.kinds.authorization import POLICIES, check, id_of, listed, named, role_of
+from reconciler.providers.keycloak.kinds import group
+from reconciler.providers.keycloak.kinds.authorization import POLICIES, by_name, check, id_of, listed, named, role_of
 from reconciler.providers.keycloak.kinds.client import ADMIN_PERMISSIONS_CLIENT
+from reconciler.providers.keycloak.kinds.ids import NAMES, NamesById, names_by_id
 from reconciler.providers.keycloak.rest import (
     ADMIN_PERMISSIONS,
     BASE,
@@ -48,54 +49,25 @@ _NO_OTHER: Final = (
 _KNOWN: Final = "namesOfResources"
 """Where a live representation has the names of what its permissions are for, by type and id."""
 
-_Names: TypeAlias = Mapping[str, Mapping[str, str]]
-
 
 @dataclass(frozen=True, slots=True)
 class _Sort:
-    """A type of what can be administered: where one is by its id, what it is called, and its address."""
+    """A type of what can be administered: where one is by its id, and its address."""
 
     path: str
-    name: Callable[[Representation, Mapping[str, str]], str]
     address: Callable[[str, str], Address]
 
 
-def _role_name(body: Representation, clients: Mapping[str, str]) -> str:
-    return f"{clients[body['containerId']]}/{body['name']}" if body.get("clientRole") else str(body["name"])
-
-
 _SORTS: Final[Mapping[str, _Sort]] = {
-    "Users": _Sort(
-        "users", lambda body, _: str(body["username"]).lower(), lambda realm, name: Address(USER, (realm, name))
-    ),
-    "Groups": _Sort("groups", lambda body, _: str(body["path"]), lambda realm, path: group.group(realm, (), path)),
-    "Clients": _Sort(
-        "clients", lambda body, _: str(body["clientId"]), lambda realm, name: Address(CLIENT, (realm, name))
-    ),
-    "Roles": _Sort("roles-by-id", _role_name, role_of),
-    "Organizations": _Sort(
-        "organizations",
-        lambda body, _: str(body.get("alias") or body["name"]),
-        lambda realm, alias: Address(ORGANIZATION, (realm, alias)),
-    ),
+    "Users": _Sort("users", lambda realm, name: Address(USER, (realm, name))),
+    "Groups": _Sort("groups", lambda realm, path: group.group(realm, (), path)),
+    "Clients": _Sort("clients", lambda realm, name: Address(CLIENT, (realm, name))),
+    "Roles": _Sort("roles-by-id", role_of),
+    "Organizations": _Sort("organizations", lambda realm, alias: Address(ORGANIZATION, (realm, alias))),
 }
 
 
 # ------------------------------------------------------------------ names
-
-
-def _names_in(realm: Representation) -> _Names:
-    """What the objects of a representation are called, by type and id, as far as it has their ids."""
-    groups, roles = group.KIND.objects(realm), (*role.KIND.objects(realm), *client_role.KIND.objects(realm))
-    return {
-        **{sort: dict(_called(sort, realm.get(sort.lower()))) for sort in ("Users", "Clients", "Organizations")},
-        "Groups": {item.body["id"]: "/" + "/".join(item.keys) for item in groups if "id" in item.body},
-        "Roles": {item.body["id"]: "/".join(item.keys) for item in roles if "id" in item.body},
-    }
-
-
-def _called(sort: str, bodies: Iterable[Representation] | None) -> Iterator[tuple[str, str]]:
-    return ((each["id"], _SORTS[sort].name(each, {})) for each in bodies or () if "id" in each)
 
 
 def _spelled(sort: str, name: str) -> str:
@@ -118,7 +90,7 @@ def _resources(policy: Mapping[str, Any]) -> tuple[str, Sequence[str]]:
     return str(config.get("defaultResourceType")), tuple(map(str, listed(config.get("resources")) or ()))
 
 
-def _with_names(policy: Representation, names: _Names) -> Representation:
+def _with_names(policy: Representation, names: NamesById) -> Representation:
     """A permission with its resources by name, and without policies where it has none."""
     if not _is_permission(policy):
         return policy
@@ -140,10 +112,10 @@ def _permissions(realm: Representation) -> Iterator[Item]:
     for index, client in enumerate(realm.get("clients") or ()):
         settings = client.get(_SETTINGS) or {}
         if client["clientId"] == ADMIN_PERMISSIONS_CLIENT and "policies" in settings:
-            policies = settings["policies"] or ()
-            if _KNOWN not in realm:  # a file; a live permission that names nothing is for nothing (26.7)
-                policies = map(_for_all_or_some, policies)
-            names = realm.get(_KNOWN) or _names_in(realm)
+            policies, names = settings["policies"] or (), realm.get(_KNOWN)
+            if names is None:  # a file; a live permission that names nothing is for nothing (26.7)
+                names = names_by_id(realm)
+                policies = map(_for_all_or_some, by_name(settings, names)["policies"] or ())
             yield Item((), ("clients", index, _SETTINGS), {"policies": [_with_names(each, names) for each in policies]})
 
 
@@ -173,17 +145,23 @@ def _read(connection: Connection, base: str, export: Representation, wanted: Ite
     """The names of what the live permissions are for; an id that the file has stays one."""
     declared = [policy for each in wanted for policy in _policies(each.spec).values()]
     kept = {name for policy in declared for name in _resources(policy)[1]}
-    known = _names_in(export)
+    known = names_by_id(export)
     found = {sort: dict(names) for sort, names in known.items()}
     for policy in (_client(export).get(_SETTINGS) or {}).get("policies") or ():
         sort, resources = _resources(policy)
         for each in resources if _is_permission(policy) and sort in _SORTS else ():
             if each not in (sort, *found[sort]):
                 body = connection.get(f"{base}/{_SORTS[sort].path}/{quote(each, safe='')}")
-                found[sort][each] = each if body is ABSENT else _SORTS[sort].name(body, known["Clients"])
+                found[sort][each] = each if body is ABSENT else _name(sort, body, known["Clients"])
     return {
         _KNOWN: {sort: {key: name for key, name in names.items() if key not in kept} for sort, names in found.items()}
     }
+
+
+def _name(sort: str, body: Representation, clients: Mapping[str, str]) -> str:
+    if sort != "Roles":
+        return NAMES[sort](body)
+    return f"{clients[body['containerId']]}/{body['name']}" if body.get("clientRole") else str(body["name"])
 
 
 def exported(connection: Connection, base: str, realm: Representation) -> list[Representation]:

@@ -19,6 +19,7 @@ from reconciler.core.values import ABSENT, Spec, Value
 from reconciler.providers.keycloak.kinds.client import ADMIN_PERMISSIONS_CLIENT
 from reconciler.providers.keycloak.kinds.client_scope import scope
 from reconciler.providers.keycloak.kinds.group import group
+from reconciler.providers.keycloak.kinds.ids import NamesById, names_by_id
 from reconciler.providers.keycloak.kinds.role import role
 from reconciler.providers.keycloak.rest import (
     AUTHORIZATION,
@@ -121,11 +122,46 @@ def _written(value: Value) -> Value:
 
 
 def _settings(realm: Representation) -> Iterator[Item]:
-    for index, client in enumerate(realm.get("clients") or ()):
+    clients = [*enumerate(realm.get("clients") or ())]
+    found = {index: each["authorizationSettings"] for index, each in clients if each.get("authorizationSettings")}
+    names = names_by_id(realm) if found else {}
+    for index, client in clients:
         is_own = client["clientId"] == ADMIN_PERMISSIONS_CLIENT
         if client.get("authorizationSettings") is not None and not is_own:
             at = ("clients", index, "authorizationSettings")
-            yield Item((client["clientId"],), at, client["authorizationSettings"])
+            yield Item((client["clientId"],), at, by_name(client["authorizationSettings"], names))
+
+
+def by_name(settings: Representation, names: NamesById) -> Representation:
+    """Settings whose policies name by its name what the file gives the id of; `names` are those of the realm."""
+    if not settings.get("policies"):
+        return settings
+    known = {key: names[sort] for key, sort in _TYPES.items()}
+    for key, (section, own_id) in _OWN.items():
+        known[key] = {each[own_id]: each["name"] for each in settings.get(section) or () if own_id in each}
+    return {**settings, "policies": [_with_names(policy, known) for policy in settings["policies"]]}
+
+
+def _with_names(policy: Representation, known: NamesById) -> Representation:
+    config = policy.get("config") or {}
+    found = {key: [_called(part, names) for part in listed(config.get(key)) or ()] for key, names in known.items()}
+    return {**policy, "config": {**config, **{key: parts for key, parts in found.items() if parts}}}
+
+
+def _called(part: Value, names: Mapping[str, str]) -> Value:
+    """A part of a setting with the name instead of the id; a group is known by its path."""
+    if not isinstance(part, Mapping):
+        return names.get(str(part), part)
+    name = names.get(str(part.get("id")))
+    if name is None:
+        return part
+    others = {key: value for key, value in part.items() if key != "id"}
+    return {**others, "path" if name.startswith("/") else "id": name}
+
+
+_TYPES: Final = {"users": "Users", "groups": "Groups", "clients": "Clients", "roles": "Roles"}
+_OWN: Final = {"resources": ("resources", "_id"), "scopes": ("scopes", "id"), "applyPolicies": ("policies", "id")}
+"""Where what a setting of a policy names is declared, with the key of its id."""
 
 
 def named(realm: str, spec: Spec) -> Iterator[Address]:

@@ -46,6 +46,8 @@ from reconciler.providers.keycloak.rows import (
 )
 
 SERVICE_ACCOUNT: Final = "service-account-"
+_SERVICES: Final = "authorizationServicesEnabled"  # these need a service account
+_FLAG: Final = flag()
 _IDENTITY: Final = {"userId": text(), "userName": text()}
 _identities: Final = by("identityProvider")
 _CREDENTIAL_KEYS: Final = ("type", "value", "temporary", "userLabel", "secretData", "credentialData", "priority")
@@ -77,11 +79,19 @@ def service_account_of(client_id: str) -> str:
 
 def _users(realm: Representation) -> Iterator[Item]:
     accounts = {item.keys: item for item in _service_accounts(realm)}
+    left = {service_account_of(client["clientId"]) for client in realm.get("clients") or () if _acts_for_none(client)}
     for index, body in enumerate(realm.get("users") or ()):
         keys = (str(body["username"]).lower(),)
         account = accounts.pop(keys, None)
-        yield Item(keys, ("users", index), {**account.body, **body} if account else body)
+        if keys[0] not in left:
+            yield Item(keys, ("users", index), {**account.body, **body} if account else body)
     yield from accounts.values()
+
+
+def _acts_for_none(client: Representation) -> bool:
+    """Whether the client is to have no service account: exports keep the one that it once had."""
+    said = {name: _FLAG.normal(client[name]) for name in ("serviceAccountsEnabled", _SERVICES) if name in client}
+    return said.get("serviceAccountsEnabled") is False and not said.get(_SERVICES)
 
 
 def _service_accounts(realm: Representation) -> Iterator[Item]:
@@ -159,8 +169,8 @@ def unknown_attributes(profile: Mapping[str, Any], attributes: Mapping[str, Valu
         return ""
     return (
         f"the realm's user profile has no attribute {', '.join(f'`{name}`' for name in unknown)}, so Keycloak would "
-        "drop it without a word; add it to the profile, or let administrators set unmanaged attributes "
-        "(Realm settings, General)"
+        "drop it without a word; add it to the profile, or let administrators set any with "
+        "`userProfile: {unmanagedAttributePolicy: ADMIN_EDIT}` in the realm"
     )
 
 
