@@ -71,10 +71,10 @@ class _Apply:
             click.echo(rendered(self._state, self._session, look.plan, "text"))
             return Exit.DONE if look.plan.in_sync else Exit.DIFFERENT
         with self._session.locked("apply", wait_s=self._lock_wait), interruptible() as self._stop:
-            code = self._converge(self._stop.flag)
+            code = self._converge(self._stop.flag, self._session.still_good(look))
             return self._stop.code or code
 
-    def _converge(self, stop: threading.Event) -> int:
+    def _converge(self, stop: threading.Event, first: Look | None) -> int:
         from reconciler.core.report import Report
         from reconciler.render.progress import outcome
         from reconciler.run.once import Look
@@ -82,7 +82,7 @@ class _Apply:
         began = self._session.clock.now()
         report, look = Report(), None
         teller = Teller(self._state, self._session)
-        for event in self._reconciler.converge(self._approve, stop=stop):
+        for event in self._reconciler.converge(self._approve, stop=stop, first=first):
             if isinstance(event, Look):
                 look = event
                 teller.begin(event)

@@ -137,7 +137,7 @@ class Daemon:
             return False
         report = Report()
         with session.locked("daemon"):
-            for event in reconciler.converge(_agree, stop=self._stop):
+            for event in reconciler.converge(_agree, stop=self._stop, first=session.still_good(look)):
                 if isinstance(event, Look):
                     continue
                 report += [event]

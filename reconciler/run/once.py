@@ -93,15 +93,18 @@ class Reconciler:
         """Where every resource stands."""
         return [standing(change) for change in self.look().plan.changes]
 
-    def converge(self, approve: Callable[[Look], None], *, stop: Flag | None = None) -> Iterator[Event | Look]:
-        """Passes until a look finds nothing to do; yields each look and what happens.
+    def converge(
+        self, approve: Callable[[Look], None], *, stop: Flag | None = None, first: Look | None = None
+    ) -> Iterator[Event | Look]:
+        """Passes until a look finds nothing to do, the first of them by a look that there is already, if it is given;
+        yields each look and what happens.
 
         ``approve`` is called with each look that has steps, and raises what it does not allow. A pass with a
         failure is the last one, unless the world just moved under it.
         """
         desired = self.desired()
         for _ in range(MOST_PASSES):
-            look = self.look(desired)
+            look, first = first or self.look(desired), None
             yield look
             if not look.plan.steps:
                 return

@@ -21,7 +21,7 @@ from reconciler.providers.registry import connect
 from reconciler.run.clock import Clock
 from reconciler.run.collector import undisturbed
 from reconciler.run.lock import locked
-from reconciler.run.once import Reconciler
+from reconciler.run.once import Look, Reconciler
 from reconciler.secretrefs import generated_secrets, write_secrets
 from reconciler.settings import Settings
 
@@ -74,6 +74,10 @@ class Session:
             return
         with locked(self.leases, self.document.project, what, self.clock, wait_s=wait_s):
             yield
+
+    def still_good(self, look: Look) -> Look | None:
+        """A look that was made before the lock was held. Where there is one, somebody may have acted in between."""
+        return look if self.leases is None else None
 
     @property
     def leases(self) -> LeaseStore | None:

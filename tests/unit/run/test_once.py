@@ -55,6 +55,18 @@ def test_a_settled_world_is_not_touched():
     assert len(events) == 1
 
 
+def test_a_look_that_there_is_already_is_not_made_again():
+    memory = MemoryProvider([resource(BOX, size=1)])
+    made = reconciler(memory)
+    look = made.look()
+
+    first, *_, last = looks(made.converge(agree, first=look))
+
+    assert first is look
+    assert last is not look
+    assert last.plan.in_sync
+
+
 def test_a_failure_ends_it_after_the_pass():
     memory = MemoryProvider([resource(BOX, size=1), resource("memory.box/other")])
 

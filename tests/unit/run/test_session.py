@@ -7,8 +7,10 @@ from dataclasses import replace
 import pytest
 
 from reconciler.core.errors import ConfigError
+from reconciler.core.plan import Plan
 from reconciler.core.policy import PRUNED
 from reconciler.core.values import Secret
+from reconciler.run.once import Look
 from reconciler.run.session import env_file, opened, read
 from reconciler.settings import Settings, files_of
 from tests.kit.build import address
@@ -185,6 +187,13 @@ def test_a_file_without_rules_prunes_what_holds_no_data(settings):
 def test_where_there_is_no_engine_there_is_no_lock(settings):
     with opened(settings(users=USERS), TurnedClock()) as session, session.locked("apply"):
         assert "docker" not in session.providers
+
+
+def test_a_look_stays_good_where_nobody_has_to_wait_for_anybody(settings):
+    look = Look(Plan((), ()), {})
+
+    assert session_of(settings(users=USERS)).still_good(look) is look
+    assert session_of(settings(STACK, environment={"DB_PASSWORD": "x"})).still_good(look) is None
 
 
 @pytest.mark.parametrize(
