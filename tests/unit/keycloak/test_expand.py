@@ -133,7 +133,7 @@ def test_policies_name_by_its_name_what_the_file_has_the_id_of() -> None:
         "name": "all",
         "config": {
             "users": '["u1", "eve"]',
-            "roles": '[{"id": "r1", "required": true}, {"id": "r2"}, {"id": "app/plain"}]',
+            "roles": '[{"id": "r1", "required": true}, {"id": "r2"}, {"id": "app/plain"}, {"id": "r3"}]',
             "groups": [{"id": "g2", "extendChildren": True}],
             "clients": ["c1"],
             "resources": ["d1"],
@@ -150,7 +150,10 @@ def test_policies_name_by_its_name_what_the_file_has_the_id_of() -> None:
     realm = {
         "realm": "lab",
         "users": [{"id": "u1", "username": "Ann"}],
-        "roles": {"realm": [{"id": "r1", "name": "chief"}], "client": {"app": [{"id": "r2", "name": "reader"}]}},
+        "roles": {
+            "realm": [{"id": "r1", "name": "chief"}, {"id": "r3", "name": "/odd"}],
+            "client": {"app": [{"id": "r2", "name": "reader"}]},
+        },
         "groups": [{"name": "a", "subGroups": [{"id": "g2", "name": "b"}]}],
         "clients": [{"id": "c1", "clientId": "app", "authorizationSettings": settings}],
     }
@@ -160,7 +163,7 @@ def test_policies_name_by_its_name_what_the_file_has_the_id_of() -> None:
     config = found.spec["policies"][0]["config"]
     assert config == {
         "users": ["ann", "eve"],
-        "roles": [{"id": "chief", "required": True}, {"id": "app/reader"}, {"id": "app/plain"}],
+        "roles": [{"id": "chief", "required": True}, {"id": "app/reader"}, {"id": "app/plain"}, {"id": "/odd"}],
         "groups": [{"path": "/a/b", "extendChildren": True}],
         "clients": ["app"],
         "resources": ["door"],

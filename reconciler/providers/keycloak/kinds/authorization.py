@@ -144,19 +144,19 @@ def by_name(settings: Representation, names: NamesById) -> Representation:
 
 def _with_names(policy: Representation, known: NamesById) -> Representation:
     config = policy.get("config") or {}
-    found = {key: [_called(part, names) for part in listed(config.get(key)) or ()] for key, names in known.items()}
+    found = {key: [_called(key, part, known[key]) for part in listed(config.get(key)) or ()] for key in known}
     return {**policy, "config": {**config, **{key: parts for key, parts in found.items() if parts}}}
 
 
-def _called(part: Value, names: Mapping[str, str]) -> Value:
+def _called(key: str, part: Value, names: Mapping[str, str]) -> Value:
     """A part of a setting with the name instead of the id; a group is known by its path."""
     if not isinstance(part, Mapping):
         return names.get(str(part), part)
     name = names.get(str(part.get("id")))
     if name is None:
         return part
-    others = {key: value for key, value in part.items() if key != "id"}
-    return {**others, "path" if name.startswith("/") else "id": name}
+    others = {each: value for each, value in part.items() if each != "id"}
+    return {**others, "path" if key == "groups" else "id": name}
 
 
 _TYPES: Final = {"users": "Users", "groups": "Groups", "clients": "Clients", "roles": "Roles"}
