@@ -76,7 +76,7 @@ class Session:
             yield
 
     def still_good(self, look: Look) -> Look | None:
-        """A look that was made before the lock was held. Where there is one, somebody may have acted in between."""
+        """The look, made before the lock was held, if there is no lock; else somebody may have acted in between."""
         return look if self.leases is None else None
 
     @property

@@ -22,7 +22,16 @@ from reconciler.core.errors import Conflict, Rejected
 from reconciler.core.resource import Resource
 from reconciler.core.values import ABSENT, Spec, Value
 from reconciler.providers.keycloak.kinds import group
-from reconciler.providers.keycloak.kinds.authorization import POLICIES, by_name, check, id_of, listed, named, role_of
+from reconciler.providers.keycloak.kinds.authorization import (
+    POLICIES,
+    SETTINGS,
+    by_name,
+    check,
+    id_of,
+    listed,
+    named,
+    role_of,
+)
 from reconciler.providers.keycloak.kinds.client import ADMIN_PERMISSIONS_CLIENT
 from reconciler.providers.keycloak.kinds.ids import NAMES, NamesById, names_by_id
 from reconciler.providers.keycloak.rest import (
@@ -39,7 +48,6 @@ from reconciler.providers.keycloak.rest import (
 )
 from reconciler.providers.keycloak.rows import as_map, merged
 
-_SETTINGS: Final = "authorizationSettings"
 _PERMISSION: Final = "scope"
 _is_id: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}").fullmatch
 _UNANIMOUS: Final = "UNANIMOUS"
@@ -110,13 +118,13 @@ def _for_all_or_some(policy: Representation) -> Representation:
 
 def _permissions(realm: Representation) -> Iterator[Item]:
     for index, client in enumerate(realm.get("clients") or ()):
-        settings = client.get(_SETTINGS) or {}
+        settings = client.get(SETTINGS) or {}
         if client["clientId"] == ADMIN_PERMISSIONS_CLIENT and "policies" in settings:
             policies, names = settings["policies"] or (), realm.get(_KNOWN)
             if names is None:  # a file; a live permission that names nothing is for nothing (26.7)
                 names = names_by_id(realm)
                 policies = map(_for_all_or_some, by_name(settings, names)["policies"] or ())
-            yield Item((), ("clients", index, _SETTINGS), {"policies": [_with_names(each, names) for each in policies]})
+            yield Item((), ("clients", index, SETTINGS), {"policies": [_with_names(each, names) for each in policies]})
 
 
 def _policies(settings: Mapping[str, Any]) -> dict[str, Mapping[str, Value]]:
@@ -147,7 +155,7 @@ def _read(connection: Connection, base: str, export: Representation, wanted: Ite
     kept = {name for policy in declared for name in _resources(policy)[1]}
     known = names_by_id(export)
     found = {sort: dict(names) for sort, names in known.items()}
-    for policy in (_client(export).get(_SETTINGS) or {}).get("policies") or ():
+    for policy in (_client(export).get(SETTINGS) or {}).get("policies") or ():
         sort, resources = _resources(policy)
         for each in resources if _is_permission(policy) and sort in _SORTS else ():
             if each not in (sort, *found[sort]):
@@ -168,9 +176,9 @@ def exported(connection: Connection, base: str, realm: Representation) -> list[R
     """The clients of a realm, this one as a file has it: what somebody decided, with names."""
     own = {**realm, **_read(connection, base, realm, ())}
     policies = [each for item in _permissions(own) for each in map(_written, item.body["policies"])]
-    file = {"clientId": ADMIN_PERMISSIONS_CLIENT, _SETTINGS: {"policies": policies}}
+    file = {"clientId": ADMIN_PERMISSIONS_CLIENT, SETTINGS: {"policies": policies}}
     return [
-        file if each["clientId"] == ADMIN_PERMISSIONS_CLIENT and _SETTINGS in each else each
+        file if each["clientId"] == ADMIN_PERMISSIONS_CLIENT and SETTINGS in each else each
         for each in realm.get("clients") or ()
     ]
 
@@ -191,7 +199,7 @@ def _save(live: Live, address: Address, patch: Mapping[str, Value]) -> None:
     base = live.path(BASE, address)
     answer = live.connection.ask(f"{base}/partial-export?exportClients=true&exportGroupsAndRoles=false")
     client = _client(answer if answer is not ABSENT else {})
-    settings = client.get(_SETTINGS) or {}
+    settings = client.get(SETTINGS) or {}
     if "authorizationSchema" not in settings:
         raise Rejected(
             f"the realm has no client {ADMIN_PERMISSIONS_CLIENT}; set `adminPermissionsEnabled: true`, which makes it "

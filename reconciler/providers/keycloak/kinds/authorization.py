@@ -45,6 +45,7 @@ from reconciler.providers.keycloak.rows import (
     text,
 )
 
+SETTINGS: Final = "authorizationSettings"
 _PATH: Final = f"{BASE}/clients/{{parent}}/authz/resource-server"
 _OF_THE_SERVER: Final = ("_id", "id", "owner", "policies", "resources")
 _UNLESS_SAID: Final[Mapping[str, Mapping[str, Value]]] = {
@@ -122,14 +123,14 @@ def _written(value: Value) -> Value:
 
 
 def _settings(realm: Representation) -> Iterator[Item]:
-    clients = [*enumerate(realm.get("clients") or ())]
-    found = {index: each["authorizationSettings"] for index, each in clients if each.get("authorizationSettings")}
-    names = names_by_id(realm) if found else {}
-    for index, client in clients:
-        is_own = client["clientId"] == ADMIN_PERMISSIONS_CLIENT
-        if client.get("authorizationSettings") is not None and not is_own:
-            at = ("clients", index, "authorizationSettings")
-            yield Item((client["clientId"],), at, by_name(client["authorizationSettings"], names))
+    own = {
+        index: client
+        for index, client in enumerate(realm.get("clients") or ())
+        if client.get(SETTINGS) is not None and client["clientId"] != ADMIN_PERMISSIONS_CLIENT
+    }
+    names = names_by_id(realm) if own else {}
+    for index, client in own.items():
+        yield Item((client["clientId"],), ("clients", index, SETTINGS), by_name(client[SETTINGS], names))
 
 
 def by_name(settings: Representation, names: NamesById) -> Representation:
