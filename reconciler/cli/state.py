@@ -37,7 +37,7 @@ class State:
         from reconciler.run.session import opened
 
         self.require_files()
-        with opened(self.settings, RealClock(), keep_secrets=keep_secrets) as session:
+        with opened(self.settings, RealClock(), keep_secrets=keep_secrets, warn=warn) as session:
             show_problems(session.warnings)
             yield session
 
@@ -52,6 +52,11 @@ class State:
 def say(text: str) -> None:
     """A message for the person, beside the results."""
     click.echo(text, err=True)
+
+
+def warn(text: str) -> None:
+    """A message on what went wrong and changes nothing of the result."""
+    say(f"warning: {text}")
 
 
 def is_terminal() -> bool:

@@ -1,34 +1,61 @@
-"""``reconcile unlock``: say who is at work on the project, and take away the mark of whoever is gone."""
+"""``reconcile unlock``: report which runs hold the project's lock, and remove the marks of runs that are gone."""
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
-from reconciler.cli.state import State, say
+from reconciler.cli.state import State, say, warn
+
+if TYPE_CHECKING:
+    from reconciler.core.errors import Refusal
+    from reconciler.core.provider import LeaseStore
+    from reconciler.run.lock import Holder
 
 
 @click.command("unlock")
 @click.option("--yes", is_flag=True, help="Break the lock of a run that may still be at work, too.")
 @click.pass_obj
 def command(state: State, *, yes: bool) -> None:
-    """Say who holds the project's lock, and break it where nobody is at work any more.
+    """Report who holds the project's lock, and break it where nobody is at work any more.
 
-    A run on another machine can't be asked whether it lives: its lock expires by itself after two minutes, or is broken
-    with --yes.
+    Marks that no run can have left are removed as well. A run on another machine or in another container can't be asked
+    whether it lives: `apply --lock-wait 150` watches for two minutes whether it renews its mark; --yes breaks its lock.
     """
     from reconciler.core.errors import Refusal, Refused
-    from reconciler.run.lock import holders
+    from reconciler.run.lock import State as Mark
+    from reconciler.run.lock import holders, other_names
 
     with state.session() as session:
         store, project = session.leases, session.document.project
-        found = holders(store) if store else []
+        found = holders(store, project) if store else []
+        for name in other_names(store, project) if store else ():
+            warn(f"volume {name} has the label of a lock of {project}, but not the name of one; it is left alone")
         if not found:
             say(f"{project}: nobody holds the lock.")
-        living = [holder for holder in found if not holder.is_over and not yes]
+        living = [holder for holder in found if holder.state in (Mark.HELD, Mark.FOREIGN) and not yes]
+        refusals = [Refusal(None, f"{each} {each.state.value}", _REMEDY) for each in living]
         for holder in found:
             if store and holder not in living:
-                store.drop_lease(holder.name)
-                say(f"{project}: the lock of {holder.owner} is broken{', which is gone' if holder.is_over else ''}.")
-        if living:
-            remedy = "wait for it to end, or break its lock with `reconcile unlock --yes`"
-            raise Refused([Refusal(None, f"{holder.owner} may still be at work", remedy) for holder in living])
+                refusals += _removed(store, project, holder)
+        if refusals:
+            raise Refused(refusals)
+
+
+_REMEDY = "wait for it to end, or break its lock with `reconcile unlock --yes`"
+
+
+def _removed(store: LeaseStore, project: str, holder: Holder) -> list[Refusal]:
+    """Remove a mark, unless its volume is more than a mark."""
+    from reconciler.core.errors import Refusal
+    from reconciler.run.lock import State as Mark
+
+    if store.holds_data(holder.name):
+        remedy = "look at what it is, and remove it by hand if it may go"
+        message = f"volume {holder.name} looks like a lock of {project}, but is in use or has data"
+        return [Refusal(None, message, remedy)]
+    store.drop_lease(holder.name)
+    why = {Mark.OVER: ", which is gone", Mark.MALFORMED: ", which no run can have left"}.get(holder.state, "")
+    say(f"{project}: the lock of {holder} is broken{why}.")
+    return []

@@ -146,3 +146,7 @@ class LeaseStore(Protocol):
     def drop_lease(self, name: str) -> None:
         """Take a mark away; one that is gone is fine."""
         ...
+
+    def holds_data(self, name: str) -> bool:
+        """Whether more is kept under a mark's name than the mark: then it is none, and must not be taken away."""
+        ...

@@ -52,7 +52,7 @@ class Daemon:
 
     def run(self) -> None:
         """Raises ConfigError where the files are wrong from the beginning; later that is only told."""
-        with opened(self._settings, self._clock, keep_secrets=self._rhythm.heals) as first:
+        with opened(self._settings, self._clock, keep_secrets=self._rhythm.heals, warn=self._warn) as first:
             self._log.info("daemon begins", project=first.document.project, interval_s=self._rhythm.interval_s)
             self._follow(first)
             self._redactor.learn(first.reconciler().desired())
@@ -63,6 +63,9 @@ class Daemon:
                 session = self._reloaded(session)
             self.hints.close()
             self._log.info("daemon ends")
+
+    def _warn(self, message: str) -> None:
+        self._log.warning("lock is not given back", reason=message)
 
     def _follow(self, session: Session) -> None:
         self._files = session.files

@@ -1,160 +1,285 @@
 """Two runs never act on one project at once.
 
-Each run that wants to act leaves a mark of its own in the engine, under a name that nobody else uses, then looks
-who else left one: it goes on only if it is alone. Two that come at the same moment both step back and try again.
-A mark expires; it is renewed while its run goes on, and a run that is known to be dead is not waited for. Because
-no two marks share a name, taking away a dead one can never hit a fresh one.
+Each run that wants to act leaves a mark of its own in the engine, under a name that nobody else uses, then looks which
+others there are: it goes on only if a look shows its own mark and no other. A run renews its mark by a younger one
+under another name, and stops acting once it can't. So a mark that we have seen under one name for longer than the
+lease, by our own clock, is over, whatever any other clock says. docs/decisions/0004-lock.md has the reasons.
 """
 
 from __future__ import annotations
 
-import os
 import random
-import socket
 import threading
+import time
 import uuid
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
+from enum import Enum
 from typing import Final
 
-from reconciler.core.errors import Locked, ProviderError
+from reconciler.core.errors import Locked, ProviderError, Rejected
 from reconciler.core.provider import LeaseStore
 from reconciler.run.clock import Clock
+from reconciler.run.owner import FORMAT, PREFIX, MalformedMark, Owner
 
 LEASE_S: Final = 120.0
+"""A mark that was watched unchanged for so long is over."""
+
+HELD_S: Final = 90.0
+"""A run that could not renew its mark for so long does nothing more; less than the lease, for steps under way."""
+
 RENEWAL_S: Final = 30.0
 LOOK_AGAIN_S: Final = 1.0
-_PREFIX: Final = "reconcile.lock."
+_TRIES_TO_RELEASE: Final = 2
 
 
-@dataclass(frozen=True, slots=True)
-class Owner:
-    """Who is at work: enough to tell on the same machine whether it still lives."""
+class State(Enum):
+    """What is known of a mark."""
 
-    host: str
-    pid: int
-    began: str
-    what: str
-
-    @classmethod
-    def me(cls, what: str) -> Owner:
-        """The running process; ``what`` it does, for others to read."""
-        return cls(socket.gethostname(), os.getpid(), _began(os.getpid()), what)
-
-    @classmethod
-    def of(cls, mark: Mapping[str, str]) -> Owner:
-        read = {key: mark.get(_PREFIX + key, "") for key in ("host", "pid", "began", "what")}
-        return cls(read["host"], int(read["pid"] or 0), read["began"], read["what"])
-
-    def mark(self, until: datetime) -> dict[str, str]:
-        values = {"host": self.host, "pid": str(self.pid), "began": self.began, "what": self.what}
-        return {_PREFIX + key: value for key, value in (values | {"until": until.isoformat()}).items()}
-
-    def is_dead(self) -> bool:
-        """Known to be gone: same machine, and no such process, or another one under its number."""
-        return self.host == socket.gethostname() and _began(self.pid) != self.began
-
-    def __str__(self) -> str:
-        return f"`reconcile {self.what}` on {self.host}, process {self.pid}"
+    HELD = "may still be at work"
+    OVER = "is gone"
+    MALFORMED = "was left by no run"
+    FOREIGN = "is of another version of reconcile"
 
 
 @dataclass(frozen=True, slots=True)
 class Holder:
-    """A mark that somebody left; ``is_over`` when it is known that nobody is at work under it any more."""
+    """A mark that somebody left. ``owner`` is None where the mark can't be read, and ``problem`` says why."""
 
     name: str
-    owner: Owner
-    is_over: bool
+    state: State
+    owner: Owner | None = None
+    problem: str = ""
+
+    def __str__(self) -> str:
+        return str(self.owner) if self.owner else f"volume {self.name} ({self.problem})"
 
 
-def holders(store: LeaseStore) -> list[Holder]:
-    """All marks there are on a project."""
-    found = ((name, mark, Owner.of(mark)) for name, mark in store.leases().items())
-    return [Holder(name, owner, owner.is_dead() or _expired(mark)) for name, mark, owner in found]
+def holders(store: LeaseStore, project: str) -> list[Holder]:
+    """All marks there are on a project. A volume with another name is none, whatever its labels say."""
+    return [_holder(name, mark) for name, mark in store.leases().items() if name.startswith(_prefix(project))]
 
 
-@contextmanager
-def locked(store: LeaseStore, project: str, what: str, clock: Clock, *, wait_s: float = 0.0) -> Iterator[None]:
-    """Hold the project's lock. Raises Locked when somebody else still has it after ``wait_s`` seconds."""
-    name = _acquire(store, project, Owner.me(what), clock, wait_s)
-    renewal = _Renewal(store, project, Owner.me(what), name)
-    renewal.start()
+def other_names(store: LeaseStore, project: str) -> list[str]:
+    """What carries the label of a mark of the project and is none by its name."""
+    return [name for name in store.leases() if not name.startswith(_prefix(project))]
+
+
+def _prefix(project: str) -> str:
+    return f"reconcile-lock-{project}-"
+
+
+def _holder(name: str, mark: Mapping[str, str]) -> Holder:
+    written = mark.get(f"{PREFIX}format", "")
+    if written not in ("", FORMAT):
+        return Holder(name, State.FOREIGN, problem="its format is one of another version of reconcile")
     try:
-        yield
-    finally:
-        store.drop_lease(renewal.end())
+        owner = Owner.of(mark)
+    except MalformedMark as error:
+        return Holder(name, State.MALFORMED, problem=str(error))
+    return Holder(name, State.OVER if owner.is_dead() else State.HELD, owner)
 
 
-def _acquire(store: LeaseStore, project: str, me: Owner, clock: Clock, wait_s: float) -> str:
-    deadline = clock.now() + wait_s
-    tries = 5  # of those who come at the same moment, one soon comes alone
-    while True:
-        name = _leave_mark(store, project, me)
-        others = _living(store, name)
-        if not others:
-            return name
-        store.drop_lease(name)
-        tries -= 1
-        if clock.now() >= deadline and tries <= 0:
-            raise Locked(
-                f"another run is at work on project {project}: {others[0]}; wait for it to end, "
-                "or break its lock with `reconcile unlock`",
-                str(others[0]),
+def _uptime() -> float:
+    """Seconds of a clock that goes on while the machine sleeps, where there is one: others do not wait meanwhile."""
+    return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
+
+
+def _say_nothing(_message: str) -> None:
+    pass
+
+
+class Lock:
+    """The lock of a project, for one process: holds it, and remembers how long it has watched the marks of others.
+
+    ``warn`` gets a message where the lock could not be given back. ``uptime`` counts the age of our own mark.
+    """
+
+    def __init__(
+        self, clock: Clock, warn: Callable[[str], None] = _say_nothing, uptime: Callable[[], float] = _uptime
+    ) -> None:
+        self._clock, self._warn, self._uptime = clock, warn, uptime
+        self._first_seen: dict[str, float] = {}
+        self._left_behind: set[str] = set()
+        self._lease: Lease | None = None
+
+    @contextmanager
+    def held(self, store: LeaseStore, project: str, what: str, *, wait_s: float = 0.0) -> Iterator[Lease]:
+        """Hold the lock. Raises Locked when somebody else still has it after ``wait_s`` seconds."""
+        lease = self._acquired(store, project, what, wait_s)
+        renewal = _Renewal(lease)
+        renewal.start()
+        self._lease = lease
+        try:
+            yield lease
+        finally:
+            self._lease = None
+            renewal.end()
+            self._release(lease)
+
+    def require_held(self) -> None:
+        """Returns if the lock is held, or none was ever asked for. Raises Rejected where it was lost meanwhile."""
+        if self._lease:
+            self._lease.require_held()
+
+    def _acquired(self, store: LeaseStore, project: str, what: str, wait_s: float) -> Lease:
+        deadline = self._clock.now() + wait_s
+        tries = 5  # of those who come at the same moment, one soon comes alone
+        while True:
+            others = self._others(store, project)
+            lease = Lease(store, project, Owner.me(what), self._uptime)
+            if not others:
+                others = self._claimed_against(store, project, lease)
+            if not others:
+                return lease
+            tries -= 1
+            if self._clock.now() >= deadline and tries <= 0:
+                raise Locked(_locked(project, others[0]), str(others[0]))
+            self._clock.sleep(LOOK_AGAIN_S * random.uniform(0.1, 0.3 if tries > 0 else 1.0))  # noqa: S311 (no secret)
+
+    def _claimed_against(self, store: LeaseStore, project: str, lease: Lease) -> list[Holder]:
+        """Leave our mark, and return who else is there: nobody, if the lock is ours now."""
+        try:
+            lease.claim()
+            others = self._others(store, project, lease.name)
+        except BaseException:
+            self._left_behind |= lease.release()
+            raise
+        if others:
+            self._left_behind |= lease.release()
+        return others
+
+    def _others(self, store: LeaseStore, project: str, own: str = "") -> list[Holder]:
+        """The marks of others. What is over is removed, and counts until a look no longer shows it: its run may have
+        renewed it just before."""
+        found = [self._watched(holder) for holder in holders(store, project)]
+        self._forget_all_but(found)
+        for holder in found:
+            if holder.state is State.OVER:
+                store.drop_lease(holder.name)
+        if own and own not in {holder.name for holder in found}:
+            return [Holder(own, State.FOREIGN, problem="our own mark, which somebody removed")]
+        return [holder for holder in found if holder.name != own]
+
+    def _watched(self, holder: Holder) -> Holder:
+        """The holder, over if it has had this very mark for longer than a living run keeps one."""
+        began = self._first_seen.setdefault(holder.name, self._clock.now())
+        stale = holder.state is State.HELD and self._clock.now() - began > LEASE_S
+        if stale or holder.name in self._left_behind:
+            return Holder(holder.name, State.OVER, holder.owner)
+        return holder
+
+    def _forget_all_but(self, found: list[Holder]) -> None:
+        names = {holder.name for holder in found}
+        self._first_seen = {name: began for name, began in self._first_seen.items() if name in names}
+        self._left_behind &= names
+
+    def _release(self, lease: Lease) -> None:
+        left = lease.release()
+        self._left_behind |= left
+        if left:
+            self._warn(
+                f"the lock of project {lease.project} could not be given back: volume {', '.join(sorted(left))} is "
+                "left; the next run removes it, or `reconcile unlock` does"
             )
-        clock.sleep(LOOK_AGAIN_S * random.uniform(0.1, 0.3 if tries > 0 else 1.0))  # noqa: S311 (no secret)
 
 
-def _leave_mark(store: LeaseStore, project: str, me: Owner) -> str:
-    name = f"reconcile-lock-{project}-{uuid.uuid4().hex[:12]}"
-    store.put_lease(name, me.mark(datetime.now(UTC) + timedelta(seconds=LEASE_S)))
-    return name
+def _locked(project: str, other: Holder) -> str:
+    match other.state:
+        case State.MALFORMED:
+            return (
+                f"project {project} has a mark of a lock that can't be read: {other}; remove it with `reconcile unlock`"
+            )
+        case State.FOREIGN:
+            return f"project {project} is locked: {other}; wait, or break its lock with `reconcile unlock --yes`"
+    return (
+        f"another run is at work on project {project}: {other}; wait for it to end, or break its lock with "
+        "`reconcile unlock`. If it is gone, that shows after two minutes (`apply --lock-wait 150`)"
+    )
 
 
-def _living(store: LeaseStore, mine: str) -> list[Owner]:
-    """The others at work; marks of the dead are taken away."""
-    others = [holder for holder in holders(store) if holder.name != mine]
-    for holder in others:
-        if holder.is_over:
-            store.drop_lease(holder.name)
-    return [holder.owner for holder in others if not holder.is_over]
+class Lease:
+    """Our own mark in the engine, and how long it may be relied on. Safe to use from several threads."""
 
+    def __init__(self, store: LeaseStore, project: str, owner: Owner, uptime: Callable[[], float]) -> None:
+        self.project = project
+        self.name = ""
+        self.is_lost = False
+        self._store, self._owner, self._uptime = store, owner, uptime
+        self._names: set[str] = set()
+        self._renewed_at = 0.0
+        self._mutex = threading.Lock()
 
-def _expired(mark: Mapping[str, str]) -> bool:
-    try:
-        return datetime.fromisoformat(mark[f"{_PREFIX}until"]) < datetime.now(UTC)
-    except (KeyError, ValueError):
-        return True
+    def claim(self) -> None:
+        """Leave a first mark."""
+        began = self._uptime()
+        self.name = self._put()
+        self._renewed_at = began
 
+    def renew(self) -> None:
+        """Leave a younger mark. The lock is lost if the older one is gone: somebody took it for the mark of a dead run.
 
-def _began(pid: int) -> str:
-    """When a process began, in the kernel's own count; "" where there is no such process."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[19]
-    except OSError:
-        return ""
+        The older one is looked for after the younger one is there: whoever removed it looks again, and sees this one.
+        """
+        with self._mutex:
+            if self.is_lost:
+                return
+            began, older = self._uptime(), self.name
+            younger = self._put()
+            self.is_lost = not {older, younger} <= self._store.leases().keys()
+            if not self.is_lost:
+                self.name, self._renewed_at = younger, began
+            self._drop(self._names - {self.name})
+
+    @property
+    def is_young(self) -> bool:
+        """Whether nobody can have taken the mark for that of a dead run yet."""
+        return self._uptime() - self._renewed_at <= HELD_S
+
+    def require_held(self) -> None:
+        """Raises Rejected where the lock was lost. A mark that is too old, as after a long sleep, is renewed first."""
+        if not self.is_lost and not self.is_young:
+            self.renew()
+        if self.is_lost:
+            raise Rejected(
+                f"the lock of project {self.project} was lost, because its mark was not renewed in time or somebody "
+                "broke it; another run may be at work, so nothing more is done"
+            )
+
+    def release(self) -> set[str]:
+        """Remove our marks; returns the names of those that could not be removed."""
+        with self._mutex:
+            for _ in range(_TRIES_TO_RELEASE):
+                self._drop(self._names)
+            return set(self._names)
+
+    def _put(self) -> str:
+        name = f"{_prefix(self.project)}{uuid.uuid4().hex[:12]}"
+        self._names.add(name)  # before the request: one that fails may have had its effect
+        self._store.put_lease(name, self._owner.mark())
+        return name
+
+    def _drop(self, names: set[str]) -> None:
+        for name in tuple(names):
+            with suppress(ProviderError):
+                self._store.drop_lease(name)
+                self._names.discard(name)
 
 
 class _Renewal(threading.Thread):
-    """Leaves a younger mark before the old one expires."""
+    """Renews a lease until it ends."""
 
-    def __init__(self, store: LeaseStore, project: str, me: Owner, lease: str) -> None:
+    def __init__(self, lease: Lease) -> None:
         super().__init__(name="lock renewal", daemon=True)
-        self._store, self._project, self._me, self._lease = store, project, me, lease
+        self._lease = lease
         self._over = threading.Event()
 
     def run(self) -> None:
         while not self._over.wait(RENEWAL_S):
-            try:
-                old, self._lease = self._lease, _leave_mark(self._store, self._project, self._me)
-                self._store.drop_lease(old)
-            except ProviderError:  # the engine is away for a moment: the mark holds for three more tries
-                continue
+            with suppress(ProviderError):  # the engine is away for a moment: the mark holds for two more tries
+                self._lease.renew()
 
-    def end(self) -> str:
-        """Stop renewing; the name of the mark that is to be dropped."""
+    def end(self) -> None:
         self._over.set()
         self.join()
-        return self._lease

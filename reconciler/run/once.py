@@ -40,6 +40,10 @@ def _say_nothing(_note: str) -> None:
     pass
 
 
+def _do_nothing() -> None:
+    pass
+
+
 @dataclass(frozen=True, slots=True)
 class Look:
     """What one look found: the plan, and all that is live."""
@@ -53,7 +57,7 @@ class Reconciler:
     """Document and providers of one project, and how they are treated.
 
     ``only`` restricts everything to these resources and what they need. ``patience_s`` is how long a provider
-    is waited for that is just starting.
+    is waited for that is just starting. ``before_step`` raises ProviderError where nothing may be done any more.
     """
 
     document: Document
@@ -63,6 +67,7 @@ class Reconciler:
     only: frozenset[Address] = frozenset()
     patience_s: float = 300.0
     on_wait: Callable[[str], None] = _say_nothing
+    before_step: Callable[[], None] = _do_nothing
 
     def desired(self) -> Sequence[Resource]:
         """Everything that the files ask for, or the targets with what they need. Raises ConfigError."""
@@ -124,6 +129,7 @@ class Reconciler:
 
     def perform(self, step: Step) -> Verdict:
         """Hand a step to its provider."""
+        self.before_step()
         return self.providers[step.address.provider].perform(step)
 
     def observed(self, desired: Sequence[Resource]) -> Sequence[Observed]:

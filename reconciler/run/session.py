@@ -20,7 +20,7 @@ from reconciler.core.values import Secret, Value
 from reconciler.providers.registry import connect
 from reconciler.run.clock import Clock
 from reconciler.run.collector import undisturbed
-from reconciler.run.lock import locked
+from reconciler.run.lock import Lock
 from reconciler.run.once import Look, Reconciler
 from reconciler.secretrefs import generated_secrets, write_secrets
 from reconciler.settings import Settings
@@ -35,6 +35,7 @@ class Session:
     warnings: tuple[Problem, ...]
     providers: Mapping[str, Provider]
     clock: Clock
+    lock: Lock
     made_up: Mapping[str, str] = field(default_factory=dict)
     files: tuple[Path, ...] = ()
 
@@ -56,6 +57,7 @@ class Session:
         on_wait: Callable[[str], None] | None = None,
     ) -> Reconciler:
         made = Reconciler(self.document, self.providers, self.clock, policy or self.policy(), only, patience_s)
+        made = replace(made, before_step=self.lock.require_held)
         return replace(made, on_wait=on_wait) if on_wait else made
 
     def policy(self, **allowed: Any) -> Policy:
@@ -72,7 +74,7 @@ class Session:
         if self.leases is None:
             yield
             return
-        with locked(self.leases, self.document.project, what, self.clock, wait_s=wait_s):
+        with self.lock.held(self.leases, self.document.project, what, wait_s=wait_s):
             yield
 
     def still_good(self, look: Look) -> Look | None:
@@ -85,9 +87,15 @@ class Session:
         return self.providers.get("docker")  # type: ignore[return-value]  # the Docker provider keeps leases
 
 
+def _say_nothing(_message: str) -> None:
+    pass
+
+
 @contextmanager
-def opened(settings: Settings, clock: Clock, *, keep_secrets: bool = False) -> Iterator[Session]:
-    """Load everything and hand it over; connections are given back at the end.
+def opened(
+    settings: Settings, clock: Clock, *, keep_secrets: bool = False, warn: Callable[[str], None] = _say_nothing
+) -> Iterator[Session]:
+    """Load everything and hand it over; connections are given back at the end. ``warn`` gets what went wrong beside it.
 
     Declared secrets that are missing are generated: for good, into .env, with ``keep_secrets``, else only for this
     look. Raises ConfigError with all problems of all files.
@@ -98,7 +106,7 @@ def opened(settings: Settings, clock: Clock, *, keep_secrets: bool = False) -> I
     try:
         doubtful = [each for each in providers.values() if isinstance(each, WarningSource)]
         warnings = (*loaded.warnings, *(found for each in doubtful for found in each.warnings(loaded.document)))
-        yield Session(settings, loaded.document, warnings, providers, clock, made_up, loaded.files)
+        yield Session(settings, loaded.document, warnings, providers, clock, Lock(clock, warn), made_up, loaded.files)
     finally:
         for provider in providers.values():
             provider.close()

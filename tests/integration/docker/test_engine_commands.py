@@ -5,10 +5,8 @@ from __future__ import annotations
 import json
 import os
 import signal
-import socket
 import subprocess
 import time
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -369,30 +367,6 @@ def test_the_compose_cli_knows_what_we_made(project):
     )
 
     assert done.stdout.strip() == project.inspect()["Id"]
-
-
-def a_mark(project, host):
-    until = (datetime.now(UTC) + timedelta(seconds=60)).isoformat()
-    mark = {"host": host, "pid": "7", "began": "1", "what": "apply", "until": until}
-    labels = {f"reconcile.lock.{key}": value for key, value in mark.items()} | {"reconcile.lock": project.name}
-    project.engine.post("/volumes/create", {"Name": f"{project.name}-{host}", "Labels": labels})
-
-
-def test_the_lock_of_who_is_gone_is_broken_and_that_of_who_may_live_only_where_asked_for(project, run):
-    project.service("web")
-    a_mark(project, socket.gethostname())
-    a_mark(project, "elsewhere")
-
-    refused = run("unlock")
-    broken = run("unlock", "--yes")
-    again = run("unlock")
-
-    assert refused.code == 4
-    assert f"`reconcile apply` on {socket.gethostname()}, process 7 is broken, which is gone" in refused.err
-    assert "`reconcile apply` on elsewhere, process 7 may still be at work" in refused.err
-    assert (broken.code, again.code) == (0, 0)
-    assert "on elsewhere, process 7 is broken." in broken.err
-    assert "nobody holds the lock" in again.err
 
 
 def open_files():

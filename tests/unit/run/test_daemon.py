@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
 import pytest
@@ -287,11 +286,10 @@ def test_what_is_refused_is_told_with_what_would_allow_it(world):
 
 
 def test_while_another_run_is_at_work_it_waits(world):
-    mark = Owner("elsewhere", 1, "1", "apply").mark(datetime.now(UTC) + timedelta(seconds=60))
-    store = a_provider(world.engine)
-    store.put_lease("theirs", mark)
+    store, name = a_provider(world.engine), "reconcile-lock-p-0123456789ab"
+    store.put_lease(name, Owner("elsewhere", 1, "1", "apply").mark())
 
-    world.run(after(31, happens=lambda: store.drop_lease("theirs")), after(31))
+    world.run(after(31, happens=lambda: store.drop_lease(name)), after(31))
 
     assert world.log.of("another run is at work")[0]["owner"] == "`reconcile apply` on elsewhere, process 1"
     assert world.is_running
