@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import IntEnum
 
-from reconciler.core.errors import ConfigError, Locked, ReconcileError, Refused, StalePlan, Unreachable
+from reconciler.core.errors import ConfigError, Locked, Misconfigured, ReconcileError, Refused, StalePlan, Unreachable
 from reconciler.core.report import Report, What
 
 
@@ -29,6 +29,7 @@ class Exit(IntEnum):
 
 _BY_ERROR: tuple[tuple[type[ReconcileError], Exit], ...] = (
     (ConfigError, Exit.INVALID),
+    (Misconfigured, Exit.INVALID),
     (Refused, Exit.REFUSED),
     (StalePlan, Exit.STALE),
     (Locked, Exit.LOCKED),

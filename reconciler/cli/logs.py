@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from itertools import cycle
 from typing import TYPE_CHECKING, Final
 
@@ -49,23 +49,23 @@ def _together(streams: dict[str, Iterator[str]]) -> Iterator[tuple[str, str]]:
     lines: queue.Queue[tuple[str, str] | BaseException | None] = queue.Queue()
     for name, stream in streams.items():
         threading.Thread(target=_feed, args=(name, stream, lines), daemon=True).start()
-    ended: Sequence[None] = ()
-    while len(ended) < len(streams):
-        item = lines.get()
-        if isinstance(item, BaseException):
-            raise item
-        if item is None:
-            ended = (*ended, None)
-        else:
-            yield item
+    left = len(streams)
+    while left:
+        match lines.get():
+            case None:
+                left -= 1
+            case BaseException() as error:
+                raise error
+            case line:
+                yield line
 
 
 def _feed(name: str, stream: Iterator[str], lines: queue.Queue[tuple[str, str] | BaseException | None]) -> None:
-    from reconciler.core.errors import ProviderError
-
+    """Put all that the stream says, and then its end: None, or what it died of."""
     try:
         for line in stream:
             lines.put((name, line))
-        lines.put(None)
-    except ProviderError as error:
+    except BaseException as error:  # noqa: BLE001  # whatever it is, who reads must hear of it
         lines.put(error)
+    else:
+        lines.put(None)

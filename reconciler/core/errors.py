@@ -7,6 +7,7 @@ ReconcileError
 ├─ Locked(owner)                    another run is at work
 └─ ProviderError(address, step)     always what, on which resource, doing what
    ├─ Unreachable, Throttled        temporary: retried, then reported
+   ├─ Misconfigured                 nobody could be asked: the address is missing, or is none
    ├─ Conflict                      the world moved: the next pass looks again
    └─ Denied, Rejected              permanent: credentials or spec; shows the server's words
       └─ GateFailed                 a resource did not become what the plan waits for
@@ -82,6 +83,10 @@ class Unreachable(ProviderError):
     """Nobody answers, or not in time."""
 
 
+class Misconfigured(ProviderError):
+    """The files, the environment or the command line do not say where the other side is."""
+
+
 class Throttled(ProviderError):
     """The server asks to come back later; ``retry_in`` is in seconds."""
 
@@ -108,3 +113,10 @@ class Rejected(ProviderError):
 
 class GateFailed(Rejected):
     """A resource did not become ready; the message has its last words."""
+
+
+def unforeseen(error: Exception, *, address: Address | None = None, doing: str = "") -> ProviderError:
+    """An exception that no client has translated, as a ProviderError; the exception itself is its cause."""
+    made = ProviderError(f"unexpected {type(error).__name__}: {error}", address=address, doing=doing)
+    made.__cause__ = error
+    return made

@@ -25,4 +25,6 @@ def live(settings: Settings, realms: Collection[str], users: Collection[str]) ->
     with connected(settings) as (client, document):
         in_files = (str(realm["realm"]) for realm in (document.realms if document else None) or ())
         for name in realms or dict.fromkeys(in_files):
-            yield name, Grants(name, specs_of(realm_of_access(client, name, users)))
+            with client.understood():
+                found = Grants(name, specs_of(realm_of_access(client, name, users)))
+            yield name, found

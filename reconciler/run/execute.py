@@ -10,7 +10,7 @@ from graphlib import TopologicalSorter
 from threading import Event as Flag
 from typing import Final
 
-from reconciler.core.errors import GateFailed, ProviderError, Throttled, Unreachable
+from reconciler.core.errors import GateFailed, ProviderError, Throttled, Unreachable, unforeseen
 from reconciler.core.plan import Step
 from reconciler.core.provider import Done, Pending, Verdict
 from reconciler.core.report import Event, What
@@ -120,8 +120,8 @@ class _Run:
             verdict = future.result()
         except (Unreachable, Throttled) as error:
             yield from self._try_again(progress, error)
-        except ProviderError as error:
-            yield from self._fail(progress, error)
+        except Exception as error:  # noqa: BLE001  # whatever was raised, the step failed, and its way back is due
+            yield from self._fail(progress, _failure(progress.step, error))
         else:
             match verdict:
                 case Done(note, mark) if left_s := self._left_to_hold(progress, mark):
@@ -159,7 +159,7 @@ class _Run:
         if progress.tries >= TRIES:
             yield from self._fail(progress, error)
             return
-        retry_in = error.retry_in if isinstance(error, Throttled) else 0.5 * 2.0**progress.tries
+        retry_in = _pause_s(error, progress.tries)
         note = f"no answer, try {progress.tries + 1} of {TRIES}: {error}"
         yield from self._wait(progress, Pending(retry_in, note))
 
@@ -174,13 +174,25 @@ class _Run:
             yield self._event(progress, What.ROLLED_BACK)
 
     def _in_one_go(self, progress: _Progress, steps: Sequence[Step]) -> Iterator[Event]:
-        """The way back is short and waits for nothing. It ends where one of its steps fails."""
+        """The way back is short and waits for nothing but a silent server. It ends where one of its steps fails."""
         for step in steps:
-            try:
-                self.perform(step)
-            except ProviderError as error:
+            error = self._failed_at_last(step)
+            if error:
                 yield Event(step, What.FAILED, str(error), self._seconds(progress), error)
                 return
+
+    def _failed_at_last(self, step: Step) -> ProviderError | None:
+        """Why a step of the way back failed, also when it was tried again."""
+        for tries in range(1, TRIES + 1):
+            try:
+                self.perform(step)
+            except Exception as error:  # noqa: BLE001  # as in _settle
+                if tries == TRIES or not isinstance(error, Unreachable | Throttled):
+                    return _failure(step, error)
+                self.clock.sleep(_pause_s(error, tries))
+            else:
+                break
+        return None
 
     def _signs_of_life(self) -> Iterator[Event]:
         now = self.clock.now()
@@ -212,5 +224,17 @@ def _last_words(pending: Pending) -> str:
     """What more there is to say of a wait that was in vain, where the other side tells it."""
     try:
         return pending.otherwise()
-    except ProviderError:
+    except Exception:  # noqa: BLE001  # what failed is known; this would have been said besides
         return ""
+
+
+def _pause_s(error: ProviderError, tries: int) -> float:
+    """How long to wait before a step is tried again that has been tried so often."""
+    return error.retry_in if isinstance(error, Throttled) else 0.5 * 2.0**tries
+
+
+def _failure(step: Step, error: Exception) -> ProviderError:
+    """What a step raised, as what may go wrong with a step."""
+    if isinstance(error, ProviderError):
+        return error
+    return unforeseen(error, address=step.address, doing=step.verb)

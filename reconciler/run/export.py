@@ -13,19 +13,19 @@ from reconciler.run.session import completed_sources, connection_of
 from reconciler.settings import Settings
 
 if TYPE_CHECKING:
-    from reconciler.providers.keycloak.rest import Connection
+    from reconciler.providers.keycloak.rest import Client
 
 
 def exported(settings: Settings, realm: str) -> dict[str, Any]:
     """The realm without what every new realm has. Where Keycloak is, the files and the environment say."""
     from reconciler.providers.keycloak.whole import new_realm, whole
 
-    with connected(settings) as (client, _):
+    with connected(settings) as (client, _), client.understood():
         return minimal(whole(client, realm), new_realm(client, realm))
 
 
 @contextmanager
-def connected(settings: Settings) -> Iterator[tuple[Connection, Document | None]]:
+def connected(settings: Settings) -> Iterator[tuple[Client, Document | None]]:
     """A line to the Keycloak that the files and the environment name, and the files, if there are any."""
     from reconciler.providers.keycloak.client import AdminClient
     from reconciler.providers.keycloak.client import Settings as Account

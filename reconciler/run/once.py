@@ -14,7 +14,7 @@ from reconciler.core.access import AccessChange
 from reconciler.core.address import Address
 from reconciler.core.change import Change
 from reconciler.core.document import Document
-from reconciler.core.errors import Conflict, ReconcileError, Refused, Unreachable
+from reconciler.core.errors import Conflict, ReconcileError, Refused, Unreachable, unforeseen
 from reconciler.core.graph import needs_of
 from reconciler.core.plan import Plan, Step, make
 from reconciler.core.policy import Policy, refusals
@@ -153,6 +153,10 @@ class Reconciler:
                 if host is None or host.provider not in self.providers or not _is_in(host, desired):
                     raise
                 unread[name] = host, error
+            except ReconcileError:
+                raise
+            except Exception as error:
+                raise unforeseen(error, doing=f"read {name}") from error
         return found, unread
 
     def _access(self, plan: Plan) -> tuple[AccessChange, ...]:

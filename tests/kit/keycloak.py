@@ -14,7 +14,7 @@ import sys
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -218,6 +218,9 @@ class CountingClient:
 
     def ready(self) -> Verdict:
         return self.inner.ready()
+
+    def understood(self) -> AbstractContextManager[None]:
+        return self.inner.understood()
 
     def close(self) -> None:
         self.inner.close()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
@@ -12,6 +12,7 @@ from typing import Any
 from reconciler.core.address import Address
 from reconciler.core.provider import Done, Verdict
 from reconciler.core.values import ABSENT, Secret, Value
+from reconciler.providers.answers import understood
 
 
 @dataclass
@@ -55,6 +56,9 @@ class ScriptedConnection:
 
     def ready(self) -> Verdict:
         return Done()
+
+    def understood(self) -> AbstractContextManager[None]:
+        return understood("the script", lambda: self.requests[-1])
 
     def close(self) -> None:
         pass

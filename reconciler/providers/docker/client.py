@@ -7,14 +7,18 @@ start intervals); the connection, credentials, streams and build contexts are th
 from __future__ import annotations
 
 import json
+import re
 import threading
+import time
 import warnings
-from collections.abc import Generator, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, closing, contextmanager
+from http.client import HTTPException, IncompleteRead
 from typing import IO, TYPE_CHECKING, Any, Final, Literal
 
-from reconciler.core.errors import Conflict, Denied, ProviderError, Rejected, Throttled, Unreachable
+from reconciler.core.errors import Conflict, Denied, ProviderError, ReconcileError, Rejected, Throttled, Unreachable
 from reconciler.core.values import Value, revealed
+from reconciler.providers.answers import Limits, decoded, read_within, require_shape, underneath, understood, why
 from reconciler.providers.docker.location import Location, located
 from reconciler.providers.docker.versions import OLDEST_API, spoken, text_of, version_of
 
@@ -23,17 +27,28 @@ if TYPE_CHECKING:
 
     from reconciler.providers.docker.ssh import Connections
 
-TIMEOUT_S: Final = 60
+WHO: Final = "the Docker engine"
+LIMITS: Final = Limits()
+"""Of each answer, logs and events apart."""
+PAUSES_OF_A_READ_S: Final = (0.25, 0.5)
+"""How long a read waits before it is tried again; what changes something is tried again by who has planned it."""
 BETWEEN_TWO_RUNS_S: Final = 0.5
+BETWEEN_TWO_TRIES_S: Final = 1.0
 _FRAME: Final = 8
 
 
 class Engine:
     """One Docker engine. Safe to use from several threads: each has its own connection."""
 
-    def __init__(self, environment: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        environment: Mapping[str, str],
+        *,
+        limits: Limits = LIMITS,
+        pause: Callable[[float], None] = time.sleep,
+    ) -> None:
         """``environment`` holds DOCKER_HOST, DOCKER_CONTEXT and the like, as the Docker CLI reads them."""
-        self._environment = dict(environment)
+        self._environment, self._limits, self._pause = dict(environment), limits, pause
         self._location: Location | None = None
         self._ssh: Connections | None = None
         self._own: Mapping[str, Any] | None = None
@@ -61,17 +76,41 @@ class Engine:
     # -------------------------------------------------------------- requests
 
     def get(self, path: str, **params: Any) -> Any:
-        """The decoded answer, or None where there is no such thing (404). Mappings in params become JSON."""
+        """The decoded answer, or None where there is no such thing (404). Mappings in params become JSON.
+
+        What fails for a reason that may be gone is tried again. Raises Rejected where the answer has another shape.
+        """
+        asked = _asked("GET", path)
+        for pause_s in PAUSES_OF_A_READ_S:
+            began = time.monotonic()
+            try:
+                return self._got(path, params, asked)
+            except Unreachable:
+                if not self._has_answered or time.monotonic() - began >= self._limits.seconds:
+                    raise
+            self._pause(pause_s)
+        return self._got(path, params, asked)
+
+    def _got(self, path: str, params: Mapping[str, Any], asked: str) -> Any:
         answer = self._request("GET", path, params=params)
-        return None if answer.status_code == 404 else answer.json()
+        if answer.status_code == 404:
+            if path in _SHAPES or not _message(answer):
+                raise Unreachable(f"what answers {asked} with 404 at {self.location} is no Docker engine")
+            return None
+        return require_shape(decoded(answer.content, WHO, asked), _SHAPES.get(path, dict), WHO, asked)
+
+    @property
+    def _has_answered(self) -> bool:
+        return bool(self._version)
 
     def post(self, path: str, body: Mapping[str, Value] | None = None, **params: Any) -> Any:
         """The decoded answer, None where it is empty. Secrets in the body are revealed here."""
         data = json.dumps(revealed(body or {}))
         answer = self._request("POST", path, params=params, data=data, headers={"Content-Type": "application/json"})
+        asked = _asked("POST", path)
         if answer.status_code == 404:
-            raise _error(answer)
-        return answer.json() if answer.content else None
+            raise _error(answer, asked)
+        return require_shape(decoded(answer.content, WHO, asked), dict, WHO, asked) if answer.content else None
 
     def unpack(self, container: str, archive: bytes) -> None:
         """Unpack a tar at the root of a container, which need not run."""
@@ -80,7 +119,7 @@ class Engine:
             "PUT", f"/containers/{container}/archive", params={"path": "/"}, data=archive, headers=headers
         )
         if answer.status_code == 404:
-            raise _error(answer)
+            raise _error(answer, _asked("PUT", f"/containers/{container}/archive"))
 
     def delete(self, path: str, **params: Any) -> None:
         """Delete; what is gone already is fine."""
@@ -99,7 +138,7 @@ class Engine:
         from docker.utils import parse_repository_tag
 
         repository, tag = parse_repository_tag(reference)
-        with logged_in(repository) as login, self._streamed() as api:
+        with logged_in(repository) as login, self._streamed("POST /images/create") as api:
             options = {"stream": True, "decode": True, "platform": platform, "auth_config": login}
             yield from map(_progress, api.pull(repository, tag or "latest", **options))
 
@@ -108,13 +147,13 @@ class Engine:
         from docker.utils import parse_repository_tag
 
         repository, tag = parse_repository_tag(reference)
-        with logged_in(repository) as login, self._streamed() as api:
+        with logged_in(repository) as login, self._streamed(f"POST /images/{repository}/push") as api:
             lines = api.push(repository, tag or "latest", stream=True, decode=True, auth_config=login)
             yield from map(_progress, lines)
 
     def digest_in_registry(self, reference: str) -> str:
         """The digest of what the registry has under this name. Raises Rejected, Conflict or Denied with its words."""
-        with logged_in(reference) as login, self._translated():
+        with logged_in(reference) as login, self._translated(f"GET /distribution/{reference}/json"):
             api: Any = self._api()
             digest: str = api.inspect_distribution(reference, auth_config=login)["Descriptor"]["digest"]
             return digest
@@ -132,7 +171,7 @@ class Engine:
             accounts: Any = auth.load_config()
             accounts.get_all_credentials()  # which the library sends along
         plain: Any = revealed(options)
-        with self._streamed() as api:
+        with self._streamed("POST /build") as api:
             api.params = {"ulimits": json.dumps(list(ulimits))} if ulimits else {}  # the library has no such option
             try:
                 lines = api.build(
@@ -155,23 +194,46 @@ class Engine:
         self, container: str, *, tail: int | Literal["all"] = "all", follow: bool = False, timestamps: bool = False
     ) -> Iterator[bytes]:
         """What a container wrote to both of its outputs, in pieces as they come."""
-        with self._streamed() as api:
+        with self._streamed(_asked("GET", f"/containers/{container}/logs")) as api:
             yield from api.logs(
                 container, stdout=True, stderr=True, stream=True, follow=follow, tail=tail, timestamps=timestamps
             )
 
     def events(self, filters: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
         """The engine's events from now on; ends when the connection does."""
-        with self._streamed() as api:
+        with self._streamed("GET /events") as api:
             yield from api.events(decode=True, filters=dict(filters))
 
     def execute(self, container: str, body: Mapping[str, Value], *, timeout_s: float) -> tuple[int, str]:
-        """Run a command in a container; its exit code, and what it wrote to both of its outputs."""
+        """Run a command in a container; its exit code, and what it wrote to both of its outputs.
+
+        A command may not bear to be run twice. Where the answer is lost the engine is asked what became of it: raises
+        Unreachable only if it was not begun, and Rejected if that can't be known.
+        """
         made = self.post(f"/containers/{container}/exec", body)["Id"]
         data = json.dumps({"Detach": False, "Tty": False})
         rest = {"data": data, "headers": {"Content-Type": "application/json"}}
-        answer = self._request("POST", f"/exec/{made}/start", params={}, patience_s=timeout_s, **rest)
-        return int(self.get(f"/exec/{made}/json")["ExitCode"]), _unframed(answer.content).decode(errors="replace")
+        lost, output = None, b""
+        try:
+            answer = self._request("POST", f"/exec/{made}/start", params={}, patience_s=timeout_s, **rest)
+            output = _unframed(answer.content)
+        except Unreachable as error:
+            lost = error
+        code = self._exit_code(made)
+        if code is None:
+            raise lost or Rejected("the command has not ended, though its output has")
+        return code, output.decode(errors="replace")
+
+    def _exit_code(self, command: str) -> int | None:
+        """How a command ended, None where it was not begun."""
+        try:
+            found = self.get(f"/exec/{command}/json") or {}
+        except Unreachable as error:
+            raise Rejected(f"it is not known whether the command was run, so it is not run again: {error}") from error
+        if found.get("Running"):
+            raise Rejected("the command still runs, and its output is lost; it is not run again")
+        code = found.get("ExitCode")
+        return None if code is None else int(code)
 
     @property
     def environment(self) -> Mapping[str, str]:
@@ -189,21 +251,28 @@ class Engine:
     # -------------------------------------------------------------- underneath
 
     def _request(
-        self, method: str, path: str, *, params: Mapping[str, Any], patience_s: float = TIMEOUT_S, **rest: Any
+        self, method: str, path: str, *, params: Mapping[str, Any], patience_s: float | None = None, **rest: Any
     ) -> Any:
         api = self._api()
         query = {key: json.dumps(value) if isinstance(value, Mapping) else value for key, value in params.items()}
-        timeout = patience_s + float(query.get("t") or 0)  # a stop answers only when its grace period is over
-        with self._translated():
+        timeout = (patience_s or self._limits.seconds) + float(
+            query.get("t") or 0
+        )  # a stop answers only when its grace period is over
+        asked = self._local.asked = _asked(method, path)
+        with self._translated(asked, timeout):
             answer = api.request(
                 method, f"{api.base_url}/v{self._version}{path}", params=query, timeout=timeout, **rest
             )
         if answer.status_code >= 400 and answer.status_code != 404:
-            raise _error(answer)
+            raise _error(answer, asked)
         return answer
 
+    def understood(self) -> AbstractContextManager[None]:
+        """Whatever is raised while answers are used becomes a ProviderError that names the last request."""
+        return understood(WHO, lambda: getattr(self._local, "asked", "a request"))
+
     @contextmanager
-    def _streamed(self) -> Iterator[Any]:
+    def _streamed(self, asked: str) -> Iterator[Any]:
         """A client whose answers need not be read to their end: what it streams is closed at the end of the block."""
         api: Any = self._api()
         answers: list[Any] = []
@@ -214,7 +283,7 @@ class Engine:
 
         api.hooks["response"].append(keep)
         try:
-            with self._translated():
+            with self._translated(asked):
                 yield api
         finally:
             api.hooks["response"].remove(keep)
@@ -231,10 +300,12 @@ class Engine:
 
     def _connect(self) -> APIClient:
         _require_socket(self.location)
-        with self._translated():
+        with self._translated("GET /version"):
             if not self._version:
                 with closing(self._client(OLDEST_API)) as probe:
-                    offered = _offered(probe.get(f"{probe.base_url}/version", timeout=TIMEOUT_S), self.location)
+                    offered = _offered(
+                        probe.get(f"{probe.base_url}/version", timeout=self._limits.seconds), self.location
+                    )
                 self._version = text_of(spoken(*offered, self._environment.get("DOCKER_API_VERSION") or ""))
             return self._client(version_of(self._version))
 
@@ -248,10 +319,11 @@ class Engine:
             api = APIClient(
                 base_url=_PLACEHOLDER if location.is_ssh else url,
                 version=text_of(version),
-                timeout=TIMEOUT_S,
+                timeout=self._limits.seconds,  # type: ignore[arg-type]  # it need not be a whole number
                 tls=tls is not None,
             )
         api.trust_env = False
+        api.hooks["response"].append(read_within(WHO, self._limits))
         if tls:
             api.verify, api.cert = (tls.authority or True) if tls.verify else False, tls.own
             _allow_unverified()
@@ -266,17 +338,26 @@ class Engine:
             return self._ssh
 
     @contextmanager
-    def _translated(self) -> Iterator[None]:
+    def _translated(self, asked: str, patience_s: float | None = None) -> Iterator[None]:
         """Library exceptions as ours."""
         import requests
         from docker.errors import APIError, DockerException
+        from urllib3.exceptions import HTTPError
 
         try:
             yield
+        except ReconcileError:
+            raise
         except APIError as error:
-            raise _error(error.response, str(error.explanation or error)) from error
-        except (requests.exceptions.ConnectionError, requests.exceptions.Timeout, DockerException) as error:
-            raise Unreachable(unreachable(self.location, error)) from error
+            raise _error(error.response, asked, str(error.explanation or error)) from error
+        except requests.exceptions.ReadTimeout as error:
+            raise Unreachable(
+                f"{WHO} took more than {patience_s or self._limits.seconds:g} s to answer {asked}"
+            ) from error
+        except (requests.exceptions.RequestException, HTTPError, HTTPException, DockerException, OSError) as error:
+            raise Unreachable(unreachable(self.location, error, asked)) from error
+        except Exception as error:  # the library reads some answers itself, and expects them to be in order
+            raise Unreachable(f"{WHO} answers {asked} with what can't be used: {why(error)}") from error
 
 
 def _unframed(stream: bytes) -> bytes:
@@ -298,7 +379,11 @@ def files_of_context(context: str, ignored: list[str], dockerfile: str | None) -
 
 def _require_socket(location: Location) -> None:
     """Say at once that nobody is there, rather than let three libraries find out."""
-    if location.socket and not location.socket.exists():
+    try:
+        is_there = not location.socket or location.socket.exists()
+    except OSError:  # a folder that we may not enter: to connect says the same
+        return
+    if not is_there:
         raise Unreachable(
             f"there is no Docker engine at {location.socket}; start it, or set DOCKER_HOST to where it is"
         )
@@ -312,9 +397,9 @@ def _offered(answer: Any, location: Location) -> tuple[tuple[int, int], tuple[in
     try:
         found = answer.json()
         return version_of(found.get("MinAPIVersion") or ""), version_of(found["ApiVersion"])
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         hint = "; set DOCKER_TLS_VERIFY and DOCKER_CERT_PATH" if _WANTS_TLS in answer.text else ""
-        said = _message(answer).partition("\n")[0][:200]
+        said = _message(answer) or _unworded(answer)
         raise Unreachable(
             f"what answers at {location} is no Docker engine that we can speak with: {said}{hint}"
         ) from error
@@ -323,20 +408,23 @@ def _offered(answer: Any, location: Location) -> tuple[tuple[int, int], tuple[in
 _WANTS_TLS: Final = "HTTP request to an HTTPS server"
 
 
-def unreachable(location: Location, error: Exception) -> str:
+def unreachable(location: Location, error: Exception, asked: str = "") -> str:
     """Why the engine does not answer, and what to do."""
-    words = _last_words(error)
+    words = why(error)
     if location.tls:
         folder = location.tls.folder
         for sign, remedy in _TLS_REMEDIES:
             if sign in words:
-                return f"the Docker engine at {location} can't be spoken with: {words}; {remedy.format(folder=folder)}"
+                return f"{WHO} at {location} can't be spoken with: {words}; {remedy.format(folder=folder)}"
     where = f" at {location}" if location.said_by else ""
-    if location.socket and isinstance(_cause(error), PermissionError):
-        return f"you may not use the Docker engine{where} ({words}); join the group that owns {location.socket}"
-    return f"the Docker engine{where} does not answer ({words}); start it, or set DOCKER_HOST to where it is"
+    if location.socket and underneath(error, PermissionError):
+        return f"you may not use {WHO}{where} ({words}); join the group that owns {location.socket}"
+    if asked and any(underneath(error, sort) for sort in _BROKEN_OFF):
+        return f"{WHO}{where} broke off its answer to {asked} ({words})"
+    return f"{WHO}{where} does not answer ({words}); start it, or set DOCKER_HOST to where it is"
 
 
+_BROKEN_OFF: Final = (ConnectionResetError, BrokenPipeError, IncompleteRead)
 _OURS: Final = "cert.pem and key.pem in {folder} must be there, valid, and of its authority"
 _NO_TLS: Final = "it does not speak TLS there; is the port right? Else unset DOCKER_TLS_VERIFY"
 _TLS_REMEDIES: Final = (
@@ -378,12 +466,10 @@ _ONE_AT_A_TIME: Final = threading.Lock()  # which warnings are told is a setting
 
 @contextmanager
 def _readable_credentials() -> Iterator[None]:
-    from docker.errors import DockerException
-
     try:
         with _ONE_AT_A_TIME, warnings.catch_warnings(action="ignore"):  # of what is an error a moment later
             yield
-    except (DockerException, ValueError) as error:
+    except Exception as error:  # the library expects the file to be in order
         words = str(error.__cause__ or error)
         raise Denied(f"the credentials of the Docker config file can't be read: {words}; see `docker login`") from error
 
@@ -420,45 +506,59 @@ def _allow_unverified() -> None:
     warnings.filterwarnings("ignore", category=InsecureRequestWarning)
 
 
-def _last_words(error: BaseException) -> str:
-    """The operating system's words."""
-    cause = _cause(error)
-    return str(cause.strerror if cause else error)
+def _asked(method: str, path: str) -> str:
+    """A request as messages name it: ids are cut as the Docker CLI cuts them."""
+    return f"{method} {_ID.sub(lambda found: found[0][:12], path)}"
 
 
-def _cause(error: BaseException) -> OSError | None:
-    """The operating system's error, which the libraries wrap several times."""
-    cause: BaseException | None = error
-    while cause is not None:
-        if isinstance(cause, OSError) and cause.strerror:
-            return cause
-        nested = next((part for part in cause.args if isinstance(part, BaseException)), None)
-        cause = nested or cause.__cause__ or cause.__context__
-    return None
+_ID: Final = re.compile(r"\b[0-9a-f]{64}\b")
+_SHAPES: Final[Mapping[str, type]] = {
+    "/networks": list,
+    "/containers/json": list,
+    "/images/json": list,
+    **dict.fromkeys(("/volumes", "/info", "/version"), dict),
+}
+"""What is always there; all else that is asked for is one object, or not there."""
 
 
 def _message(answer: Any) -> str:
+    """The engine's own words, "" if there are none."""
     try:
-        return str(answer.json()["message"])
-    except (ValueError, KeyError, TypeError):
-        return str(answer.text).strip() or f"HTTP {answer.status_code}"
+        return str(json.loads(answer.content)["message"]).strip()
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return ""
 
 
-def _error(answer: Any, message: str = "") -> ProviderError:
-    text = message or _message(answer)
-    if any(words in text for words in _BETWEEN_TWO_RUNS):
+def _error(answer: Any, asked: str, message: str = "") -> ProviderError:
+    status = answer.status_code
+    words = message or _message(answer)
+    text = (
+        f"the engine says: {words} ({status}) to {asked}"
+        if words
+        else f"the engine answers {asked} with {_unworded(answer)}"
+    )
+    if any(sign in words for sign in _BETWEEN_TWO_RUNS):
         return Throttled(text, retry_in=BETWEEN_TWO_RUNS_S)
-    match answer.status_code:
+    match status:
         case 401 | 403:
             return Denied(text)
         case 404 | 409:
             return Conflict(text)
+        case 429:
+            return Throttled(text, retry_in=BETWEEN_TWO_TRIES_S)
         case 502 | 503 | 504:
             return Unreachable(text)
         case _:
             return Rejected(text)
 
 
+def _unworded(answer: Any) -> str:
+    """The status, and the beginning of what somebody else than the engine says."""
+    first = answer.content[:_EXCERPT].decode(errors="replace").strip().partition("\n")[0]
+    return f"{first} ({answer.status_code})" if first else f"{answer.status_code}, and no reason"
+
+
+_EXCERPT: Final = 200
 _BETWEEN_TWO_RUNS: Final = ("cannot update a stopped", "cannot update a deleted process", "sandbox ")
 """Of a container whose process has ended, which the engine is about to notice or to start again (20.10)."""
 

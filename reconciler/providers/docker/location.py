@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -42,7 +43,7 @@ class Tls:
 
     def _file(self, name: str) -> str | None:
         path = self.folder / name
-        return str(path) if path.is_file() else None
+        return str(path) if _is_file(path) else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +92,7 @@ def _context(environment: Mapping[str, str], config: Path) -> tuple[str, str]:
     if name := environment.get("DOCKER_CONTEXT"):
         return name, "DOCKER_CONTEXT"
     file = config / "config.json"
-    found = _read(file) if file.is_file() else {}
+    found = _read(file) if _is_file(file) else {}
     return str(found.get("currentContext") or _DEFAULT), str(file)
 
 
@@ -109,12 +110,12 @@ def _of_environment(host: str, environment: Mapping[str, str], config: Path, sai
 def _of_context(name: str, folder: Path, said_by: str) -> Location:
     identity = hashlib.sha256(name.encode()).hexdigest()  # which is how the CLI names its folders
     file = folder / "meta" / identity / "meta.json"
-    if not file.is_file():
+    if not _is_file(file):
         raise Unreachable(f"there is no Docker context `{name}`, which {said_by} names; see `docker context ls`")
     endpoint = (_read(file).get("Endpoints") or {}).get("docker") or {}
     url, unchecked = str(endpoint.get("Host") or USUAL), bool(endpoint.get("SkipTLSVerify"))
     tls = Tls(folder / "tls" / identity / "docker", verify=not unchecked)
-    is_tls = url.startswith("tcp://") and (tls.folder.is_dir() or unchecked)
+    is_tls = url.startswith("tcp://") and (unchecked or _is_folder(tls.folder))
     port = _TLS_PORT if is_tls else _PORT
     return Location(_with_port(url, port), tls if is_tls else None, f"the context `{name}`")
 
@@ -127,9 +128,29 @@ def _with_port(url: str, port: int) -> str:
     return url if is_complete else f"{url.rstrip('/')}:{port}"
 
 
-def _read(file: Path) -> dict[str, Any]:
+def _is_file(path: Path) -> bool:
+    """Whether there is such a file. Raises Unreachable where that can't be seen (``is_file`` of 3.11 to 3.13 does)."""
+    with _readable(path):
+        return path.is_file()
+
+
+def _is_folder(path: Path) -> bool:
+    with _readable(path):
+        return path.is_dir()
+
+
+@contextmanager
+def _readable(path: Path) -> Iterator[None]:
     try:
+        yield
+    except (OSError, ValueError, RecursionError) as error:
+        why = getattr(error, "strerror", None) or error
+        raise Unreachable(
+            f"{path} can't be read, so it is not known which engine is meant: {why}; set DOCKER_HOST"
+        ) from error
+
+
+def _read(file: Path) -> dict[str, Any]:
+    with _readable(file):
         found = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise Unreachable(f"{file} can't be read, so it is not known which engine is meant: {error}") from error
     return found if isinstance(found, dict) else {}

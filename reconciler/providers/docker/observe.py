@@ -64,7 +64,7 @@ class Reader:
             )
 
     def _volumes(self) -> Iterator[Observed]:
-        owned = self._engine.get("/volumes", filters=self._mine()).get("Volumes") or []
+        owned = self._engine.get("/volumes", filters=self._mine())["Volumes"] or []
         names = {item["Name"] for item in owned}
         self._marks = {item["Labels"][labels.MARK]: item for item in owned if labels.MARK in item["Labels"]}
         others = [self._engine.get(f"/volumes/{name}") for name in self._names(volume.NAME) if name not in names]

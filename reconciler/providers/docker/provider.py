@@ -73,7 +73,8 @@ class DockerProvider:
             return False
 
     def observe(self, desired: Collection[Resource]) -> Iterable[Observed]:
-        return Reader(self.engine, self._project, desired).read()
+        with self.engine.understood():
+            return tuple(Reader(self.engine, self._project, desired).read())
 
     def steps(self, changes: Sequence[Change]) -> Sequence[Step]:
         return steps(changes, self._project)
@@ -85,14 +86,16 @@ class DockerProvider:
             if step.verb in _LACKS
             for at, said in _LACKS[step.verb](self.engine, step.args)
         )
-        return tuple(dict.fromkeys(found))
+        with self.engine.understood():
+            return tuple(dict.fromkeys(found))
 
     def perform(self, step: Step) -> Verdict:
-        if step.verb in _STREAMS:
-            return self._went_on(step)
-        with self._beside(step.verb):
-            done = _VERBS[step.verb](self.engine, step.args)
-        return done or Done()
+        with self.engine.understood():
+            if step.verb in _STREAMS:
+                return self._went_on(step)
+            with self._beside(step.verb):
+                done = _VERBS[step.verb](self.engine, step.args)
+            return done or Done()
 
     def _beside(self, verb: str) -> AbstractContextManager[None]:
         if verb == "container.rename":
@@ -126,11 +129,13 @@ class DockerProvider:
     # -------------------------------------------------------------- logs and events
 
     def log_names(self, services: Collection[str] = ()) -> Sequence[str]:
-        found = self._containers()
+        with self.engine.understood():
+            found = self._containers()
         return tuple(name for service in services or found for name in found.get(service) or (service,))
 
     def logs(self, name: str, *, tail: int | None, follow: bool, timestamps: bool) -> Iterator[str]:
-        ids = {each: found for names in self._containers().values() for each, found in names.items()}
+        with self.engine.understood():
+            ids = {each: found for names in self._containers().values() for each, found in names.items()}
         container_id = ids.get(name)
         if container_id is None:
             raise Conflict(f"service {name} has no container; `reconcile status` shows what there is")
@@ -171,8 +176,10 @@ class DockerProvider:
         self.engine.post("/volumes/create", {"Name": name, "Labels": {**mark, labels.LOCK: self._project}})
 
     def leases(self) -> Mapping[str, Mapping[str, str]]:
-        found = self.engine.get("/volumes", filters={"label": [f"{labels.LOCK}={self._project}"]})
-        return {item["Name"]: item["Labels"] for item in found.get("Volumes") or () if not item.get("Options")}
+        with self.engine.understood():
+            found = self.engine.get("/volumes", filters={"label": [f"{labels.LOCK}={self._project}"]})
+            volumes = [item for item in found["Volumes"] or () if not item.get("Options")]
+            return {item["Name"]: dict(item["Labels"]) for item in volumes}
 
     def drop_lease(self, name: str) -> None:
         self.engine.delete(f"/volumes/{name}")
@@ -391,7 +398,12 @@ def _exec(engine: Engine, args: Mapping[str, Any]) -> None:
     path = f"/containers/{args['container']}"
     if not dig(engine.get(f"{path}/json"), "State.Running"):
         return  # there is none to run it in
-    code, output = engine.execute(args["container"], args["body"], timeout_s=hooks.TIMEOUT_S)
+    try:
+        code, output = engine.execute(args["container"], args["body"], timeout_s=hooks.TIMEOUT_S)
+    except Rejected:
+        if args["stops"]:
+            engine.post(f"{path}/stop")
+        raise
     if code != 0:
         if args["stops"]:
             engine.post(f"{path}/stop")

@@ -7,36 +7,62 @@ handling and the four raw verbs: its methods for single types make more calls th
 from __future__ import annotations
 
 import json
+import re
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from http.client import BadStatusLine
+from ssl import SSLError
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote, urlsplit
 
 from reconciler.core.address import Address
-from reconciler.core.errors import Conflict, Denied, NoLogin, ProviderError, Rejected, Throttled, Unreachable
+from reconciler.core.errors import (
+    Conflict,
+    Denied,
+    Misconfigured,
+    NoLogin,
+    ProviderError,
+    ReconcileError,
+    Rejected,
+    Throttled,
+    Unreachable,
+)
 from reconciler.core.provider import Done, Pending, Verdict
 from reconciler.core.values import ABSENT, Secret, Value
+from reconciler.providers.answers import (
+    Limits,
+    asked_of,
+    decoded,
+    read_within,
+    require_shape,
+    underneath,
+    understood,
+    why,
+)
 from reconciler.providers.keycloak.rest import CLIENT, FLOW_BINDINGS, REALM, USER
 
 if TYPE_CHECKING:
     from keycloak import ConnectionManager, KeycloakError, KeycloakOpenIDConnection
     from requests import Response
 
+WHO: Final = "Keycloak"
 CONNECT_TIMEOUT_S: Final = 5.0
-READ_TIMEOUT_S: Final = 60.0
+READ_LIMITS: Final = Limits(seconds=60.0, size_bytes=128 << 20)
+"""Of each answer."""
 PAUSES_OF_A_READ_S: Final = (0.25, 0.5, 1.0)
 """How long a read waits before it is tried again; writes are tried again by who has planned them."""
 MOST_PAUSE_S: Final = 10.0
 POLL_S: Final = 1.0
-LIMITS: Final[Mapping[str, Any]] = {
-    "timeout": (CONNECT_TIMEOUT_S, READ_TIMEOUT_S),
+_POOL: Final[Mapping[str, Any]] = {
     "max_retries": 0,  # the library would send a POST again whose answer was lost
     "pool_maxsize": 8,
 }
 EXPIRES_SOON: Final = timedelta(seconds=5)
+_FRONT: Final = "realms/master"
 LOOPBACK: Final = ("localhost", "127.0.0.1", "::1")
 
 THROTTLED: Final = 429
@@ -63,7 +89,7 @@ CREDENTIALS: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Where the server is and who we are there."""
+    """Where the server is and who we are there; ``limits`` are those of each answer."""
 
     url: str
     ca_file: str | None = None
@@ -72,15 +98,14 @@ class Settings:
     client_secret: Secret | None = None
     username: str | None = None
     password: Secret | None = None
+    limits: Limits = READ_LIMITS
 
     @classmethod
     def of(cls, connection: Mapping[str, Value]) -> Settings:
-        """Read ``Document.connection``. Raises Unreachable where there is no URL, Denied without an account."""
+        """Read ``Document.connection``. Raises Misconfigured without a URL, NoLogin without an account."""
         found = connection.get("auth")
         auth: Mapping[str, Value] = found if isinstance(found, Mapping) else {}
-        url = _text(connection.get("url"))
-        if not url:
-            raise Unreachable("there is no URL; set `x-reconcile.connection.url` in users.yaml, or --keycloak-url")
+        url = _checked_url(_text(connection.get("url")))
         if not auth.get("password") and not auth.get("clientSecret"):
             raise NoLogin(f"there is no account to work with; {CREDENTIALS}")
         return cls(
@@ -92,6 +117,20 @@ class Settings:
             username=_text(auth.get("username")),
             password=_secret(auth.get("password")),
         )
+
+
+def _checked_url(url: str | None) -> str:
+    if not url:
+        raise Misconfigured("Keycloak has no URL; set `x-reconcile.connection.url` in users.yaml, or --keycloak-url")
+    try:
+        parts = urlsplit(url)
+        is_complete = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        is_complete = False
+    if not is_complete:
+        hint = "" if "//" in url else f"; did you mean `http://{url}` or `https://{url}`?"
+        raise Misconfigured(f"`{url}` is no URL of a Keycloak: expected http:// or https://, and a host{hint}")
+    return url
 
 
 def _text(value: Value) -> str | None:
@@ -110,6 +149,7 @@ class AdminClient:
 
     def __init__(self, settings: Settings, *, pause: Callable[[float], None] = time.sleep) -> None:
         self._settings, self._pause = settings, pause
+        self._local = threading.local()
         self._lock = threading.RLock()
         self._connection: KeycloakOpenIDConnection | None = None
         self._front: ConnectionManager | None = None  # without a token, for what anybody may ask
@@ -118,17 +158,17 @@ class AdminClient:
     # -------------------------------------------------------------- rest.Connection
 
     def get(self, path: str) -> Any:
-        return self._found(self._read("get", path))
+        return self._found(path, self._read("get", path))
 
     def ask(self, path: str) -> Any:
-        return self._found(self._read("post", path, {}))
+        return self._found(path, self._read("post", path, {}))
 
     def post(self, path: str, body: Value = None) -> None:
         checked(self._call("post", path, body))
 
     def create(self, path: str, body: Value) -> str:
         response = checked(self._call("post", path, body))
-        return response.headers.get("Location", "").rsplit("/", 1)[-1]
+        return str(response.headers.get("Location", "")).rsplit("/", 1)[-1]
 
     def put(self, path: str, body: Value = None) -> None:
         checked(self._call("put", path, body))
@@ -137,22 +177,22 @@ class AdminClient:
         checked(self._call("delete", path, body))
 
     def put_text(self, path: str, text: str) -> None:
-        from keycloak.exceptions import KeycloakConnectionError
-
         with self._lock:
             self._plain = self._plain or _front(self._settings)
             token = (self._fresh().token or {}).get("access_token")
             self._plain.headers = {"Authorization": f"Bearer {token}", "Content-Type": "text/plain"}
-            try:
+            with self._translated(f"PUT /{path}"):
                 checked(self._plain.raw_put(path, text))
-            except KeycloakConnectionError as error:
-                raise self._silent(error) from error
+
+    def understood(self) -> AbstractContextManager[None]:
+        return understood(WHO, lambda: getattr(self._local, "asked", "a request"))
 
     def takes(self, realm: str, username: str, password: Secret) -> bool:
         account = {"client_id": "admin-cli", "username": username, "password": password.reveal()}
         response = self._asked_openly(f"{realm}/protocol/openid-connect/token", {"grant_type": "password", **account})
         if response.status_code == 200:
-            session = {"client_id": "admin-cli", "refresh_token": response.json().get("refresh_token", "")}
+            found = require_shape(decoded(response.content, WHO, asked_of(response.request)), dict, WHO, "a login")
+            session = {"client_id": "admin-cli", "refresh_token": found.get("refresh_token", "")}
             self._asked_openly(f"{realm}/protocol/openid-connect/logout", session)
             return True
         words = words_of(response.content)
@@ -167,14 +207,10 @@ class AdminClient:
 
     def _asked_openly(self, path: str, form: dict[str, str]) -> Response:
         """A POST that anybody may send."""
-        from keycloak.exceptions import KeycloakConnectionError
-
         with self._lock:
             self._front = self._front or _front(self._settings)
-        try:
+        with self._translated(f"POST /realms/{quote(path)}"):
             return self._front.raw_post(f"realms/{quote(path)}", form)
-        except KeycloakConnectionError as error:
-            raise self._silent(error) from error
 
     def is_account(self, address: Address) -> bool:
         own = self._settings
@@ -200,17 +236,19 @@ class AdminClient:
 
     def _knock(self) -> None:
         """Raise Unreachable unless the server has opened: it listens for some time before it is ready."""
-        from keycloak.exceptions import KeycloakConnectionError
-
         with self._lock:
             self._front = self._front or _front(self._settings)
-        try:
-            status = self._front.raw_get("realms/master").status_code
-        except KeycloakConnectionError as error:
-            raise self._silent(error) from error
-        if status != 200:
-            hint = ", so it is not ready, or the URL lacks a path such as /auth" if status == 404 else ""
-            raise Unreachable(f"{self._settings.url} answers {status} for realms/master{hint}")
+        with self._translated(f"GET /{_FRONT}"):
+            response = self._front.raw_get(_FRONT)
+        if response.status_code != 200:
+            hint = f", so it is not ready, or {self._path_hint()}" if response.status_code == 404 else ""
+            words = words_of(response.content)
+            said = f": {words}" if words and not hint else ""
+            raise Unreachable(f"{self._settings.url} answers {response.status_code} for {_FRONT}{said}{hint}")
+
+    def _path_hint(self) -> str:
+        path = urlsplit(self._settings.url).path.rstrip("/")
+        return f"the path {path} in the URL is one too many" if path else "the URL lacks a path such as /auth"
 
     # -------------------------------------------------------------- requests
 
@@ -224,7 +262,7 @@ class AdminClient:
             try:
                 response = self._call(method, path, body)
             except Unreachable:
-                if not self._has_answered or time.monotonic() - began > READ_TIMEOUT_S:
+                if not self._has_answered or time.monotonic() - began >= self._settings.limits.seconds:
                     raise
             else:
                 if response.status_code not in (THROTTLED, *TEMPORARY):
@@ -238,11 +276,14 @@ class AdminClient:
     def _has_answered(self) -> bool:
         return self._connection is not None and self._connection.token is not None
 
-    def _found(self, response: Response) -> Any:
+    def _found(self, path: str, response: Response) -> Any:
+        asked = asked_of(response.request)
         if response.status_code != 404:
-            return checked(response).json()
-        if not words_of(response.content):
-            raise Unreachable(f"{self._settings.url} answers 404 in words that are not Keycloak's; is the URL right?")
+            return _shaped(path, decoded(checked(response).content, WHO, asked), asked)
+        if not words_of(response.content, _OWN_WORDS):
+            raise Unreachable(
+                f"{self._settings.url} answers {asked} with 404 in words that are not Keycloak's; is the URL right?"
+            )
         return ABSENT
 
     def _call(self, method: str, path: str, body: Value = None) -> Response:
@@ -254,16 +295,11 @@ class AdminClient:
             return self._sent(connection, method, path, body)
 
     def _sent(self, connection: KeycloakOpenIDConnection, method: str, path: str, body: Value) -> Response:
-        from keycloak.exceptions import KeycloakConnectionError, KeycloakError
-
         content = () if method == "get" else (None if body is None else json.dumps(revealed(body)),)
-        try:
+        asked = self._local.asked = f"{method.upper()} /{path.partition('?')[0]}"
+        with self._translated(asked):
             response: Response = getattr(connection, f"raw_{method}")(path, *content)
-        except KeycloakConnectionError as error:
-            raise self._silent(error) from error
-        except KeycloakError as error:
-            raise self._refused(error) from error
-        return response
+            return response
 
     # -------------------------------------------------------------- tokens
 
@@ -282,22 +318,16 @@ class AdminClient:
             return connection
 
     def _renew(self, connection: KeycloakOpenIDConnection) -> None:
-        from keycloak.exceptions import KeycloakError
-
         try:
             connection.refresh_token()
-        except KeycloakError:  # the session is gone, or the server was made anew
+            _require_token(connection)
+        except Exception:  # noqa: BLE001  # the session is gone, or the server was made anew
             self._new_token(connection)
 
     def _new_token(self, connection: KeycloakOpenIDConnection) -> None:
-        from keycloak.exceptions import KeycloakConnectionError, KeycloakError
-
-        try:
+        with self._translated(f"POST /realms/{self._settings.realm}/protocol/openid-connect/token"):
             connection.get_token()
-        except KeycloakConnectionError as error:
-            raise self._silent(error) from error
-        except KeycloakError as error:
-            raise self._refused(error) from error
+            _require_token(connection)
 
     def _connected(self) -> KeycloakOpenIDConnection:
         self._connection = self._connection or _with_account(self._settings)
@@ -312,23 +342,40 @@ class AdminClient:
 
     # -------------------------------------------------------------- failures
 
-    def _silent(self, error: KeycloakError) -> ProviderError:
-        """No answer came: the library says no more than that, the exception behind it does."""
-        from requests.exceptions import ReadTimeout, SSLError
+    @contextmanager
+    def _translated(self, asked: str) -> Iterator[None]:
+        """Exceptions of the libraries as ours."""
+        from keycloak.exceptions import KeycloakConnectionError, KeycloakError
 
-        url = self._settings.url
-        match error.__cause__:
-            case SSLError():
-                return NoLogin(f"the certificate of {url} is not trusted; set `x-reconcile.connection.caFile`")
-            case ReadTimeout():
-                return Unreachable(f"{url} took more than {READ_TIMEOUT_S:g} s to answer")
-            case cause:
-                return Unreachable(f"{url} does not answer: {_innermost(cause)}")
+        try:
+            yield
+        except ReconcileError:
+            raise
+        except KeycloakConnectionError as error:
+            if ours := underneath(error, ReconcileError):
+                raise ours from None  # of what read the answer
+            raise self._silent(error, asked) from error
+        except KeycloakError as error:
+            raise self._refused(error) from error
+        except Exception as error:  # the library reads tokens itself, and expects them to be in order
+            raise Unreachable(f"{self._settings.url} answers {asked} with what can't be used: {why(error)}") from error
+
+    def _silent(self, error: KeycloakError, asked: str) -> ProviderError:
+        """No answer came: the library says no more than that, the exception behind it does."""
+        url, seconds = self._settings.url, self._settings.limits.seconds
+        if tls := underneath(error, SSLError):
+            return _no_tls(url, tls)
+        if underneath(error, TimeoutError):
+            return Unreachable(f"{url} took too long to answer {asked}: {why(error)} ({seconds:g} s)")
+        hint = ""
+        if url.startswith("http:") and (_SIGN_OF_TLS in why(error) or (not self._has_answered and _hung_up(error))):
+            hint = f"; if it speaks TLS there, the URL is https{url.removeprefix('http')}"
+        return Unreachable(f"{url} does not answer {asked}: {why(error)}{hint}")
 
     def _refused(self, error: KeycloakError) -> ProviderError:
         """No token came."""
         code, own = error.response_code or 0, self._settings
-        words = words_of(error.response_body or b"") or str(error)
+        words = words_of(error.response_body or b"") or "no reason given"
         if code == THROTTLED:
             return Throttled(words, retry_in=POLL_S)
         if code >= 500:
@@ -356,7 +403,8 @@ def _with_account(settings: Settings) -> KeycloakOpenIDConnection:
         client_secret_key=secret.reveal() if secret else None,
         server_url=settings.url,
         custom_headers={"Accept": "application/json"},  # workflows are shown in YAML otherwise
-        **LIMITS,
+        timeout=(CONNECT_TIMEOUT_S, settings.limits.seconds),  # type: ignore[arg-type]  # as requests takes it
+        **_POOL,
     )
     for manager in (connection.keycloak_openid.connection, connection):
         _set_up(manager, settings)
@@ -366,7 +414,8 @@ def _with_account(settings: Settings) -> KeycloakOpenIDConnection:
 def _front(settings: Settings) -> ConnectionManager:
     from keycloak import ConnectionManager
 
-    manager = ConnectionManager(settings.url, **LIMITS)
+    timeout: Any = (CONNECT_TIMEOUT_S, settings.limits.seconds)
+    manager = ConnectionManager(settings.url, timeout=timeout, **_POOL)
     _set_up(manager, settings)
     return manager
 
@@ -376,6 +425,7 @@ def _set_up(manager: ConnectionManager, settings: Settings) -> None:
 
     The certificate is set afterwards, as the constructor hands it to httpx as well, which does not take a path.
     """
+    manager._s.hooks["response"].append(read_within(WHO, settings.limits))  # noqa: SLF001  # the session of requests
     if urlsplit(settings.url).hostname in LOOPBACK:
         manager._s.trust_env = False  # noqa: SLF001  # there is no other way to say so
     if settings.ca_file:
@@ -402,33 +452,88 @@ def revealed(value: Value) -> Any:
 
 def checked(response: Response) -> Response:
     """The response, unless it is a failure. A 404 to a write means that the object is gone."""
-    status = response.status_code
-    if status < 400:
+    status, asked = response.status_code, asked_of(response.request)
+    if status < 300:
         return response
-    words = words_of(response.content) or "no reason given"
-    said = words if str(status) in words else f"{words} ({status})"
+    words = words_of(response.content)
+    text = words if words and str(status) in words else f"{words or 'no reason given'} ({status})"
+    said = f"{WHO} says: {text} to {asked}" if words else f"{WHO} answers {asked} with {text}"
     if status == THROTTLED:
         raise Throttled(said, retry_in=_seconds(response.headers.get("Retry-After", "")) or POLL_S)
     raise FAILURES.get(status, Rejected)(said)
 
 
-def words_of(content: bytes) -> str:
-    """The server's own words in an answer that is not as wished, "" if they are not Keycloak's."""
+_OWN_WORDS: Final = ("errorMessage", "error_description", "error")
+_WORDS: Final = (*_OWN_WORDS, "errors", "message", "details")
+"""Where answers have words: Keycloak's own places in the first three, several errors in the fourth."""
+
+
+def words_of(content: bytes, places: Sequence[str] = _WORDS) -> str:
+    """The server's own words in an answer that is not as wished, "" if there are none in these places."""
     try:
-        body = json.loads(content)
-    except ValueError:
+        return _words_in(json.loads(content), places)
+    except (ValueError, RecursionError):
         return ""
-    found = body if isinstance(body, dict) else {}
-    said = next((found[key] for key in ("errorMessage", "error_description", "error") if found.get(key)), "")
-    return f"{found['field']}: {said}" if said and "field" in found else str(said)
+
+
+def _words_in(body: Any, places: Sequence[str]) -> str:
+    match body:
+        case dict():
+            said = next(filter(None, (_words_of_part(body.get(place), places) for place in places)), "")
+            return f"{body['field']}: {said}" if said and body.get("field") else said
+        case list():
+            return "; ".join(filter(None, (_words_in(each, places) for each in body)))
+        case _:
+            return ""
+
+
+def _words_of_part(part: Any, places: Sequence[str]) -> str:
+    return part.strip() if isinstance(part, str) else _words_in(part, places)
+
+
+def _shaped(path: str, found: Any, asked: str) -> Any:
+    """The answer, if it is what the path has: a wrong one must not be read as "there are none"."""
+    below = "/".join(path.partition("?")[0].split("/")[3:])
+    if _LISTS.fullmatch(below):
+        return require_shape(found, list, WHO, asked)
+    if below == "partial-export" and "realm" not in require_shape(found, dict, WHO, asked):
+        raise Rejected(f"{WHO} answers {asked} without a realm")
+    if not isinstance(found, dict | list | int):
+        require_shape(found, dict, WHO, asked)
+    return found
+
+
+_LISTS: Final = re.compile(
+    r"(users|clients|groups|client-scopes|components|organizations|authentication/(flows|required-actions))"
+    r"|(users|clients|groups|organizations)/[^/]+/(groups|members|children|federated-identity|credentials|roles)"
+    r"|(clients/[^/]+/)?roles/[^/]+/users"
+)
+"""Below a realm."""
+
+
+def _require_token(connection: KeycloakOpenIDConnection) -> None:
+    found: Any = connection.token  # what the server sent, whatever it was
+    if not isinstance(found, Mapping) or not isinstance(found.get("access_token"), str):
+        raise TypeError("there is no token in it")
+
+
+def _no_tls(url: str, error: SSLError) -> ProviderError:
+    words = why(error)
+    if any(sign in words.lower() for sign in _PLAIN):
+        return Unreachable(f"{url} does not speak TLS there; if the port is right, the URL is http{url[5:]}")
+    if "certificate" in words.lower():
+        return NoLogin(f"the certificate of {url} is not trusted ({words}); set `x-reconcile.connection.caFile`")
+    return Unreachable(f"{url} can't be spoken with by TLS: {words}")
+
+
+_PLAIN: Final = ("wrong version number", "record layer failure", "unknown protocol", "wrong_version_number")
+_SIGN_OF_TLS: Final = "\x15\x03"  # an alert
+
+
+def _hung_up(error: BaseException) -> bool:
+    return any(underneath(error, sort) for sort in (ConnectionResetError, BadStatusLine))
 
 
 def _seconds(text: str) -> float:
     """What a header asks to wait, 0 if nothing."""
     return float(text) if text.isdigit() else 0.0
-
-
-def _innermost(error: BaseException | None) -> str:
-    """What the operating system said, out of the layers that the libraries put around it."""
-    text = str(error).rpartition("] ")[2] if "] " in str(error) else str(error)
-    return text.strip("'\")> ") or "no reason given"

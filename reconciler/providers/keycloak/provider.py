@@ -59,22 +59,32 @@ class KeycloakProvider:
         directory, performer = self._work()
         directory.forget()
         performer.forget()
-        return tuple(observe(self._connected(), directory, desired))
+        with self._connected().understood():
+            return tuple(observe(self._connected(), directory, desired))
 
     def steps(self, changes: Sequence[Change]) -> Sequence[Step]:
         return steps(changes)
 
     def access(self, changes: Sequence[Change]) -> Sequence[AccessChange]:
         found = [change for change in changes if concerns(change)]
-        return tuple(access_changes(self._work()[0], found)) if found else ()
+        if not found:
+            return ()
+        directory, _ = self._work()
+        with self._connected().understood():
+            return tuple(access_changes(directory, found))
 
     def obstacles(self, steps: Sequence[Step]) -> Sequence[Problem]:
-        asking = (step for step in steps if step.verb == REQUIRE)
-        return tuple(lack for step in asking for lack in self._work()[1].lacks(step))
+        asking = [step for step in steps if step.verb == REQUIRE]
+        if not asking:
+            return ()
+        _, performer = self._work()
+        with self._connected().understood():
+            return tuple(lack for step in asking for lack in performer.lacks(step))
 
     def perform(self, step: Step) -> Verdict:
         _, performer = self._work()
-        return performer(step)
+        with self._connected().understood():
+            return performer(step)
 
     def ready(self) -> Verdict:
         """Whether a look would succeed; cheap enough to ask every second. Raises Denied."""

@@ -9,6 +9,7 @@ has them, its properties (rows.py), and how a PUT treats those it is not given (
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Final, Protocol, TypeAlias
@@ -125,6 +126,10 @@ class Client(Connection, Protocol):
 
     def ready(self) -> Verdict:
         """Done when the server answers and takes our account; Pending while it starts. Raises Denied."""
+        ...
+
+    def understood(self) -> AbstractContextManager[None]:
+        """Whatever is raised while answers are used becomes a ProviderError that names the last request."""
         ...
 
     def close(self) -> None: ...

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Collection, Iterable, Mapping
-from typing import Any
+import time
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from contextlib import suppress
+from typing import Any, Final
 from urllib.parse import quote
 
-from reconciler.core.errors import ProviderError
+from reconciler.core.errors import ProviderError, Throttled, Unreachable
 from reconciler.core.resource import Resource
 from reconciler.core.values import ABSENT
 from reconciler.providers.keycloak.access import MEMBERSHIPS
@@ -126,14 +128,32 @@ def _workflows(connection: Connection, base: str, realm: str, export: Representa
         return kind.more(connection, base, export, ()) if kind.more else {}
 
 
-def new_realm(connection: Connection, realm: str) -> dict[str, Any]:
+def new_realm(connection: Connection, realm: str, *, sleep: Callable[[float], None] = time.sleep) -> dict[str, Any]:
     """A realm as this server makes it, under the name of another; it is there for a moment, and gone again."""
     name = f"reconcile-{secrets.token_hex(6)}"
-    connection.create("admin/realms", {"realm": name, "enabled": True})
     try:
+        connection.create("admin/realms", {"realm": name, "enabled": True})
         connection.login()
         found = connection.ask(f"admin/realms/{name}/{WHOLE_EXPORT}")
-    finally:
-        connection.delete(f"admin/realms/{name}")
+    except (Unreachable, Throttled):  # its creation may be under way
+        _take_away(connection, name, _PAUSES_S, sleep)
+        raise
+    except BaseException:
+        _take_away(connection, name, (), sleep)
+        raise
+    connection.delete(f"admin/realms/{name}")
     made: dict[str, Any] = json.loads(json.dumps(found).replace(name, realm))
     return made
+
+
+_PAUSES_S: Final = (1.0, 2.0, 4.0)
+
+
+def _take_away(connection: Connection, name: str, pauses: Sequence[float], sleep: Callable[[float], None]) -> None:
+    """Delete a realm by its name, also where it comes into being only now."""
+    for pause_s in (0.0, *pauses):
+        if pause_s:
+            sleep(pause_s)
+        with suppress(ProviderError):
+            connection.delete(f"admin/realms/{name}")
+            return

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
+from pathlib import Path
 
 import pytest
 
 from reconciler.core.errors import Unreachable
-from reconciler.providers.docker.location import USUAL, located
+from reconciler.providers.docker.location import USUAL, _is_file, located
 
 
 @pytest.fixture
@@ -145,3 +146,13 @@ def test_an_engine_by_ssh_does_not_see_the_files_that_are_here(config, host, els
 def test_what_is_no_address_is_said(config, host):
     with pytest.raises(Unreachable, match="no address of a Docker engine"):
         config.located(DOCKER_HOST=host)
+
+
+@pytest.mark.parametrize("error", [PermissionError(13, "Permission denied"), RecursionError("too deep")])
+def test_a_config_file_that_can_not_be_seen_is_said_with_the_way_out(error):
+    class Hidden(type(Path())):
+        def is_file(self):
+            raise error
+
+    with pytest.raises(Unreachable, match=r"/config.json can't be read, .*: (Permission denied|too deep); set DOCKER"):
+        _is_file(Hidden("/home/config.json"))

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from reconciler.core.address import Address
-from reconciler.core.errors import Conflict, Denied, Rejected, Throttled, Unreachable
+from reconciler.core.errors import Conflict, Denied, Misconfigured, Rejected, Throttled, Unreachable
 from reconciler.core.provider import Done, Pending
 from reconciler.core.values import ABSENT, Secret
 from reconciler.providers.keycloak.client import AdminClient, Settings
@@ -283,7 +283,11 @@ def test_our_own_account_is_known() -> None:
 @pytest.mark.parametrize(
     ("connection", "error", "words"),
     [
-        ({}, Unreachable, "x-reconcile.connection.url"),
+        ({}, Misconfigured, "x-reconcile.connection.url"),
+        ({"url": "localhost:8080"}, Misconfigured, "did you mean `http://localhost:8080` or `https://localhost:8080`"),
+        ({"url": "ftp://id"}, Misconfigured, "expected http:// or https://, and a host"),
+        ({"url": "http://"}, Misconfigured, "and a host"),
+        ({"url": "http://id:port"}, Misconfigured, "`http://id:port` is no URL of a Keycloak"),
         ({"url": "http://id"}, Denied, "RECONCILE_KEYCLOAK_PASSWORD"),
     ],
 )

@@ -208,7 +208,7 @@ def test_after_failures_it_looks_ever_more_rarely(world):
     times = world.log.times("pass done")
     gaps = [later - before for before, later in pairwise(times)]
     assert gaps == [2, 4, 8, 16, 32, 64, 128, 256, LONGEST_BACKOFF_S]
-    assert world.log.of("step failed")[0]["error"] == "no space left on device"
+    assert "the engine says: no space left on device (500) to POST /" in world.log.of("step failed")[0]["error"]
 
 
 def test_a_container_that_crashes_all_the_time_does_not_drive_the_repairs(world):
@@ -257,11 +257,12 @@ def test_an_engine_that_is_away_is_told_and_waited_for(world):
     world.engine.list_networks = away
     world.run(after(5, happens=back), after(5))
 
-    assert [fields["error"] for fields in world.log.of("pass failed")] == ["the engine is starting"] * 2
+    said = "the engine says: the engine is starting (503) to GET /networks"
+    assert [fields["error"] for fields in world.log.of("pass failed")] == [said] * 2
     assert world.is_running
 
 
-def test_a_mistake_of_ours_is_logged_in_full_and_does_not_end_it(world):
+def test_an_answer_that_is_none_is_told_and_does_not_end_it(world):
     answered = world.engine.list_networks
 
     def back():
@@ -269,6 +270,27 @@ def test_a_mistake_of_ours_is_logged_in_full_and_does_not_end_it(world):
 
     world.engine.list_networks = lambda **_rest: "no list at all"
     world.run(after(1, happens=back), after(5))
+
+    said = "the Docker engine answers GET /networks with a text instead of a list"
+    assert {fields["error"] for fields in world.log.of("pass failed")} == {said}
+    assert world.is_running
+
+
+def test_a_mistake_of_ours_is_logged_in_full_and_does_not_end_it(world):
+    class Mistaken(Log):
+        mistakes = 1
+
+        def __getattr__(self, level):
+            def tell(phrase, **fields):
+                if phrase == "difference" and self.mistakes:
+                    self.mistakes -= 1
+                    raise KeyError("address")
+                self.told.append((self.clock.now(), level, phrase, fields))
+
+            return tell
+
+    world.log = Mistaken(world.engine.clock)
+    world.run(after(5))
 
     assert [level for _, level, phrase, _ in world.log.told if "unknown reason" in phrase] == ["exception"]
     assert world.is_running

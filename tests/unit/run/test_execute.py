@@ -172,6 +172,69 @@ def test_a_failed_step_takes_its_way_back():
     assert Report(tuple(events)).rolled_back
 
 
+@pytest.mark.parametrize("error", [KeyError("Id"), OSError(28, "No space left on device"), RecursionError("too deep")])
+def test_whatever_a_step_raises_it_failed_and_takes_its_way_back(error):
+    done = []
+
+    def perform(s):
+        if s.id == "bad":
+            raise error
+        done.append(s.id)
+        return Done()
+
+    bad = step("bad", clears=(step("clear"),), on_failure=(step("undo"),))
+    events = run([bad, step("next", "bad"), step("other")], perform)
+
+    assert sorted(done) == ["clear", "other", "undo"]
+    assert told(events, What.FAILED, What.ROLLED_BACK, What.BLOCKED) == [
+        ("bad", "failed"),
+        ("bad", "rolled back"),
+        ("next", "blocked"),
+    ]
+    (failed,) = Report(tuple(events)).failed
+    assert failed.error.__cause__ is error
+    assert failed.note == f"bad memory.box/a: unexpected {type(error).__name__}: {error}"
+
+
+def test_a_way_back_that_raises_anything_ends_there_and_the_run_goes_on():
+    def perform(s):
+        if s.id == "other":
+            return Done()
+        raise Rejected("boom") if s.id == "bad" else KeyError("Id")
+
+    events = run([step("bad", on_failure=(step("undo"), step("restore"))), step("other")], perform)
+
+    assert told(events, What.FAILED) == [("bad", "failed"), ("undo", "failed")]
+    assert ("other", "done") in told(events, What.DONE)
+    assert not Report(tuple(events)).rolled_back
+
+
+def test_a_way_back_is_tried_again_where_the_other_side_is_silent():
+    clock, tries = TurnedClock(), []
+
+    def perform(s):
+        if s.id == "bad":
+            raise Rejected("boom")
+        tries.append(clock.now())
+        if len(tries) < TRIES:
+            raise Unreachable("away")
+        return Done()
+
+    events = run([step("bad", on_failure=(step("undo"),))], perform, clock)
+
+    assert tries == [0, 1, 3, 7]
+    assert Report(tuple(events)).rolled_back
+
+
+def test_last_words_that_fail_in_any_way_are_left_out():
+    def last_words():
+        raise KeyError("State")
+
+    events = run([step("gate", timeout_s=1)], lambda _: Pending(1.0, "starting", last_words))
+
+    assert events[-1].note.endswith("not done within 1 s; starting")
+
+
 def test_a_way_back_that_fails_is_no_rollback():
     def perform(_):
         raise Rejected("boom")

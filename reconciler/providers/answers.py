@@ -1,0 +1,162 @@
+"""Limits on what a server may answer, and words for an answer that can't be used. Both clients read through this.
+
+Nothing here imports a library: their exceptions wrap those of the standard library, and their responses are handed in.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from http.client import HTTPException, IncompleteRead, RemoteDisconnected
+from time import monotonic
+from typing import Any, Final, TypeVar
+from urllib.parse import urlsplit
+
+from reconciler.core.errors import ProviderError, ReconcileError, Rejected, Unreachable
+
+_PIECE: Final = 1 << 16
+_NOT_MODIFIED: Final = 304
+_EXCERPT: Final = 80
+_Sort = TypeVar("_Sort", bound=BaseException)
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How long the server may be silent, and the body of its answer take; and how large that may be, unpacked."""
+
+    seconds: float = 60.0
+    size_bytes: int = 64 << 20
+
+
+def read_within(who: str, limits: Limits) -> Callable[..., None]:
+    """A response hook for a session of requests: reads the body within the limits, and follows no redirect.
+
+    A redirect would carry the credentials to wherever the answer says, and turn a write into a read (301 to 303).
+    A request with a time-out of its own has that for the body, too. What is streamed is left to its reader, unless it
+    is a failure.
+    """
+
+    def read(response: Any, *, stream: bool = False, timeout: Any = None, **_sent: Any) -> None:
+        status, asked = response.status_code, asked_of(response.request)
+        seconds = timeout if isinstance(timeout, int | float) else limits.seconds
+        try:
+            _require_no_redirect(response, who, asked)
+            if not stream or status >= 400:
+                # `content` has neither limit
+                response._content = _body(response.raw, who, asked, replace(limits, seconds=seconds))  # noqa: SLF001
+                response._content_consumed = True  # noqa: SLF001
+        except BaseException:
+            response.close()
+            raise
+
+    return read
+
+
+def asked_of(request: Any) -> str:
+    """The method and path of a request, without its query."""
+    return f"{request.method} {urlsplit(request.path_url).path}"
+
+
+def _body(raw: Any, who: str, asked: str, limits: Limits) -> bytes:
+    end, pieces, size = monotonic() + limits.seconds, [], 0
+    while piece := raw.read1(_PIECE, decode_content=True):  # `read` waits until so much is there
+        pieces.append(piece)
+        size += len(piece)
+        if size > limits.size_bytes:
+            raise Rejected(f"{who} answers {asked} with more than {limits.size_bytes >> 20} MiB")
+        if monotonic() > end:
+            raise Unreachable(f"{who} took more than {limits.seconds:g} s to answer {asked}")
+    return b"".join(pieces)
+
+
+def _require_no_redirect(response: Any, who: str, asked: str) -> None:
+    status, location = response.status_code, response.headers.get("Location", "")
+    if 300 <= status < 400 and status != _NOT_MODIFIED:
+        parts = urlsplit(location)
+        host = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}" if parts.netloc else parts.path
+        where = f" to {host}" if location else ""
+        raise Rejected(
+            f"{who} answers {asked} with a redirect{where} ({status}), which is not followed; "
+            "set the URL to where the server itself is"
+        )
+
+
+def decoded(content: bytes, who: str, asked: str) -> Any:
+    """The JSON of an answer. Raises Unreachable where it is cut, empty or something else."""
+    if not content.strip():
+        raise Unreachable(f"{who} answers {asked} with nothing")
+    try:
+        return json.loads(content)
+    except (ValueError, RecursionError) as error:
+        excerpt = content[:_EXCERPT].decode(errors="replace").strip()
+        raise Unreachable(f"{who} answers {asked} with what is cut or no JSON: {excerpt}") from error
+
+
+def require_shape(found: Any, shape: type[Any], who: str, asked: str) -> Any:
+    """The answer, if it is an object (dict), or a list of objects (list), as it has to be. Raises Rejected."""
+    if not isinstance(found, shape):
+        raise Rejected(f"{who} answers {asked} with {_NAMES.get(type(found), 'a value')} instead of {_NAMES[shape]}")
+    if shape is list and not all(isinstance(item, dict) for item in found):
+        raise Rejected(f"{who} answers {asked} with a list of something else than objects")
+    return found
+
+
+_NAMES: Final = {dict: "an object", list: "a list", str: "a text", type(None): "null", bool: "a boolean"}
+
+
+@contextmanager
+def understood(who: str, last_asked: Callable[[], str]) -> Iterator[None]:
+    """Turns whatever is raised while answers are used into a ProviderError that names the last request.
+
+    An answer whose inner shape is another one shows only where a part of it is missing or of another type.
+    """
+    try:
+        yield
+    except ReconcileError:
+        raise
+    except OSError as error:  # a file of this machine
+        raise Rejected(f"{error.filename or who}: {error.strerror or why(error)}") from error
+    except Exception as error:  # whatever an answer of another shape causes
+        raise ProviderError(f"{who} answers {last_asked()} with what can't be used ({_trouble(error)})") from error
+
+
+def _trouble(error: Exception) -> str:
+    return f"{error} is missing" if isinstance(error, KeyError) else f"{type(error).__name__}: {error}"
+
+
+# ------------------------------------------------------------------ why nothing came
+
+
+def why(error: BaseException) -> str:
+    """What failed underneath, in the words of the operating system or the protocol."""
+    for cause in _chain(error):
+        match cause:
+            case RemoteDisconnected():
+                return "it hung up without an answer"
+            case IncompleteRead():
+                return "the answer was cut"
+            case TimeoutError():
+                return "timed out"
+            case OSError() if cause.strerror:
+                return str(cause.strerror)
+            case HTTPException():
+                return f"the answer is no HTTP: {str(cause).strip()}" if str(cause).strip() else "the answer is no HTTP"
+    return str(error) or type(error).__name__
+
+
+def underneath(error: BaseException, sort: type[_Sort]) -> _Sort | None:
+    """The exception of this sort that a library has wrapped, if there is one."""
+    return next((cause for cause in _chain(error) if isinstance(cause, sort)), None)
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    """An exception and those within it, innermost last; libraries keep it in several places."""
+    seen: set[int] = set()
+    current: BaseException | None = error
+    while current is not None and id(current) not in seen:
+        seen.add(id(current))
+        yield current
+        inner = (getattr(current, "reason", None), *current.args, current.__cause__, current.__context__)
+        current = next((each for each in inner if isinstance(each, BaseException)), None)
