@@ -49,7 +49,8 @@ class Change:
     """A resource's action and the fields that ask for it; ``reason`` is for the reader only.
 
     A deferred change ``waits_for`` outputs that are not known yet, or for resources that come first. ``verb`` is the
-    word of the trade for it, where there is a better one than the action's.
+    word of the trade for it, where there is a better one than the action's. ``along`` is what the server deletes with
+    it besides, and ``goes_with`` the resource with which it would go itself. ``obstacle`` says why it can't be done.
     """
 
     address: Address
@@ -60,6 +61,9 @@ class Change:
     observed: Observed | None = None
     waits_for: tuple[Address | Ref, ...] = ()
     verb: str = ""
+    along: tuple[Address, ...] = ()
+    goes_with: Address | None = None
+    obstacle: str = ""
 
     @property
     def effect(self) -> Effect:

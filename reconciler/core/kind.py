@@ -81,7 +81,8 @@ class Kind:
     ``late`` are fields whose value the server finds out by itself when it creates the resource, so that an
     unknown one does not defer a creation. ``verb`` is the word of the trade for creating or updating one,
     where there is a better one than these two. ``overlaps`` says whether a new one
-    can be up beside the old one that it is to replace.
+    can be up beside the old one that it is to replace. ``renewal`` is there where a new one can be made while the old
+    one still serves, and says why a certain one can't be.
     """
 
     name: str
@@ -92,3 +93,4 @@ class Kind:
     late: frozenset[str] = frozenset()
     verb: Callable[[Resource], str] = lambda _desired: ""
     overlaps: Callable[[Resource, Observed], bool] = one_at_a_time
+    renewal: Callable[[Resource, Observed], str] | None = None

@@ -9,6 +9,7 @@ from typing import Protocol
 
 from reconciler.core.access import AccessChange
 from reconciler.core.address import Address
+from reconciler.core.cascade import with_cascades
 from reconciler.core.change import Action, Change, diff, differ
 from reconciler.core.graph import Needs, needs_of, ordered
 from reconciler.core.kind import Kind, Output
@@ -28,7 +29,8 @@ class Step:
     they succeed or not. A step that ``lets_go`` ends the use of what its resource uses: it waits for none of it, and
     what is replaced waits for it. A step begins ``delay_s`` after what comes before it. One with a ``hold_s`` is done
     when it was seen to be, with the same mark, for so long. What it leaves behind where it fails is taken away by what
-    it ``clears``, whether there is a way back or not.
+    it ``clears``, whether there is a way back or not. Nobody who needs the resource waits for a ``trailing`` step: it
+    takes away what is left over.
     """
 
     id: str
@@ -48,6 +50,7 @@ class Step:
     delay_s: float = 0.0
     hold_s: float = 0.0
     clears: tuple[Step, ...] = ()
+    trailing: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +134,7 @@ def make(
     for address, orphan in live.items():
         if address not in wanted:
             changes[address] = _orphan(kinds[address.kind], orphan, prune=prunes(orphan))
+    changes = with_cascades(kinds, changes)
     return Plan(tuple(changes.values()), _linked(_steps(planners, changes), changes, needs))
 
 
@@ -340,7 +344,7 @@ class _Exits:
         self._of, self._needs = of, needs
 
     def __call__(self, address: Address, milestone: str) -> frozenset[str]:
-        steps = self._of.get(address)
+        steps = [step for step in self._of.get(address, ()) if not step.trailing]
         if not steps:
             return frozenset().union(*(self(need, m) for need, m in self._needs.get(address, {}).items()))
         reached = {step.id for step in steps if milestone and step.milestone == milestone}

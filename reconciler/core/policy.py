@@ -70,6 +70,7 @@ def _is_surplus(change: Change) -> bool:
 
 
 def _rules(change: Change, policy: Policy) -> Iterator[Refusal]:
+    yield from _cascades(change, policy)
     costs_data = change.effect is Effect.DATA_LOSS  # also of what a later pass does: said before anything is done
     if not change.acts and not costs_data:
         return
@@ -95,6 +96,17 @@ def _rules(change: Change, policy: Policy) -> Iterator[Refusal]:
             f"{address} is already there, but was not made by this project",
             f"remove or rename it, or take it over with `--adopt {address}`",
         )
+
+
+def _cascades(change: Change, policy: Policy) -> Iterator[Refusal]:
+    """Deletions that take along what is to stay."""
+    place = f"{change.desired.origin}: " if change.desired and change.desired.origin else ""
+    if change.obstacle:
+        yield Refusal(change.address, f"{place}{change.address} {change.obstacle}", "nothing was done")
+    for other in change.along:
+        if other in policy.protected:
+            message = f"{other} is protected, and would be deleted along with {change.address}"
+            yield Refusal(change.address, message, "take it out of `protect` first, or keep what it is in")
 
 
 def _lost(change: Change) -> str:

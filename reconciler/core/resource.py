@@ -6,10 +6,10 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Final
+from typing import Final, TypeAlias
 
 from reconciler.core.address import Address
-from reconciler.core.values import Spec, Value
+from reconciler.core.values import Path, Spec, Value
 
 _PLACE: Final = re.compile(r"(.+):(\d+):(\d+)")
 
@@ -38,6 +38,10 @@ class Source:
 
     path: str
     origin: Origin
+
+
+Place: TypeAlias = tuple[Address, Path]
+"""A field of a live resource."""
 
 
 class Health(Enum):
@@ -78,7 +82,8 @@ class Observed:
     ``facts`` are what ``Kind.expect`` and the provider's ``steps`` need to know besides the fields;
     ``after`` names what it uses while it lives, so that deletions can run backwards. ``surplus`` says that the
     files do not declare it, and want nothing of its kind that they do not declare. ``vital`` are the fields by which
-    the account that we work with could lock itself out.
+    the account that we work with could lock itself out. ``along`` names what the server deletes with the field at a
+    path, under () with the resource itself. ``holders`` says for what is in more than one place which fields those are.
     """
 
     address: Address
@@ -91,3 +96,5 @@ class Observed:
     after: frozenset[Address] = frozenset()
     surplus: bool = False
     vital: frozenset[str] = frozenset()
+    along: Mapping[Path, frozenset[Address]] = field(default_factory=dict)
+    holders: Mapping[Address, frozenset[Place]] = field(default_factory=dict)

@@ -87,6 +87,8 @@ class PlanDocument:
             "changes": [self._field(field, change) for field in change.fields],
             "depends_on": [str(address) for address in before],
             "waits_for": [str(need) for need in change.waits_for],
+            "along": [str(address) for address in change.along],
+            "obstacle": change.obstacle,
         }
 
     def _field(self, field: FieldChange, change: Change) -> dict[str, Any]:

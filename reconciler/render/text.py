@@ -50,6 +50,7 @@ COSTS: Final[Mapping[Effect, str]] = {
 _WIDE: Final = 44
 _LONG_LIST: Final = 5
 _MOST_ACCESS: Final = 20
+_FEW_ALONG: Final = 5
 _LONG_TEXT: Final = 72
 """A new resource's value is cut here, unless all of it is asked for. What differs is never cut."""
 
@@ -110,6 +111,10 @@ def _block(change: Change, kind: Kind, style: Style) -> Iterator[str]:
     symbol = SYMBOLS[change.action]
     title = f"{symbol} {str(change.address).ljust(_WIDE)} {describe(change)}".rstrip()
     yield style.paint(title, COLOURS.get(change.action, ""))
+    if change.along:
+        yield f"      along with it: {listed(change.along, len(change.along) if style.full else _FEW_ALONG)}"
+    if change.obstacle:
+        yield style.paint(f"      ! {change.obstacle}", "33")
     if style.fields:
         yield from (f"      {line}" for line in field_lines(change, kind, full=style.full))
 

@@ -16,6 +16,7 @@ from reconciler.core.address import Address
 from reconciler.core.errors import Denied, NoLogin
 from reconciler.core.resource import Observed, Resource
 from reconciler.core.values import ABSENT, Secret, Value
+from reconciler.providers.keycloak.cascade import Cascades
 from reconciler.providers.keycloak.directory import Directory
 from reconciler.providers.keycloak.expand import EXACT, OWNED, prune_modes
 from reconciler.providers.keycloak.kinds import KINDS
@@ -59,18 +60,18 @@ def _realm(
     if live is None:
         return
     directory.realms[realm] = live
-    seen: set[Address] = set()
-    for kind in KINDS.values():
-        for item in kind.objects(live):
-            address = kind.address(realm, item.keys)
-            seen.add(address)
-            if kind.name != REALM and kind.id_key in item.body:
-                directory.learn(address, kind.id_of(item.body, address))
-            if address in wanted:
-                yield _observed(connection, kind, address, item)
-            elif _is_surplus(connection, kind, address, item, modes):
-                yield replace(_observed(connection, kind, address, item), surplus=True)
-    yield from _unset(wanted.keys() - seen, seen)
+    seen = {kind.address(realm, item.keys): item for kind in KINDS.values() for item in kind.objects(live)}
+    cascades = Cascades(seen)
+    for address, item in seen.items():
+        kind = KINDS[address.kind]
+        if kind.name != REALM and kind.id_key in item.body:
+            directory.learn(address, kind.id_of(item.body, address))
+        is_surplus = address not in wanted and _is_surplus(connection, kind, address, item, modes)
+        if address in wanted or is_surplus:
+            found = _observed(connection, kind, address, item)
+            along, holders = cascades.along(address), cascades.holders(address)
+            yield replace(found, surplus=is_surplus, along=along, holders=holders)
+    yield from _unset(wanted.keys() - seen.keys(), seen.keys())
     yield from _users(directory, realm, wanted, modes, live)
 
 

@@ -30,6 +30,7 @@ from reconciler.providers.keycloak.steps import (
     IMPORT,
     REMOVE,
     REQUIRE,
+    SET_ASIDE,
     UPDATE,
     UPDATE_PART,
 )
@@ -149,6 +150,13 @@ class Performer:
         path = self._directory.path(kind.item, step.address)
         live = self._live(path, step.address) if kind.needs_live(patch) else {}
         self._connection.put(path, self._resolved(kind, step.address, kind.update(patch, live)))
+
+    def set_aside(self, step: Step) -> None:
+        """Give the object another name, so that a new one can have it."""
+        move = KINDS[step.address.kind].set_aside
+        assert move is not None
+        move(self._directory, step.address, str(step.args["id"]))
+        self._directory.drop(step.address)
 
     def delete(self, step: Step) -> None:
         """DELETE, unless it is what Keycloak or this program cannot do without."""
@@ -300,4 +308,5 @@ _VERBS: Final[Mapping[str, Callable[[Performer, Step], None]]] = {
     DELETE_PART: Performer.delete_part,
     IMPORT: Performer.import_,
     REQUIRE: Performer.require,
+    SET_ASIDE: Performer.set_aside,
 }

@@ -20,6 +20,7 @@ from reconciler.providers.keycloak.access import concerns
 from reconciler.providers.keycloak.affected import access_changes
 from reconciler.providers.keycloak.directory import Directory
 from reconciler.providers.keycloak.expand import expand
+from reconciler.providers.keycloak.flowsteps import old_flows_last
 from reconciler.providers.keycloak.kinds import KINDS
 from reconciler.providers.keycloak.observe import observe
 from reconciler.providers.keycloak.perform import Performer
@@ -63,7 +64,7 @@ class KeycloakProvider:
             return tuple(observe(self._connected(), directory, desired))
 
     def steps(self, changes: Sequence[Change]) -> Sequence[Step]:
-        return steps(changes)
+        return old_flows_last(changes, steps(changes))
 
     def access(self, changes: Sequence[Change]) -> Sequence[AccessChange]:
         found = [change for change in changes if concerns(change)]

@@ -180,7 +180,7 @@ class Parts:
 
     A PUT of one replaces it, so it is read right before. Parts that are ``named`` have their key in the path in
     place of an id, and no PUT. ``in_creation`` says that the POST of the object takes them, too; ``writer`` does
-    what cannot be said so.
+    what cannot be said so. ``takes`` are the objects that the server deletes with a part.
     """
 
     path: str
@@ -189,6 +189,7 @@ class Parts:
     named: bool = False
     in_creation: bool = True
     writer: PartWriter | None = None
+    takes: Callable[[str, Spec], Iterable[Address]] | None = None
 
 
 class PartWriter(Protocol):
@@ -254,6 +255,9 @@ class RestKind:
     ``with_realm`` takes what is declared of a new realm, and says which of it is made together with the realm, in place
     of the server's own, and what the realm's body says of it.
     ``remedies`` says by some of the server's words what to do where it refuses with them.
+    ``takes`` are the objects that the server deletes along with one, besides those that have it as their parent.
+    ``renewal``, ``successor`` and ``set_aside`` are there where a new object can be made while the old one
+    still serves: why a certain one can't be, what it is like, and what gives the old one another name.
     ``since`` says from which release on a server has a property, or under "" the type itself, and ``checks`` what else
     it may lack.
     ``flags`` are those that a partial export needs to show these objects; ``more`` reads what it does not show.
@@ -299,6 +303,10 @@ class RestKind:
     keeps: Callable[[Representation], bool] = _is_not
     mark: Callable[[Value], Value] | None = None
     vital: frozenset[str] = frozenset()
+    takes: Callable[[str, Spec], Iterable[Address]] = _nothing
+    renewal: Callable[[Resource, Observed], str] | None = None
+    successor: Callable[[Resource, Observed], Resource] | None = None
+    set_aside: Callable[[Live, Address, str], None] | None = None
     remedies: Mapping[str, str] = field(default_factory=dict)
     since: Mapping[str, Since] = field(default_factory=dict)
     checks: Mapping[str, Check] = field(default_factory=dict)
@@ -307,7 +315,7 @@ class RestKind:
     def kind(self) -> Kind:
         """The table as the core reads it."""
         fields: Mapping[str, Field] = {name: row.field for name, row in self.properties.items()}
-        return Kind(self.name, fields, self.outputs, self.parent, self.expect)
+        return Kind(self.name, fields, self.outputs, self.parent, self.expect, renewal=self.renewal)
 
     @property
     def is_setting(self) -> bool:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from reconciler.core.address import Address
-from reconciler.core.change import Action, Change
+from reconciler.core.change import Action, Change, diff
 from reconciler.core.compare import FieldChange
 from reconciler.core.plan import Step
 from reconciler.core.resource import Resource
@@ -32,6 +32,7 @@ UPDATE_PART: Final = "update part"
 DELETE_PART: Final = "delete part"
 IMPORT: Final = "import"
 REQUIRE: Final = "require"
+SET_ASIDE: Final = "set aside"
 FEWEST: Final = 20
 """From how many on objects are imported rather than made one by one."""
 BATCH: Final = 100
@@ -151,6 +152,8 @@ def _steps(change: Change, creating: frozenset[Address]) -> Iterable[Step]:
             return _after_creations(_creation(kind, change), creating)
         case Action.UPDATE:
             return _after_creations(_update(kind, change), creating)
+        case Action.REPLACE:
+            return _after_creations(_renewed(kind, change), creating)
         case Action.DELETE:
             return (_step(change.address, DELETE, why=change.reason),)
         case _:
@@ -197,6 +200,19 @@ def _creation(kind: RestKind, change: Change) -> Iterator[Step]:
             added = tuple(links.targets(change.address.path[0], value))
             for step in _linked(change.address, name, links, ADD, added):
                 yield replace(step, after=before)
+
+
+def _renewed(kind: RestKind, change: Change) -> Iterator[Step]:
+    """The old object gets another name; the new one has what is declared, and else what the old one has."""
+    desired, observed = change.desired, change.observed
+    assert desired is not None
+    assert observed is not None
+    assert kind.successor is not None
+    whole = kind.successor(desired, observed)
+    aside = _step(change.address, SET_ASIDE, why=change.reason, id=observed.id)
+    yield aside
+    for step in _creation(kind, replace(diff(kind.kind, whole, None), reason=change.reason)):
+        yield replace(step, after=step.after | {aside.id})
 
 
 def _named_in_body(kind: RestKind, resource: Resource) -> Iterator[str]:

@@ -76,11 +76,37 @@ def test_who_changes_a_workflow_that_is_planned_for_somebody_is_told_what_to_do(
 
 def test_a_subflow_is_put_into_its_flow_by_its_id() -> None:
     own = {"requirement": "REQUIRED", "priority": 3}
+    answers = {"GET lab/authentication/flows/f2": {"id": "f2"}}
 
-    done = performed(part("create part", "inner", body={"flowAlias": "inner", **own}))
+    done = performed(part("create part", "inner", body={"flowAlias": "inner", **own}), answers)
 
     execution = {**own, "flowId": "f2", "parentFlow": "f1", "authenticatorFlow": True}
     assert done.writes == [("POST lab/authentication/executions", execution)]
+
+
+def test_a_subflow_that_is_gone_is_put_nowhere() -> None:
+    with pytest.raises(Conflict, match="keycloak.flow/lab/inner is not there any more"):
+        performed(part("create part", "inner", body={"flowAlias": "inner"}))
+
+
+def test_an_old_flow_and_its_settings_get_names_of_their_own() -> None:
+    answers = {
+        EXECUTIONS: [
+            {"id": "e1", "level": 0, "authenticationConfig": "c1234567890"},
+            {"id": "e2", "level": 1, "authenticationConfig": "of a subflow"},
+        ],
+        "GET lab/authentication/config/c1234567890": {"id": "c1234567890", "alias": "x", "config": {"a": "1"}},
+        "GET lab/authentication/flows/f1234567890": {"id": "f1234567890", "alias": "ours", "topLevel": False},
+    }
+
+    done = performed(a_step(FLOW, "set aside", id="f1234567890"), answers)
+
+    settings = {"id": "c1234567890", "alias": "x.old-c1234567", "config": {"a": "1"}}
+    flow = {"id": "f1234567890", "alias": "ours.old-f1234567", "topLevel": False}
+    assert done.writes == [
+        ("PUT lab/authentication/config/c1234567890", settings),
+        ("PUT lab/authentication/flows/f1234567890", flow),
+    ]
 
 
 def test_an_execution_is_made_with_its_settings() -> None:

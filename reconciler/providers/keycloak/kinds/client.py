@@ -15,12 +15,14 @@ from reconciler.core.resource import Observed, Resource
 from reconciler.core.values import ABSENT, Path, Spec, Value
 from reconciler.providers.keycloak.kinds.client_scope import scope
 from reconciler.providers.keycloak.kinds.mappers import MAPPERS, mappers
+from reconciler.providers.keycloak.kinds.user import service_account_of
 from reconciler.providers.keycloak.rest import (
     BASE,
     CLIENT,
     DEFAULT_CLIENT_SCOPES,
     FLOW,
     REALM,
+    USER,
     Item,
     Links,
     Live,
@@ -158,6 +160,12 @@ def secret_of(client: Mapping[str, Any]) -> Value:
     return ABSENT if isinstance(value, str) else value
 
 
+def _service_account(realm: str, body: Spec) -> Iterable[Address]:
+    """The user that a client is, which Keycloak deletes along with it."""
+    is_there = body.get("serviceAccountsEnabled") is True
+    return (Address(USER, (realm, service_account_of(str(body["clientId"])))),) if is_there else ()
+
+
 KIND: Final = RestKind(
     name=CLIENT,
     key="clientId",
@@ -204,6 +212,7 @@ KIND: Final = RestKind(
     implies={"authorizationServicesEnabled": {"serviceAccountsEnabled": True}},
     adjust=_adjust,
     uses=_needs,
+    takes=_service_account,
     resolve=_with_flow_ids,
     flags=frozenset({"exportClients"}),
     section="clients",

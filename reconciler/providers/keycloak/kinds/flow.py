@@ -8,6 +8,7 @@ the file says. Settings of an execution, which files have in `authenticatorConfi
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 from reconciler.core.address import Address
@@ -120,18 +121,17 @@ def _completed(declared: Value, live: Value) -> Value:
 
 def _filled(declared: Mapping[str, Value], live: Mapping[str, Value]) -> Mapping[str, Value]:
     """A declared execution; what it leaves out, and settings that the server masks, are as they are."""
-    expected = {**live, **declared}
-    if isinstance(declared.get("authenticatorConfig"), Mapping):
-        own, there = as_map(declared["authenticatorConfig"]), live.get("authenticatorConfig", ABSENT)
-        expected["authenticatorConfig"] = {
-            **(as_map(there) if there is not ABSENT else {}),
-            **as_map(_kept(own, there)),
-        }
-    return expected
+    there = as_map(live.get("authenticatorConfig", {}))
+    settings = declared.get("authenticatorConfig")
+    own = {"authenticatorConfig": unmasked(settings, there)} if isinstance(settings, Mapping) else {}
+    return _over(live, {**declared, **own})
 
 
-def _kept(own: Mapping[str, Value], there: Value) -> Value:
-    return unmasked(own, there if isinstance(there, Mapping) else {})
+def _over(live: Mapping[str, Value], declared: Mapping[str, Value]) -> Mapping[str, Value]:
+    """An execution with what is declared of it over what is live."""
+    settings = declared.get("authenticatorConfig")
+    own = {**as_map(live.get("authenticatorConfig", {})), **settings} if isinstance(settings, Mapping) else None
+    return {**live, **declared, **({"authenticatorConfig": own} if own else {})}
 
 
 def _adjust(_desired: Resource, observed: Observed, expected: dict[str, Value]) -> Mapping[str, Value]:
@@ -163,10 +163,12 @@ def _execution(body: Representation, settings: Mapping[str, Representation]) -> 
 
 
 def _subflows(realm: str, spec: Spec) -> Iterable[Address]:
-    executions = spec.get(_EXECUTIONS) or ()
-    assert isinstance(executions, Sequence)
-    names = (body.get("flowAlias") for body in executions if isinstance(body, Mapping))
-    return tuple(Address(FLOW, (realm, str(name))) for name in names if name)
+    return tuple(each for body in _executions(spec) for each in _subflow(realm, body))
+
+
+def _subflow(realm: str, execution: Mapping[str, Value]) -> Iterable[Address]:
+    alias = execution.get("flowAlias")
+    return (Address(FLOW, (realm, str(alias))),) if alias else ()
 
 
 def _with_realm(flows: Sequence[Resource]) -> tuple[Sequence[Resource], Mapping[str, Value]]:
@@ -228,7 +230,7 @@ class _Executions:
         flow = body.get("flowAlias")
         execution = {name: body[name] for name in ("authenticator", "requirement", "priority") if name in body}
         if flow:
-            execution["flowId"] = live.id(Address(FLOW, (address.path[0], str(flow))))
+            execution["flowId"] = _there(live, Address(FLOW, (address.path[0], str(flow))))
         execution.setdefault("requirement", "DISABLED")
         execution |= {"parentFlow": live.id(address), "authenticatorFlow": bool(flow)}
         path = live.path(f"{BASE}/authentication/executions", address)
@@ -260,15 +262,73 @@ class _Executions:
             live.connection.delete(live.path(f"{BASE}/authentication/executions/{found['id']}", address))
 
 
+def _there(live: Live, flow: Address) -> str:
+    """The id of a flow that is there at this moment: Keycloak takes any id, and then nobody can log in (26.7)."""
+    if live.connection.get(live.path(f"{BASE}/authentication/flows/{{id}}", flow)) is ABSENT:
+        raise Conflict(f"{flow} is not there any more")
+    return live.id(flow)
+
+
+def _set_aside(live: Live, address: Address, flow_id: str) -> None:
+    """Gives an old flow and its settings other names: the new ones need theirs while the old ones still serve."""
+    executions = f"{BASE}/authentication/flows/{{name}}/executions"
+    for each in _own(live.connection.get(live.path(executions, address))):
+        known = each.get("authenticationConfig")
+        if known is not None:
+            path = live.path(f"{BASE}/authentication/config/{{config}}", address, config=known)
+            settings = live.connection.get(path)
+            live.connection.put(path, {**settings, "alias": old_name(str(settings["alias"]), known)})
+    path = live.path(f"{BASE}/authentication/flows/{{flow}}", address, flow=flow_id)
+    body = live.connection.get(path)
+    live.connection.put(path, {**body, "alias": old_name(address.name, flow_id)})
+
+
+def old_name(alias: str, object_id: str) -> str:
+    """What a flow or its settings are called while a new one has the name."""
+    return f"{alias}.old-{object_id[:8]}"
+
+
+def _successor(desired: Resource, observed: Observed) -> Resource:
+    """A flow with what is declared, and else what the old one has."""
+    there = _by_name(observed.spec.get(_EXECUTIONS, ()))
+    own = _by_name(desired.spec[_EXECUTIONS]) if _EXECUTIONS in desired.spec else there
+    executions = {name: _over(as_map(there.get(name, {})), as_map(body)) for name, body in own.items()}
+    return replace(desired, spec={**observed.spec, **desired.spec, _EXECUTIONS: executions})
+
+
+def _renewal(desired: Resource, observed: Observed) -> str:
+    """Why there can't be a new flow in place of this one."""
+    if observed.spec.get("builtIn"):
+        return "is built in, and would be"
+    executions = as_map(_successor(desired, observed).spec[_EXECUTIONS])
+    missing = [each for body in executions.values() for each in _subflow(desired.address.path[0], as_map(body))]
+    for subflow in missing:
+        if subflow not in desired.after:
+            return f"has {subflow}, which is not declared there; declare it, as both would be"
+    if masked := [name for name, body in executions.items() if _is_masked(as_map(body))]:
+        return f"has settings of {', '.join(masked)} that Keycloak does not show; declare them, as they would be"
+    return ""
+
+
+def _is_masked(execution: Mapping[str, Value]) -> bool:
+    settings = execution.get("authenticatorConfig")
+    config = settings.get("config") if isinstance(settings, Mapping) else None
+    return isinstance(config, Mapping) and without_masks(config) != config
+
+
 def _found(live: Live, address: Address, part: str) -> Representation | None:
     """The execution of this name; the list also holds those of subflows, one level down."""
     answer = live.connection.get(live.path(f"{BASE}/authentication/flows/{{name}}/executions", address))
-    own = [each for each in answer if each.get("level") == 0] if answer is not ABSENT else []
     named: dict[str, Representation] = {}
-    for each in sorted(own, key=lambda each: int(each["priority"])):
+    for each in sorted(_own(answer), key=lambda each: int(each["priority"])):
         name = each["displayName"] if each.get("authenticationFlow") else each.get("providerId", "")
         named[_free(name, named)] = each
     return named.get(part)
+
+
+def _own(answer: Any) -> Sequence[Representation]:
+    """The executions of a flow itself, of an answer that also has those of its subflows."""
+    return [each for each in answer if each.get("level") == 0] if answer is not ABSENT else []
 
 
 def _set(live: Live, address: Address, execution: Representation, patch: Mapping[str, Value]) -> None:
@@ -297,7 +357,7 @@ KIND: Final = RestKind(
     collections={REALM: f"{BASE}/authentication/flows"},
     find=f"{BASE}/authentication/flows",
     right="manage-realm",
-    parts={_EXECUTIONS: Parts("", "name", _ROWS, in_creation=False, writer=_Executions())},
+    parts={_EXECUTIONS: Parts("", "name", _ROWS, in_creation=False, writer=_Executions(), takes=_subflow)},
     always=("alias", "description", "providerId", "topLevel", "builtIn"),  # a PUT replaces, and refuses to do without
     on_creation={"providerId": "basic-flow", "topLevel": True, "builtIn": False},
     adjust=_adjust,
@@ -306,6 +366,9 @@ KIND: Final = RestKind(
     with_realm=_with_realm,
     remedies={"a built in flow": "copy the flow under another name and bind that, or leave the built-in one out"},
     is_builtin=_is_builtin,
+    renewal=_renewal,
+    successor=_successor,
+    set_aside=_set_aside,
     keeps=_is_brought,
     section="authenticationFlows",
 )

@@ -1,0 +1,67 @@
+"""What Keycloak deletes along with an object: all that is in it, and what its table says besides (`takes`)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Final
+
+from reconciler.core.address import Address
+from reconciler.core.resource import Place
+from reconciler.core.values import Path
+from reconciler.providers.keycloak.kinds import KINDS
+from reconciler.providers.keycloak.rest import REALM, Item, RestKind
+from reconciler.providers.keycloak.rows import as_map
+
+
+class Cascades:
+    """The objects of a live realm, by what they go along with."""
+
+    def __init__(self, items: Mapping[Address, Item]) -> None:
+        self._below: Final = dict[Address, set[Address]]()
+        self._parts: Final = dict[Address, Mapping[Path, frozenset[Address]]]()
+        self._holders: Final = dict[Address, set[Place]]()
+        for address, item in items.items():
+            self._add(address, item)
+
+    def along(self, address: Address) -> Mapping[Path, frozenset[Address]]:
+        """What goes with the object, under (), and with each of its parts that takes something along."""
+        if address.kind == REALM or address not in self._below:
+            return {}
+        own = {path: self._closure(found) for path, found in self._parts.get(address, {}).items()}
+        return {(): self._closure(self._below[address]), **own}
+
+    def holders(self, address: Address) -> Mapping[Address, frozenset[Place]]:
+        """Of what goes along with this object, that which is in more than one place."""
+        gone = frozenset[Address]().union(*self.along(address).values())
+        return {each: frozenset(places) for each in gone if len(places := self._holders.get(each, ())) > 1}
+
+    def _add(self, address: Address, item: Item) -> None:
+        kind, realm = KINDS[address.kind], address.path[0]
+        parent = kind.parent_of(address)
+        if parent is not None and parent.kind != REALM:
+            self._below.setdefault(parent, set()).add(address)
+        parts = dict(_parts(kind, realm, item))
+        for path, found in parts.items():
+            for each in found:
+                self._holders.setdefault(each, set()).add((address, path))
+        below = {*kind.takes(realm, item.body), *(each for found in parts.values() for each in found)}
+        if below:
+            self._below.setdefault(address, set()).update(below)
+        if parts:
+            self._parts[address] = parts
+
+    def _closure(self, addresses: Iterable[Address]) -> frozenset[Address]:
+        found, frontier = set[Address](), set(addresses)
+        while frontier:
+            found |= frontier
+            frontier = {each for address in frontier for each in self._below.get(address, ())} - found
+        return frozenset(found)
+
+
+def _parts(kind: RestKind, realm: str, item: Item) -> Iterator[tuple[Path, frozenset[Address]]]:
+    for name, parts in kind.parts.items():
+        if parts.takes is None:
+            continue
+        for part, body in as_map(kind.properties[name].normal(item.body.get(name, ()))).items():
+            if found := frozenset(parts.takes(realm, as_map(body))):
+                yield (name, part), found
