@@ -1,4 +1,7 @@
-"""What a plain YAML scalar means, as the Compose CLI reads it: YAML 1.2 with the octals and underscores of 1.1."""
+"""What a plain YAML scalar means, as the Compose CLI reads it: YAML 1.2 with the octals and underscores of 1.1.
+
+In users.yaml texts keep their spelling: ``spelled``.
+"""
 
 from __future__ import annotations
 
@@ -47,6 +50,23 @@ def resolved(text: str) -> Scalar:
     if text[0] not in "0123456789+-.":
         return text
     return _number(text)
+
+
+def spelled(text: str) -> Scalar:
+    """What a scalar without quotes means where texts keep their spelling, as in users.yaml.
+
+    A number or a truth value is one only in the spelling that it is written back in: `1.10`, `01234` and `1e3` are
+    texts, and stay so wherever a text is wanted.
+    """
+    value = resolved(text)
+    if value is None or isinstance(value, str):
+        return value
+    return value if written(value) == text else text
+
+
+def written(value: float) -> str:
+    """The spelling of a truth value or a number."""
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _number(text: str) -> Scalar:

@@ -87,6 +87,11 @@ class Schema:
         missed = {each.path: each for each in refused if not each.is_among(found)}
         return (*found, *(_unexplained(each, tree) for each in missed.values()))
 
+    def refused(self, plain: Any) -> Iterator[TreePath]:
+        """The path of everything that does not fit, in a tree of plain values."""
+        if not self._gate.is_valid(plain):
+            yield from (tuple(error.instance_path) for error in self._gate.iter_errors(plain))
+
     def _refused(self, plain: Any) -> list[_Refusal]:
         """Where the gate says no, and its own words for it."""
         errors = islice(self._gate.iter_errors(plain), _MOST_FAULTS)

@@ -6,7 +6,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from reconciler.config.combinations import combinations
 from reconciler.config.explain import Fault
+from reconciler.config.fitting import fitted
 from reconciler.config.interpolate import filled
 from reconciler.config.notyet import matches, not_yet
 from reconciler.config.people import with_people
@@ -69,15 +71,23 @@ def load_files(files: Sequence[UsersFile], variables: Variables) -> LoadedUsers:
     problems: list[Problem] = []
     done: list[UsersFile] = []
     for users in files:
-        full, tainted, found = _filled(users, variables)
+        full, tainted, found = _filled(_fitted(users), variables)
         problems.extend((*found, *_faults(full, tainted=tainted), *duplicates(full)))
         done.append(full)
     merged = realms([Part(users, fragment) for users in done for fragment in users.fragments()])
-    problems.extend(_problem(realm, finding) for realm in merged for finding in references(realm))
+    checks = (references, combinations)
+    problems.extend(_problem(realm, finding) for realm in merged for check in checks for finding in check(realm))
     told = tuple(problems[:_MOST_PROBLEMS])
     if any(problem.severity is Severity.ERROR for problem in problems):
         return LoadedUsers(problems=told)
     return LoadedUsers(merged, _connection(done), told)
+
+
+def _fitted(users: UsersFile) -> UsersFile:
+    """The file with each scalar in the type that is wanted at its place."""
+    schema = load_schema("users")
+    done = tuple(fitted(document, schema) if document is not None else None for document in users.documents)
+    return users.with_documents(done)
 
 
 def _filled(users: UsersFile, variables: Variables) -> tuple[UsersFile, bool, list[Problem]]:

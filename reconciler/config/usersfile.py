@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from reconciler.config.outline import Outline
+from reconciler.config.scalars import spelled
 from reconciler.config.textfile import USERS_LIMIT, TextFile, read_text
 from reconciler.config.tree import Place, Tree, TreePath
 from reconciler.config.yamlfile import keys_twice, parse_plain
@@ -78,7 +79,9 @@ def _as_json(file: TextFile) -> UsersFile | None:
     """
     objects = _Objects()
     try:
-        document = json.loads(file.text, object_pairs_hook=objects.made, parse_constant=_refused)
+        document = json.loads(
+            file.text, object_pairs_hook=objects.made, parse_constant=_refused, parse_float=spelled, parse_int=spelled
+        )
     except (ValueError, RecursionError):
         return None
     return UsersFile(file, (document,), keys_twice(file) if objects.some_twice else ())

@@ -6,13 +6,12 @@ read scalars as Compose does, to name both places of a duplicate key and to stop
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from reconciler.config.scalars import resolved
+from reconciler.config.scalars import spelled
 from reconciler.config.textfile import TextFile, in_file_order
 from reconciler.config.tree import Tree, TreePath
 from reconciler.config.yamlerrors import plain_words
@@ -40,7 +39,10 @@ def parse(file: TextFile) -> Parsed:
 
 
 def parse_plain(file: TextFile) -> tuple[Tree, ...]:
-    """Every document in plain containers, for files of many thousand objects. Raises ConfigError."""
+    """Every document in plain containers, for files of many thousand objects. Raises ConfigError.
+
+    Texts keep their spelling, and so do keys.
+    """
     documents = _quickly(file.text)
     return documents if documents is not None else _built(file, TreeBuilder(file, is_plain=True)).documents
 
@@ -82,14 +84,12 @@ def _quickly(text: str) -> tuple[Tree, ...] | None:  # noqa: C901, PLR0912  # a 
             if kind is yaml.ScalarEvent and not event.anchor and not event.tag:
                 value = event.value
                 if is_map and key is None:
-                    if value in inside or (event.implicit[0] and (value == "<<" or type(resolved(value)) is not str)):
+                    if value in inside or (event.implicit[0] and value == "<<"):
                         return None
                     key = value
                     continue
                 if event.implicit[0]:
-                    value = resolved(value)
-                    if type(value) is float and not math.isfinite(value):
-                        return None
+                    value = spelled(value)
             elif kind in starts and not event.anchor and not event.tag and len(above) < MAX_DEPTH:
                 value = starts[kind]()
             elif isinstance(event, yaml.NodeEvent):

@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from reconciler.config.scalars import TAGS, NotThatType, as_date, resolved
+from reconciler.config.scalars import TAGS, NotThatType, as_date, resolved, spelled
 from reconciler.config.suggest import suggestion
 from reconciler.config.textfile import TextFile
 from reconciler.config.tree import Items, Map, Place, Tree, TreePath, placed
@@ -49,7 +49,8 @@ class _Frame:
 class TreeBuilder:
     """Makes the documents of a file out of its nodes, and notes all that is wrong on the way.
 
-    ``is_plain`` ones have no places, and tags that mean nothing are errors; else these are warnings, as to Compose.
+    ``is_plain`` ones have no places, their texts keep their spelling, and tags that mean nothing are errors; else these
+    are warnings, as to Compose.
     Where a key is there twice, which is an error, with ``last_counts`` it is a warning.
     """
 
@@ -113,8 +114,8 @@ class TreeBuilder:
             if text == "<<":
                 frame.merging, frame.key_mark = True, event.start_mark
                 return
-            key = resolved(text)
-            if not isinstance(key, str) or as_date(text):
+            key = text if self.is_plain else resolved(text)
+            if not isinstance(key, str) or (as_date(text) and not self.is_plain):
                 self._error(f"the key `{text}` is no text; put it in quotes", event.start_mark)
         if event.anchor:
             self.anchors[event.anchor] = (text, 1, event.start_mark, None)
@@ -186,7 +187,7 @@ class TreeBuilder:
             return self._tagged(event, text, tag)
         if tag or not event.implicit[0]:
             return text
-        value = resolved(text)
+        value = spelled(text) if self.is_plain else resolved(text)
         if type(value) is float and not math.isfinite(value):
             said = f"`{text}` is no number that can be used here; put it in quotes if it is a text"
             self._error(said, event.start_mark)

@@ -10,7 +10,8 @@ ReconcileError
    ├─ Misconfigured                 nobody could be asked: the address is missing, or is none
    ├─ Conflict                      the world moved: the next pass looks again
    └─ Denied, Rejected              permanent: credentials or spec; shows the server's words
-      └─ GateFailed                 a resource did not become what the plan waits for
+      ├─ GateFailed                 a resource did not become what the plan waits for
+      └─ WrittenInVain              the server takes a write and keeps what it had
 """
 
 from __future__ import annotations
@@ -120,3 +121,7 @@ def unforeseen(error: Exception, *, address: Address | None = None, doing: str =
     made = ProviderError(f"unexpected {type(error).__name__}: {error}", address=address, doing=doing)
     made.__cause__ = error
     return made
+
+
+class WrittenInVain(Rejected):
+    """A write succeeded, and the look after it shows the very same difference."""

@@ -46,6 +46,11 @@ class Provider(Protocol):
         ...
 
     @property
+    def title(self) -> str:
+        """How a sentence names the other side."""
+        ...
+
+    @property
     def kinds(self) -> Mapping[str, Kind]: ...
 
     @property

@@ -48,6 +48,7 @@ class MemoryProvider:
     """Resources in a dictionary; ``before_call`` may raise to stand for a fault, ``is_up`` False for being away."""
 
     name = "memory"
+    title = "the memory"
     kinds: Mapping[str, Kind] = {kind.name: kind for kind in (BOX, CLIENT, SCOPE)}
 
     def __init__(self, resources: Iterable[Resource] = (), *, served_by: Address | None = None) -> None:

@@ -22,9 +22,11 @@ from reconciler.core.problem import Problem
 from reconciler.core.provider import AccessSource, ObstacleSource, Provider, Verdict
 from reconciler.core.report import Event, Report, Standing, What, standing
 from reconciler.core.resource import Health, Observed, Resource
+from reconciler.core.written import Written, without
 from reconciler.run.clock import Clock
 from reconciler.run.collector import undisturbed
 from reconciler.run.execute import execute
+from reconciler.run.invain import reported
 
 MOST_PASSES: Final = 10
 LOOK_AGAIN_S: Final = 0.5
@@ -105,12 +107,16 @@ class Reconciler:
         yields each look and what happens.
 
         ``approve`` is called with each look that has steps, and raises what it does not allow. A pass with a
-        failure is the last one, unless the world just moved under it.
+        failure is the last one, unless the world just moved under it. What was written in vain is reported as failed,
+        and left out of what is done.
         """
-        desired = self.desired()
+        desired, written = self.desired(), Written()
         for _ in range(MOST_PASSES):
             look, first = first or self.look(desired), None
             yield look
+            in_vain = written.in_vain(look.plan)
+            yield from (reported(change, self.providers[change.address.provider]) for change in in_vain)
+            look = replace(look, plan=without(look.plan, in_vain))
             if not look.plan.steps:
                 return
             if refused := refusals(look.plan, self.policy):
@@ -120,7 +126,8 @@ class Reconciler:
             for event in execute(look.plan.steps, self.perform, self.clock, stop=stop):
                 report += [event]
                 yield event
-            if _is_final(report) or (stop and stop.is_set()):
+            written = written.after(look.plan, report)
+            if in_vain or _is_final(report) or (stop and stop.is_set()):
                 return
         raise NotConverging(
             f"still different after {MOST_PASSES} passes: {_still_different(look.plan)}; "

@@ -48,6 +48,7 @@ class DockerProvider:
     """Containers, networks, volumes and images of one project on one engine."""
 
     name = "docker"
+    title = "the engine"
     kinds: Mapping[str, Kind] = {kind.name: kind for kind in (network.KIND, volume.KIND, image.KIND, container.KIND)}
     served_by: Address | None = None
     tells_every_s = 5.0

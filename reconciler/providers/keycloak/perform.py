@@ -118,25 +118,31 @@ class Performer:
         """
         bodies = step.args["bodies"]
         assert isinstance(bodies, Sequence)
-        for address, body in zip(step.covers, bodies, strict=True):
-            self._check(address, as_map(body))
+        reasons = {
+            address: self._refusal(address, as_map(body)) for address, body in zip(step.covers, bodies, strict=True)
+        }
+        wanted = {address: body for address, body in zip(step.covers, bodies, strict=True) if not reasons[address]}
         try:
-            self._import(step.address, bodies)
-        except (Conflict, Rejected) as error:
-            wrong = [each for each in zip(step.covers, bodies, strict=True) if not self._is_imported(*each)]
-            if wrong:
-                names = ", ".join(address.name for address, _ in wrong)
-                raise Rejected(f"{names}: {error.args[0]}", address=wrong[0][0]) from error
+            self._import(step.address, tuple(wanted.values()))
+        except (Conflict, Rejected):
+            reasons |= {address: self._import_failure(address, body) for address, body in wanted.items()}
+        failed = {address: reason for address, reason in reasons.items() if reason}
+        if failed:
+            said = "; ".join(f"{address.name}: {reason}" for address, reason in failed.items())
+            raise Rejected(said, address=next(iter(failed)))
 
-    def _is_imported(self, address: Address, body: Value) -> bool:
+    def _import_failure(self, address: Address, body: Value) -> str:
+        """Why the server does not take this object by itself, "" where it does."""
         try:
             self._import(address, (body,))
-        except (Conflict, Rejected):
-            return False
-        return True
+        except (Conflict, Rejected) as error:
+            return str(error.args[0])
+        return ""
 
     def _import(self, address: Address, bodies: Sequence[Value]) -> None:
         section = KINDS[address.kind].section
+        if not bodies:
+            return
         path = self._directory.path(f"{BASE}/partialImport", address)
         with self._importing:
             self._connection.post(path, {"ifResourceExists": "SKIP", section: bodies})
@@ -184,10 +190,14 @@ class Performer:
         return found
 
     def _check(self, address: Address, body: Mapping[str, Value]) -> None:
-        refuses = KINDS[address.kind].refuses
-        reason = refuses(self._directory.once, address.path[0], body) if refuses else ""
+        reason = self._refusal(address, body)
         if reason:
             raise Rejected(reason)
+
+    def _refusal(self, address: Address, body: Mapping[str, Value]) -> str:
+        """Why this body would not have its effect, "" where it would."""
+        refuses = KINDS[address.kind].refuses
+        return refuses(self._directory.once, address.path[0], body) if refuses else ""
 
     # -------------------------------------------------------------- sets of other objects
 

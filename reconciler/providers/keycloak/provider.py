@@ -36,6 +36,7 @@ class KeycloakProvider:
     """
 
     name: Final = "keycloak"
+    title: Final = "Keycloak"
 
     def __init__(self, connection: Mapping[str, Value], *, client: Client | None = None) -> None:
         self._settings, self._client = connection, client

@@ -283,6 +283,11 @@ def as_secret(value: Value) -> Value:
     return Secret(value) if isinstance(value, str) and value != MASK else value
 
 
+def is_masked(value: Value) -> bool:
+    """Whether a value stands for one that can't be shown."""
+    return value in _MASKS
+
+
 def without_masks(value: Value) -> Value:
     """The value for a creation: where nothing is there yet, nothing can be kept."""
     if isinstance(value, Mapping):

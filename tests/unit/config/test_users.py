@@ -95,14 +95,107 @@ def test_an_empty_section_of_a_later_file_takes_nothing_away(realms):
 
 def test_where_addresses_are_names_a_user_needs_no_other(realms):
     (realm,) = realms(
-        "realm: r\nregistrationEmailAsUsername: true\nusers: [{email: Ann@x.org}, {username: bob, email: b@x.org}]\n",
+        "realm: r\nregistrationEmailAsUsername: true\nusers: [{email: Ann@x.org}, {username: B@x.org, email: b@x.org}]",
         "realm: r\nusers: [{email: ann@x.org, firstName: Ann}]\n",
     )
 
     assert realm["users"] == (
         {"username": "ann@x.org", "email": "ann@x.org", "firstName": "Ann"},
-        {"username": "bob", "email": "b@x.org"},
+        {"username": "b@x.org", "email": "b@x.org"},
     )
+
+
+@pytest.mark.parametrize(
+    "spelling", ["01234", "1.10", "0x1F", "1e3", "49", "1.5", "-0", "yes", "NO", "true", "2024-01-02"]
+)
+def test_a_text_is_what_is_written_wherever_one_is_wanted(realms, spelling):
+    text = f"""
+realm: r
+displayName: {spelling}
+attributes: {{any: {spelling}}}
+smtpServer: {{user: {spelling}}}
+clients:
+  - clientId: {spelling}
+    attributes: {{zip: {spelling}}}
+    redirectUris: [{spelling}]
+    protocolMappers: [{{name: {spelling}, protocol: p, protocolMapper: m, config: {{claim: {spelling}}}}}]
+groups: [{{name: {spelling}, attributes: {{a: [{spelling}, x], b: {spelling}}}}}]
+components: {{type: [{{name: {spelling}, providerId: p, config: {{a: [{spelling}]}}}}]}}
+localizationTexts: {{en: {{key: {spelling}}}}}
+users: [{{username: user{spelling}, lastName: {spelling}, password: {spelling}, attributes: {{a: [{spelling}]}}}}]
+"""
+
+    (realm,) = realms(text)
+
+    as_text = {True: "true", False: "false"}
+
+    def plain(value):
+        return as_text[value] if isinstance(value, bool) else str(value)  # what the provider makes of maps of texts
+
+    (client,), (user,), (group,) = realm["clients"], realm["users"], realm["groups"]
+    assert realm["displayName"] == client["clientId"] == group["name"] == user["lastName"] == spelling
+    assert client["redirectUris"] == (spelling,)
+    assert group["attributes"]["a"] == (spelling, "x")
+    assert user["attributes"] == {"a": (spelling,)}
+    assert user["credentials"][0]["value"] == Secret(spelling)
+    assert realm["components"]["type"][0]["config"] == {"a": (spelling,)}
+    maps = (realm["attributes"]["any"], client["attributes"]["zip"], client["protocolMappers"][0]["config"]["claim"])
+    assert {*map(plain, maps), plain(realm["localizationTexts"]["en"]["key"])} == {spelling}
+
+
+def test_numbers_and_truth_values_are_such_where_they_are_wanted_in_every_spelling(realms):
+    (realm,) = realms("realm: r\nenabled: True\naccessTokenLifespan: 0x1F\nrememberMe: FALSE\nfailureFactor: 1_000\n")
+
+    assert realm == {
+        "realm": "r",
+        "enabled": True,
+        "accessTokenLifespan": 31,
+        "rememberMe": False,
+        "failureFactor": 1000,
+    }
+
+
+def test_numbers_of_json_keep_their_spelling_as_well(realms):
+    (realm,) = realms(
+        '{"realm": "r", "attributes": {"a": 1.10, "b": 1e3, "c": 5}, "users": [{"username": 7, "lastName": 1.50}]}'
+    )
+
+    assert realm["attributes"] == {"a": "1.10", "b": "1e3", "c": 5}
+    assert realm["users"] == ({"username": "7", "lastName": "1.50"},)
+
+
+COMBINATIONS = {
+    "duplicateEmailsAllowed: true\nloginWithEmailAllowed: true\n": "3:1: Keycloak keeps `loginWithEmailAllowed`",
+    "duplicateEmailsAllowed: 'true'\nregistrationEmailAsUsername: true\n": "3:1: .*`registrationEmailAsUsername`",
+    "clients: [{clientId: a, authorizationServicesEnabled: true, serviceAccountsEnabled: false}]\n": "2:61: ",
+    "clients: [{clientId: a, authorizationServicesEnabled: true, publicClient: true}]\n": "2:61: ",
+    "clients: [{clientId: a, authorizationServicesEnabled: true, bearerOnly: true}]\n": "2:61: ",
+    "registrationEmailAsUsername: true\nusers: [{username: Ann, email: a@x.org}]\n": "3:10: .*`Ann` by the address",
+    "internationalizationEnabled: false\nusers: [{username: a, attributes: {locale: [de]}}]\n": "3:36: .*`locale`",
+}
+
+
+@pytest.mark.parametrize("text", COMBINATIONS)
+def test_what_can_not_be_true_together_is_an_error_at_its_line(realms, text):
+    with pytest.raises(ConfigError, match=COMBINATIONS[text]):
+        realms(f"realm: r\n{text}")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "realm: r\nduplicateEmailsAllowed: true\nloginWithEmailAllowed: false\n",
+        "realm: r\nduplicateEmailsAllowed: false\nloginWithEmailAllowed: true\n",
+        "realm: r\nclients: [{clientId: a, authorizationServicesEnabled: true, publicClient: false}]\n",
+        "realm: r\nclients: [{clientId: realm-management, authorizationServicesEnabled: true, bearerOnly: true}]\n",
+        "realm: r\nregistrationEmailAsUsername: true\nusers: [{username: A@x.org, email: a@X.org}, {username: b}]\n",
+        "realm: r\nusers: [{username: a, attributes: {locale: [de]}}]\n",
+        "realm: r\ninternationalizationEnabled: false\nusers: [{username: a, attributes: {locale: []}}]\n",
+        "{realm: r, internationalizationEnabled: false, userProfile: {attributes: [{name: locale}]}, users: [*u]}",
+    ],
+)
+def test_what_can_be_true_together_is_no_error(realms, text):
+    assert realms(text.replace("*u", "{username: a, attributes: {locale: [de]}}"))
 
 
 def test_default_roles_of_old_exports_are_a_section_of_their_own(realms):
@@ -423,8 +516,8 @@ def test_the_service_account_that_a_client_once_had_is_told_to_be_left_out(tmp_p
     file = tmp_path / "users.yaml"
     file.write_text(
         "realm: r\nclients:\n  - {clientId: Web, serviceAccountsEnabled: false}\n"
-        "  - {clientId: api, serviceAccountsEnabled: 'false', authorizationServicesEnabled: true}\n"
-        "users:\n  - username: service-account-web\n  - username: service-account-api\n"
+        "  - {clientId: realm-management, serviceAccountsEnabled: 'false', authorizationServicesEnabled: true}\n"
+        "users:\n  - username: service-account-web\n  - username: service-account-realm-management\n"
     )
 
     loaded = load(Sources(directory=tmp_path, users_files=(file,)))

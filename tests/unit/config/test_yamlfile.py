@@ -93,16 +93,45 @@ def test_the_quick_way_and_the_thorough_one_agree(text):
 
     thorough = tuple(map(bare, parse(file).documents))
     if "2024" in text:
-        thorough[0]["a"] = "2024-01-01"  # only Compose makes something else of it
+        thorough[0].update(a="2024-01-01", b="0777")  # only Compose makes something else of them
     assert parse_plain(file) == thorough
 
 
-@pytest.mark.parametrize(
-    "text", ["a: 1\na: 2\n", "1: a\n", "a: .inf\n", "a: [\n", "a: !foo x\n", "a: *b\n", "? [a]\n: b\n"]
-)
+@pytest.mark.parametrize("text", ["a: 1\na: 2\n", "1: a\n1: b\n", "a: [\n", "a: !foo x\n", "a: *b\n", "? [a]\n: b\n"])
 def test_neither_way_takes_what_is_wrong(text):
     with pytest.raises(ConfigError):
         parse_plain(TextFile("f.yaml", text))
+
+
+@pytest.mark.parametrize("anchor", ["", "&x "], ids=["quick", "thorough"])
+def test_what_is_not_the_one_spelling_of_a_value_stays_a_text_in_plain_files(anchor):
+    texts = [
+        "01234",
+        "1.10",
+        "0x1F",
+        "1e3",
+        "1_000",
+        "+1",
+        ".5",
+        "5.",
+        "-0",
+        "0b1",
+        "0o7",
+        ".inf",
+        ".nan",
+        "True",
+        "NO",
+        "yes",
+    ]
+    texts += ["2024-01-02", "12:30", "1e400", "00", "1.0e2", "FALSE", "340282366920938463463374607431768211456"]
+    text = f"01: {anchor}a\ntrue: b\nlist:\n" + "".join(f"  - {each}\n" for each in texts)
+
+    (document,) = parse_plain(TextFile("f.yaml", text))
+
+    assert document == {"01": "a", "true": "b", "list": texts}
+    assert parse_plain(TextFile("f.yaml", "[1, -1, 1.5, 1.0, true, false, ~, null]")) == (
+        [1, -1, 1.5, 1.0, True, False, None, None],
+    )
 
 
 def refused(path: Path, limit: int = STACK_LIMIT) -> str:

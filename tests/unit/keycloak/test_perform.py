@@ -66,6 +66,14 @@ def test_an_attribute_that_the_profile_lacks_is_refused_before_anything_is_sent(
         performed(USER, "update", {"GET lab/users/profile": profile}, patch={"attributes": {"team": ("x",)}})
 
 
+@pytest.mark.parametrize("policy", [None, "ENABLED", "ADMIN_EDIT"])
+def test_the_language_of_a_user_takes_a_realm_with_languages_whatever_the_profile_lets_in(policy: str | None) -> None:
+    answers = {"GET lab/users/profile": {"attributes": [], "unmanagedAttributePolicy": policy}, "GET lab": {}}
+
+    with pytest.raises(Rejected, match="internationalizationEnabled: true"):
+        performed(USER, "update", answers, patch={"attributes": {"locale": ("de",)}})
+
+
 def test_a_client_is_changed_by_what_differs_alone() -> None:
     live = {"id": "c1", "authorizationServicesEnabled": True, "webOrigins": ["x"], "description": "live"}
 

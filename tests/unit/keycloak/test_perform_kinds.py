@@ -337,8 +337,20 @@ def test_many_users_are_one_request() -> None:
 
 
 def test_users_that_the_server_refuses_are_named() -> None:
-    with pytest.raises(Rejected, match="ann, bob: no such group"):
+    with pytest.raises(Rejected, match="ann: no such group; bob: no such group"):
         performed(an_import(), {"POST lab/partialImport": Rejected("no such group")})
+
+
+def test_users_whose_attributes_would_be_dropped_do_not_hold_up_the_others() -> None:
+    bodies = ({"username": "ann", "attributes": {"note": ("a",)}}, {"username": "bob"})
+    step = Step("step", PEOPLE[0], "import", {"bodies": bodies}, covers=PEOPLE)
+    connection = ScriptedConnection({"GET lab/users/profile": {"attributes": []}, "GET lab": {}})
+
+    with pytest.raises(Rejected, match="ann: the realm's user profile has no attribute `note`"):
+        Performer(connection, Directory(connection))(step)
+
+    ((_, body),) = connection.writes
+    assert body["users"] == (bodies[1],)
 
 
 def test_a_flow_that_could_never_be_filled_is_not_made() -> None:

@@ -131,6 +131,7 @@ def test_a_new_object_is_made_with_all_that_a_post_takes() -> None:
     body = found["keycloak.client/lab/app:create"].args["body"]
     assert body == {
         "clientId": "app",
+        "publicClient": False,
         "secret": Secret("first secret"),
         "redirectUris": ("https://app.example.org/a", "https://app.example.org/b"),
         "attributes": {"pkce.code.challenge.method": "S256", "use.refresh.tokens": "true"},

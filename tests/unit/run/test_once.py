@@ -5,10 +5,11 @@ from typing import ClassVar
 
 import pytest
 
-from reconciler.core.errors import ReconcileError, Refused, Rejected, Unreachable
+from reconciler.cli.exitcodes import Exit, of_report
+from reconciler.core.errors import ReconcileError, Refused, Rejected, Unreachable, WrittenInVain
 from reconciler.core.policy import Policy
 from reconciler.core.problem import Problem
-from reconciler.core.report import What
+from reconciler.core.report import Report, What
 from reconciler.core.resource import Health, Origin, Status
 from reconciler.core.values import Ref
 from reconciler.providers.memory import MemoryProvider
@@ -100,12 +101,136 @@ def test_each_pass_with_steps_is_approved_first():
     assert seen == [(1, [])]
 
 
-def test_a_world_that_never_settles_is_given_up():
+def test_a_world_whose_values_move_for_ever_is_given_up():
     memory = MemoryProvider([resource(BOX, size=1)])
-    memory.after_call = lambda step: memory.live.pop(step.address)
+    memory.after_call = lambda step: memory.live.update({step.address: live(BOX, size=-len(memory.calls))})
 
-    with pytest.raises(NotConverging):
+    with pytest.raises(NotConverging, match="does something else change these resources"):
         converge(reconciler(memory))
+    assert len(memory.calls) == 10
+
+
+def keeping(*resources, **kept):
+    """A memory that takes every write to the first one, and keeps these fields of it as they are."""
+    memory = MemoryProvider(resources)
+
+    def keep(step):
+        if step.address == address(BOX):
+            memory.live[step.address] = replace(
+                memory.live[step.address], spec={**memory.live[step.address].spec, **kept}
+            )
+
+    memory.after_call = keep
+    return memory
+
+
+def failures(events):
+    return [event for event in events if not isinstance(event, Look) and event.what is What.FAILED]
+
+
+def test_what_is_kept_as_it_was_is_written_once_and_reported_with_its_place():
+    memory = keeping(resource(BOX, size=2, note="a"), size=1)
+    memory.live[address(BOX)] = live(BOX, size=1, leftover="")
+
+    events = converge(reconciler(memory))
+
+    (failure,) = failures(events)
+    assert memory.calls == [f"{BOX}:put"]
+    assert "The memory keeps `size` as 1, though 2 was written (stack.yaml:1:1)" in failure.note
+    assert isinstance(failure.error, WrittenInVain)
+    assert looks(events)[-1].plan.in_sync is False
+
+
+def test_a_write_that_another_one_may_have_undone_gets_a_second_try_and_no_third():
+    other = "memory.box/other"
+    memory = keeping(resource(BOX, size=2), resource(other, size=1), size=1)
+    memory.live[address(BOX)] = live(BOX, size=1, leftover="")
+
+    events = converge(reconciler(memory))
+
+    assert memory.calls.count(f"{BOX}:put") == 2
+    assert [event.step.address for event in failures(events)] == [address(BOX)]
+    assert address(other) in memory.live
+
+
+def test_what_was_undone_by_another_write_is_written_again():
+    memory = MemoryProvider([resource(BOX, size=2), resource("memory.box/other", size=1)])
+    memory.live[address(BOX)] = live(BOX, size=1, leftover="")
+
+    def undo(_step):
+        if len(memory.calls) == 2:
+            memory.live[address(BOX)] = live(BOX, size=1, leftover="")
+
+    memory.after_call = undo
+    events = converge(reconciler(memory))
+
+    assert not failures(events)
+    assert looks(events)[-1].plan.in_sync
+
+
+def test_two_values_that_turn_each_other_round_end_with_the_first_that_is_as_it_was():
+    memory = MemoryProvider([resource(BOX, size=2, wire="b")])
+    memory.live[address(BOX)] = live(BOX, size=1, wire="b", leftover="")
+
+    def turn(step):
+        is_even = len(memory.calls) % 2 == 0
+        memory.live[step.address] = live(BOX, size=1 if is_even else 2, wire="b" if is_even else "a", leftover="")
+
+    memory.after_call = turn
+    events = converge(reconciler(memory))
+
+    assert len(memory.calls) == 2
+    assert "`size` as 1" in failures(events)[0].note
+
+
+@pytest.mark.parametrize("declares", [True, False])
+def test_what_is_not_there_after_its_creation_or_still_there_after_its_deletion_is_done_once(declares):
+    memory = MemoryProvider([resource(BOX, size=1)] if declares else [])
+    there = {} if declares else {address(BOX): live(BOX, size=1)}
+    memory.live.update(there)
+
+    def put_back(step):
+        memory.live.pop(step.address, None)
+        memory.live.update(there)
+
+    memory.after_call = put_back
+    policy = Policy(deletes=True, prune={"memory.box": "owned"})
+    events = converge(reconciler(memory, policy=policy))
+
+    assert len(memory.calls) == 1
+    assert "The memory accepted" in failures(events)[0].note
+
+
+def test_what_was_behind_something_deleted_is_deleted_as_well():
+    memory = MemoryProvider()
+    memory.live[address(BOX)] = live(BOX)
+    behind = [replace(live(BOX), id="older")]
+    memory.after_call = lambda step: memory.live.update({step.address: behind.pop()} if behind else {})
+
+    events = converge(reconciler(memory, policy=Policy(deletes=True, prune={"memory.box": "owned"})))
+
+    assert not failures(events)
+    assert memory.live == {}
+
+
+def test_what_comes_after_something_kept_is_done_all_the_same():
+    second, third = "memory.box/second", "memory.box/third"
+    memory = keeping(resource(BOX, size=2), resource(second, [BOX], size=1), resource(third, [second], size=1), size=1)
+    memory.live[address(BOX)] = live(BOX, size=1, leftover="")
+    memory.live[address(second)] = live(second, size=9, leftover="")
+    undone = [live(second, size=8, leftover="")]
+
+    def keep(step, before=memory.after_call):
+        before(step)
+        if step.address == address(second) and undone:
+            memory.live[step.address] = undone.pop()
+
+    memory.after_call = keep
+    events = converge(reconciler(memory))
+
+    assert memory.live[address(second)].spec["size"] == 1
+    assert address(third) in memory.live
+    assert of_report(Report([event for event in events if not isinstance(event, Look)])) is Exit.PARTIAL
 
 
 def test_a_target_brings_what_it_needs_and_nothing_else():

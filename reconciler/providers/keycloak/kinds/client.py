@@ -38,6 +38,7 @@ from reconciler.providers.keycloak.rows import (
     as_text_map,
     declared_keys,
     flag,
+    is_masked,
     names,
     number,
     secret,
@@ -123,6 +124,8 @@ def _adjust(desired: Resource, observed: Observed, expected: dict[str, Value]) -
     The server drops scopes of the other protocol without a word.
     """
     client = {**observed.spec, **desired.spec}
+    if "publicClient" not in desired.spec and "secret" in desired.spec and not is_masked(desired.spec["secret"]):
+        expected["publicClient"] = False  # a public client has no secret
     has_none = client.get("bearerOnly") and "secret" not in observed.spec  # 26.5 and older drop it without a word
     if client.get("publicClient") or has_none:
         expected.pop("secret", None)
@@ -133,6 +136,15 @@ def _adjust(desired: Resource, observed: Observed, expected: dict[str, Value]) -
     if client.get("serviceAccountsEnabled") and isinstance(scopes, Sequence) and "service_account" in _listed(live):
         expected["defaultClientScopes"] = (*_listed(scopes), "service_account")
     return expected
+
+
+def _confidential(body: Mapping[str, Value]) -> Mapping[str, Value]:
+    """A new client that is to have a secret, or an account: where a protocol is named, Keycloak makes it public (26.7).
+
+    It drops the secret then without a word.
+    """
+    has_secret = any(body.get(name) for name in ("secret", "serviceAccountsEnabled", "authorizationServicesEnabled"))
+    return {"publicClient": False, **body} if has_secret else body
 
 
 def _with_realm(clients: Sequence[Resource]) -> tuple[Sequence[Resource], Mapping[str, Value]]:
@@ -210,6 +222,7 @@ KIND: Final = RestKind(
     always=("authorizationServicesEnabled", "webOrigins"),
     # A realm import switches the one on for the other; POST and PUT answer 500 if it is missing.
     implies={"authorizationServicesEnabled": {"serviceAccountsEnabled": True}},
+    also=_confidential,
     adjust=_adjust,
     uses=_needs,
     takes=_service_account,

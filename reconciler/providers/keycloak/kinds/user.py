@@ -47,6 +47,9 @@ from reconciler.providers.keycloak.rows import (
 
 SERVICE_ACCOUNT: Final = "service-account-"
 _SERVICES: Final = "authorizationServicesEnabled"  # these need a service account
+_ACTIONS: Final = "requiredActions"
+_UPDATE_PASSWORD: Final = "UPDATE_PASSWORD"  # noqa: S105 (a required action)
+_LOCALE: Final = "locale"  # dropped without a word by a realm that has no languages, whatever its policy (26.7)
 _FLAG: Final = flag()
 _IDENTITY: Final = {"userId": text(), "userName": text()}
 _identities: Final = by("identityProvider")
@@ -120,9 +123,15 @@ def _arises(path: Path) -> bool:
 
 
 def _adjust(desired: Resource, observed: Observed, expected: dict[str, Value]) -> Mapping[str, Value]:
-    """Let the roles stay that the server gives by itself."""
+    """Let stay what the server gives by itself: roles, and the duty to change a temporary password."""
     realm, name = desired.address.path
     default = f"default-roles-{realm}".lower()
+    if (
+        _ACTIONS in expected
+        and _is_temporary(desired.spec)
+        and _UPDATE_PASSWORD in as_names(observed.spec.get(_ACTIONS))
+    ):
+        expected[_ACTIONS] = _with_duty(expected[_ACTIONS])
     if "realmRoles" in expected and default in as_names(observed.spec.get("realmRoles")):
         expected["realmRoles"] = as_names((*as_names(expected["realmRoles"]), default))
     if "clientRoles" in expected and _arises((name,)):
@@ -137,8 +146,21 @@ def _adjust(desired: Resource, observed: Observed, expected: dict[str, Value]) -
 
 
 def _imported(realm: str, body: Mapping[str, Value]) -> Mapping[str, Value]:
-    """An import gives a user the declared roles only, a POST the default ones as well."""
-    return {**body, "realmRoles": as_names((*as_names(body.get("realmRoles")), f"default-roles-{realm}".lower()))}
+    """What a POST derives and an import does not (26.7): the default roles, and the duty to change the password."""
+    roles = as_names((*as_names(body.get("realmRoles")), f"default-roles-{realm}".lower()))
+    duty = {_ACTIONS: _with_duty(body.get(_ACTIONS))} if _is_temporary(body) else {}
+    return {**body, "realmRoles": roles, **duty}
+
+
+def _is_temporary(spec: Spec) -> bool:
+    """Whether the user is given a password to begin with, which Keycloak makes the user change."""
+    credentials = spec.get("credentials")
+    found = _credentials(credentials if credentials is not None else ABSENT)
+    return found is not ABSENT and any(_FLAG.normal(each.get("temporary")) is True for each in found)  # type: ignore[union-attr]  # a tuple of maps
+
+
+def _with_duty(actions: Value) -> tuple[Value, ...]:
+    return as_names((*as_names(actions), _UPDATE_PASSWORD))
 
 
 def _is_of_others(user: Representation) -> bool:
@@ -155,17 +177,20 @@ def _refused(read: Callable[[str], Any], realm: str, body: Mapping[str, Value]) 
     profile = read(f"{base}/users/profile")
     if not isinstance(profile, Mapping):
         return ""
-    has_locale = "locale" in attributes and read(base).get("internationalizationEnabled")
-    return unknown_attributes(profile, attributes, known=("locale",) if has_locale else ())
+    has_languages = _LOCALE in attributes and bool(read(base).get("internationalizationEnabled"))
+    return unknown_attributes(profile, attributes, known=(_LOCALE,) if has_languages else ())
 
 
 def unknown_attributes(profile: Mapping[str, Any], attributes: Mapping[str, Value], known: Iterable[str] = ()) -> str:
     """What to tell the user about attributes that the profile does not let an administrator write, "" if none."""
-    if profile.get("unmanagedAttributePolicy") in ("ENABLED", "ADMIN_EDIT"):
-        return ""
     known = {*known, *(attribute["name"] for attribute in profile.get("attributes") or ())}
     unknown = sorted(name for name, value in attributes.items() if name not in known and value is not ABSENT)
-    if not unknown:
+    if _LOCALE in unknown:
+        return (
+            "the realm has no languages, so Keycloak would drop the attribute `locale` without a word; set "
+            "`internationalizationEnabled: true` in the realm, or declare the attribute in its user profile"
+        )
+    if not unknown or profile.get("unmanagedAttributePolicy") in ("ENABLED", "ADMIN_EDIT"):
         return ""
     return (
         f"the realm's user profile has no attribute {', '.join(f'`{name}`' for name in unknown)}, so Keycloak would "

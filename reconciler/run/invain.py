@@ -1,0 +1,48 @@
+"""The event of a change that was written in vain: what the other side keeps, and the place in the file."""
+
+from __future__ import annotations
+
+from reconciler.core.change import Action, Change
+from reconciler.core.compare import FieldChange
+from reconciler.core.errors import WrittenInVain
+from reconciler.core.plan import Step
+from reconciler.core.provider import Provider
+from reconciler.core.report import Event, What
+from reconciler.render.values import path_of, shown, unit_of
+
+_VERB = "look again"
+
+
+def reported(change: Change, provider: Provider) -> Event:
+    """The failure of a change that was written with success, and differs as before."""
+    message = _message(change, provider)
+    error = WrittenInVain(message, address=change.address, doing=_VERB)
+    return Event(Step(f"{change.address}:{_VERB}", change.address, _VERB), What.FAILED, message, error=error)
+
+
+def _message(change: Change, provider: Provider) -> str:
+    title = provider.title[:1].upper() + provider.title[1:]
+    match change.action:
+        case Action.CREATE:
+            return f"{_place(change)}{title} accepted it, but does not have it under this name afterwards"
+        case Action.DELETE:
+            return f"{title} accepted the deletion, but keeps it"
+        case _:
+            kept = "; ".join(_kept(field, change, provider) for field in change.fields)
+            return f"{title} keeps {kept}. Declare what it keeps, or leave it out of the file"
+
+
+def _kept(field: FieldChange, change: Change, provider: Provider) -> str:
+    unit = unit_of(field, provider.kinds[change.address.kind])
+    before, after = shown(field.before, unit), shown(field.after, unit)
+    return f"`{path_of(field, change)}` as {before}, though {after} was written{_declared_at(field, change)}"
+
+
+def _declared_at(field: FieldChange, change: Change) -> str:
+    source = change.desired.sources.get(field.path[0]) if change.desired else None
+    origin = source.origin if source else change.desired.origin if change.desired else None
+    return f" ({origin})" if origin else ""
+
+
+def _place(change: Change) -> str:
+    return f"{change.desired.origin}: " if change.desired and change.desired.origin else ""
