@@ -39,7 +39,7 @@ def command(state: State, /, **options: Any) -> int:
     Without a terminal it proceeds where it only creates, updates and replaces what is its own. Deleting needs
     --yes, and losing data needs --allow-delete for each resource that loses it.
     """
-    with state.session(keep_secrets=not options["dry_run"]) as session:
+    with state.session(keep_secrets=not options["dry_run"], needs_secrets=True) as session:
         return _Apply(state, session, options).run()
 
 

@@ -32,7 +32,7 @@ def command(state: State, /, **options: Any) -> int:
 
     Exit code 0: nothing differs; 2: something does. Nothing is changed.
     """
-    with state.session() as session:
+    with state.session(needs_secrets=True) as session:
         reconciler = session.reconciler(only=options["target"], patience_s=options["wait"], on_wait=say_once())
         plan = reconciler.look().plan
         click.echo(rendered(state, session, plan, options["format"], fields=not options["summary"]))

@@ -17,12 +17,13 @@ def command(state: State) -> None:
     A value that is there is never changed. Where there is a .env.example, .env begins as a copy of it.
     """
     from reconciler.config import missing_secrets
-    from reconciler.run.session import env_file, sources_of
+    from reconciler.run.session import env_file, require_generable, sources_of
     from reconciler.secretrefs import generated_secrets, write_secrets
 
     state.require_files()
     path = env_file(state.settings)
     missing = missing_secrets(sources_of(state.settings))
+    require_generable(state.settings, missing)
     is_new = not path.exists()
     write_secrets(path, generated_secrets(missing))
     if not path.exists():

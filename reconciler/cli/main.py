@@ -23,6 +23,7 @@ COMMANDS: Final = {
     "apply": "Do only what is different, and look again.",
     "build": "Build the images of the stack, and push them.",
     "status": "Show for each resource whether it is as declared, and how it fares.",
+    "secrets": "List the declared secrets, and get lost ones back from what lives.",
     "logs": "Show what the containers write.",
     "down": "Stop and remove the project's containers and networks.",
     "unlock": "Take away the mark of a run that is gone.",

@@ -31,13 +31,15 @@ class State:
         return self.log_format == "json"
 
     @contextmanager
-    def session(self, *, keep_secrets: bool = False) -> Iterator[Session]:
+    def session(self, *, keep_secrets: bool = False, needs_secrets: bool = False) -> Iterator[Session]:
         """The project, loaded. Warnings of the files are shown; errors are raised."""
         from reconciler.run.clock import RealClock
         from reconciler.run.session import opened
 
         self.require_files()
-        with opened(self.settings, RealClock(), keep_secrets=keep_secrets, warn=warn) as session:
+        with opened(
+            self.settings, RealClock(), keep_secrets=keep_secrets, needs_secrets=needs_secrets, warn=warn
+        ) as session:
             show_problems(session.warnings)
             yield session
 

@@ -20,7 +20,7 @@ def command(state: State, /, **options: Any) -> None:
     """Show every resource: in sync, drifted, degraded, missing or blocked."""
     from reconciler.render.status import status_json, status_text
 
-    with state.session() as session:
+    with state.session(needs_secrets=True) as session:
         reconciler = session.reconciler(patience_s=options["wait"], on_wait=say_once())
         while True:
             rows = reconciler.status()

@@ -14,6 +14,7 @@ from reconciler.core.kind import Kind
 from reconciler.core.plan import Step
 from reconciler.core.problem import Problem
 from reconciler.core.resource import Observed, Resource
+from reconciler.core.values import Path, Value
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +135,18 @@ class ObstacleSource(Protocol):
 
     def obstacles(self, steps: Sequence[Step]) -> Sequence[Problem]:
         """Why some of these steps of the last look can't be taken; asks nothing where none is in doubt."""
+        ...
+
+
+@runtime_checkable
+class ContentSource(Protocol):
+    """A provider that shows all that a live resource was given: in its fields, or else here."""
+
+    def content(self, desired: Resource, live: Observed, path: Path) -> Value:
+        """The live text in the place of what is desired at a path outside of the fields.
+
+        ABSENT where there is none, UNKNOWN where it can't be read.
+        """
         ...
 
 

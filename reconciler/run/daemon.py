@@ -49,10 +49,13 @@ class Daemon:
         self.hints = Hints(clock)
         self._failures = 0
         self._files: tuple[Path, ...] = ()
+        self._wrong: tuple[str, ...] = ()
 
     def run(self) -> None:
         """Raises ConfigError where the files are wrong from the beginning; later that is only told."""
-        with opened(self._settings, self._clock, keep_secrets=self._rhythm.heals, warn=self._warn) as first:
+        with opened(
+            self._settings, self._clock, keep_secrets=self._rhythm.heals, needs_secrets=True, warn=self._warn
+        ) as first:
             self._log.info("daemon begins", project=first.document.project, interval_s=self._rhythm.interval_s)
             self._follow(first)
             self._redactor.learn(first.reconciler().desired())
@@ -96,11 +99,14 @@ class Daemon:
         """The files as they are now; where they are wrong, as they were."""
         try:
             keep = self._rhythm.heals
-            loaded, made_up = read(self._settings, keep_secrets=keep, made_up=session.made_up)
+            loaded, made_up = read(self._settings, keep_secrets=keep, needs_secrets=True, made_up=session.made_up)
         except ConfigError as error:
-            for problem in error.problems:
-                self._log.error("file is wrong, the last right one stays in force", problem=str(problem))
+            self._report_wrong("file is wrong, the last right one stays in force", tuple(map(str, error.problems)))
             return session
+        except ReconcileError as error:
+            self._report_wrong("files can't be reloaded, the last right ones stay in force", (str(error),))
+            return session
+        self._wrong = ()
         document = loaded.document
         self._files = loaded.files
         if replace(document, locate=session.document.locate) == session.document:
@@ -111,6 +117,13 @@ class Daemon:
         changed = replace(session, document=document, providers=providers, made_up=made_up)
         self._redactor.learn(changed.reconciler().desired())
         return changed
+
+    def _report_wrong(self, phrase: str, problems: tuple[str, ...]) -> None:
+        """Log what is wrong with the files, once for as long as it is the same."""
+        if problems != self._wrong:
+            for problem in problems:
+                self._log.error(phrase, problem=problem)
+        self._wrong = problems
 
     def _guarded(self, session: Session, why: list[str]) -> None:
         try:

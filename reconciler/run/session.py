@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from reconciler.config import Loaded, Sources, load, missing_secrets
+from reconciler.config import Loaded, Sources, declared_secrets, load, missing_secrets
 from reconciler.core.address import Address
 from reconciler.core.document import Document
 from reconciler.core.kind import Kind
@@ -21,8 +22,10 @@ from reconciler.providers.registry import connect
 from reconciler.run.clock import Clock
 from reconciler.run.collector import undisturbed
 from reconciler.run.lock import Lock
+from reconciler.run.lostsecrets import recovery, require_new, uses_of_secrets
 from reconciler.run.once import Look, Reconciler
 from reconciler.secretrefs import generated_secrets, write_secrets
+from reconciler.secretrefs.recovery import Recovery
 from reconciler.settings import Settings
 
 
@@ -93,15 +96,21 @@ def _say_nothing(_message: str) -> None:
 
 @contextmanager
 def opened(
-    settings: Settings, clock: Clock, *, keep_secrets: bool = False, warn: Callable[[str], None] = _say_nothing
+    settings: Settings,
+    clock: Clock,
+    *,
+    keep_secrets: bool = False,
+    needs_secrets: bool = False,
+    warn: Callable[[str], None] = _say_nothing,
 ) -> Iterator[Session]:
     """Load everything and hand it over; connections are given back at the end. ``warn`` gets what went wrong beside it.
 
     Declared secrets that are missing are generated: for good, into .env, with ``keep_secrets``, else only for this
-    look. Raises ConfigError with all problems of all files.
+    look. With ``needs_secrets``, or to keep them, that is refused where something that lives was given one. Raises
+    ConfigError with all problems of all files.
     """
     with undisturbed():
-        loaded, made_up = read(settings, keep_secrets=keep_secrets)
+        loaded, made_up = read(settings, keep_secrets=keep_secrets, needs_secrets=needs_secrets)
     providers = connect(loaded.document, settings.environment)
     try:
         doubtful = [each for each in providers.values() if isinstance(each, WarningSource)]
@@ -113,7 +122,11 @@ def opened(
 
 
 def read(
-    settings: Settings, *, keep_secrets: bool = False, made_up: Mapping[str, str] = MappingProxyType({})
+    settings: Settings,
+    *,
+    keep_secrets: bool = False,
+    needs_secrets: bool = False,
+    made_up: Mapping[str, str] = MappingProxyType({}),
 ) -> tuple[Loaded, Mapping[str, str]]:
     """The files, loaded, with what the environment says of the connection, and the secrets made up; see :func:`opened`.
 
@@ -121,6 +134,8 @@ def read(
     """
     sources = completed_sources(settings, made_up)
     loaded, generated = load(sources), sources.generated
+    if keep_secrets or needs_secrets:
+        require_generable(settings, [name for name in generated if name not in made_up])
     if keep_secrets and generated:
         written = write_secrets(env_file(settings), generated)  # never for files that are wrong
         loaded, generated = load(replace(sources, generated=written)), {}
@@ -134,6 +149,49 @@ def completed_sources(settings: Settings, made_up: Mapping[str, str] = MappingPr
     missing = missing_secrets(sources)
     known = {name: made_up[name] for name in missing if name in made_up}
     return replace(sources, generated={**generated_secrets(missing), **known})
+
+
+def require_generable(settings: Settings, names: Sequence[str]) -> None:
+    """Raises ConfigError unless these secrets may be generated: nothing that lives may have been given one."""
+    require_new(sources_of(settings), names, partial(_connect, settings), str(env_file(settings)))
+
+
+def recover_secrets(settings: Settings) -> Recovery:
+    """Write the secrets that have no value and can be read from what lives. Raises ConfigError, ProviderError."""
+    sources = sources_of(settings)
+    became = recovery(sources, missing_secrets(sources), partial(_connect, settings))
+    if became.found:
+        write_secrets(env_file(settings), became.found, over_example=True)
+    return became
+
+
+@dataclass(frozen=True, slots=True)
+class DeclaredSecret:
+    """A secret of x-reconcile.secrets: where its value is set, "" for nowhere, and the places that it goes to."""
+
+    name: str
+    set_in: str
+    used: tuple[str, ...]
+
+
+def secrets_of(settings: Settings) -> tuple[DeclaredSecret, ...]:
+    """The declared secrets; asks nobody. Raises ConfigError."""
+    sources = sources_of(settings)
+    names, missing = declared_secrets(sources), missing_secrets(sources)
+    found = uses_of_secrets(sources, names, partial(_connect, settings))
+    return tuple(
+        DeclaredSecret(
+            name,
+            "" if name in missing else "the environment" if settings.environment.get(name) else str(env_file(settings)),
+            tuple(dict.fromkeys(use.place for use in found if name in use.names)),
+        )
+        for name in names
+    )
+
+
+def _connect(settings: Settings, document: Document) -> Mapping[str, Provider]:
+    connection = connection_of(document.connection, settings)
+    return connect(replace(document, connection=connection), settings.environment)
 
 
 def sources_of(settings: Settings) -> Sources:

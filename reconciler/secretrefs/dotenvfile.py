@@ -13,29 +13,32 @@ from typing import Final
 from reconciler.core.errors import ConfigError
 from reconciler.core.problem import Problem
 from reconciler.core.resource import Origin
-from reconciler.secretrefs.dotenvtext import filled_in
+from reconciler.secretrefs.dotenvtext import filled_in, without
 
 _PRIVATE: Final = 0o600
 _TRIES: Final = 5
 
 
-def write_secrets(path: Path, values: Mapping[str, str]) -> Mapping[str, str]:
+def write_secrets(path: Path, values: Mapping[str, str], *, over_example: bool = False) -> Mapping[str, str]:
     """Write the values that the file does not have yet, and return those that were written.
 
-    A file that is not there begins as a copy of its ``.example``. Raises ConfigError where it can't be written.
+    A file that is not there begins as a copy of its ``.example``. A value that is in there counts as one of the file,
+    unless these are to be written ``over_example``. Raises ConfigError where it can't be written.
     """
     try:
         with _alone(path):
-            return _written(path, values)
+            return _written(path, values, over_example=over_example)
     except OSError as error:
         reason = error.strerror or str(error)
         raise ConfigError([Problem(f"secrets can't be written: {reason}", Origin(str(path)))]) from error
 
 
-def _written(path: Path, values: Mapping[str, str]) -> Mapping[str, str]:
+def _written(path: Path, values: Mapping[str, str], *, over_example: bool) -> Mapping[str, str]:
     for _ in range(_TRIES):
         before = _read(path)
-        text = _beginning(path) if before is None else before
+        text = before
+        if text is None:
+            text = without(_beginning(path), values) if over_example else _beginning(path)
         filled = filled_in(text, values)
         if filled.text != before and (filled.text or before is not None) and not _replaced(path, before, filled.text):
             continue  # somebody edits it right now: look again

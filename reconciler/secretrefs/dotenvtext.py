@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -35,6 +35,11 @@ def filled_in(text: str, values: Mapping[str, str]) -> Filled:
     missing = [name for name in values if name not in last]
     added = _appended("".join(statements), {name: values[name] for name in missing}, ending)
     return Filled("".join(statements) + added, tuple(name for name in values if name in empty or name in missing))
+
+
+def without(text: str, names: Collection[str]) -> str:
+    """The text without the lines of these names."""
+    return "".join(each for each in _statements(text.splitlines(keepends=True)) if _name(each) not in names)
 
 
 def _statements(lines: list[str]) -> Iterator[str]:

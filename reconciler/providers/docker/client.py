@@ -6,8 +6,10 @@ start intervals); the connection, credentials, streams and build contexts are th
 
 from __future__ import annotations
 
+import io
 import json
 import re
+import tarfile
 import threading
 import time
 import warnings
@@ -120,6 +122,18 @@ class Engine:
         )
         if answer.status_code == 404:
             raise _error(answer, _asked("PUT", f"/containers/{container}/archive"))
+
+    def file(self, container: str, path: str) -> bytes | None:
+        """What is in a file of a container, which need not run; None where there is no such file."""
+        answer = self._request("GET", f"/containers/{container}/archive", params={"path": path})
+        if answer.status_code == 404:
+            return None
+        try:
+            with tarfile.open(fileobj=io.BytesIO(answer.content)) as archive:
+                found = next((archive.extractfile(member) for member in archive if member.isfile()), None)
+                return found.read() if found else None
+        except tarfile.TarError as error:
+            raise Rejected(f"the engine's archive of {path} can't be read: {error}") from error
 
     def delete(self, path: str, **params: Any) -> None:
         """Delete; what is gone already is fine."""

@@ -16,7 +16,7 @@ from reconciler.core.plan import Step
 from reconciler.core.problem import Problem, Severity
 from reconciler.core.provider import Done, Pending, Verdict
 from reconciler.core.resource import Observed, Origin, Resource
-from reconciler.core.values import Value
+from reconciler.core.values import ABSENT, UNKNOWN, Path, Value
 from reconciler.providers.docker import buildx, elsewhere, expand, files, hooks, labels, prestart, rootless, since
 from reconciler.providers.docker.client import Engine, logged_in
 from reconciler.providers.docker.context import digest_of, dockerfile_of, packed
@@ -168,6 +168,14 @@ class DockerProvider:
             actor = event.get("Actor", {})
             name = actor.get("Attributes", {}).get("name") or str(actor.get("ID", ""))[:12]
             yield f"{event.get('Type')} {name}: {event.get('Action')}"
+
+    def content(self, desired: Resource, live: Observed, path: Path) -> Value:
+        """What is in a config or secret that was copied into a container."""
+        if path[0] != "mounted":
+            return UNKNOWN
+        mounted: Any = desired.spec["mounted"]
+        content = self.engine.file(live.id, mounted[int(path[1])]["target"])
+        return ABSENT if content is None else content.decode(errors="replace")
 
     # -------------------------------------------------------------- leases
 

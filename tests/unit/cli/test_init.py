@@ -8,13 +8,15 @@ from functools import partial
 import pytest
 
 from tests.kit.cli import called
+from tests.kit.docker import MemoryEngine, served
 
 STACK = "x-reconcile: {secrets: [A_KEY, B_KEY]}\nservices: {web: {image: nginx, environment: [A_KEY, B_KEY]}}\n"
 
 
 @pytest.fixture
 def init(monkeypatch, capsys, tmp_path):
-    return partial(called, monkeypatch, capsys, "init", cwd=tmp_path)
+    with served(MemoryEngine()) as url:
+        yield partial(called, monkeypatch, capsys, "init", cwd=tmp_path, env={"DOCKER_HOST": url})
 
 
 def settings(folder):

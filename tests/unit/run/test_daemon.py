@@ -327,6 +327,26 @@ def test_a_file_that_is_wrong_from_the_beginning_is_an_error(world):
         world.run()
 
 
+SECRET = "x-reconcile: {secrets: [KEY]}\nservices:\n  web: {image: 'app:1', environment: {V: '1', K: '${KEY}'}}\n"
+
+
+def test_where_the_env_file_is_deleted_no_new_secret_is_rolled_out_and_that_is_reported_once(world):
+    env = world.file.with_name(".env")
+    world.write(SECRET)
+    world.settle()
+    kept = env.read_text(encoding="utf-8")
+    back = lambda: env.write_text(kept, encoding="utf-8")  # noqa: E731
+    away = after(5, "file changed: .env", happens=env.unlink)
+
+    world.run(away, after(31), after(31, happens=lambda: world.by_hand("stop")), after(31), after(1, happens=back))
+
+    phrase = "file is wrong, the last right one stays in force"
+    assert [fields["problem"].count("reconcile secrets recover") for fields in world.log.of(phrase)] == [1]
+    assert env.read_text(encoding="utf-8") == kept
+    assert world.is_running
+    assert not [call for call in world.engine.writes if "create" in call and "containers" in call]
+
+
 def test_a_changed_file_comes_into_force(world):
     world.settle()
 

@@ -15,6 +15,7 @@ from reconciler.run.session import env_file, opened, read
 from reconciler.settings import Settings, files_of
 from tests.kit.build import address
 from tests.kit.clock import TurnedClock
+from tests.kit.docker import MemoryEngine, served
 
 STACK = "services:\n  web: {image: 'app:1', environment: {DB_PASSWORD: '${DB_PASSWORD}'}}\n"
 SECRET = f"x-reconcile: {{secrets: [DB_PASSWORD]}}\n{STACK}"
@@ -35,6 +36,13 @@ def settings(tmp_path):
         return Settings(tmp_path, stack_files, users_files, environment=environment, project="p", **rest)
 
     return made
+
+
+@pytest.fixture
+def engine():
+    """Where an engine is on which nothing lives."""
+    with served(MemoryEngine()) as url:
+        yield url
 
 
 def session_of(settings, **rest):
@@ -131,8 +139,8 @@ def test_the_command_line_wins_over_all(settings):
 # ------------------------------------------------------------------ secrets
 
 
-def test_missing_secrets_are_made_up_for_a_look_and_kept_for_good_only_when_asked(settings):
-    made = settings(SECRET)
+def test_missing_secrets_are_made_up_for_a_look_and_kept_for_good_only_when_asked(settings, engine):
+    made = settings(SECRET, environment={"DOCKER_HOST": engine})
 
     first, second = session_of(made), session_of(made)
     assert not env_file(made).exists()
