@@ -301,12 +301,15 @@ def networks_to_be_found_in(stack: Stack) -> Iterator[Problem]:
     """What is said of a service in its networks, where it has none of its own."""
     for name, service in stack.each():
         for key in _OF_NETWORKS if service.get("network_mode") else ():
-            if service.get(key):
+            is_linked = key in _LINKS and service["network_mode"] in _BRIDGE
+            if service.get(key) and not is_linked:
                 message = f"services.{name}.{key} has no effect with `network_mode`; take one of the two out"
                 yield from said(stack.place("services", name, key), message)
 
 
-_OF_NETWORKS: Final = ("links", "external_links", "mac_address")
+_LINKS: Final = ("links", "external_links")
+_OF_NETWORKS: Final = (*_LINKS, "mac_address")
+_BRIDGE: Final = ("bridge", "default")
 
 
 def two_at_a_time(stack: Stack) -> Iterator[Problem]:

@@ -49,17 +49,24 @@ class Field:
         return self.effect(before, after) if callable(self.effect) else self.effect
 
 
+def never(_before: Value, _effect: Effect) -> bool:
+    """The answer of outputs that no change makes worthless by its cost alone."""
+    return False
+
+
 @dataclass(frozen=True, slots=True)
 class Output:
     """A value that a live resource offers to others.
 
     ``declared_by`` is the field that, when declared, already is this value; ``stale_on`` are the fields
-    whose change makes the observed output worthless. ``held`` says that whoever uses the resource keeps it from
-    being replaced: the output is then unknown, which differs for certain, and the user is replaced in the same pass.
+    whose change makes the observed output worthless, and ``stale_when`` says so of any field, by its observed value
+    and what the change costs. ``held`` says that an unknown value defers nobody: it differs for certain, and the
+    user is treated in the same pass.
     """
 
     declared_by: str | None = None
     stale_on: frozenset[str] = frozenset()
+    stale_when: Callable[[Value, Effect], bool] = never
     held: bool = False
 
 

@@ -235,7 +235,7 @@ def output(ref: Ref, rule: Output, producer: Resource | None, change: Change | N
             return declared
     if change is None or change.observed is None or change.action in (Action.REPLACE, Action.DEFERRED):
         return UNKNOWN
-    if rule.stale_on & {field.path[0] for field in change.fields}:
+    if any(field.path[0] in rule.stale_on or rule.stale_when(field.before, field.effect) for field in change.fields):
         return UNKNOWN
     return change.observed.outputs.get(ref.output, UNKNOWN)
 

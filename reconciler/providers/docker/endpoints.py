@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from reconciler.core.kind import Effect, Field
 from reconciler.core.values import ABSENT, Spec, Value
 from reconciler.providers.docker import forms
-from reconciler.providers.docker.property import Json, Property, dig
+from reconciler.providers.docker.property import Json, Property, dig, nest
 
 INTERFACE: Final = "com.docker.network.endpoint.ifname"
 """The option of a connection that names the interface inside."""
+
+ID: Final = re.compile(r"[0-9a-f]{12,64}")
+"""The id of a network, or the beginning of one."""
 
 _MAC: Final = re.compile(r"([0-9a-f]{2}:){5}[0-9a-f]{2}")
 
@@ -115,6 +118,34 @@ def _effect(before: Value, after: Value) -> Effect:
     return Effect.REPLACE if is_mac else Effect.RECONNECT
 
 
+def named(body: Json, name_of: Callable[[str], str]) -> Json:
+    """A create body with names in place of ids: an engine (20.10) starts a container only once by a short id."""
+    mode = str(body["HostConfig"].get("NetworkMode") or "")
+    if not ID.fullmatch(mode):
+        return body
+    name = name_of(mode)
+    joined = (dig(body, "NetworkingConfig.EndpointsConfig") or {}).items()
+    renamed = {name if key == mode else key: endpoint for key, endpoint in joined}
+    config = {"NetworkingConfig": {"EndpointsConfig": renamed}} if renamed else {}
+    return {**body, **config, "HostConfig": {**body["HostConfig"], "NetworkMode": name}}
+
+
+def _links(entries: Any) -> tuple[str, ...]:
+    """``/container:/own name/alias``, as the engine shows them."""
+    pairs = (str(entry).partition(":") for entry in entries or ())
+    return forms.text_set(f"{name.lstrip('/')}:{alias.rpartition('/')[2]}" for name, _, alias in pairs)
+
+
+LINKS = Property(
+    "links",
+    declared=lambda service: tuple(service.get("links_on_bridge") or ()) or ABSENT,
+    read=lambda inspect: _links(dig(inspect, "HostConfig.Links")),
+    write=lambda spec: nest("HostConfig.Links", list(spec["links"])) if "links" in spec else {},  # type: ignore[arg-type]
+    silent=lambda _: (),
+    paths=("links", "external_links"),
+)
+"""The links of a container on the default bridge; elsewhere they are settings of the connection."""
+
 NETWORKS = Property(
     "networks",
     declared=lambda service: service.get("networks") or ABSENT,
@@ -128,8 +159,12 @@ NETWORKS = Property(
 
 
 def network_mode(value: Any) -> str:
-    """``default`` became ``bridge`` in engine 26.1; the name of a network of one's own says nothing here."""
+    """``default`` became ``bridge`` in engine 26.1; it may also be the name or id of a network."""
     text = forms.text(value)
-    if text in ("default", "bridge", ""):
-        return "bridge"
-    return text if text in ("host", "none") or text.partition(":")[0] in ("container", "service") else "networks"
+    return "bridge" if text in ("default", "bridge", "") else text
+
+
+def is_network(mode: Any) -> bool:
+    """Whether a network mode is the name or id of a network that somebody made."""
+    text = str(mode)
+    return text not in ("bridge", "host", "none") and text.partition(":")[0] not in ("container", "service")

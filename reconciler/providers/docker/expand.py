@@ -20,6 +20,7 @@ from reconciler.providers.docker import (
     hooks,
     labels,
     lent,
+    outside,
     prestart,
     restarts,
     rollout,
@@ -36,7 +37,6 @@ PREPARED: Final = "prepared"
 
 _Path: TypeAlias = tuple[str | int, ...]
 _SECOND: Final = 1_000_000_000
-_SPACES: Final = ("network_mode", "ipc", "pid")
 _SERVICE: Final = "service:"
 _NO_SERVICE: Final[Json] = {"scale": 0}
 
@@ -235,6 +235,7 @@ class Stack:
             "since": self._since(name),
             **hooks.declared(service),
             **self._restarts(name, service),
+            **self._outside(name, service),
         } | ({"mounted": mounted} if mounted else {})
         return Resource(
             container_address(name, number),
@@ -280,7 +281,8 @@ class Stack:
             "networks": dict(self._endpoints(name, service, number)),
             "volumes_from": list(lent.sources(service, self._container_name)),
             "volumes": [_referring(mount) for mount in service.get("volumes") or ()],
-            **{key: self._namespace(service[key]) for key in _SPACES if service.get(key)},
+            "links_on_bridge": sorted(self._links(service)) if service.get("network_mode") in outside.BRIDGE else (),
+            **{key: self._namespace(service[key]) for key in outside.NAMESPACES if service.get(key)},
         }
 
     def _container_name(self, name: str, number: int = 1) -> str:
@@ -291,22 +293,48 @@ class Stack:
         kind, _, target = mode.partition(":")
         return f"container:{self._container_name(target)}" if kind == "service" else mode
 
+    def _outside(self, name: str, service: Json) -> dict[str, Value]:
+        """The containers outside the project that it names."""
+        found = tuple(outside.references(self.document, name, service, self._services_by_container()))
+        return {"outside": found} if found else {}
+
+    def _services_by_container(self) -> dict[str, str]:
+        """The name of each service's first container, with which others are attached to it."""
+        return {self._container_name(name): name for name in self.services}
+
     def _restarts(self, name: str, service: Json) -> dict[str, Value]:
-        """With which services it is started again, and with which made again since it lives in their namespaces.
+        """With which services it is started again, and to which it is attached.
 
         Of several containers of a service the first one tells: one more of them is no reason.
         """
         if self._is_job(name, service):
             return {}
+        attached = [other for other in self._attached_to(service) if replicas(self.services.get(other, _NO_SERVICE))]
         others = [other for other in restarts.needed(self.services, name) if replicas(self.services[other])]
-        lent_by = [mode.partition(":")[2] for mode in (str(service.get(key)) for key in _SPACES) if ":" in mode]
-        needs: dict[str, Value] = {other: Ref(container_address(other), restarts.CREATED) for other in others}
-        return {"restarts_with": needs, "lent_by": lent_by} if needs else {}
+        needs: dict[str, Value] = {
+            other: Ref(container_address(other), restarts.CREATED) for other in dict.fromkeys((*others, *attached))
+        }
+        started: dict[str, Value] = {other: Ref(container_address(other), restarts.STARTED) for other in attached}
+        return {"restarts_with": needs, "attached_to": started} if needs else {}
+
+    def _attached_to(self, service: Json) -> Iterator[str]:
+        """The services in whose namespaces it lives, or to which it is linked on the default bridge."""
+        yield from self._namespaces_of(service)
+        if service.get("network_mode") in outside.BRIDGE:
+            yield from (str(link).partition(":")[0] for link in service.get("links") or ())
+
+    def _namespaces_of(self, service: Json) -> Iterator[str]:
+        """The services whose namespaces it has, by their name or by that of their container."""
+        own = self._services_by_container()
+        for kind, _, target in (str(service.get(key) or "").partition(":") for key in outside.NAMESPACES):
+            if kind == "service":
+                yield target
+            elif kind == "container" and target in own:
+                yield own[target]
 
     def _lends(self, name: str) -> bool:
         """Whether others live in the namespaces of its container."""
-        modes = (service.get(key) for service in self.services.values() for key in _SPACES)
-        return f"service:{name}" in modes
+        return any(name in self._namespaces_of(service) for service in self.services.values())
 
     def _is_job(self, name: str, service: Json) -> bool:
         awaited = any(
@@ -366,9 +394,8 @@ class Stack:
     def _needs(self, name: str, service: Json) -> Iterator[tuple[Address, str]]:
         for each in (service, *(service.get(prestart.NAME) or ())):
             yield from self._made_of(name, each)
-        for mode in (service.get(key) or "" for key in _SPACES):
-            if mode.startswith(_SERVICE):
-                yield container_address(mode.partition(":")[2]), STARTED
+        for other in self._namespaces_of(service):
+            yield container_address(other), STARTED
         for other, need in (service.get("depends_on") or {}).items():
             milestone = STARTED if need.get("condition") == "service_started" else ""
             for number in range(1, replicas(self.services.get(other, _NO_SERVICE)) + 1):

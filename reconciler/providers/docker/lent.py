@@ -52,10 +52,20 @@ def expect(desired: Spec, expected: Spec, observed: Observed) -> Spec:
     """The volumes that inspect must show: what is lent is in place of what the image asks for."""
     lent: Any = observed.facts.get("lent") or {}
     own: Any = desired.get("volumes") or {}
+    volumes: Any = expected["volumes"]
+    if _lacks_a_source(desired, observed):  # what was copied from it can't be told from the rest
+        live: Any = observed.spec["volumes"]
+        return {"volumes": {**live, **volumes}}
     if not lent:
         return {}
-    volumes: Any = expected["volumes"]
     return {"volumes": {**volumes, **{target: mount for target, mount in lent.items() if target not in own}}}
+
+
+def _lacks_a_source(desired: Spec, observed: Observed) -> bool:
+    """Whether volumes come from a container outside the project that is gone."""
+    wanted: Any = desired.get("outside", ())
+    there: Any = observed.facts.get("outside", {})
+    return any(each["path"] == "volumes_from" and each["container"] not in there for each in wanted)
 
 
 VOLUMES_FROM = Property(

@@ -13,7 +13,7 @@ from reconciler.core.address import Address
 from reconciler.core.errors import Conflict, Denied, Rejected
 from reconciler.core.resource import Health, Observed, Resource, Status
 from reconciler.core.values import Value
-from reconciler.providers.docker import files, hooks, labels, lent, prestart, restarts, rootless
+from reconciler.providers.docker import endpoints, files, hooks, labels, lent, outside, prestart, restarts, rootless
 from reconciler.providers.docker.client import Engine
 from reconciler.providers.docker.context import digest_of
 from reconciler.providers.docker.expand import (
@@ -41,16 +41,26 @@ class Reader:
         self._ids: dict[str, str] = {}
         self._of_volume: dict[str, Address] = {}
         self._marks: dict[str, Json] = {}
+        self._others: dict[str, Json | None] = {}
 
     def read(self) -> Iterator[Observed]:
         """Everything that is desired and there, and what carries the project's labels besides."""
-        networks = self._engine.get("/networks")
+        networks = self._as_declared(self._engine.get("/networks"))
         yield from self._networks(networks)
         yield from self._volumes()
         yield from self._images()
         yield from self._containers({item["Id"]: item for item in networks})
 
     # -------------------------------------------------------------- networks and volumes
+
+    def _as_declared(self, found: Sequence[Json]) -> Sequence[Json]:
+        """The networks, each under the id that the file has for it where that is no network's name."""
+        taken = {item["Name"] for item in found}
+        ids = [name for name in self._names(network.NAME) if name not in taken and endpoints.ID.fullmatch(name)]
+        return [
+            {**item, "Real": item["Name"], "Name": next(filter(item["Id"].startswith, ids), item["Name"])}
+            for item in found
+        ]
 
     def _networks(self, found: Sequence[Json]) -> Iterator[Observed]:
         for item in self._chosen(found, network.NAME, labels.NETWORK):
@@ -219,7 +229,10 @@ class Reader:
     ) -> Observed:
         spec = {name: each.read(inspect) for name, each in container.PROPERTIES.items()}
         spec["networks"] = self._by_key(spec["networks"], networks)
-        spec |= {key: _named_namespace(spec[key], names) for key in ("network_mode", "ipc", "pid")}
+        others = self._outside(address)
+        called = {**names, **{other["id"]: reference for reference, other in others.items()}}
+        spec |= {key: _named_namespace(spec[key], called) for key in outside.NAMESPACES}
+        spec["network_mode"] = self._named_network(address, str(spec["network_mode"]), networks)
         mark = self._marks.get(inspect["Id"])
         mounted = self._mounted(address)
         spec |= files.grouped(files.read(inspect, mark and mark["Labels"]), mounted)
@@ -234,7 +247,7 @@ class Reader:
             spec,
             owned=marks.get(labels.PROJECT) == self._project,
             status=status_of(inspect, is_job=self._is_job(address)),
-            outputs={"id": inspect["Id"], restarts.CREATED: str(inspect["Created"])},
+            outputs={"id": inspect["Id"], **restarts.outputs(inspect)},
             facts={
                 "started": dig(inspect, "State.StartedAt"),
                 "image": self._image_config(inspect["Image"]),
@@ -244,6 +257,7 @@ class Reader:
                 "ours": labels.is_ours(marks),
                 "anonymous": {key: name for key, name in anonymous_volumes(inspect).items() if key not in borrowed},
                 "lent": borrowed,
+                "outside": others,
                 "volumes_of_image": self._volumes_of_image(address),
                 "pre_stop": self._before_stop(address),
                 "pre_start": self._started_after(address),
@@ -268,7 +282,19 @@ class Reader:
         """What other containers have, and this one is to have as well."""
         resource = self._desired.get(address)
         wanted = resource.spec.get("volumes_from", ()) if resource else ()
-        return lent.mounts(wanted, lambda name: self._engine.get(f"/containers/{name}/json"))
+        return lent.mounts(wanted, self._other)
+
+    def _outside(self, address: Address) -> Mapping[str, Any]:
+        """The containers outside the project that it names, as far as they are there."""
+        resource = self._desired.get(address)
+        wanted: Any = resource.spec.get("outside", ()) if resource else ()
+        return outside.facts({each["container"]: self._other(each["container"]) for each in wanted})
+
+    def _other(self, name: str) -> Json | None:
+        """Another container, by name or id; read once for each look."""
+        if name not in self._others:
+            self._others[name] = self._engine.get(f"/containers/{name}/json")
+        return self._others[name]
 
     def _before_stop(self, address: Address) -> Value:
         """What the file says is to be run in it before it is stopped, also by who takes all away."""
@@ -294,8 +320,17 @@ class Reader:
         for name, endpoint in endpoints.items():
             item = networks.get(endpoint["id"]) if endpoint["id"] else by_name.get(name)
             key = self._key(item, network.NAME, labels.NETWORK) if item else keys.get(name, name)
-            by_key[key] = {**endpoint, "id": endpoint["id"] or (item or {}).get("Id", "")}
+            told = {"name": item["Name"], "id": item["Id"]} if item else {}
+            by_key[key] = {**endpoint, **told}
         return by_key
+
+    def _named_network(self, address: Address, mode: str, networks: Mapping[str, Json]) -> str:
+        """A network mode that is a network, as the file names that: the engine keeps what it was once given."""
+        resource = self._desired.get(address)
+        wanted = str(resource.spec.get("network_mode", "")) if resource else ""
+        live = next((item for item in networks.values() if mode in (item["Id"], item["Name"], item["Real"])), None)
+        is_id = bool(live and endpoints.ID.fullmatch(wanted) and live["Id"].startswith(wanted))
+        return wanted if is_id or (live and wanted == live["Real"]) else mode
 
     def _uses(self, spec: Mapping[str, Any]) -> Iterator[Address]:
         for key in spec["networks"]:

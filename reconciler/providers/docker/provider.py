@@ -17,7 +17,19 @@ from reconciler.core.problem import Problem, Severity
 from reconciler.core.provider import Done, Pending, Verdict
 from reconciler.core.resource import Observed, Origin, Resource
 from reconciler.core.values import ABSENT, UNKNOWN, Path, Value
-from reconciler.providers.docker import buildx, elsewhere, expand, files, hooks, labels, prestart, rootless, since
+from reconciler.providers.docker import (
+    buildx,
+    elsewhere,
+    endpoints,
+    expand,
+    files,
+    hooks,
+    labels,
+    outside,
+    prestart,
+    rootless,
+    since,
+)
 from reconciler.providers.docker.client import Engine, logged_in
 from reconciler.providers.docker.context import digest_of, dockerfile_of, packed
 from reconciler.providers.docker.kinds import container, image, network, volume
@@ -323,6 +335,14 @@ def _too_new(engine: Engine, args: Mapping[str, Any]) -> Iterator[tuple[str, str
     return since.lacks(args["needs"], engine.api_version)
 
 
+def _not_to_be_used(engine: Engine, args: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    return outside.lacks(args["containers"], lambda name: engine.get(f"/containers/{name}/json"))
+
+
+def _require_containers(engine: Engine, args: Mapping[str, Any]) -> None:
+    _refuse(_not_to_be_used(engine, args))
+
+
 def _unbuildable(engine: Engine, args: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     if args["needs"]:
         yield from buildx.lacks(args["needs"], buildx.obstacle(args["build"], engine.environment, engine.api_version))
@@ -330,6 +350,7 @@ def _unbuildable(engine: Engine, args: Mapping[str, Any]) -> Iterator[tuple[str,
 
 _LACKS: Final[Mapping[str, Callable[[Engine, Mapping[str, Any]], Iterator[tuple[str, str]]]]] = {
     "engine.require": _too_new,
+    "container.require": _not_to_be_used,
     "image.build": _unbuildable,
 }
 """What is known of a step before it is taken: what it will be refused for, and where that is declared."""
@@ -356,10 +377,16 @@ def _create_container(engine: Engine, args: Mapping[str, Any]) -> None:
     if found is None:
         _require_kept(engine, args["body"]["HostConfig"])
         marks = {**args["body"]["Labels"], **files.label(mounted), **prestart.label(args.get("started_after"))}
-        _made(engine, engine.post("/containers/create", {**args["body"], "Labels": marks}, name=args["name"]))
+        body = endpoints.named({**args["body"], "Labels": marks}, lambda mode: _name_of_network(engine, mode))
+        _made(engine, engine.post("/containers/create", body, name=args["name"]))
     elif not _owned(dict(found["Config"]), args["body"]["Labels"]):
         raise Conflict(f"the name {args['name']} was taken meanwhile by a container of somebody else")
     _copy_in(engine, args["name"], mounted)
+
+
+def _name_of_network(engine: Engine, mode: str) -> str:
+    """The name of the network that has this id; the text itself where there is none."""
+    return str((engine.get(f"/networks/{mode}") or {"Name": mode})["Name"])
 
 
 def _copy_in(engine: Engine, container: str, mounted: Sequence[Json]) -> None:
@@ -558,6 +585,7 @@ _VERBS: Final[Mapping[str, Callable[[Engine, Mapping[str, Any]], Verdict | None]
     "image.tag": _tag,
     "image.missing": _missing_image,
     "engine.require": _require,
+    "container.require": _require_containers,
     "external.missing": _missing_external,
     "container.create": _create_container,
     "container.copy": _copy,

@@ -1,7 +1,10 @@
-"""``depends_on`` with ``restart: true``: a container has to be started after what it needs was made.
+"""Containers that have to be started after another one was made or started.
 
-That is read off the times that the engine keeps, so that a run that was interrupted is made good by the next one. What
-the engine starts again by itself, after a crash or a reboot, was made before, and changes nothing.
+With ``depends_on`` and ``restart: true`` a container has to be started after what it needs was made. A container that
+is attached to another one, by a namespace or a link on the default bridge, got that at its own start: it has to be
+started after the other one was started, by whomever.
+
+Both are read off the times that the engine keeps, so the next run repairs what an interrupted one left.
 """
 
 from __future__ import annotations
@@ -12,15 +15,28 @@ from typing import Any, Final
 from reconciler.core.kind import Effect, Field, Output
 from reconciler.core.resource import Observed, Resource
 from reconciler.core.values import UNKNOWN, Value
-from reconciler.providers.docker.property import Json
+from reconciler.providers.docker.property import Json, dig
 
 CREATED: Final = "created"
-OUTPUT: Final = Output(held=True)
-"""When a container was made: not known where it is to be made anew, which differs for certain."""
+STARTED: Final = "started"
+UP: Final = ("running", "paused")
+"""The states in which a container has its namespaces."""
 
 _BEFORE: Final = "started before it"
 _AFTER: Final = "started after it"
 _ANEW: Final = "made after it"
+
+
+def _is_a_start(before: Value, effect: Effect) -> bool:
+    """Whether a change starts the container anew. One that is paused keeps its namespaces."""
+    return before != "paused" and effect in (Effect.START, Effect.RUN, Effect.RESTART)
+
+
+OUTPUTS: Final[Mapping[str, Output]] = {
+    CREATED: Output(held=True),
+    STARTED: Output(held=True, stale_when=_is_a_start),
+}
+"""When a container was made and last started: not known where that is still to be done, which differs for certain."""
 
 
 def _effect(_before: Value, after: Value) -> Effect:
@@ -41,24 +57,45 @@ def needed(services: Mapping[str, Json], name: str) -> Iterator[str]:
         yield from found
 
 
+def outputs(inspect: Json) -> dict[str, Value]:
+    """The times of a container; no start where it is not up, since nobody can be attached to it then."""
+    is_up = dig(inspect, "State.Status") in UP
+    return {CREATED: str(inspect["Created"]), STARTED: str(dig(inspect, "State.StartedAt") or "") if is_up else ""}
+
+
 def observed(desired: Resource | None) -> Value:
-    """What is there as long as nothing else is known: all of it was started at its time."""
-    needs: Any = desired.spec.get("restarts_with", {}) if desired else {}
-    return dict.fromkeys(needs, _BEFORE)
+    """The field as long as nothing else is known: every other container came first."""
+    return dict.fromkeys((*_times(desired, "restarts_with"), *_attached_outside(desired)), _BEFORE)
 
 
 def expect(desired: Resource, live: Observed) -> dict[str, Value]:
-    """What has to be otherwise, of each need: nothing where the container was started after it was made."""
-    needs: Any = desired.spec.get("restarts_with", {})
-    lent: Any = desired.spec.get("lent_by", ())
-    started = moment(live.facts.get("started"))
+    """The field as it has to be; it differs for each container that was made or started later than this one."""
+    created, attached = _times(desired, "restarts_with"), _times(desired, "attached_to")
+    outside: Any = live.facts.get("outside", {})
+    started, is_up = moment(live.facts.get("started")), live.spec.get("state") in UP
 
-    def asked(key: str, created: Value) -> Value:
-        if created is not UNKNOWN and moment(created) <= started:
-            return _BEFORE
-        return _ANEW if key in lent else _AFTER
+    def asked(key: str, made: Value, began: Value) -> Value:
+        if _is_later(made, started) and (is_up or key in attached):
+            return _ANEW if key in attached else _AFTER
+        return _AFTER if is_up and _is_later(began, started) else _BEFORE
 
-    return {key: asked(key, created) for key, created in needs.items()}
+    own = {key: asked(key, made, attached.get(key, "")) for key, made in created.items()}
+    others = (key for key in _attached_outside(desired) if key not in own)
+    return own | {key: asked(key, "", outside.get(key, {}).get(STARTED, "")) for key in others}
+
+
+def _is_later(time: Value, started: str) -> bool:
+    return time is UNKNOWN or moment(time) > started
+
+
+def _times(desired: Resource | None, name: str) -> Mapping[str, Value]:
+    found: Any = desired.spec.get(name, {}) if desired else {}
+    return found if isinstance(found, Mapping) else {}
+
+
+def _attached_outside(desired: Resource | None) -> Iterator[str]:
+    references: Any = desired.spec.get("outside", ()) if desired else ()
+    return (each["container"] for each in references if each["is_attached"])
 
 
 def moment(time: Any) -> str:

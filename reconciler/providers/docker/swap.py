@@ -60,10 +60,21 @@ def steps(
 
 
 def required(change: Change) -> Sequence[Step]:
-    """The step that asks whether the engine is new enough, before anything is touched; none where any is."""
-    needs = change.desired.spec.get("since") if change.desired else ()
-    why = "only newer engines have it"
-    return [Step(f"{change.address}:require", change.address, "engine.require", {"needs": needs}, why)] if needs else []
+    """The steps that ask before anything is touched: is the engine new enough, are the others there that it names?"""
+    found: list[Step] = []
+    if needs := change.desired.spec.get("since") if change.desired else ():
+        why = "only newer engines have it"
+        found.append(Step(f"{change.address}:require", change.address, "engine.require", {"needs": needs}, why))
+    if outside := change.desired.spec.get("outside") if change.desired and _starts(change) else ():
+        args, why = {"containers": outside}, "they are outside the project"
+        found.append(Step(f"{change.address}:outside", change.address, "container.require", args, why))
+    return found
+
+
+def _starts(change: Change) -> bool:
+    """Whether a container is made or started."""
+    starting, effects = {Effect.START, Effect.RUN, Effect.RESTART}, {field.effect for field in change.fields}
+    return change.action in (Action.CREATE, Action.REPLACE) or bool(effects & starting)
 
 
 def chained(*parts: Iterable[Step]) -> Iterator[Step]:

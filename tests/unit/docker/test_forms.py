@@ -47,7 +47,7 @@ ID = "f" * 64
             {"n": {"soft": 1, "hard": 1}},
         ),
         (endpoints.network_mode, [None, "", "default", "bridge"], "bridge"),
-        (endpoints.network_mode, ["p_default", "other"], "networks"),
+        (endpoints.network_mode, ["p_default"], "p_default"),
         (endpoints.network_mode, ["host"], "host"),
         (endpoints.network_mode, ["container:abc"], "container:abc"),
     ],

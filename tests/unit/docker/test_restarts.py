@@ -38,3 +38,27 @@ def test_it_goes_on_over_however_many_and_only_where_it_is_said(folder):
 )
 def test_times_of_the_engine_sort(one, other):
     assert restarts.moment(one) < restarts.moment(other)
+
+
+ATTACHED = """
+services:
+  vpn: {image: app:1}
+  a: {image: app:1, network_mode: "service:vpn", depends_on: {vpn: {condition: service_started}}}
+  b: {image: app:1, pid: "container:p-vpn-1"}
+  c: {image: app:1, network_mode: bridge, links: [d]}
+  d: {image: app:1, network_mode: bridge}
+  e: {image: app:1, links: [vpn]}
+  f: {image: app:1, ipc: "container:far", volumes_from: ["container:store:ro"]}
+"""
+
+
+def test_who_is_attached_to_whom(folder):
+    found = {r.address.name: r.spec for r in expand(a_stack(ATTACHED, folder)) if r.address.kind == "docker.container"}
+
+    assert {name: list(spec.get("attached_to", ())) for name, spec in found.items()} == {
+        "vpn": [], "a": ["vpn"], "b": ["vpn"], "c": ["d"], "d": [], "e": [], "f": []
+    }  # fmt: skip
+    assert [(each["container"], each["at"], each["is_attached"]) for each in found["f"]["outside"]] == [
+        ("far", "stack.yaml:9:21", True),
+        ("store", "stack.yaml:9:58", False),
+    ]

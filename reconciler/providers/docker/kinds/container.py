@@ -17,7 +17,7 @@ from reconciler.core.units import bytes_of, nanoseconds
 from reconciler.core.values import ABSENT, UNKNOWN, Secret, Spec, Value, looks_secret
 from reconciler.providers.docker import files, forms, labels, lent, prestart, restarts, rollout
 from reconciler.providers.docker.devices import REQUESTS, THROTTLES
-from reconciler.providers.docker.endpoints import NETWORKS, network_mode
+from reconciler.providers.docker.endpoints import LINKS, NETWORKS, is_network, network_mode
 from reconciler.providers.docker.healthcheck import HEALTHCHECK
 from reconciler.providers.docker.lent import VOLUMES_FROM
 from reconciler.providers.docker.mounts import TMPFS, VOLUMES
@@ -178,6 +178,7 @@ PROPERTIES: Final[Mapping[str, Property]] = {
         VOLUMES_FROM,
         TMPFS,
         NETWORKS,
+        LINKS,
         row("network_mode", at="HostConfig.NetworkMode", parse=network_mode, load=network_mode),
         row(
             "deploy.restart_policy",
@@ -437,7 +438,8 @@ def _derived(desired: Spec, expected: Spec, observed: Spec) -> Spec:
         now = observed.get("memswap_limit")
         derived["memswap_limit"] = now if now in usual else usual[0]
     if "networks" in desired:
-        derived["network_mode"] = "networks"
+        mode = observed.get("network_mode")  # the name of whichever network it was made in
+        derived["network_mode"] = mode if is_network(mode) else "networks"
     elif "hostname" not in desired and str(desired.get("network_mode")).partition(":")[0] in ("host", "container"):
         derived["hostname"] = observed.get("hostname", "")  # that of the machine, or of the other container
     now = observed.get("state")
@@ -455,7 +457,7 @@ KIND: Final = Kind(
     NAME,
     fields={name: each.field for name, each in PROPERTIES.items()}
     | {**files.FIELDS, "leftovers": Field(Effect.LIVE), "pre_start": prestart.FIELD, "depends_on": restarts.FIELD},
-    outputs={restarts.CREATED: restarts.OUTPUT},
+    outputs=restarts.OUTPUTS,
     expect=expect,
     late=frozenset({"image", "networks"}),
     overlaps=rollout.overlaps,
