@@ -20,6 +20,7 @@ from reconciler.providers.docker import (
     hooks,
     labels,
     lent,
+    oneshot,
     outside,
     prestart,
     restarts,
@@ -236,6 +237,7 @@ class Stack:
             **hooks.declared(service),
             **self._restarts(name, service),
             **self._outside(name, service),
+            **self._one_shot(name, service, spec.get("restart", "no")),
         } | ({"mounted": mounted} if mounted else {})
         return Resource(
             container_address(name, number),
@@ -381,15 +383,23 @@ class Stack:
         """A mount with the real name of its volume, where it has one."""
         return {**mount, "source": self.section("volumes")[mount["source"]]["name"]} if _is_named(mount) else mount
 
+    def _one_shot(self, name: str, service: Json, restart: Value) -> dict[str, Value]:
+        if self._is_job(name, service):
+            return {}
+        return oneshot.declared(service, restart=restart, awaited_healthy=self._is_awaited_healthy(name))
+
+    def _is_awaited_healthy(self, name: str) -> bool:
+        return any(
+            (other.get("depends_on") or {}).get(name, {}).get("condition") == "service_healthy"
+            for other in self.services.values()
+        )
+
     def _gate(self, name: str, service: Json) -> Value:
         """What the plan waits for once the container is started, and for how long at most."""
         if self._is_job(name, service):
             return {"until": "finished", "timeout_s": 600.0, "strict": False}
-        asked = any(
-            (other.get("depends_on") or {}).get(name, {}).get("condition") == "service_healthy"
-            for other in self.services.values()
-        )
-        return {"until": "ready", "timeout_s": _patience(service.get("healthcheck") or {}), "strict": asked}
+        strict = self._is_awaited_healthy(name)
+        return {"until": "ready", "timeout_s": _patience(service.get("healthcheck") or {}), "strict": strict}
 
     def _needs(self, name: str, service: Json) -> Iterator[tuple[Address, str]]:
         for each in (service, *(service.get(prestart.NAME) or ())):

@@ -246,7 +246,7 @@ class Reader:
             inspect["Id"],
             spec,
             owned=marks.get(labels.PROJECT) == self._project,
-            status=status_of(inspect, is_job=self._is_job(address)),
+            status=self._status(address, inspect, spec),
             outputs={"id": inspect["Id"], **restarts.outputs(inspect)},
             facts={
                 "started": dig(inspect, "State.StartedAt"),
@@ -306,9 +306,11 @@ class Reader:
         resource = self._desired.get(address)
         return prestart.digest(resource.spec.get("pre_start")) if resource else ""
 
-    def _is_job(self, address: Address) -> bool:
+    def _status(self, address: Address, inspect: Json, spec: Mapping[str, Value]) -> Status:
         resource = self._desired.get(address)
-        return bool(resource and container.is_job(resource.spec))
+        if resource and container.is_done(resource.spec, spec):
+            return Status(Health.OK, f"done, {container.FINISHED}")
+        return status_of(inspect, is_job=bool(resource and container.is_job(resource.spec)))
 
     def _by_key(self, endpoints: Any, networks: Mapping[str, Json]) -> dict[str, Value]:
         """Endpoints under the keys of the file. One whose network is gone keeps its stale id, which differs.

@@ -25,6 +25,7 @@ from reconciler.providers.docker import (
     files,
     hooks,
     labels,
+    oneshot,
     outside,
     prestart,
     rootless,
@@ -518,6 +519,8 @@ def _finished(engine: Engine, inspect: Json, called: str) -> Verdict:
 def _ready(engine: Engine, inspect: Json, args: Mapping[str, Any]) -> Verdict:
     """Healthy; or, where there is no health check, up. What is up has a mark, and may be watched."""
     state, health = inspect["State"], dig(inspect, "State.Health.Status") or "none"
+    if _has_done_its_job(inspect, args):
+        return Done("finished")
     if state["Status"] in ("exited", "dead"):
         raise _failure(engine, inspect, f"it ended with exit code {state['ExitCode']}")
     if inspect["RestartCount"] >= RESTARTS:
@@ -530,6 +533,11 @@ def _ready(engine: Engine, inspect: Json, args: Mapping[str, Any]) -> Verdict:
         raise GateFailed("others wait for it to be healthy, but it has no health check; declare one")
     is_watched = health != "healthy" or args["monitored"]
     return Done(health if health == "healthy" else "running", mark=state["StartedAt"] if is_watched else "")
+
+
+def _has_done_its_job(inspect: Json, args: Mapping[str, Any]) -> bool:
+    has_ended = dig(inspect, "State.Status") == "exited" and dig(inspect, "State.ExitCode") == 0
+    return has_ended and oneshot.may_end(args, dig(inspect, "Config.ExposedPorts"))
 
 
 def _not_yet(inspect: Json, health: str) -> str:

@@ -25,7 +25,7 @@ from reconciler.core.kind import Effect
 from reconciler.core.plan import Step
 from reconciler.core.resource import Health, Resource
 from reconciler.core.values import ABSENT, Value
-from reconciler.providers.docker import claims, files, hooks, labels, prestart
+from reconciler.providers.docker import claims, files, hooks, labels, oneshot, prestart, restarts
 from reconciler.providers.docker.endpoints import endpoint_body
 from reconciler.providers.docker.expand import PREPARED, STARTED
 from reconciler.providers.docker.kinds import container
@@ -254,6 +254,7 @@ class _Container:
             strict=gate["strict"] and strict,
             monitored=rollout["monitored"],
             may_recover=may_recover,
+            **({oneshot.NAME: self.spec[oneshot.NAME]} if oneshot.NAME in self.spec else {}),
         )
         return replace(step, timeout_s=float(gate["timeout_s"]), hold_s=rollout["hold_s"] if is_new else 0.0)
 
@@ -274,7 +275,7 @@ class _Container:
         if runs and state != "paused" and self._restarts():
             yield from self._stopped(self.live_id, "restarts")
             runs, state = False, "stopped"
-        yield from self._told_of_files(runs=runs)
+        yield from self._told_of_files(runs=runs and state in restarts.UP)
         yield from self._begin_again(state, is_down="state" in fields or state == "stopped")
 
     def _restarts(self) -> bool:
@@ -495,7 +496,8 @@ class _Container:
         """Remove the successor under whichever name, and let the predecessor serve again.
 
         A predecessor that is down may have been stopped by an interrupted run, so it is started as well; what was
-        never started is not. Its restart policy may have been taken away by that run: then the declared one counts.
+        never started is not, and neither is one that has done its job. Its restart policy may have been taken away by
+        that run: then the declared one counts.
         """
         is_left_over = (
             bool(self._leftover(NEXT) or self._leftover(PREVIOUS)) or self.live.get("container_name") != self.name
@@ -503,13 +505,16 @@ class _Container:
         policies = self.spec if is_left_over else self.live
         policy = container.live_body({"restart": policies.get("restart", "no")})
         names: tuple[Value, ...] = (f"{self.name}{NEXT}", self.name) if successor.endswith(NEXT) else (successor,)
+        was_left = not successor.endswith(NEXT)
+        serves = self.live.get("state") not in ("created", "dead") or was_left
+        is_over = oneshot.NAME in self.spec and (was_left or self.live.get("state") == oneshot.FINISHED)
         return (
             self._step("container.give-way", "rolls back", tag="back:remove", containers=names, keeps=predecessor_id),
             self._step("container.rename", "rolls back", tag="back:name", container=predecessor_id, name=self.name),
             self._step("container.update", "rolls back", tag="back:policy", container=predecessor_id, body=policy),
             *(
                 [self._step("container.start", "rolls back", tag="back:start", container=predecessor_id)]
-                if self.live.get("state") not in ("created", "dead") or not successor.endswith(NEXT)
+                if serves and not is_over
                 else []
             ),
         )

@@ -257,3 +257,28 @@ services:
         "docker.container/a:container.start",
         "docker.container/a:container.wait",
     ]
+
+
+ONE_SHOTS = """
+services:
+  plain: {image: "app:1", command: run}
+  asis: {image: "app:1"}
+  often: {image: "app:1", command: run, restart: "on-failure:3"}
+  none: {image: "app:1", command: run, deploy: {restart_policy: {condition: none}}}
+  always: {image: "app:1", command: run, deploy: {restart_policy: {condition: any}}}
+  stays: {image: "app:1", command: run, restart: unless-stopped}
+  port: {image: "app:1", command: run, ports: ["80"]}
+  checked: {image: "app:1", command: run, healthcheck: {test: "true"}}
+  unchecked: {image: "app:1", command: run, healthcheck: {disable: true}}
+  awaited: {image: "app:1", command: run}
+  waits: {image: "app:1", restart: always, depends_on: {awaited: {condition: service_healthy}}}
+  never: {image: "app:1", command: run, x-reconcile: {job: false}}
+  job: {image: "app:1", command: run, x-reconcile: {job: true}}
+"""
+
+
+def test_which_services_are_done_once_they_have_ended(folder):
+    found = {r.address.name: r.spec for r in expand(a_stack(ONE_SHOTS, folder)) if r.address.kind == "docker.container"}
+
+    shots = {name: spec["one_shot"]["own_command"] for name, spec in found.items() if "one_shot" in spec}
+    assert shots == {"plain": True, "asis": False, "often": True, "none": True, "unchecked": True}

@@ -15,7 +15,7 @@ from reconciler.core.kind import Effect, Field, Kind
 from reconciler.core.resource import Observed, Resource
 from reconciler.core.units import bytes_of, nanoseconds
 from reconciler.core.values import ABSENT, UNKNOWN, Secret, Spec, Value, looks_secret
-from reconciler.providers.docker import files, forms, labels, lent, prestart, restarts, rollout
+from reconciler.providers.docker import files, forms, labels, lent, oneshot, outside, prestart, restarts, rollout
 from reconciler.providers.docker.devices import REQUESTS, THROTTLES
 from reconciler.providers.docker.endpoints import LINKS, NETWORKS, is_network, network_mode
 from reconciler.providers.docker.healthcheck import HEALTHCHECK
@@ -25,7 +25,7 @@ from reconciler.providers.docker.ports import EXPOSE, PORTS
 from reconciler.providers.docker.property import Json, Property, dig, merged, nest, row
 
 NAME: Final = "docker.container"
-FINISHED: Final = "exited (0)"
+FINISHED: Final = oneshot.FINISHED
 RUNNING: Final = "running"
 
 
@@ -397,7 +397,23 @@ def expect(desired: Resource, observed: Observed) -> Spec:
         "leftovers": (),
         "pre_start": _started_after(observed),
         "depends_on": restarts.expect(desired, observed),
+        **_done(desired.spec, spec, observed.spec),
     }
+
+
+def _done(desired: Spec, expected: Spec, observed: Spec) -> Spec:
+    """A container that has done its job doesn't do it again for another one: what it shared is of the past."""
+    if not is_done(desired, observed):
+        return {}
+    shared = [key for key in outside.NAMESPACES if str(expected.get(key)).startswith(outside.CONTAINER)]
+    kept = [key for key in shared if str(observed.get(key)).startswith(outside.CONTAINER)]
+    return {key: observed[key] for key in ("state", "depends_on", *kept)}
+
+
+def is_done(desired: Spec, observed: Spec) -> bool:
+    """Whether a job or a one-shot service has ended with exit code 0."""
+    may_end = is_job(desired) or oneshot.may_end(desired, observed.get("expose"))
+    return may_end and observed.get("state") == FINISHED
 
 
 def _scored(observed: Observed) -> Spec:
