@@ -8,9 +8,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-STACK_FILE: Final = "stack.yaml"
-USERS_FILE: Final = "users.yaml"
-
 _KEYCLOAK: Final[Mapping[str, tuple[str, ...]]] = {
     "RECONCILE_KEYCLOAK_URL": ("url",),
     "RECONCILE_KEYCLOAK_CA_FILE": ("caFile",),
@@ -44,13 +41,3 @@ class Settings:
         """How to reach Keycloak, where the environment or the command line says so: path in the connection → value."""
         found = {path: self.environment[name] for name, path in _KEYCLOAK.items() if self.environment.get(name)}
         return found | ({("url",): self.keycloak_url} if self.keycloak_url else {})
-
-
-def files_of(
-    directory: Path, stack_files: tuple[Path, ...], users_files: tuple[Path, ...]
-) -> tuple[tuple[Path, ...], tuple[Path, ...]]:
-    """The files that are meant: those named, or the usual two, each where it exists."""
-    if stack_files or users_files:
-        return stack_files, users_files
-    stack, users = directory / STACK_FILE, directory / USERS_FILE
-    return ((stack,) if stack.exists() else ()), ((users,) if users.exists() else ())

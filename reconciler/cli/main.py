@@ -13,7 +13,7 @@ import click
 
 from reconciler import __version__
 from reconciler.cli.state import State, in_colour
-from reconciler.settings import Settings, files_of, process_environment
+from reconciler.settings import Settings, process_environment
 
 COMMANDS: Final = {
     "init": "Write .env with generated secrets, and .gitignore.",
@@ -84,7 +84,7 @@ FOLDER: Final = click.Path(exists=True, file_okay=False, path_type=Path)
         "max_content_width": 100,
     },
 )
-@click.option("--project-directory", type=FOLDER, default=Path(), help="Where the files are; paths in them start here.")
+@click.option("--project-directory", type=FOLDER, help="Where paths in the files start; else the folder of the first.")
 @click.option("-f", "--file", type=PATH, multiple=True, metavar="FILE", help="A stack file.")
 @click.option("-u", "--users", type=PATH, multiple=True, metavar="FILE", help="A users file.")
 @click.option("--env-file", type=PATH, multiple=True, metavar="FILE", help="Variables; instead of .env.")
@@ -101,16 +101,23 @@ def cli(ctx: click.Context, /, **options: Any) -> None:
     Everything that is declared is compared with what is live, field by field; only what differs is changed, by
     the least disruptive means.
     """
-    directory: Path = options["project_directory"]
-    stack_files, users_files = files_of(directory, options["file"], options["users"])
+    from reconciler.config import commandline
+
+    found = commandline.find(
+        options["file"],
+        options["users"],
+        directory=options["project_directory"],
+        env_files=options["env_file"],
+        environment=process_environment(),
+    )
     settings = Settings(
-        directory,
-        stack_files,
-        users_files,
-        options["env_file"] or None,
+        found.directory,
+        found.stack,
+        found.users,
+        found.env_files,
         options["project"],
         options["profile"],
-        process_environment(),
+        found.environment,
         options["keycloak_url"],
     )
     ctx.color = in_colour()  # else click takes colour out wherever there is no terminal, FORCE_COLOR or not

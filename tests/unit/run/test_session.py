@@ -6,13 +6,14 @@ from dataclasses import replace
 
 import pytest
 
+from reconciler.config.commandline import find
 from reconciler.core.errors import ConfigError
 from reconciler.core.plan import Plan
 from reconciler.core.policy import PRUNED
 from reconciler.core.values import Secret
 from reconciler.run.once import Look
 from reconciler.run.session import env_file, opened, read
-from reconciler.settings import Settings, files_of
+from reconciler.settings import Settings
 from tests.kit.build import address
 from tests.kit.clock import TurnedClock
 from tests.kit.docker import MemoryEngine, served
@@ -31,9 +32,9 @@ def settings(tmp_path):
         for name, text in files.items():
             if text:
                 (tmp_path / name).write_text(text, encoding="utf-8")
-        stack_files, users_files = files_of(tmp_path, (), ())
         environment = {"DOCKER_HOST": "tcp://127.0.0.1:9", **rest.pop("environment", {})}
-        return Settings(tmp_path, stack_files, users_files, environment=environment, project="p", **rest)
+        found = find((), (), directory=tmp_path, env_files=(), environment=environment)
+        return Settings(tmp_path, found.stack, found.users, environment=environment, project="p", **rest)
 
     return made
 
@@ -202,16 +203,3 @@ def test_a_look_stays_good_where_nobody_has_to_wait_for_anybody(settings):
 
     assert session_of(settings(users=USERS)).still_good(look) is look
     assert session_of(settings(STACK, environment={"DB_PASSWORD": "x"})).still_good(look) is None
-
-
-@pytest.mark.parametrize(
-    ("named", "found"),
-    [((), ("stack.yaml",)), (("own.yaml",), ("own.yaml",))],
-)
-def test_the_usual_files_are_meant_unless_others_are_named(tmp_path, named, found):
-    (tmp_path / "stack.yaml").touch()
-
-    stack, users = files_of(tmp_path, tuple(tmp_path / name for name in named), ())
-
-    assert tuple(path.name for path in stack) == found
-    assert users == ()
