@@ -9,6 +9,7 @@ from typing import Final
 
 from reconciler.config.layers import Layer
 from reconciler.config.notyet import matches
+from reconciler.config.seccomp import profile_path
 from reconciler.config.template import Variables, interpolate
 from reconciler.config.textfile import shown_name
 from reconciler.config.tree import Map, Tree, TreePath, deepest, like, reached
@@ -26,6 +27,9 @@ _PATTERNS: Final = (
     "secrets.*.file",
     "volumes.*.driver_opts.device",
 )
+
+
+_PROFILES: Final = ("services.*.security_opt.*", "services.*.pre_start.*.security_opt.*")
 
 
 def is_confined(layers: Sequence[Layer], variables: Variables) -> bool:
@@ -51,7 +55,7 @@ def outside(path: str, root: Path) -> str | None:
 
 def problems(document: Map, root: Path) -> Iterator[tuple[TreePath, Problem]]:
     """Every value of a document with absolute paths that is against the policy, with where it is."""
-    for path, value in _paths(document):
+    for path, value in _paths(document, root):
         # What does not begin so is the name of a volume, an address or the like.
         said = outside(value, root) if isinstance(value, str) and value.startswith("/") else None
         place, _ = deepest(document, path)
@@ -59,10 +63,13 @@ def problems(document: Map, root: Path) -> Iterator[tuple[TreePath, Problem]]:
             yield path, place.problem(said, at_value=True)
 
 
-def _paths(document: Map) -> Iterator[tuple[TreePath, Tree]]:
+def _paths(document: Map, root: Path) -> Iterator[tuple[TreePath, Tree]]:
     for pattern in _PATTERNS:
         for path, value, _ in matches(document, tuple(pattern.split("."))):
             yield path, value
+    for pattern in _PROFILES:
+        for path, option, _ in matches(document, tuple(pattern.split("."))):
+            yield path, like(option, profile_path(option, root) or "")
     for path, build, _ in matches(document, ("services", "*", "build")):
         context, dockerfile = (reached(build, (key,)) for key in ("context", "dockerfile"))
         if isinstance(context, str) and isinstance(dockerfile, str):

@@ -11,6 +11,7 @@ from typing import Final
 from reconciler.config.checks import Check, Stack, said
 from reconciler.config.explain import dotted
 from reconciler.config.mounts import clean
+from reconciler.config.ports import PROTOCOLS
 from reconciler.config.quantities import single, size
 from reconciler.config.suggest import suggestion
 from reconciler.config.textfile import shown_name
@@ -225,6 +226,22 @@ def known_mount_points(stack: Stack) -> Iterator[Problem]:
                 )
 
 
+def ports_exist(stack: Stack) -> Iterator[Problem]:
+    """Exposed ports, each a number or a range, with a protocol or without."""
+    for name, service in stack.each():
+        for index, text in enumerate(service.get("expose") or ()):
+            ports, _, protocol = str(text).partition("/")
+            first, _, last = ports.partition("-")
+            numbers = [int(port) if port.isdecimal() else 0 for port in (first, last or first)]
+            is_known = not protocol or protocol.lower() in PROTOCOLS
+            if not (is_known and 0 < numbers[0] <= numbers[1] < _PORTS):
+                place = stack.place("services", name, "expose", index)
+                message = (
+                    f"services.{name}.expose[{index}] can't be `{text}`; expected PORT or FIRST-LAST, then /PROTOCOL"
+                )
+                yield from said(place, message, at_value=True)
+
+
 def real_addresses(stack: Stack) -> Iterator[Problem]:
     for name, service in stack.each():
         for index, port in enumerate(service.get("ports") or ()):
@@ -310,6 +327,20 @@ def networks_to_be_found_in(stack: Stack) -> Iterator[Problem]:
 _LINKS: Final = ("links", "external_links")
 _OF_NETWORKS: Final = (*_LINKS, "mac_address")
 _BRIDGE: Final = ("bridge", "default")
+
+
+def nothing_of_its_own(stack: Stack) -> Iterator[Problem]:
+    """What the engine refuses of a container in the network of another one."""
+    for name, service in stack.each():
+        kind = str(service.get("network_mode") or "").partition(":")[0]
+        for key in _OF_ITS_OWN if kind in ("service", "container") else ():
+            if service.get(key):
+                message = f"services.{name}.{key} can't be had in the network of another container"
+                whose = f"write it for `{service['network_mode'].partition(':')[2]}`, or take it out"
+                yield from said(stack.place("services", name, key), f"{message} (`network_mode`); {whose}")
+
+
+_OF_ITS_OWN: Final = ("ports", "expose", "hostname", "dns", "extra_hosts")
 
 
 def two_at_a_time(stack: Stack) -> Iterator[Problem]:
@@ -496,6 +527,8 @@ OURS: Final[tuple[Check, ...]] = (
     one_owner_per_port,
     something_for_each,
     networks_to_be_found_in,
+    nothing_of_its_own,
+    ports_exist,
     two_at_a_time,
     known_failure_actions,
     known_restart,

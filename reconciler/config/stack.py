@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Final
 
 from reconciler.config import checks, confined, contradictions, notyet, references
 from reconciler.config.assembly import assembled
@@ -18,6 +19,7 @@ from reconciler.config.environment import named_files, with_env_files
 from reconciler.config.layers import Written, read_layers
 from reconciler.config.level import Doubt, Findings, Level
 from reconciler.config.names import project_name, with_name
+from reconciler.config.seccomp import profile_files, with_profiles
 from reconciler.config.shapes import Malformed
 from reconciler.config.stages import is_note, taken_out
 from reconciler.config.template import Variables
@@ -92,11 +94,15 @@ def load_written(written: Written, settings: Settings) -> LoadedStack:
     return LoadedStack(model, name.text, file, tuple(found.problems), named, idle, tuple(found.files))
 
 
+_READ: Final = ("env_file", "label_file", "security_opt")
+"""The attributes of a service whose files are read while it is loaded."""
+
+
 def _inside(document: Map, root: Path, found: Findings) -> Map:
     """The document without files outside of the project's directory, so that they are not read."""
     wrong = list(confined.problems(document, root))
     found.problems.extend(problem for _, problem in wrong)
-    return taken_out(document, [path[:4] for path, _ in wrong if path[2] in ("env_file", "label_file")])
+    return taken_out(document, [path[:4] for path, _ in wrong if path[2] in _READ])
 
 
 def _weighed(doubts: Sequence[Doubt], inactive: frozenset[str]) -> list[Problem]:
@@ -167,6 +173,10 @@ def _model(document: Map, around: Surroundings, found: Findings, *, is_carried_o
     found.files.extend(named_files(model))
     model, problems = with_env_files(model, around, of_hooks=is_carried_out)
     found.problems.extend(dict.fromkeys(problems))
+    if is_carried_out:
+        found.files.extend(profile_files(model, around))
+        model, problems = with_profiles(model, around)
+        found.problems.extend(problems)
     return _needed(model, of_hooks=is_carried_out)
 
 

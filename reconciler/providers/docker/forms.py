@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any
+from hashlib import sha256
+from typing import Any, Final
 
 from reconciler.core.values import Secret, Value
 from reconciler.providers.docker.property import Json
@@ -30,9 +32,35 @@ def capabilities(values: Any) -> tuple[str, ...]:
     return text_set(str(value).upper().removeprefix("CAP_") for value in values or ())
 
 
+SYSTEM_PATHS: Final = "systempaths=unconfined"
+"""The option that is none to the engine: the command lines turn it into empty lists of paths."""
+
+_TRUE: Final = ("no-new-privileges=true", "no-new-privileges=1")
+_PROFILE: Final = "seccomp={"
+
+
 def security(values: Any) -> tuple[str, ...]:
-    """``no-new-privileges`` has two spellings."""
-    return text_set(str(value).replace("no-new-privileges:true", "no-new-privileges") for value in values or ())
+    """Options with one sign between name and value, and profiles in one form of JSON."""
+    spelled = (_spelled(str(value)) for value in values or ())
+    return text_set(option for option in spelled if option != SYSTEM_PATHS)
+
+
+def _spelled(option: str) -> str:
+    text = option if "=" in option else option.replace(":", "=", 1)
+    if text.startswith(_PROFILE):
+        profile = json.loads(text.partition("=")[2])
+        return f"seccomp={json.dumps(profile, separators=(',', ':'), sort_keys=True)}"
+    return "no-new-privileges" if text in _TRUE else text
+
+
+def shown_security(options: Any) -> Any:
+    """Options with a digest in place of a profile, which is too long to be shown."""
+    if not isinstance(options, tuple):
+        return options
+    return tuple(
+        f"seccomp={sha256(option.encode()).hexdigest()[:12]}" if str(option).startswith(_PROFILE) else option
+        for option in options
+    )
 
 
 def selinux(options: Any) -> tuple[str, ...]:

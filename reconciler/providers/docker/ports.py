@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from reconciler.core.values import ABSENT, Spec, Value
@@ -62,7 +62,18 @@ PORTS = Property(
 
 
 def _exposed(values: Any) -> set[str]:
-    return {str(value) if "/" in str(value) else f"{value}/tcp" for value in values or ()}
+    """Each port on its own, as Compose sends a range."""
+    return {port for value in values or () for port in _each(str(value))}
+
+
+def _each(text: str) -> Iterator[str]:
+    ports, _, protocol = text.partition("/")
+    first, _, last = ports.partition("-")
+    suffix = f"/{(protocol or 'tcp').lower()}"
+    if not (first.isdecimal() and (last or first).isdecimal()):
+        yield f"{ports}{suffix}"  # whatever somebody else made of it
+        return
+    yield from (f"{port}{suffix}" for port in range(int(first), int(last or first) + 1))
 
 
 def _declared_expose(service: Json) -> Value:

@@ -127,6 +127,26 @@ IMAGE = Property(
     paths=("image", "build"),
 )
 
+SECURITY = Property(
+    "security_opt",
+    declared=lambda service: forms.security(service.get("security_opt")) or ABSENT,
+    read=lambda inspect: forms.security(dig(inspect, "HostConfig.SecurityOpt")),
+    write=lambda spec: nest("HostConfig.SecurityOpt", list(spec.get("security_opt") or ())),  # type: ignore[arg-type]
+    silent=lambda _: (),
+    field=Field(Effect.REPLACE, normalise=forms.shown_security),
+    paths=("security_opt",),
+)
+
+_MASKED: Final = ("MaskedPaths", "ReadonlyPaths")
+SYSTEM_PATHS = Property(
+    "systempaths",
+    declared=lambda service: "unconfined" if forms.SYSTEM_PATHS in (service.get("security_opt") or ()) else ABSENT,
+    read=lambda inspect: "unconfined" if all(dig(inspect, f"HostConfig.{key}") == [] for key in _MASKED) else "",
+    write=lambda spec: {"HostConfig": {key: [] for key in _MASKED}} if spec.get("systempaths") else {},
+    silent=lambda _: "",
+    paths=("security_opt",),
+)
+
 PROPERTIES: Final[Mapping[str, Property]] = {
     each.name: each
     for each in (
@@ -320,9 +340,8 @@ PROPERTIES: Final[Mapping[str, Property]] = {
         row(
             "cap_drop", at="HostConfig.CapDrop", parse=forms.capabilities, load=forms.capabilities, dump=list, silent=()
         ),
-        row(
-            "security_opt", at="HostConfig.SecurityOpt", parse=forms.security, load=forms.security, dump=list, silent=()
-        ),
+        SECURITY,
+        SYSTEM_PATHS,
         row("group_add", at="HostConfig.GroupAdd", parse=forms.text_set, load=forms.text_set, dump=list, silent=()),
         row(
             "devices",
