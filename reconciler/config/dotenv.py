@@ -136,11 +136,17 @@ class _Reader:
     def _report(self, fault: Fault, raw: str, start: int) -> None:
         severity = Severity.WARNING if fault.undefined else Severity.ERROR
         index = self.file.text.find(raw[fault.index : fault.index + _TELLING_LENGTH], start)
-        self.problems.append(self.file.problem(fault.message, *self.file.position(max(index, start)), severity))
+        message = _UNSET if fault.undefined else f"{fault.message}; {_QUOTED}"
+        self.problems.append(self.file.problem(message, *self.file.position(max(index, start)), severity))
 
     def _skip_line(self, message: str, index: int) -> int:
         self.problems.append(self.file.problem(message, *self.file.position(index)))
         return _line_end(self.file.text, index) + 1
+
+
+_QUOTED: Final = "in single quotes a `$` stands for itself"
+# Not with the variable's name, which may be a part of a password.
+_UNSET: Final = f"here `$` begins the name of a variable that is not set, and nothing is put in its place; {_QUOTED}"
 
 
 def _end(pattern: re.Pattern[str], text: str, index: int) -> int:

@@ -8,6 +8,7 @@ import json
 import tarfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from os.path import normpath
 from pathlib import Path
 from typing import Any
@@ -61,6 +62,18 @@ def digest_of(build: Any) -> str:
     digest.update(dockerfile_of(build).content or b"")
     _count(digest, _files(build))
     return digest.hexdigest()
+
+
+def changed_at(build: Any) -> datetime:
+    """When the newest of the files was written that an image is built from. Raises Rejected as :func:`digest_of`."""
+    _require_context(build)
+    context, dockerfile = Path(str(build["context"])), str(build.get("dockerfile") or "Dockerfile")
+    folders = (Path(str(where)) for where in (build.get("additional_contexts") or {}).values())
+    further = [path for folder in folders if folder.is_dir() for _, path in _in_context(folder, "")]
+    files = [path for _, path in _files(build)] + further
+    files += [] if build.get("dockerfile_inline") else [context / dockerfile]
+    newest = max((path.lstat().st_mtime for path in files), default=0.0)
+    return datetime.fromtimestamp(newest, UTC)
 
 
 def _count(digest: hashlib._Hash, files: Iterable[tuple[str, Path]]) -> None:

@@ -15,7 +15,7 @@ from reconciler.core.resource import Health, Observed, Resource, Status
 from reconciler.core.values import Value
 from reconciler.providers.docker import endpoints, files, hooks, labels, lent, outside, prestart, restarts, rootless
 from reconciler.providers.docker.client import Engine
-from reconciler.providers.docker.context import digest_of
+from reconciler.providers.docker.context import changed_at, digest_of
 from reconciler.providers.docker.expand import (
     container_address,
     network_address,
@@ -127,9 +127,11 @@ class Reader:
             facts: dict[str, Value] = {}
             status = Status()
             if image.is_built(resource.spec):
-                facts["inputs"] = digest_of(resource.spec["build"])
+                facts["inputs"] = _inputs(resource.spec["build"], found)
             elif image.is_due(resource.spec, found, datetime.now(UTC)):
                 facts["asked"], status = self._asked(address.name)
+            if other := image.other_platform(resource.spec, found):
+                status = Status(Health.FAILED, other)
             spec = image.read(found, str(facts.get("asked", "")))
             yield Observed(address, found["Id"], spec, status=status, outputs={"id": found["Id"]}, facts=facts)
 
@@ -340,6 +342,12 @@ class Reader:
         for mount in spec["volumes"].values():
             if mount["type"] == "volume":
                 yield self._of_volume.get(mount["source"], volume_address(mount["source"]))
+
+
+def _inputs(build: Any, found: Json) -> str:
+    """The hash of what an image is to be built from; none, as in its labels, where somebody else built it of that."""
+    is_as_good = not image.is_ours(found) and image.is_named_since(found, changed_at(build))
+    return "" if is_as_good else digest_of(build)
 
 
 def name_of(inspect: Json) -> str:

@@ -88,3 +88,15 @@ def test_a_raw_file_needs_names():
     env = parse_raw(TextFile("x.env", "=x\nA B=1\n"), Variables())
 
     assert [problem.origin.line for problem in env.problems] == [1, 2]
+
+
+def test_a_dollar_in_a_password_is_reported_without_a_part_of_it():
+    file = TextFile(".env", "DBPASS=a$bcd\nQUOTED='a$bcd'\n", private=True)
+
+    env = parse_env(file, Variables({}))
+
+    (problem,) = env.problems
+    assert problem.origin.line == 1
+    assert "in single quotes a `$` stands for itself" in problem.message
+    assert "bcd" not in problem.message
+    assert env.values["QUOTED"] == "a$bcd"

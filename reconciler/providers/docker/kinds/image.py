@@ -59,10 +59,38 @@ def is_due(spec: Any, image: Json, now: datetime) -> bool:
     """Whether the registry is to be asked; an image is given its name again when it was pulled, which has a date."""
     if spec.get("refresh_s") is None:
         return False
+    named = named_at(image)
+    return named is None or named + timedelta(seconds=spec["refresh_s"]) <= now
+
+
+def named_at(image: Json) -> datetime | None:
+    """When an image was last given a name, which a pull and a build do; to whole seconds."""
     named = str(dig(image, "Metadata.LastTagTime") or "0001")
-    if named.startswith("0001"):  # never
-        return True
-    return datetime.fromisoformat(named[:19] + "+00:00") + timedelta(seconds=spec["refresh_s"]) <= now
+    return None if named.startswith("0001") else datetime.fromisoformat(named[:19] + "+00:00")
+
+
+def is_ours(image: Json) -> bool:
+    """Whether we built it."""
+    return labels.INPUTS in (dig(image, "Config.Labels") or {})
+
+
+def is_named_since(image: Json, changed_at: datetime) -> bool:
+    """Whether it was built after its files were last changed, as far as that can be told of somebody else's image."""
+    named = named_at(image)
+    return named is not None and changed_at.replace(microsecond=0) <= named
+
+
+def other_platform(spec: Any, image: Json) -> str:
+    """In words for which platform an image is, where another one is declared; "" else."""
+    wanted = str((spec.get("build") or spec).get("platform") or "").lower()
+    live = [str(image.get(key) or "").lower() for key in ("Os", "Architecture", "Variant")]
+    parts = [_ARCHITECTURES.get(part, part) for part in wanted.split("/")]
+    if not wanted or not live[1] or all(part in live for part in parts[:2]):
+        return ""
+    return f"it is for {'/'.join(filter(None, live))}, and not for {wanted}; pull or build it for that platform"
+
+
+_ARCHITECTURES: Final = {"x86_64": "amd64", "x86-64": "amd64", "aarch64": "arm64", "armhf": "arm", "armel": "arm"}
 
 
 def expect(desired: Resource, observed: Observed) -> Spec:
