@@ -352,6 +352,7 @@ def _unbuildable(engine: Engine, args: Mapping[str, Any]) -> Iterator[tuple[str,
 _LACKS: Final[Mapping[str, Callable[[Engine, Mapping[str, Any]], Iterator[tuple[str, str]]]]] = {
     "engine.require": _too_new,
     "container.require": _not_to_be_used,
+    "external.missing": lambda _engine, args: iter([(args["at"], _absent(args))]),
     "image.build": _unbuildable,
 }
 """What is known of a step before it is taken: what it will be refused for, and where that is declared."""
@@ -367,7 +368,11 @@ def _missing_image(_engine: Engine, args: Mapping[str, Any]) -> None:
 
 
 def _missing_external(_engine: Engine, args: Mapping[str, Any]) -> None:
-    raise Rejected(f"`{args['name']}` is declared as external but does not exist; create it, or drop `external`")
+    raise Rejected(_absent(args))
+
+
+def _absent(args: Mapping[str, Any]) -> str:
+    return f"`{args['name']}` is declared as external but does not exist; create it, or drop `external`"
 
 
 def _create_container(engine: Engine, args: Mapping[str, Any]) -> None:

@@ -107,7 +107,8 @@ _STEPS = {network.NAME: _network, volume.NAME: _volume, image.NAME: _image}
 
 
 def _missing(change: Change) -> Step:
-    return _step(change, "external.missing", name=_spec(change)["name"])
+    origin = change.desired.origin if change.desired else None
+    return _step(change, "external.missing", name=_spec(change)["name"], at=str(origin or ""))
 
 
 def _is_external(change: Change) -> bool:

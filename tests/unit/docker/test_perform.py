@@ -140,7 +140,7 @@ def test_the_predecessor_is_kept_though_it_has_the_name_of_the_successor(engine)
         ("volume.remove", {"volume": "used"}, Conflict, "in use"),
         ("image.pull", {"reference": "none:1", "platform": ""}, Rejected, "none:1 can't be pulled: manifest"),
         ("image.missing", {"reference": "none:1"}, Rejected, "forbids to get it"),
-        ("external.missing", {"name": "theirs"}, Rejected, "drop `external`"),
+        ("external.missing", {"name": "theirs", "at": ""}, Rejected, "drop `external`"),
     ],
 )
 def test_what_can_not_be_done_is_said(engine, verb, args, error, said):

@@ -1,0 +1,63 @@
+"""Containers and networks outside the project that a stack names."""
+
+from __future__ import annotations
+
+import pytest
+
+from reconciler.core.report import What
+from reconciler.providers.docker import outside
+from tests.kit.docker import MemoryEngine, a_reconciler, a_stack, apply
+
+EXTERNAL = """
+services:
+  web: {image: "app:1", networks: [theirs], volumes: ["data:/data"]}
+networks: {theirs: {external: true, name: shared}}
+volumes: {data: {external: true}}
+"""
+
+
+@pytest.fixture
+def engine():
+    engine = MemoryEngine()
+    engine.image("app:1")
+    return engine
+
+
+def test_what_is_external_and_missing_is_said_before_anything_is_done(engine, folder):
+    document = a_stack(EXTERNAL, folder)
+
+    found = a_reconciler(document, engine).look().plan.obstacles
+
+    assert [(problem.origin.line, problem.message) for problem in found] == [
+        (4, "`shared` is declared as external but does not exist; create it, or drop `external`"),
+        (5, "`data` is declared as external but does not exist; create it, or drop `external`"),
+    ]
+
+
+def test_a_container_that_does_not_run_is_no_reason_to_try_again(engine, folder):
+    document = a_stack('services: {web: {image: "app:1", network_mode: "container:far"}}', folder)
+
+    report = apply(document, engine)
+
+    assert [event.step.verb for event in report.of(What.FAILED)] == ["container.require"]
+    assert not any("containers" in call for call in engine.writes)
+
+
+@pytest.mark.parametrize(
+    ("found", "is_attached", "says"),
+    [
+        (None, True, "does not exist; create it first"),
+        (None, False, "does not exist; create it first"),
+        ({"State": {"Status": "exited"}}, True, "which is exited; start it first"),
+        ({"State": {"Status": "restarting"}}, True, "which is restarting; start it first"),
+        ({"State": {"Status": "exited"}}, False, ""),
+        ({"State": {"Status": "paused"}}, True, ""),
+        ({"State": {"Status": "running"}}, True, ""),
+    ],
+)
+def test_which_container_can_be_used(found, is_attached, says):
+    wanted = [{"container": "far", "at": "stack.yaml:1:1", "path": "pid", "is_attached": is_attached}]
+
+    said = [message for _, message in outside.lacks(wanted, lambda _name: found)]
+
+    assert [message.endswith(says) for message in said] == ([True] if says else [])
