@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any, Final, TypeAlias
 
 from reconciler.core.address import Address
@@ -65,16 +66,19 @@ def replicas(service: Json) -> int:
     return next(int(count) for count in said if count is not None)
 
 
-def expand(document: Document, *, is_elsewhere: bool = False) -> Iterator[Resource]:
+def expand(
+    document: Document, *, is_elsewhere: bool = False, proxies: Mapping[str, Value] = MappingProxyType({})
+) -> Iterator[Resource]:
     """The desired resources of the Docker half; nothing where no stack is managed.
 
-    An engine that ``is_elsewhere`` does not see the files of this machine. Raises ConfigError for what can't be there.
+    An engine that ``is_elsewhere`` does not see the files of this machine. ``proxies`` are variables for every
+    container. Raises ConfigError for what can't be there.
     """
     if document.stack is None:
         return
     if is_elsewhere and (problems := tuple(elsewhere.problems(document))):
         raise ConfigError(problems)
-    stack = Stack(document, is_elsewhere)
+    stack = Stack(document, is_elsewhere, proxies)
     yield from stack.networks()
     yield from stack.volumes()
     yield from stack.images()
@@ -87,6 +91,7 @@ class Stack:
 
     document: Document
     is_elsewhere: bool = False
+    proxies: Mapping[str, Value] = field(default_factory=dict)
 
     def section(self, name: str) -> Json:
         assert self.document.stack is not None
@@ -277,6 +282,7 @@ class Stack:
         reference = self.image_of(name, service)
         return {
             **service,
+            "environment": {**self.proxies, **(service.get("environment") or {})},
             "state": container.FINISHED if self._is_job(name, service) else container.RUNNING,
             "container_name": self._container_name(name, number),
             "image": {"ref": reference, "id": Ref(image_address(reference), "id")},

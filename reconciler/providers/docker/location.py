@@ -76,9 +76,19 @@ class Location:
         return self.is_ssh or self.tls is not None
 
 
+def settings_of(environment: Mapping[str, str]) -> Mapping[str, Any]:
+    """The config file of the Docker CLI; nothing where there is none. Raises Unreachable where it can't be read."""
+    file = _folder(environment) / "config.json"
+    return _read(file) if _is_file(file) else {}
+
+
+def _folder(environment: Mapping[str, str]) -> Path:
+    return Path(environment.get("DOCKER_CONFIG") or Path(environment.get("HOME") or Path.home()) / ".docker")
+
+
 def located(environment: Mapping[str, str]) -> Location:
     """The engine that the Docker CLI would speak to. Raises Unreachable for a context that is not there."""
-    config = Path(environment.get("DOCKER_CONFIG") or Path(environment.get("HOME") or Path.home()) / ".docker")
+    config = _folder(environment)
     if host := environment.get("DOCKER_HOST"):
         return _of_environment(host, environment, config, "DOCKER_HOST")
     name, said_by = _context(environment, config)

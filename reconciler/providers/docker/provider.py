@@ -28,12 +28,14 @@ from reconciler.providers.docker import (
     oneshot,
     outside,
     prestart,
+    proxies,
     rootless,
     since,
 )
 from reconciler.providers.docker.client import Engine, logged_in
 from reconciler.providers.docker.context import digest_of, dockerfile_of, packed
 from reconciler.providers.docker.kinds import container, image, network, volume
+from reconciler.providers.docker.location import settings_of
 from reconciler.providers.docker.observe import Reader, last_probe, probed
 from reconciler.providers.docker.property import Json, dig
 from reconciler.providers.docker.steps import steps
@@ -74,10 +76,17 @@ class DockerProvider:
         self._together = Together()
 
     def expand(self, document: Document) -> Iterable[Resource]:
-        return expand.expand(document, is_elsewhere=self._is_elsewhere)
+        return expand.expand(document, is_elsewhere=self._is_elsewhere, proxies=self._proxies)
 
     def warnings(self, document: Document) -> Iterable[Problem]:
         return elsewhere.warnings(document) if self._is_elsewhere else ()
+
+    @property
+    def _proxies(self) -> Mapping[str, Value]:
+        try:
+            return proxies.variables(settings_of(self.engine.environment), self.engine.location.url)
+        except Unreachable:  # which is reported when the engine is first spoken to
+            return {}
 
     @property
     def _is_elsewhere(self) -> bool:

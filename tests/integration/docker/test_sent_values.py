@@ -70,3 +70,17 @@ def test_each_port_of_a_range_is_exposed(project):
 
     exposed = set(project.inspect()["Config"]["ExposedPorts"])
     assert exposed == {"3000/tcp", "3001/tcp", "3002/tcp", "3003/tcp", "80/udp", "8000/tcp"}
+
+
+@pytest.mark.skipif(compose_cli() is None, reason="no Compose CLI")
+def test_proxies_of_the_config_file_are_put_into_containers_as_compose_does(project, monkeypatch, tmp_path):
+    folder = tmp_path / "cli"
+    folder.mkdir()
+    (folder / "config.json").write_text(json.dumps({"proxies": {"default": {"httpProxy": "http://127.0.0.1:9"}}}))
+    monkeypatch.setenv("DOCKER_CONFIG", str(folder))
+    project.service("web")
+    up = [compose_cli(), "-p", project.name, "-f", str(project.directory / "stack.yaml"), "up", "-d"]
+    subprocess.run(up, check=True, capture_output=True)
+
+    assert "http_proxy=http://127.0.0.1:9" in project.inspect()["Config"]["Env"]
+    assert project.differences() == {}
