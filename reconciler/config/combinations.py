@@ -6,6 +6,7 @@ test_combinations.py), which sets some back without a word, and answers others w
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
@@ -16,6 +17,7 @@ from reconciler.config.realmmerge import Realm
 from reconciler.config.tree import Tree, TreePath
 from reconciler.core.problem import Severity
 
+_ADDRESS: Final = re.compile(r"[^\s@]+@[^\s@]+|\".*\"@\S+")
 _SERVICE_ACCOUNT: Final = "service-account-"
 _MANAGEMENT: Final = "realm-management"  # exports of realms with the first admin permissions have it as none can be
 _MASK: Final = "**********"
@@ -115,6 +117,24 @@ def _names_by_address(realm: Mapping[str, Tree]) -> Iterator[Finding]:
             )
 
 
+def _addresses(realm: Mapping[str, Tree]) -> Iterator[Finding]:
+    """Addresses that Keycloak takes for none, and those of two users."""
+    owners: dict[str, str] = {}
+    may_be_shared = _switch(realm, "duplicateEmailsAllowed") is True or is_named_by_address(
+        realm
+    )  # then they are names
+    for path, user in _bodies(realm, "users"):
+        email = user.get("email")
+        if not isinstance(email, str) or not email:
+            continue
+        owner = owners.setdefault(email.lower(), str(user.get("username") or email))
+        if not _ADDRESS.fullmatch(email):
+            yield Finding((*path, "email"), f"`{email}` is no e-mail address")
+        elif not may_be_shared and owner != str(user.get("username") or email):
+            remedy = "give one of them another, or set `duplicateEmailsAllowed: true` in the realm"
+            yield Finding((*path, "email"), f"user `{owner}` has the e-mail address `{email}` as well; {remedy}")
+
+
 def _locales(realm: Mapping[str, Tree]) -> Iterator[Finding]:
     """Languages of users in a realm that is said to have one language only."""
     if _switch(realm, "internationalizationEnabled") is not False:
@@ -141,4 +161,9 @@ def _secrets(realm: Mapping[str, Tree]) -> Iterator[Finding]:
             yield Finding((*path, "secret"), said, Severity.WARNING)
 
 
-_CHECKS: Final[tuple[Callable[[Mapping[str, Tree]], Iterator[Finding]], ...]] = (_names_by_address, _locales, _secrets)
+_CHECKS: Final[tuple[Callable[[Mapping[str, Tree]], Iterator[Finding]], ...]] = (
+    _names_by_address,
+    _addresses,
+    _locales,
+    _secrets,
+)

@@ -68,6 +68,9 @@ _SECTIONS: Final = frozenset(
         "workflows",
     }
 )
+_FLOWS: Final = "authenticationFlows"
+_EXECUTIONS: Final = "authenticationExecutions"
+_SETTINGS: Final = "authenticatorConfig"
 _EXACT: Final = frozenset({("requiredActions", "config"), ("roles", "attributes"), ("roles", "composites")})
 """Maps of objects that a new realm has as well, by section: a file says all of them, so they are kept as a whole."""
 _IN_ORDER: Final = ("workflows", "steps")
@@ -77,9 +80,35 @@ _NAMES: Final = ("name", "username", "clientId", "alias", "realm", "client", "cl
 
 def minimal(realm: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
     """The realm as a file has it; ``new`` is a realm as the server makes it, with the same name."""
-    left = _left(_cleaned(realm, ()), _cleaned(new, ()), ())
+    own, known = _cleaned(realm, ()), _cleaned(new, ())
+    left = _left(own, known, ())
     assert isinstance(left, dict)
+    left |= _whole_flows(left, own, known)
     return {"realm": realm["realm"], **{key: value for key, value in left.items() if key != "realm"}}
+
+
+def _whole_flows(left: Mapping[str, Any], realm: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
+    """Keycloak's own flows with their settings, all of them in full, where they are not made as those of a new realm.
+
+    Another release made them; a new realm takes all of them or none, and nothing can be added to them later.
+    """
+    own = _built_in(realm)
+    if {alias: _runs(flow) for alias, flow in own.items()} == {a: _runs(flow) for a, flow in _built_in(new).items()}:
+        return {}
+    named = {each.get("authenticatorConfig") for flow in own.values() for each in flow.get(_EXECUTIONS) or ()}
+    settings = [each for each in realm.get(_SETTINGS) or () if each["alias"] in named]
+    others = [flow for flow in left.get(_FLOWS) or () if flow["alias"] not in own]
+    more = [each for each in left.get(_SETTINGS) or () if each["alias"] not in named]
+    return {_FLOWS: [*own.values(), *others], **({_SETTINGS: [*settings, *more]} if settings or more else {})}
+
+
+def _built_in(realm: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    return {flow["alias"]: flow for flow in realm.get(_FLOWS) or () if flow.get("builtIn")}
+
+
+def _runs(flow: Mapping[str, Any]) -> list[str]:
+    """What a flow runs, whatever the order."""
+    return sorted(str(each.get("flowAlias") or each.get("authenticator")) for each in flow.get(_EXECUTIONS) or ())
 
 
 def _cleaned(tree: Any, path: tuple[str, ...]) -> Any:

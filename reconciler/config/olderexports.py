@@ -18,17 +18,58 @@ _Realm: TypeAlias = Mapping[str, Any]
 _PROFILE: Final = "org.keycloak.userprofile.UserProfileProvider"
 _ALWAYS_KNOWN: Final = frozenset({"email", "firstName", "lastName", "username"})
 _BASIC: Final = "basic"
+_HIDDEN: Final = "hideOnLoginPage"
 _SCOPES: Final = "defaultClientScopes"
+OF_USERS: Final[Mapping[str, str]] = {
+    "terms_and_conditions": "only users themselves accept terms",
+    "kc.email.pending": "only users themselves change their address by way of a mail",
+}
+"""Attributes of users that Keycloak drops without a word where an administrator writes them (26.7), and why."""
 _ONE_TIME: Final = ("hotp", "totp")
 
 
 def as_of_now(realm: _Realm) -> Mapping[str, Value]:
     """The realm, in canonical form, with what newer releases put into one of its age."""
+    realm = _with_new_keys(realm)
     release = _release(realm.get("keycloakVersion"))
     for newer, change in _CHANGES:
         if release is not None and release < newer:
             realm = change(realm)
     return realm
+
+
+def _with_new_keys(realm: _Realm) -> _Realm:
+    """The realm without keys that the server of today takes and keeps under another one, whatever release it names."""
+    made = dict(realm)
+    if realm.get("identityProviders"):
+        made["identityProviders"] = tuple(map(_with_own_hiding, realm["identityProviders"]))
+    if realm.get("users"):
+        made["users"] = tuple(map(_with_own_names, realm["users"]))
+    return made
+
+
+def _with_own_hiding(provider: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Before 26 a setting said that a provider is hidden, now a property does, and wins where both are there."""
+    config = provider.get("config")
+    if not isinstance(config, Mapping) or _HIDDEN not in config:
+        return provider
+    kept = {key: part for key, part in config.items() if key != _HIDDEN}
+    return {"hideOnLogin": config[_HIDDEN], **provider, "config": kept}
+
+
+def _with_own_names(user: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Attributes that are properties of a user: Keycloak reads them as such where the property is not there."""
+    attributes = user.get("attributes")
+    if not isinstance(attributes, Mapping) or (_ALWAYS_KNOWN | OF_USERS.keys()).isdisjoint(attributes):
+        return user
+    lifted = {key: _only(part) for key, part in attributes.items() if key in _ALWAYS_KNOWN and key != "username"}
+    kept = {key: part for key, part in attributes.items() if key not in _ALWAYS_KNOWN and key not in OF_USERS}
+    return {**lifted, **user, "attributes": kept}
+
+
+def _only(value: Any) -> Any:
+    """The value of an attribute that has one."""
+    return next(iter(value), None) if isinstance(value, list | tuple) else value
 
 
 def _release(version: Any) -> int | None:

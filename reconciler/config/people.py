@@ -19,6 +19,7 @@ from reconciler.config.textfile import USERS_LIMIT, TextFile, read_text
 from reconciler.config.tree import Place, Tree, TreePath
 from reconciler.config.usersfile import UsersFile, read_users
 from reconciler.core.errors import ConfigError
+from reconciler.core.problem import Problem
 
 _SEPARATOR: Final = ";"
 _ATTRIBUTE: Final = "attributes."
@@ -113,20 +114,24 @@ def _table(file: TextFile, realm: str) -> CsvFile:
     reader = csv.reader(StringIO(file.text), strict=True)
     people: list[Tree] = []
     rows: list[int] = []
+    problems: list[Problem] = []
     try:
         header = [name.strip() for name in next(reader, [])]
         _check(file, header)
         before = reader.line_num
         for cells in reader:
-            if len(cells) > len(header):
+            if cells and len(cells) != len(header):
                 said = f"has {len(cells)} cells, but the first line names {len(header)}"
-                raise ConfigError([file.problem(said, before + 1, _column(file.text.split("\n")[before], len(header)))])
+                cell = min(len(cells), len(header))
+                problems.append(file.problem(said, before + 1, _column(file.text.split("\n")[before], cell)))
             if any(cells):
                 people.append(_user(dict(zip(header, cells, strict=False))))
                 rows.append(before + 1)
             before = reader.line_num
     except csv.Error as error:
-        raise ConfigError([file.problem(f"is no CSV: {error}", reader.line_num, 1)]) from error
+        raise ConfigError([*problems, file.problem(f"is no CSV: {error}", reader.line_num, 1)]) from error
+    if problems:
+        raise ConfigError(problems)
     return CsvFile(file, ({"realm": realm, "users": people},), rows=tuple(rows), header=tuple(header))
 
 

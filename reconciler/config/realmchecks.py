@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from reconciler.config.explain import dotted
+from reconciler.config.olderexports import OF_USERS
 from reconciler.config.realmform import default_role, group_path, is_named_by_address, paths_and_ids, split_roles
 from reconciler.config.realmkeys import natural_key
 from reconciler.config.realmmerge import Realm
@@ -281,6 +282,9 @@ def _left_alone(realm: Mapping[str, Tree]) -> Iterator[Finding]:
             if user[name]:
                 message = f"`{name}` has no effect: {_LEFT_ALONE[name]}; they are left as they are in Keycloak"
                 yield Finding(("users", index, name), message, Severity.WARNING)
+        for name in OF_USERS.keys() & _dict(user.get("attributes")).keys():
+            message = f"the attribute `{name}` has no effect: {OF_USERS[name]}; it is left as it is in Keycloak"
+            yield Finding(("users", index, "attributes", name), message, Severity.WARNING)
 
 
 def _service_accounts(realm: Mapping[str, Tree]) -> Iterator[Finding]:

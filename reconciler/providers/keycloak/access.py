@@ -56,7 +56,15 @@ CONCERNED: Final[Mapping[str, tuple[str, ...]]] = {
     GROUP: ("realmRoles", "clientRoles"),
     DEFAULT_ROLES: ("realmRoles", "clientRoles"),
     DEFAULT_GROUPS: ("defaultGroups",),
-    CLIENT: ("enabled", "bearerOnly", *_LOGINS, "fullScopeAllowed", "protocolMappers", *_SCOPES),
+    CLIENT: (
+        "enabled",
+        "bearerOnly",
+        "serviceAccountsEnabled",
+        *_LOGINS,
+        "fullScopeAllowed",
+        "protocolMappers",
+        *_SCOPES,
+    ),
     CLIENT_SCOPE: ("protocolMappers",),
     DEFAULT_CLIENT_SCOPES: ("defaultDefaultClientScopes", "defaultOptionalClientScopes"),
     SCOPE_MAPPINGS: _MAPPINGS,
@@ -310,7 +318,7 @@ class Grants:
                 asked = tuple(name for name in together if not clients or name in clients)
                 if not asked:
                     continue
-                is_told = asked[0] not in BUILTIN or asked[0] in clients
+                is_told = (asked[0] not in BUILTIN or asked[0] in clients) and not _is_a_service(self.clients[asked[0]])
                 roles = {**(shared if is_told else {}), **own.get(asked[0], {})}
                 shown = groups if view.shows_groups and is_told else ()
                 inside = tuple(_inside(view, asked[0], placed)) if is_told else ()
@@ -345,7 +353,8 @@ class Grants:
         found: dict[tuple[object, ...], list[str]] = {}
         for name, view in self._views.items():
             inside = view.shows_groups_inside, view.shows_roles_inside
-            key = (view.scope, view.shows_groups, inside, tuple(sorted(view.given)), name if name in BUILTIN else "")
+            apart = name if name in BUILTIN else "", _is_a_service(self.clients[name])
+            key = (view.scope, view.shows_groups, inside, tuple(sorted(view.given)), apart)
             found.setdefault(key, []).append(name)
         return [(self._views[names[0]], names) for names in found.values()]
 
@@ -415,6 +424,11 @@ def _logs_in(client: Spec) -> bool:
     """Whether people can log in to it; the standard flow is what a client has that says nothing of flows."""
     flows = (client.get(flow, flow == _LOGINS[0]) for flow in _LOGINS)
     return not client.get("bearerOnly") and any(flows)
+
+
+def _is_a_service(client: Spec) -> bool:
+    """Whether it gets tokens for itself only, so that it is told of no user."""
+    return bool(client.get("serviceAccountsEnabled")) and not _logs_in(client)
 
 
 def _roles(realm: Value, clients: Value) -> Iterator[Role]:

@@ -40,6 +40,16 @@ def test_it_can_be_asked_for_one_user_or_one_client(access):
     assert access("--client", "wiki").out.splitlines()[1:] == ["bob   wiki     reader"]
 
 
+def test_a_client_that_acts_for_itself_only_is_told_of_nobody_but_who_has_a_role_of_it(access, tmp_path):
+    (tmp_path / "users.yaml").write_text(
+        "realm: lab\nclients: [{clientId: app}, "
+        "{clientId: batch, standardFlowEnabled: false, serviceAccountsEnabled: true}]\n"
+        "users: [{username: ann, roles: [batch/run]}, {username: bob, roles: [reader]}]\n"
+    )
+
+    assert access().out.splitlines()[1:] == ["ann   batch    batch/run", "bob   app      reader"]
+
+
 def test_as_json_it_is_for_programs(access):
     found = json.loads(access("--format", "json").out)
 

@@ -198,6 +198,30 @@ def test_what_can_be_true_together_is_no_error(realms, text):
     assert realms(text.replace("*u", "{username: a, attributes: {locale: [de]}}"))
 
 
+def test_addresses_may_be_those_of_two_users_where_the_realm_lets_them(realms):
+    users = "users: [{username: a, email: x@x.org}, {username: b, email: X@x.org}, {username: c}, {username: d}]\n"
+
+    assert realms("realm: r\nduplicateEmailsAllowed: true\n" + users)
+    with pytest.raises(ConfigError, match="2:54: user `a` has the e-mail address"):
+        realms("realm: r\n" + users)
+
+
+def test_keys_of_older_releases_mean_what_the_server_keeps_them_as(realms):
+    (realm,) = realms(
+        "realm: r\nidentityProviders:\n  - {alias: a, config: {hideOnLoginPage: 'true', x: y}}\n"
+        "  - {alias: b, hideOnLogin: false, config: {hideOnLoginPage: 'true'}}\n  - {alias: c, config: {}}\n"
+        "users: [{username: u, email: e@x.org, attributes: {email: [f@x.org], firstName: F, username: [v], n: [m]}}]\n"
+    )
+
+    assert realm["identityProviders"] == (
+        {"alias": "a", "hideOnLogin": "true", "config": {"x": "y"}},
+        {"alias": "b", "hideOnLogin": False, "config": {}},
+        {"alias": "c", "config": {}},
+    )
+    (user,) = realm["users"]
+    assert user == {"username": "u", "email": "e@x.org", "firstName": "F", "attributes": {"n": ("m",)}}
+
+
 def test_default_roles_of_old_exports_are_a_section_of_their_own(realms):
     (realm,) = realms(
         "realm: r\ndefaultRoles: [a, offline_access]\nroles: {realm: [{name: a}], client: {app: [{name: b}]}}\n"
@@ -399,6 +423,10 @@ def test_a_user_of_a_table_is_found_in_it(beside):
         ("usrname,email\n", "people.csv:1:1: unknown column `usrname`; did you mean `username`?"),
         ("email\n", "people.csv:1:1: lacks the column `username`; the first line has the names of the columns"),
         ("username\na,b\n", "people.csv:2:3: has 2 cells, but the first line names 1"),
+        ("username,email\na\nb,b@x.org,c\n", "people.csv:2:1: has 1 cells, but the first line names 2"),
+        ("username,email\na,a@x.org\nb,b@x.org,c\nd\n", "people.csv:3:11: has 3 cells, but the first line names 2"),
+        ("username,email\na,nobody\n", "people.csv:2:3: `nobody` is no e-mail address"),
+        ("username,email\na,A@x.org\nb,a@x.org\n", "people.csv:3:3: user `a` has the e-mail address `a@x.org` as well"),
         ("username,enabled\na,perhaps\n", "people.csv:2:3: users[0].enabled must be one of"),
         ('username,"attributes.a",enabled\na,"x,y",no\n', "people.csv:2:9: users[0].enabled must be one of"),
         ("username,emial\n", "people.csv:1:10: unknown column `emial`; did you mean `email`?"),

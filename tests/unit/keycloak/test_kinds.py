@@ -17,6 +17,7 @@ from reconciler.providers.keycloak.kinds import KINDS
 from reconciler.providers.keycloak.provider import KeycloakProvider
 from tests.kit.keycloak import document
 from tests.kit.realms import a_whole_realm
+from tests.kit.scripted import ScriptedConnection
 
 
 def expanded(realm: Any) -> dict[str, Resource]:
@@ -318,3 +319,15 @@ def test_attributes_of_old_exports_that_mirror_a_setting_are_the_setting() -> No
     assert spec["attributes"] == {"mine": "x"}
     assert spec["browserSecurityHeaders"] == {"xRobotsTag": "none"}
     assert spec["webAuthnPolicyPasswordlessRequireResidentKey"] == "Yes"
+
+
+def test_a_profile_that_the_export_leaves_out_is_asked_for() -> None:
+    own = {"attributes": [{"name": "email", "multivalued": False}]}
+    connection = ScriptedConnection({"GET lab/users/profile": own})
+    read = KINDS["keycloak.user-profile"].more
+    assert read
+
+    assert read(connection, "lab", {}, ()) == {"userProfile": own}
+    assert read(ScriptedConnection(), "lab", {}, ()) == {}
+    text = {"config": {"kc.user.profile.config": ['{"attributes": []}']}}
+    assert read(connection, "lab", {"components": {"org.keycloak.userprofile.UserProfileProvider": [text]}}, ()) == {}

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from reconciler.core.address import Address
+from reconciler.core.kind import Field
 from reconciler.core.resource import Resource
 from reconciler.core.values import ABSENT, Path, Value
 from reconciler.providers.keycloak.pages import pages, pages_if_any
@@ -24,8 +25,19 @@ from reconciler.providers.keycloak.rest import (
     Representation,
     RestKind,
 )
-from reconciler.providers.keycloak.rows import as_names, attributes, flag, names, objects, text
+from reconciler.providers.keycloak.rows import (
+    Property,
+    as_list,
+    as_names,
+    attributes,
+    by,
+    declared_objects,
+    flag,
+    names,
+    text,
+)
 
+_by_name: Final = by("name")
 _LISTS: Final = {"identityProviders": ("identity-providers", "alias"), "members": ("members", "username")}
 
 
@@ -33,6 +45,11 @@ def _organizations(realm: Representation) -> Iterator[Item]:
     for index, body in enumerate(realm.get("organizations") or ()):
         named = {name: [each[key] for each in body[name] or ()] for name, (_, key) in _LISTS.items() if name in body}
         yield Item((body.get("alias") or body["name"],), ("organizations", index), {**body, **named})
+
+
+def _domains(value: Value) -> Value:
+    """Domains by their names in the server's spelling: it folds capitals, and takes blanks around them off (26.7)."""
+    return {name.strip().lower(): body for name, body in _by_name(value).items()}
 
 
 def _provider(realm: str, _keys: Path, alias: str) -> Address:
@@ -81,7 +98,9 @@ KIND: Final = RestKind(
         "description": text(),
         "redirectUrl": text(),
         "enabled": flag(default=True),
-        "domains": objects("name"),
+        "domains": Property(
+            Field(normalise=_domains), complete=declared_objects, unset=(), whole=True, wire=as_list("name")
+        ),
         "attributes": attributes(),
         "identityProviders": names(),
         "members": names(),

@@ -1,18 +1,23 @@
 """The user profile: which attributes users have, and who may see and change them.
 
-Its lists are exact; of each attribute and group what is declared. Their order is not compared. Exports have it as a
-component with a text of JSON, other tools under `userProfile`; both are understood.
+Its lists are exact, and so are the attributes and groups in them: to Keycloak the profile is one document, in which an
+attribute without `required` need not be filled in. Their order is not compared. Exports have it as a component with a
+text of JSON, other tools under `userProfile`; both are understood. An export leaves the component out where the profile
+was never set, and the profile is then Keycloak's own (26.7); so it is asked for.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Final
 
+from reconciler.core.kind import Field
+from reconciler.core.resource import Resource
+from reconciler.core.values import ABSENT, Value
 from reconciler.providers.keycloak.kinds.component import PROFILE
-from reconciler.providers.keycloak.rest import BASE, USER_PROFILE, Item, Representation, RestKind
-from reconciler.providers.keycloak.rows import objects, text
+from reconciler.providers.keycloak.rest import BASE, USER_PROFILE, Connection, Item, Representation, RestKind
+from reconciler.providers.keycloak.rows import Property, as_list, as_map, as_plain, by, text
 
 _TEXT: Final = "kc.user.profile.config"
 
@@ -33,10 +38,30 @@ def _parsed(component: Representation) -> Mapping[str, Any]:
     return found
 
 
+def _read(connection: Connection, base: str, export: Representation, _wanted: Iterable[Resource]) -> Mapping[str, Any]:
+    """The profile of a realm whose export has none, which is the one that Keycloak gives every realm."""
+    found = ABSENT if any(_profile(export)) else connection.get(f"{base}/users/profile")
+    return {} if found is ABSENT else {"userProfile": found}
+
+
+def _attribute(value: Value) -> Value:
+    """An attribute as the server shows it: whether it has several values is always there."""
+    return as_plain({"multivalued": False, **as_map(value)})
+
+
+def _documents(normalise: Callable[[Value], Value]) -> Property:
+    """A list of objects that are exact as a whole."""
+    return Property(Field(normalise=by("name", normalise)), unset=(), whole=True, wire=as_list("name"))
+
+
 KIND: Final = RestKind(
     name=USER_PROFILE,
     key="realm",
-    properties={"attributes": objects("name"), "groups": objects("name"), "unmanagedAttributePolicy": text()},
+    properties={
+        "attributes": _documents(_attribute),
+        "groups": _documents(as_plain),
+        "unmanagedAttributePolicy": text(),
+    },
     objects=_profile,
     item=f"{BASE}/users/profile",
     collections={},
@@ -45,4 +70,5 @@ KIND: Final = RestKind(
     replaces=True,
     singleton=True,
     id_key="",
+    more=_read,
 )
