@@ -131,16 +131,18 @@ def _ask() -> None:
 def _read_plan(path: Path) -> Any:
     """A file that ``diff --out`` wrote. Raises ConfigError for anything else."""
     from reconciler.config.schema import plan_problems
+    from reconciler.config.textfile import PLAN_LIMIT, UnusableFile, read_bytes
     from reconciler.core.errors import ConfigError
     from reconciler.core.problem import Problem
     from reconciler.core.resource import Origin
 
     try:
-        saved = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ConfigError([Problem(f"can't be read: {error.strerror}", Origin(str(path)))]) from error
-    except ValueError as error:
-        raise ConfigError([Problem(f"is no plan: {error}; write one with `diff --out`", Origin(str(path)))]) from error
+        saved = json.loads(read_bytes(path, PLAN_LIMIT))
+    except UnusableFile as error:
+        raise ConfigError([Problem(str(error), Origin(str(path)))]) from error
+    except (ValueError, RecursionError) as error:
+        why = "it is nested too deep" if isinstance(error, RecursionError) else str(error)
+        raise ConfigError([Problem(f"is no plan: {why}; write one with `diff --out`", Origin(str(path)))]) from error
     if problems := plan_problems(saved, str(path)):
         raise ConfigError(problems)
     return saved

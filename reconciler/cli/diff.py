@@ -6,6 +6,7 @@ import json
 import secrets
 from collections.abc import Callable
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -42,10 +43,31 @@ def command(state: State, /, **options: Any) -> int:
 
 
 def _write(path: Path, plan: Any) -> None:
+    """Put the plan into the file's place at once, for its owner alone. Only an older plan is written over."""
+    target = path.resolve()
     try:
-        path.write_text(json.dumps(plan, indent=2) + "\n", encoding="utf-8")
+        if target.exists() and not _may_be_replaced(target):
+            raise click.UsageError(f"{path} is there already and is no plan; it is not written over.")
+        with TemporaryDirectory(dir=target.parent, prefix=f".{target.name}.") as folder:  # made with mode 0700
+            made = Path(folder, target.name)
+            made.touch(0o600)
+            made.write_text(json.dumps(plan, indent=2) + "\n", encoding="utf-8")
+            made.replace(target)
     except OSError as error:
         raise click.UsageError(f"The plan can't be written to {path}: {error.strerror}.") from error
+
+
+def _may_be_replaced(path: Path) -> bool:
+    """Whether a file is an older plan, or empty."""
+    from reconciler.config.textfile import PLAN_LIMIT, UnusableFile, read_bytes
+    from reconciler.render.jsonplan import SCHEMA
+
+    try:
+        content = read_bytes(path, PLAN_LIMIT) if path.is_file() else b"{}"
+        found = json.loads(content) if content else {"schema": SCHEMA}
+    except (UnusableFile, ValueError, RecursionError):
+        return False
+    return isinstance(found, dict) and found.get("schema") == SCHEMA
 
 
 def rendered(state: State, session: Session, plan: Plan, form: str, *, fields: bool = True) -> str:

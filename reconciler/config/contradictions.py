@@ -14,7 +14,7 @@ from reconciler.config.mounts import clean
 from reconciler.config.ports import PROTOCOLS
 from reconciler.config.quantities import single, size
 from reconciler.config.suggest import suggestion
-from reconciler.config.textfile import shown_name
+from reconciler.config.textfile import shown_name, sort_of_special
 from reconciler.config.tree import Items, Map, Place, Tree, entries, like, placed, reached
 from reconciler.core.problem import Problem, Severity
 from reconciler.core.units import BadQuantity, nanoseconds
@@ -24,6 +24,7 @@ _FIRST_WORDS: Final = ("CMD", "CMD-SHELL", "NONE")
 _PORTS: Final = 65536
 _RUN: Final = ("build", "provider")
 _MOST_HINTS: Final = 100
+_MOST_REPLICAS: Final = 1000
 
 
 def something_to_run(stack: Stack) -> Iterator[Problem]:
@@ -472,6 +473,26 @@ def known_refreshes(stack: Stack) -> Iterator[Problem]:
                 yield from said(place, f"services.{name}.{key}: {error}", at_value=True)
 
 
+def files_that_can_be_read(stack: Stack) -> Iterator[Problem]:
+    """A pipe would be waited for, and a device has no end."""
+    for section in ("configs", "secrets"):
+        for name, item in stack.section(section).items():
+            path = item.get("file") if isinstance(item, Map) else None
+            if path and (sort := sort_of_special(Path(path))):
+                place = stack.place(section, name, "file")
+                yield from said(place, f"{section}.{name}.file is a {sort}; expected a file or a folder", at_value=True)
+
+
+def not_too_many(stack: Stack) -> Iterator[Problem]:
+    for name, service in stack.each():
+        wanted, place = _replicas(service), stack.place("services", name, "scale")
+        if wanted > _MOST_REPLICAS:
+            place = place or stack.place("services", name, "deploy", "replicas")
+            yield from said(
+                place, f"services.{name}: {wanted} containers are more than the {_MOST_REPLICAS} there can be"
+            )
+
+
 def files_that_can_be_copied(stack: Stack) -> Iterator[Problem]:
     """A config or secret that is no file, or has an owner or mode of its own, is copied into the container."""
     for name, service in stack.each():
@@ -535,7 +556,9 @@ OURS: Final[tuple[Check, ...]] = (
     jobs_end,
     rooted_targets,
     files_that_are_there,
+    files_that_can_be_read,
     files_that_can_be_copied,
+    not_too_many,
     known_refreshes,
     images_mounted_once,
 )

@@ -7,6 +7,7 @@ earlier lines and from outside; a bare ``NAME`` takes the value from outside. Pu
 from __future__ import annotations
 
 import re
+from collections import ChainMap
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
@@ -125,8 +126,10 @@ class _Reader:
         self.values[name] = self.own[name] = value
 
     def _filled(self, name: str, raw: str, start: int) -> str:
-        merged = Variables({**self.values, **self.outside.values}, self.outside.declared)
-        value, faults = interpolate(raw, merged) if "$" in raw else (raw, ())
+        if "$" not in raw:
+            return raw
+        merged = Variables(ChainMap(self.outside.values, self.values), self.outside.declared)  # type: ignore[arg-type]
+        value, faults = interpolate(raw, merged)
         for fault in faults:
             self._report(fault, raw, start)
         if type(value) is not str:

@@ -71,6 +71,7 @@ class _Extension:
     level: Level
     found: Findings
     files: dict[Path, _Home | None] = field(default_factory=dict)
+    is_too_deep: bool = False
 
     def complete(self, name: str, home: _Home, trail: tuple[tuple[Path, str], ...]) -> Tree:
         """The service with what it extends, which replaces it in its home."""
@@ -102,7 +103,10 @@ class _Extension:
             names = [each for _, each in (*trail[trail.index(step) :], step)]
             self._wrong(wanted.place, f"services extend each other in a circle: {' → '.join(names)}")
             return None
+        if self.is_too_deep:
+            return None  # reported where it first was
         if len(trail) > _MOST:
+            self.is_too_deep = True
             self._wrong(wanted.place, f"{where}: more than {_MOST} services extend each other")
             return None
         lower = self.complete(wanted.service, other, trail)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from reconciler.config.textfile import STACK_LIMIT, TextFile, read_text
-from reconciler.config.tree import Map, Place, Tree, TreePath
+from reconciler.config.tree import Map, Place, Tree, TreePath, placed
 from reconciler.config.yamlfile import parse
 from reconciler.core.errors import ConfigError
 from reconciler.core.problem import Problem
@@ -62,12 +63,23 @@ def read_named(paths: Iterable[Path], directory: Path, *, place: Place, problems
 def _read(path: Path, directory: Path) -> Written:
     file = read_text(path, directory=directory, limit=STACK_LIMIT)
     parsed = parse(file)
-    wrong = list(_no_mappings(file, parsed.documents))
+    wrong = list(_no_mappings(file, parsed.documents)) or list(_too_many(parsed.documents))
     if wrong:
         raise ConfigError(wrong)
     cleared = parsed.cleared or ((),) * len(parsed.documents)
     layers = (Layer(tree, path, paths) for tree, paths in zip(parsed.documents, cleared, strict=True))
     return Written(tuple(layers), parsed.warnings)
+
+
+MOST_SERVICES: Final = 1000
+
+
+def _too_many(documents: Iterable[Tree]) -> Iterator[Problem]:
+    """Each service is compared with others; so many are none that a person wrote for one engine."""
+    for tree in documents:
+        services, place = tree.get("services"), placed(tree, "services")
+        if isinstance(services, Map) and len(services) > MOST_SERVICES and place:
+            yield place.problem(f"services: {len(services)} are more than the {MOST_SERVICES} that one file may have")
 
 
 def _no_mappings(file: TextFile, documents: Iterable[Tree]) -> Iterator[Problem]:

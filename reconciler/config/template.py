@@ -87,6 +87,18 @@ def interpolate(text: str, variables: Variables, dialect: Dialect = COMPOSE) -> 
     return (Tainted(filled) if reader.tainted else filled), tuple(reader.faults)
 
 
+def _pairs(text: str, one: str, other: str) -> Mapping[int, int]:
+    """Where each brace or parenthesis closes; read once, as a text may have very many, one within the other."""
+    found: dict[int, int] = {}
+    open_ones: list[int] = []
+    for match in re.finditer(f"[{re.escape(one + other)}]", text):
+        if match[0] == one:
+            open_ones.append(match.start())
+        elif open_ones:
+            found[open_ones.pop()] = match.start()
+    return found
+
+
 @dataclass(slots=True)
 class _Reader:
     text: str
@@ -95,6 +107,7 @@ class _Reader:
     faults: list[Fault] = field(default_factory=list)
     tainted: bool = False
     depth: int = 0
+    pairs: dict[str, Mapping[int, int]] = field(default_factory=dict)
 
     def fill(self, begin: int, end: int) -> str:
         """The part of the text from ``begin`` to ``end`` with its variables filled in."""
@@ -167,16 +180,10 @@ class _Reader:
     def _matching(self, opening: int, end: int) -> int | None:
         """Where the brace or parenthesis closes."""
         one = self.text[opening]
-        other = "}" if one == "{" else ")"
-        depth = 0
-        for index in range(opening, end):
-            if self.text[index] == one:
-                depth += 1
-            elif self.text[index] == other:
-                depth -= 1
-                if depth == 0:
-                    return index
-        return None
+        if one not in self.pairs:
+            self.pairs[one] = _pairs(self.text, one, "}" if one == "{" else ")")
+        close = self.pairs[one].get(opening, end)
+        return close if close < end else None
 
     def _looked_up(self, dollar: int, end: int) -> tuple[str, int]:
         """What ``$(env:NAME)`` or ``$(env:NAME:-default)`` stands for."""

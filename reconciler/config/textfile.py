@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import stat
 from bisect import bisect_right
 from collections.abc import Iterator
 from contextlib import suppress
@@ -20,7 +22,8 @@ from reconciler.core.resource import Origin
 _MIB: Final = 1024 * 1024
 STACK_LIMIT: Final = 10 * _MIB
 USERS_LIMIT: Final = 512 * _MIB
-ENV_LIMIT: Final = 10 * _MIB
+ENV_LIMIT: Final = _MIB
+PLAN_LIMIT: Final = 64 * _MIB
 
 _LINE_BREAK: Final = re.compile("\r\n|[\r\n\x85\u2028\u2029]")
 _ALIKE: Final = 0.8
@@ -78,9 +81,9 @@ def read_text(path: Path, *, directory: Path, limit: int, private: bool = False)
     """The file's text. Raises ConfigError where there is none, or none that could be parsed."""
     name = shown_name(path, directory)
     try:
-        data = _read(path, limit)
+        data = read_bytes(path, limit)
         return TextFile(name, _decoded(data), private)
-    except _Unusable as error:
+    except UnusableFile as error:
         raise ConfigError([Problem(str(error), Origin(name, error.line, min(error.line, 1)))]) from error
 
 
@@ -91,28 +94,61 @@ def shown_name(path: Path, directory: Path) -> str:
     return str(path)
 
 
-class _Unusable(Exception):
+class UnusableFile(Exception):
+    """Why a file can't be used, in words that go behind its name."""
+
     def __init__(self, message: str, line: int = 0) -> None:
         super().__init__(message)
         self.line = line
 
 
-def _read(path: Path, limit: int) -> bytes:
+def read_bytes(path: Path, limit: int) -> bytes:
+    """What is in a regular file, or in the null device. Never waits. Raises UnusableFile for anything else."""
     try:
-        if path.is_dir():
-            raise _Unusable("is a directory; expected a file")
-        size = path.stat().st_size
-        if size > limit:
-            raise _Unusable(f"is too large: {size / _MIB:.1f} MiB, where at most {limit // _MIB} MiB are read")
-        with path.open("rb") as file:
-            data = file.read(limit + 1)  # a pipe or a growing file has no size beforehand
+        _require_file(path.stat())  # before it is opened: that may already do something to a device
+        with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
+            found = os.fstat(file.fileno())
+            _require_file(found)
+            if found.st_size > limit:
+                size, most = found.st_size / _MIB, limit // _MIB
+                raise UnusableFile(f"is too large: {size:.1f} MiB, where at most {most} MiB are read")
+            data = file.read(limit + 1)  # it may grow meanwhile, and files of the kernel have no size
     except FileNotFoundError:
-        raise _Unusable(f"no such file{_beside(path)}") from None
+        raise UnusableFile(f"no such file{_beside(path)}") from None
     except OSError as error:
-        raise _Unusable(f"can't be read: {error.strerror or error}") from error
+        raise UnusableFile(f"can't be read: {error.strerror or error}") from error
     if len(data) > limit:
-        raise _Unusable(f"is too large: at most {limit // _MIB} MiB are read")
+        raise UnusableFile(f"is too large: at most {limit // _MIB} MiB are read")
     return data
+
+
+def _require_file(found: os.stat_result) -> None:
+    sort = _SORTS.get(stat.S_IFMT(found.st_mode), "")
+    if sort and not _is_null(found):
+        raise UnusableFile(f"is a {sort}; expected a file")
+
+
+def sort_of_special(path: Path) -> str:
+    """In words what is neither a file nor a folder, such as a pipe; "" for these and where there is nothing."""
+    try:
+        found = path.stat()
+    except OSError:
+        return ""
+    return "" if stat.S_ISDIR(found.st_mode) or _is_null(found) else _SORTS.get(stat.S_IFMT(found.st_mode), "")
+
+
+def _is_null(found: os.stat_result) -> bool:
+    """Whether it is the null device, which is named to switch a file off."""
+    return stat.S_ISCHR(found.st_mode) and found.st_rdev == Path(os.devnull).stat().st_rdev
+
+
+_SORTS: Final = {
+    stat.S_IFDIR: "directory",
+    stat.S_IFIFO: "pipe",
+    stat.S_IFSOCK: "socket",
+    stat.S_IFCHR: "device",
+    stat.S_IFBLK: "device",
+}
 
 
 def _beside(path: Path) -> str:
@@ -125,15 +161,15 @@ def _beside(path: Path) -> str:
 def _decoded(data: bytes) -> str:
     encoding = _WIDE_ENCODINGS.get(data[:2])
     if encoding:
-        raise _Unusable(f"is written in {encoding}; save it as UTF-8")
+        raise UnusableFile(f"is written in {encoding}; save it as UTF-8")
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
-        raise _Unusable(f"is not UTF-8 text (byte 0x{data[error.start]:02x}); save it as UTF-8", line) from error
+        raise UnusableFile(f"is not UTF-8 text (byte 0x{data[error.start]:02x}); save it as UTF-8", line) from error
     if "\0" in text:
         line = text.count("\n", 0, text.index("\0")) + 1
-        raise _Unusable("contains a NUL character; is it a text file?", line)
+        raise UnusableFile("contains a NUL character; is it a text file?", line)
     return text
 
 

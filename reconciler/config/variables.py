@@ -18,7 +18,7 @@ _DEFAULT: Final = ".env"
 def env_file_paths(directory: Path, given: Sequence[Path] | None) -> tuple[Path, ...]:
     """The env files to read: those given, or the directory's ``.env`` where there is one."""
     paths = possible_env_files(directory, given)
-    return paths if given is not None else tuple(path for path in paths if path.is_file())
+    return paths if given is not None else tuple(path for path in paths if path.exists() and not path.is_dir())
 
 
 def possible_env_files(directory: Path, given: Sequence[Path] | None) -> tuple[Path, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import stat
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -51,6 +52,8 @@ def _written(path: Path, values: Mapping[str, str], *, over_example: bool) -> Ma
 def _read(path: Path) -> str | None:
     """The file's text with its line endings; None where there is no file."""
     try:
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise OSError(f"{path} is no regular file")
         return path.read_bytes().decode("utf-8", "surrogateescape")
     except FileNotFoundError:
         return None
