@@ -7,19 +7,24 @@ import signal
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
 from reconciler.cli.diff import document, rendered, say_once
-from reconciler.cli.exitcodes import Exit, of_report
-from reconciler.cli.state import State, addresses, is_terminal, say
+from reconciler.cli.exitcodes import Exit, of_error, of_report
+from reconciler.cli.state import State, addresses, is_terminal, say, show_error
 
 if TYPE_CHECKING:
     from reconciler.core.policy import Policy
+    from reconciler.core.report import Event
     from reconciler.run.once import Look, Reconciler
     from reconciler.run.session import Session
+
+
+DISRUPT: Final = "Cut off what uses it outside the plan."
 
 
 @click.command("apply")
@@ -28,8 +33,11 @@ if TYPE_CHECKING:
 @click.option("--dry-run", is_flag=True, help="Only show the plan; exit code 2 where there is something to do.")
 @click.option("--target", multiple=True, callback=addresses, metavar="ADDRESS", help="Only this, and its needs.")
 @click.option("--allow-delete", multiple=True, callback=addresses, metavar="ADDRESS", help="Its data may go.")
-@click.option("--max-delete", type=int, metavar="N", help="How many of one type in Keycloak may go; else a fifth.")
+@click.option(
+    "--max-delete", type=click.IntRange(0), metavar="N", help="How many of one type in Keycloak may go; else a fifth."
+)
 @click.option("--adopt", multiple=True, callback=addresses, metavar="ADDRESS", help="Take it over.")
+@click.option("--allow-disrupt", multiple=True, callback=addresses, metavar="ADDRESS", help=DISRUPT)
 @click.option("--wait", type=float, default=300.0, metavar="SECONDS", help="For a starting Keycloak.")
 @click.option("--lock-wait", type=float, default=0.0, metavar="SECONDS", help="How long to wait for another run.")
 @click.pass_obj
@@ -39,7 +47,7 @@ def command(state: State, /, **options: Any) -> int:
     Without a terminal it proceeds where it only creates, updates and replaces what is its own. Deleting needs
     --yes, and losing data needs --allow-delete for each resource that loses it.
     """
-    with state.session(keep_secrets=not options["dry_run"], needs_secrets=True) as session:
+    with state.session(needs_secrets=True) as session:
         return _Apply(state, session, options).run()
 
 
@@ -55,6 +63,7 @@ class _Apply:
             deletes=options["yes"] or self._asks,
             may_lose=options["allow_delete"],
             may_adopt=options["adopt"],
+            may_disrupt=options["allow_disrupt"],
             most_surplus=options["max_delete"],
         )
         self._reconciler: Reconciler = session.reconciler(
@@ -69,40 +78,50 @@ class _Apply:
         if look.plan.in_sync or self._dry_run:
             self._check_saved(look)
             click.echo(rendered(self._state, self._session, look.plan, "text"))
+            if not self._dry_run:
+                self._session.keep_secrets()
             return Exit.DONE if look.plan.in_sync else Exit.DIFFERENT
         with self._session.locked("apply", wait_s=self._lock_wait), interruptible() as self._stop:
             code = self._converge(self._stop.flag, self._session.still_good(look))
             return self._stop.code or code
 
     def _converge(self, stop: threading.Event, first: Look | None) -> int:
-        from reconciler.core.report import Report
-        from reconciler.render.progress import outcome
-        from reconciler.run.once import Look
+        from reconciler.core.errors import ReconcileError
 
         began = self._session.clock.now()
-        report, look = Report(), None
         teller = Teller(self._state, self._session)
-        for event in self._reconciler.converge(self._approve, stop=stop, first=first):
-            if isinstance(event, Look):
-                look = event
-                teller.begin(event)
-            else:
-                report += [event]
+        error: ReconcileError | None = None
+        try:
+            for event in self._reconciler.converge(self._approve, stop=stop, first=first):
                 teller.tell(event)
-        say(outcome(report, self._session.clock.now() - began - self._asked_s))
-        if look and look.plan.in_sync and not report.failed:
-            click.echo(rendered(self._state, self._session, look.plan, "text"))
-        return of_report(report)
+        except ReconcileError as raised:
+            if not teller.report.events:
+                raise
+            error = raised
+        say(teller.outcome(self._session.clock.now() - began - self._asked_s))
+        if error:
+            show_error(error, begun=True)
+            return of_error(error, begun=True)
+        if teller.look.plan.in_sync and not teller.report.failed:
+            self._show(teller.look)
+        return of_report(teller.report)
+
+    def _show(self, look: Look) -> None:
+        """Print the plan; what is refused about it is said by the error."""
+        click.echo(rendered(self._state, self._session, replace(look.plan, refusals=()), "text"))
 
     def _approve(self, look: Look) -> None:
-        """Show the plan of a pass, and ask where that is due. Raises Refused, or StalePlan for a saved plan."""
+        """Show the plan of a pass, and ask where that is due. Raises Cancelled, or StalePlan for a saved plan."""
         self._check_saved(look)
-        click.echo(rendered(self._state, self._session, look.plan, "text"))
+        self._show(look)
+        if look.plan.refusals:
+            return
         if self._asks and (not self._approved or _is_dangerous(look)):
             began = self._session.clock.now()
             with self._stop.at_once():
                 _ask()
             self._asked_s += self._session.clock.now() - began
+        self._session.keep_secrets()
         self._approved = True
 
     def _check_saved(self, look: Look) -> None:
@@ -121,11 +140,11 @@ class _Apply:
 
 
 def _ask() -> None:
-    """Raise Refused unless the person at the terminal agrees."""
-    from reconciler.core.errors import Refusal, Refused
+    """Raise Cancelled unless the person at the terminal agrees."""
+    from reconciler.core.errors import Cancelled
 
     if not click.confirm("Apply these changes?", default=False, err=True):
-        raise Refused([Refusal(None, "you said no", "run it again when the plan is right")])
+        raise Cancelled
 
 
 def _read_plan(path: Path) -> Any:
@@ -155,31 +174,54 @@ def _is_dangerous(look: Look) -> bool:
 
 
 class Teller:
-    """Tells what happens: a line for each resource, or JSON lines."""
+    """Tells what happens: a line for each resource, or JSON lines; and keeps it."""
 
     def __init__(self, state: State, session: Session) -> None:
+        from reconciler.core.report import Report
         from reconciler.log import configure
         from reconciler.render.redact import Redactor
 
+        self.report = Report()
+        self.looks: list[Look] = []
         self._redact = Redactor()
         self._redact.learn(session.reconciler().desired())
         self._log = configure(as_json=True, verbose=state.verbose, redact=self._redact) if state.logs_json else None
 
-    def begin(self, look: Look) -> None:
+    def tell(self, event: Event | Look) -> None:
+        """A look begins a pass; what happens then is said, and kept."""
         from reconciler.render.progress import Progress
+        from reconciler.run.once import Look
 
-        self._progress = Progress(look.plan)
+        if isinstance(event, Look):
+            self.looks.append(event)
+            self._progress = Progress(event.plan)
+            return
+        self.report += [event]
+        if self._log is None:
+            for line in self._progress.lines(event):
+                say(self._redact(line))
+        else:
+            self._note(event)
 
-    def tell(self, event: Any) -> None:
+    def _note(self, event: Event) -> None:
         from reconciler.core.report import What
 
-        if self._log is not None:
-            fields = {"address": str(event.step.address), "verb": event.step.verb, "seconds": round(event.seconds, 3)}
-            level = self._log.error if event.what is What.FAILED else self._log.info
-            level(f"step {event.what.value}", **fields, note=event.note)
-            return
-        for line in self._progress.lines(event):
-            say(self._redact(line))
+        assert self._log
+        fields = {"address": str(event.step.address), "verb": event.step.verb, "seconds": round(event.seconds, 3)}
+        level = self._log.error if event.what is What.FAILED else self._log.info
+        level(f"step {event.what.value}", **fields, note=event.note)
+
+    @property
+    def look(self) -> Look:
+        """The last one."""
+        return self.looks[-1]
+
+    def outcome(self, seconds: float) -> str:
+        """What was done, in numbers."""
+        from reconciler.render.progress import outcome
+
+        changed = {change.address for look in self.looks for change in look.plan.changes if change.acts}
+        return outcome(self.report, changed, seconds)
 
 
 class _Stop:

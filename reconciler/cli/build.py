@@ -26,9 +26,7 @@ def command(state: State, *, services: tuple[str, ...], push: bool) -> int:
 
     No container is touched: the next apply replaces those whose image is another one.
     """
-    from reconciler.core.report import Report
     from reconciler.run.images import built
-    from reconciler.run.once import Look
 
     with state.session() as session:
         images = built(session.reconciler().desired(), services)
@@ -37,19 +35,15 @@ def command(state: State, *, services: tuple[str, ...], push: bool) -> int:
             return Exit.DONE
         reconciler = session.reconciler(only=frozenset(image.address for image in images))
         with session.locked("build"), interruptible() as stop:
-            report, teller = Report(), Teller(state, session)
+            teller = Teller(state, session)
             for event in reconciler.converge(_agree, stop=stop.flag):
-                if isinstance(event, Look):
-                    teller.begin(event)
-                else:
-                    report += [event]
-                    teller.tell(event)
-            if not report.events:
+                teller.tell(event)
+            if not teller.report.events:
                 say(f"{len(images)} up to date.")
-            if push and not report.failed and not stop.code:
+            if push and not teller.report.failed and not stop.code:
                 pusher: ImagePusher = session.providers["docker"]  # type: ignore[assignment]
                 _push(pusher, images)
-        return stop.code or of_report(report)
+        return stop.code or of_report(teller.report)
 
 
 def _agree(_look: Look) -> None:

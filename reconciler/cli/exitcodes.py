@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from enum import IntEnum
 
-from reconciler.core.errors import ConfigError, Locked, Misconfigured, ReconcileError, Refused, StalePlan, Unreachable
+from reconciler.core.errors import (
+    Cancelled,
+    ConfigError,
+    Locked,
+    Misconfigured,
+    ReconcileError,
+    Refused,
+    StalePlan,
+    Unreachable,
+)
 from reconciler.core.report import Report, What
 
 
@@ -31,14 +40,20 @@ _BY_ERROR: tuple[tuple[type[ReconcileError], Exit], ...] = (
     (ConfigError, Exit.INVALID),
     (Misconfigured, Exit.INVALID),
     (Refused, Exit.REFUSED),
+    (Cancelled, Exit.REFUSED),
     (StalePlan, Exit.STALE),
     (Locked, Exit.LOCKED),
     (Unreachable, Exit.UNREACHABLE),
 )
 
 
-def of_error(error: ReconcileError) -> Exit:
-    """The code of a run that ended with this error."""
+def of_error(error: ReconcileError, *, begun: bool = False) -> Exit:
+    """The code of a run that ended with this error; ``begun`` where it had begun to do something.
+
+    Some codes promise that nothing was done.
+    """
+    if begun and isinstance(error, (Refused, Cancelled, StalePlan)):
+        return Exit.PARTIAL
     return next((code for kind, code in _BY_ERROR if isinstance(error, kind)), Exit.ERROR)
 
 

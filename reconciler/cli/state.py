@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from reconciler.core.errors import ConfigError, ReconcileError, Refused
+from reconciler.core.errors import Cancelled, ConfigError, ReconcileError, Refused
 from reconciler.core.problem import Problem
 from reconciler.settings import Settings
 
@@ -31,15 +31,13 @@ class State:
         return self.log_format == "json"
 
     @contextmanager
-    def session(self, *, keep_secrets: bool = False, needs_secrets: bool = False) -> Iterator[Session]:
+    def session(self, *, needs_secrets: bool = False) -> Iterator[Session]:
         """The project, loaded. Warnings of the files are shown; errors are raised."""
         from reconciler.run.clock import RealClock
         from reconciler.run.session import opened
 
         self.require_files()
-        with opened(
-            self.settings, RealClock(), keep_secrets=keep_secrets, needs_secrets=needs_secrets, warn=warn
-        ) as session:
+        with opened(self.settings, RealClock(), needs_secrets=needs_secrets, warn=warn) as session:
             show_problems(session.warnings)
             yield session
 
@@ -82,17 +80,23 @@ def show_problems(problems: Iterable[Problem]) -> None:
         say(f"{problem.severity.value}: {problem_text(problem)}")
 
 
-def show_error(error: ReconcileError) -> None:
-    """An error in the words for its kind."""
+def show_error(error: ReconcileError, *, begun: bool = False) -> None:
+    """An error in the words for its kind; ``begun`` where it ended a run that had begun to do something."""
+    nothing = "What was done before that stays." if begun else "Nothing was done."
     match error:
         case ConfigError(problems=problems):
             show_problems(problems)
             count = len(problems)
-            say(f"{count} problem{'s' if count != 1 else ''}; nothing was touched.")
+            untouched = "the run ends here" if begun else "nothing was touched"
+            say(f"{count} problem{'s' if count != 1 else ''}; {untouched}.")
         case Refused(refusals=refusals):
-            for refusal in refusals:
-                say(f"refused: {refusal}")
-            say("Nothing was done.")
+            from reconciler.render.refusals import refusal_lines
+
+            for line in refusal_lines(refusals):
+                say(line)
+            say(nothing)
+        case Cancelled():
+            say(f"Cancelled. {nothing}")
         case _:
             say(f"error: {error}")
 

@@ -71,6 +71,11 @@ class Change:
         return max((field.effect for field in self.fields), default=Effect.NOTE)
 
     @property
+    def intended(self) -> Action:
+        """The action of this pass or, where it is deferred, that of the later one, as far as it is known."""
+        return Action(self.reason) if self.action is Action.DEFERRED and self.reason else self.action
+
+    @property
     def acts(self) -> bool:
         """Whether anything is done about it in this pass."""
         return self.action not in (Action.KEEP, Action.DEFERRED)

@@ -3,6 +3,7 @@
 ReconcileError
 ├─ ConfigError(problems)            the files are wrong; all problems at once
 ├─ Refused(refusals)                a policy stopped the plan; names the flag that allows it
+├─ Cancelled                        the person who was asked does not agree
 ├─ StalePlan                        what was approved is no longer what would be done
 ├─ Locked(owner)                    another run is at work
 └─ ProviderError(address, step)     always what, on which resource, doing what
@@ -48,11 +49,15 @@ class Refusal:
 
 
 class Refused(ReconcileError):
-    """A safety rule or policy stopped the plan; nothing was done."""
+    """A safety rule or policy stopped the plan of a pass; nothing of that plan was done."""
 
     def __init__(self, refusals: Sequence[Refusal]) -> None:
         super().__init__("\n".join(map(str, refusals)))
         self.refusals = tuple(refusals)
+
+
+class Cancelled(ReconcileError):
+    """The person who was asked about the plan does not agree."""
 
 
 class StalePlan(ReconcileError):

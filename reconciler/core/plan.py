@@ -11,11 +11,13 @@ from reconciler.core.access import AccessChange
 from reconciler.core.address import Address
 from reconciler.core.cascade import with_cascades
 from reconciler.core.change import Action, Change, diff, differ
+from reconciler.core.errors import Refusal
 from reconciler.core.graph import Needs, needs_of, ordered
 from reconciler.core.kind import Kind, Output
 from reconciler.core.problem import Problem, Severity
 from reconciler.core.resource import Health, Observed, Origin, Resource
 from reconciler.core.values import ABSENT, UNKNOWN, Ref, Value, refs, substitute
+from reconciler.core.wording import in_use_by
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +32,7 @@ class Step:
     what is replaced waits for it. A step begins ``delay_s`` after what comes before it. One with a ``hold_s`` is done
     when it was seen to be, with the same mark, for so long. What it leaves behind where it fails is taken away by what
     it ``clears``, whether there is a way back or not. Nobody who needs the resource waits for a ``trailing`` step: it
-    takes away what is left over.
+    takes away what is left over. ``returns_to`` says what is there once the way back was taken.
     """
 
     id: str
@@ -51,19 +53,22 @@ class Step:
     hold_s: float = 0.0
     clears: tuple[Step, ...] = ()
     trailing: bool = False
+    returns_to: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
     """What is different and what will be done; ``changes`` in order of dependency, ``steps`` in one of execution.
 
-    ``access`` says who gains or loses by it, ``obstacles`` what it will fail for, as far as a provider tells.
+    ``access`` says who gains or loses by it, ``obstacles`` what it will fail for, as far as a provider tells, and
+    ``refusals`` what the policy forbids about it.
     """
 
     changes: tuple[Change, ...]
     steps: tuple[Step, ...]
     access: tuple[AccessChange, ...] = ()
     obstacles: tuple[Problem, ...] = ()
+    refusals: tuple[Refusal, ...] = ()
 
     @property
     def in_sync(self) -> bool:
@@ -84,10 +89,13 @@ def _remarks(change: Change) -> Iterator[Problem]:
         origin = change.desired.origin if change.desired and change.desired.origin else Origin("")
         return Problem(message, origin, Severity.WARNING, address=change.address)
 
+    used_by = in_use_by(change.observed.bystanders) if change.observed else ""
+    if used_by and change.action is not Action.KEEP:
+        yield remark(f"is {used_by}")
     if change.action is not Action.KEEP or change.observed is None:
         return
     if change.desired is None:
-        yield remark("is no longer declared, and left alone")
+        yield remark(f"is no longer declared, and left alone{f': {used_by}' if used_by else ''}")
     if change.desired and change.observed.status.health is Health.FAILED:
         yield remark(f"is as declared, but {change.observed.status.note}")
     for note in change.fields:

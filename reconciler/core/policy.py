@@ -13,8 +13,9 @@ from reconciler.core.compare import FieldChange
 from reconciler.core.errors import Refusal
 from reconciler.core.kind import Effect
 from reconciler.core.plan import Plan
-from reconciler.core.resource import Observed
+from reconciler.core.resource import Bystander, Observed
 from reconciler.core.values import ABSENT
+from reconciler.core.wording import in_use_by
 
 PRUNED: Final[Mapping[str, str]] = MappingProxyType({"docker.container": "owned", "docker.network": "owned"})
 """What is deleted when it is no longer declared, unless the files say otherwise: nothing that holds data."""
@@ -22,29 +23,43 @@ PRUNED: Final[Mapping[str, str]] = MappingProxyType({"docker.container": "owned"
 
 A_FEW: Final = 5
 
+_PAST: Final[Mapping[Action, str]] = MappingProxyType({Action.DELETE: "deleted", Action.REPLACE: "replaced"})
+
 
 @dataclass(frozen=True, slots=True)
 class Policy:
     """What the person at the command line, and the files, allow.
 
-    ``deletes`` allows deleting at all; losing data needs the resource in ``may_lose``, and taking over what
-    somebody else made needs it in ``may_adopt``. ``most_surplus`` is how many of one kind may go at once because the
-    files want no others; None is a few, or a fifth of them. What is in ``protected`` is never deleted or replaced.
-    ``prune`` says for a kind whether what is no longer declared is deleted: "owned" or "off".
+    ``deletes`` allows deleting at all; losing data needs the resource in ``may_lose``, taking over what somebody else
+    made needs it in ``may_adopt``, and a change that hurts others who use the resource needs it in ``may_disrupt``;
+    a deletion of what is ``left_in_use`` is then left out instead. ``most_surplus`` is how many of one kind may go at
+    once because the files want no others; None is a few, or a fifth of them. What is in ``protected`` is never deleted
+    or replaced. ``prune`` says for a kind whether what is no longer declared is deleted: "owned" or "off".
     """
 
     deletes: bool = False
     may_lose: frozenset[Address] = frozenset()
     may_adopt: frozenset[Address] = frozenset()
+    may_disrupt: frozenset[Address] = frozenset()
     protected: frozenset[Address] = frozenset()
     prune: Mapping[str, str] = field(default_factory=lambda: PRUNED)
     most_surplus: int | None = None
     keeps_data: frozenset[str] = frozenset({"docker.volume", "keycloak.realm", "keycloak.user"})
+    left_in_use: frozenset[str] = frozenset({"docker.network", "docker.volume"})
 
     def prunes(self, orphan: Observed) -> bool:
         """Whether a resource that is not declared is to be deleted."""
         is_owned = self.prune.get(orphan.address.kind, "off") == "owned" and orphan.owned
-        return (is_owned or orphan.surplus) and orphan.address not in self.protected
+        return (is_owned or orphan.surplus) and orphan.address not in self.protected and not self.leaves(orphan)
+
+    def leaves(self, live: Observed) -> bool:
+        """Whether a resource that would be deleted stays, because others use it."""
+        return live.address.kind in self.left_in_use and bool(self.disrupted(live))
+
+    def disrupted(self, live: Observed) -> tuple[Bystander, ...]:
+        """Those outside the plan whom a change of the resource would hurt for good, and may not."""
+        is_allowed = live.address in self.may_disrupt
+        return tuple(each for each in live.bystanders if each.lasting and (each.holds or not is_allowed))
 
 
 def refusals(plan: Plan, policy: Policy) -> tuple[Refusal, ...]:
@@ -70,11 +85,12 @@ def _is_surplus(change: Change) -> bool:
 
 
 def _rules(change: Change, policy: Policy) -> Iterator[Refusal]:
+    """Also for what only a later pass does: it is refused before anything is done."""
     yield from _cascades(change, policy)
-    costs_data = change.effect is Effect.DATA_LOSS  # also of what a later pass does: said before anything is done
-    if not change.acts and not costs_data:
+    address, action = change.address, change.intended
+    if action in (Action.KEEP, Action.DEFERRED) and change.effect is not Effect.DATA_LOSS:
         return
-    address, is_gone = change.address, costs_data or change.action in (Action.DELETE, Action.REPLACE)
+    is_gone = change.effect is Effect.DATA_LOSS or action in (Action.DELETE, Action.REPLACE)
     if lost := _lost(change):
         yield Refusal(
             address,
@@ -84,7 +100,7 @@ def _rules(change: Change, policy: Policy) -> Iterator[Refusal]:
     if is_gone and address in policy.protected:
         yield Refusal(address, f"{address} is protected", "take it out of `protect` first")
     elif _loses_data(change, policy) and address not in policy.may_lose:
-        verb = "deleted" if change.action is Action.DELETE else "replaced"
+        verb = _PAST.get(change.action, "replaced")
         yield Refusal(
             address, f"{address} would be {verb} and its data lost", f"allow it with `--allow-delete {address}`"
         )
@@ -96,6 +112,11 @@ def _rules(change: Change, policy: Policy) -> Iterator[Refusal]:
             f"{address} is already there, but was not made by this project",
             f"remove or rename it, or take it over with `--adopt {address}`",
         )
+    if change.observed and (disrupted := policy.disrupted(change.observed)):
+        held = [each for each in disrupted if each.holds]
+        remedy = "remove what uses it first" if held else f"allow it with `--allow-disrupt {address}`"
+        message = f"{address} would be {_PAST.get(action, 'changed')}, but is {in_use_by(held or disrupted)}"
+        yield Refusal(address, message, remedy)
 
 
 def _cascades(change: Change, policy: Policy) -> Iterator[Refusal]:

@@ -13,7 +13,7 @@ from reconciler.core.document import Document
 from reconciler.core.kind import Kind
 from reconciler.core.plan import Step
 from reconciler.core.problem import Problem
-from reconciler.core.resource import Observed, Resource
+from reconciler.core.resource import Bystander, Observed, Resource
 from reconciler.core.values import Path, Value
 
 
@@ -126,6 +126,15 @@ class WarningSource(Protocol):
 
     def warnings(self, document: Document) -> Iterable[Problem]:
         """What a person should know before the first look; asks nobody."""
+        ...
+
+
+@runtime_checkable
+class BystanderSource(Protocol):
+    """A provider whose changes can hurt what is outside the plan."""
+
+    def bystanders(self, changes: Sequence[Change]) -> Mapping[Address, tuple[Bystander, ...]]:
+        """Those whom these changes of the last look would hurt; asks nothing where none of the changes can do so."""
         ...
 
 

@@ -23,6 +23,7 @@ class What(Enum):
     BLOCKED = "blocked"
     ROLLED_BACK = "rolled back"
     NOT_STARTED = "not started"
+    INTERRUPTED = "interrupted"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +35,11 @@ class Event:
     note: str = ""
     seconds: float = 0.0
     error: ReconcileError | None = None
+
+    @property
+    def addresses(self) -> tuple[Address, ...]:
+        """The resources that the step is about."""
+        return (self.step.address, *self.step.covers)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +57,12 @@ class Report:
     @property
     def failed(self) -> tuple[Event, ...]:
         return self.of(What.FAILED)
+
+    @property
+    def unfinished(self) -> frozenset[Address]:
+        """The resources of which some step did not come to its end."""
+        done = (What.STARTED, What.PENDING, What.DONE)
+        return frozenset(address for event in self.events if event.what not in done for address in event.addresses)
 
     @property
     def rolled_back(self) -> bool:

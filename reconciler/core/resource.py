@@ -61,6 +61,22 @@ class Status:
 
 
 @dataclass(frozen=True, slots=True)
+class Bystander:
+    """Something outside the plan that uses a resource, and that the planned change of the resource would hurt.
+
+    ``loss`` says what becomes of it, after its name: "would be disconnected". A loss that is not ``lasting`` is
+    reported, and not refused. One that ``holds`` the resource keeps the server from removing it: no flag can allow the
+    change.
+    """
+
+    id: str
+    name: str
+    loss: str
+    lasting: bool = True
+    holds: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Resource:
     """One desired resource.
 
@@ -84,6 +100,7 @@ class Observed:
     files do not declare it, and want nothing of its kind that they do not declare. ``vital`` are the fields by which
     the account that we work with could lock itself out. ``along`` names what the server deletes with the field at a
     path, under () with the resource itself. ``holders`` says for what is in more than one place which fields those are.
+    ``bystanders`` are known only where the plan would hurt them.
     """
 
     address: Address
@@ -98,3 +115,4 @@ class Observed:
     vital: frozenset[str] = frozenset()
     along: Mapping[Path, frozenset[Address]] = field(default_factory=dict)
     holders: Mapping[Address, frozenset[Place]] = field(default_factory=dict)
+    bystanders: tuple[Bystander, ...] = ()

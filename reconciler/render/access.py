@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from reconciler.core.access import Access, Inside
-from reconciler.render.text import listed
+from reconciler.core.wording import listed
 
 _HEAD: Final = ("USER", "CLIENTS", "ROLES", "GROUPS")
 _WIDEST: Final = 60

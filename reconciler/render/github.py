@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from reconciler.core.change import Action, Change
 from reconciler.core.kind import Kind
 from reconciler.core.plan import Plan
 from reconciler.core.problem import Problem, Severity
 from reconciler.core.resource import Origin
+from reconciler.render.refusals import refusal_lines
 from reconciler.render.text import access_lines, describe, field_rows, summary
 
 
@@ -17,8 +18,20 @@ def plan_github(plan: Plan, kinds: Mapping[str, Kind], names: Sequence[str]) -> 
     changes = [change for change in plan.changes if change.action is not Action.KEEP]
     changes.sort(key=lambda change: -change.effect)
     lines = [_annotation("warning", _origin(change), _title(change), _text(change, kinds)) for change in changes]
+    lines = [*_refusals(plan), *lines]
     lines += [_annotation("notice", remark.origin, str(remark.address), remark.message) for remark in plan.remarks()]
     return "\n".join([*access_lines(plan.access), *lines, summary(plan, names)])
+
+
+def _refusals(plan: Plan) -> Iterator[str]:
+    """One error for each, at the place of what it is about; many of one sort are folded into a last one."""
+    places = {change.address: _origin(change) for change in plan.changes}
+    by_line = {f"refused: {refusal}": refusal.address for refusal in plan.refusals}
+    for line in refusal_lines(plan.refusals):
+        address = by_line.get(line)
+        yield _annotation(
+            "error", places.get(address, Origin("")) if address else Origin(""), str(address or "refused"), line
+        )
 
 
 def problem_github(problem: Problem) -> str:

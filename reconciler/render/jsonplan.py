@@ -15,6 +15,7 @@ from reconciler.core.access import AccessChange
 from reconciler.core.address import Address
 from reconciler.core.change import Action, Change
 from reconciler.core.compare import FieldChange
+from reconciler.core.errors import Refusal
 from reconciler.core.kind import Effect, Kind
 from reconciler.core.plan import Plan, Step
 from reconciler.core.problem import Problem
@@ -73,6 +74,7 @@ class PlanDocument:
             "summary": counts(plan),
             "access": [access(change) for change in plan.access],
             "actions": [self._action(change, before.get(change.address, ())) for change in changes],
+            "refusals": [_refusal(refusal) for refusal in plan.refusals],
             "diagnostics": [diagnostic(remark) for remark in plan.remarks()],
         }
 
@@ -155,6 +157,11 @@ def diagnostic(problem: Problem) -> dict[str, Any]:
         "message": problem.message,
         "source": _source(problem.origin),
     }
+
+
+def _refusal(refusal: Refusal) -> dict[str, Any]:
+    address = str(refusal.address) if refusal.address else None
+    return {"address": address, "message": refusal.message, "remedy": refusal.remedy}
 
 
 def _disruption(change: Change) -> str:

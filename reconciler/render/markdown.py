@@ -8,6 +8,7 @@ from typing import Final
 from reconciler.core.change import Action, Change
 from reconciler.core.kind import Kind
 from reconciler.core.plan import Plan
+from reconciler.render.refusals import refusal_lines
 from reconciler.render.text import SYMBOLS, access_lines, describe, field_lines, place_of, summary
 
 LIMIT: Final = 65_536
@@ -33,6 +34,7 @@ def plan_markdown(plan: Plan, kinds: Mapping[str, Kind], names: Sequence[str], p
             parts.append(f"_{len(blocks) - number} more are not shown._")
             break
         parts.append(block)
+    parts += [f"- ⛔ {line}" for line in refusal_lines(plan.refusals)]
     parts += [f"- ⚠ {place_of(plan, remark)}`{remark.address}` {remark.message}" for remark in plan.remarks()]
     return "\n".join([*parts, "", mark])[:LIMIT]
 

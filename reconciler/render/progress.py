@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Final
 
 from reconciler.core.address import Address
@@ -23,6 +23,9 @@ DONE: Final[Mapping[Action, str]] = {
 }
 _DONE: Final = {"build": "built", "pull": "pulled"}
 """The same for words of a trade."""
+
+_RETURNED: Final = "what was there before is in its place again"
+"""Where it did not serve before either."""
 
 _WIDE: Final = 44
 _LONG_S: Final = 9.5
@@ -49,18 +52,20 @@ class Progress:
                 yield f"  … {address} {event.step.verb.rpartition('.')[2]}, {event.seconds:.0f} s{_note(event)}"
             case What.FAILED:
                 yield f"  ✗ {address} {event.note}"
-            case What.BLOCKED if event.step.address not in self._blocked:
+            case What.BLOCKED if event.step.address not in self._blocked and event.note != str(event.step.address):
                 self._blocked.add(event.step.address)
                 yield f"  ✗ {address} not done, because {event.note} failed"
             case What.ROLLED_BACK:
-                yield f"  ↩ {address} rolled back: what was there before serves again"
+                yield f"  ↩ {address} rolled back: {event.step.returns_to or _RETURNED}"
             case What.NOT_STARTED:
                 yield f"  - {address} {event.step.verb} was not begun"
+            case What.INTERRUPTED:
+                yield f"  - {address} {event.step.verb} was interrupted, after {event.seconds:.0f} s{_note(event)}"
             case _:
                 return
 
     def _done(self, event: Event) -> Iterator[str]:
-        for address in (event.step.address, *event.step.covers):
+        for address in event.addresses:
             self._left[address] -= 1
             self._seconds[address] = self._seconds.get(address, 0.0) + event.seconds
             if not self._left[address]:
@@ -72,13 +77,18 @@ def _note(event: Event) -> str:
     return f": {event.note}" if event.note else ""
 
 
-def outcome(report: Report, seconds: float) -> str:
-    """The last line of an apply."""
-    done = Counter(event.step.address for event in report.of(What.DONE))
-    failed = {event.step.address for event in report.failed}
-    blocked = {event.step.address for event in report.of(What.BLOCKED)}
-    count = len(done.keys() - failed - blocked)
-    text = f"{count} resource{'s' if count != 1 else ''} done"
+def outcome(report: Report, changed: Collection[Address], seconds: float) -> str:
+    """The last line of an apply; what was not ``changed`` by any of its plans was only waited for."""
+    done = _addresses(report, What.DONE) & set(changed) - report.unfinished
+    failed = _addresses(report, What.FAILED)
+    blocked = _addresses(report, What.BLOCKED) - failed
+    left = report.unfinished - failed - blocked
+    text = f"{len(done)} resource{'s' if len(done) != 1 else ''} done"
     text += f", {len(failed)} failed" if failed else ""
-    text += f", {len(blocked - failed)} blocked by that" if blocked - failed else ""
+    text += f", {len(blocked)} blocked by that" if blocked else ""
+    text += f", {len(left)} interrupted or not begun" if left else ""
     return f"{text}, in {seconds:.1f} s."
+
+
+def _addresses(report: Report, what: What) -> set[Address]:
+    return {address for event in report.of(what) for address in event.addresses}

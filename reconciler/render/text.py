@@ -14,6 +14,8 @@ from reconciler.core.kind import Effect, Kind
 from reconciler.core.plan import Plan
 from reconciler.core.problem import Problem
 from reconciler.core.values import UNKNOWN, Value
+from reconciler.core.wording import listed
+from reconciler.render.refusals import refusal_lines
 from reconciler.render.values import path_of, shown, unit_of
 
 SYMBOLS: Final[Mapping[Action, str]] = {
@@ -78,6 +80,7 @@ def plan_text(plan: Plan, kinds: Mapping[str, Kind], names: Sequence[str], style
     parts = ["\n".join(access_lines(plan.access, style))] if plan.access else []
     parts += ["\n".join(blocks)] if blocks else []
     parts += ["\n".join(remarks)] if remarks else []
+    parts += ["\n".join(style.paint(line, "31") for line in refusal_lines(plan.refusals))] if plan.refusals else []
     return "\n\n".join([*parts, summary(plan, names)])
 
 
@@ -130,13 +133,6 @@ def describe(change: Change) -> str:
     if change.verb:
         return change.verb
     return f"{change.action.value}, {cost}" if cost else change.action.value
-
-
-def listed(things: Sequence[object], at_most: int = 2) -> str:
-    """The first few of many, and how many more there are."""
-    texts = [str(thing) for thing in things]
-    more = len(texts) - at_most
-    return ", ".join(texts) if more <= 1 else f"{', '.join(texts[:at_most])} and {more} more"
 
 
 def field_lines(change: Change, kind: Kind, *, full: bool = False) -> Iterator[str]:

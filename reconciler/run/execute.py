@@ -68,6 +68,7 @@ class _Run:
     running: dict[Future[Verdict], str] = field(default_factory=dict)
     waiting: list[tuple[float, str]] = field(default_factory=list)
     progress: dict[str, _Progress] = field(default_factory=dict)
+    performed: set[str] = field(default_factory=set)
 
     def events(self) -> Iterator[Event]:
         self.by_id = {step.id: step for step in self.steps}
@@ -99,6 +100,7 @@ class _Run:
             yield Event(step, What.STARTED)
 
     def _submit(self, step: Step) -> None:
+        self.performed.add(step.id)
         self.running[self.pool.submit(self.perform, step)] = step.id
 
     def _wake(self) -> None:
@@ -203,15 +205,13 @@ class _Run:
                 yield self._event(progress, What.PENDING, progress.note)
 
     def _left(self) -> Iterator[Event]:
-        """After a stop: what was not begun, and waits that were given up."""
-        if self.stop.is_set():
-            done = self.blocked.keys() | {step_id for step_id in self.progress if not self._is_waiting(step_id)}
-            for step in self.steps:
-                if step.id not in done:
-                    yield Event(step, What.NOT_STARTED)
-
-    def _is_waiting(self, step_id: str) -> bool:
-        return any(step_id == other for _, other in self.waiting)
+        """After a stop: waits that were given up, and what was not begun."""
+        given_up = [step_id for _, step_id in sorted(self.waiting) if step_id in self.performed]
+        for progress in (self.progress[step_id] for step_id in given_up):
+            yield self._event(progress, What.INTERRUPTED, progress.note)
+        for step in self.steps if self.stop.is_set() else ():
+            if step.id not in self.blocked and step.id not in self.performed:
+                yield Event(step, What.NOT_STARTED)
 
     def _event(self, progress: _Progress, what: What, note: str = "") -> Event:
         return Event(progress.step, what, note, self._seconds(progress))

@@ -19,9 +19,9 @@ from reconciler.core.graph import needs_of
 from reconciler.core.plan import Plan, Step, make
 from reconciler.core.policy import Policy, refusals
 from reconciler.core.problem import Problem
-from reconciler.core.provider import AccessSource, ObstacleSource, Provider, Verdict
+from reconciler.core.provider import AccessSource, BystanderSource, ObstacleSource, Provider, Verdict
 from reconciler.core.report import Event, Report, Standing, What, standing
-from reconciler.core.resource import Health, Observed, Resource
+from reconciler.core.resource import Bystander, Health, Observed, Resource
 from reconciler.core.written import Written, without
 from reconciler.run.clock import Clock
 from reconciler.run.collector import undisturbed
@@ -85,20 +85,32 @@ class Reconciler:
             with undisturbed():
                 found, unread = self._observed(desired)
                 observed = {each.address: each for each in found if self._is_looked_at(each.address, desired)}
-                plan = make(
-                    self.providers,
-                    desired,
-                    observed.values(),
-                    unread={name: host for name, (host, _) in unread.items()},
-                    prunes=self.policy.prunes,
-                )
-            if not unread or any(change.acts for change in plan.changes):
-                return Look(replace(plan, access=self._access(plan), obstacles=self._obstacles(plan)), observed)
+                waits = {name: host for name, (host, _) in unread.items()}
+                look = self.planned(desired, observed, unread=waits, prunes=self.policy.prunes)
+            if not unread or any(change.acts for change in look.plan.changes):
+                plan = replace(look.plan, access=self._access(look.plan), obstacles=self._obstacles(look.plan))
+                return replace(look, plan=replace(plan, refusals=refusals(plan, self.policy)))
             self._wait_for(unread, observed, self.clock.now() - began)
 
     def status(self) -> Sequence[Standing]:
         """Where every resource stands."""
         return [standing(change) for change in self.look().plan.changes]
+
+    def planned(
+        self,
+        desired: Sequence[Resource],
+        observed: Mapping[Address, Observed],
+        *,
+        prunes: Callable[[Observed], bool],
+        unread: Mapping[str, Address] | None = None,
+    ) -> Look:
+        """The plan of what was read, made once more where a change would hurt what is outside the plan."""
+        plan = make(self.providers, desired, observed.values(), unread=unread, prunes=prunes)
+        hurt = self._bystanders(plan)
+        if not hurt:
+            return Look(plan, observed)
+        known = {address: replace(each, bystanders=hurt.get(address, ())) for address, each in observed.items()}
+        return Look(make(self.providers, desired, known.values(), unread=unread, prunes=prunes), known)
 
     def converge(
         self, approve: Callable[[Look], None], *, stop: Flag | None = None, first: Look | None = None
@@ -106,9 +118,9 @@ class Reconciler:
         """Passes until a look finds nothing to do, the first of them by a look that there is already, if it is given;
         yields each look and what happens.
 
-        ``approve`` is called with each look that has steps, and raises what it does not allow. A pass with a
-        failure is the last one, unless the world just moved under it. What was written in vain is reported as failed,
-        and left out of what is done.
+        ``approve`` is called with each look that has steps or refusals, and raises what it does not allow. A pass
+        with a failure is the last one, unless the world just moved under it. What was written in vain is reported as
+        failed, and left out of what is done.
         """
         desired, written = self.desired(), Written()
         for _ in range(MOST_PASSES):
@@ -116,12 +128,13 @@ class Reconciler:
             yield look
             in_vain = written.in_vain(look.plan)
             yield from (reported(change, self.providers[change.address.provider]) for change in in_vain)
-            look = replace(look, plan=without(look.plan, in_vain))
-            if not look.plan.steps:
+            left = without(look.plan, in_vain)
+            look = replace(look, plan=replace(left, refusals=refusals(left, self.policy)))
+            if not look.plan.steps and not look.plan.refusals:
                 return
-            if refused := refusals(look.plan, self.policy):
-                raise Refused(refused)
             approve(look)
+            if look.plan.refusals:
+                raise Refused(look.plan.refusals)
             report = Report()
             for event in execute(look.plan.steps, self.perform, self.clock, stop=stop):
                 report += [event]
@@ -174,6 +187,15 @@ class Reconciler:
             if isinstance(provider, AccessSource)
             for found in provider.access(_changes_of(name, plan))
         )
+
+    def _bystanders(self, plan: Plan) -> Mapping[Address, tuple[Bystander, ...]]:
+        """Those outside the plan whom it would hurt."""
+        return {
+            address: found
+            for name, provider in self.providers.items()
+            if isinstance(provider, BystanderSource)
+            for address, found in provider.bystanders(_changes_of(name, plan)).items()
+        }
 
     def _obstacles(self, plan: Plan) -> tuple[Problem, ...]:
         """What the plan will fail for."""

@@ -6,9 +6,13 @@ from collections.abc import Iterator
 from dataclasses import replace
 from threading import Event as Flag
 
-from reconciler.core.plan import make
+from reconciler.core.change import Action
+from reconciler.core.errors import Refused
+from reconciler.core.plan import Plan
+from reconciler.core.policy import refusals
 from reconciler.core.report import Event
 from reconciler.core.resource import Observed
+from reconciler.core.wording import in_use_by
 from reconciler.run.execute import execute
 from reconciler.run.once import Look, Reconciler
 
@@ -17,17 +21,32 @@ def kinds_to_remove(*, volumes: bool) -> frozenset[str]:
     return frozenset({"docker.container", "docker.network"} | ({"docker.volume"} if volumes else set()))
 
 
+def left_in_use(plan: Plan) -> Iterator[str]:
+    """A line for each resource that stays because something outside the project uses it."""
+    for change in plan.changes:
+        if change.action is Action.KEEP and change.observed and change.observed.bystanders:
+            yield f"{change.address} is left, as it is {in_use_by(change.observed.bystanders)}"
+
+
 def removal(reconciler: Reconciler, kinds: frozenset[str], *, stop: Flag | None = None) -> Iterator[Event | Look]:
-    """Delete everything of these kinds that is the project's; what is declared as external is not."""
+    """Delete everything of these kinds that is the project's; what is declared as external is not.
+
+    A network or volume that others use is left, too. Raises Refused for what is protected, and where others would be
+    hurt.
+    """
     providers = {name: each for name, each in reconciler.providers.items() if name == "docker"}
     only_containers = replace(reconciler, providers=providers)
     desired = only_containers.desired()
     external = {resource.address for resource in desired if resource.spec.get("external")}
 
     def goes(live: Observed) -> bool:
-        return live.owned and live.address.kind in kinds and live.address not in external
+        is_meant = live.owned and live.address.kind in kinds and live.address not in external
+        return is_meant and not reconciler.policy.leaves(live)
 
     observed = {each.address: each for each in only_containers.observed(desired)}
-    plan = make(providers, (), observed.values(), prunes=goes)
-    yield Look(plan, observed)
-    yield from execute(plan.steps, only_containers.perform, reconciler.clock, stop=stop)
+    look = only_containers.planned((), observed, prunes=goes)
+    refused = refusals(look.plan, replace(reconciler.policy, deletes=True, may_lose=frozenset(observed)))
+    yield replace(look, plan=replace(look.plan, refusals=refused))
+    if refused:
+        raise Refused(refused)
+    yield from execute(look.plan.steps, only_containers.perform, reconciler.clock, stop=stop)

@@ -13,6 +13,7 @@ from typing import Any
 from reconciler.config import Loaded, Sources, declared_secrets, load, missing_secrets
 from reconciler.core.address import Address
 from reconciler.core.document import Document
+from reconciler.core.errors import Conflict
 from reconciler.core.kind import Kind
 from reconciler.core.policy import PRUNED, Policy
 from reconciler.core.problem import Problem
@@ -62,6 +63,11 @@ class Session:
         made = Reconciler(self.document, self.providers, self.clock, policy or self.policy(), only, patience_s)
         made = replace(made, before_step=self.lock.require_held)
         return replace(made, on_wait=on_wait) if on_wait else made
+
+    def keep_secrets(self) -> None:
+        """Write the secrets that were made up into .env, for good. Raises Conflict where it has some of them by now."""
+        if self.made_up and write_secrets(env_file(self.settings), self.made_up).keys() != self.made_up.keys():
+            raise Conflict("another program wrote secrets into the env file meanwhile; run it again")
 
     def policy(self, **allowed: Any) -> Policy:
         """The rules of the files, with what the command line allows besides."""

@@ -330,7 +330,14 @@ class MemoryEngine:
     def list_containers(self, *, params: Mapping[str, Any]) -> Any:
         patterns = json.loads(params.get("filters") or "{}").get("name") or [""]
         return [
-            {"Id": each["Id"], "Names": [each["Name"]], "Labels": each["Config"]["Labels"]}
+            {
+                "Id": each["Id"],
+                "Names": [each["Name"]],
+                "Labels": each["Config"]["Labels"],
+                "Image": each["Config"]["Image"],
+                "Mounts": each["Mounts"],
+                "NetworkSettings": each["NetworkSettings"],
+            }
             for each in self.containers.values()
             if _carries(each["Config"]["Labels"], params) and any(re.search(p, each["Name"]) for p in patterns)
         ]
@@ -360,7 +367,9 @@ class MemoryEngine:
         config = _completed(body, image["Config"])
         config["Hostname"] = config.get("Hostname") or ("the-host" if host["NetworkMode"] == "host" else identity[:12])
         kind, _, target = host["NetworkMode"].partition(":")
-        wanted = (body.get("NetworkingConfig") or {}).get("EndpointsConfig") or {kind.replace("default", "bridge"): {}}
+        wanted = (body.get("NetworkingConfig") or {}).get("EndpointsConfig") or {
+            "bridge" if kind == "default" else kind: {}
+        }
         if kind == "container":
             host["NetworkMode"], wanted = f"container:{self._container(target)['Id']}", {}
         self.containers[identity] = {

@@ -15,10 +15,11 @@ from reconciler.core.kind import Kind
 from reconciler.core.plan import Step
 from reconciler.core.problem import Problem, Severity
 from reconciler.core.provider import Done, Pending, Verdict
-from reconciler.core.resource import Observed, Origin, Resource
+from reconciler.core.resource import Bystander, Observed, Origin, Resource
 from reconciler.core.values import ABSENT, UNKNOWN, Path, Value
 from reconciler.providers.docker import (
     buildx,
+    bystanders,
     elsewhere,
     endpoints,
     expand,
@@ -36,7 +37,7 @@ from reconciler.providers.docker.client import Engine, logged_in
 from reconciler.providers.docker.context import digest_of, dockerfile_of, packed
 from reconciler.providers.docker.kinds import container, image, network, volume
 from reconciler.providers.docker.location import settings_of
-from reconciler.providers.docker.observe import Reader, last_probe, probed
+from reconciler.providers.docker.observe import Reader, last_probe, name_of, probed
 from reconciler.providers.docker.property import Json, dig
 from reconciler.providers.docker.steps import steps
 from reconciler.providers.docker.together import Together
@@ -101,6 +102,9 @@ class DockerProvider:
 
     def steps(self, changes: Sequence[Change]) -> Sequence[Step]:
         return steps(changes, self._project)
+
+    def bystanders(self, changes: Sequence[Change]) -> Mapping[Address, tuple[Bystander, ...]]:
+        return bystanders.bystanders(self.engine, changes)
 
     def obstacles(self, steps: Sequence[Step]) -> Sequence[Problem]:
         found = (
@@ -231,10 +235,20 @@ def _create_network(engine: Engine, args: Mapping[str, Any]) -> None:
 
 
 def _remove_network(engine: Engine, args: Mapping[str, Any]) -> None:
-    found = engine.get(f"/networks/{args['network']}")
-    for container_id in (found or {}).get("Containers") or {}:
+    """Its users leave it first: those of the project and those that the plan names, and nobody else."""
+    found = (engine.get(f"/networks/{args['network']}") or {}).get("Containers") or {}
+    for container_id in found.keys() - set(args["disconnects"]):
+        _require_ours(engine, container_id, args["owner"])
+    for container_id in found:
         engine.post(f"/networks/{args['network']}/disconnect", {"Container": container_id, "Force": True})
     engine.delete(f"/networks/{args['network']}")
+
+
+def _require_ours(engine: Engine, container_id: str, owner: Mapping[str, Value]) -> None:
+    """Raise Conflict for a container of somebody else that joined after the plan was made."""
+    found = engine.get(f"/containers/{container_id}/json")
+    if found and not _owned(dict(found["Config"]), owner):
+        raise Conflict(f"container {name_of(found)}, which is not the project's, joined it meanwhile")
 
 
 def _connect(engine: Engine, args: Mapping[str, Any]) -> None:
@@ -386,7 +400,8 @@ def _absent(args: Mapping[str, Any]) -> str:
 
 def _create_container(engine: Engine, args: Mapping[str, Any]) -> None:
     found, mounted = engine.get(f"/containers/{args['name']}/json"), args.get("files", ())
-    if found and args.get("anew") and labels.is_of_a_hook(dig(found, "Config.Labels")):
+    is_ours = _owned(dict((found or {}).get("Config") or {}), args["body"]["Labels"])
+    if found and is_ours and args.get("anew") and labels.is_of_a_hook(dig(found, "Config.Labels")):
         _remove(engine, {"container": found["Id"], "volumes": True})
         found = None
     if found is None:
@@ -394,7 +409,7 @@ def _create_container(engine: Engine, args: Mapping[str, Any]) -> None:
         marks = {**args["body"]["Labels"], **files.label(mounted), **prestart.label(args.get("started_after"))}
         body = endpoints.named({**args["body"], "Labels": marks}, lambda mode: _name_of_network(engine, mode))
         _made(engine, engine.post("/containers/create", body, name=args["name"]))
-    elif not _owned(dict(found["Config"]), args["body"]["Labels"]):
+    elif not is_ours:
         raise Conflict(f"the name {args['name']} was taken meanwhile by a container of somebody else")
     _copy_in(engine, args["name"], mounted)
 
@@ -419,6 +434,9 @@ def _signal(engine: Engine, args: Mapping[str, Any]) -> None:
 
 def _mark(engine: Engine, args: Mapping[str, Any]) -> None:
     """Labels can't be changed: the mark is made anew. Without one, what the container was told is told once more."""
+    found = engine.get(f"/volumes/{args['name']}")
+    if found and labels.MARK not in (found.get("Labels") or {}):
+        raise Conflict(f"volume {args['name']} has the name of a mark, and is none; rename it")
     engine.delete(f"/volumes/{args['name']}")
     engine.post("/volumes/create", files.mark(args["name"], args["owner"], args["files"]))
 
@@ -506,10 +524,13 @@ def _remove(engine: Engine, args: Mapping[str, Any]) -> None:
 
 
 def _give_way(engine: Engine, args: Mapping[str, Any]) -> None:
-    """Remove the successor under each of its possible names, but never the predecessor that may still have one."""
+    """Remove the successor under each of its possible names, but never the predecessor that may still have one.
+
+    Nor what somebody else gave such a name meanwhile.
+    """
     for name in args["containers"]:
         found = engine.get(f"/containers/{name}/json")
-        if found and found["Id"] != args["keeps"]:
+        if found and found["Id"] != args["keeps"] and _owned(dict(found["Config"]), args["owner"]):
             engine.delete(f"/containers/{found['Id']}", force=1)
 
 

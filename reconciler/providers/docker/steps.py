@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from types import MappingProxyType
 from typing import Any
 
 from reconciler.core.change import Action, Change
@@ -62,7 +63,9 @@ def _step(change: Change, verb: str, **args: Value) -> Step:
 def _network(change: Change, project: str) -> Iterator[Step]:
     """A network's endpoints leave with it; the next pass finds them missing and connects them again."""
     owner = {labels.PROJECT: project, labels.NETWORK: change.address.name}
-    return _plain(change, "network", lambda: network.body(_spec(change), owner))
+    users = tuple(bystander.id for bystander in change.observed.bystanders) if change.observed else ()
+    removed: dict[str, Value] = {"disconnects": users, "owner": {labels.PROJECT: project}}
+    return _plain(change, "network", lambda: network.body(_spec(change), owner), removed)
 
 
 def _volume(change: Change, project: str) -> Iterator[Step]:
@@ -70,8 +73,10 @@ def _volume(change: Change, project: str) -> Iterator[Step]:
     return _plain(change, "volume", lambda: volume.body(_spec(change), owner))
 
 
-def _plain(change: Change, noun: str, body: Callable[[], Json]) -> Iterator[Step]:
-    """What can only be made and removed, as a whole."""
+def _plain(
+    change: Change, noun: str, body: Callable[[], Json], removed: Mapping[str, Value] = MappingProxyType({})
+) -> Iterator[Step]:
+    """What can only be made and removed, as a whole; ``removed`` is what the removal needs to know besides."""
     if change.action is Action.CREATE and _is_external(change):
         yield _missing(change)
         return
@@ -79,7 +84,7 @@ def _plain(change: Change, noun: str, body: Callable[[], Json]) -> Iterator[Step
     if change.acts:
         yield from swap.chained(
             swap.required(change) if is_made else (),
-            [_step(change, f"{noun}.remove", **{noun: _live_id(change)})] if is_removed else (),
+            [_step(change, f"{noun}.remove", **{noun: _live_id(change)}, **removed)] if is_removed else (),
             [_step(change, f"{noun}.create", body=body())] if is_made else (),
         )
 

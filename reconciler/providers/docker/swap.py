@@ -486,7 +486,8 @@ class _Container:
 
     def _or_back(self, steps: Iterable[Step]) -> Iterator[Step]:
         back = self._back(f"{self.name}{NEXT}", self.live_id)
-        return (replace(step, on_failure=back) for step in steps)
+        returns_to = "what was there before serves again" if self._serves() else ""
+        return (replace(step, on_failure=back, returns_to=returns_to) for step in steps)
 
     def _back(self, successor: str, predecessor_id: str) -> tuple[Step, ...]:
         """The way back, where the service is to take it."""
@@ -509,7 +510,14 @@ class _Container:
         serves = self.live.get("state") not in ("created", "dead") or was_left
         is_over = oneshot.NAME in self.spec and (was_left or self.live.get("state") == oneshot.FINISHED)
         return (
-            self._step("container.give-way", "rolls back", tag="back:remove", containers=names, keeps=predecessor_id),
+            self._step(
+                "container.give-way",
+                "rolls back",
+                tag="back:remove",
+                containers=names,
+                keeps=predecessor_id,
+                owner=self.spec["owner"],
+            ),
             self._step("container.rename", "rolls back", tag="back:name", container=predecessor_id, name=self.name),
             self._step("container.update", "rolls back", tag="back:policy", container=predecessor_id, body=policy),
             *(

@@ -2,8 +2,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
 from reconciler.core.plan import make
 from reconciler.core.policy import Policy, refusals
+from reconciler.core.resource import Bystander
+from reconciler.core.values import Ref
 from reconciler.providers.memory import MemoryProvider
 from tests.kit.build import address, live, resource
 
@@ -91,3 +95,62 @@ def test_a_flood_of_deletions_is_refused():
     assert surplus(6, Policy(deletes=True, most_surplus=6)) == []
     assert surplus(6, Policy(deletes=True), kept=24) == []  # a fifth of them
     assert surplus(1, Policy(deletes=True, most_surplus=0))
+
+
+def used_by(*names, **rest):
+    return tuple(Bystander(name, name, "would lose it", **rest) for name in names)
+
+
+def test_what_others_use_is_changed_only_if_that_was_said():
+    desired, observed = [resource(BOX, image="b")], [replace(live(BOX, image="a"), bystanders=used_by("x", "y"))]
+
+    plan = make({"memory": MemoryProvider()}, desired, observed)
+
+    (told,) = refusals(plan, Policy())
+    assert told.message == "memory.box/a would be replaced, but is in use by x, y, which would lose it"
+    assert told.remedy == "allow it with `--allow-disrupt memory.box/a`"
+    assert refused(Policy(may_disrupt=frozenset({address(BOX)})), desired, observed) == []
+
+
+def test_what_others_only_miss_for_a_moment_is_remarked_and_not_refused():
+    observed = [replace(live(BOX, image="a"), bystanders=used_by("x", lasting=False))]
+
+    plan = make({"memory": MemoryProvider()}, [resource(BOX, image="b")], observed)
+
+    assert refusals(plan, Policy()) == ()
+    assert [remark.message for remark in plan.remarks()] == ["is in use by x, which would lose it"]
+
+
+def test_what_the_server_will_not_do_no_flag_allows():
+    observed = [replace(live(BOX, image="a"), bystanders=used_by("x", holds=True))]
+
+    told = refused(Policy(may_disrupt=frozenset({address(BOX)})), [resource(BOX, image="b")], observed)
+
+    assert told == ["remove what uses it first"]
+
+
+def test_an_orphan_that_others_use_is_left_where_its_kind_is_made_to_be_shared():
+    shared = Policy(prune={"memory.box": "owned"}, left_in_use=frozenset({"memory.box"}))
+    used = replace(live(BOX), bystanders=used_by("x"))
+
+    assert not shared.prunes(used)
+    assert replace(shared, may_disrupt=frozenset({address(BOX)})).prunes(used)
+    assert replace(shared, left_in_use=frozenset()).prunes(used)
+
+
+@pytest.mark.parametrize(
+    ("policy", "observed", "remedy"),
+    [
+        (Policy(), {"owned": False}, "take it over with `--adopt memory.box/a`"),
+        (Policy(protected=frozenset({address(BOX)})), {}, "take it out of `protect` first"),
+    ],
+)
+def test_what_only_a_later_pass_would_do_is_judged_by_the_first(policy, observed, remedy):
+    desired = [
+        resource("memory.client/app", redirect="x"),
+        resource(BOX, image=Ref(address("memory.client/app"), "secret")),
+    ]
+
+    (told,) = refused(policy, desired, [live(BOX, image="a", **observed)])
+
+    assert told.endswith(remedy)

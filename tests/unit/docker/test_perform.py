@@ -15,6 +15,7 @@ from tests.kit.docker import Line, MemoryEngine, Refusal, a_provider
 OURS = {labels.PROJECT: "p", labels.SERVICE: "web"}
 NETWORK = {"Name": "p_back", "Labels": {labels.PROJECT: "p"}}
 BODY = {"Image": "app:1", "Labels": OURS, "HostConfig": {"NetworkMode": "p_back"}}
+LEAVE = {"network": "p_back", "disconnects": (), "owner": {labels.PROJECT: "p"}}
 BACK = {"network": "p_back", "name": "p_back", "container": "web", "body": {"Aliases": ["w"]}}
 
 
@@ -46,7 +47,7 @@ def is_running(engine, name):
 
 AGAIN = [
     ("network.create", {"body": {"Name": "p_new", "Labels": {labels.PROJECT: "p"}}}),
-    ("network.remove", {"network": "p_back"}),
+    ("network.remove", LEAVE),
     ("network.connect", BACK | {"network": "bridge"}),
     ("network.disconnect", BACK),
     ("volume.create", {"body": {"Name": "v", "Driver": "local", "DriverOpts": {}, "Labels": {}}}),
@@ -59,7 +60,7 @@ AGAIN = [
     ("container.update", {"container": "web", "body": {"Memory": 5, "MemorySwap": 10}}),
     ("container.stop", {"container": "web", "grace_s": 3}),
     ("container.remove", {"container": "web"}),
-    ("container.give-way", {"containers": ("web.next", "idle"), "keeps": "nobody"}),
+    ("container.give-way", {"containers": ("web.next", "idle"), "keeps": "nobody", "owner": OURS}),
 ]
 
 
@@ -94,7 +95,7 @@ def test_done_again_it_does_nothing_more(engine, verb, args):
         ("network.connect", BACK, []),
         ("network.disconnect", BACK | {"name": "elsewhere"}, []),
         ("volume.remove", {"volume": "gone"}, ["DELETE /volumes/gone"]),
-        ("container.give-way", {"containers": ("gone", "also"), "keeps": "x"}, []),
+        ("container.give-way", {"containers": ("gone", "also"), "keeps": "x", "owner": OURS}, []),
     ],
 )
 def test_what_is_done_already_is_not_asked_for(engine, verb, args, calls):
@@ -103,7 +104,7 @@ def test_what_is_done_already_is_not_asked_for(engine, verb, args, calls):
 
 
 def test_a_network_is_left_by_all_before_it_goes(engine):
-    perform(engine, "network.remove", network="p_back")
+    perform(engine, "network.remove", **LEAVE)
 
     assert "p_back" not in [network["Name"] for network in engine.networks.values()]
     assert is_running(engine, "web")
@@ -124,7 +125,7 @@ def test_a_container_leaves_a_network_that_was_made_anew_by_its_name(engine):
 def test_the_predecessor_is_kept_though_it_has_the_name_of_the_successor(engine):
     predecessor = container(engine, "web")["Id"]
 
-    perform(engine, "container.give-way", containers=("idle", "web"), keeps=predecessor)
+    perform(engine, "container.give-way", containers=("idle", "web"), keeps=predecessor, owner=OURS)
 
     assert engine.names == ["web"]
 

@@ -9,6 +9,7 @@ import pytest
 
 from reconciler.core.access import AccessChange
 from reconciler.core.change import Action
+from reconciler.core.errors import Refusal
 from reconciler.core.plan import make
 from reconciler.core.problem import Problem
 from reconciler.core.resource import Health, Origin
@@ -222,4 +223,26 @@ def test_who_gains_or_loses_is_said_first_and_in_json_in_full():
     assert plan_github(plan, KINDS, ["stack.yaml"]).splitlines()[:6] == lines
     assert [len(each["users"]) for each in document["access"]] == [97, 1, 0, 0]
     assert [each["everybody"] for each in document["access"]] == [False, False, True, False]
+    jsonschema.validate(document, SCHEMA)
+
+
+def a_refused_plan(count):
+    plan = a_plan()
+    boxes = [address(f"memory.box/{number}") for number in range(count)]
+    floods = [Refusal(box, f"{box} would be deleted", f"allow it with `--allow-delete {box}`") for box in boxes]
+    live_one = Refusal(address("memory.box/live"), "memory.box/live is protected", "take it out of `protect` first")
+    return replace(plan, refusals=(*floods, live_one))
+
+
+@pytest.mark.parametrize(("count", "lines"), [(5, 6), (9, 5)])
+def test_every_format_has_the_refusals_and_folds_many_of_one_sort(count, lines):
+    plan = a_refused_plan(count)
+
+    text, markdown = plan_text(plan, KINDS, ["s"]), plan_markdown(plan, KINDS, ["s"], "p")
+    github, document = plan_github(plan, KINDS, ["s"]), PlanDocument("p", KINDS, "salt").of(plan)
+
+    assert [form.count("refused: ") for form in (text, markdown)] == [lines, lines]
+    assert github.count("::error ") == lines
+    assert "::error file=stack.yaml,line=1,col=1,title=memory.box/live::refused: memory.box/live is protected" in github
+    assert len(document["refusals"]) == count + 1
     jsonschema.validate(document, SCHEMA)

@@ -289,7 +289,19 @@ def test_a_stop_gives_up_waiting():
 
     events = run([step("gate")], perform, stop=stop)
 
-    assert told(events, What.NOT_STARTED) == [("gate", "not started")]
+    assert told(events, What.INTERRUPTED, What.NOT_STARTED) == [("gate", "interrupted")]
+
+
+def test_a_step_whose_delay_is_not_over_when_it_stops_was_not_begun():
+    stop = threading.Event()
+
+    def perform(_):
+        stop.set()
+        return Done()
+
+    events = run([step("late", delay_s=30.0), step("now")], perform, stop=stop)
+
+    assert told(events, What.INTERRUPTED, What.NOT_STARTED) == [("late", "not started")]
 
 
 def test_a_wait_is_heard_of_every_ten_seconds():

@@ -1,0 +1,148 @@
+"""The containers outside a plan that its changes would hurt: those in a network that goes, in a namespace that ends.
+
+What is in the plan looks after itself: a container of the project that loses its network is connected again. Everything
+else on the engine is outside: containers of other projects and of nobody, of services that are not in the plan, and
+those of ``compose run``. One list tells most of it; whose processes or memory a container shares is in its inspect.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cached_property
+from types import MappingProxyType
+from typing import Any, Final
+
+from reconciler.core.address import Address
+from reconciler.core.change import Action, Change
+from reconciler.core.kind import Effect
+from reconciler.core.resource import Bystander
+from reconciler.providers.docker import labels
+from reconciler.providers.docker.client import Engine
+from reconciler.providers.docker.kinds import container, image, network, volume
+from reconciler.providers.docker.property import Json, dig
+
+_NAMESPACES: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "NetworkMode": "lives in its network and would be cut off",
+        "PidMode": "lives among its processes and would be ended",
+        "IpcMode": "shares its memory and would lose it",
+    }
+)
+"""Key of HostConfig that names another container → what becomes of the one that has it when the other is stopped."""
+
+
+def bystanders(engine: Engine, changes: Sequence[Change]) -> Mapping[Address, tuple[Bystander, ...]]:
+    """Those that each change would hurt; nothing is read where no change can hurt anybody."""
+    others = _Others(engine, changes)
+    found = {
+        change.address: tuple(_USERS[change.address.kind](change, others))
+        for change in changes
+        if change.observed and _takes_away(change)
+    }
+    return {address: users for address, users in found.items() if users}
+
+
+def _takes_away(change: Change) -> bool:
+    """Whether others may lose something by it, now or, where it is deferred, in a later pass."""
+    return change.intended is Action.DELETE or change.effect >= _FROM[change.address.kind]
+
+
+class _Others:
+    """The containers that are not in the plan, read when they are first asked for."""
+
+    def __init__(self, engine: Engine, changes: Sequence[Change]) -> None:
+        self._engine = engine
+        self._in_plan = set(_container_ids(changes))
+
+    @cached_property
+    def listed(self) -> Sequence[Json]:
+        return [item for item in self._engine.get("/containers/json", all=1) if item["Id"] not in self._in_plan]
+
+    @cached_property
+    def inspected(self) -> Sequence[tuple[Json, Json]]:
+        """With its inspect, where it is still there."""
+        found = ((item, self._engine.get(f"/containers/{item['Id']}/json")) for item in self.listed)
+        return [(item, inspect) for item, inspect in found if inspect is not None]
+
+
+def _container_ids(changes: Sequence[Change]) -> Iterator[str]:
+    for change in changes:
+        is_in_plan = change.desired is not None or change.action is Action.DELETE
+        if change.address.kind == container.NAME and change.observed and is_in_plan:
+            leftovers: Any = change.observed.facts.get("leftovers") or {}
+            yield from (change.observed.id, *leftovers.values())
+
+
+def _in_network(change: Change, others: _Others) -> Iterator[Bystander]:
+    """Also those that are stopped: they could not be started again. One that never ran knows it by name only."""
+    assert change.observed
+    name, network_id = change.observed.spec["name"], change.observed.id
+    for item in others.listed:
+        endpoints = dig(item, "NetworkSettings.Networks") or {}
+        known = {endpoint.get("NetworkID") or key for key, endpoint in endpoints.items()}
+        if known & {name, network_id}:
+            yield _bystander(item, "would be disconnected from it")
+
+
+def _with_volume(change: Change, others: _Others) -> Iterator[Bystander]:
+    """The engine removes no volume that a container has, whether it runs or not."""
+    assert change.observed
+    for item in others.listed:
+        if any(mount.get("Name") == change.observed.id for mount in item.get("Mounts") or ()):
+            yield _bystander(item, "holds it", holds=True)
+
+
+def _beside_container(change: Change, others: _Others) -> Iterator[Bystander]:
+    """Those in its namespaces. While it is only reconnected they are without its networks for a moment."""
+    assert change.observed
+    names = {change.observed.id, str(change.observed.spec["container_name"])}
+    is_ended = change.intended is Action.DELETE or change.effect >= Effect.RESTART
+    for item, inspect in others.inspected:
+        for key, loss in _NAMESPACES.items():
+            if _target(dig(inspect, f"HostConfig.{key}")) not in names:
+                continue
+            if is_ended:
+                yield _bystander(item, loss)
+            elif key == "NetworkMode":
+                yield _bystander(item, "lives in its network and would be without it for a moment", lasting=False)
+
+
+def _target(mode: Any) -> str:
+    """The container that a namespace is shared with."""
+    kind, _, target = str(mode or "").partition(":")
+    return target if kind == "container" else ""
+
+
+def _from_image(change: Change, others: _Others) -> Iterator[Bystander]:
+    """They keep the image that they have, until they are made anew under a name that means another one by then."""
+    names = {change.address.name}
+    if change.desired and change.desired.spec.get("build"):
+        names |= {*image.names(change.desired.spec["build"])}
+    for item in others.listed:
+        if item["Image"] in names:
+            yield _bystander(item, "would get the new one when it is made anew", lasting=False)
+
+
+def _bystander(item: Json, loss: str, *, lasting: bool = True, holds: bool = False) -> Bystander:
+    name, project = str(item["Names"][0]).lstrip("/"), (item.get("Labels") or {}).get(labels.PROJECT)
+    called = f"container {name} of project {project}" if project else f"container {name}"
+    return Bystander(str(item["Id"]), called, loss, lasting=lasting, holds=holds)
+
+
+_USERS: Final[Mapping[str, Callable[[Change, _Others], Iterator[Bystander]]]] = MappingProxyType(
+    {
+        network.NAME: _in_network,
+        volume.NAME: _with_volume,
+        container.NAME: _beside_container,
+        image.NAME: _from_image,
+    }
+)
+_FROM: Final[Mapping[str, Effect]] = MappingProxyType(
+    {
+        network.NAME: Effect.REPLACE,
+        volume.NAME: Effect.DATA_LOSS,
+        container.NAME: Effect.RECONNECT,
+        image.NAME: Effect.LIVE,
+    }
+)
+"""Kind → the least effect of a change by which others can lose something."""

@@ -1,0 +1,331 @@
+"""Whatever the program says it did, did not do or took back is compared with what is there afterwards."""
+
+from __future__ import annotations
+
+import copy
+import os
+import re
+import signal
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from reconciler.providers.docker import labels
+from reconciler.run.clock import RealClock
+from tests.kit.cli import Ran, called
+from tests.kit.docker import PROJECT, Line, MemoryEngine, a_reconciler, a_stack, served
+
+CHECKED = 'image: "app:1", healthcheck: {test: "true"}'
+ONE = f"services: {{web: {{{CHECKED}}}}}"
+TWO = f"services: {{a: {{{CHECKED}}}, web: {{{CHECKED}, depends_on: {{a: {{condition: service_healthy}}}}}}}}"
+OTHERS = {"Image": "app:1", "Labels": {labels.PROJECT: "theirs"}}
+
+
+def by_name(engine):
+    return {each["Name"][1:]: copy.deepcopy(each) for each in engine.containers.values()}
+
+
+def what_differs(engine, folder):
+    document = a_stack((folder / "stack.yaml").read_text(encoding="utf-8"), folder, TOKEN="t")
+    return {str(change.address) for change in a_reconciler(document, engine).look().plan.changes if change.acts}
+
+
+@dataclass
+class World:
+    """An engine, a project's folder, and what a command made of them."""
+
+    engine: MemoryEngine
+    folder: Any
+    run: Any
+    before: dict[str, Any] = field(default_factory=dict)
+    differed: set[str] = field(default_factory=set)
+    written: int = 0
+    ran: Ran = field(default_factory=lambda: Ran(0, "", ""))
+
+    def stack(self, text):
+        (self.folder / "stack.yaml").write_text(text, encoding="utf-8")
+
+    def set_up(self, text):
+        self.stack(text)
+        assert self.run("apply", "--yes").code == 0
+
+    def command(self, *arguments):
+        """Run it, and hold every sentence to what is there before and afterwards."""
+        self.before, self.differed = by_name(self.engine), what_differs(self.engine, self.folder)
+        self.written = len(self.engine.writes)
+        self.ran = self.run(*arguments)
+        self.engine.before = self.engine.after = lambda *_: None
+        for says, is_true in SENTENCES.items():
+            for found in re.finditer(says, self.ran.err):
+                assert is_true(self, *found.groups()), f"{found[0]!r} is not true:\n{self.ran.out}{self.ran.err}"
+        if self.ran.code == 4:
+            assert nothing_done(self)
+        return self.ran
+
+    @property
+    def writes(self):
+        """Without those of the lock, which is given back."""
+        return [call for call in self.engine.writes[self.written :] if "/volumes" not in call or "lock" not in call]
+
+
+def nothing_done(world):
+    touched = [call for call in world.writes if call != "POST /volumes/create"]
+    return not touched and by_name(world.engine) == world.before and not (world.folder / ".env").exists()
+
+
+def something_done(world):
+    return bool(world.writes)
+
+
+def done(world, count):
+    """Exactly so many where all went well; of one that was only not waited for nobody may claim that it is done."""
+    settled = len(world.differed - what_differs(world.engine, world.folder))
+    return int(count) == settled if world.ran.code == 0 else int(count) <= settled
+
+
+def is_there(world, kind, name):
+    if kind == "container":
+        return f"{PROJECT}-{name}-1" in by_name(world.engine)
+    found = world.engine.networks.values() if kind == "network" else world.engine.volumes.values()
+    return any(each["Name"] == f"{PROJECT}_{name}" for each in found)
+
+
+def same_one(world, name):
+    called = f"{PROJECT}-{name}-1"
+    return by_name(world.engine)[called]["Id"] == world.before[called]["Id"]
+
+
+def serves_again(world, name):
+    return same_one(world, name) and by_name(world.engine)[f"{PROJECT}-{name}-1"]["State"]["Running"]
+
+
+def is_down(world):
+    return not [
+        each for each in world.engine.containers.values() if each["Config"]["Labels"].get(labels.PROJECT) == PROJECT
+    ]
+
+
+def not_begun(world, name, verb):
+    verbs = {
+        "start": r"POST /containers/\S+/start",
+        "create": "POST /containers/create",
+        "remove": "DELETE /containers",
+    }
+    return not [
+        call for call in world.writes if re.match(verbs.get(verb, "never"), call) and f"{PROJECT}-{name}-1" in call
+    ]
+
+
+SENTENCES = {
+    r"Nothing was done\.": nothing_done,
+    r"nothing was touched": nothing_done,
+    r"What was done before that stays\.": something_done,
+    r"(\d+) resources? done": done,
+    r"✓ docker\.(\w+)/(\S+) +(?:created|replaced|updated|started)": is_there,
+    r"✓ docker\.(\w+)/(\S+) +deleted": lambda *which: not is_there(*which),
+    r"docker\.(\w+)/(\S+) is left, as it is in use": is_there,
+    r"docker\.container/(\S+) +rolled back: .* serves again": serves_again,
+    r"docker\.container/(\S+) +rolled back: .* in its place again": same_one,
+    r"docker\.container/(\S+) +container\.(\w+) was not begun": not_begun,
+    rf"{PROJECT}: down": is_down,
+    rf"{PROJECT}: not all is down": lambda world: not is_down(world),
+}
+"""What is said → whether it is so; groups are handed over."""
+
+
+@pytest.fixture
+def world(tmp_path, monkeypatch, capsys):
+    engine = MemoryEngine(clock=RealClock())
+    for reference in ("app:1", "app:2"):
+        engine.image(reference)
+    with served(engine) as url:
+
+        def run(*arguments):
+            where = {"DOCKER_HOST": url, "COMPOSE_PROJECT_NAME": PROJECT}
+            return called(monkeypatch, capsys, *arguments, cwd=tmp_path, env=where)
+
+        yield World(engine, tmp_path, run)
+
+
+def somebody_elses(engine, name):
+    Line(engine).post("/containers/create", OTHERS, name=name)
+
+
+def test_a_first_run_says_what_it_did(world):
+    world.stack(TWO)
+
+    ran = world.command("apply", "--yes")
+
+    assert (ran.code, "3 resources done" in ran.err) == (0, True)
+
+
+@pytest.mark.parametrize("form", ["text", "json", "markdown", "github"])
+def test_what_is_deferred_is_refused_before_anything_is_done_and_shown_by_diff(world, form):
+    somebody_elses(world.engine, f"{PROJECT}-web-1")
+    world.stack(TWO)
+
+    shown, ran = world.run("diff", "--format", form), world.command("apply", "--yes")
+
+    flag = "--adopt docker.container/web"
+    assert (shown.code, ran.code) == (2, 4)
+    assert flag in shown.out
+    assert flag in ran.err
+    assert "Nothing was done." in ran.err
+    assert "+ docker.container/a " in ran.out
+
+
+def test_what_a_later_pass_refuses_does_not_undo_what_was_said(world):
+    world.stack(f"services: {{web: {{{CHECKED}}}, b: {{{CHECKED}}}}}\n")
+    world.engine.after = lambda _n, call: (
+        call == "POST /networks/create" and somebody_elses(world.engine, f"{PROJECT}-web-1")
+    )
+
+    ran = world.command("apply", "--yes")
+
+    assert ran.code in (1, 3)
+    assert "Nothing was done." not in ran.err
+
+
+def test_data_is_not_lost_and_secrets_are_not_written_by_what_is_refused(world):
+    world.set_up(f"services: {{web: {{{CHECKED}, volumes: ['data:/x']}}}}\nvolumes: {{data: {{}}}}")
+    web = f"web: {{{CHECKED}, volumes: ['data:/x'], environment: {{A: $TOKEN}}}}"
+    rest = "x-reconcile: {secrets: [TOKEN]}\nvolumes: {data: {driver_opts: {a: b}}}"
+    world.stack(f"services: {{{web}}}\n{rest}")
+
+    ran = world.command("apply", "--yes")
+
+    assert (ran.code, "Nothing was done." in ran.err) == (4, True)
+
+
+def test_secrets_are_written_before_the_first_step(world):
+    world.stack(f"x-reconcile: {{secrets: [TOKEN]}}\nservices: {{web: {{{CHECKED}, environment: {{A: $TOKEN}}}}}}")
+
+    assert world.run("apply", "--yes").code == 0
+
+    (token,) = re.findall("TOKEN=(.+)", (world.folder / ".env").read_text(encoding="utf-8"))
+    assert f"A={token}" in by_name(world.engine)[f"{PROJECT}-web-1"]["Config"]["Env"]
+    assert world.command("apply", "--yes").out.startswith("No changes.")
+
+
+@pytest.mark.parametrize(("state", "words"), [("running", "serves again"), ("exited", "is in its place again")])
+def test_what_is_rolled_back_is_said_to_serve_only_if_it_did(world, state, words):
+    world.set_up(ONE)
+    if state == "exited":
+        world.engine.stop(f"{PROJECT}-web-1")
+    world.stack(ONE.replace('"app:1"', '"app:2", command: [exit, "3"]'))
+
+    ran = world.command("apply", "--yes")
+
+    assert (ran.code, words in ran.err) == (7, True)
+    assert ran.err.count("docker.container/web") == 2  # failed, rolled back: and nothing twice
+
+
+def test_a_failure_is_told_once_and_what_it_blocks_is_counted(world):
+    world.stack(TWO.replace('a: {image: "app:1"', 'a: {image: "app:1", command: [exit, "3"]'))
+
+    ran = world.command("apply", "--yes")
+
+    assert ran.code == 3
+    assert "because docker.container/a failed" in ran.err
+    assert "1 resource done, 1 failed, 1 blocked by that" in ran.err
+    assert len([line for line in ran.err.splitlines() if line.startswith("  ✗ docker.container/a ")]) == 1
+
+
+class Interruption:
+    """Ctrl-C, once."""
+
+    def __init__(self):
+        self.sent = False
+
+    def __call__(self):
+        if not self.sent:
+            self.sent = True
+            os.kill(os.getpid(), signal.SIGINT)
+
+    def after(self, text):
+        """As soon as the engine has done that."""
+        return lambda _number, call: text in call and self()
+
+
+def test_what_was_not_begun_when_it_was_interrupted_is_said_to_be(world):
+    world.stack(TWO)
+    world.engine.after = Interruption().after("POST /networks/create")
+
+    ran = world.command("apply", "--yes")
+
+    assert (ran.code, "container.create was not begun" in ran.err) == (130, True)
+    assert "1 resource done, 2 interrupted or not begun, in" in ran.err
+
+
+def test_a_wait_that_was_given_up_is_interrupted(world):
+    world.stack(TWO)
+    inspect, interrupt = world.engine.inspect, Interruption()
+
+    def looked_at(name, **rest):
+        found = inspect(name, **rest)
+        if found["State"]["Running"]:
+            interrupt()
+        return found
+
+    world.engine.inspect = looked_at
+    ran = world.command("apply", "--yes")
+
+    assert ran.code == 130
+    assert re.search("docker.container/a +container.wait was interrupted, after 0 s: health: starting", ran.err)
+    assert "1 resource done, 2 interrupted or not begun, in" in ran.err
+
+
+def test_a_project_that_is_interrupted_on_its_way_down_is_not_down(world):
+    world.set_up(TWO)
+    world.engine.after = Interruption().after("/stop")
+
+    ran = world.command("down")
+
+    assert (ran.code, "not all is down" in ran.err) == (130, True)
+
+
+def test_a_project_goes_down_and_what_others_use_is_left(world):
+    world.set_up(ONE)
+    Line(world.engine).post("/containers/create", {**OTHERS, "HostConfig": {"NetworkMode": "p_default"}}, name="theirs")
+
+    ran = world.command("down")
+
+    assert ran.code == 0
+    assert "docker.network/default is left, as it is in use by container theirs of project theirs" in ran.err
+
+
+@pytest.mark.parametrize("options", [["--confirm", "wrong"], ["--volumes", "--confirm", "wrong"], ["--volumes"]])
+def test_a_project_of_another_name_stays_up(world, options):
+    world.set_up(ONE)
+
+    assert world.command("down", *options).code == 4
+
+
+def test_a_stale_plan_touches_nothing(world):
+    world.stack(ONE)
+    world.run("diff", "--out", "plan.json")
+    world.stack(TWO)
+
+    ran = world.command("apply", "plan.json", "--yes")
+
+    assert ran.code == 5
+    assert nothing_done(world)
+
+
+def test_many_refusals_of_one_sort_are_folded_but_in_json(world):
+    volumes = [f"data{number}" for number in range(9)]
+    mounts = ", ".join(f"'{name}:/{name}'" for name in volumes)
+    world.set_up(f"services: {{web: {{{CHECKED}, volumes: [{mounts}]}}}}\nvolumes: {{{': {}, '.join(volumes)}: {{}}}}")
+    changed = ": {driver_opts: {a: b}}, ".join(volumes)
+    world.stack(
+        f"services: {{web: {{{CHECKED}, volumes: [{mounts}]}}}}\nvolumes: {{{changed}: {{driver_opts: {{a: b}}}}}}"
+    )
+
+    ran, shown = world.command("apply", "--yes"), world.run("diff", "--format", "json")
+
+    assert ran.code == 4
+    assert ran.err.count("refused: ") == 4
+    assert "refused: 6 more like these" in ran.err
+    assert ran.out.count("driver_opts.a") == 9
+    assert shown.out.count("--allow-delete docker.volume/data") == 9
