@@ -15,7 +15,7 @@ import click
 
 from reconciler.cli.diff import document, rendered, say_once
 from reconciler.cli.exitcodes import Exit, of_error, of_report
-from reconciler.cli.state import State, addresses, is_terminal, say, show_error
+from reconciler.cli.state import State, addresses, is_terminal, say, show_error, warn
 
 if TYPE_CHECKING:
     from reconciler.core.policy import Policy
@@ -69,12 +69,14 @@ class _Apply:
         self._reconciler: Reconciler = session.reconciler(
             policy=policy, only=options["target"], patience_s=options["wait"], on_wait=say_once()
         )
+        self._allowed = {name: options[name] for name in ("allow_delete", "adopt", "allow_disrupt")}
         self._approved = False
         self._asked_s = 0.0
         self._stop = _Stop()
 
     def run(self) -> int:
         look = self._reconciler.look()
+        self._warn_of_unknown(look)
         if look.plan.in_sync or self._dry_run:
             self._check_saved(look)
             click.echo(rendered(self._state, self._session, look.plan, "text"))
@@ -84,6 +86,16 @@ class _Apply:
         with self._session.locked("apply", wait_s=self._lock_wait), interruptible() as self._stop:
             code = self._converge(self._stop.flag, self._session.still_good(look))
             return self._stop.code or code
+
+    def _warn_of_unknown(self, look: Look) -> None:
+        """What is allowed for a resource that there is not, neither declared nor live, is most likely a slip."""
+        from reconciler.config.suggest import suggestion
+
+        known = [str(change.address) for change in look.plan.changes]
+        for name, allowed in self._allowed.items():
+            for address in sorted(map(str, allowed)):
+                if address not in known:
+                    warn(f"--{name.replace('_', '-')} {address}: there is no such resource{suggestion(address, known)}")
 
     def _converge(self, stop: threading.Event, first: Look | None) -> int:
         from reconciler.core.errors import ReconcileError

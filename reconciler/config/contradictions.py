@@ -55,6 +55,15 @@ def one_kind_of_network(stack: Stack) -> Iterator[Problem]:
             yield from said(place, f"services.{name} has both `network_mode` and `networks`; keep one")
 
 
+def names_that_say_something(stack: Stack) -> Iterator[Problem]:
+    """Compose asks the engine for a network or volume without a name, and gets another one each time."""
+    for section in ("networks", "volumes"):
+        for key, item in stack.section(section).items():
+            if isinstance(item, Map) and item.get("name") == "":
+                message = f"{section}.{key}.name is empty; name it, or take the line out"
+                yield from said(stack.place(section, key, "name"), message, at_value=True)
+
+
 def one_name_each(stack: Stack) -> Iterator[Problem]:
     owners: dict[str, str] = {}
     for name, service in stack.each():
@@ -547,6 +556,7 @@ OURS: Final[tuple[Check, ...]] = (
     one_on_each_engine,
     one_owner_per_port,
     something_for_each,
+    names_that_say_something,
     networks_to_be_found_in,
     nothing_of_its_own,
     ports_exist,

@@ -7,7 +7,7 @@ problems are found in one run.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
@@ -22,9 +22,10 @@ from reconciler.config.names import project_name, with_name
 from reconciler.config.seccomp import profile_files, with_profiles
 from reconciler.config.shapes import Malformed
 from reconciler.config.stages import is_note, taken_out
+from reconciler.config.suggest import suggestion
 from reconciler.config.template import Variables
 from reconciler.config.textfile import shown_name
-from reconciler.config.tree import Map, Place, Tree, TreePath, with_places
+from reconciler.config.tree import Map, Place, Tree, TreePath, deepest, with_places
 from reconciler.core.address import Address
 from reconciler.core.errors import ConfigError
 from reconciler.core.problem import Problem, Severity
@@ -82,6 +83,7 @@ def load_written(written: Written, settings: Settings) -> LoadedStack:
     document = assembled(written.layers, level, found)
     document = _inside(document, settings.directory, found) if is_confined else document
     found.problems.extend(notyet.problems(document) if settings.strict else ())
+    found.problems.extend(_unknown_profiles(document, settings.profiles))
     document, inactive = _active(document, _profiles(settings, variables))
     found.problems.extend(_weighed(found.doubts, inactive))
     stack = checks.Stack(document, around, inactive, _doubtful(found.gone))
@@ -129,6 +131,20 @@ def _doubtful(gone: Sequence[TreePath]) -> frozenset[tuple[str, ...]]:
 def _profiles(settings: Settings, variables: Variables) -> tuple[str, ...]:
     named = variables.get("COMPOSE_PROFILES") or ""
     return settings.profiles or tuple(name.strip() for name in named.split(","))
+
+
+def _unknown_profiles(document: Map, profiles: Sequence[str]) -> Iterator[Problem]:
+    """Those of the command line that no service has: most likely a slip. The environment may be that of many stacks."""
+    services = document.get("services")
+    place = deepest(document, ("services",))[0]
+    if not isinstance(services, Map) or place is None:
+        return
+    wanted = (service.get("profiles") for service in services.values() if isinstance(service, Map))
+    known = sorted({str(each) for profiles in wanted if isinstance(profiles, list) for each in profiles})
+    for name in profiles:
+        if name and name != "*" and name not in known:
+            message = f"no service has the profile `{name}`{suggestion(name, known)}"
+            yield place.problem(message, severity=Severity.WARNING)
 
 
 def _active(document: Map, profiles: Sequence[str]) -> tuple[Map, frozenset[str]]:

@@ -71,6 +71,11 @@ class Change:
         return max((field.effect for field in self.fields), default=Effect.NOTE)
 
     @property
+    def loses_data(self) -> bool:
+        """Whether data goes with what is there now."""
+        return self.effect is Effect.DATA_LOSS and not (self.observed and self.observed.data_stays)
+
+    @property
     def intended(self) -> Action:
         """The action of this pass or, where it is deferred, that of the later one, as far as it is known."""
         return Action(self.reason) if self.action is Action.DEFERRED and self.reason else self.action

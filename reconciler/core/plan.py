@@ -139,9 +139,11 @@ def make(
     held_up = _held_up(kinds, changes)
     changes |= held_up
     changes |= _with_it(wanted, changes, held_up.keys())
+    users = _users(changes)
     for address, orphan in live.items():
         if address not in wanted:
-            changes[address] = _orphan(kinds[address.kind], orphan, prune=prunes(orphan))
+            waits = tuple(user for user in users.get(address, ()) if _is_deferred(changes[user]))
+            changes[address] = _orphan(kinds[address.kind], orphan, waits, prune=prunes(orphan))
     changes = with_cascades(kinds, changes)
     return Plan(tuple(changes.values()), _linked(_steps(planners, changes), changes, needs))
 
@@ -259,9 +261,10 @@ def _deferred(change: Change, waits_for: tuple[Address | Ref, ...]) -> Change:
     return replace(change, action=Action.DEFERRED, waits_for=waits_for, reason=verb)
 
 
-def _orphan(kind: Kind, orphan: Observed, *, prune: bool) -> Change:
+def _orphan(kind: Kind, orphan: Observed, waits: tuple[Address, ...], *, prune: bool) -> Change:
+    """It stays as long as somebody uses it who is to do without it only in a later pass."""
     if prune:
-        return diff(kind, None, orphan)
+        return _deferred(diff(kind, None, orphan), waits)
     return Change(orphan.address, Action.KEEP, reason="no longer declared", observed=orphan)
 
 

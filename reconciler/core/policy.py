@@ -81,7 +81,7 @@ def _floods(plan: Plan, policy: Policy) -> Iterator[Refusal]:
 
 
 def _is_surplus(change: Change) -> bool:
-    return change.action is Action.DELETE and change.observed is not None and change.observed.surplus
+    return change.intended is Action.DELETE and change.observed is not None and change.observed.surplus
 
 
 def _rules(change: Change, policy: Policy) -> Iterator[Refusal]:
@@ -100,11 +100,11 @@ def _rules(change: Change, policy: Policy) -> Iterator[Refusal]:
     if is_gone and address in policy.protected:
         yield Refusal(address, f"{address} is protected", "take it out of `protect` first")
     elif _loses_data(change, policy) and address not in policy.may_lose:
-        verb = _PAST.get(change.action, "replaced")
-        yield Refusal(
-            address, f"{address} would be {verb} and its data lost", f"allow it with `--allow-delete {address}`"
-        )
-    elif change.action is Action.DELETE and not policy.deletes and address not in policy.may_lose:
+        verb = _PAST.get(action, "replaced")
+        stays = change.observed is not None and change.observed.data_stays
+        what = "no longer lead to its data, which stays where it is" if stays else "its data lost"
+        yield Refusal(address, f"{address} would be {verb} and {what}", f"allow it with `--allow-delete {address}`")
+    elif action is Action.DELETE and not policy.deletes and address not in policy.may_lose:
         yield Refusal(address, f"{address} would be deleted", "allow it with `--yes`")
     if change.observed and not change.observed.owned and address not in policy.may_adopt:
         yield Refusal(
@@ -123,7 +123,7 @@ def _cascades(change: Change, policy: Policy) -> Iterator[Refusal]:
     """Deletions that take along what is to stay."""
     place = f"{change.desired.origin}: " if change.desired and change.desired.origin else ""
     if change.obstacle:
-        yield Refusal(change.address, f"{place}{change.address} {change.obstacle}", "nothing was done")
+        yield Refusal(change.address, f"{place}{change.address} {change.obstacle}", "declare it otherwise")
     for other in change.along:
         if other in policy.protected:
             message = f"{other} is protected, and would be deleted along with {change.address}"
@@ -147,6 +147,6 @@ def _takes_away(field: FieldChange) -> bool:
 
 
 def _loses_data(change: Change, policy: Policy) -> bool:
-    if change.action is Action.DELETE:
+    if change.intended is Action.DELETE:
         return change.address.kind in policy.keeps_data
     return change.effect is Effect.DATA_LOSS

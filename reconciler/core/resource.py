@@ -101,6 +101,7 @@ class Observed:
     the account that we work with could lock itself out. ``along`` names what the server deletes with the field at a
     path, under () with the resource itself. ``holders`` says for what is in more than one place which fields those are.
     ``bystanders`` are known only where the plan would hurt them.
+    Where its ``data_stays`` it only leads to data that is kept elsewhere, and that its end does not touch.
     """
 
     address: Address
@@ -116,3 +117,4 @@ class Observed:
     along: Mapping[Path, frozenset[Address]] = field(default_factory=dict)
     holders: Mapping[Address, frozenset[Place]] = field(default_factory=dict)
     bystanders: tuple[Bystander, ...] = ()
+    data_stays: bool = False

@@ -165,7 +165,10 @@ def _refusal(refusal: Refusal) -> dict[str, Any]:
 
 
 def _disruption(change: Change) -> str:
-    return "none" if change.action in (Action.CREATE, Action.DEFERRED) else DISRUPTIONS[change.effect]
+    if change.action in (Action.CREATE, Action.DEFERRED):
+        return "none"
+    is_kept = change.effect is Effect.DATA_LOSS and not change.loses_data
+    return DISRUPTIONS[Effect.REPLACE if is_kept else change.effect]
 
 
 def _source(origin: Origin | None) -> dict[str, Any] | None:

@@ -127,7 +127,8 @@ def describe(change: Change) -> str:
     if change.action is Action.DEFERRED:
         verb = f"{change.reason}, " if change.reason else ""
         return f"{verb}deferred: waits for {listed(change.waits_for)}"
-    cost = COSTS[change.effect]
+    is_kept = change.effect is Effect.DATA_LOSS and not change.loses_data
+    cost = "its data stays where it is" if is_kept else COSTS[change.effect]
     if change.action is Action.DELETE:
         return f"delete, {change.reason}"
     if change.verb:

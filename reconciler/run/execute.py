@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, Future, wait
+from contextlib import closing
 from dataclasses import dataclass, field
 from graphlib import TopologicalSorter
 from threading import Event as Flag
@@ -15,6 +16,7 @@ from reconciler.core.plan import Step
 from reconciler.core.provider import Done, Pending, Verdict
 from reconciler.core.report import Event, What
 from reconciler.run.clock import Clock
+from reconciler.run.workers import Workers
 
 WORKERS: Final = 6
 TRIES: Final = 4
@@ -40,7 +42,7 @@ def execute(
     A failed step takes its way back, and blocks what comes after it and nothing else. Once ``stop`` is set
     nothing new is begun, and what runs is finished.
     """
-    with ThreadPoolExecutor(workers) as pool:
+    with closing(Workers(perform, workers)) as pool:
         yield from _Run(steps, perform, clock, pool, stop or Flag()).events()
 
 
@@ -62,7 +64,7 @@ class _Run:
     steps: Sequence[Step]
     perform: Callable[[Step], Verdict]
     clock: Clock
-    pool: ThreadPoolExecutor
+    pool: Workers[Step, Verdict]
     stop: Flag
     blocked: dict[str, str] = field(default_factory=dict)
     running: dict[Future[Verdict], str] = field(default_factory=dict)
@@ -101,7 +103,7 @@ class _Run:
 
     def _submit(self, step: Step) -> None:
         self.performed.add(step.id)
-        self.running[self.pool.submit(self.perform, step)] = step.id
+        self.running[self.pool.submit(step)] = step.id
 
     def _wake(self) -> None:
         """Look again at the steps whose wait is over; after a stop, at none."""

@@ -77,8 +77,9 @@ class Reconciler:
             everything = [each for provider in self.providers.values() for each in provider.expand(self.document)]
         return _closure(everything, self.only, self.providers) if self.only else everything
 
-    def look(self, desired: Sequence[Resource] | None = None) -> Look:
-        """Observe and plan. Waits for a provider that is starting; raises Unreachable for one that is not."""
+    def look(self, desired: Sequence[Resource] | None = None, *, stop: Flag | None = None) -> Look:
+        """Observe and plan. Waits for a provider that is starting, until ``stop`` is set; raises Unreachable for one
+        that is not."""
         desired = self.desired() if desired is None else desired
         began = self.clock.now()
         while True:
@@ -87,7 +88,7 @@ class Reconciler:
                 observed = {each.address: each for each in found if self._is_looked_at(each.address, desired)}
                 waits = {name: host for name, (host, _) in unread.items()}
                 look = self.planned(desired, observed, unread=waits, prunes=self.policy.prunes)
-            if not unread or any(change.acts for change in look.plan.changes):
+            if not unread or any(change.acts for change in look.plan.changes) or (stop and stop.is_set()):
                 plan = replace(look.plan, access=self._access(look.plan), obstacles=self._obstacles(look.plan))
                 return replace(look, plan=replace(plan, refusals=refusals(plan, self.policy)))
             self._wait_for(unread, observed, self.clock.now() - began)
@@ -124,8 +125,10 @@ class Reconciler:
         """
         desired, written = self.desired(), Written()
         for _ in range(MOST_PASSES):
-            look, first = first or self.look(desired), None
+            look, first = first or self.look(desired, stop=stop), None
             yield look
+            if stop and stop.is_set():
+                return
             in_vain = written.in_vain(look.plan)
             yield from (reported(change, self.providers[change.address.provider]) for change in in_vain)
             left = without(look.plan, in_vain)

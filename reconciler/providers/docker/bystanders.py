@@ -67,7 +67,7 @@ class _Others:
 
 def _container_ids(changes: Sequence[Change]) -> Iterator[str]:
     for change in changes:
-        is_in_plan = change.desired is not None or change.action is Action.DELETE
+        is_in_plan = change.desired is not None or change.intended is Action.DELETE
         if change.address.kind == container.NAME and change.observed and is_in_plan:
             leftovers: Any = change.observed.facts.get("leftovers") or {}
             yield from (change.observed.id, *leftovers.values())

@@ -81,7 +81,8 @@ class Reader:
         for item in self._chosen([*owned, *filter(None, others)], volume.NAME, labels.VOLUME):
             # A volume that somebody made by hand is used as it is: its labels can't be changed, its data must stay.
             address = self._of_volume[item["Name"]] = volume_address(self._key(item, volume.NAME, labels.VOLUME))
-            yield Observed(address, item["Name"], volume.read(item), outputs={"name": item["Name"]})
+            stays = volume.leads_elsewhere(item)
+            yield Observed(address, item["Name"], volume.read(item), outputs={"name": item["Name"]}, data_stays=stays)
 
     def _chosen(self, found: Iterable[Json], kind: str, label: str) -> Iterable[Json]:
         """Ours and the desired ones; of several networks with one name (engines before 25 allow it) ours."""
@@ -101,7 +102,9 @@ class Reader:
         }
 
     def _key(self, item: Json, kind: str, label: str) -> str:
-        return self._names(kind).get(item["Name"]) or str((item.get("Labels") or {}).get(label) or item["Name"])
+        """By its name, else by its label; but an external one is known by its name alone."""
+        named, key = self._names(kind).get(item["Name"]), str((item.get("Labels") or {}).get(label) or item["Name"])
+        return named or (str(item["Name"]) if self._is_external(Address(kind, (key,))) else key)
 
     def _owns(self, item: Json) -> bool:
         return bool((item.get("Labels") or {}).get(labels.PROJECT) == self._project)

@@ -104,7 +104,8 @@ class DockerProvider:
         return steps(changes, self._project)
 
     def bystanders(self, changes: Sequence[Change]) -> Mapping[Address, tuple[Bystander, ...]]:
-        return bystanders.bystanders(self.engine, changes)
+        with self.engine.understood():
+            return bystanders.bystanders(self.engine, changes)
 
     def obstacles(self, steps: Sequence[Step]) -> Sequence[Problem]:
         found = (

@@ -329,3 +329,17 @@ def test_many_refusals_of_one_sort_are_folded_but_in_json(world):
     assert "refused: 6 more like these" in ran.err
     assert ran.out.count("driver_opts.a") == 9
     assert shown.out.count("--allow-delete docker.volume/data") == 9
+
+
+@pytest.mark.parametrize("option", ["--allow-delete", "--adopt", "--allow-disrupt"])
+def test_what_is_allowed_for_a_resource_that_there_is_not_is_a_warning(world, option):
+    world.set_up(ONE)
+
+    ran = world.command("apply", "--yes", option, "docker.container/wbe", option, "docker.container/web")
+
+    assert ran.code == 0
+    assert (
+        f"warning: {option} docker.container/wbe: there is no such resource; did you mean `docker.container/web`?"
+        in ran.err
+    )
+    assert ran.err.count("warning") == 1

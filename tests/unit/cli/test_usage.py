@@ -53,6 +53,8 @@ def test_every_command_has_help(reconcile, name, tmp_path):
         (["diff", "--target", "redis"], "is no address; expected KIND/NAME"),
         (["schema"], "Missing argument"),
         (["daemon", "--interval", "0"], "is not in the range"),
+        (["apply", "--max-delete", "-4"], "-4 is not in the range x>=0"),
+        (["down", "--allow-disrupt", "web"], "is no address; expected KIND/NAME"),
     ],
 )
 def test_wrong_usage_is_64_and_says_what_is_wrong(reconcile, folder, arguments, says):
@@ -95,6 +97,26 @@ def test_validate_says_what_it_checked(reconcile, folder):
 
     assert (ran.code, ran.err) == (0, "")
     assert ran.out == "stack.yaml: valid, 3 resources.\n"
+
+
+@pytest.mark.parametrize(
+    ("profiles", "says"),
+    [
+        (["nope"], "no service has the profile `nope`"),
+        (["debgu"], "no service has the profile `debgu`; did you mean `debug`?"),
+        (["debug"], ""),
+        (["*"], ""),
+    ],
+)
+def test_a_profile_that_no_service_has_is_a_warning(reconcile, tmp_path, profiles, says):
+    stack = "services: {a: {image: nginx}, b: {image: nginx, profiles: [debug]}}\n"
+    (tmp_path / "stack.yaml").write_text(stack, encoding="utf-8")
+    options = [option for name in profiles for option in ("--profile", name)]
+
+    ran = reconcile(*options, "validate", cwd=tmp_path)
+
+    assert ran.code == 0
+    assert (f"warning: stack.yaml:1:1: {says}" in ran.err) if says else ran.err == ""
 
 
 def test_options_may_come_from_the_environment(reconcile, tmp_path):

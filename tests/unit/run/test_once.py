@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from threading import Event
 from typing import ClassVar
 
 import pytest
@@ -307,6 +308,17 @@ def test_what_is_served_by_something_that_starts_is_waited_for():
 
     assert len(notes) == 3
     assert [change.action.value for change in look.plan.changes] == ["keep", "create"]
+
+
+def test_a_stop_ends_the_wait_for_what_starts_and_nothing_is_done_after_it():
+    landlord, tenant = landlord_and_tenant(resource(BOX))
+    landlord.live[address(BOX)] = live(BOX, health=Health.SETTLING)
+    stop, approved = Event(), []
+
+    events = list(reconciler(landlord, tenant, on_wait=lambda _note: stop.set()).converge(approved.append, stop=stop))
+
+    assert [type(event) for event in events] == [Look]
+    assert (landlord.calls, tenant.calls, approved) == ([], [], [])
 
 
 @pytest.mark.parametrize(("health", "waited"), [(Health.FAILED, 0), (Health.OK, 20), (Health.SETTLING, 300)])

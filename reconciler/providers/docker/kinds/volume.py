@@ -14,6 +14,8 @@ from reconciler.providers.docker import labels
 from reconciler.providers.docker.property import Json
 
 NAME: Final = "docker.volume"
+_ELSEWHERE: Final = frozenset({"none", "nfs", "nfs4", "cifs", "smb3"})
+"""Types of mounts whose data outlives the volume."""
 
 
 def declared(volume: Json) -> dict[str, Value]:
@@ -34,6 +36,12 @@ def read(volume: Json) -> dict[str, Value]:
         "driver_opts": dict(volume.get("Options") or {}),
         "labels": labels.declared_only(volume.get("Labels")),
     }
+
+
+def leads_elsewhere(volume: Json) -> bool:
+    """Whether the volume only mounts what is kept elsewhere: a directory of the host, or a share of the network."""
+    options = volume.get("Options") or {}
+    return volume["Driver"] == "local" and str(options.get("type") or "") in _ELSEWHERE
 
 
 KIND: Final = Kind(
