@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import signal
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -18,6 +18,7 @@ from reconciler.cli.exitcodes import Exit, of_error, of_report
 from reconciler.cli.state import State, addresses, is_terminal, say, show_error, warn
 
 if TYPE_CHECKING:
+    from reconciler.core.errors import ReconcileError
     from reconciler.core.policy import Policy
     from reconciler.core.report import Event
     from reconciler.run.once import Look, Reconciler
@@ -98,18 +99,9 @@ class _Apply:
                     warn(f"--{name.replace('_', '-')} {address}: there is no such resource{suggestion(address, known)}")
 
     def _converge(self, stop: threading.Event, first: Look | None) -> int:
-        from reconciler.core.errors import ReconcileError
-
         began = self._session.clock.now()
         teller = Teller(self._state, self._session)
-        error: ReconcileError | None = None
-        try:
-            for event in self._reconciler.converge(self._approve, stop=stop, first=first):
-                teller.tell(event)
-        except ReconcileError as raised:
-            if not teller.report.events:
-                raise
-            error = raised
+        error = teller.follow(self._reconciler.converge(self._approve, stop=stop, first=first))
         say(teller.outcome(self._session.clock.now() - began - self._asked_s))
         if error:
             show_error(error, begun=True)
@@ -198,6 +190,19 @@ class Teller:
         self._redact = Redactor()
         self._redact.learn(session.reconciler().desired())
         self._log = configure(as_json=True, verbose=state.verbose, redact=self._redact) if state.logs_json else None
+
+    def follow(self, events: Iterable[Event | Look]) -> ReconcileError | None:
+        """Tell all of them; returns the error that ended them after something had begun, and raises any other."""
+        from reconciler.core.errors import ReconcileError
+
+        try:
+            for event in events:
+                self.tell(event)
+        except ReconcileError as error:
+            if not self.report.events:
+                raise
+            return error
+        return None
 
     def tell(self, event: Event | Look) -> None:
         """A look begins a pass; what happens then is said, and kept."""

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import click
 
 from reconciler.cli.apply import Teller, interruptible
-from reconciler.cli.exitcodes import Exit, of_report
-from reconciler.cli.state import State, say
+from reconciler.cli.exitcodes import Exit, of_error, of_report
+from reconciler.cli.state import State, say, show_error
 
 if TYPE_CHECKING:
     from reconciler.core.provider import ImagePusher
@@ -36,8 +36,9 @@ def command(state: State, *, services: tuple[str, ...], push: bool) -> int:
         reconciler = session.reconciler(only=frozenset(image.address for image in images))
         with session.locked("build"), interruptible() as stop:
             teller = Teller(state, session)
-            for event in reconciler.converge(_agree, stop=stop.flag):
-                teller.tell(event)
+            if error := teller.follow(reconciler.converge(_agree, stop=stop.flag)):
+                show_error(error, begun=True)
+                return stop.code or of_error(error, begun=True)
             if not teller.report.events:
                 say(f"{len(images)} up to date.")
             if push and not teller.report.failed and not stop.code:

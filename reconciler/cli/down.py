@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import click
 
 from reconciler.cli.apply import DISRUPT, Teller, interruptible
-from reconciler.cli.exitcodes import of_report
-from reconciler.cli.state import State, addresses, is_terminal, say
+from reconciler.cli.exitcodes import of_error, of_report
+from reconciler.cli.state import State, addresses, is_terminal, say, show_error
 
 if TYPE_CHECKING:
     from reconciler.core.address import Address
@@ -32,8 +32,9 @@ def command(state: State, *, volumes: bool, confirm: str | None, allow_disrupt: 
         reconciler = session.reconciler(policy=session.policy(may_disrupt=allow_disrupt))
         with session.locked("down"), interruptible() as stop:
             teller = Teller(state, session)
-            for event in removal(reconciler, kinds_to_remove(volumes=volumes), stop=stop.flag):
-                teller.tell(event)
+            if error := teller.follow(removal(reconciler, kinds_to_remove(volumes=volumes), stop=stop.flag)):
+                show_error(error, begun=True)
+                return stop.code or of_error(error, begun=True)
         for line in left_in_use(teller.look.plan):
             say(f"  - {line}")
         kept = "" if volumes else "; volumes and images are left"

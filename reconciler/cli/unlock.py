@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from reconciler.cli.state import State, say, warn
+from reconciler.cli.exitcodes import Exit
+from reconciler.cli.state import State, say, show_error, warn
 
 if TYPE_CHECKING:
     from reconciler.core.errors import Refusal
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 @click.command("unlock")
 @click.option("--yes", is_flag=True, help="Break the lock of a run that may still be at work, too.")
 @click.pass_obj
-def command(state: State, *, yes: bool) -> None:
+def command(state: State, *, yes: bool) -> int:
     """Report who holds the project's lock, and break it where nobody is at work any more.
 
     Marks that no run can have left are removed as well. A run on another machine or in another container can't be asked
@@ -40,7 +41,8 @@ def command(state: State, *, yes: bool) -> None:
             if store and holder not in living:
                 refusals += _removed(store, project, holder)
         if refusals:
-            raise Refused(refusals)
+            show_error(Refused(refusals), begun=len(refusals) < len(found))
+        return Exit.REFUSED if refusals else Exit.DONE
 
 
 _REMEDY = "wait for it to end, or break its lock with `reconcile unlock --yes`"

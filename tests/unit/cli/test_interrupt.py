@@ -12,7 +12,8 @@ import pytest
 from tests.kit.cli import started
 from tests.kit.docker import PROJECT, MemoryEngine, served
 
-AT_ONCE_S = 1.0
+AT_ONCE_S = 3.0
+"""What takes a fraction of a second on a machine that is not busy with other tests; the call would take a minute."""
 
 
 @pytest.fixture
