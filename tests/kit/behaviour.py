@@ -1,0 +1,228 @@
+"""What Keycloak makes of what it is given, found by writing it: the rows of docs/keycloak-behaviour.md."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Final
+
+from reconciler.core.errors import ProviderError
+from reconciler.providers.keycloak.rest import WHOLE_EXPORT
+from tests.kit.keycloak import ByHand, Server, a_made_realm, dropped
+
+Body = Mapping[str, Any]
+Probe = Callable[[ByHand], Any]
+
+_TEMPORARY: Final = [{"type": "password", "value": "Start-1", "temporary": True}]
+_ADDRESS: Final = {"clientId": "us", "authorizationUrl": "https://a.org/auth", "tokenUrl": "https://a.org/token"}
+_ANY: Final = {"unmanagedAttributePolicy": "ENABLED"}
+_SETTINGS: Final = (
+    "duplicateEmailsAllowed",
+    "loginWithEmailAllowed",
+    "registrationEmailAsUsername",
+    "internationalizationEnabled",
+)
+_PROFILE: Final = "org.keycloak.userprofile.UserProfileProvider"
+
+
+def _part(body: Body, *names: str) -> dict[str, Any]:
+    return {name: body.get(name) for name in names}
+
+
+def made(collection: str, body: Body, *names: str, **realm: Any) -> Probe:
+    """An object that is made in a realm with these settings, and what the server then shows of it."""
+
+    def probe(hand: ByHand) -> Any:
+        hand.put("", realm)
+        return _part(hand.get(f"{collection}/{hand.post(collection, body)}"), *names)
+
+    return probe
+
+
+def imported(body: Body, *names: str) -> Probe:
+    def probe(hand: ByHand) -> Any:
+        hand.client.post(hand.path("partialImport"), {"ifResourceExists": "SKIP", "users": [body]})
+        return _part(hand.one("users", username=body["username"]), *names)
+
+    return probe
+
+
+def with_any_attribute(probe: Probe) -> Probe:
+    def widened(hand: ByHand) -> Any:
+        hand.change("users/profile", **_ANY)
+        return probe(hand)
+
+    return widened
+
+
+def realm(*names: str, **settings: Any) -> Probe:
+    def probe(hand: ByHand) -> Any:
+        hand.put("", settings)
+        return _part(hand.get(), *names)
+
+    return probe
+
+
+def provider(hand: ByHand) -> Any:
+    config = {**_ADDRESS, "hideOnLoginPage": "true"}
+    hand.post("identity-provider/instances", {"alias": "old", "providerId": "oidc", "config": config})
+    found = hand.get("identity-provider/instances/old")
+    return {"hideOnLogin": found.get("hideOnLogin"), "config.hideOnLoginPage": found["config"].get("hideOnLoginPage")}
+
+
+def profile(hand: ByHand) -> Any:
+    export = hand.client.ask(hand.path(WHOLE_EXPORT))
+    return {"export": export["components"].get(_PROFILE), "users/profile": [*hand.get("users/profile")]}
+
+
+@dataclass(frozen=True)
+class Row:
+    """What is written, in words, and how to find out what Keycloak makes of it."""
+
+    written: str
+    probe: Probe
+
+
+TABLES: Final[Mapping[str, tuple[Row, ...]]] = {
+    "Dropped without a word, or left out of an answer": (
+        Row("user profile that was never set", profile),
+        Row(
+            "user: `attributes.locale`, realm without languages, any attribute allowed",
+            with_any_attribute(made("users", {"username": "ann", "attributes": {"locale": ["de"]}}, "attributes")),
+        ),
+        Row(
+            "the same, realm: `internationalizationEnabled: true`",
+            with_any_attribute(
+                made(
+                    "users",
+                    {"username": "ann", "attributes": {"locale": ["de"]}},
+                    "attributes",
+                    internationalizationEnabled=True,
+                )
+            ),
+        ),
+        Row(
+            "user: `attributes.terms_and_conditions`, any attribute allowed",
+            with_any_attribute(
+                made("users", {"username": "ann", "attributes": {"terms_and_conditions": ["1"]}}, "attributes")
+            ),
+        ),
+        Row(
+            "user: a required action that the server lacks",
+            made("users", {"username": "ann", "requiredActions": ["NONE_SUCH"]}, "requiredActions"),
+        ),
+    ),
+    "Derived from something else": (
+        Row(
+            "user: a temporary password, `requiredActions: []`",
+            made("users", {"username": "ann", "requiredActions": [], "credentials": _TEMPORARY}, "requiredActions"),
+        ),
+        Row(
+            "the same in a partial import",
+            imported({"username": "ann", "requiredActions": [], "credentials": _TEMPORARY}, "requiredActions"),
+        ),
+        Row(
+            "client: `protocol: openid-connect` and a secret, without `publicClient`",
+            made(
+                "clients",
+                {"clientId": "app", "protocol": "openid-connect", "secret": "abc"},
+                "publicClient",
+                "secret",
+            ),
+        ),
+        Row(
+            "client: `authorizationServicesEnabled: true`, `serviceAccountsEnabled: false`",
+            made("clients", {"clientId": "app", "authorizationServicesEnabled": True, "serviceAccountsEnabled": False}),
+        ),
+        Row(
+            "realm: `duplicateEmailsAllowed: true`, `loginWithEmailAllowed: true`",
+            realm("loginWithEmailAllowed", duplicateEmailsAllowed=True, loginWithEmailAllowed=True),
+        ),
+        Row(
+            "realm: `duplicateEmailsAllowed: true`, `registrationEmailAsUsername: true`",
+            realm("registrationEmailAsUsername", duplicateEmailsAllowed=True, registrationEmailAsUsername=True),
+        ),
+        Row(
+            "user `ann` with an address, realm: `registrationEmailAsUsername: true`",
+            made("users", {"username": "ann", "email": "a@x.org"}, "username", registrationEmailAsUsername=True),
+        ),
+    ),
+    "Folded": (
+        Row("user: `username: Ann`", made("users", {"username": "Ann"}, "username")),
+        Row("user: `email: Ann@X.org`", made("users", {"username": "ann", "email": "Ann@X.org"}, "email")),
+        Row(
+            "organization: a domain ` Beta.Example.org `",
+            made(
+                "organizations",
+                {"name": "beta", "domains": [{"name": " Beta.Example.org "}]},
+                "domains",
+                organizationsEnabled=True,
+            ),
+        ),
+        Row(
+            "client: an address twice in `redirectUris`",
+            made("clients", {"clientId": "app", "redirectUris": ["https://a.org", "https://a.org"]}, "redirectUris"),
+        ),
+    ),
+    "Kept under another key": (
+        Row("identity provider: `config.hideOnLoginPage: true`", provider),
+        Row(
+            "user: `attributes.email`",
+            with_any_attribute(
+                made("users", {"username": "ann", "attributes": {"email": ["a@x.org"]}}, "email", "attributes")
+            ),
+        ),
+    ),
+}
+
+
+@contextmanager
+def a_realm(server: Server) -> Iterator[ByHand]:
+    """One realm for all rows, which is brought back to what it was after each."""
+    name, client = a_made_realm(server), server.client()
+    try:
+        yield ByHand(client, name)
+    finally:
+        client.close()
+        dropped(server, name)
+
+
+def _restored(hand: ByHand, settings: Body) -> None:
+    """Take away what a row has made; the rows name their objects alike."""
+    for user in hand.get("users"):
+        hand.delete(f"users/{user['id']}")
+    for client in hand.get("clients?clientId=app"):
+        hand.delete(f"clients/{client['id']}")
+    for name in hand.get("identity-provider/instances"):
+        hand.delete(f"identity-provider/instances/{name['alias']}")
+    hand.put("", settings)
+
+
+def page(server: Server, release: str) -> str:
+    """The page, with what this server shows."""
+    lines = [
+        "# What Keycloak makes of what it is given",
+        "",
+        f"Written by `scripts/keycloak_behaviour.py` from what Keycloak {release} showed; a test compares it with the",
+        "newest release. The tables of the provider expect all of it; what can't be true together is an error of",
+        "`reconcile validate`.",
+    ]
+    with a_realm(server) as hand:
+        settings = _part(hand.get(), *_SETTINGS)
+        for title, rows in TABLES.items():
+            lines += ["", f"## {title}", "", "| written | Keycloak shows |", "|---|---|"]
+            for row in rows:
+                lines.append(f"| {row.written} | {_shown(hand, row.probe)} |")
+                _restored(hand, settings)
+    return "\n".join((*lines, ""))
+
+
+def _shown(hand: ByHand, probe: Probe) -> str:
+    try:
+        found = probe(hand)
+    except ProviderError as error:
+        return f"an error of status {''.join(re.findall(r'[(]([0-9]{3})[)]', str(error)))}"
+    return ", ".join(f"`{name}: {json.dumps(value)}`" for name, value in found.items())
