@@ -466,6 +466,35 @@ def images_mounted_once(stack: Stack) -> Iterator[Problem]:
                 taken.add(source or "")
 
 
+def valid_images(stack: Stack) -> Iterator[Problem]:
+    for name, service in stack.each():
+        found: list[tuple[tuple[str | int, ...], Tree]] = [(("image",), service.get("image"))]
+        found += [
+            (("volumes", index, "source"), item.get("source"))
+            for index, item in enumerate(service.get("volumes") or ())
+            if item.get("type") == "image"
+        ]
+        for path, reference in found:
+            if reference and not _is_reference(str(reference)):
+                shown = like(reference, str(reference))
+                message = f"services.{name}.{path[0]}: `{shown}` is not a valid image reference"
+                place = stack.place("services", name, *path)
+                yield from said(place, f"{message}; expected [HOST/]NAME[:TAG][@DIGEST] in lower case", at_value=True)
+
+
+def _is_reference(text: str) -> bool:
+    return len(text) <= _LONGEST_REFERENCE and bool(_REFERENCE.fullmatch(text))
+
+
+# The grammar of distribution/reference; a host is generous, as whether a first name is one depends on the release.
+_NAME: Final = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
+_HOST: Final = r"(?:[A-Za-z0-9.-]+|\[[0-9A-Fa-f:]+\])(?::[0-9]+)?"
+_TAG: Final = r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}"
+_DIGEST: Final = r"[A-Za-z][A-Za-z0-9]*(?:[-_+.][A-Za-z][A-Za-z0-9]*)*:[0-9A-Fa-f]{32,}"
+_REFERENCE: Final = re.compile(rf"(?:{_HOST}/)?{_NAME}(?:/{_NAME})*(?::{_TAG})?(?:@{_DIGEST})?")
+_LONGEST_REFERENCE: Final = 1024
+
+
 def known_refreshes(stack: Stack) -> Iterator[Problem]:
     """How old an image may get."""
     for name, service in stack.each():
@@ -571,6 +600,7 @@ OURS: Final[tuple[Check, ...]] = (
     not_too_many,
     known_refreshes,
     images_mounted_once,
+    valid_images,
 )
 """Errors where the stack is to be carried out."""
 
@@ -582,5 +612,6 @@ OF_HOOKS: Final[tuple[Check, ...]] = (
     rooted_targets,
     files_that_are_there,
     files_that_can_be_copied,
+    valid_images,
 )
 """Errors of what is run before a service as well, where Compose does not look."""

@@ -6,6 +6,7 @@ Nothing here imports a library: their exceptions wrap those of the standard libr
 from __future__ import annotations
 
 import json
+import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -142,7 +143,9 @@ def why(error: BaseException) -> str:
             case OSError() if cause.strerror:
                 return str(cause.strerror)
             case HTTPException():
-                return f"the answer is no HTTP: {str(cause).strip()}" if str(cause).strip() else "the answer is no HTTP"
+                return f"the answer is no HTTP: {str(cause).strip()!r}"
+            case zlib.error():
+                return f"the answer can't be unpacked: {cause}"
     return str(error) or type(error).__name__
 
 

@@ -171,7 +171,7 @@ class _Run:
         step = progress.step
         self.blocked[step.id] = str(step.address)
         self.graph.done(step.id)
-        yield Event(step, What.FAILED, str(error), self._seconds(progress), error)
+        yield Event(step, What.FAILED, _words(step, error), self._seconds(progress), error)
         wrong = [*self._in_one_go(progress, step.clears), *self._in_one_go(progress, step.on_failure)]
         yield from wrong
         if step.on_failure and not wrong:
@@ -182,7 +182,7 @@ class _Run:
         for step in steps:
             error = self._failed_at_last(step)
             if error:
-                yield Event(step, What.FAILED, str(error), self._seconds(progress), error)
+                yield Event(step, What.FAILED, _words(step, error), self._seconds(progress), error)
                 return
 
     def _failed_at_last(self, step: Step) -> ProviderError | None:
@@ -233,6 +233,11 @@ def _last_words(pending: Pending) -> str:
 def _pause_s(error: ProviderError, tries: int) -> float:
     """How long to wait before a step is tried again that has been tried so often."""
     return error.retry_in if isinstance(error, Throttled) else 0.5 * 2.0**tries
+
+
+def _words(step: Step, error: ProviderError) -> str:
+    """What an event of the step says of an error: not once more which resource it is."""
+    return str(error.args[0]) if error.address in (None, step.address) else str(error)
 
 
 def _failure(step: Step, error: Exception) -> ProviderError:

@@ -328,7 +328,8 @@ class MemoryEngine:
             raise Refusal(409, f'Conflict. The container name "/{name}" is already in use')
 
     def list_containers(self, *, params: Mapping[str, Any]) -> Any:
-        patterns = json.loads(params.get("filters") or "{}").get("name") or [""]
+        filters = json.loads(params.get("filters") or "{}")
+        patterns, ports = filters.get("name") or [""], set(filters.get("publish") or ())
         return [
             {
                 "Id": each["Id"],
@@ -340,6 +341,7 @@ class MemoryEngine:
             }
             for each in self.containers.values()
             if _carries(each["Config"]["Labels"], params) and any(re.search(p, each["Name"]) for p in patterns)
+            if not ports or (each["State"]["Running"] and ports & _host_ports(each))
         ]
 
     def inspect(self, name: str, **_: Any) -> Any:

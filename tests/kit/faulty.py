@@ -111,11 +111,10 @@ def _each_value(change: Callable[[Any], Any]) -> Callable[[Any], Any]:
 
 
 def _drip(handler: _Handler, right: Given) -> None:
-    handler.head(200, {"Content-Length": "100000"})
+    handler.head(right.status, {"Content-Length": "100000"})
     for _ in range(200):
         handler.write(b" ")
-        time.sleep(LIMITS.seconds / 10)
-    handler.send(200, right.body)
+        time.sleep(handler.proxy.limits.seconds / 10)
 
 
 def _endless(handler: _Handler, _right: Given) -> None:
@@ -193,6 +192,7 @@ class Proxy:
     """``at`` is the number of the request, from 0, whose answer is spoiled by ``fault``; ``asked`` are all requests."""
 
     upstream: Upstream
+    limits: Limits = LIMITS
     url: str = ""
     elsewhere: str = ""
     fault: Fault | None = None
@@ -211,15 +211,15 @@ class Proxy:
 
 
 @contextmanager
-def faulty(upstream: Upstream) -> Iterator[Proxy]:
-    """The proxy, and a second server to which nothing must be sent."""
-    proxy = Proxy(upstream)
+def faulty(upstream: Upstream, *, limits: Limits = LIMITS) -> Iterator[Proxy]:
+    """The proxy, and a second server to which nothing must be sent. ``limits`` are those of the client."""
+    proxy = Proxy(upstream, limits)
 
     def stolen(method: str, path: str, _body: bytes, _headers: Mapping[str, str]) -> Given:
         proxy.asked_elsewhere.append(f"{method} {path}")
         return Given(200, b"{}")
 
-    with _serving(Proxy(stolen)) as elsewhere, _serving(proxy):
+    with _serving(Proxy(stolen, limits)) as elsewhere, _serving(proxy):
         proxy.elsewhere = elsewhere.url
         yield proxy
 

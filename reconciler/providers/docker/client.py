@@ -13,9 +13,10 @@ import tarfile
 import threading
 import time
 import warnings
+import zlib
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager
-from http.client import HTTPException, IncompleteRead
+from http.client import HTTPException
 from typing import IO, TYPE_CHECKING, Any, Final, Literal
 
 from reconciler.core.errors import Conflict, Denied, ProviderError, ReconcileError, Rejected, Throttled, Unreachable
@@ -206,7 +207,7 @@ class Engine:
 
     def logs(
         self, container: str, *, tail: int | Literal["all"] = "all", follow: bool = False, timestamps: bool = False
-    ) -> Iterator[bytes]:
+    ) -> Generator[bytes, None, None]:
         """What a container wrote to both of its outputs, in pieces as they come."""
         with self._streamed(_asked("GET", f"/containers/{container}/logs")) as api:
             yield from api.logs(
@@ -410,13 +411,20 @@ def _offered(answer: Any, location: Location) -> tuple[tuple[int, int], tuple[in
     """The oldest and the newest version, by the engine's answer."""
     try:
         found = answer.json()
-        return version_of(found.get("MinAPIVersion") or ""), version_of(found["ApiVersion"])
+        return version_of(found.get("MinAPIVersion") or ""), _version(found["ApiVersion"])
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         hint = "; set DOCKER_TLS_VERIFY and DOCKER_CERT_PATH" if _WANTS_TLS in answer.text else ""
         said = _message(answer) or _unworded(answer)
         raise Unreachable(
             f"what answers at {location} is no Docker engine that we can speak with: {said}{hint}"
         ) from error
+
+
+def _version(text: str) -> tuple[int, int]:
+    found = version_of(text)
+    if found == (0, 0):
+        raise ValueError(f"{text} is no version")
+    return found
 
 
 _WANTS_TLS: Final = "HTTP request to an HTTPS server"
@@ -434,11 +442,11 @@ def unreachable(location: Location, error: Exception, asked: str = "") -> str:
     if location.socket and underneath(error, PermissionError):
         return f"you may not use {WHO}{where} ({words}); join the group that owns {location.socket}"
     if asked and any(underneath(error, sort) for sort in _BROKEN_OFF):
-        return f"{WHO}{where} broke off its answer to {asked} ({words})"
+        return f"{WHO}{where} gave no whole answer to {asked} ({words})"
     return f"{WHO}{where} does not answer ({words}); start it, or set DOCKER_HOST to where it is"
 
 
-_BROKEN_OFF: Final = (ConnectionResetError, BrokenPipeError, IncompleteRead)
+_BROKEN_OFF: Final = (ConnectionResetError, BrokenPipeError, HTTPException, zlib.error)
 _OURS: Final = "cert.pem and key.pem in {folder} must be there, valid, and of its authority"
 _NO_TLS: Final = "it does not speak TLS there; is the port right? Else unset DOCKER_TLS_VERIFY"
 _TLS_REMEDIES: Final = (

@@ -122,7 +122,7 @@ class Reader:
         for address, resource in self._desired.items():
             if address.kind != image.NAME:
                 continue
-            found = self._engine.get(f"/images/{address.name}/json")
+            found = self._image(address.name)
             if found is None:
                 continue
             self._configs[found["Id"]] = found.get("Config") or {}
@@ -137,6 +137,16 @@ class Reader:
                 status = Status(Health.FAILED, other)
             spec = image.read(found, str(facts.get("asked", "")))
             yield Observed(address, found["Id"], spec, status=status, outputs={"id": found["Id"]}, facts=facts)
+
+    def _image(self, reference: str) -> Json | None:
+        """None where it is not there, as what the engine does not take for a reference; to get it says so."""
+        try:
+            found: Json | None = self._engine.get(f"/images/{reference}/json")
+        except Rejected as error:
+            if "invalid reference format" not in str(error):
+                raise
+            return None
+        return found
 
     def _asked(self, reference: str) -> tuple[str, Status]:
         """What its registry has; where that can't be asked, what is there goes on being used."""

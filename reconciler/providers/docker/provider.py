@@ -26,6 +26,7 @@ from reconciler.providers.docker import (
     files,
     hooks,
     labels,
+    occupied,
     oneshot,
     outside,
     prestart,
@@ -47,6 +48,9 @@ LOOK_AGAIN_S: Final = 0.25
 
 LAST_LINES: Final = 20
 """How much of a failed container's log goes into the report."""
+
+LAST_LINES_BYTES: Final = 1 << 16
+LAST_LINES_S: Final = 10.0
 
 EVENTS: Final = [
     *("create", "start", "restart", "die", "oom", "stop", "kill", "pause", "unpause", "rename", "update", "destroy"),
@@ -460,7 +464,23 @@ def _discarded(answer: Json | None) -> str:
 
 
 def _start(engine: Engine, args: Mapping[str, Any]) -> None:
-    engine.post(f"/containers/{args['container']}/start")
+    """Where the answer is lost it is seen whether it was started: what has ended since must not be run twice."""
+    path = f"/containers/{args['container']}"
+    before = _started_at(engine, path)
+    try:
+        engine.post(f"{path}/start")
+    except Unreachable:
+        if _started_at(engine, path) == before:
+            raise
+    except (Rejected, Conflict, Denied) as error:
+        if why := occupied.port(engine, str(error.args[0]), args.get("ports", "")):
+            raise Rejected(why) from error
+        raise
+
+
+def _started_at(engine: Engine, path: str) -> Value:
+    found: Value = dig(engine.get(f"{path}/json"), "State.StartedAt")
+    return found
 
 
 def _exec(engine: Engine, args: Mapping[str, Any]) -> None:
@@ -589,7 +609,14 @@ def _failure(engine: Engine, inspect: Json, what: str) -> GateFailed:
 
 
 def _last_lines(engine: Engine, inspect: Json) -> Sequence[str]:
-    return b"".join(engine.logs(inspect["Id"], tail=LAST_LINES)).decode(errors="replace").splitlines()
+    """As far as they come soon, and make a report that can be read."""
+    end, written = monotonic() + LAST_LINES_S, b""
+    with closing(engine.logs(inspect["Id"], tail=LAST_LINES)) as pieces:
+        for piece in pieces:
+            written += piece
+            if len(written) > LAST_LINES_BYTES or monotonic() > end:
+                break
+    return written[:LAST_LINES_BYTES].decode(errors="replace").splitlines()
 
 
 def _with_lines(what: str, lines: Sequence[str]) -> str:

@@ -225,7 +225,9 @@ class _Container:
             yield self._step("container.exec", name, tag=tag, container=container_name, **run)
 
     def _start(self, container_name: str, why: str) -> Step:
-        step = self._step("container.start", why, milestone=STARTED, container=container_name)
+        declared = self.change.desired.sources.get("ports") if self.change.desired else None
+        ports = str(declared.origin) if declared else ""  # for the message of a port that somebody else has
+        step = self._step("container.start", why, milestone=STARTED, container=container_name, ports=ports)
         networks = self.spec.get("networks", {})
         wanted = claims.running(self.spec) | claims.any_address(networks, fixed=False)
         return replace(step, takes=wanted, frees=claims.any_address(networks, fixed=True))

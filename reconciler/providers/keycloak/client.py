@@ -101,7 +101,7 @@ class Settings:
     limits: Limits = READ_LIMITS
 
     @classmethod
-    def of(cls, connection: Mapping[str, Value]) -> Settings:
+    def of(cls, connection: Mapping[str, Value], *, limits: Limits = READ_LIMITS) -> Settings:
         """Read ``Document.connection``. Raises Misconfigured without a URL, NoLogin without an account."""
         found = connection.get("auth")
         auth: Mapping[str, Value] = found if isinstance(found, Mapping) else {}
@@ -116,6 +116,7 @@ class Settings:
             client_secret=_secret(auth.get("clientSecret")),
             username=_text(auth.get("username")),
             password=_secret(auth.get("password")),
+            limits=limits,
         )
 
 
@@ -191,7 +192,8 @@ class AdminClient:
         account = {"client_id": "admin-cli", "username": username, "password": password.reveal()}
         response = self._asked_openly(f"{realm}/protocol/openid-connect/token", {"grant_type": "password", **account})
         if response.status_code == 200:
-            found = require_shape(decoded(response.content, WHO, asked_of(response.request)), dict, WHO, "a login")
+            asked = asked_of(response.request)
+            found = require_shape(decoded(response.content, WHO, asked), dict, WHO, asked)
             session = {"client_id": "admin-cli", "refresh_token": found.get("refresh_token", "")}
             self._asked_openly(f"{realm}/protocol/openid-connect/logout", session)
             return True
@@ -356,7 +358,7 @@ class AdminClient:
                 raise ours from None  # of what read the answer
             raise self._silent(error, asked) from error
         except KeycloakError as error:
-            raise self._refused(error) from error
+            raise self._refused(error, asked) from error
         except Exception as error:  # the library reads tokens itself, and expects them to be in order
             raise Unreachable(f"{self._settings.url} answers {asked} with what can't be used: {why(error)}") from error
 
@@ -372,14 +374,14 @@ class AdminClient:
             hint = f"; if it speaks TLS there, the URL is https{url.removeprefix('http')}"
         return Unreachable(f"{url} does not answer {asked}: {why(error)}{hint}")
 
-    def _refused(self, error: KeycloakError) -> ProviderError:
+    def _refused(self, error: KeycloakError, asked: str) -> ProviderError:
         """No token came."""
         code, own = error.response_code or 0, self._settings
         words = words_of(error.response_body or b"") or "no reason given"
         if code == THROTTLED:
-            return Throttled(words, retry_in=POLL_S)
+            return Throttled(f"{WHO} answers {asked} with {code}: {words}", retry_in=POLL_S)
         if code >= 500:
-            return Unreachable(f"{own.url} answers {code}: {words}")
+            return Unreachable(f"{own.url} answers {asked} with {code}: {words}")
         if code == 404:
             self._knock()
             return NoLogin(f"the account's realm `{own.realm}` does not exist; {CREDENTIALS}")
@@ -527,7 +529,7 @@ def _no_tls(url: str, error: SSLError) -> ProviderError:
 
 
 _PLAIN: Final = ("wrong version number", "record layer failure", "unknown protocol", "wrong_version_number")
-_SIGN_OF_TLS: Final = "\x15\x03"  # an alert
+_SIGN_OF_TLS: Final = r"\x15\x03"  # an alert, as it is shown
 
 
 def _hung_up(error: BaseException) -> bool:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import socket
+from contextlib import contextmanager, nullcontext, suppress
 
 import pytest
 
 from reconciler.core.errors import Conflict, Rejected, Unreachable
 from reconciler.core.values import Secret
+from reconciler.providers.answers import Limits
 from reconciler.providers.docker.client import Engine, unreachable
 from reconciler.providers.docker.location import Location, Tls
 from reconciler.providers.docker.versions import TESTED_API
 from tests.kit.docker import Line, MemoryEngine, served
+from tests.kit.faulty import FAULTS, Given, faulty
 from tests.kit.scripted import serving
 
 
@@ -158,3 +162,74 @@ def test_what_tls_says_is_told_with_what_to_do(tmp_path, words, said):
     assert words in told
     assert said in told
     assert "tcp://there:2376 (DOCKER_HOST)" in told
+
+
+@contextmanager
+def answering(*answers):
+    """An engine that answers the requests after the first one, which is for its version, with bodies."""
+    left = list(answers)
+
+    def upstream(_method, path, _body, _headers):
+        return Given(200, b'{"ApiVersion": "1.41"}' if path.startswith("/version") else left.pop(0))
+
+    with faulty(upstream) as proxy:
+        environment = {"DOCKER_HOST": proxy.url.replace("http", "tcp")}
+        engine = Engine(environment, limits=Limits(seconds=30.0), pause=lambda _seconds: None)
+        yield engine, proxy
+        engine.close()
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "said"),
+    [
+        ("/networks", b"{}", "the Docker engine answers GET /networks with an object instead of a list"),
+        ("/networks", b"[1]", "with a list of something else than objects"),
+        ("/volumes", b"null", "GET /volumes with null instead of an object"),
+        ("/info", b'"text"', "GET /info with a text instead of an object"),
+    ],
+)
+def test_an_answer_of_another_shape_is_rejected_and_not_read_as_nothing(path, body, said):
+    with answering(body) as (engine, _), pytest.raises(Rejected, match=said):
+        engine.get(path)
+
+
+@pytest.mark.parametrize("fault", ["cut", "reset after", "hung up", "no JSON", "status 503", "empty", "too deep"])
+def test_a_read_is_tried_again_and_a_write_is_not(fault):
+    with answering(b"{}", b"{}", b"{}") as (engine, proxy):
+        assert engine.api_version == (1, 41)
+        proxy.spoil(FAULTS[fault], 0)
+        assert engine.get("/info") == {}
+        assert len(proxy.asked) == 2
+
+        proxy.spoil(FAULTS[fault], 0)
+        with suppress(Unreachable):
+            engine.post("/containers/a/start")
+        assert len(proxy.asked) == 1
+
+
+def test_a_404_that_is_not_the_engines_is_not_read_as_not_there():
+    with answering(b"{}") as (engine, proxy):
+        assert engine.api_version == (1, 41)
+        proxy.spoil(FAULTS["status 404 of a proxy"], 0)
+        assert engine.get("/containers/a/json") == {}  # which was asked for again
+
+        proxy.spoil(FAULTS["status 404"], 0)
+        assert engine.get("/containers/a/json") is None
+
+
+@pytest.mark.parametrize(
+    ("found", "error"),
+    [
+        ({"Running": False, "ExitCode": 0}, None),
+        ({"Running": False, "ExitCode": None}, Unreachable),
+        ({"Running": True, "ExitCode": None}, Rejected),
+    ],
+)
+def test_a_command_whose_answer_is_lost_is_not_run_twice(found, error):
+    with answering(b'{"Id": "e"}', b"{}", json.dumps(found).encode()) as (engine, proxy):
+        assert engine.api_version == (1, 41)
+        proxy.spoil(FAULTS["hung up"], 1)
+        with pytest.raises(error) if error else nullcontext():
+            assert engine.execute("web", {"Cmd": ["warm"]}, timeout_s=5.0) == (0, "")
+
+        assert [request.rpartition("/")[2] for request in proxy.asked] == ["exec", "start", "json"]

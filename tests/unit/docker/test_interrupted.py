@@ -195,6 +195,21 @@ def test_a_call_whose_answer_is_lost_is_made_again_and_does_no_harm(scenario, nu
     assert not left_over(engine)
 
 
+def test_a_job_whose_start_is_not_answered_is_run_once():
+    engine = Scenario(EMPTY, JOB).world()
+    engine.clock.sleep(5.0)
+
+    def lose(_count, call):
+        if "/start" in call and "job" in call and engine.writes.count(call) == 1:
+            raise requests.exceptions.ConnectionError("reset by peer")
+
+    engine.after = lose
+    report = Scenario(EMPTY, JOB).apply(engine)
+
+    assert not report.failed
+    assert [call for call in engine.writes if "job" in call and "/start" in call] == ["POST /containers/p-job-1/start"]
+
+
 @pytest.mark.parametrize(
     ("scenario", "number"), each_write("replace", "start first", "prepared", "replace what has no health check")
 )

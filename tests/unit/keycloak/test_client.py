@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from reconciler.core.address import Address
-from reconciler.core.errors import Conflict, Denied, Misconfigured, Rejected, Throttled, Unreachable
+from reconciler.core.errors import Conflict, Denied, Misconfigured, ProviderError, Rejected, Throttled, Unreachable
 from reconciler.core.provider import Done, Pending
 from reconciler.core.values import ABSENT, Secret
 from reconciler.providers.keycloak.client import AdminClient, Settings
@@ -237,6 +237,75 @@ def test_an_unknown_certificate_is_denied_with_the_remedy_and_a_known_one_is_tak
         assert friend.get("a") == 1
         stranger.close()
         friend.close()
+
+
+def test_a_url_of_the_wrong_scheme_is_told_with_the_right_one(tmp_path: Path) -> None:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(a_certificate(tmp_path))
+    account = {"username": "me", "password": "x"}
+    with serving({TOKEN: [token()]}, tls=context) as tls, serving({TOKEN: [token()]}) as plain:
+        https = plain.url.replace("http", "https")
+        for url, words in (
+            (tls.url.replace("https", "http"), f"; if it speaks TLS there, the URL is {tls.url}"),
+            (https, f"{https}/ does not speak TLS there; if the port is right, the URL is {plain.url}"),
+        ):
+            client = AdminClient(Settings.of({"url": url, "auth": account}))
+            with pytest.raises(Unreachable, match=words):
+                client.get("a")
+            client.close()
+
+
+@pytest.mark.parametrize(
+    ("path", "words"),
+    [("", "the URL lacks a path such as /auth"), ("/auth", "the path /auth in the URL is one too many")],
+)
+def test_a_url_of_the_wrong_path_is_told_with_the_right_one(path: str, words: str) -> None:
+    with serving({}) as script:
+        client = AdminClient(Settings.of({"url": script.url + path, "auth": {"username": "me", "password": "x"}}))
+        with pytest.raises(Unreachable, match=f"answers 404 for realms/master, so it is not ready, or {words}"):
+            client.get("a")
+        client.close()
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        (
+            said(400, errors=[{"field": "a", "errorMessage": "x"}, {"errorMessage": "y"}]),
+            "Keycloak says: a: x; y (400)",
+        ),
+        (said(400, error={"message": "deep"}), "Keycloak says: deep (400)"),
+        (said(400, error=["one", {"error": "two"}]), "Keycloak says: two (400)"),
+        ((400, b'[{"errorMessage": "in a list"}]'), "Keycloak says: in a list (400)"),
+        (said(400, message="of a gateway"), "Keycloak says: of a gateway (400)"),
+        ((500, b'"text"'), "with no reason given (500)"),
+        ((302, b""), "with a redirect (302), which is not followed"),
+        ((500, b"[" * 100_000), "with no reason given (500)"),
+    ],
+)
+def test_words_are_found_in_every_shape_and_the_request_is_named(answer: tuple[int, bytes], words: str) -> None:
+    with line({"PUT /a": [answer]}) as (client, _), pytest.raises(ProviderError) as raised:
+        client.put("a", {})
+
+    assert words in str(raised.value)
+    assert "PUT /a" in str(raised.value)
+
+
+def test_a_404_of_somebody_else_is_not_read_as_not_there() -> None:
+    words = "answers GET /a with 404 in words that are not Keycloak's"
+    answers = {"GET /a": [said(404, message="no route matched")]}
+    with line(answers) as (client, _), pytest.raises(Unreachable, match=words):
+        client.get("a")
+
+
+@pytest.mark.parametrize("body", [b"{}", b"null", b"[1]", b'"users"', b"7"])
+def test_a_list_that_is_none_is_not_read_as_empty(body: bytes) -> None:
+    path = "admin/realms/lab/users"
+    with (
+        line({f"GET /{path}": [(200, body)]}) as (client, _),
+        pytest.raises(Rejected, match=f"answers GET /{path} with"),
+    ):
+        client.get(path)
 
 
 def a_certificate(directory: Path) -> Path:

@@ -193,7 +193,8 @@ def test_whatever_a_step_raises_it_failed_and_takes_its_way_back(error):
     ]
     (failed,) = Report(tuple(events)).failed
     assert failed.error.__cause__ is error
-    assert failed.note == f"bad memory.box/a: unexpected {type(error).__name__}: {error}"
+    assert failed.note == f"unexpected {type(error).__name__}: {error}"
+    assert str(failed.error) == f"bad memory.box/a: {failed.note}"
 
 
 def test_a_way_back_that_raises_anything_ends_there_and_the_run_goes_on():

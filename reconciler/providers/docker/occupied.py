@@ -1,0 +1,38 @@
+"""Who has the host port that a container can't have, and where in the files that is asked for."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from reconciler.core.errors import ProviderError
+from reconciler.providers.docker import labels
+from reconciler.providers.docker.client import Engine
+
+# 20.10 and later: "Bind for 0.0.0.0:80 failed: port is already allocated" of another container, "listen tcp4
+# 0.0.0.0:80: bind: address already in use" or "failed to bind host port 0.0.0.0:80/tcp" of another program.
+_TAKEN: Final = re.compile(r"(?:Bind for|listen \w+|bind host port(?: for)?) (?:\S*?):(\d+)\b.*already", re.DOTALL)
+
+
+def port(engine: Engine, words: str, declared: str) -> str:
+    """What to say of a start that failed for a host port, with where that is ``declared``; "" for other failures."""
+    taken = _TAKEN.search(words)
+    if not taken:
+        return ""
+    number = taken[1]
+    at = f"{declared}: " if declared else ""
+    return f"{at}host port {number} is in use by {_holder(engine, number)} ({words})"
+
+
+def _holder(engine: Engine, number: str) -> str:
+    """The container that has a host port, or how to find the program."""
+    try:
+        found = engine.get("/containers/json", filters={"publish": [number]})
+    except ProviderError:
+        found = []
+    if not found:
+        return f"a program outside Docker; `ss -ltnp 'sport = :{number}'` shows which; stop it, or publish another port"
+    name = str(found[0]["Names"][0]).lstrip("/")
+    project = (found[0].get("Labels") or {}).get(labels.PROJECT)
+    of = f" of project {project}" if project else ""
+    return f"container {name}{of}; stop it, or publish another port"
