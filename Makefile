@@ -56,6 +56,7 @@ nightly-keycloak: $(DEV) test-machine ## all of RECONCILE_KEYCLOAK_CORPUS, many 
 	RECONCILE_KEYCLOAK_CORPUS_EVERY=1 $(PYTEST) tests/integration/keycloak/test_corpus.py
 	RECONCILE_TEST_EXAMPLES=100 $(PYTEST) tests/integration/keycloak/test_random.py
 	RECONCILE_TEST_CASES_EVERY=1 $(PYTEST) -n 4 tests/integration/keycloak/test_combinations.py
+	RECONCILE_TEST_ORDERS=10 $(PYTEST) tests/integration/keycloak/test_deletions.py
 	scripts/local_images.py $(addprefix keycloak-,$(OLDER_KEYCLOAKS))
 	for release in $(OLDER_KEYCLOAKS); do \
 	  RECONCILE_TEST_KEYCLOAK_IMAGE=localhost/keycloak:$$release $(PYTEST) -n 4 tests/integration/keycloak || exit 1; done

@@ -21,13 +21,14 @@ _KEYS: Final[Mapping[str, tuple[str, ...]]] = {
     "organizations": ("alias",),
     "policies": ("name",),
     "profiles": ("name",),
-    "protocolMappers": ("name",),
+    "protocolMappers": ("name", "protocol"),
     "requiredActions": ("alias",),
     "scopeMappings": ("client", "clientScope"),
     "subGroups": ("name",),
     "users": ("username",),
     "workflows": ("name",),
 }
+_UNLESS_SAID: Final = {"protocol": "openid-connect"}
 _COMPONENT: Final = ("name", "subType", "providerId")
 
 
@@ -38,7 +39,7 @@ def natural_key(path: tuple[str, ...], item: Tree) -> Hashable | None:
         fields = ("email",)  # which is the name where addresses are names
     if not fields or not isinstance(item, dict) or item.get(fields[0]) is None:
         return None
-    values = tuple(item.get(field) for field in fields)
+    values = tuple(item.get(field, _UNLESS_SAID.get(field)) for field in fields)
     if not all(isinstance(value, str | None) for value in values):
         return None
     return tuple(str(value).lower() for value in values) if path[-1] == "users" else values

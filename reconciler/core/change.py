@@ -38,6 +38,7 @@ ACTION_OF = {
     Effect.HANDOVER: Action.REPLACE,
     Effect.REPLACE: Action.REPLACE,
     Effect.DATA_LOSS: Action.REPLACE,
+    Effect.FIXED: Action.UPDATE,
 }
 
 
@@ -100,7 +101,17 @@ def diff(kind: Kind, desired: Resource | None, observed: Observed | None) -> Cha
     change = Change(desired.address, Action.KEEP, fields, desired=desired, observed=observed)
     action = ACTION_OF[change.effect]
     verb = kind.verb(desired) if action is Action.UPDATE else ""
-    return Change(desired.address, action, fields, reason_of(change), desired, observed, verb=verb)
+    return Change(
+        desired.address, action, fields, reason_of(change), desired, observed, verb=verb, obstacle=_obstacle(fields)
+    )
+
+
+def _obstacle(fields: Sequence[FieldChange]) -> str:
+    """Why fields that are fixed once made can't be changed."""
+    names = [".".join(field.path) for field in fields if field.effect is Effect.FIXED]
+    if not names:
+        return ""
+    return f"can't get another {', '.join(names)}: it is set for good when it is made; give the new one another name"
 
 
 def _handed_over(field: FieldChange) -> FieldChange:

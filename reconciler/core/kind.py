@@ -23,6 +23,7 @@ class Effect(IntEnum):
     HANDOVER = 6  # replaced, and the old one serves until the new one is ready
     REPLACE = 7
     DATA_LOSS = 8
+    FIXED = 9  # set for good when it is made; a new one would lose what belongs to the old one
 
 
 def same(value: Value) -> Value:

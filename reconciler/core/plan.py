@@ -296,7 +296,7 @@ def _linked(steps: Sequence[Step], changes: Mapping[Address, Change], needs: Nee
             if not step.lets_go:
                 for need, milestone in needs.get(address, {}).items():
                     before |= exits(need, milestone)
-            for user in users.get(address, ()):
+            for user in _users_of(address, changes, users):
                 before |= _leaving(of.get(user, ()), changes.get(address))
         before -= {step.id}
     behind = _handed_over(steps, after)
@@ -307,6 +307,15 @@ def _linked(steps: Sequence[Step], changes: Mapping[Address, Change], needs: Nee
     for step in by_id.values():
         order.add(step.id, *step.after, *step.behind)
     return tuple(by_id[step_id] for step_id in order.static_order())
+
+
+def _users_of(
+    address: Address, changes: Mapping[Address, Change], users: Mapping[Address, Sequence[Address]]
+) -> Iterator[Address]:
+    """Who uses a resource; and who stays and uses what goes along with it."""
+    yield from users.get(address, ())
+    for used in changes[address].along if address in changes else ():
+        yield from (user for user in users.get(used, ()) if changes[user].action is not Action.DELETE)
 
 
 def _leaving(steps: Sequence[Step], used: Change | None) -> set[str]:
@@ -343,9 +352,15 @@ def _users(changes: Mapping[Address, Change]) -> Mapping[Address, list[Address]]
     """Who uses what while it lives: they let go before it is deleted."""
     users: dict[Address, list[Address]] = {}
     for change in changes.values():
-        for used in change.observed.after if change.observed else ():
+        for used in _used(change):
             users.setdefault(used, []).append(change.address)
     return users
+
+
+def _used(change: Change) -> frozenset[Address]:
+    if change.observed is None:
+        return frozenset()
+    return change.observed.after | (change.observed.names if change.action is Action.UPDATE else frozenset())
 
 
 class _Exits:

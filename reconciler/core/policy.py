@@ -121,13 +121,22 @@ def _rules(change: Change, policy: Policy) -> Iterator[Refusal]:
 
 def _cascades(change: Change, policy: Policy) -> Iterator[Refusal]:
     """Deletions that take along what is to stay."""
-    place = f"{change.desired.origin}: " if change.desired and change.desired.origin else ""
     if change.obstacle:
-        yield Refusal(change.address, f"{place}{change.address} {change.obstacle}", "declare it otherwise")
+        yield Refusal(change.address, f"{_place(change)}{change.address} {change.obstacle}", "declare it otherwise")
     for other in change.along:
         if other in policy.protected:
             message = f"{other} is protected, and would be deleted along with {change.address}"
             yield Refusal(change.address, message, "take it out of `protect` first, or keep what it is in")
+
+
+def _place(change: Change) -> str:
+    """Where in a file the resource is declared, or its field that is fixed."""
+    if change.desired is None:
+        return ""
+    fixed = next((each.path[0] for each in change.fields if each.effect is Effect.FIXED), "")
+    source = change.desired.sources.get(fixed)
+    origin = source.origin if source else change.desired.origin
+    return f"{origin}: " if origin else ""
 
 
 def _lost(change: Change) -> str:

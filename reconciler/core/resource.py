@@ -99,7 +99,9 @@ class Observed:
     ``after`` names what it uses while it lives, so that deletions can run backwards. ``surplus`` says that the
     files do not declare it, and want nothing of its kind that they do not declare. ``vital`` are the fields by which
     the account that we work with could lock itself out. ``along`` names what the server deletes with the field at a
-    path, under () with the resource itself. ``holders`` says for what is in more than one place which fields those are.
+    path, under () with the resource itself. ``names`` are others that its fields name: an update lets go of them
+    before they are deleted, while a deletion waits for nothing. ``holders`` says for what is in more than one place
+    which fields those are.
     ``bystanders`` are known only where the plan would hurt them.
     Where its ``data_stays`` it only leads to data that is kept elsewhere, and that its end does not touch.
     """
@@ -114,6 +116,7 @@ class Observed:
     after: frozenset[Address] = frozenset()
     surplus: bool = False
     vital: frozenset[str] = frozenset()
+    names: frozenset[Address] = frozenset()
     along: Mapping[Path, frozenset[Address]] = field(default_factory=dict)
     holders: Mapping[Address, frozenset[Place]] = field(default_factory=dict)
     bystanders: tuple[Bystander, ...] = ()

@@ -35,6 +35,7 @@ DISRUPTIONS: Final[Mapping[Effect, str]] = {
     Effect.HANDOVER: "reconnect",
     Effect.REPLACE: "replace",
     Effect.DATA_LOSS: "data-loss",
+    Effect.FIXED: "none",
 }
 REACTIONS: Final[Mapping[Effect, str]] = {
     **DISRUPTIONS,

@@ -48,6 +48,7 @@ COSTS: Final[Mapping[Effect, str]] = {
     Effect.HANDOVER: "the old one serves until the new one is ready",
     Effect.REPLACE: "out of service while the new one starts",
     Effect.DATA_LOSS: "its data is lost",
+    Effect.FIXED: "not possible",
 }
 _WIDE: Final = 44
 _LONG_LIST: Final = 5

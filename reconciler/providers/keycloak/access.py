@@ -470,7 +470,7 @@ def role_name(role: Role) -> str:
 
 def moved(before: Grants, after: Grants) -> tuple[frozenset[str], frozenset[Role]]:
     """The groups and the roles that no longer give what they gave: whose members and holders may gain or lose."""
-    groups = {path for path in before.groups if _given(before, path) != _given(after, path)}
+    groups = {path for path in before.groups if path not in after.groups or _given(before, path) != _given(after, path)}
     return frozenset(groups), frozenset(role for role in before.roles if before.below(role) != after.below(role))
 
 

@@ -68,7 +68,7 @@ def _realm(
             directory.learn(address, kind.id_of(item.body, address))
         is_surplus = address not in wanted and _is_surplus(connection, kind, address, item, modes)
         if address in wanted or is_surplus:
-            found = _observed(connection, kind, address, item)
+            found = _observed(connection, kind, address, item, modes)
             along, holders = cascades.along(address), cascades.holders(address)
             yield replace(found, surplus=is_surplus, along=along, holders=holders)
     yield from _unset(wanted.keys() - seen.keys(), seen.keys())
@@ -85,9 +85,9 @@ def _users(
         directory.learn(address, body["id"])
         item = Item(address.path[1:], (), body)
         if address in wanted:
-            yield _observed(connection, kind, address, item)
+            yield _observed(connection, kind, address, item, modes)
         elif _is_surplus(connection, kind, address, item, modes):
-            yield replace(_observed(connection, kind, address, item), surplus=True)
+            yield replace(_observed(connection, kind, address, item, modes), surplus=True)
         password = wanted.get(Address(PASSWORD, address.path))
         if password is not None:
             with needing("view-users", realm):
@@ -145,11 +145,12 @@ def _is_surplus(connection: Connection, kind: RestKind, address: Address, item: 
     return (mode == EXACT or mark == (modes.owner,)) and not connection.is_account(address)
 
 
-def _observed(connection: Connection, kind: RestKind, address: Address, item: Item) -> Observed:
+def _observed(connection: Connection, kind: RestKind, address: Address, item: Item, modes: Modes) -> Observed:
     spec = {name: item.body[name] for name in kind.properties if name in item.body}
     for path in kind.secrets:
         spec = _hidden(spec, path)
     parent = kind.parent_of(address)
+    named = frozenset(_named(kind, address, item.body)) if modes.kinds else frozenset[Address]()
     return Observed(
         address,
         kind.id_of(item.body, address),
@@ -157,7 +158,15 @@ def _observed(connection: Connection, kind: RestKind, address: Address, item: It
         outputs={"secret": secret_of(item.body)} if "secret" in kind.outputs else {},
         vital=kind.vital if connection.is_account(address) else frozenset(),
         after=frozenset((*((parent,) if parent else ()), *kind.uses(address.path[0], item.body))),
+        names=named,
     )
+
+
+def _named(kind: RestKind, address: Address, body: Representation) -> Iterator[Address]:
+    """The objects in sets of others, which let go of them before these are deleted."""
+    for name, links in kind.links.items():
+        if name in body:
+            yield from links.targets(address.path[0], kind.properties[name].normal(body[name]))
 
 
 def _hidden(spec: dict[str, Any], path: Sequence[str]) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -33,6 +34,7 @@ from reconciler.providers.keycloak.steps import (
     SET_ASIDE,
     UPDATE,
     UPDATE_PART,
+    texts,
 )
 
 
@@ -205,7 +207,25 @@ class Performer:
         self._link(step, self._connection.put, self._connection.post)
 
     def remove(self, step: Step) -> None:
-        self._link(step, self._connection.delete, self._connection.delete)
+        """DELETE; what is gone already has let go of everything."""
+        left = self._still_there(step)
+        try:
+            self._unlink(step, left)
+        except (Conflict, Rejected):
+            for target in left:
+                self._directory.drop(target)
+            if (fewer := self._still_there(step)) == left:
+                raise
+            self._unlink(step, fewer)
+
+    def _still_there(self, step: Step) -> Sequence[Address]:
+        targets = map(Address.parse, texts(step.args["targets"]))
+        return [target for target in targets if self._directory.find(target) is not None]
+
+    def _unlink(self, step: Step, targets: Sequence[Address]) -> None:
+        if targets:
+            left = replace(step, args={**step.args, "targets": tuple(map(str, targets))})
+            self._link(left, self._connection.delete, self._connection.delete)
 
     def _link(self, step: Step, one: Callable[[str], Any], many: Callable[[str, Value], Any]) -> None:
         kind = KINDS[step.address.kind]
@@ -289,7 +309,7 @@ class Performer:
 
     def _part(self, path: str, parts: Parts, step: Step) -> Any:
         found = self._connection.get(path)
-        named = (part for part in found if part[parts.key] == step.args["part"]) if found is not ABSENT else iter(())
+        named = (part for part in found if parts.called(part) == step.args["part"]) if found is not ABSENT else iter(())
         return next(named, ABSENT)
 
 

@@ -181,6 +181,7 @@ class Parts:
     A PUT of one replaces it, so it is read right before. Parts that are ``named`` have their key in the path in
     place of an id, and no PUT. ``in_creation`` says that the POST of the object takes them, too; ``writer`` does
     what cannot be said so. ``takes`` are the objects that the server deletes with a part.
+    ``label`` says what a part is called where that is more than its key.
     """
 
     path: str
@@ -190,6 +191,11 @@ class Parts:
     in_creation: bool = True
     writer: PartWriter | None = None
     takes: Callable[[str, Spec], Iterable[Address]] | None = None
+    label: Callable[[Representation], str] | None = None
+
+    def called(self, body: Representation) -> str:
+        """What a part is called within its object."""
+        return self.label(body) if self.label else str(body.get(self.key))
 
 
 class PartWriter(Protocol):

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
-from reconciler.core.kind import Field
+from reconciler.core.kind import Effect, Field
 from reconciler.core.values import ABSENT, Secret, Value
 
 MASK: Final = "**********"
@@ -239,6 +239,11 @@ def _is_list(value: Value) -> bool:
 
 def text(normalise: Callable[[Value], Value] = as_text) -> Property:
     return Property(Field(normalise=normalise))
+
+
+def fixed() -> Property:
+    """A text that the server takes when the object is made; later it ignores or refuses another one (26.7)."""
+    return Property(Field(normalise=as_text, effect=Effect.FIXED))
 
 
 def flag(*, default: bool = False) -> Property:

@@ -167,12 +167,13 @@ def _step(address: Address, verb: str, *names: str, why: str, **args: Value) -> 
 def _after_creations(found: Iterable[Step], creating: frozenset[Address]) -> Iterator[Step]:
     """Each step after the creation of what it names: composites may go round in circles, these steps don't."""
     for step in found:
-        targets = _texts(step.args.get("targets", ()))
+        targets = texts(step.args.get("targets", ()))
         waits = {f"{target}:{CREATE}" for target in targets if Address.parse(target) in creating}
         yield replace(step, after=step.after | waits)
 
 
-def _texts(value: Value) -> tuple[str, ...]:
+def texts(value: Value) -> tuple[str, ...]:
+    """The addresses that a step has as texts."""
     assert isinstance(value, Sequence)
     return tuple(map(str, value))
 
@@ -309,12 +310,12 @@ def _all_links(kind: RestKind, address: Address, by_name: Mapping[str, Sequence[
     for name, links in kind.links.items():
         removed = tuple(_targets(links, address, by_name.get(name, ()), old=True))
         for step in _linked(address, name, links, REMOVE, removed):
-            gone |= dict.fromkeys(_texts(step.args["targets"]), step)
+            gone |= dict.fromkeys(texts(step.args["targets"]), step)
             yield step
     for name, links in kind.links.items():
         added = tuple(_targets(links, address, by_name.get(name, ()), old=False))
         for step in _linked(address, name, links, ADD, added):
-            yield replace(step, after=frozenset(gone[t].id for t in _texts(step.args["targets"]) if t in gone))
+            yield replace(step, after=frozenset(gone[t].id for t in texts(step.args["targets"]) if t in gone))
 
 
 def _targets(links: Links, address: Address, differences: Iterable[FieldChange], *, old: bool) -> Iterator[Address]:

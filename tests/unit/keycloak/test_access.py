@@ -342,6 +342,18 @@ def test_who_is_in_a_group_gains_what_the_group_gains_though_no_file_declares_th
     assert list(access_lines(found))[1] == "  + ann, bob, cat, dan gain app/edit"
 
 
+def test_who_is_in_a_group_that_goes_is_told_though_it_gives_no_role() -> None:
+    body, answers = user("bob", groups=["/plain"])
+    live = {**LIVE, "groups": [{"id": "g1", "name": "plain", "path": "/plain", "subGroups": []}]}
+    connection = at_work(users=[body], members=["bob"], **answers, **dict.fromkeys(EXPORTS, live))
+    provider = KeycloakProvider({}, client=connection)
+    desired = list(provider.expand(document({"realm": "lab", "x-reconcile": {"prune": {"groups": "exact"}}})))
+
+    plan = make({"keycloak": provider}, desired, provider.observe(desired), prunes=lambda orphan: orphan.surplus)
+
+    assert list(provider.access(plan.changes)) == [AccessChange("lab", ("bob",), (), ("/plain",))]
+
+
 def test_what_everybody_gains_names_nobody() -> None:
     role = {"name": "default-roles-lab", "composites": {"realm": ["guest", "reader"]}}
 

@@ -202,3 +202,65 @@ def test_what_is_declared_does_not_go_with_something_that_is_not() -> None:
 
     assert "keycloak.identity-provider-mapper/lab/corp/all is declared" in message
     assert "deleted along with keycloak.identity-provider/lab/corp" in message
+
+
+# ------------------------------------------------------------------ fixed once made
+
+
+def test_what_is_fixed_once_made_is_refused_at_the_line_of_the_property() -> None:
+    corp = {"alias": "corp", "internalId": "i", "providerId": "oidc"}
+
+    plan = planned({"identityProviders": [corp]}, {"identityProviders": [{**corp, "providerId": "saml"}]})
+
+    (message,) = refused(plan)
+    assert message.startswith("users.yaml:1:1: keycloak.identity-provider/lab/corp can't get another providerId")
+
+
+# ------------------------------------------------------------------ others let go first
+
+
+def test_who_names_what_is_deleted_lets_go_first() -> None:
+    roles = {"realm": [{"id": "r", "name": "old"}, {"id": "s", "name": "all", "composites": {"realm": ["old"]}}]}
+    file = {
+        "roles": {"realm": [{"name": "all", "composites": {"realm": []}}]},
+        "x-reconcile": {"prune": {"roles": "exact"}},
+    }
+
+    deletion = planned({"roles": roles}, file).steps[-1]
+
+    assert deletion.id == "keycloak.role/lab/old:delete"
+    assert deletion.after == {"keycloak.role/lab/all:remove:composites"}
+
+
+def test_what_goes_itself_is_not_waited_for() -> None:
+    roles = {"realm": [{"id": n, "name": n, "composites": {"realm": [m]}} for n, m in (("a", "b"), ("b", "a"))]}
+
+    plan = planned({"roles": roles}, {"x-reconcile": {"prune": {"roles": "exact"}}})
+
+    assert [step.after for step in plan.steps] == [frozenset(), frozenset()]
+
+
+# ------------------------------------------------------------------ mappers
+
+
+def test_mappers_of_one_name_are_told_apart_by_protocol() -> None:
+    def mapper(protocol: str, **more: Any) -> dict[str, Any]:
+        return {"name": "aud", "protocol": protocol, "protocolMapper": "x", "config": {}, **more}
+
+    both = [mapper("openid-connect", id="m"), mapper("saml", id="n")]
+    live = {"clients": [{"id": "c", "clientId": "app", "protocolMappers": both}]}
+
+    plan = planned(live, {"clients": [{"clientId": "app", "protocolMappers": [mapper("openid-connect")]}]})
+
+    (change,) = (change for change in plan.changes if change.acts)
+    assert [field.path for field in change.fields] == [("protocolMappers", "aud (saml)")]
+    assert [step.verb for step in plan.steps] == ["delete part"]
+
+
+def test_a_mapper_without_a_protocol_is_the_live_one_of_its_name() -> None:
+    own = {"name": "aud", "protocolMapper": "x", "config": {}}
+    live = {"clients": [{"id": "c", "clientId": "app", "protocolMappers": [{"id": "m", "protocol": "saml", **own}]}]}
+
+    plan = planned(live, {"clients": [{"clientId": "app", "protocolMappers": [own]}]})
+
+    assert plan.in_sync

@@ -167,6 +167,34 @@ def test_roles_are_granted_in_one_request_with_ids_and_names() -> None:
     assert done.sent == [("DELETE lab/users/u1/role-mappings/clients/c1", [{"id": "r2", "name": "reader"}])]
 
 
+def test_what_is_gone_already_has_been_removed() -> None:
+    unknown = performed(USER, "remove", field="groups", targets=("keycloak.group/lab/guests",))
+    meanwhile = {"DELETE lab/users/u1/groups/g1": Conflict("Group not found (404)")}
+
+    gone = performed(USER, "remove", meanwhile, field="groups", targets=(str(GROUP),))
+
+    assert unknown.writes == []
+    assert gone.requests == ["DELETE lab/users/u1/groups/g1", "GET lab/group-by-path/staff"]
+
+
+def test_of_several_only_what_is_gone_is_left_out() -> None:
+    targets = ("keycloak.client-role/lab/app/gone", str(READER))
+
+    done = performed(USER, "remove", field="clientRoles", targets=targets)
+
+    assert done.writes == [("DELETE lab/users/u1/role-mappings/clients/c1", [{"id": "r2", "name": "reader"}])]
+
+
+def test_a_removal_that_fails_for_another_reason_fails() -> None:
+    answers = {
+        "DELETE lab/users/u1/groups/g1": Conflict("User not found (404)"),
+        "GET lab/group-by-path/staff": {"id": "g1", "path": "/staff", "name": "staff"},
+    }
+
+    with pytest.raises(Conflict, match="User not found"):
+        performed(USER, "remove", answers, field="groups", targets=(str(GROUP),))
+
+
 def test_what_is_named_and_not_there_is_a_conflict_that_says_what_to_do() -> None:
     with pytest.raises(Conflict, match=r"keycloak\.group/lab/guests is not there; declare it"):
         performed(USER, "add", field="groups", targets=("keycloak.group/lab/guests",))

@@ -286,6 +286,31 @@ def test_a_permission_that_went_with_its_policy_is_not_deleted_twice() -> None:
     assert [request for request, _ in done.writes] == [f"POST {path}/import"]
 
 
+def test_a_policy_of_another_type_is_deleted_first_with_what_applies_it() -> None:
+    path = "lab/clients/c1/authz/resource-server"
+    old = {"name": "p", "type": "time", "logic": "NEGATIVE", "config": {"hour": "8"}}
+    read = {"name": "read", "type": "scope", "config": {"applyPolicies": '["p"]'}}
+    answers = {
+        f"GET {path}/settings": {"policies": [old, read]},
+        f"GET {path}/policy/providers": [{"type": "client"}, {"type": "scope"}],
+        f"GET {path}/policy?name=p&max=1000": [{"name": "p", "id": "p1"}],
+        f"GET {path}/policy?name=read&max=1000": [{"name": "read", "id": "p2"}],
+    }
+    patch = {"policies": {"p": {"type": "client", "logic": "POSITIVE", "config": {"hour": ABSENT}}}}
+
+    done = performed(a_step(Address("keycloak.authorization", ("lab", "app")), "update", patch=patch), answers)
+
+    assert [request for request, _ in done.writes] == [
+        f"DELETE {path}/policy/p2",
+        f"DELETE {path}/policy/p1",
+        f"POST {path}/import",
+    ]
+    body = done.writes[-1][1]
+    assert isinstance(body, dict)
+    assert [each["name"] for each in body["policies"]] == ["p", "read"]
+    assert body["policies"][0] == {"name": "p", "type": "client", "logic": "POSITIVE", "config": {}}
+
+
 def test_authorization_services_are_imported_and_then_what_the_import_leaves_is_done() -> None:
     path = "lab/clients/c1/authz/resource-server"
     resource = {"name": "files", "uris": ["/a"], "scopes": [{"name": "read"}]}

@@ -13,7 +13,6 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
-from graphlib import CycleError, TopologicalSorter
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -28,12 +27,12 @@ from reconciler.providers.keycloak.kinds.authorization import (
     by_name,
     check,
     id_of,
-    listed,
     named,
     role_of,
 )
 from reconciler.providers.keycloak.kinds.client import ADMIN_PERMISSIONS_CLIENT
 from reconciler.providers.keycloak.kinds.ids import NAMES, NamesById, names_by_id
+from reconciler.providers.keycloak.kinds.policies import applied, in_order, listed, made_again
 from reconciler.providers.keycloak.rest import (
     ADMIN_PERMISSIONS,
     BASE,
@@ -234,12 +233,8 @@ class _Write:
 
     @cached_property
     def replaced(self) -> Collection[str]:
-        """What gets another type, which no PUT does (26.7), and what goes with its last policy."""
-        found = {name for name in self.changed if _is_of_another_type(self.before.get(name), self.after[name])}
-        for name in _in_order(self.before):
-            if found.intersection(_applied(self.before[name])):
-                found.add(name)
-        return found & self.after.keys()
+        """The policies that are deleted and made again."""
+        return made_again(self.before, self.after)
 
     @cached_property
     def ids(self) -> Mapping[str, str]:
@@ -249,7 +244,7 @@ class _Write:
     def check(self, sorts: Mapping[str, Representation]) -> None:
         """Raise Rejected for what the server takes without a word, though it means nothing, or answers with 500."""
         for name, body in self.after.items():
-            unknown = [each for each in _applied(body) if each not in self.after]
+            unknown = [each for each in applied(body) if each not in self.after]
             if unknown:
                 raise Rejected(f"policy `{name}` applies {_listing(unknown)}, which the file does not have")
             if not body.get("type"):
@@ -258,7 +253,7 @@ class _Write:
                 _check_permission(name, body, sorts)
 
     def __call__(self) -> None:
-        order = _in_order(self.after)
+        order = in_order(self.after)
         bodies = {name: self.body(name) for name in order if name in self.changed or name in self.replaced}
         self.delete(self.replaced)
         for name, body in bodies.items():
@@ -278,7 +273,7 @@ class _Write:
             "resourceType": sort,
             "resources": tuple(each if each in there else self.resource(name, sort, each) for each in found),
             "scopes": listed(as_map(policy["config"]).get("scopes")),
-            "policies": _applied(policy),
+            "policies": applied(policy),
         }
 
     def send(self, name: str, body: Mapping[str, Value]) -> None:
@@ -310,27 +305,10 @@ class _Write:
 
     def delete(self, names: Collection[str]) -> None:
         """First what applies others: a permission goes by itself with its last policy."""
-        for name in reversed(_in_order(self.before) if names else ()):
+        for name in reversed(in_order(self.before) if names else ()):
             if name in names:
                 with suppress(Conflict):
                     self.live.connection.delete(f"{self.path}/policy/{self.id(name)}")
-
-
-def _is_of_another_type(before: Mapping[str, Value] | None, after: Mapping[str, Value]) -> bool:
-    return before is not None and before.get("type") != after.get("type")
-
-
-def _applied(policy: Mapping[str, Any]) -> Sequence[str]:
-    return tuple(map(str, listed((policy.get("config") or {}).get("applyPolicies")) or ()))
-
-
-def _in_order(policies: Mapping[str, Mapping[str, Value]]) -> Sequence[str]:
-    """All names, each after those that it applies."""
-    try:
-        order = TopologicalSorter({name: _applied(body) for name, body in policies.items()}).static_order()
-        return [name for name in order if name in policies]
-    except CycleError as error:
-        raise Rejected(f"policies apply each other in a circle: {' → '.join(error.args[1])}") from error
 
 
 def _check_permission(name: str, body: Mapping[str, Value], sorts: Mapping[str, Representation]) -> None:

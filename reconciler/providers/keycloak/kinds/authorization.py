@@ -20,6 +20,7 @@ from reconciler.providers.keycloak.kinds.client import ADMIN_PERMISSIONS_CLIENT
 from reconciler.providers.keycloak.kinds.client_scope import scope
 from reconciler.providers.keycloak.kinds.group import group
 from reconciler.providers.keycloak.kinds.ids import NamesById, names_by_id
+from reconciler.providers.keycloak.kinds.policies import in_order, listed, made_again
 from reconciler.providers.keycloak.kinds.role import role
 from reconciler.providers.keycloak.rest import (
     AUTHORIZATION,
@@ -91,14 +92,6 @@ def _read(key: str, value: Value) -> Value:
 
 def _in_order(part: Value) -> str:
     return str(sorted(part.items()) if isinstance(part, Mapping) else part)
-
-
-def listed(value: Value) -> Sequence[Value] | None:
-    """The list that a setting of a policy is, also as a text of JSON; None where it is none."""
-    if isinstance(value, str) and value.startswith("["):
-        with suppress(ValueError):
-            return tuple(json.loads(value))
-    return value if isinstance(value, Sequence) and not isinstance(value, str) else None
 
 
 def _wired_resources(value: Value) -> Value:
@@ -206,12 +199,18 @@ def _save(live: Live, address: Address, patch: Mapping[str, Value]) -> None:
     before = {name: KIND.properties[name].normal(found.get(name, ())) for name in _LISTS}
     after = {name: merged(before[name], as_map(patch.get(name, {}))) for name in _LISTS}
     check(live, address, as_map(patch.get("policies", {})))
+    again = made_again(_bodies_of(before["policies"]), _bodies_of(after["policies"]))
+    if again:
+        _check_types(live, path, as_map(patch.get("policies", {})))
     own = {name: value for name, value in patch.items() if name not in _LISTS}
     lists = {
         name: KIND.properties[name].wired({key: body for key, body in after[name].items() if key in changed})
         for name in _LISTS
-        for changed in (as_map(patch.get(name, {})),)
+        for changed in ({*as_map(patch.get(name, {})), *(again if name == "policies" else ())},)
     }
+    for name in reversed(in_order(_bodies_of(before["policies"])) if again else ()):
+        if name in again:
+            _delete(live, f"{path}/policy", name, "id")
     try:
         live.connection.post(f"{path}/import", {**{key: found[key] for key in _TOP if key in found}, **own, **lists})
     except Rejected:
@@ -224,6 +223,10 @@ def _save(live: Live, address: Address, patch: Mapping[str, Value]) -> None:
         single, key = _LISTS[name]
         for gone in as_map(before[name]).keys() - after[name].keys():
             _delete(live, f"{path}/{single}", gone, key)
+
+
+def _bodies_of(objects: Value) -> Mapping[str, Mapping[str, Value]]:
+    return {name: as_map(body) for name, body in as_map(objects).items()}
 
 
 def check(live: Live, address: Address, policies: Mapping[str, Value]) -> None:
@@ -273,8 +276,19 @@ def _delete(live: Live, path: str, name: str, key: str) -> None:
         live.connection.delete(_at(live, path, name, key))
 
 
+def _completed_policies(declared: Value, live: Value) -> Value:
+    """Exactly the declared policies; one of another type than the live one has nothing of it."""
+    own, there = as_map(declared), as_map(live)
+    alike = {name: body for name, body in there.items() if _type(own.get(name, body)) in (_type(body), ABSENT)}
+    return declared_objects(declared, alike)
+
+
+def _type(policy: Value) -> Value:
+    return as_map(policy).get("type", ABSENT)
+
+
 POLICIES: Final = Property(
-    Field(normalise=by("name", _policy)), complete=declared_objects, unset=(), wire=_wired_policies
+    Field(normalise=by("name", _policy)), complete=_completed_policies, unset=(), wire=_wired_policies
 )
 _TOP: Final = ("allowRemoteResourceManagement", "policyEnforcementMode", "decisionStrategy")
 # In the order in which they may go: what names others first.

@@ -18,7 +18,7 @@ from reconciler.core.kind import Field
 from reconciler.core.resource import Observed, Resource
 from reconciler.core.values import ABSENT, Path, Value, has_secret
 from reconciler.providers.keycloak.rest import BASE, COMPONENT, REALM, Item, Live, Representation, RestKind
-from reconciler.providers.keycloak.rows import MASK, Property, as_list_map, as_map, as_names, as_secret, text
+from reconciler.providers.keycloak.rows import MASK, Property, as_list_map, as_map, as_names, as_secret, fixed, text
 from reconciler.providers.keycloak.since import Check
 
 PROFILE: Final = "org.keycloak.userprofile.UserProfileProvider"
@@ -182,7 +182,7 @@ KIND: Final = RestKind(
     properties={
         "name": text(),
         "providerId": text(),
-        "providerType": text(),
+        "providerType": fixed(),
         "subType": text(),
         "config": Property(Field(normalise=_config), complete=_completed, wire=_cleared),
     },

@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 from reconciler.core.address import Address
-from reconciler.core.errors import Conflict
+from reconciler.core.errors import Conflict, Rejected
 from reconciler.core.kind import Field
 from reconciler.core.resource import Observed, Resource
 from reconciler.core.values import ABSENT, Path, Spec, Value
@@ -248,6 +248,8 @@ class _Executions:
         found = _found(live, address, part)
         if found is None:
             raise Conflict(f"{part} is not there any more")
+        if "authenticator" in patch:  # of a form, whose subflow gives it its name
+            raise Rejected(f"{part} can't get another authenticator; give the subflow of the new one another name")
         own = {name: patch[name] for name in ("requirement", "priority") if name in patch}
         if own:
             kept = {name: found[name] for name in ("id", "requirement", "priority")}

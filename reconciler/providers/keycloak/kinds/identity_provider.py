@@ -14,7 +14,7 @@ from reconciler.core.address import Address
 from reconciler.core.kind import Field
 from reconciler.core.values import Secret, Spec, Value
 from reconciler.providers.keycloak.rest import BASE, FLOW, IDENTITY_PROVIDER, REALM, Item, Representation, RestKind
-from reconciler.providers.keycloak.rows import Property, as_secret, as_text_map, declared_keys, flag, text
+from reconciler.providers.keycloak.rows import Property, as_secret, as_text_map, declared_keys, fixed, flag, text
 
 _SECRETS: Final = ("clientSecret",)
 _FLOWS: Final = ("firstBrokerLoginFlowAlias", "postBrokerLoginFlowAlias")
@@ -44,7 +44,7 @@ KIND: Final = RestKind(
     key="alias",
     properties={
         "displayName": text(),
-        "providerId": text(),
+        "providerId": fixed(),
         "enabled": flag(default=True),
         "hideOnLogin": flag(),
         "linkOnly": flag(),

@@ -1,5 +1,6 @@
 """Protocol mappers: parts of a client or a client scope, which say what goes into its tokens.
 
+Two of different protocols may have one name; the one that is not of OpenID Connect has its protocol in brackets.
 Their ``config`` is exact, as a key added by hand changes what tokens contain, but for a few keys that Keycloak
 fills in itself where they are missing (26.7). Left out of the file, all of it is left alone.
 """
@@ -7,7 +8,7 @@ fills in itself where they are missing (26.7). Left out of the file, all of it i
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Final
+from typing import Any, Final
 
 from reconciler.core.kind import Field
 from reconciler.core.values import ABSENT, Value
@@ -32,12 +33,22 @@ _FILLED_IN_BY_TYPE: Final[Mapping[Value, tuple[str, ...]]] = {
     "oidc-sha256-pairwise-sub-mapper": ("pairwiseSubAlgorithmSalt",),
 }
 
+_OIDC: Final = "openid-connect"
 MAPPER: Final = {
+    "name": text(),
     "protocol": text(),
     "protocolMapper": text(),
     "config": Property(Field(normalise=as_text_map), complete=unmasked, whole=True),
 }
-MAPPERS: Final = Parts("protocol-mappers/models", "name", MAPPER)
+
+
+def _label(body: Mapping[str, Any]) -> str:
+    """What a mapper is called: Keycloak tells them apart by protocol and name (26.7)."""
+    protocol = body.get("protocol") or _OIDC
+    return str(body["name"]) if protocol == _OIDC else f"{body['name']} ({protocol})"
+
+
+MAPPERS: Final = Parts("protocol-mappers/models", "name", MAPPER, label=_label)
 
 
 def mappers() -> Property:
@@ -50,10 +61,15 @@ def _by_name(value: Value) -> Mapping[str, Mapping[str, Value]]:
         case Mapping():
             found = dict(value)
         case Sequence():
-            found = {str(body["name"]): body for body in value if isinstance(body, Mapping)}
+            found = {_label(body): _unnamed(body) for body in value if isinstance(body, Mapping)}
         case _:
             found = {}
     return {name: _normal(body) for name, body in found.items() if isinstance(body, Mapping)}
+
+
+def _unnamed(body: Mapping[str, Value]) -> Mapping[str, Value]:
+    """A mapper without the name that it is found by."""
+    return body if body["name"] != _label(body) else {key: part for key, part in body.items() if key != "name"}
 
 
 def _normal(body: Mapping[str, Value]) -> Mapping[str, Value]:
@@ -63,7 +79,15 @@ def _normal(body: Mapping[str, Value]) -> Mapping[str, Value]:
 def _completed(declared: Value, live: Value) -> Value:
     """Each declared mapper, with what it leaves out as it is."""
     there = _by_name(live)
-    return {name: _filled(body, there.get(name, {})) for name, body in _by_name(declared).items()}
+    own = {_meant(name, body, there): body for name, body in _by_name(declared).items()}
+    return {name: _filled(body, there.get(name, {})) for name, body in own.items()}
+
+
+def _meant(name: str, body: Mapping[str, Value], there: Mapping[str, Mapping[str, Value]]) -> str:
+    """The live mapper that is meant by one without a protocol."""
+    if name in there or "protocol" in body:
+        return name
+    return next((each for each, live in there.items() if live.get("name") == name), name)
 
 
 def _filled(body: Mapping[str, Value], live: Mapping[str, Value]) -> Mapping[str, Value]:

@@ -8,7 +8,7 @@ from typing import Final
 from reconciler.core.kind import Field
 from reconciler.core.values import Path, Value
 from reconciler.providers.keycloak.rest import BASE, REALM, REQUIRED_ACTION, Item, Representation, RestKind
-from reconciler.providers.keycloak.rows import Property, as_text_map, flag, number, text, unmasked
+from reconciler.providers.keycloak.rows import Property, as_text_map, fixed, flag, number, text, unmasked
 
 BUILTIN: Final = frozenset(
     {
@@ -59,7 +59,7 @@ KIND: Final = RestKind(
     key="alias",
     properties={
         "name": text(),
-        "providerId": text(),
+        "providerId": fixed(),
         "enabled": flag(),
         "defaultAction": flag(),
         "priority": number(),
