@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
 import click
 
-from reconciler.cli.state import State, say
+from reconciler.cli.output import say, show, show_json
+from reconciler.cli.state import State
 
 
 @click.command("access")
@@ -41,10 +41,9 @@ def command(state: State, /, **options: Any) -> None:
     ]
     open_clients = {realm: sorted(grants.open_clients()) for realm, grants in realms.items()}
     if options["format"] == "json":
-        click.echo(json.dumps(access_document(found, open_clients), indent=2))
+        show_json(access_document(found, open_clients))
         return
-    for line in access_text(found):
-        click.echo(line)
+    show(access_text(found))
     for realm, names in open_clients.items():
         shown = [name for name in names if not clients or name in clients]
         if shown:

@@ -15,7 +15,8 @@ import click
 
 from reconciler.cli.diff import document, rendered, say_once
 from reconciler.cli.exitcodes import Exit, of_error, of_report
-from reconciler.cli.state import State, addresses, is_terminal, say, show_error, warn
+from reconciler.cli.output import agreed, log, say, show, warn, writer
+from reconciler.cli.state import State, addresses, is_terminal, show_error
 
 if TYPE_CHECKING:
     from reconciler.core.errors import ReconcileError
@@ -80,7 +81,7 @@ class _Apply:
         self._warn_of_unknown(look)
         if look.plan.in_sync or self._dry_run:
             self._check_saved(look)
-            click.echo(rendered(self._state, self._session, look.plan, "text"))
+            show(rendered(self._state, self._session, look.plan, "text"))
             if not self._dry_run:
                 self._session.keep_secrets()
             return Exit.DONE if look.plan.in_sync else Exit.DIFFERENT
@@ -100,7 +101,7 @@ class _Apply:
 
     def _converge(self, stop: threading.Event, first: Look | None) -> int:
         began = self._session.clock.now()
-        teller = Teller(self._state, self._session)
+        teller = Teller(self._state)
         error = teller.follow(self._reconciler.converge(self._approve, stop=stop, first=first))
         say(teller.outcome(self._session.clock.now() - began - self._asked_s))
         if error:
@@ -112,7 +113,7 @@ class _Apply:
 
     def _show(self, look: Look) -> None:
         """Print the plan; what is refused about it is said by the error."""
-        click.echo(rendered(self._state, self._session, replace(look.plan, refusals=()), "text"))
+        show(rendered(self._state, self._session, replace(look.plan, refusals=()), "text"))
 
     def _approve(self, look: Look) -> None:
         """Show the plan of a pass, and ask where that is due. Raises Cancelled, or StalePlan for a saved plan."""
@@ -135,8 +136,8 @@ class _Apply:
         if self._plan_file is None or self._approved:
             return
         saved = _read_plan(self._plan_file)
-        now = document(self._session, look.plan, saved["salt"])
-        if (saved["project"], saved["actions"]) != (now["project"], json.loads(json.dumps(now["actions"]))):
+        now = writer().document(document(self._session, look.plan, saved["salt"]))
+        if (saved["project"], saved["actions"]) != (now["project"], now["actions"]):
             raise StalePlan(
                 f"{self._plan_file} is stale: the files or the live resources changed since it was made; "
                 "look at a new `reconcile diff`, and apply that"
@@ -147,7 +148,7 @@ def _ask() -> None:
     """Raise Cancelled unless the person at the terminal agrees."""
     from reconciler.core.errors import Cancelled
 
-    if not click.confirm("Apply these changes?", default=False, err=True):
+    if not agreed("Apply these changes?"):
         raise Cancelled
 
 
@@ -180,16 +181,12 @@ def _is_dangerous(look: Look) -> bool:
 class Teller:
     """Tells what happens: a line for each resource, or JSON lines; and keeps it."""
 
-    def __init__(self, state: State, session: Session) -> None:
+    def __init__(self, state: State) -> None:
         from reconciler.core.report import Report
-        from reconciler.log import configure
-        from reconciler.render.redact import Redactor
 
         self.report = Report()
         self.looks: list[Look] = []
-        self._redact = Redactor()
-        self._redact.learn(session.reconciler().desired())
-        self._log = configure(as_json=True, verbose=state.verbose, redact=self._redact) if state.logs_json else None
+        self._log = log(as_json=True, verbose=state.verbose) if state.logs_json else None
 
     def follow(self, events: Iterable[Event | Look]) -> ReconcileError | None:
         """Tell all of them; returns the error that ended them after something had begun, and raises any other."""
@@ -216,7 +213,7 @@ class Teller:
         self.report += [event]
         if self._log is None:
             for line in self._progress.lines(event):
-                say(self._redact(line))
+                say(line)
         else:
             self._note(event)
 
@@ -265,7 +262,8 @@ def interruptible() -> Iterator[_Stop]:
 
     def on_signal(number: int, _frame: Any) -> None:
         if stop.flag.is_set() or stop.is_idle:
-            say("\ninterrupted")
+            say("")
+            say("interrupted")
             raise SystemExit(codes[signal.Signals(number)])
         stop.code = codes[signal.Signals(number)]
         stop.flag.set()

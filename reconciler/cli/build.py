@@ -9,7 +9,8 @@ import click
 
 from reconciler.cli.apply import Teller, interruptible
 from reconciler.cli.exitcodes import Exit, of_error, of_report
-from reconciler.cli.state import State, say, show_error
+from reconciler.cli.output import say
+from reconciler.cli.state import State, show_error
 
 if TYPE_CHECKING:
     from reconciler.core.provider import ImagePusher
@@ -35,7 +36,7 @@ def command(state: State, *, services: tuple[str, ...], push: bool) -> int:
             return Exit.DONE
         reconciler = session.reconciler(only=frozenset(image.address for image in images))
         with session.locked("build"), interruptible() as stop:
-            teller = Teller(state, session)
+            teller = Teller(state)
             if error := teller.follow(reconciler.converge(_agree, stop=stop.flag)):
                 show_error(error, begun=True)
                 return stop.code or of_error(error, begun=True)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import click
 
+from reconciler.cli.output import show_json, show_yaml
 from reconciler.cli.state import State
 
 
@@ -24,10 +24,6 @@ def command(state: State, /, **options: Any) -> None:
     from reconciler.run.session import completed_sources
 
     state.require_files()
-    model = printable(completed_sources(state.settings), show_secrets=options["show_secrets"])
-    if options["format"] == "json":
-        click.echo(json.dumps(model, indent=2))
-    else:
-        from reconciler.config.yamlfile import yaml_text
-
-        click.echo(yaml_text(model), nl=False)
+    with_secrets = options["show_secrets"]
+    model = printable(completed_sources(state.settings), show_secrets=with_secrets)
+    (show_json if options["format"] == "json" else show_yaml)(model, with_secrets=with_secrets)

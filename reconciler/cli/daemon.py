@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from reconciler.cli.exitcodes import Exit
+from reconciler.cli.output import log, writer
 from reconciler.cli.state import State
 
 if TYPE_CHECKING:
@@ -25,18 +26,14 @@ def command(state: State, *, interval: float, observe: bool) -> int:
     Logs one line for each difference and each repair, as JSON unless --log-format human is given. SIGTERM
     finishes the current step; SIGHUP looks at once.
     """
-    from reconciler.log import configure
-    from reconciler.render.redact import Redactor
     from reconciler.run.clock import RealClock
     from reconciler.run.daemon import Daemon, Rhythm
 
     state.require_files()
     stop = threading.Event()
-    redactor = Redactor()
-    log = configure(as_json=state.log_format != "human", verbose=state.verbose, redact=redactor)
-    daemon = Daemon(
-        state.settings, RealClock(), log, rhythm=Rhythm(interval, heals=not observe), stop=stop, redactor=redactor
-    )
+    to_log = log(as_json=state.log_format != "human", verbose=state.verbose)
+    rhythm = Rhythm(interval, heals=not observe)
+    daemon = Daemon(state.settings, RealClock(), to_log, rhythm=rhythm, stop=stop, known=writer().known)
     _on_signals(daemon, stop)
     daemon.run()
     return Exit.DONE

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from reconciler.cli.exitcodes import Exit
-from reconciler.cli.state import State, addresses, in_colour, say
+from reconciler.cli.output import say, show, show_json, write_json
+from reconciler.cli.state import State, addresses, in_colour
 
 if TYPE_CHECKING:
     from reconciler.core.plan import Plan
@@ -36,7 +37,11 @@ def command(state: State, /, **options: Any) -> int:
     with state.session(needs_secrets=True) as session:
         reconciler = session.reconciler(only=options["target"], patience_s=options["wait"], on_wait=say_once())
         plan = reconciler.look().plan
-        click.echo(rendered(state, session, plan, options["format"], fields=not options["summary"]))
+        if options["format"] == "json":
+            show_json(document(session, plan))
+        else:
+            text = rendered(state, session, plan, options["format"], fields=not options["summary"])
+            show(text, commands=options["format"] == "github")
         if options["out"]:
             _write(options["out"], document(session, plan))
     return Exit.DONE if plan.in_sync else Exit.DIFFERENT
@@ -51,7 +56,7 @@ def _write(path: Path, plan: Any) -> None:
         with TemporaryDirectory(dir=target.parent, prefix=f".{target.name}.") as folder:  # made with mode 0700
             made = Path(folder, target.name)
             made.touch(0o600)
-            made.write_text(json.dumps(plan, indent=2) + "\n", encoding="utf-8")
+            write_json(made, plan)
             made.replace(target)
     except OSError as error:
         raise click.UsageError(f"The plan can't be written to {path}: {error.strerror}.") from error
@@ -71,10 +76,8 @@ def _may_be_replaced(path: Path) -> bool:
 
 
 def rendered(state: State, session: Session, plan: Plan, form: str, *, fields: bool = True) -> str:
-    """The plan in one of the formats."""
+    """The plan in one of the formats for people."""
     match form:
-        case "json":
-            return json.dumps(document(session, plan), indent=2)
         case "markdown":
             from reconciler.render.markdown import plan_markdown
 

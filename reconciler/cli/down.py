@@ -8,7 +8,8 @@ import click
 
 from reconciler.cli.apply import DISRUPT, Teller, interruptible
 from reconciler.cli.exitcodes import of_error, of_report
-from reconciler.cli.state import State, addresses, is_terminal, say, show_error
+from reconciler.cli.output import answer, say
+from reconciler.cli.state import State, addresses, is_terminal, show_error
 
 if TYPE_CHECKING:
     from reconciler.core.address import Address
@@ -31,7 +32,7 @@ def command(state: State, *, volumes: bool, confirm: str | None, allow_disrupt: 
             _confirm(session.document.project, confirm, volumes=volumes)
         reconciler = session.reconciler(policy=session.policy(may_disrupt=allow_disrupt))
         with session.locked("down"), interruptible() as stop:
-            teller = Teller(state, session)
+            teller = Teller(state)
             if error := teller.follow(removal(reconciler, kinds_to_remove(volumes=volumes), stop=stop.flag)):
                 show_error(error, begun=True)
                 return stop.code or of_error(error, begun=True)
@@ -47,7 +48,7 @@ def _confirm(project: str, confirmed: str | None, *, volumes: bool) -> None:
     from reconciler.core.errors import Refusal, Refused
 
     if confirmed is None and is_terminal():
-        confirmed = click.prompt(f"All data of project {project} will be lost. Type its name to go on", err=True)
+        confirmed = answer(f"All data of project {project} will be lost. Type its name to go on")
     if confirmed != project:
         remedy = f"say which project with `--confirm {project}`"
         message = f"would delete the data of project {project}" if volumes else f"would take down project {project}"

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import click
 
+from reconciler.cli.output import show_json, show_yaml
 from reconciler.cli.state import State
 
 
@@ -23,9 +23,4 @@ def command(state: State, /, **options: Any) -> None:
     from reconciler.run.export import exported
 
     realm = exported(state.settings, options["realm"])
-    if options["format"] == "json":
-        click.echo(json.dumps(realm, indent=2))
-    else:
-        from reconciler.config.yamlfile import yaml_text
-
-        click.echo(yaml_text(realm), nl=False)
+    (show_json if options["format"] == "json" else show_yaml)(realm)

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import click
 
-from reconciler.cli.state import State, say
+from reconciler.cli.output import say, write_line
+from reconciler.cli.state import State
 
 
 @click.command("init")
@@ -40,5 +41,5 @@ def _ignore(gitignore: Path, name: str) -> bool:
     lines = gitignore.read_text(encoding="utf-8").splitlines() if gitignore.exists() else []
     if {name, f"/{name}"} & {line.strip() for line in lines}:
         return False
-    gitignore.write_text("\n".join([*lines, name, ""]), encoding="utf-8")
+    write_line(gitignore, name)
     return True

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
+from reconciler.cli.output import show
 from reconciler.cli.state import State, in_colour
 
 if TYPE_CHECKING:
@@ -26,6 +27,8 @@ COLOURS: Final = ("36", "33", "32", "35", "34", "96", "93", "92", "95", "94")
 @click.pass_obj
 def command(state: State, *, services: tuple[str, ...], follow: bool, tail: int | None, timestamps: bool) -> None:
     """Show the logs of all services, or of those named."""
+    from reconciler.render.plain import one_line, painted, with_its_colours
+
     with state.session() as session:
         source: LogSource | None = session.providers.get("docker")  # type: ignore[assignment]
         if source is None:
@@ -36,7 +39,8 @@ def command(state: State, *, services: tuple[str, ...], follow: bool, tail: int 
         colours = dict(zip(names, cycle(COLOURS), strict=False))
         for name, line in _together(streams) if follow else _in_turn(streams):
             head = f"{name.ljust(width)} |"
-            click.echo(f"\033[{colours[name]}m{head}\033[0m {line}" if in_colour() else f"{head} {line}")
+            text = with_its_colours(one_line(line.rstrip("\r")), shown=in_colour())
+            show(f"{painted(head, colours[name] if in_colour() else '')} {text}")
 
 
 def _in_turn(streams: dict[str, Iterator[str]]) -> Iterator[tuple[str, str]]:

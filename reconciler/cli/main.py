@@ -12,6 +12,7 @@ from typing import Any, Final
 import click
 
 from reconciler import __version__
+from reconciler.cli.output import begin, learn_settings, say
 from reconciler.cli.state import State, in_colour
 from reconciler.settings import Settings, process_environment
 
@@ -120,6 +121,7 @@ def cli(ctx: click.Context, /, **options: Any) -> None:
         found.environment,
         options["keycloak_url"],
     )
+    learn_settings(settings)
     ctx.color = in_colour()  # else click takes colour out wherever there is no terminal, FORCE_COLOR or not
     ctx.obj = State(settings, log_format=options["log_format"], verbose=options["verbose"])
 
@@ -128,6 +130,7 @@ def run(arguments: Sequence[str]) -> int:
     """Run one command line; returns the exit code. Nothing but a bug gets out as a traceback."""
     from reconciler.cli.exitcodes import Exit
 
+    begin()
     try:
         with cli.make_context("reconcile", list(arguments)) as context:  # main() would end a broken pipe with 1
             code = cli.invoke(context)
@@ -135,7 +138,7 @@ def run(arguments: Sequence[str]) -> int:
     except click.exceptions.Exit as error:
         return int(error.exit_code)
     except (click.Abort, KeyboardInterrupt):
-        click.echo("interrupted", err=True)
+        say("interrupted")
         return Exit.INTERRUPTED
     except click.ClickException as error:
         _show_usage(error)
@@ -149,10 +152,11 @@ def run(arguments: Sequence[str]) -> int:
 
 
 def _show_usage(error: click.ClickException) -> None:
-    click.echo(f"error: {error.format_message()}", err=True)
+    say(f"error: {error.format_message()}")
     context = getattr(error, "ctx", None)
     if context is not None:
-        click.echo(f"{context.get_usage()}\nTry `{context.command_path} --help`.", err=True)
+        say(context.get_usage())
+        say(f"Try `{context.command_path} --help`.")
 
 
 def _failed(error: Exception, *, verbose: bool) -> int:
@@ -166,9 +170,9 @@ def _failed(error: Exception, *, verbose: bool) -> int:
     import traceback
 
     if verbose:
-        traceback.print_exception(error)
+        say("".join(traceback.format_exception(error)).rstrip())
     last = traceback.extract_tb(error.__traceback__)[-1:]
     place = f" at {last[0].filename}:{last[0].lineno}" if last else ""
-    click.echo(f"error: this is a bug in reconcile: {type(error).__name__}: {error}{place}", err=True)
-    click.echo("Please report it, with what `reconcile -v …` prints for the same command.", err=True)
+    say(f"error: this is a bug in reconcile: {type(error).__name__}: {error}{place}")
+    say("Please report it, with what `reconcile -v …` prints for the same command.")
     return Exit.ERROR

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from reconciler.cli.output import show
 from reconciler.cli.state import State
 
 
@@ -19,4 +20,4 @@ def command(state: State, /) -> None:
             raise click.UsageError("Without a users file nothing in Keycloak is declared; name one with -u.")
         for realm, roles in rights(keycloak.expand(session.document)).items():
             for role, reason in roles.items():
-                click.echo(f"{realm}  {role:<28}{reason}")
+                show(f"{realm}  {role:<28}{reason}")

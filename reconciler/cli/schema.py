@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import click
 
+from reconciler.cli.output import show_own
+
 
 @click.command("schema")
 @click.argument("which", type=click.Choice(["stack", "users", "plan"]))
@@ -11,4 +13,4 @@ def command(which: str) -> None:
     """Print a JSON Schema: of stack.yaml, of users.yaml, or of what `diff --format json` prints."""
     from reconciler.config.schema import schema_text
 
-    click.echo(schema_text(which), nl=False)
+    show_own(schema_text(which))

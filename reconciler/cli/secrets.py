@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import click
 
 from reconciler.cli.exitcodes import Exit
-from reconciler.cli.state import State, say
+from reconciler.cli.output import say, show, show_json
+from reconciler.cli.state import State
 
 if TYPE_CHECKING:
     from reconciler.run.session import DeclaredSecret
@@ -36,10 +36,10 @@ def list_secrets(state: State, *, form: str) -> None:
     state.require_files()
     found = secrets_of(state.settings)
     if form == "json":
-        click.echo(json.dumps([asdict(each) for each in found], indent=2))
+        show_json([asdict(each) for each in found])
         return
     for each in found:
-        click.echo("\n    ".join([f"{each.name}  {_standing(each)}", *(each.used or ["used nowhere"])]))
+        show("\n    ".join([f"{each.name}  {_standing(each)}", *(each.used or ["used nowhere"])]))
     if not found:
         say("No secrets are declared under x-reconcile.secrets.")
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from reconciler.cli.output import say, warn, writer
 from reconciler.core.errors import Cancelled, ConfigError, ReconcileError, Refused
 from reconciler.core.problem import Problem
 from reconciler.settings import Settings
@@ -37,7 +38,8 @@ class State:
         from reconciler.run.session import opened
 
         self.require_files()
-        with opened(self.settings, RealClock(), needs_secrets=needs_secrets, warn=warn) as session:
+        known = writer().known
+        with opened(self.settings, RealClock(), needs_secrets=needs_secrets, warn=warn, known=known) as session:
             show_problems(session.warnings)
             yield session
 
@@ -47,16 +49,6 @@ class State:
                 f"There is neither stack.yaml nor users.yaml in {self.settings.directory.resolve()}; "
                 "go to the project's directory, or name the files with -f and -u."
             )
-
-
-def say(text: str) -> None:
-    """A message for the person, beside the results."""
-    click.echo(text, err=True)
-
-
-def warn(text: str) -> None:
-    """A message on what went wrong and changes nothing of the result."""
-    say(f"warning: {text}")
 
 
 def is_terminal() -> bool:

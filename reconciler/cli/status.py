@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import click
 
 from reconciler.cli.diff import say_once
+from reconciler.cli.output import show, show_json
 from reconciler.cli.state import State, in_colour
 
 
@@ -24,11 +24,12 @@ def command(state: State, /, **options: Any) -> None:
         reconciler = session.reconciler(patience_s=options["wait"], on_wait=say_once())
         while True:
             rows = reconciler.status()
-            is_json = options["format"] == "json"
-            text = json.dumps(status_json(rows), indent=2) if is_json else status_text(rows, colour=in_colour())
             if options["watch"]:
                 click.clear()
-            click.echo(text)
+            if options["format"] == "json":
+                show_json(status_json(rows))
+            else:
+                show(status_text(rows, colour=in_colour()))
             if not options["watch"]:
                 return
             session.clock.sleep(2.0)

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import click
 
 from reconciler.cli.exitcodes import Exit
-from reconciler.cli.state import State, say, show_error, warn
+from reconciler.cli.output import say, warn
+from reconciler.cli.state import State, show_error
 
 if TYPE_CHECKING:
     from reconciler.core.errors import Refusal

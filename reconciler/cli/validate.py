@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from reconciler.cli.output import show
 from reconciler.cli.state import State
 
 
@@ -20,4 +21,4 @@ def command(state: State) -> None:
         resources = {resource.address: resource for resource in session.reconciler().desired()}
         ordered(resources, needs_of(resources, session.kinds))
         names = " and ".join(session.names)
-    click.echo(f"{names}: valid, {len(resources)} resources.")
+    show(f"{names}: valid, {len(resources)} resources.")

@@ -14,9 +14,19 @@ if TYPE_CHECKING:
         load_stack,
         missing_secrets,
         printable,
+        secret_values,
     )
 
-__all__ = ["Loaded", "Sources", "declared_secrets", "load", "load_stack", "missing_secrets", "printable"]
+__all__ = [
+    "Loaded",
+    "Sources",
+    "declared_secrets",
+    "load",
+    "load_stack",
+    "missing_secrets",
+    "printable",
+    "secret_values",
+]
 
 
 def __getattr__(name: str) -> Any:

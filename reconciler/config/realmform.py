@@ -7,30 +7,12 @@ from typing import Any, Final
 
 from reconciler.config.olderexports import as_of_now, credential
 from reconciler.config.tree import Tainted, Tree, TreePath
+from reconciler.core.secrecy import holds_secret, is_switch, names_secret
 from reconciler.core.values import Secret, Value
 
 _SETTINGS: Final = "x-reconcile"
 _OF_THE_DOCUMENT: Final = frozenset({"connection", "secrets"})  # no part of any realm
 
-_SECRET_KEYS: Final = frozenset(
-    {
-        "bindCredential",
-        "clientSecret",
-        "codeSecret",
-        "keyPassword",
-        "keystorePassword",
-        "password",
-        "privateKey",
-        "registrationAccessToken",
-        "saml.encryption.private.key",
-        "saml.signing.private.key",
-        "secret",
-        "secretData",
-    }
-)
-"""Keys whose value is a secret wherever in a realm it stands; others are when a secret variable flowed into them."""
-
-_CREDENTIAL_KEYS: Final = _SECRET_KEYS | {"value"}
 _SYNONYMS: Final = {"messageBundles": "localizationTexts"}  # keycloak-config-cli's word, and Keycloak's
 _REWRITTEN: Final = frozenset({"username", "password", "credentials", "groups", "roles"})
 _DEFAULT: Final = "defaultRoles"
@@ -67,36 +49,40 @@ def _user_at(realm: Mapping[str, Tree], index: int) -> Mapping[str, Tree]:
     return user if isinstance(user, dict) else {}
 
 
-def sealed(value: Tree, secret_keys: frozenset[str] = _SECRET_KEYS) -> Value:
-    """The value with its secrets sealed, lists as tuples."""
+def sealed(value: Tree, is_secret: Callable[[str], bool] = names_secret) -> Value:
+    """The value with its secrets sealed, lists as tuples; ``is_secret`` says of which keys the value is one."""
     match value:
         case Tainted():
             return Secret(str(value))
+        case str():
+            return Secret(value) if holds_secret(value) else value
         case dict():
-            return {
-                key: part
-                if type(part) is str and key not in secret_keys
-                else _secret(part)
-                if key in secret_keys
-                else sealed(part, secret_keys)
-                for key, part in value.items()
-            }
+            return {key: _secret(part) if is_secret(key) else sealed(part, is_secret) for key, part in value.items()}
         case list():
-            return tuple(sealed(item, secret_keys) for item in value)
+            return tuple(sealed(item, is_secret) for item in value)
         case _:
             plain: Value = value
             return plain
+
+
+def _is_credential(key: str) -> bool:
+    return key == "value" or names_secret(key)
 
 
 def _secret(value: Tree) -> Value:
     """The value of a key that holds a secret; component settings are lists of one."""
     match value:
         case str():
-            return Secret(str(value))
+            return value if is_switch(value) and not isinstance(value, Tainted) else Secret(str(value))
         case list():
             return tuple(map(_secret, value))
         case _:
             return sealed(value)
+
+
+def _shown(value: Tree) -> Value:
+    """Texts for people, under names that say nothing."""
+    return sealed(value, lambda _: False)
 
 
 def is_named_by_address(realm: Mapping[str, Tree]) -> bool:
@@ -171,7 +157,7 @@ def _user(user: Mapping[str, Tree]) -> Value:
     if "password" in user:
         made["credentials"] = ({"type": "password", "value": _secret(user["password"]), "temporary": False},)
     elif "credentials" in user:
-        made["credentials"] = sealed([*map(credential, user["credentials"] or ())], _CREDENTIAL_KEYS)
+        made["credentials"] = sealed([*map(credential, user["credentials"] or ())], _is_credential)
     if "groups" in user:
         made["groups"] = tuple(map(group_path, user["groups"] or ()))
     return {**made, **_roles(user)}
@@ -246,5 +232,6 @@ def _together(known: Tree, more: Sequence[str]) -> tuple[str, ...]:
 _SECTIONS: Final[Mapping[str, Callable[[Tree], Value]]] = {
     "users": _users,
     "organizations": _organizations,
+    "localizationTexts": _shown,
     _SETTINGS: _settings,
 }

@@ -9,7 +9,12 @@ from reconciler.config.explain import dotted
 from reconciler.config.template import Variables
 from reconciler.config.tree import Place, Tainted, Tree, TreePath, placed
 from reconciler.core.problem import Problem, Severity
-from reconciler.core.values import Secret, Value, looks_secret
+from reconciler.core.secrecy import (
+    holds_secret_words,
+    looks_secret,
+    sealed_arguments,
+)
+from reconciler.core.values import Secret, Value
 
 _HOOKS: Final = tuple(("services", "*", hooks, "*") for hooks in ("post_start", "pre_start", "pre_stop"))
 _MAY_BE_SECRET: Final = frozenset(
@@ -39,11 +44,18 @@ _MAY_BE_SECRET: Final = frozenset(
 
 _NAMED: Final = frozenset(
     {
-        *((*hook, "environment") for hook in _HOOKS),
+        *((*hook, key) for hook in _HOOKS for key in ("environment", "labels")),
+        ("networks", "*", "driver_opts"),
+        ("networks", "*", "labels"),
+        ("services", "*", "annotations"),
         ("services", "*", "build", "args"),
+        ("services", "*", "build", "labels"),
         ("services", "*", "environment"),
+        ("services", "*", "labels"),
         ("services", "*", "logging", "options"),
+        ("services", "*", "provider", "options"),
         ("volumes", "*", "driver_opts"),
+        ("volumes", "*", "labels"),
     }
 )
 """Where a name that looks like a secret's makes its value one, even if it is written in the open."""
@@ -65,7 +77,8 @@ def with_contents(stack: Mapping[str, Value], variables: Variables) -> Mapping[s
 def _from_variables(files: Any, section: str, variables: Variables) -> Mapping[str, Value]:
     def content(name: str) -> Mapping[str, Value]:
         text = variables.get(name) or ""
-        return {"content": Secret(text) if section == "secrets" or variables.is_secret(name) else text}
+        is_secret = section == "secrets" or variables.is_secret(name) or holds_secret_words(text)
+        return {"content": Secret(text) if is_secret else text}
 
     return {
         key: {**file, **(content(file["environment"]) if "environment" in file else {})}
@@ -74,11 +87,13 @@ def _from_variables(files: Any, section: str, variables: Variables) -> Mapping[s
 
 
 def _sealed(tree: Tree, path: tuple[str, ...], *, may_be_secret: bool = False) -> Value:
+    inside = may_be_secret or path in _MAY_BE_SECRET
     match tree:
         case Tainted():
-            return Secret(str(tree)) if may_be_secret or path in _MAY_BE_SECRET else str(tree)
+            return Secret(str(tree)) if inside else str(tree)
+        case str() if inside and holds_secret_words(tree):
+            return Secret(tree)
         case dict():
-            inside = may_be_secret or path in _MAY_BE_SECRET
             named = path in _NAMED
             return {
                 key: Secret(str(value))
@@ -87,8 +102,8 @@ def _sealed(tree: Tree, path: tuple[str, ...], *, may_be_secret: bool = False) -
                 for key, value in tree.items()
             }
         case list():
-            inside = may_be_secret or path in _MAY_BE_SECRET
-            return tuple(_sealed(item, _below(path, "*"), may_be_secret=inside) for item in tree)
+            items = tuple(_sealed(item, _below(path, "*"), may_be_secret=inside) for item in tree)
+            return sealed_arguments(items) if inside else items
         case _:
             plain: Value = tree
             return plain

@@ -47,11 +47,15 @@ class Sources:
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """What was loaded, what is worth a warning, and all ``files`` that it depends on, there or not."""
+    """What was loaded, what is worth a warning, and all ``files`` that it depends on, there or not.
+
+    ``secrets`` are the values of the variables that are secret.
+    """
 
     document: Document
     warnings: tuple[Problem, ...] = ()
     files: tuple[Path, ...] = ()
+    secrets: tuple[Secret, ...] = ()
 
 
 def load(sources: Sources) -> Loaded:
@@ -79,7 +83,7 @@ def load(sources: Sources) -> Loaded:
     )
     env_files = possible_env_files(sources.directory, sources.env_files)
     named = (*sources.stack_files, *sources.users_files, *env_files, *(stack.files if stack else ()))
-    return Loaded(document, tuple(in_file_order(problems)), tuple(dict.fromkeys(named)))
+    return Loaded(document, tuple(in_file_order(problems)), tuple(dict.fromkeys(named)), _secrets(variables))
 
 
 def declared_secrets(sources: Sources) -> tuple[str, ...]:
@@ -96,6 +100,16 @@ def missing_secrets(sources: Sources) -> tuple[str, ...]:
     variables, problems = _variables(replace(sources, generated={}), files)
     _refuse(problems)
     return tuple(name for name in files.declared if not variables.get(name))
+
+
+def secret_values(sources: Sources) -> tuple[Secret, ...]:
+    """The variables that are secret, as far as the files can be read."""
+    variables, _ = _variables(sources, _read(sources))
+    return _secrets(variables)
+
+
+def _secrets(variables: Variables) -> tuple[Secret, ...]:
+    return tuple(Secret(value) for name, value in variables.values.items() if variables.is_secret(name))
 
 
 @dataclass(frozen=True, slots=True)

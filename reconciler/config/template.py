@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from reconciler.config.tree import Tainted
-from reconciler.core.values import looks_secret
+from reconciler.core.secrecy import holds_secret, looks_secret
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +26,8 @@ class Variables:
         return self.values.get(name)
 
     def is_secret(self, name: str) -> bool:
-        return name in self.declared or looks_secret(name)
+        """Whether a text into which the variable flows is secret: it is declared so, its name or its value says so."""
+        return name in self.declared or looks_secret(name) or holds_secret(self.values.get(name) or "")
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Final
 
-from reconciler.config.masking import masked, without_values
+from reconciler.config.masking import masked_line, without_values
 from reconciler.config.suggest import suggestion
 from reconciler.core.errors import ConfigError
 from reconciler.core.problem import Problem, Severity
@@ -28,6 +28,7 @@ PLAN_LIMIT: Final = 64 * _MIB
 _LINE_BREAK: Final = re.compile("\r\n|[\r\n\x85\u2028\u2029]")
 _ALIKE: Final = 0.8
 _SHOWN_LENGTH: Final = 200
+_CONTEXT: Final = 50  # lines above, among which the key of a block is looked for
 _TOLD_LENGTH: Final = 1000
 _WIDE_ENCODINGS: Final = {b"\xff\xfe": "UTF-16", b"\xfe\xff": "UTF-16"}
 
@@ -54,8 +55,9 @@ class TextFile:
         """The text of a line, for showing under a message, without secrets; empty where there is none."""
         if not 0 < number <= len(self.lines):
             return ""
-        text = self.lines[number - 1][:_SHOWN_LENGTH]
-        return without_values(text) if self.private else masked(text)
+        if self.private:
+            return without_values(self.lines[number - 1][:_SHOWN_LENGTH])
+        return masked_line([line[:_SHOWN_LENGTH] for line in self.lines[max(number - _CONTEXT, 0) : number]])
 
     def problem(self, message: str, line: int = 0, column: int = 0, severity: Severity = Severity.ERROR) -> Problem:
         return Problem(_shortened(message), self.origin(line, column), severity, self.line(line))

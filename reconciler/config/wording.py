@@ -12,7 +12,7 @@ from typing import Any, Final
 from reconciler.config.quantities import go_text
 from reconciler.config.suggest import suggestion
 from reconciler.config.tree import Tainted
-from reconciler.core.values import looks_secret
+from reconciler.core.secrecy import looks_secret
 
 _TYPES: Final[Mapping[str, str]] = {
     "object": "a mapping",

@@ -6,7 +6,7 @@ read scalars as Compose does, to name both places of a duplicate key and to stop
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -152,12 +152,24 @@ def nodes_as_far_as_possible(text: str) -> Iterator[tuple[str, Any]]:
         yield from nodes(text)
 
 
-def yaml_text(value: Any) -> str:
-    """The value as YAML, for people: keys in their order, no anchors."""
+def _never(_text: str) -> bool:
+    return False
+
+
+def yaml_text(value: Any, *, is_escaped: Callable[[str], bool] = _never, only_ascii: bool = False) -> str:
+    """The value as YAML, for people: keys in their order, no anchors.
+
+    Texts for which ``is_escaped`` says so are in double quotes, and on one line.
+    """
     import yaml
 
     class Dumper(yaml.SafeDumper):
         def ignore_aliases(self, _data: Any) -> bool:
             return True
 
-    return yaml.dump(value, Dumper=Dumper, sort_keys=False, allow_unicode=True, width=120)
+    def text(dumper: Dumper, written: str) -> yaml.ScalarNode:
+        style = '"' if is_escaped(written) else None
+        return dumper.represent_scalar("tag:yaml.org,2002:str", written, style=style)
+
+    Dumper.add_representer(str, text)
+    return yaml.dump(value, Dumper=Dumper, sort_keys=False, allow_unicode=not only_ascii, width=120)

@@ -3,7 +3,6 @@ a secret (never prints), a reference (another resource's output) and the two kin
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
@@ -71,17 +70,6 @@ Value: TypeAlias = Union[
 ]
 Path: TypeAlias = tuple[str, ...]
 Spec: TypeAlias = Mapping[str, Value]
-
-
-_SECRET_NAME: Final = re.compile(
-    r"PASSWORD|PASSWD|PASSPHRASE|SECRET|TOKEN|CREDENTIAL|PRIVATE|API_?KEY|(?:^|_)KEY$|(?:^|_)AUTH$", re.IGNORECASE
-)
-_PLACE_NAME: Final = re.compile(r"_(FILE|PATH|DIR)$", re.IGNORECASE)  # where a secret is, not what it is
-
-
-def looks_secret(name: str) -> bool:
-    """Whether what is called so most likely is a secret, and so must never be printed."""
-    return bool(_SECRET_NAME.search(name)) and not _PLACE_NAME.search(name)
 
 
 _LEAVES: Final = frozenset({str, int, bool, float, type(None)})

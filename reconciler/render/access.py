@@ -7,17 +7,19 @@ from typing import Any, Final
 
 from reconciler.core.access import Access, Inside
 from reconciler.core.wording import listed
+from reconciler.render.plain import joined
 
 _HEAD: Final = ("USER", "CLIENTS", "ROLES", "GROUPS")
 _WIDEST: Final = 60
 
 
-def access_text(found: Sequence[Access]) -> Iterator[str]:
-    """The lines of a table, its head first."""
+def access_text(found: Sequence[Access]) -> str:
+    """A table, its head first."""
     rows = [_HEAD, *((each.user, listed(each.clients), _all_roles(each), _all_groups(each)) for each in found)]
     widths = [min(max(map(len, column)), _WIDEST) for column in zip(*rows, strict=True)]
-    for row in rows:
-        yield "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+    return joined(
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
+    )
 
 
 def _all_roles(found: Access) -> str:

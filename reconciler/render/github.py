@@ -9,6 +9,7 @@ from reconciler.core.kind import Kind
 from reconciler.core.plan import Plan
 from reconciler.core.problem import Problem, Severity
 from reconciler.core.resource import Origin
+from reconciler.render.plain import plain_line
 from reconciler.render.refusals import refusal_lines
 from reconciler.render.text import access_lines, describe, field_rows, summary
 
@@ -20,7 +21,7 @@ def plan_github(plan: Plan, kinds: Mapping[str, Kind], names: Sequence[str]) -> 
     lines = [_annotation("warning", _origin(change), _title(change), _text(change, kinds)) for change in changes]
     lines = [*_refusals(plan), *lines]
     lines += [_annotation("notice", remark.origin, str(remark.address), remark.message) for remark in plan.remarks()]
-    return "\n".join([*access_lines(plan.access), *lines, summary(plan, names)])
+    return "\n".join([*map(plain_line, access_lines(plan.access)), *lines, plain_line(summary(plan, names))])
 
 
 def _refusals(plan: Plan) -> Iterator[str]:

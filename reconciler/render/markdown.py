@@ -8,6 +8,7 @@ from typing import Final
 from reconciler.core.change import Action, Change
 from reconciler.core.kind import Kind
 from reconciler.core.plan import Plan
+from reconciler.render.plain import joined, one_line
 from reconciler.render.refusals import refusal_lines
 from reconciler.render.text import SYMBOLS, access_lines, describe, field_lines, place_of, summary
 
@@ -22,7 +23,7 @@ def plan_markdown(plan: Plan, kinds: Mapping[str, Kind], names: Sequence[str], p
     mark = f"<!-- reconcile:{project} -->"
     parts = [f"### reconcile: {project}", "", summary(plan, names), ""]
     if plan.access:
-        parts += ["```", *access_lines(plan.access), "```", ""]
+        parts += ["```", *map(one_line, access_lines(plan.access)), "```", ""]
     changes = [change for change in plan.changes if change.action is not Action.KEEP]
     if changes:
         parts += ["| | resource | action |", "|---|---|---|", *map(_row, changes), ""]
@@ -34,8 +35,8 @@ def plan_markdown(plan: Plan, kinds: Mapping[str, Kind], names: Sequence[str], p
             parts.append(f"_{len(blocks) - number} more are not shown._")
             break
         parts.append(block)
-    parts += [f"- ⛔ {line}" for line in refusal_lines(plan.refusals)]
-    parts += [f"- ⚠ {place_of(plan, remark)}`{remark.address}` {remark.message}" for remark in plan.remarks()]
+    parts += [one_line(f"- ⛔ {line}") for line in refusal_lines(plan.refusals)]
+    parts += [one_line(f"- ⚠ {place_of(plan, remark)}`{remark.address}` {remark.message}") for remark in plan.remarks()]
     return "\n".join([*parts, "", mark])[:LIMIT]
 
 
@@ -47,7 +48,7 @@ def _blocks(changes: Sequence[Change], kinds: Mapping[str, Kind]) -> Iterator[st
     for change in changes:
         lines = [_marked(line, change) for line in field_lines(change, kinds[change.address.kind])]
         if lines:
-            body = "\n".join(lines)
+            body = joined(lines)
             yield f"<details><summary><code>{change.address}</code></summary>\n\n```diff\n{body}\n```\n</details>"
 
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from reconciler.core.report import Standing, State
+from reconciler.render.plain import joined, painted
 
 _COLOURS: Final[Mapping[State, str]] = {
     State.IN_SYNC: "32",
@@ -26,12 +27,12 @@ def status_text(rows: Sequence[Standing], *, colour: bool = False) -> str:
     ]
     counts = Counter(row.state for row in rows)
     total = ", ".join(f"{counts[state]} {state.value}" for state in State if counts[state])
-    return "\n".join([*lines, "", total or "nothing is declared"])
+    return joined([*lines, "", total or "nothing is declared"])
 
 
 def _state(state: State, *, colour: bool) -> str:
     text = state.value.ljust(10)
-    return f"\033[{_COLOURS[state]}m{text}\033[0m" if colour else text
+    return painted(text, _COLOURS[state]) if colour else text
 
 
 def status_json(rows: Sequence[Standing]) -> dict[str, Any]:

@@ -13,8 +13,10 @@ from reconciler.core.compare import FieldChange
 from reconciler.core.kind import Effect, Kind
 from reconciler.core.plan import Plan
 from reconciler.core.problem import Problem
-from reconciler.core.values import UNKNOWN, Value
+from reconciler.core.secrecy import HIDDEN
+from reconciler.core.values import UNKNOWN, Value, revealed
 from reconciler.core.wording import listed
+from reconciler.render.plain import joined, one_line, painted
 from reconciler.render.refusals import refusal_lines
 from reconciler.render.values import path_of, shown, unit_of
 
@@ -67,21 +69,21 @@ class Style:
     full: bool = False
 
     def paint(self, text: str, code: str) -> str:
-        return f"\033[{code}m{text}\033[0m" if self.colour and code else text
+        return painted(text, code) if self.colour else text
 
 
 def plan_text(plan: Plan, kinds: Mapping[str, Kind], names: Sequence[str], style: Style | None = None) -> str:
     """The whole plan; ``names`` are the files that it was made from."""
     style = style or Style()
     changes = [change for change in plan.changes if change.action is not Action.KEEP]
-    blocks = ["\n".join(_block(change, kinds[change.address.kind], style)) for change in changes]
+    blocks = [joined(_block(change, kinds[change.address.kind], style)) for change in changes]
     remarks = [
         style.paint(f"! {place_of(plan, remark)}{remark.address} {remark.message}", "33") for remark in plan.remarks()
     ]
-    parts = ["\n".join(access_lines(plan.access, style))] if plan.access else []
+    parts = [joined(access_lines(plan.access, style))] if plan.access else []
     parts += ["\n".join(blocks)] if blocks else []
-    parts += ["\n".join(remarks)] if remarks else []
-    parts += ["\n".join(style.paint(line, "31") for line in refusal_lines(plan.refusals))] if plan.refusals else []
+    parts += [joined(remarks)] if remarks else []
+    parts += [joined(style.paint(line, "31") for line in refusal_lines(plan.refusals))] if plan.refusals else []
     return "\n\n".join([*parts, summary(plan, names)])
 
 
@@ -187,7 +189,9 @@ def _arrow(field: FieldChange, unit: str) -> str:
     if parts := _parts(field):
         return parts
     before, after = shown(_bare(field.before), unit), shown(_bare(field.after), unit)
-    return f"{before} → {after}" if before != after or "(secret)" not in before else "(secret) → (another secret)"
+    if before == after and HIDDEN in before:
+        return HIDDEN if revealed(field.before) == revealed(field.after) else f"{HIDDEN} → (another secret)"
+    return f"{before} → {after}"
 
 
 def _parts(field: FieldChange) -> str:
@@ -217,8 +221,8 @@ def problem_text(problem: Problem) -> str:
     """``file:line:column: message`` with the source line and a mark under the place."""
     head = str(problem)
     if not problem.text:
-        return head
+        return one_line(head)
     line = problem.text.rstrip("\n")
     before = line[: max(problem.origin.column - 1, 0)]
     padding = "".join("\t" if char == "\t" else " " for char in before)
-    return f"{head}\n    {line}\n    {padding}^"
+    return joined((head, f"    {line}", f"    {padding}^"))

@@ -18,11 +18,11 @@ from reconciler.core.policy import Policy
 from reconciler.core.provider import HintSource
 from reconciler.core.report import Report, What
 from reconciler.providers.registry import connect
-from reconciler.render.redact import Redactor
+from reconciler.render.known import KnownSecrets
 from reconciler.run.clock import Clock
 from reconciler.run.hints import FILE, Hints, changed_files
 from reconciler.run.once import Look
-from reconciler.run.session import Session, opened, read
+from reconciler.run.session import Session, learn_files, opened, read
 from reconciler.settings import Settings
 
 BACKOFF_S: Final = 2.0
@@ -42,10 +42,10 @@ class Daemon:
     """One project, kept as declared until ``stop`` is set."""
 
     def __init__(
-        self, settings: Settings, clock: Clock, log: Any, *, rhythm: Rhythm, stop: Flag, redactor: Redactor
+        self, settings: Settings, clock: Clock, log: Any, *, rhythm: Rhythm, stop: Flag, known: KnownSecrets
     ) -> None:
         self._settings, self._clock, self._log, self._rhythm, self._stop = settings, clock, log, rhythm, stop
-        self._redactor = redactor
+        self._known = known
         self.hints = Hints(clock)
         self._failures = 0
         self._files: tuple[Path, ...] = ()
@@ -54,11 +54,15 @@ class Daemon:
     def run(self) -> None:
         """Raises ConfigError where the files are wrong from the beginning; later that is only told."""
         with opened(
-            self._settings, self._clock, keep_secrets=self._rhythm.heals, needs_secrets=True, warn=self._warn
+            self._settings,
+            self._clock,
+            keep_secrets=self._rhythm.heals,
+            needs_secrets=True,
+            warn=self._warn,
+            known=self._known,
         ) as first:
             self._log.info("daemon begins", project=first.document.project, interval_s=self._rhythm.interval_s)
             self._follow(first)
-            self._redactor.learn(first.reconciler().desired())
             session, why = first, ["start"]
             while not self._stop.is_set():
                 self._guarded(session, why)
@@ -110,13 +114,14 @@ class Daemon:
         document = loaded.document
         self._files = loaded.files
         if replace(document, locate=session.document.locate) == session.document:
+            learn_files(self._known, loaded)  # what is in the files of secrets may be new
             return replace(session, document=document, made_up=made_up)  # the same, perhaps in other lines
+        self._known.collect()
+        learn_files(self._known, loaded)
         self._log.info("files reloaded")
         reached = _reached(document) == _reached(session.document)
         providers = session.providers if reached else connect(document, self._settings.environment)
-        changed = replace(session, document=document, providers=providers, made_up=made_up)
-        self._redactor.learn(changed.reconciler().desired())
-        return changed
+        return replace(session, document=document, providers=providers, made_up=made_up)
 
     def _report_wrong(self, phrase: str, problems: tuple[str, ...]) -> None:
         """Log what is wrong with the files, once for as long as it is the same."""

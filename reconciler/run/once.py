@@ -13,6 +13,7 @@ from typing import Final
 from reconciler.core.access import AccessChange
 from reconciler.core.address import Address
 from reconciler.core.change import Change
+from reconciler.core.compare import FieldChange
 from reconciler.core.document import Document
 from reconciler.core.errors import Conflict, ReconcileError, Refused, Unreachable, unforeseen
 from reconciler.core.graph import needs_of
@@ -22,7 +23,9 @@ from reconciler.core.problem import Problem
 from reconciler.core.provider import AccessSource, BystanderSource, ObstacleSource, Provider, Verdict
 from reconciler.core.report import Event, Report, Standing, What, standing
 from reconciler.core.resource import Bystander, Health, Observed, Resource
+from reconciler.core.secrecy import concealed
 from reconciler.core.written import Written, without
+from reconciler.render.known import KnownSecrets
 from reconciler.run.clock import Clock
 from reconciler.run.collector import undisturbed
 from reconciler.run.execute import execute
@@ -70,6 +73,7 @@ class Reconciler:
     patience_s: float = 300.0
     on_wait: Callable[[str], None] = _say_nothing
     before_step: Callable[[], None] = _do_nothing
+    known: KnownSecrets = field(default_factory=KnownSecrets)
 
     def desired(self) -> Sequence[Resource]:
         """Everything that the files ask for, or the targets with what they need. Raises ConfigError."""
@@ -90,7 +94,8 @@ class Reconciler:
                 look = self.planned(desired, observed, unread=waits, prunes=self.policy.prunes)
             if not unread or any(change.acts for change in look.plan.changes) or (stop and stop.is_set()):
                 plan = replace(look.plan, access=self._access(look.plan), obstacles=self._obstacles(look.plan))
-                return replace(look, plan=replace(plan, refusals=refusals(plan, self.policy)))
+                plan = replace(plan, refusals=refusals(plan, self.policy))
+                return replace(look, plan=self._concealed(plan, desired, observed))
             self._wait_for(unread, observed, self.clock.now() - began)
 
     def status(self) -> Sequence[Standing]:
@@ -182,6 +187,12 @@ class Reconciler:
                 raise unforeseen(error, doing=f"read {name}") from error
         return found, unread
 
+    def _concealed(self, plan: Plan, desired: Sequence[Resource], observed: Mapping[Address, Observed]) -> Plan:
+        """The plan, with the live secrets sealed whose line in the files is gone. The steps stay as they are."""
+        self.known.learn_names(name for resource in desired for name in (*resource.address.path, *resource.spec))
+        self.known.learn("live", lambda: ((each.spec, each.outputs) for each in observed.values()))
+        return replace(plan, changes=tuple(_concealed(change, self.known) for change in plan.changes))
+
     def _access(self, plan: Plan) -> tuple[AccessChange, ...]:
         """Who gains or loses by the plan."""
         return tuple(
@@ -228,6 +239,18 @@ class Reconciler:
                 raise Unreachable(f"{error.args[0]} ({host} is {status.note})") from error
             self.on_wait(f"waiting for {host}: {status.note}")
         self.clock.sleep(LOOK_AGAIN_S)
+
+
+def _concealed(change: Change, known: KnownSecrets) -> Change:
+    """The change with each value sealed that holds a secret; what is new was sealed when it was read."""
+    if not change.fields or change.observed is None:
+        return change
+    return replace(change, fields=tuple(_concealed_field(field, known) for field in change.fields))
+
+
+def _concealed_field(each: FieldChange, known: KnownSecrets) -> FieldChange:
+    before, after = (concealed(each.path, value, known.__contains__) for value in (each.before, each.after))
+    return replace(each, before=before, after=after)
 
 
 def _of(provider: str, desired: Iterable[Resource]) -> Sequence[Resource]:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Final
 
 from reconciler.config import Loaded, Sources, declared_secrets, load, missing_secrets
 from reconciler.core.address import Address
@@ -20,6 +20,7 @@ from reconciler.core.problem import Problem
 from reconciler.core.provider import LeaseStore, Provider, WarningSource
 from reconciler.core.values import Secret, Value
 from reconciler.providers.registry import connect
+from reconciler.render.known import KnownSecrets
 from reconciler.run.clock import Clock
 from reconciler.run.collector import undisturbed
 from reconciler.run.lock import Lock
@@ -28,6 +29,8 @@ from reconciler.run.once import Look, Reconciler
 from reconciler.secretrefs import generated_secrets, write_secrets
 from reconciler.secretrefs.recovery import Recovery
 from reconciler.settings import Settings
+
+_LARGEST_SECRET: Final = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +45,7 @@ class Session:
     lock: Lock
     made_up: Mapping[str, str] = field(default_factory=dict)
     files: tuple[Path, ...] = ()
+    known: KnownSecrets = field(default_factory=KnownSecrets)
 
     @property
     def kinds(self) -> Mapping[str, Kind]:
@@ -60,7 +64,8 @@ class Session:
         patience_s: float = 300.0,
         on_wait: Callable[[str], None] | None = None,
     ) -> Reconciler:
-        made = Reconciler(self.document, self.providers, self.clock, policy or self.policy(), only, patience_s)
+        policy = policy or self.policy()
+        made = Reconciler(self.document, self.providers, self.clock, policy, only, patience_s, known=self.known)
         made = replace(made, before_step=self.lock.require_held)
         return replace(made, on_wait=on_wait) if on_wait else made
 
@@ -108,8 +113,11 @@ def opened(
     keep_secrets: bool = False,
     needs_secrets: bool = False,
     warn: Callable[[str], None] = _say_nothing,
+    known: KnownSecrets | None = None,
 ) -> Iterator[Session]:
-    """Load everything and hand it over; connections are given back at the end. ``warn`` gets what went wrong beside it.
+    """Load everything and hand it over; connections are given back at the end.
+
+    ``warn`` gets what went wrong beside it, ``known`` learns what is secret.
 
     Declared secrets that are missing are generated: for good, into .env, with ``keep_secrets``, else only for this
     look. With ``needs_secrets``, or to keep them, that is refused where something that lives was given one. Raises
@@ -117,14 +125,32 @@ def opened(
     """
     with undisturbed():
         loaded, made_up = read(settings, keep_secrets=keep_secrets, needs_secrets=needs_secrets)
+    known = known or KnownSecrets()
+    learn_files(known, loaded)
     providers = connect(loaded.document, settings.environment)
     try:
         doubtful = [each for each in providers.values() if isinstance(each, WarningSource)]
         warnings = (*loaded.warnings, *(found for each in doubtful for found in each.warnings(loaded.document)))
-        yield Session(settings, loaded.document, warnings, providers, clock, Lock(clock, warn), made_up, loaded.files)
+        lock = Lock(clock, warn)
+        yield Session(settings, loaded.document, warnings, providers, clock, lock, made_up, loaded.files, known)
     finally:
         for provider in providers.values():
             provider.close()
+
+
+def learn_files(known: KnownSecrets, loaded: Loaded) -> None:
+    """Have hidden the secrets of the files and variables, and the contents of the files that are declared secrets."""
+    document = loaded.document
+    held = (document.stack, document.realms, document.connection, *loaded.secrets)
+    known.learn("files", lambda: (*held, *_secret_files(document)))
+
+
+def _secret_files(document: Document) -> Iterator[Secret]:
+    for each in _mapping((document.stack or {}).get("secrets")).values():
+        path = Path(str(_mapping(each).get("file") or "."))
+        with suppress(OSError):
+            if path.is_file() and path.stat().st_size <= _LARGEST_SECRET:
+                yield Secret(path.read_text(encoding="utf-8", errors="replace"))
 
 
 def read(

@@ -137,7 +137,7 @@ _OPTIONS: Final[Mapping[str, tuple[str, Callable[[Any], Iterable[str]]]]] = {
     "cache_from": ("cache-from", list),
     "cache_to": ("cache-to", list),
     "entitlements": ("allow", list),
-    "extra_hosts": ("add-host", forms.hosts),
+    "extra_hosts": ("add-host", lambda hosts: [str(host) for host in forms.hosts(hosts)]),
     "network": ("network", _one),
     "privileged": ("allow", lambda _is_so: ["security.insecure"]),
     "shm_size": ("shm-size", lambda size: [str(bytes_of(size))]),

@@ -24,6 +24,10 @@ def text_set(values: Any) -> tuple[str, ...]:
     return tuple(sorted({str(value) for value in values or ()}))
 
 
+def _plain(value: str | Secret) -> str:
+    return value.reveal() if isinstance(value, Secret) else value
+
+
 def text_map(values: Any) -> dict[str, Value]:
     return {key: value if isinstance(value, Secret) else text(value) for key, value in (values or {}).items()}
 
@@ -68,8 +72,14 @@ def selinux(options: Any) -> tuple[str, ...]:
     return tuple(option for option in options or () if str(option).startswith("label="))
 
 
-def hosts(values: Any) -> tuple[str, ...]:
-    return text_set(re.sub(r"^([^=:]+)=", r"\1:", str(value)) for value in values or ())
+def hosts(values: Any) -> tuple[str | Secret, ...]:
+    """Hosts as the engine takes them, ``HOST:ADDRESS``; the file also has ``HOST=ADDRESS``."""
+
+    def entry(text: str) -> str:
+        return re.sub(r"^([^=:]+)=", r"\1:", text)
+
+    found = {value.derive(entry) if isinstance(value, Secret) else entry(str(value)) for value in values or ()}
+    return tuple(sorted(found, key=_plain))
 
 
 def devices(values: Any) -> tuple[str, ...]:

@@ -32,7 +32,7 @@ def _expanded(document: Document, at: DocumentPath, realm: Representation) -> It
     _check(document, at, name, found)
     for kind, item in found:
         spec = {**_spec(kind, item), **_owner(document, kind, item, realm)}
-        origin, sources = _places(document, (*at, *item.at), spec)
+        origin, sources = _places(document, (*at, *item.at), spec, kind.words)
         address = kind.address(name, item.keys)
         yield Resource(address, spec, _after(kind, address, spec, declared), origin, sources)
 
@@ -108,7 +108,10 @@ def _named(kind: RestKind, address: Address, spec: Spec) -> Iterable[Address]:
             yield from links.targets(realm, kind.properties[name].normal(spec[name]))
 
 
-def _places(document: Document, at: DocumentPath, spec: Spec) -> tuple[Origin, Mapping[str, Source]]:
+def _places(
+    document: Document, at: DocumentPath, spec: Spec, words: Mapping[str, str]
+) -> tuple[Origin, Mapping[str, Source]]:
     """Where the object and its properties were written; the one place that asks for it."""
-    sources = {name: Source(name, document.locate((*at, name))) for name in spec if name != _OPTIONS}
+    named = (name for name in spec if name != _OPTIONS)
+    sources = {name: Source(words.get(name, name), document.locate((*at, name))) for name in named}
     return document.locate(at), sources

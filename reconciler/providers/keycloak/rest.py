@@ -257,6 +257,7 @@ class RestKind:
     ``vital`` are the properties by which an account could lock itself out.
     ``comes_with`` says of one that is built in whether a new parent, as it is declared, brings it.
     ``comes_inside`` says that a new object of this type brings others of its type, which the next pass sees.
+    ``words`` are what a reader knows properties by, where that is not their key.
     ``label`` says what an object is called in its address, where that is more than its key.
     ``with_realm`` takes what is declared of a new realm, and says which of it is made together with the realm, in place
     of the server's own, and what the realm's body says of it.
@@ -300,6 +301,7 @@ class RestKind:
     resolve: Callable[[Live, Address, Mapping[str, Value]], Mapping[str, Value]] | None = None
     flags: frozenset[str] = frozenset()
     more: Callable[[Connection, str, Representation, Iterable[Resource]], Representation] | None = None
+    words: Mapping[str, str] = field(default_factory=dict)
     label: Callable[[Representation], str] | None = None
     with_realm: Callable[[Sequence[Resource]], tuple[Sequence[Resource], Mapping[str, Value]]] | None = None
     comes_with: Callable[[Path, Spec], bool] = _always

@@ -5,7 +5,8 @@ import json
 import pytest
 
 from reconciler.core.address import Address
-from reconciler.core.values import ABSENT, Ref, Secret, has_secret, looks_secret, refs, seal, substitute, veil
+from reconciler.core.secrecy import looks_secret
+from reconciler.core.values import ABSENT, Ref, Secret, has_secret, refs, seal, substitute, veil
 
 REF = Ref(Address("keycloak.client", ("r", "c")), "secret")
 

@@ -8,8 +8,10 @@ import jsonschema
 import pytest
 
 from reconciler.core.access import AccessChange
-from reconciler.core.change import Action
+from reconciler.core.change import Action, Change
+from reconciler.core.compare import FieldChange
 from reconciler.core.errors import Refusal
+from reconciler.core.kind import Effect
 from reconciler.core.plan import make
 from reconciler.core.problem import Problem
 from reconciler.core.resource import Health, Origin
@@ -18,7 +20,7 @@ from reconciler.providers.memory import MemoryProvider
 from reconciler.render.github import plan_github, problem_github
 from reconciler.render.jsonplan import PlanDocument
 from reconciler.render.markdown import LIMIT, plan_markdown
-from reconciler.render.text import Style, plan_text, problem_text
+from reconciler.render.text import Style, field_rows, plan_text, problem_text
 from reconciler.render.values import shown
 from tests.kit.build import address, live, resource
 
@@ -246,3 +248,21 @@ def test_every_format_has_the_refusals_and_folds_many_of_one_sort(count, lines):
     assert "::error file=stack.yaml,line=1,col=1,title=memory.box/live::refused: memory.box/live is protected" in github
     assert len(document["refusals"]) == count + 1
     jsonschema.validate(document, SCHEMA)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "shown_as"),
+    [
+        (Secret("a"), Secret("b"), "(secret) → (another secret)"),
+        (Secret("a"), Secret("a"), "(secret)"),
+        ("a", Secret("a"), "a → (secret)"),
+        (("x", Secret("a")), ("x", Secret("b")), "(secret) → (another secret)"),
+        (("x", Secret("a")), ("y", Secret("a")), "[x, (secret)] → [y, (secret)]"),
+    ],
+)
+def test_another_secret_is_said_only_where_it_is_another(before, after, shown_as):
+    kept = live("memory.box/a")
+    fields = (FieldChange(("key",), before, after, Effect.LIVE),)
+    change = Change(kept.address, Action.UPDATE, fields, observed=kept)
+
+    assert [text for _, text in field_rows(change, KINDS["memory.box"])] == [shown_as]

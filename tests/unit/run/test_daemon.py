@@ -10,7 +10,7 @@ import pytest
 
 from reconciler.core.errors import ConfigError
 from reconciler.providers.docker import labels
-from reconciler.render.redact import Redactor
+from reconciler.render.writer import Writer
 from reconciler.run.daemon import LONGEST_BACKOFF_S, Daemon, Rhythm
 from reconciler.run.lock import Owner
 from reconciler.run.session import opened
@@ -75,7 +75,7 @@ class World:
         self.file, self.engine = directory / "stack.yaml", engine
         environment = {"DOCKER_HOST": url}
         self.settings = Settings(directory, (self.file,), environment=environment, project="p")
-        self.log, self.stop, self.redactor = Log(engine.clock), threading.Event(), Redactor()
+        self.log, self.stop, self.writer = Log(engine.clock), threading.Event(), Writer()
         self.write(WEB)
 
     def write(self, text):
@@ -88,7 +88,7 @@ class World:
             self.log,
             rhythm=Rhythm(**rhythm),
             stop=self.stop,
-            redactor=self.redactor,
+            known=self.writer.known,
         )
         daemon.hints = ScriptedHints(self.engine.clock, self.stop, script)
         daemon.run()
@@ -384,7 +384,7 @@ def test_what_the_environment_says_of_the_connection_outlives_a_changed_file(wor
     users.write_text("realm: shop\nx-reconcile: {connection: {url: 'http://file:8080'}}\n", encoding="utf-8")
     environment = {**world.settings.environment, "RECONCILE_KEYCLOAK_URL": "http://environment:8080"}
     settings = replace(world.settings, users_files=(users,), environment=environment)
-    daemon = Daemon(settings, world.engine.clock, world.log, rhythm=Rhythm(), stop=world.stop, redactor=world.redactor)
+    daemon = Daemon(settings, world.engine.clock, world.log, rhythm=Rhythm(), stop=world.stop, known=world.writer.known)
 
     with opened(settings, world.engine.clock) as session:
         world.write(WEB.replace("'1'", "'2'"))
@@ -420,7 +420,7 @@ def test_what_the_files_hold_of_secrets_is_known_to_the_log(world):
         after(1, "file", happens=lambda: world.write(WEB.replace("V: '1'", "DB_PASSWORD: another-one"))), after(31)
     )
 
-    assert world.redactor("hush-hush and another-one") == "(secret) and (secret)"
+    assert world.writer.text("hush-hush and another-one") == "(secret) and (secret)"
 
 
 SECRET = "x-reconcile: {secrets: [DB_PASSWORD]}\n" + WEB.replace("V: '1'", "DB_PASSWORD: '${DB_PASSWORD}'")
@@ -447,7 +447,7 @@ def test_a_file_that_only_moves_lines_is_told_of_in_its_new_lines(world):
     world.settle()
     moved = f"# one more line\n{WEB}"
     daemon = Daemon(
-        world.settings, world.engine.clock, world.log, rhythm=Rhythm(), stop=world.stop, redactor=world.redactor
+        world.settings, world.engine.clock, world.log, rhythm=Rhythm(), stop=world.stop, known=world.writer.known
     )
 
     with opened(world.settings, world.engine.clock) as session:

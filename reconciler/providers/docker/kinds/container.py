@@ -13,8 +13,9 @@ from typing import Any, Final
 
 from reconciler.core.kind import Effect, Field, Kind
 from reconciler.core.resource import Observed, Resource
+from reconciler.core.secrecy import holds_secret, looks_secret
 from reconciler.core.units import bytes_of, nanoseconds
-from reconciler.core.values import ABSENT, UNKNOWN, Secret, Spec, Value, looks_secret
+from reconciler.core.values import ABSENT, UNKNOWN, Secret, Spec, Value
 from reconciler.providers.docker import files, forms, labels, lent, oneshot, outside, prestart, restarts, rollout
 from reconciler.providers.docker.devices import REQUESTS, THROTTLES
 from reconciler.providers.docker.endpoints import LINKS, NETWORKS, is_network, network_mode
@@ -54,7 +55,7 @@ def _environment_of(entries: Any) -> dict[str, Value]:
     result: dict[str, Value] = {}
     for entry in entries or ():
         key, sign, value = str(entry).partition("=")
-        result[key] = None if not sign else Secret(value) if looks_secret(key) else value
+        result[key] = None if not sign else Secret(value) if looks_secret(key) or holds_secret(value) else value
     return result
 
 

@@ -122,6 +122,7 @@ KIND: Final = RestKind(
     name=PASSWORD,
     key="username",
     properties={LABEL: secret(), VERIFY: secret(), ALWAYS: secret()},
+    words=dict.fromkeys((LABEL, VERIFY, ALWAYS), "password"),
     objects=_passwords,
     item=_USER,
     collections={},

@@ -1,0 +1,110 @@
+"""The only place that prints and writes: all text passes through the writer, which hides secrets."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from reconciler.core.values import Secret
+    from reconciler.render.writer import Writer
+    from reconciler.settings import Settings
+
+_current: list[Writer] = []
+
+
+def writer() -> Writer:
+    """The writer of this run of the program."""
+    if not _current:
+        from reconciler.render.writer import Writer
+
+        _current.append(Writer())
+    return _current[0]
+
+
+def begin() -> None:
+    """Forget the secrets of an earlier run in the same process."""
+    _current.clear()
+
+
+def say(text: str) -> None:
+    """A message for the person, beside the results."""
+    click.echo(writer().message(text), err=True)
+
+
+def warn(text: str) -> None:
+    """A message on what went wrong and changes nothing of the result."""
+    say(f"warning: {text}")
+
+
+def show(text: str, *, commands: bool = False) -> None:
+    """A result; ``commands`` where it has lines for a CI system."""
+    click.echo(writer().text(text, commands=commands))
+
+
+def show_own(text: str) -> None:
+    """A text that is the program's own and has nothing of anybody's files in it."""
+    click.echo(text, nl=False)
+
+
+def show_json(value: Any, *, with_secrets: bool = False) -> None:
+    """A result for programs; ``with_secrets`` where the person asked to see them."""
+    click.echo(writer().json(value, with_secrets=with_secrets))
+
+
+def show_yaml(value: Any, *, with_secrets: bool = False) -> None:
+    """A result that is a file of ours."""
+    from reconciler.config.yamlfile import yaml_text
+    from reconciler.render.plain import harmless_yaml, steers
+
+    shown = value if with_secrets else writer().document(value)
+    text = yaml_text(shown)
+    if steers(text):
+        text = harmless_yaml(yaml_text(shown, is_escaped=steers, only_ascii=True))
+    click.echo(text, nl=False)
+
+
+def write_json(path: Path, value: Any) -> None:
+    """A document as a file. Raises OSError."""
+    path.write_text(writer().json(value) + "\n", encoding="utf-8")
+
+
+def write_line(path: Path, text: str) -> None:
+    """A line added at the end of a file, which is made where there is none. Raises OSError."""
+    lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+    path.write_text("\n".join([*lines, writer().line(text), ""]), encoding="utf-8")
+
+
+def agreed(question: str) -> bool:
+    """Whether the person at the terminal says yes."""
+    return click.confirm(writer().text(question), default=False, err=True)
+
+
+def answer(question: str) -> str:
+    """What the person at the terminal says."""
+    return str(click.prompt(writer().text(question), err=True))
+
+
+def learn_settings(settings: Settings) -> None:
+    """Have the secrets of the environment and of the env files hidden, also where the files turn out to be wrong."""
+
+    def secrets() -> Iterable[Secret]:
+        from reconciler.config import secret_values
+        from reconciler.run.session import sources_of
+
+        return secret_values(sources_of(settings))
+
+    writer().known.learn("files", secrets)  # a session that could load them knows more, and replaces this
+
+
+def log(*, as_json: bool, verbose: bool) -> Any:
+    """The program's log, through the writer."""
+    from reconciler.log import configure
+    from reconciler.render.plain import harmless_json
+
+    if as_json:
+        return configure(as_json=True, verbose=verbose, clean=writer().hidden, finish=harmless_json)
+    return configure(as_json=False, verbose=verbose, clean=writer().line)

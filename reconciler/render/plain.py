@@ -1,0 +1,97 @@
+"""Foreign text made harmless: the words of containers, servers and files can't steer a terminal or a CI system."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Final
+
+PAINT: Final = "\ufdd0"
+"""Stands before and after the number of a colour until the text is written: a character that no text may have."""
+
+_COLOUR: Final = re.compile(f"{PAINT}([0-9;]*){PAINT}")
+_FOREIGN_COLOUR: Final = re.compile("\x1b\\[([0-9;]*)m")
+_PALETTE: Final = re.compile("[34]8;(?:5;[0-9]+|2;[0-9]+;[0-9]+;[0-9]+)")
+_CONCEALED: Final = "8"
+_STEERING: Final = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f"  # C0 but for tab and newline, DEL, and C1
+    "\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180e"  # invisible
+    "\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"  # zero width, separators, bidi overrides and isolates
+    "\ud800-\udfff\U000e0000-\U000e0fff]"  # lone surrogates, tags
+)
+_COMMAND: Final = re.compile(r"^([ \t]*)(?=::)", re.MULTILINE)
+_OLD_COMMAND: Final = re.compile(r"##(?=\[|vso\[)")
+
+
+def painted(text: str, code: str) -> str:
+    """The text in a colour, once it is written."""
+    return f"{PAINT}{code}{PAINT}{text}{PAINT}0{PAINT}" if code else text
+
+
+def with_its_colours(line: str, *, shown: bool) -> str:
+    """A container's line with its colours where colours are ``shown``, else without; text is never concealed."""
+
+    def repainted(found: re.Match[str]) -> str:
+        is_concealed = _CONCEALED in _PALETTE.sub("", found[1]).split(";")
+        return f"{PAINT}{found[1]}{PAINT}" if shown and not is_concealed else ""
+
+    coloured_line = _FOREIGN_COLOUR.sub(repainted, line)
+    return f"{coloured_line}{PAINT}0{PAINT}" if PAINT in coloured_line else coloured_line
+
+
+def one_line(text: str) -> str:
+    """The text as one line: a newline that came with it is written out."""
+    return (
+        text.replace("\r\n", "\n").replace("\n", "\\n").replace("\r", "\\r") if "\n" in text or "\r" in text else text
+    )
+
+
+def joined(lines: Iterable[str]) -> str:
+    """Lines of our own as one text; each stays one, whatever is in it."""
+    return "\n".join(map(one_line, lines))
+
+
+def plain_line(text: str) -> str:
+    """The text as one line that is no command, among lines that are."""
+    return harmless(one_line(text))
+
+
+def indented(text: str) -> str:
+    """A message in which the lines that came with foreign text can't be taken for messages of their own."""
+    first, *others = text.split("\n")
+    return "\n".join((first, *(line if line.startswith(" ") else f"    {line}" for line in others)))
+
+
+def harmless(text: str, *, commands: bool = False) -> str:
+    """The text with control characters written out, and no line that a CI system takes for a command.
+
+    ``commands`` is for text whose own lines are commands.
+    """
+    text = _STEERING.sub(_written_out, text.replace("\r\n", "\n"))
+    text = _OLD_COMMAND.sub("#\\\\#", text)
+    return text if commands else _COMMAND.sub(r"\1\\", text)
+
+
+def harmless_json(text: str) -> str:
+    """The same for JSON, which has most characters written out already; it stays the same document."""
+    return _OLD_COMMAND.sub("#\\\\u0023", text).replace("\x7f", "\\u007f")
+
+
+def steers(text: str) -> bool:
+    """Whether there is in the text what has to be written out."""
+    return harmless(text) != text
+
+
+def harmless_yaml(text: str) -> str:
+    """The same for YAML in which every text that steers is in double quotes."""
+    return _OLD_COMMAND.sub("#\\\\x23", text)
+
+
+def coloured(text: str) -> str:
+    """The text as a terminal takes it, with its colours as escape sequences."""
+    return _COLOUR.sub("\033[\\1m", text).replace(PAINT, "")
+
+
+def _written_out(found: re.Match[str]) -> str:
+    code = ord(found[0])
+    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
