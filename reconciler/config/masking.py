@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from difflib import get_close_matches
+from functools import lru_cache
 from typing import Final
 
 from reconciler.core.secrecy import LISTS_OF_NAMES, Span, looks_secret, replaced, secrets_of_words
@@ -31,7 +32,8 @@ def masked(line: str) -> str:
     return replaced(line, _secrets(line), MASK)
 
 
-def masked_line(lines: Sequence[str]) -> str:
+@lru_cache(maxsize=1_000)  # a line with many problems is shown under each of them
+def masked_line(lines: tuple[str, ...]) -> str:
     """The last of these lines, masked whole where it is the value of a key or an option above it."""
     *above, line = lines
     if _is_value_of_secret(above, line) and (item := _ITEM.match(line)):

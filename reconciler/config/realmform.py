@@ -49,7 +49,13 @@ def _user_at(realm: Mapping[str, Tree], index: int) -> Mapping[str, Tree]:
     return user if isinstance(user, dict) else {}
 
 
-def sealed(value: Tree, is_secret: Callable[[str], bool] = names_secret) -> Value:
+def _is_secret(key: str, part: Tree) -> bool:
+    """Whether a key of Keycloak's own words says that a secret stands there; a switch under such a name is none."""
+    items = part if isinstance(part, list) else [part]
+    return names_secret(key) and not all(type(item) is str and is_switch(item) for item in items)
+
+
+def sealed(value: Tree, is_secret: Callable[[str, Tree], bool] = _is_secret) -> Value:
     """The value with its secrets sealed, lists as tuples; ``is_secret`` says of which keys the value is one."""
     match value:
         case Tainted():
@@ -57,7 +63,9 @@ def sealed(value: Tree, is_secret: Callable[[str], bool] = names_secret) -> Valu
         case str():
             return Secret(value) if holds_secret(value) else value
         case dict():
-            return {key: _secret(part) if is_secret(key) else sealed(part, is_secret) for key, part in value.items()}
+            return {
+                key: _secret(part) if is_secret(key, part) else sealed(part, is_secret) for key, part in value.items()
+            }
         case list():
             return tuple(sealed(item, is_secret) for item in value)
         case _:
@@ -65,7 +73,7 @@ def sealed(value: Tree, is_secret: Callable[[str], bool] = names_secret) -> Valu
             return plain
 
 
-def _is_credential(key: str) -> bool:
+def _is_credential(key: str, _part: Tree) -> bool:
     return key == "value" or names_secret(key)
 
 
@@ -73,7 +81,7 @@ def _secret(value: Tree) -> Value:
     """The value of a key that holds a secret; component settings are lists of one."""
     match value:
         case str():
-            return value if is_switch(value) and not isinstance(value, Tainted) else Secret(str(value))
+            return Secret(str(value))
         case list():
             return tuple(map(_secret, value))
         case _:
@@ -82,7 +90,7 @@ def _secret(value: Tree) -> Value:
 
 def _shown(value: Tree) -> Value:
     """Texts for people, under names that say nothing."""
-    return sealed(value, lambda _: False)
+    return sealed(value, lambda _key, _part: False)
 
 
 def is_named_by_address(realm: Mapping[str, Tree]) -> bool:

@@ -57,7 +57,7 @@ class TextFile:
             return ""
         if self.private:
             return without_values(self.lines[number - 1][:_SHOWN_LENGTH])
-        return masked_line([line[:_SHOWN_LENGTH] for line in self.lines[max(number - _CONTEXT, 0) : number]])
+        return masked_line(tuple(line[:_SHOWN_LENGTH] for line in self.lines[max(number - _CONTEXT, 0) : number]))
 
     def problem(self, message: str, line: int = 0, column: int = 0, severity: Severity = Severity.ERROR) -> Problem:
         return Problem(_shortened(message), self.origin(line, column), severity, self.line(line))

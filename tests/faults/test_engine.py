@@ -147,7 +147,9 @@ def failures(made: World, scenario: Scenario) -> list[ProviderError]:
 
 
 def is_told(error: ProviderError) -> bool:
-    """Whether it says who was asked for what, or what became of a container."""
+    """Whether it says who was asked for what, or what became of a container or a hook."""
     text = str(error)
     is_named = any(f"{method} /" in text for method in ("GET", "POST", "PUT", "DELETE"))
-    return "unexpected" not in text and (is_named or "is no Docker engine" in text or "container" in text)
+    return "unexpected" not in text and (
+        is_named or "is no Docker engine" in text or "container" in text or "exit code" in text
+    )

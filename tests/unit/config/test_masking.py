@@ -61,9 +61,9 @@ def test_of_a_private_file_only_names_are_shown(line, shown):
     ],
 )
 def test_a_value_is_masked_by_the_line_above_it(above, line):
-    assert "ter2" not in masked_line(["services:", above, line])
+    assert "ter2" not in masked_line(("services:", above, line))
 
 
 @pytest.mark.parametrize("line", ["  A_PASSWORD:", "  - A_PASSWORD"])
 def test_the_names_of_declared_secrets_are_shown(line):
-    assert masked_line(["secrets:", line]) == line
+    assert masked_line(("secrets:", line)) == line
