@@ -9,7 +9,7 @@ DEV := .venv/.installed-dev
 PYTEST := $(BIN)/python -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-down venv test test-unit test-integration nightly nightly-config nightly-faults nightly-keycloak nightly-docker drift-matrix test-newer-engine test-rootless-engine test-restart test-e2e test-machine lint format check bench images lock clean python
+.PHONY: help demo demo-down venv test test-unit test-integration nightly nightly-config nightly-faults nightly-keycloak nightly-docker drift-matrix test-newer-engine test-rootless-engine test-restart test-e2e test-machine lint format check bench images lock release-check coverage mutation clean python
 
 help: ## list the targets
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 26
@@ -27,9 +27,12 @@ demo-down: python ## remove what the demo runs, and its data
 
 venv: $(DEV) ## .venv with the program and the development tools
 
-$(DEV): pyproject.toml | python
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+
+$(DEV): pyproject.toml requirements/dev.txt | python
 	@$(BIN)/python --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	$(PIP) --require-hashes -r requirements/dev.txt
+	$(PIP) --no-deps --no-build-isolation --editable .
 	@touch $@
 
 test: test-unit test-integration test-restart test-e2e ## all tests; installs what they need
@@ -117,13 +120,33 @@ bench: $(DEV) ## measure, as docs/performance.md reports
 images: ## build the local stand-ins for the official images
 	@scripts/local_images.py
 
-# The uv that compiles the list is the one that will install from it.
+# The uv that compiles the lists is the one that will install the image's from its own.
 UV_VERSION = $(shell sed -n 's/^ARG UV_VERSION=//p' images/mlflow/Dockerfile)
-lock: $(DEV) ## write images/mlflow/requirements.txt from requirements.in; UPGRADE=1 for the newest of all
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check 'uv==$(UV_VERSION)'
-	cd images/mlflow && ../../$(BIN)/uv pip compile --quiet $(if $(UPGRADE),--upgrade) --universal --python-version 3.11 \
-	  --generate-hashes --no-annotate --custom-compile-command 'make lock' --output-file requirements.txt requirements.in
+COMPILE = uv pip compile --quiet $(if $(UPGRADE),--upgrade) --universal --python-version 3.11 --generate-hashes \
+  --no-annotate --no-emit-index-url --custom-compile-command 'make lock'
+lock: $(DEV) ## write the lists of versions and checksums of all that is installed; UPGRADE=1 for the newest of all
+	$(PIP) 'uv==$(UV_VERSION)'
+	cd images/mlflow && ../../$(BIN)/$(COMPILE) --output-file requirements.txt requirements.in
+	$(BIN)/$(COMPILE) --output-file requirements/run.txt pyproject.toml
+	for extra in dev nightly release; do \
+	  $(BIN)/$(COMPILE) --extra $$extra --constraint requirements/run.txt --output-file requirements/$$extra.txt pyproject.toml || exit 1; done
+
+release-check: $(DEV) ## build wheel, sdist and bill of materials in dist/, and use them as a newcomer would; TAG=v1.2.3
+	$(PIP) --require-hashes -r requirements/release.txt
+	$(BIN)/python scripts/release.py $(TAG)
+
+coverage: $(DEV) ## how much of the package the unit tests run; a figure, not a goal
+	$(PIP) --require-hashes -r requirements/nightly.txt
+	$(BIN)/coverage run -m pytest -q tests/unit tests/faults
+	$(BIN)/coverage report
+
+LEAST_KILLED := 85
+mutation: $(DEV) ## change the core line by line, and see whether a test notices: at least $(LEAST_KILLED) of 100
+	$(PIP) --require-hashes -r requirements/nightly.txt
+	$(BIN)/mutmut run --max-children 2 >mutants.log || { tail -5 mutants.log; exit 1; }
+	$(BIN)/mutmut export-cicd-stats
+	$(BIN)/python scripts/mutation_score.py mutants/mutmut-cicd-stats.json $(LEAST_KILLED)
 
 clean: ## remove .venv and all caches; settings, images and data stay
-	rm -rf .venv build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis *.egg-info
+	rm -rf .venv build dist mutants mutants.log .coverage .mypy_cache .pytest_cache .ruff_cache .hypothesis *.egg-info
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
