@@ -89,9 +89,9 @@ def write_bill_of_materials(wheel: Path, number: str) -> Path:
     with tempfile.TemporaryDirectory() as folder:
         bin_folder = installed(wheel, Path(folder) / "venv")
         run([str(bin_folder / "python"), "-m", "pip", "uninstall", "-qy", "pip", "setuptools"], step="tidy", remedy="")
-        options = ["--pyproject", ROOT / "pyproject.toml", "--output-reproducible", "--validate", "--of", "JSON"]
+        form = ["--output-reproducible", "--validate", "--of", "JSON", "--pyproject", str(ROOT / "pyproject.toml")]
         source = bin_folder / "python"
-        tool("cyclonedx_py", "environment", *options, "-o", bill, source, step="write the bill of materials")
+        tool("cyclonedx_py", "environment", *form, "-o", bill, source, step="write the bill of materials")
     return bill
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import resource
 import sys
 import tempfile
 import time
@@ -12,6 +11,7 @@ from pathlib import Path
 
 from reconciler.config import Sources, load
 from reconciler.core.errors import ConfigError
+from tests.kit.memory import peak_mebibytes
 
 A_SERVICE = "services:\n  a: {image: x}\n"
 DIGITS = "9" * 100_000
@@ -106,8 +106,7 @@ def main() -> None:
         began = time.process_time()
         message = told(files)
         found[name] = (time.process_time() - began, message)
-    mebibytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    json.dump({"found": found, "mebibytes": mebibytes}, sys.stdout)
+    json.dump({"found": found, "mebibytes": peak_mebibytes()}, sys.stdout)
 
 
 if __name__ == "__main__":

@@ -194,16 +194,17 @@ HOSTILE = {
     "long": f"services: {{a: {{image: {'x' * 10_500_000}}}}}\n",
 }
 LOAD = """
-import resource, sys, time
+import sys, time
 from pathlib import Path
 from reconciler.config import Sources, load
 from reconciler.core.errors import ConfigError
+from tests.kit.memory import peak_mebibytes
 file, began = Path(sys.argv[1]), time.process_time()
 try:
     load(Sources(directory=file.parent, stack_files=(file,)))
 except ConfigError as error:
     said = str(error)[:300]
-print(time.process_time() - began, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024, said)
+print(time.process_time() - began, peak_mebibytes(), said)
 """
 
 
