@@ -9,7 +9,7 @@ DEV := .venv/.installed-dev
 PYTEST := $(BIN)/python -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-down venv test test-unit test-integration nightly nightly-config nightly-faults nightly-keycloak nightly-docker drift-matrix test-newer-engine test-rootless-engine test-restart test-e2e test-machine lint format check bench images lock release-check coverage mutation clean python
+.PHONY: help demo demo-down venv test test-unit test-integration nightly nightly-config nightly-faults nightly-keycloak nightly-docker drift-matrix test-newer-engine test-rootless-engine test-restart test-e2e test-machine lint format check bench structure images lock release-check coverage mutation clean python
 
 help: ## list the targets
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 26
@@ -116,6 +116,9 @@ check: lint test-unit ## what to run before every commit
 
 bench: $(DEV) ## measure, as docs/performance.md reports
 	@for script in $(filter-out bench/drift_matrix.py,$(wildcard bench/*.py)); do echo "== $$script"; $(BIN)/python -m "bench.$$(basename "$$script" .py)" || exit 1; done
+
+structure: ## measure the source: sizes, docstrings, folders, circles of imports
+	@scripts/structure.py
 
 images: ## build the local stand-ins for the official images
 	@scripts/local_images.py
