@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from reconciler.config.layers import Layer
-from reconciler.config.notyet import matches
+from reconciler.config.patterns import matches
 from reconciler.config.seccomp import profile_path
 from reconciler.config.template import Variables, interpolate
 from reconciler.config.textfile import shown_name

@@ -9,13 +9,12 @@ from pathlib import Path, PurePosixPath
 from typing import Final
 
 from reconciler.config.checks import Check, Stack, said
-from reconciler.config.explain import dotted
 from reconciler.config.mounts import clean
 from reconciler.config.ports import PROTOCOLS
 from reconciler.config.quantities import single, size
 from reconciler.config.suggest import suggestion
 from reconciler.config.textfile import shown_name, sort_of_special
-from reconciler.config.tree import Items, Map, Place, Tree, entries, like, placed, reached
+from reconciler.config.tree import Items, Map, Place, Tree, dotted, entries, like, placed, reached
 from reconciler.core.problem import Problem, Severity
 from reconciler.core.units import BadQuantity, nanoseconds
 

@@ -6,12 +6,12 @@ Knows no library: it is handed errors with the attributes of jsonschema's Valida
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
 from reconciler.config.suggest import nearest
-from reconciler.config.tree import TreePath
+from reconciler.config.tree import TreePath, dotted
 from reconciler.config.wording import MESSAGES, in_its_words, instead, list_of, missing_name
 
 _MOST_WORDS: Final = 8
@@ -45,14 +45,6 @@ def explained(
         if not is_again and not is_meant:
             yield fault
         seen.add((fault.path, fault.kind))
-
-
-def dotted(path: Sequence[str | int]) -> str:
-    """The path as one would say it: `services.web.ports[0]`."""
-    shown = ""
-    for key in path:
-        shown += f"[{key}]" if isinstance(key, int) else f".{key}" if shown else key
-    return shown
 
 
 def _explain(error: Any, path: TreePath, schema: Mapping[str, Any]) -> Iterator[Fault]:

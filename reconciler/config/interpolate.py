@@ -8,10 +8,9 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from reconciler.config.casts import NO_CASTS, Cast, Casts, NotCastable, is_old_boolean
-from reconciler.config.explain import dotted
 from reconciler.config.scalars import Scalar
 from reconciler.config.template import COMPOSE, Dialect, Variables, interpolate
-from reconciler.config.tree import Items, Map, Place, Tainted, Tree, TreePath
+from reconciler.config.tree import Items, Map, Place, Tainted, Tree, TreePath, dotted
 from reconciler.core.problem import Problem, Severity
 
 

@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from reconciler.config.explain import dotted
 from reconciler.config.longform import build_mapping, edge_mapping, name_mapping
 from reconciler.config.shapes import Malformed, text
 from reconciler.config.tree import (
@@ -21,6 +20,7 @@ from reconciler.config.tree import (
     Tree,
     TreePath,
     bare,
+    dotted,
     entries,
     from_items,
     like,

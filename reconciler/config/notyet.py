@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from typing import Final, TypeVar
 
 from reconciler.config.model import CONTAINER
-from reconciler.config.tree import Map, Place, Tree, TreePath, placed
+from reconciler.config.patterns import matches, not_yet
+from reconciler.config.tree import Map, Tree
 from reconciler.core.problem import Problem, Severity
 
 _SWARM: Final = "it is for a cluster"
@@ -119,11 +120,6 @@ _OF_NO_EFFECT: Final[Mapping[str, str]] = {
 OF_NO_EFFECT: Final = _patterns(_OF_NO_EFFECT)
 
 
-def not_yet(path: TreePath, reason: str) -> str:
-    """What to say of something that is understood, but not carried out."""
-    return f"`{path[-1]}` is not supported yet: {reason}"
-
-
 def problems(document: Map) -> Iterator[Problem]:
     """Every use of what is not carried out yet or has no effect, in a document in long form."""
     for pattern, row in PATTERNS.items():
@@ -134,22 +130,3 @@ def problems(document: Map) -> Iterator[Problem]:
         for path, _, place in matches(document, pattern):
             if place:
                 yield place.problem(f"`{path[-1]}` has no effect: {reason}", severity=Severity.WARNING)
-
-
-def matches(
-    tree: Tree, pattern: tuple[str, ...], path: TreePath = (), place: Place | None = None
-) -> Iterator[tuple[TreePath, Tree, Place | None]]:
-    """Path, value and place of all that a pattern leads to; "*" is any key or item."""
-    if not pattern:
-        yield path, tree, place
-        return
-    key, rest = pattern[0], pattern[1:]
-    for each in _keys(tree, key):
-        yield from matches(tree[each], rest, (*path, each), placed(tree, each))
-
-
-def _keys(tree: Tree, key: str) -> Iterator[str | int]:
-    if isinstance(tree, dict):
-        yield from tree if key == "*" else (key,) if key in tree else ()
-    elif isinstance(tree, list) and key == "*":
-        yield from range(len(tree))

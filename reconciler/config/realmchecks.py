@@ -10,13 +10,12 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from reconciler.config.explain import dotted
 from reconciler.config.olderexports import OF_USERS
 from reconciler.config.realmform import default_role, group_path, is_named_by_address, paths_and_ids, split_roles
 from reconciler.config.realmkeys import natural_key
 from reconciler.config.realmmerge import Realm
 from reconciler.config.suggest import suggestion
-from reconciler.config.tree import Tree, TreePath
+from reconciler.config.tree import Tree, TreePath, dotted
 from reconciler.config.usersfile import UsersFile
 from reconciler.core.problem import Problem, Severity
 

@@ -8,10 +8,9 @@ from typing import Final
 
 from reconciler.config.canonical import is_in_default_network, linked, mounted_from
 from reconciler.config.checks import Check, Stack, said
-from reconciler.config.explain import dotted
 from reconciler.config.mounts import clean
 from reconciler.config.suggest import nearest, suggestion
-from reconciler.config.tree import Map, like, reached
+from reconciler.config.tree import Map, dotted, like, reached
 from reconciler.core.address import Address
 from reconciler.core.problem import Problem, Severity
 

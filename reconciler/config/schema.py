@@ -14,8 +14,8 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
-from reconciler.config.explain import Fault, dotted, explained
-from reconciler.config.tree import Tree, TreePath, bare, reached, tainted
+from reconciler.config.explain import Fault, explained
+from reconciler.config.tree import Tree, TreePath, bare, dotted, reached, tainted
 from reconciler.core.problem import Problem
 from reconciler.core.resource import Origin
 

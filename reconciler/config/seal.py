@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from reconciler.config.explain import dotted
 from reconciler.config.template import Variables
-from reconciler.config.tree import Place, Tainted, Tree, TreePath, placed
+from reconciler.config.tree import Place, Tainted, Tree, TreePath, dotted, placed
 from reconciler.core.problem import Problem, Severity
 from reconciler.core.secrecy import (
     holds_secret_words,

@@ -193,3 +193,11 @@ def pruned(tree: Tree, paths: Collection[TreePath]) -> Tree:
             if index not in gone
         )
     return tree
+
+
+def dotted(path: Sequence[str | int]) -> str:
+    """The path as one would say it: `services.web.ports[0]`."""
+    shown = ""
+    for key in path:
+        shown += f"[{key}]" if isinstance(key, int) else f".{key}" if shown else key
+    return shown

@@ -10,7 +10,7 @@ from reconciler.config.combinations import combinations
 from reconciler.config.explain import Fault
 from reconciler.config.fitting import fitted
 from reconciler.config.interpolate import filled
-from reconciler.config.notyet import matches, not_yet
+from reconciler.config.patterns import matches, not_yet
 from reconciler.config.people import with_people
 from reconciler.config.realmchecks import Finding, duplicates, references
 from reconciler.config.realmform import canonical_realm, sealed, source_path

@@ -29,13 +29,8 @@ from reconciler.providers.docker import (
     since,
 )
 from reconciler.providers.docker.kinds import container, image, network, volume
+from reconciler.providers.docker.names import STARTED
 from reconciler.providers.docker.property import Json, first
-
-STARTED: Final = "started"
-"""The milestone of a container that has been started, whether it is ready or not."""
-
-PREPARED: Final = "prepared"
-"""The milestone of a container before whose start all has been run that is to be."""
 
 _Path: TypeAlias = tuple[str | int, ...]
 _SECOND: Final = 1_000_000_000

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any
 
 from reconciler.core.address import Address
 from reconciler.core.errors import Conflict, Denied, Rejected
@@ -23,11 +23,8 @@ from reconciler.providers.docker.expand import (
 )
 from reconciler.providers.docker.kinds import container, image, network, volume
 from reconciler.providers.docker.mounts import anonymous_volumes, image_volumes
+from reconciler.providers.docker.names import NEXT, PREVIOUS
 from reconciler.providers.docker.property import Json, dig
-
-NEXT: Final = ".next"
-PREVIOUS: Final = ".prev"
-"""What a replacement appends to the names of the container to come and of the one before; see ``replace``."""
 
 
 class Reader:

@@ -10,7 +10,7 @@ from typing import Any
 from reconciler.core.change import Action, Change
 from reconciler.core.plan import Step
 from reconciler.core.values import Value
-from reconciler.providers.docker import expand, labels, rollout, swap
+from reconciler.providers.docker import labels, names, rollout, swap
 from reconciler.providers.docker.kinds import container, image, network, volume
 from reconciler.providers.docker.property import Json
 
@@ -49,7 +49,7 @@ def steps(changes: Sequence[Change], project: str) -> Sequence[Step]:
 def _prepared(parts: Sequence[tuple[Change, Sequence[Step]]]) -> Iterator[tuple[Change, Sequence[Step]]]:
     """The containers of one service: what is run before the first one comes before all of them."""
     own = (step for change, steps in parts if len(change.address.path) == 1 for step in steps)
-    prepared = next((step.id for step in own if step.milestone == expand.PREPARED), None)
+    prepared = next((step.id for step in own if step.milestone == names.PREPARED), None)
     for change, (first, *rest) in ((change, steps) for change, steps in parts if steps):
         is_other = len(change.address.path) > 1 and any(step.verb == "container.start" for step in (first, *rest))
         waits = frozenset({prepared}) if prepared and is_other else frozenset[str]()

@@ -27,9 +27,8 @@ from reconciler.core.resource import Health, Resource
 from reconciler.core.values import ABSENT, Value
 from reconciler.providers.docker import claims, files, hooks, labels, oneshot, prestart, restarts
 from reconciler.providers.docker.endpoints import endpoint_body
-from reconciler.providers.docker.expand import PREPARED, STARTED
 from reconciler.providers.docker.kinds import container
-from reconciler.providers.docker.observe import NEXT, PREVIOUS
+from reconciler.providers.docker.names import NEXT, PREPARED, PREVIOUS, STARTED
 from reconciler.providers.docker.property import Json
 
 

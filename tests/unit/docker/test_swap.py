@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from reconciler.core.plan import make
-from reconciler.providers.docker.expand import STARTED
+from reconciler.providers.docker.names import STARTED
 from reconciler.providers.docker.rollout import STEADY_S
 from reconciler.providers.docker.steps import BUILD_TIMEOUT_S, PULL_TIMEOUT_S
 from tests.kit.docker import Line, MemoryEngine, a_provider, a_stack, apply
