@@ -31,8 +31,8 @@ from reconciler.core.resource import Observed, Origin
 from reconciler.core.values import ABSENT, Secret, Value
 from reconciler.providers.keycloak import since
 from reconciler.providers.keycloak.client import AdminClient, Settings
-from reconciler.providers.keycloak.kinds import KINDS
 from reconciler.providers.keycloak.provider import KeycloakProvider
+from reconciler.providers.keycloak.registry import KINDS
 from reconciler.providers.keycloak.rest import ORGANIZATION_GROUPS, REALM, WORKFLOW, Client
 from reconciler.providers.keycloak.since import Server as About
 from reconciler.run.collector import undisturbed

@@ -19,9 +19,9 @@ from reconciler.core.access import Access, AccessChange, Inside
 from reconciler.core.address import Address
 from reconciler.core.change import Action, Change
 from reconciler.core.values import Path, Spec, Value
-from reconciler.providers.keycloak.kinds import KINDS
 from reconciler.providers.keycloak.kinds.client import BUILTIN
 from reconciler.providers.keycloak.kinds.role import BUILTIN as BUILTIN_ROLES
+from reconciler.providers.keycloak.registry import KINDS
 from reconciler.providers.keycloak.rest import (
     CLIENT,
     CLIENT_ROLE,

@@ -8,7 +8,7 @@ from typing import Final
 from reconciler.core.address import Address
 from reconciler.core.resource import Place
 from reconciler.core.values import Path
-from reconciler.providers.keycloak.kinds import KINDS
+from reconciler.providers.keycloak.registry import KINDS
 from reconciler.providers.keycloak.rest import REALM, Item, RestKind
 from reconciler.providers.keycloak.rows import as_map
 

@@ -11,7 +11,7 @@ from reconciler.core.errors import ConfigError
 from reconciler.core.problem import Problem
 from reconciler.core.resource import Origin, Resource, Source
 from reconciler.core.values import Path, Spec, Value
-from reconciler.providers.keycloak.kinds import KINDS
+from reconciler.providers.keycloak.registry import KINDS
 from reconciler.providers.keycloak.rest import GROUP, REALM, Item, Representation, RestKind, options_of
 
 _OPTIONS: Final = "x-reconcile"

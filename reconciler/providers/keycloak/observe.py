@@ -19,11 +19,11 @@ from reconciler.core.values import ABSENT, Secret, Value
 from reconciler.providers.keycloak.cascade import Cascades
 from reconciler.providers.keycloak.directory import Directory
 from reconciler.providers.keycloak.expand import EXACT, OWNED, prune_modes
-from reconciler.providers.keycloak.kinds import KINDS
 from reconciler.providers.keycloak.kinds.client import secret_of
 from reconciler.providers.keycloak.kinds.password import told
 from reconciler.providers.keycloak.kinds.user import SERVICE_ACCOUNT
 from reconciler.providers.keycloak.people import FEW, People
+from reconciler.providers.keycloak.registry import KINDS
 from reconciler.providers.keycloak.rest import (
     BASE,
     CLIENT,

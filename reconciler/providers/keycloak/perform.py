@@ -19,7 +19,7 @@ from reconciler.core.provider import Done, Verdict
 from reconciler.core.resource import Origin
 from reconciler.core.values import ABSENT, Value
 from reconciler.providers.keycloak.directory import Directory
-from reconciler.providers.keycloak.kinds import KINDS
+from reconciler.providers.keycloak.registry import KINDS
 from reconciler.providers.keycloak.rest import BASE, REALM, Connection, Parts, Representation, RestKind, patched
 from reconciler.providers.keycloak.rows import as_map
 from reconciler.providers.keycloak.steps import (

@@ -7,8 +7,8 @@ from typing import Final
 
 from reconciler.core.address import Address
 from reconciler.core.resource import Resource
-from reconciler.providers.keycloak.kinds import KINDS
 from reconciler.providers.keycloak.observe import is_exported, looked_for
+from reconciler.providers.keycloak.registry import KINDS
 from reconciler.providers.keycloak.rest import USER
 
 _EXPORT: Final[Mapping[str, str]] = {

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from reconciler.core.values import ABSENT
-from reconciler.providers.keycloak.kinds import KINDS
+from reconciler.providers.keycloak.registry import KINDS
 from tests.kit.keycloak import Driver, Server, a_made_realm, document, dropped, without_newer
 
 EXAMPLES = int(os.environ.get("RECONCILE_TEST_EXAMPLES", "6"))

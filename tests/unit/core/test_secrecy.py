@@ -15,7 +15,8 @@ from reconciler.core.secrecy import (
     secrets_in,
 )
 from reconciler.core.values import ABSENT, Secret
-from reconciler.providers.keycloak.kinds import KINDS, client, component, identity_provider
+from reconciler.providers.keycloak.kinds import client, component, identity_provider
+from reconciler.providers.keycloak.registry import KINDS
 
 SPELLINGS = """db_password DB-PASSWORD dbPassword DbPwd DBPASS requirepass masterauth GPG_PASSPHRASE SMTP_AUTH smtp.auth
     REGISTRY_AUTH APIKEY api-key apiKey KEY tls.key SESSION_SALT JWT bearerToken x-api-key Authorization privateKey"""

@@ -14,9 +14,9 @@ from reconciler.core.resource import Resource
 from reconciler.core.values import ABSENT
 from reconciler.providers.keycloak.directory import Directory
 from reconciler.providers.keycloak.expand import expand
-from reconciler.providers.keycloak.kinds import KINDS
 from reconciler.providers.keycloak.observe import observe
 from reconciler.providers.keycloak.perform import Performer
+from reconciler.providers.keycloak.registry import KINDS
 from reconciler.providers.keycloak.rights import rights
 from reconciler.providers.keycloak.steps import steps
 from tests.kit.keycloak import document

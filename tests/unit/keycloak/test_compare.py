@@ -13,7 +13,7 @@ from reconciler.core.address import Address
 from reconciler.core.change import diff
 from reconciler.core.resource import Observed, Resource
 from reconciler.core.values import ABSENT, Secret
-from reconciler.providers.keycloak.kinds import KINDS
+from reconciler.providers.keycloak.registry import KINDS
 
 NAMES = {"keycloak.realm": ("lab",), "keycloak.client-role": ("lab", "app", "reader")}
 

@@ -13,8 +13,8 @@ from reconciler.core.plan import make
 from reconciler.core.resource import Observed, Resource
 from reconciler.core.values import ABSENT, Secret
 from reconciler.providers.keycloak.expand import expand
-from reconciler.providers.keycloak.kinds import KINDS
 from reconciler.providers.keycloak.provider import KeycloakProvider
+from reconciler.providers.keycloak.registry import KINDS
 from tests.kit.keycloak import document
 from tests.kit.realms import a_whole_realm
 from tests.kit.scripted import ScriptedConnection

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reconciler.core.values import ABSENT, Secret
-from reconciler.providers.keycloak.kinds import KINDS
+from reconciler.providers.keycloak.registry import KINDS
 from reconciler.providers.keycloak.rows import (
     MASK,
     as_list_map,

@@ -13,7 +13,7 @@ from jsonschema import Draft202012Validator
 
 from reconciler.config import Sources, load
 from reconciler.core.errors import ConfigError
-from reconciler.providers.keycloak.kinds import KINDS
+from reconciler.providers.keycloak.registry import KINDS
 
 ROOT = Path(__file__).parents[3]
 SCHEMA = json.loads((ROOT / "schemas" / "users.schema.json").read_text())

@@ -12,9 +12,9 @@ from reconciler.core.errors import Rejected
 from reconciler.core.plan import Plan, Step, make
 from reconciler.core.resource import Observed
 from reconciler.providers.keycloak.expand import expand
-from reconciler.providers.keycloak.kinds import KINDS
 from reconciler.providers.keycloak.kinds.workflow import KIND as WORKFLOWS
 from reconciler.providers.keycloak.provider import KeycloakProvider
+from reconciler.providers.keycloak.registry import KINDS
 from reconciler.providers.keycloak.since import Server, lack
 from reconciler.providers.keycloak.whole import whole
 from tests.kit.keycloak import document

@@ -9,8 +9,8 @@ from reconciler.core.change import Action, Change, diff
 from reconciler.core.plan import Step, make
 from reconciler.core.resource import Observed, Resource
 from reconciler.core.values import ABSENT, Secret
-from reconciler.providers.keycloak.kinds import KINDS
 from reconciler.providers.keycloak.provider import KeycloakProvider
+from reconciler.providers.keycloak.registry import KINDS
 from reconciler.providers.keycloak.steps import steps
 from tests.kit.keycloak import document
 from tests.kit.realms import a_realm
