@@ -91,7 +91,7 @@ class _Apply:
 
     def _warn_of_unknown(self, look: Look) -> None:
         """What is allowed for a resource that there is not, neither declared nor live, is most likely a slip."""
-        from reconciler.config.suggest import suggestion
+        from reconciler.config.yaml.suggest import suggestion
 
         known = [str(change.address) for change in look.plan.changes]
         for name, allowed in self._allowed.items():
@@ -154,8 +154,8 @@ def _ask() -> None:
 
 def _read_plan(path: Path) -> Any:
     """A file that ``diff --out`` wrote. Raises ConfigError for anything else."""
-    from reconciler.config.schema import plan_problems
-    from reconciler.config.textfile import PLAN_LIMIT, UnusableFile, read_bytes
+    from reconciler.config.schema.validator import plan_problems
+    from reconciler.config.yaml.textfile import PLAN_LIMIT, UnusableFile, read_bytes
     from reconciler.core.errors import ConfigError
     from reconciler.core.problem import Problem
     from reconciler.core.resource import Origin

@@ -57,7 +57,7 @@ def show_json(value: Any, *, with_secrets: bool = False) -> None:
 
 def show_yaml(value: Any, *, with_secrets: bool = False) -> None:
     """A result that is a file of ours."""
-    from reconciler.config.yamlfile import yaml_text
+    from reconciler.config.yaml.parse import yaml_text
     from reconciler.render.plain import harmless_yaml, steers
 
     shown = value if with_secrets else writer().document(value)

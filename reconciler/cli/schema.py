@@ -11,6 +11,6 @@ from reconciler.cli.output import show_own
 @click.argument("which", type=click.Choice(["stack", "users", "plan"]))
 def command(which: str) -> None:
     """Print a JSON Schema: of stack.yaml, of users.yaml, or of what `diff --format json` prints."""
-    from reconciler.config.schema import schema_text
+    from reconciler.config.schema.validator import schema_text
 
     show_own(schema_text(which))

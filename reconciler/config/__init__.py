@@ -6,7 +6,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from reconciler.config.sources import (
+    from reconciler.config.loader import (
         Loaded,
         Sources,
         declared_secrets,
@@ -33,4 +33,4 @@ def __getattr__(name: str) -> Any:
     """Import on first use: whoever wants no more than a schema does not pay for all."""
     if name not in __all__:
         raise AttributeError(name)
-    return getattr(import_module("reconciler.config.sources"), name)
+    return getattr(import_module("reconciler.config.loader"), name)

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from reconciler.config.dotenv import parse_env
-from reconciler.config.template import Variables
-from reconciler.config.textfile import ENV_LIMIT, read_text
+from reconciler.config.variables.dotenv import parse_env
+from reconciler.config.variables.template import Variables
+from reconciler.config.yaml.textfile import ENV_LIMIT, read_text
 from reconciler.core.errors import ConfigError
 from reconciler.core.problem import Problem
 from reconciler.core.resource import Origin

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from reconciler.config import load
-from reconciler.config.minimal import minimal
+from reconciler.config.realm.minimal import minimal
 from reconciler.core.document import Document
 from reconciler.run.session import completed_sources, connection_of
 from reconciler.settings import Settings

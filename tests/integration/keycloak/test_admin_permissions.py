@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from reconciler.config.minimal import minimal
+from reconciler.config.realm.minimal import minimal
 from reconciler.core.errors import Rejected
 from reconciler.providers.keycloak.expand import expand
 from reconciler.providers.keycloak.rights import rights

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from reconciler.config import Sources, load
-from reconciler.config.minimal import minimal
+from reconciler.config.realm.minimal import minimal
 from reconciler.core.values import Value
 from reconciler.providers.keycloak.whole import new_realm, whole
 from tests.integration.keycloak.test_fields import AN_ADDRESS

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from reconciler.config import Sources, load
-from reconciler.config.minimal import minimal
+from reconciler.config.realm.minimal import minimal
 from reconciler.core.values import Value
 from reconciler.providers.keycloak.whole import new_realm, whole
 from tests.kit.keycloak import Driver, Server, dropped, unique_realm, without_newer

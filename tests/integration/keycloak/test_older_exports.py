@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from reconciler.config.realmform import canonical_realm
+from reconciler.config.realm.canonical import canonical_realm
 from reconciler.core.errors import Rejected
 from reconciler.core.values import Secret
 from tests.kit.keycloak import ByHand, Driver

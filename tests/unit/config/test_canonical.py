@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from reconciler.config import load_stack
-from reconciler.config.mounts import BadMount, mount
-from reconciler.config.ports import BadPort, port_mappings
-from reconciler.config.quantities import duration, single, size
-from reconciler.config.shellwords import Unbalanced, shell_words
+from reconciler.config.compose.model.mounts import BadMount, mount
+from reconciler.config.compose.model.ports import BadPort, port_mappings
+from reconciler.config.compose.model.shellwords import Unbalanced, shell_words
+from reconciler.config.yaml.quantities import duration, single, size
 from reconciler.core.units import BadQuantity
 from tests.kit.compose import HOME, comparable, differences
 

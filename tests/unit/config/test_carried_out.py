@@ -17,8 +17,8 @@ import pytest
 import yaml
 
 from reconciler.config import Sources, load
-from reconciler.config.notyet import OF_NO_EFFECT, PATTERNS, NotYet
-from reconciler.config.stages import SECTIONS
+from reconciler.config.compose.assembly.stages import SECTIONS
+from reconciler.config.compose.checks.unsupported import OF_NO_EFFECT, PATTERNS, NotYet
 from reconciler.core.errors import ConfigError
 from reconciler.providers.docker import buildx
 from reconciler.providers.docker.context import dockerfile_of, packed

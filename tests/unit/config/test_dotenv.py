@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from reconciler.config.dotenv import parse_env, parse_raw
-from reconciler.config.template import Variables
-from reconciler.config.textfile import TextFile
+from reconciler.config.variables.dotenv import parse_env, parse_raw
+from reconciler.config.variables.template import Variables
+from reconciler.config.yaml.textfile import TextFile
 
 OUTSIDE = {"OUT": "outside", "BOTH": "outside", "EMPTY": ""}
 FILES = {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from reconciler.config.masking import masked, masked_line, without_values
+from reconciler.config.yaml.masking import masked, masked_line, without_values
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from reconciler.config.minimal import minimal
+from reconciler.config.realm.minimal import minimal
 
 NEW = {
     "id": "1",

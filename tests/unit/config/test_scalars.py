@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from reconciler.config.quantities import go_text
-from reconciler.config.scalars import as_date, resolved
+from reconciler.config.yaml.quantities import go_text
+from reconciler.config.yaml.scalars import as_date, resolved
 
 SCALARS = {
     # what is written: the text that it becomes where a text is wanted

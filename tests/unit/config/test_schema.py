@@ -9,10 +9,10 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from reconciler.config.schema import compiled, load_schema
-from reconciler.config.textfile import TextFile
-from reconciler.config.tree import Tainted
-from reconciler.config.yamlfile import parse_plain
+from reconciler.config.schema.validator import compiled, load_schema
+from reconciler.config.yaml.parse import parse_plain
+from reconciler.config.yaml.textfile import TextFile
+from reconciler.config.yaml.tree import Tainted
 
 ROOT = Path(__file__).parents[3]
 WRONG = [

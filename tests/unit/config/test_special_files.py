@@ -7,7 +7,7 @@ import socket
 
 import pytest
 
-from reconciler.config.textfile import UnusableFile, read_bytes
+from reconciler.config.yaml.textfile import UnusableFile, read_bytes
 from reconciler.core.errors import ConfigError
 from reconciler.secretrefs import write_secrets
 from tests.kit.cli import called

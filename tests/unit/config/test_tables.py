@@ -8,11 +8,11 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from reconciler.config import model
-from reconciler.config.casts import STACK_CASTS
-from reconciler.config.notyet import OF_NO_EFFECT, PATTERNS
-from reconciler.config.schema import load_schema, schema_text
-from reconciler.config.tree import reached
+from reconciler.config.compose.checks.unsupported import OF_NO_EFFECT, PATTERNS
+from reconciler.config.compose.model import model
+from reconciler.config.schema.validator import load_schema, schema_text
+from reconciler.config.variables.casts import STACK_CASTS
+from reconciler.config.yaml.tree import reached
 
 STACK = load_schema("stack").document
 # What the Compose Specification knows, by where it stands.

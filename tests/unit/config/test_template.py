@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from reconciler.config.template import KEYCLOAK, Variables, interpolate
-from reconciler.config.tree import Tainted
+from reconciler.config.variables.template import KEYCLOAK, Variables, interpolate
+from reconciler.config.yaml.tree import Tainted
 
 VARIABLES = Variables({"A": "1", "EMPTY": "", "lower": "l", "DB_PASSWORD": "pw", "URL": "x"}, frozenset({"URL"}))
 

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from reconciler.config.textfile import STACK_LIMIT, TextFile, read_text
-from reconciler.config.tree import bare, deepest
-from reconciler.config.yamlfile import parse, parse_plain
+from reconciler.config.yaml.parse import parse, parse_plain
+from reconciler.config.yaml.textfile import STACK_LIMIT, TextFile, read_text
+from reconciler.config.yaml.tree import bare, deepest
 from reconciler.core.errors import ConfigError
 from reconciler.core.problem import Severity
 

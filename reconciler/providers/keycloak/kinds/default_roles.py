@@ -1,9 +1,9 @@
 """The roles that everybody has, as `defaultRoles` of old exports name them: of the realm, and of clients.
 
 Keycloak keeps them in a role of the realm. Where a file declares that role with its composites, those say it all,
-`defaultRoles` among them (realmform.py). Without that the roles of the realm are exact where they are declared, but for
-the two that Keycloak gives everybody, as it does when it imports such a file; and so are those of each client that
-declares some.
+`defaultRoles` among them (realm/canonical.py). Without that the roles of the realm are exact where they are declared,
+but for the two that Keycloak gives everybody, as it does when it imports such a file; and so are those of each client
+that declares some.
 """
 
 from __future__ import annotations

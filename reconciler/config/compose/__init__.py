@@ -1,0 +1,1 @@
+"""The stack: Compose files into one model."""

@@ -1,0 +1,89 @@
+"""The files of a stack as they are written: one layer for each document, a later one laid over those before it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from reconciler.config.yaml.parse import parse
+from reconciler.config.yaml.textfile import STACK_LIMIT, TextFile, read_text
+from reconciler.config.yaml.tree import Map, Place, Tree, TreePath, placed
+from reconciler.core.errors import ConfigError
+from reconciler.core.problem import Problem
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """One document, parsed and no more; ``cleared`` are the paths that it takes out of the layers below."""
+
+    tree: Map
+    path: Path
+    cleared: tuple[TreePath, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """All layers of some files, the lowest first, and what is odd about the files but no error."""
+
+    layers: tuple[Layer, ...]
+    problems: tuple[Problem, ...] = ()
+
+
+def read_layers(paths: Iterable[Path], directory: Path) -> Written:
+    """The layers of all files, read from first to last. Raises ConfigError with what is wrong with any of them."""
+    layers: list[Layer] = []
+    problems: list[Problem] = []
+    errors: list[Problem] = []
+    for path in paths:
+        try:
+            written = _read(path, directory)
+        except ConfigError as error:
+            errors.extend(error.problems)
+            continue
+        layers.extend(written.layers)
+        problems.extend(written.problems)
+    if errors:
+        raise ConfigError(errors)
+    return Written(tuple(layers), tuple(problems))
+
+
+def read_named(paths: Iterable[Path], directory: Path, *, place: Place, problems: list[Problem]) -> Written | None:
+    """The layers of files that another file names at ``place``. None, and the problems, where they can't be read."""
+    try:
+        return read_layers(paths, directory)
+    except ConfigError as error:
+        for each in error.problems:
+            said = place.problem(f"{each.origin.file}: {each.message}", at_value=True)
+            problems.append(each if each.origin.line else said)
+    return None
+
+
+def _read(path: Path, directory: Path) -> Written:
+    file = read_text(path, directory=directory, limit=STACK_LIMIT)
+    parsed = parse(file)
+    wrong = list(_no_mappings(file, parsed.documents)) or list(_too_many(parsed.documents))
+    if wrong:
+        raise ConfigError(wrong)
+    cleared = parsed.cleared or ((),) * len(parsed.documents)
+    layers = (Layer(tree, path, paths) for tree, paths in zip(parsed.documents, cleared, strict=True))
+    return Written(tuple(layers), parsed.warnings)
+
+
+MOST_SERVICES: Final = 1000
+
+
+def _too_many(documents: Iterable[Tree]) -> Iterator[Problem]:
+    """Each service is compared with others; so many are none that a person wrote for one engine."""
+    for tree in documents:
+        services, place = tree.get("services"), placed(tree, "services")
+        if isinstance(services, Map) and len(services) > MOST_SERVICES and place:
+            yield place.problem(f"services: {len(services)} are more than the {MOST_SERVICES} that one file may have")
+
+
+def _no_mappings(file: TextFile, documents: Iterable[Tree]) -> Iterator[Problem]:
+    for number, tree in enumerate(documents, start=1):
+        if not isinstance(tree, Map):
+            which = "" if number == 1 else f"document {number} "
+            yield file.problem(f"{which}must be a mapping with `services:` in it", 1, 1)

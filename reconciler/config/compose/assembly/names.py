@@ -1,0 +1,55 @@
+"""The project's name: from the command line, the environment, the file, or the directory; in that order."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from reconciler.config.variables.interpolate import filled
+from reconciler.config.variables.template import Variables
+from reconciler.config.yaml.tree import Map, placed
+from reconciler.core.problem import Problem
+from reconciler.core.resource import Origin
+
+_UNUSABLE: Final = re.compile(r"[^a-z0-9_-]")
+_VARIABLE: Final = "COMPOSE_PROJECT_NAME"
+_RULE: Final = "use small letters, digits, - and _, and begin with a letter or digit"
+
+
+@dataclass(frozen=True, slots=True)
+class ProjectName:
+    """The name, or what is wrong with it."""
+
+    text: str
+    problems: tuple[Problem, ...] = ()
+
+
+def normalised(name: str) -> str:
+    """The name in the letters that Compose allows for projects."""
+    return _UNUSABLE.sub("", name.lower()).lstrip("_-")
+
+
+def project_name(given: str | None, variables: Variables, directory: Path, trees: Sequence[Map] = ()) -> ProjectName:
+    """What the project is called; ``trees`` are the stack's files, where there are some. A later one counts."""
+    said = given or variables.get(_VARIABLE)
+    if said:
+        is_possible = normalised(said) == said
+        where = Origin("--project" if given else _VARIABLE)
+        return ProjectName(said, () if is_possible else (Problem(f"`{said}` is no project name; {_RULE}", where),))
+    named = next((tree for tree in reversed(trees) if tree.get("name")), Map())
+    written = filled(named.get("name"), variables).tree
+    name = normalised(written) if isinstance(written, str) else ""
+    name = name or normalised(directory.name)
+    if name or not trees:
+        return ProjectName(name or "default")
+    place = placed(named, "name")
+    message = f"the project has no name; write one under `name`: {_RULE}"
+    return ProjectName("", (place.problem(message) if place else Problem(message, Origin(str(directory))),))
+
+
+def with_name(variables: Variables, name: str) -> Variables:
+    """The variables, and the project's name among them."""
+    return Variables({**variables.values, _VARIABLE: name}, variables.declared)

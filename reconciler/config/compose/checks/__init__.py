@@ -1,0 +1,1 @@
+"""Checks of a whole stack: references, contradictions, attributes that are not supported."""

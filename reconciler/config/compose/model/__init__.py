@@ -1,0 +1,1 @@
+"""Tables of Compose attributes: long forms, merge rules, canonical forms, secrets."""

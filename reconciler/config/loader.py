@@ -1,0 +1,263 @@
+"""The way in: from the names of files to a Document, or to all that is wrong with them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from reconciler.config.compose.assembly.layers import Written
+from reconciler.config.compose.assembly.names import project_name
+from reconciler.config.compose.model.secrets import exposed, sealed_stack, with_contents
+from reconciler.config.compose.stack import LoadedStack, Settings, load_written, read_stack
+from reconciler.config.realm.addresses import KINDS, checkable, declared_addresses
+from reconciler.config.realm.file import UsersFile
+from reconciler.config.realm.load import LoadedUsers, declared, load_files, read_all
+from reconciler.config.variables.sources import env_file_paths, possible_env_files, read_variables
+from reconciler.config.variables.template import Variables
+from reconciler.config.yaml.suggest import nearest, suggestion
+from reconciler.config.yaml.textfile import in_file_order
+from reconciler.config.yaml.tree import Map, bare, deepest
+from reconciler.core.address import Address
+from reconciler.core.document import Document, DocumentPath
+from reconciler.core.errors import ConfigError
+from reconciler.core.problem import Problem, Severity
+from reconciler.core.resource import Origin
+from reconciler.core.values import Secret, Value
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """What to load. A half without files is not managed.
+
+    ``env_files`` of None means the directory's ``.env`` where there is one. ``environment`` is the process's, handed
+    in. ``generated`` are values for declared secrets that the env files do not have yet.
+    """
+
+    directory: Path
+    stack_files: tuple[Path, ...] = ()
+    users_files: tuple[Path, ...] = ()
+    env_files: tuple[Path, ...] | None = None
+    environment: Mapping[str, str] = field(default_factory=dict)
+    project: str | None = None
+    profiles: tuple[str, ...] = ()
+    generated: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """What was loaded, what is worth a warning, and all ``files`` that it depends on, there or not.
+
+    ``secrets`` are the values of the variables that are secret.
+    """
+
+    document: Document
+    warnings: tuple[Problem, ...] = ()
+    files: tuple[Path, ...] = ()
+    secrets: tuple[Secret, ...] = ()
+
+
+def load(sources: Sources) -> Loaded:
+    """Both files, validated and canonical. Raises ConfigError with all problems of both."""
+    files = _read(sources)
+    directory = sources.directory.absolute()
+    variables, found = _variables(sources, files)
+    problems = [*files.problems, *found]
+    settings = Settings(directory, variables, sources.project, sources.profiles)
+    stack = load_written(files.stack, settings) if files.stack else None
+    users = load_files(files.users, variables)
+    problems.extend((*(stack.problems if stack else ()), *users.problems))
+    if not _errors(problems) and stack:
+        problems.extend(exposed(stack.model))
+        problems.extend(_unknown_addresses(stack, users) if sources.users_files else ())
+    _refuse(problems)
+    document = Document(
+        project=stack.project if stack else project_name(sources.project, variables, directory).text,
+        directory=str(directory),
+        locate=_Places(stack, users),
+        stack=with_contents(sealed_stack(stack.model), variables) if stack else None,
+        realms=users.canonical() if sources.users_files else None,
+        connection=_connection(stack, users),
+        idle=stack.idle if stack else frozenset(),
+    )
+    env_files = possible_env_files(sources.directory, sources.env_files)
+    named = (*sources.stack_files, *sources.users_files, *env_files, *(stack.files if stack else ()))
+    return Loaded(document, tuple(in_file_order(problems)), tuple(dict.fromkeys(named)), _secrets(variables))
+
+
+def declared_secrets(sources: Sources) -> tuple[str, ...]:
+    """The variables that the files declare to be secrets. Raises ConfigError where a file can't be parsed."""
+    files = _read(sources)
+    _refuse(files.problems)
+    return files.declared
+
+
+def missing_secrets(sources: Sources) -> tuple[str, ...]:
+    """The declared secrets that neither the environment nor the env files give, or that they give as empty."""
+    files = _read(sources)
+    _refuse(files.problems)
+    variables, problems = _variables(replace(sources, generated={}), files)
+    _refuse(problems)
+    return tuple(name for name in files.declared if not variables.get(name))
+
+
+def secret_values(sources: Sources) -> tuple[Secret, ...]:
+    """The variables that are secret, as far as the files can be read."""
+    variables, _ = _variables(sources, _read(sources))
+    return _secrets(variables)
+
+
+def _secrets(variables: Variables) -> tuple[Secret, ...]:
+    return tuple(Secret(value) for name, value in variables.values.items() if variables.is_secret(name))
+
+
+@dataclass(frozen=True, slots=True)
+class _Files:
+    """All files, parsed and no more."""
+
+    stack: Written | None
+    users: Sequence[UsersFile]
+    problems: tuple[Problem, ...]
+
+    @property
+    def declared(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys((*_declared(self.stack), *declared(self.users))))
+
+
+def _read(sources: Sources) -> _Files:
+    directory = sources.directory.absolute()
+    stack = None
+    problems: list[Problem] = []
+    if sources.stack_files:
+        try:
+            stack = read_stack(sources.stack_files, directory)
+        except ConfigError as error:
+            problems.extend(error.problems)
+    users, found = read_all(sources.users_files, directory)
+    return _Files(stack, users, (*problems, *found))
+
+
+def _declared(written: Written | None) -> Iterator[str]:
+    for layer in written.layers if written else ():
+        settings = layer.tree.get("x-reconcile")
+        names = settings.get("secrets") if isinstance(settings, Map) else None
+        yield from (str(name) for name in names) if isinstance(names, list) else ()
+
+
+def _variables(sources: Sources, files: _Files) -> tuple[Variables, list[Problem]]:
+    return read_variables(
+        sources.environment,
+        env_file_paths(sources.directory, sources.env_files),
+        directory=sources.directory.absolute(),
+        declared=frozenset(files.declared),
+        generated=sources.generated,
+    )
+
+
+def _errors(problems: Iterable[Problem]) -> list[Problem]:
+    return [problem for problem in problems if problem.severity is Severity.ERROR]
+
+
+def _refuse(problems: Iterable[Problem]) -> None:
+    errors = _errors(problems)
+    if errors:
+        raise ConfigError(in_file_order(errors))
+
+
+def _unknown_addresses(stack: LoadedStack, users: LoadedUsers) -> Iterator[Problem]:
+    """What x-reconcile names of Keycloak and users.yaml does not declare."""
+    realms = [realm.merged for realm in users.realms]
+    for place, text in stack.addresses:
+        address = Address.parse(text)
+        if address.provider != "keycloak":
+            continue
+        known = declared_addresses(realms, address.kind)
+        if not checkable(address.kind):
+            yield place.problem(f"`{text}` is of no kind that can be named{suggestion(address.kind, KINDS)}")
+        elif address not in known:
+            near = nearest(address.name, {other.name for other in known})
+            meant = next((f"; did you mean `{other}`?" for other in sorted(known) if other.name == near), "")
+            yield place.problem(f"`{text}` is not declared{meant}")
+
+
+def _connection(stack: LoadedStack | None, users: LoadedUsers) -> Mapping[str, Value]:
+    """How to reach Keycloak; stack.yaml may say which service serves it."""
+    service = (stack.model.get("x-reconcile") or {}).get("keycloak") if stack else None
+    return {**({"service": str(service)} if service else {}), **users.connection}
+
+
+@dataclass(frozen=True, slots=True)
+class _Places:
+    """The locator of a Document."""
+
+    stack: LoadedStack | None
+    users: LoadedUsers
+
+    def __call__(self, path: DocumentPath) -> Origin:
+        match path:
+            case ("stack", *rest) if self.stack:
+                place, _ = deepest(self.stack.model, rest)
+                return place.key if place else Origin(self.stack.file)
+            case ("realms", int(index), *rest) if index < len(self.users.realms):
+                return self.users.locate(index, tuple(rest))
+            case _:
+                return Origin("")
+
+
+def printable(sources: Sources, *, show_secrets: bool = False) -> Mapping[str, Any]:
+    """The desired state for printing: stack.yaml as ``docker compose config`` shows it, then ``realms``.
+
+    Whatever Compose loads is loaded, also what can't be carried out. Raises ConfigError.
+    """
+    files = _read(sources)
+    variables, problems = _variables(sources, files)
+    directory = sources.directory.absolute()
+    settings = Settings(directory, variables, sources.project, sources.profiles, strict=False)
+    stack = load_written(files.stack, settings) if files.stack else None
+    users = load_files(files.users, variables)
+    _refuse([*files.problems, *problems, *(stack.problems if stack else ()), *users.problems])
+    model = sealed_stack(stack.model) if stack else {}
+    realms = {"realms": users.canonical()} if sources.users_files else {}
+    shown: Mapping[str, Any] = {**_shown(model, show_secrets, "$$"), **_shown(realms, show_secrets, "$")}
+    return shown
+
+
+def _shown(value: Value, show_secrets: bool, dollar: str) -> Any:  # noqa: FBT001
+    """Plain data. Compose prints a dollar as two, so that what it prints can be read again."""
+    match value:
+        case Secret():
+            return value.reveal().replace("$", dollar) if show_secrets else str(value)
+        case str():
+            return value.replace("$", dollar)
+        case Mapping():
+            return {key: _shown(part, show_secrets, dollar) for key, part in value.items()}
+        case Sequence():
+            return [_shown(part, show_secrets, dollar) for part in value]
+        case _:
+            return value
+
+
+def load_stack(
+    files: Path | str | Sequence[Path | str],
+    *,
+    directory: Path | None = None,
+    environment: Mapping[str, str] | None = None,
+    env_files: Sequence[Path] | None = None,
+    project: str | None = None,
+    profiles: Sequence[str] = (),
+) -> Mapping[str, Any]:
+    """The canonical model alone, as ``docker compose config --format json`` prints it; raises ConfigError.
+
+    As in Compose, an undefined variable is the empty text. A literal dollar is one dollar, where Compose prints two.
+    """
+    paths = [Path(files)] if isinstance(files, Path | str) else [Path(file) for file in files]
+    base = (directory or paths[0].parent).absolute()
+    written = read_stack(paths, base)
+    variables, problems = read_variables(
+        environment or {}, env_file_paths(base, env_files), directory=base, declared=frozenset(_declared(written))
+    )
+    stack = load_written(written, Settings(base, variables, project, tuple(profiles), strict=False))
+    _refuse([*problems, *stack.problems])
+    model: Mapping[str, Any] = bare(stack.model)
+    return model

@@ -1,0 +1,1 @@
+"""Realms: users files and exports into canonical representations."""

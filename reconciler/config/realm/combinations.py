@@ -1,0 +1,169 @@
+"""Values of one realm that Keycloak never has at the same time: it derives one of them from the other.
+
+Found by writing each switch of an object alone and with every other one on Keycloak 26.7 (tests/integration/keycloak/
+test_combinations.py), which sets some back without a word, and answers others with status 500.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from reconciler.config.realm.canonical import is_named_by_address
+from reconciler.config.realm.checks import Finding
+from reconciler.config.realm.merge import Realm
+from reconciler.config.yaml.tree import Tree, TreePath
+from reconciler.core.problem import Severity
+
+_ADDRESS: Final = re.compile(r"[^\s@]+@[^\s@]+|\".*\"@\S+")
+_SERVICE_ACCOUNT: Final = "service-account-"
+_MANAGEMENT: Final = "realm-management"  # exports of realms with the first admin permissions have it as none can be
+_MASK: Final = "**********"
+_TEXTS: Final[Mapping[Tree, bool]] = {"true": True, "false": False}
+
+
+@dataclass(frozen=True, slots=True)
+class Combination:
+    """Values that one object declares together and can't have together; ``at`` is the key to change.
+
+    ``section`` is where the objects stand, "" for the realm itself.
+    """
+
+    section: str
+    values: Mapping[str, bool]
+    at: str
+    why: str
+    severity: Severity = Severity.ERROR
+
+    def applies(self, body: Mapping[str, Tree]) -> bool:
+        return all(_switch(body, key) is value for key, value in self.values.items())
+
+
+_AUTHORIZATION: Final = "authorization services need a client with a secret and a service account; set"
+COMBINATIONS: Final = (
+    Combination(
+        "",
+        {"duplicateEmailsAllowed": True, "loginWithEmailAllowed": True},
+        "loginWithEmailAllowed",
+        "Keycloak keeps `loginWithEmailAllowed` false while `duplicateEmailsAllowed` is true; set one of them to false",
+    ),
+    Combination(
+        "",
+        {"duplicateEmailsAllowed": True, "registrationEmailAsUsername": True},
+        "registrationEmailAsUsername",
+        "Keycloak keeps `registrationEmailAsUsername` false while `duplicateEmailsAllowed` is true; set one of them to "
+        "false",
+    ),
+    Combination(
+        "clients",
+        {"authorizationServicesEnabled": True, "serviceAccountsEnabled": False},
+        "serviceAccountsEnabled",
+        f"{_AUTHORIZATION} `serviceAccountsEnabled` to true, or leave it out",
+    ),
+    Combination(
+        "clients",
+        {"authorizationServicesEnabled": True, "publicClient": True},
+        "publicClient",
+        f"{_AUTHORIZATION} `publicClient` to false, or `authorizationServicesEnabled`",
+    ),
+    Combination(
+        "clients",
+        {"authorizationServicesEnabled": True, "bearerOnly": True},
+        "bearerOnly",
+        f"{_AUTHORIZATION} `bearerOnly` to false, or `authorizationServicesEnabled`",
+    ),
+)
+
+
+def _switch(body: Mapping[str, Tree], key: str) -> bool | None:
+    """The value of a switch, None where the body does not declare it."""
+    value = body.get(key)
+    return value if isinstance(value, bool) else _TEXTS.get(value) if isinstance(value, str) else None
+
+
+def combinations(realm: Realm) -> Iterator[Finding]:
+    """What the realm declares together though only one of it can be true."""
+    for row in COMBINATIONS:
+        for path, body in _bodies(realm.merged, row.section):
+            if row.applies(body) and body.get("clientId") != _MANAGEMENT:
+                yield Finding((*path, row.at), row.why, row.severity)
+    for check in _CHECKS:
+        yield from check(realm.merged)
+
+
+def _bodies(realm: Mapping[str, Tree], section: str) -> Iterator[tuple[TreePath, Mapping[str, Tree]]]:
+    """The objects of a section with their paths, or the realm itself."""
+    if not section:
+        yield (), realm
+    else:
+        found = realm.get(section)
+        bodies = enumerate(found if isinstance(found, list) else ())
+        yield from (((section, index), body) for index, body in bodies if isinstance(body, dict))
+
+
+def _names_by_address(realm: Mapping[str, Tree]) -> Iterator[Finding]:
+    """Users whose name is not their address, where the address is the name."""
+    if not is_named_by_address(realm):
+        return
+    for path, user in _bodies(realm, "users"):
+        name, email = str(user.get("username") or "").lower(), str(user.get("email") or "").lower()
+        if name and email and name != email and not name.startswith(_SERVICE_ACCOUNT):
+            yield Finding(
+                (*path, "username"),
+                f"Keycloak names user `{user['username']}` by the address `{user['email']}`, as the realm has "
+                "`registrationEmailAsUsername: true`; leave the username out, or set that to false",
+            )
+
+
+def _addresses(realm: Mapping[str, Tree]) -> Iterator[Finding]:
+    """Addresses that Keycloak takes for none, and those of two users."""
+    owners: dict[str, str] = {}
+    may_be_shared = _switch(realm, "duplicateEmailsAllowed") is True or is_named_by_address(
+        realm
+    )  # then they are names
+    for path, user in _bodies(realm, "users"):
+        email = user.get("email")
+        if not isinstance(email, str) or not email:
+            continue
+        owner = owners.setdefault(email.lower(), str(user.get("username") or email))
+        if not _ADDRESS.fullmatch(email):
+            yield Finding((*path, "email"), f"`{email}` is no e-mail address")
+        elif not may_be_shared and owner != str(user.get("username") or email):
+            remedy = "give one of them another, or set `duplicateEmailsAllowed: true` in the realm"
+            yield Finding((*path, "email"), f"user `{owner}` has the e-mail address `{email}` as well; {remedy}")
+
+
+def _locales(realm: Mapping[str, Tree]) -> Iterator[Finding]:
+    """Languages of users in a realm that is said to have one language only."""
+    if _switch(realm, "internationalizationEnabled") is not False:
+        return
+    profile = realm.get("userProfile")
+    declared = profile.get("attributes") if isinstance(profile, dict) else None
+    if any(isinstance(each, dict) and each.get("name") == "locale" for each in declared or ()):
+        return
+    for path, user in _bodies(realm, "users"):
+        attributes = user.get("attributes")
+        if isinstance(attributes, dict) and attributes.get("locale"):
+            yield Finding(
+                (*path, "attributes", "locale"),
+                "Keycloak drops the attribute `locale` while the realm has `internationalizationEnabled: false`; set "
+                "that to true, or leave the attribute out",
+            )
+
+
+def _secrets(realm: Mapping[str, Tree]) -> Iterator[Finding]:
+    """Secrets of clients that have none."""
+    for path, client in _bodies(realm, "clients"):
+        if _switch(client, "publicClient") is True and client.get("secret") not in (None, "", _MASK):
+            said = "`secret` has no effect: a client with `publicClient: true` has none"
+            yield Finding((*path, "secret"), said, Severity.WARNING)
+
+
+_CHECKS: Final[tuple[Callable[[Mapping[str, Tree]], Iterator[Finding]], ...]] = (
+    _names_by_address,
+    _addresses,
+    _locales,
+    _secrets,
+)

@@ -1,0 +1,147 @@
+"""users.yaml, from its files to realms in canonical form, with everything that is wrong with them on the way."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from reconciler.config.realm.canonical import canonical_realm, sealed, source_path
+from reconciler.config.realm.checks import Finding, duplicates, references
+from reconciler.config.realm.combinations import combinations
+from reconciler.config.realm.csvfile import with_people
+from reconciler.config.realm.file import UsersFile, read_users
+from reconciler.config.realm.merge import Part, Realm, realms
+from reconciler.config.schema.explain import Fault
+from reconciler.config.schema.fitting import fitted
+from reconciler.config.schema.validator import load_schema
+from reconciler.config.variables.interpolate import filled
+from reconciler.config.variables.template import KEYCLOAK, Variables
+from reconciler.config.yaml.patterns import matches, not_yet
+from reconciler.config.yaml.tree import Tree, TreePath
+from reconciler.core.errors import ConfigError
+from reconciler.core.problem import Problem, Severity
+from reconciler.core.resource import Origin
+from reconciler.core.values import Value
+
+_MOST_PROBLEMS = 500
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedUsers:
+    """The realms and how to reach their Keycloak, and all problems; not to be used if one of those is an error."""
+
+    realms: Sequence[Realm] = ()
+    connection: Mapping[str, Value] = field(default_factory=dict)
+    problems: tuple[Problem, ...] = ()
+    addresses: tuple[tuple[Origin, str], ...] = ()
+
+    def canonical(self) -> tuple[Mapping[str, Value], ...]:
+        return tuple(canonical_realm(realm.merged) for realm in self.realms)
+
+    def locate(self, index: int, path: TreePath) -> Origin:
+        """Where what is at a path of a canonical realm was written."""
+        realm = self.realms[index]
+        users, own = realm.source(source_path(realm.merged, path))
+        return users.place(own).key
+
+
+def read_all(paths: Iterable[Path], directory: Path) -> tuple[list[UsersFile], list[Problem]]:
+    """Every file that can be parsed, with those that it names, and what is wrong with the others."""
+    files: list[UsersFile] = []
+    problems: list[Problem] = []
+    for path in paths:
+        try:
+            files.extend(with_people(read_users(path, directory), path, directory))
+        except ConfigError as error:
+            problems.extend(error.problems)
+    return files, [*problems, *(warning for users in files for warning in users.warnings)]
+
+
+def declared(files: Iterable[UsersFile]) -> Iterator[str]:
+    """The variables that the files declare to be secrets."""
+    for users in files:
+        for _, settings in users.settings():
+            names = settings.get("secrets")
+            yield from (str(name) for name in names) if isinstance(names, list) else ()
+
+
+def load_files(files: Sequence[UsersFile], variables: Variables) -> LoadedUsers:
+    """Everything after parsing."""
+    problems: list[Problem] = []
+    done: list[UsersFile] = []
+    for users in files:
+        full, tainted, found = _filled(_fitted(users), variables)
+        problems.extend((*found, *_faults(full, tainted=tainted), *duplicates(full)))
+        done.append(full)
+    merged = realms([Part(users, fragment) for users in done for fragment in users.fragments()])
+    checks = (references, combinations)
+    problems.extend(_problem(realm, finding) for realm in merged for check in checks for finding in check(realm))
+    told = tuple(problems[:_MOST_PROBLEMS])
+    if any(problem.severity is Severity.ERROR for problem in problems):
+        return LoadedUsers(problems=told)
+    return LoadedUsers(merged, _connection(done), told)
+
+
+def _fitted(users: UsersFile) -> UsersFile:
+    """The file with each scalar in the type that is wanted at its place."""
+    schema = load_schema("users")
+    done = tuple(fitted(document, schema) if document is not None else None for document in users.documents)
+    return users.with_documents(done)
+
+
+def _filled(users: UsersFile, variables: Variables) -> tuple[UsersFile, bool, list[Problem]]:
+    """The file with its variables filled in, whether a secret flowed into it, and what is wrong."""
+    if not any(opening in users.file.text for opening in ("${", "$(")):
+        return users, False, []
+    done = [filled(document, variables, dialect=KEYCLOAK) for document in users.documents]
+    problems = [
+        misfit.problem(users.place((number, *misfit.path)))
+        for number, each in enumerate(done)
+        for misfit in each.misfits
+    ]
+    full = users.with_documents(tuple(each.tree for each in done))
+    return full, any(each.tainted for each in done), problems
+
+
+def _faults(users: UsersFile, *, tainted: bool) -> list[Problem]:
+    found: list[Problem] = []
+    for number, document in enumerate(users.documents):
+        faults = load_schema("users").faults(document, is_plain=not tainted) if document is not None else ()
+        if faults:
+            waiting = dict(_not_yet(users))
+            unknown = [fault for fault in faults if (number, *fault.path) not in waiting]
+            found.extend(users.problem(path, message) for path, message in waiting.items() if path[0] == number)
+            found.extend(_said(users, number, fault) for fault in unknown)
+    return found
+
+
+def _not_yet(users: UsersFile) -> Iterator[tuple[TreePath, str]]:
+    """What of Keycloak's types is not carried out yet; the schema has the list."""
+    for fragment in users.fragments():
+        for pattern, reason in load_schema("users").unsupported.items():
+            for path, _, _ in matches(fragment.realm, pattern):
+                yield (*fragment.path, *path), not_yet(path, reason)
+
+
+def _said(users: UsersFile, number: int, fault: Fault) -> Problem:
+    return users.problem((number, *fault.path), fault.message, at_value=not fault.at_key)
+
+
+def _problem(realm: Realm, finding: Finding) -> Problem:
+    users, path = realm.source(finding.path)
+    return users.problem(path, finding.message, severity=finding.severity)
+
+
+def _connection(files: Iterable[UsersFile]) -> Mapping[str, Value]:
+    """How to reach Keycloak: what a later file says wins, key by key."""
+    merged: dict[str, Tree] = {}
+    for users in files:
+        for _, settings in users.settings():
+            given = settings.get("connection")
+            for key, value in (given if isinstance(given, dict) else {}).items():
+                known = merged.get(key)
+                merged[key] = {**known, **value} if isinstance(known, dict) and isinstance(value, dict) else value
+    found = sealed(merged)
+    assert isinstance(found, Mapping)
+    return found

@@ -1,0 +1,1 @@
+"""Variables: where they come from, and how they are filled into values."""

@@ -1,0 +1,1 @@
+"""Text with places: files, YAML, scalars and quantities, and the words for what is wrong with them."""

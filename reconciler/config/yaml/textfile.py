@@ -1,0 +1,187 @@
+"""A file as text, with the name its user knows it by; the guards that any text must pass before it is parsed."""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+from bisect import bisect_right
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Final
+
+from reconciler.config.yaml.masking import masked_line, without_values
+from reconciler.config.yaml.suggest import suggestion
+from reconciler.core.errors import ConfigError
+from reconciler.core.problem import Problem, Severity
+from reconciler.core.resource import Origin
+
+_MIB: Final = 1024 * 1024
+STACK_LIMIT: Final = 10 * _MIB
+USERS_LIMIT: Final = 512 * _MIB
+ENV_LIMIT: Final = _MIB
+PLAN_LIMIT: Final = 64 * _MIB
+
+_LINE_BREAK: Final = re.compile("\r\n|[\r\n\x85\u2028\u2029]")
+_ALIKE: Final = 0.8
+_SHOWN_LENGTH: Final = 200
+_CONTEXT: Final = 50  # lines above, among which the key of a block is looked for
+_TOLD_LENGTH: Final = 1000
+_WIDE_ENCODINGS: Final = {b"\xff\xfe": "UTF-16", b"\xfe\xff": "UTF-16"}
+
+
+@dataclass(frozen=True, eq=False)
+class TextFile:
+    """What a file says. ``name`` is how messages call it; lines and columns count from 1.
+
+    ``private`` files hold secrets: no value of theirs is ever shown.
+    """
+
+    name: str
+    text: str = field(repr=False)
+    private: bool = False
+
+    @cached_property
+    def lines(self) -> tuple[str, ...]:
+        return tuple(_LINE_BREAK.split(self.text))
+
+    def origin(self, line: int = 0, column: int = 0) -> Origin:
+        return Origin(self.name, line, column)
+
+    def line(self, number: int) -> str:
+        """The text of a line, for showing under a message, without secrets; empty where there is none."""
+        if not 0 < number <= len(self.lines):
+            return ""
+        if self.private:
+            return without_values(self.lines[number - 1][:_SHOWN_LENGTH])
+        return masked_line(tuple(line[:_SHOWN_LENGTH] for line in self.lines[max(number - _CONTEXT, 0) : number]))
+
+    def problem(self, message: str, line: int = 0, column: int = 0, severity: Severity = Severity.ERROR) -> Problem:
+        return Problem(_shortened(message), self.origin(line, column), severity, self.line(line))
+
+    @cached_property
+    def _starts(self) -> tuple[int, ...]:
+        return (0, *(match.end() for match in _LINE_BREAK.finditer(self.text)))
+
+    def position(self, index: int) -> tuple[int, int]:
+        """Line and column of the character at ``index``."""
+        line = bisect_right(self._starts, index)
+        return line, index - self._starts[line - 1] + 1
+
+
+def _shortened(message: str) -> str:
+    """The message without the middle of what is very long in it."""
+    return (
+        message if len(message) <= _TOLD_LENGTH else f"{message[: _TOLD_LENGTH // 2]} … {message[-_TOLD_LENGTH // 2 :]}"
+    )
+
+
+def read_text(path: Path, *, directory: Path, limit: int, private: bool = False) -> TextFile:
+    """The file's text. Raises ConfigError where there is none, or none that could be parsed."""
+    name = shown_name(path, directory)
+    try:
+        data = read_bytes(path, limit)
+        return TextFile(name, _decoded(data), private)
+    except UnusableFile as error:
+        raise ConfigError([Problem(str(error), Origin(name, error.line, min(error.line, 1)))]) from error
+
+
+def shown_name(path: Path, directory: Path) -> str:
+    """The path as its user would write it: as given, or seen from the project's directory."""
+    if path.is_absolute() and path.is_relative_to(directory):
+        return str(path.relative_to(directory))
+    return str(path)
+
+
+class UnusableFile(Exception):
+    """Why a file can't be used, in words that go behind its name."""
+
+    def __init__(self, message: str, line: int = 0) -> None:
+        super().__init__(message)
+        self.line = line
+
+
+def read_bytes(path: Path, limit: int) -> bytes:
+    """What is in a regular file, or in the null device. Never waits. Raises UnusableFile for anything else."""
+    try:
+        _require_file(path.stat())  # before it is opened: that may already do something to a device
+        with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
+            found = os.fstat(file.fileno())
+            _require_file(found)
+            if found.st_size > limit:
+                size, most = found.st_size / _MIB, limit // _MIB
+                raise UnusableFile(f"is too large: {size:.1f} MiB, where at most {most} MiB are read")
+            data = file.read(limit + 1)  # it may grow meanwhile, and files of the kernel have no size
+    except FileNotFoundError:
+        raise UnusableFile(f"no such file{_beside(path)}") from None
+    except OSError as error:
+        raise UnusableFile(f"can't be read: {error.strerror or error}") from error
+    if len(data) > limit:
+        raise UnusableFile(f"is too large: at most {limit // _MIB} MiB are read")
+    return data
+
+
+def _require_file(found: os.stat_result) -> None:
+    sort = _SORTS.get(stat.S_IFMT(found.st_mode), "")
+    if sort and not _is_null(found):
+        raise UnusableFile(f"is a {sort}; expected a file")
+
+
+def sort_of_special(path: Path) -> str:
+    """In words what is neither a file nor a folder, such as a pipe; "" for these and where there is nothing."""
+    try:
+        found = path.stat()
+    except OSError:
+        return ""
+    return "" if stat.S_ISDIR(found.st_mode) or _is_null(found) else _SORTS.get(stat.S_IFMT(found.st_mode), "")
+
+
+def _is_null(found: os.stat_result) -> bool:
+    """Whether it is the null device, which is named to switch a file off."""
+    return stat.S_ISCHR(found.st_mode) and found.st_rdev == Path(os.devnull).stat().st_rdev
+
+
+_SORTS: Final = {
+    stat.S_IFDIR: "directory",
+    stat.S_IFIFO: "pipe",
+    stat.S_IFSOCK: "socket",
+    stat.S_IFCHR: "device",
+    stat.S_IFBLK: "device",
+}
+
+
+def _beside(path: Path) -> str:
+    """The file of that folder which was perhaps meant."""
+    with suppress(OSError):
+        return suggestion(path.name, [each.name for each in path.parent.iterdir() if each.is_file()], alike=_ALIKE)
+    return ""
+
+
+def _decoded(data: bytes) -> str:
+    encoding = _WIDE_ENCODINGS.get(data[:2])
+    if encoding:
+        raise UnusableFile(f"is written in {encoding}; save it as UTF-8")
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise UnusableFile(f"is not UTF-8 text (byte 0x{data[error.start]:02x}); save it as UTF-8", line) from error
+    if "\0" in text:
+        line = text.count("\n", 0, text.index("\0")) + 1
+        raise UnusableFile("contains a NUL character; is it a text file?", line)
+    return text
+
+
+def in_file_order(problems: Iterator[Problem] | list[Problem]) -> list[Problem]:
+    """Problems sorted by place within each file; the files stay in the order of their first problem.
+
+    Each is told once, and no warning of what is an error too.
+    """
+    told = list(dict.fromkeys(problems))
+    errors = {(each.origin, each.message) for each in told if each.severity is Severity.ERROR}
+    found = [each for each in told if each.severity is Severity.ERROR or (each.origin, each.message) not in errors]
+    files = list(dict.fromkeys(problem.origin.file for problem in found))
+    return sorted(found, key=lambda each: (files.index(each.origin.file), each.origin.line, each.origin.column))
