@@ -25,7 +25,7 @@ MAY_IMPORT = {
     "__main__": {"cli"},
 }
 HOMES = {
-    "docker": {"providers/docker/client.py"},
+    "docker": {"providers/docker/client.py", "providers/docker/credentials.py"},
     "keycloak": {"providers/keycloak/client.py"},
     "requests": {"providers/docker/client.py", "providers/keycloak/client.py"},
     "urllib3": {"providers/docker/client.py", "providers/docker/ssh.py"},

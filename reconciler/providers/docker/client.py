@@ -13,15 +13,23 @@ import tarfile
 import threading
 import time
 import warnings
-import zlib
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager
 from http.client import HTTPException
 from typing import IO, TYPE_CHECKING, Any, Final, Literal
 
-from reconciler.core.errors import Conflict, Denied, ProviderError, ReconcileError, Rejected, Throttled, Unreachable
+from reconciler.core.errors import Denied, ReconcileError, Rejected, Unreachable
 from reconciler.core.values import Value, revealed
-from reconciler.providers.answers import Limits, decoded, read_within, require_shape, underneath, understood, why
+from reconciler.providers.answers import Limits, decoded, read_within, require_shape, understood, why
+from reconciler.providers.docker.credentials import logged_in, readable_credentials
+from reconciler.providers.docker.failures import (
+    WHO,
+    error_of,
+    message_of,
+    offered_versions,
+    raise_error_in,
+    unreachable,
+)
 from reconciler.providers.docker.location import Location, located
 from reconciler.providers.docker.versions import OLDEST_API, spoken, text_of, version_of
 
@@ -30,13 +38,10 @@ if TYPE_CHECKING:
 
     from reconciler.providers.docker.ssh import Connections
 
-WHO: Final = "the Docker engine"
 LIMITS: Final = Limits()
 """Of each answer, logs and events apart."""
 PAUSES_OF_A_READ_S: Final = (0.25, 0.5)
 """How long a read waits before it is tried again; what changes something is tried again by who has planned it."""
-BETWEEN_TWO_RUNS_S: Final = 0.5
-BETWEEN_TWO_TRIES_S: Final = 1.0
 _FRAME: Final = 8
 
 
@@ -97,7 +102,7 @@ class Engine:
     def _got(self, path: str, params: Mapping[str, Any], asked: str) -> Any:
         answer = self._request("GET", path, params=params)
         if answer.status_code == 404:
-            if path in _SHAPES or not _message(answer):
+            if path in _SHAPES or not message_of(answer):
                 raise Unreachable(f"what answers {asked} with 404 at {self.location} is no Docker engine")
             return None
         return require_shape(decoded(answer.content, WHO, asked), _SHAPES.get(path, dict), WHO, asked)
@@ -112,7 +117,7 @@ class Engine:
         answer = self._request("POST", path, params=params, data=data, headers={"Content-Type": "application/json"})
         asked = _asked("POST", path)
         if answer.status_code == 404:
-            raise _error(answer, asked)
+            raise error_of(answer, asked)
         return require_shape(decoded(answer.content, WHO, asked), dict, WHO, asked) if answer.content else None
 
     def unpack(self, container: str, archive: bytes) -> None:
@@ -122,7 +127,7 @@ class Engine:
             "PUT", f"/containers/{container}/archive", params={"path": "/"}, data=archive, headers=headers
         )
         if answer.status_code == 404:
-            raise _error(answer, _asked("PUT", f"/containers/{container}/archive"))
+            raise error_of(answer, _asked("PUT", f"/containers/{container}/archive"))
 
     def file(self, container: str, path: str) -> bytes | None:
         """What is in a file of a container, which need not run; None where there is no such file."""
@@ -182,7 +187,7 @@ class Engine:
         """
         from docker import auth
 
-        with _readable_credentials():
+        with readable_credentials():
             accounts: Any = auth.load_config()
             accounts.get_all_credentials()  # which the library sends along
         plain: Any = revealed(options)
@@ -195,7 +200,7 @@ class Engine:
             finally:
                 api.params = {}
             for line in lines:
-                _raise_error_in(line)
+                raise_error_in(line)
                 yield from str(line.get("stream") or line.get("status") or "").splitlines()
 
     def tag(self, reference: str, other: str) -> None:
@@ -279,7 +284,7 @@ class Engine:
                 method, f"{api.base_url}/v{self._version}{path}", params=query, timeout=timeout, **rest
             )
         if answer.status_code >= 400 and answer.status_code != 404:
-            raise _error(answer, asked)
+            raise error_of(answer, asked)
         return answer
 
     def understood(self) -> AbstractContextManager[None]:
@@ -318,7 +323,7 @@ class Engine:
         with self._translated("GET /version"):
             if not self._version:
                 with closing(self._client(OLDEST_API)) as probe:
-                    offered = _offered(
+                    offered = offered_versions(
                         probe.get(f"{probe.base_url}/version", timeout=self._limits.seconds), self.location
                     )
                 self._version = text_of(spoken(*offered, self._environment.get("DOCKER_API_VERSION") or ""))
@@ -330,7 +335,7 @@ class Engine:
 
         location, url = self.location, self.location.url
         tls = location.tls
-        with _readable_credentials():
+        with readable_credentials():
             api = APIClient(
                 base_url=_PLACEHOLDER if location.is_ssh else url,
                 version=text_of(version),
@@ -364,7 +369,7 @@ class Engine:
         except ReconcileError:
             raise
         except APIError as error:
-            raise _error(error.response, asked, str(error.explanation or error)) from error
+            raise error_of(error.response, asked, str(error.explanation or error)) from error
         except requests.exceptions.ReadTimeout as error:
             raise Unreachable(
                 f"{WHO} took more than {patience_s or self._limits.seconds:g} s to answer {asked}"
@@ -407,97 +412,8 @@ def _require_socket(location: Location) -> None:
 # ------------------------------------------------------------------ what is said when nobody answers
 
 
-def _offered(answer: Any, location: Location) -> tuple[tuple[int, int], tuple[int, int]]:
-    """The oldest and the newest version, by the engine's answer."""
-    try:
-        found = answer.json()
-        return version_of(found.get("MinAPIVersion") or ""), _version(found["ApiVersion"])
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        hint = "; set DOCKER_TLS_VERIFY and DOCKER_CERT_PATH" if _WANTS_TLS in answer.text else ""
-        said = _message(answer) or _unworded(answer)
-        raise Unreachable(
-            f"what answers at {location} is no Docker engine that we can speak with: {said}{hint}"
-        ) from error
-
-
-def _version(text: str) -> tuple[int, int]:
-    found = version_of(text)
-    if found == (0, 0):
-        raise ValueError(f"{text} is no version")
-    return found
-
-
-_WANTS_TLS: Final = "HTTP request to an HTTPS server"
-
-
-def unreachable(location: Location, error: Exception, asked: str = "") -> str:
-    """Why the engine does not answer, and what to do."""
-    words = why(error)
-    if location.tls:
-        folder = location.tls.folder
-        for sign, remedy in _TLS_REMEDIES:
-            if sign in words:
-                return f"{WHO} at {location} can't be spoken with: {words}; {remedy.format(folder=folder)}"
-    where = f" at {location}" if location.said_by else ""
-    if location.socket and underneath(error, PermissionError):
-        return f"you may not use {WHO}{where} ({words}); join the group that owns {location.socket}"
-    if asked and any(underneath(error, sort) for sort in _BROKEN_OFF):
-        return f"{WHO}{where} gave no whole answer to {asked} ({words})"
-    return f"{WHO}{where} does not answer ({words}); start it, or set DOCKER_HOST to where it is"
-
-
-_BROKEN_OFF: Final = (ConnectionResetError, BrokenPipeError, HTTPException, zlib.error)
-_OURS: Final = "cert.pem and key.pem in {folder} must be there, valid, and of its authority"
-_NO_TLS: Final = "it does not speak TLS there; is the port right? Else unset DOCKER_TLS_VERIFY"
-_TLS_REMEDIES: Final = (
-    ("certificate verify failed", "ca.pem in {folder} must be that of the engine's authority, and the name must fit"),
-    ("alert", f"it does not take our certificate: {_OURS}"),
-    ("EOF occurred", f"it may not take our certificate: {_OURS}"),  # it hangs up, and what it said before is lost
-    ("reset by peer", f"it may not take our certificate: {_OURS}"),
-    ("key values mismatch", "cert.pem and key.pem in {folder} do not belong together"),
-    ("wrong version number", _NO_TLS),
-    ("record layer failure", _NO_TLS),
-)
-
-
-@contextmanager
-def logged_in(name: str) -> Iterator[dict[str, Any]]:
-    """The credentials for an image's registry, from the Docker config file or a credential helper; {} for none.
-
-    Where the registry turns out not to like them, it is said how to get better ones. Raises Denied.
-    """
-    from docker import auth
-
-    with _readable_credentials():
-        registry, _ = auth.resolve_repository_name(name)
-        login: dict[str, Any] = auth.load_config().resolve_authconfig(registry) or {}
-    try:
-        yield login
-    except (Rejected, Conflict, Denied) as error:
-        if not any(words in str(error).lower() for words in _NOT_LOGGED_IN):
-            raise
-        why = "does not accept the credentials of the Docker config file" if login else "wants credentials"
-        raise Denied(f"{error}: {registry} {why}; log in with `docker login {registry}`") from error
-
-
-_NOT_LOGGED_IN: Final = ("unauthorized", "authentication required", "no basic auth credentials", "denied")
-
-
-_ONE_AT_A_TIME: Final = threading.Lock()  # which warnings are told is a setting of the whole process
-
-
-@contextmanager
-def _readable_credentials() -> Iterator[None]:
-    try:
-        with _ONE_AT_A_TIME, warnings.catch_warnings(action="ignore"):  # of what is an error a moment later
-            yield
-    except Exception as error:  # the library expects the file to be in order
-        words = str(error.__cause__ or error)
-        raise Denied(f"the credentials of the Docker config file can't be read: {words}; see `docker login`") from error
-
-
 def _progress(line: Mapping[str, Any]) -> str:
-    _raise_error_in(line)
+    raise_error_in(line)
     done = line.get("progressDetail") or {}
     current, total = done.get("current") or 0, done.get("total") or 0
     part = f"{25 * min(4 * current // total, 4)} %" if total else ""  # an engine counts more than there is
@@ -541,51 +457,3 @@ _SHAPES: Final[Mapping[str, type]] = {
     **dict.fromkeys(("/volumes", "/info", "/version"), dict),
 }
 """What is always there; all else that is asked for is one object, or not there."""
-
-
-def _message(answer: Any) -> str:
-    """The engine's own words, "" if there are none."""
-    try:
-        return str(json.loads(answer.content)["message"]).strip()
-    except (ValueError, KeyError, TypeError, RecursionError):
-        return ""
-
-
-def _error(answer: Any, asked: str, message: str = "") -> ProviderError:
-    status = answer.status_code
-    words = message or _message(answer)
-    text = (
-        f"the engine says: {words} ({status}) to {asked}"
-        if words
-        else f"the engine answers {asked} with {_unworded(answer)}"
-    )
-    if any(sign in words for sign in _BETWEEN_TWO_RUNS):
-        return Throttled(text, retry_in=BETWEEN_TWO_RUNS_S)
-    match status:
-        case 401 | 403:
-            return Denied(text)
-        case 404 | 409:
-            return Conflict(text)
-        case 429:
-            return Throttled(text, retry_in=BETWEEN_TWO_TRIES_S)
-        case 502 | 503 | 504:
-            return Unreachable(text)
-        case _:
-            return Rejected(text)
-
-
-def _unworded(answer: Any) -> str:
-    """The status, and the beginning of what somebody else than the engine says."""
-    first = answer.content[:_EXCERPT].decode(errors="replace").strip().partition("\n")[0]
-    return f"{first} ({answer.status_code})" if first else f"{answer.status_code}, and no reason"
-
-
-_EXCERPT: Final = 200
-_BETWEEN_TWO_RUNS: Final = ("cannot update a stopped", "cannot update a deleted process", "sandbox ")
-"""Of a container whose process has ended, which the engine is about to notice or to start again (20.10)."""
-
-
-def _raise_error_in(line: Mapping[str, Any]) -> None:
-    """A failed pull or build answers 200 and says so in its stream (docker-py #2286)."""
-    if "error" in line:
-        raise Rejected(str(line["error"]).strip())

@@ -2,55 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, closing, nullcontext
+from collections.abc import Collection, Generator, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from time import monotonic
 from typing import Any, Final
 
 from reconciler.core.address import Address
 from reconciler.core.change import Change
 from reconciler.core.document import Document
-from reconciler.core.errors import Conflict, Denied, GateFailed, Rejected, Throttled, Unreachable
+from reconciler.core.errors import Conflict, Unreachable
 from reconciler.core.kind import Kind
 from reconciler.core.plan import Step
 from reconciler.core.problem import Problem, Severity
 from reconciler.core.provider import Done, Pending, Verdict
 from reconciler.core.resource import Bystander, Observed, Origin, Resource
 from reconciler.core.values import ABSENT, UNKNOWN, Path, Value
-from reconciler.providers.docker import (
-    buildx,
-    bystanders,
-    elsewhere,
-    endpoints,
-    expand,
-    files,
-    hooks,
-    labels,
-    occupied,
-    oneshot,
-    outside,
-    prestart,
-    proxies,
-    rootless,
-    since,
-)
-from reconciler.providers.docker.client import Engine, logged_in
-from reconciler.providers.docker.context import digest_of, dockerfile_of, packed
+from reconciler.providers.docker import buildx, bystanders, elsewhere, expand, labels, proxies
+from reconciler.providers.docker.client import Engine
 from reconciler.providers.docker.kinds import container, image, network, volume
 from reconciler.providers.docker.location import settings_of
-from reconciler.providers.docker.observe import Reader, last_probe, name_of, probed
-from reconciler.providers.docker.property import Json, dig
+from reconciler.providers.docker.observe import Reader
+from reconciler.providers.docker.perform import IN_NETWORKS, LACKS, STREAMS, VERBS, published, pushing, require_builder
 from reconciler.providers.docker.steps import steps
 from reconciler.providers.docker.together import Together
-
-LOOK_AGAIN_S: Final = 0.25
-"""How often a container that is waited for is looked at."""
-
-LAST_LINES: Final = 20
-"""How much of a failed container's log goes into the report."""
-
-LAST_LINES_BYTES: Final = 1 << 16
-LAST_LINES_S: Final = 10.0
 
 EVENTS: Final = [
     *("create", "start", "restart", "die", "oom", "stop", "kill", "pause", "unpause", "rename", "update", "destroy"),
@@ -59,9 +33,6 @@ EVENTS: Final = [
 
 _DF_TYPES: Final = (1, 42)
 """Since this API version the engine can measure volumes alone."""
-
-RESTARTS: Final = 3
-"""After so many restarts a container that crashes is given up."""
 
 
 class DockerProvider:
@@ -115,28 +86,28 @@ class DockerProvider:
         found = (
             Problem(said, Origin.parse(at), Severity.WARNING, address=step.address)
             for step in steps
-            if step.verb in _LACKS
-            for at, said in _LACKS[step.verb](self.engine, step.args)
+            if step.verb in LACKS
+            for at, said in LACKS[step.verb](self.engine, step.args)
         )
         with self.engine.understood():
             return tuple(dict.fromkeys(found))
 
     def perform(self, step: Step) -> Verdict:
         with self.engine.understood():
-            if step.verb in _STREAMS:
+            if step.verb in STREAMS:
                 return self._went_on(step)
             with self._beside(step.verb):
-                done = _VERBS[step.verb](self.engine, step.args)
+                done = VERBS[step.verb](self.engine, step.args)
             return done or Done()
 
     def _beside(self, verb: str) -> AbstractContextManager[None]:
         if verb == "container.rename":
             return self._together.alone()
-        return self._together.with_others() if verb in _IN_NETWORKS else nullcontext()
+        return self._together.with_others() if verb in IN_NETWORKS else nullcontext()
 
     def _went_on(self, step: Step) -> Verdict:
         """Let a stream run on for a while, and say how far it is. One that failed is begun anew the next time."""
-        stream = self._streams.pop(step.id, None) or _STREAMS[step.verb](self.engine, step.args)
+        stream = self._streams.pop(step.id, None) or STREAMS[step.verb](self.engine, step.args)
         end = monotonic() + self.tells_every_s
         for line in stream:
             if monotonic() >= end:
@@ -152,11 +123,11 @@ class DockerProvider:
     def push(self, image: Resource, names: Sequence[str]) -> Iterator[str]:
         build: Any = image.spec["build"]
         if names and buildx.is_published(build):
-            _require_builder(self.engine, build, image.spec.get("needs", ()))
-            yield from _pushing(names[0], _published(self.engine, build, names))
+            require_builder(self.engine, build, image.spec.get("needs", ()))
+            yield from pushing(names[0], published(self.engine, build, names))
         else:
             for name in names:
-                yield from _pushing(name, self.engine.push(name))
+                yield from pushing(name, self.engine.push(name))
 
     # -------------------------------------------------------------- logs and events
 
@@ -229,446 +200,3 @@ class DockerProvider:
         measured = self.engine.get("/system/df", **({"type": "volume"} if self.engine.api_version >= _DF_TYPES else {}))
         usage = next((item["UsageData"] for item in measured.get("Volumes") or () if item["Name"] == name), None) or {}
         return any(usage.get(key, 0) > 0 for key in ("Size", "RefCount"))
-
-
-# ------------------------------------------------------------------ one call each, safe to repeat
-
-
-def _create_network(engine: Engine, args: Mapping[str, Any]) -> None:
-    if not _owned(engine.get(f"/networks/{args['body']['Name']}"), args["body"]["Labels"]):
-        engine.post("/networks/create", args["body"])
-
-
-def _remove_network(engine: Engine, args: Mapping[str, Any]) -> None:
-    """Its users leave it first: those of the project and those that the plan names, and nobody else."""
-    found = (engine.get(f"/networks/{args['network']}") or {}).get("Containers") or {}
-    for container_id in found.keys() - set(args["disconnects"]):
-        _require_ours(engine, container_id, args["owner"])
-    for container_id in found:
-        engine.post(f"/networks/{args['network']}/disconnect", {"Container": container_id, "Force": True})
-    engine.delete(f"/networks/{args['network']}")
-
-
-def _require_ours(engine: Engine, container_id: str, owner: Mapping[str, Value]) -> None:
-    """Raise Conflict for a container of somebody else that joined after the plan was made."""
-    found = engine.get(f"/containers/{container_id}/json")
-    if found and not _owned(dict(found["Config"]), owner):
-        raise Conflict(f"container {name_of(found)}, which is not the project's, joined it meanwhile")
-
-
-def _connect(engine: Engine, args: Mapping[str, Any]) -> None:
-    inspect = _inspect(engine, args["container"])
-    if args["network"] in (dig(inspect, "NetworkSettings.Networks") or {}):
-        return  # an earlier try got through
-    body = {"Container": args["container"], "EndpointConfig": args["body"]}
-    engine.post(f"/networks/{args['network']}/connect", body)
-
-
-def _disconnect(engine: Engine, args: Mapping[str, Any]) -> None:
-    """By id; where the network was made anew meanwhile, by the name under which the container still has it."""
-    inspect = _inspect(engine, args["container"])
-    if args["name"] not in (dig(inspect, "NetworkSettings.Networks") or {}):
-        return
-    network_id = args["network"] if engine.get(f"/networks/{args['network']}") else args["name"]
-    engine.post(f"/networks/{network_id}/disconnect", {"Container": args["container"], "Force": True})
-
-
-def _create_volume(engine: Engine, args: Mapping[str, Any]) -> None:
-    engine.post("/volumes/create", args["body"])
-
-
-def _remove_volume(engine: Engine, args: Mapping[str, Any]) -> None:
-    engine.delete(f"/volumes/{args['volume']}")
-
-
-def _pull(engine: Engine, args: Mapping[str, Any]) -> Generator[str, None, None]:
-    try:
-        yield from engine.pull(args["reference"], args["platform"] or None)
-    except (Rejected, Conflict, Denied) as error:  # what is not in the registry now will not be there a moment later
-        raise Rejected(f"image {args['reference']} can't be pulled: {error}") from error
-    if args["is_dated"]:
-        engine.tag(args["reference"], args["reference"])
-
-
-def _build(engine: Engine, args: Mapping[str, Any]) -> Generator[str, None, None]:
-    """With BuildKit where it can be had, else with the classic builder, which can do all that needs no BuildKit."""
-    build, reference = args["build"], args["reference"]
-    inputs, platform = digest_of(build), _platform(engine, build)
-    obstacle = _require_builder(engine, build, args["needs"])
-    if obstacle:
-        options = image.build_options(build, inputs, dockerfile_of(build).name, platform=platform)
-        lines = engine.build(packed(build), tag=reference, **options)
-    else:
-        lines = buildx.run(buildx.loading(build, reference, inputs, platform), engine.environment)
-    with closing(lines):
-        yield from _with_last_lines(lines, obstacle)
-    _tag(engine, {"reference": reference, "tags": image.names(build)})
-
-
-def _with_last_lines(lines: Iterable[str], obstacle: str) -> Iterator[str]:
-    """The lines, and where the build fails its last ones in the error."""
-    last: list[str] = []
-    try:
-        for line in lines:
-            last = [*last[1 - LAST_LINES :], line]
-            yield line
-    except Rejected as error:
-        what = f"{error}: {obstacle}" if "BuildKit" in str(error) and obstacle else str(error)
-        raise Rejected(_with_lines(f"the build failed: {what}", last)) from error
-
-
-def _pushing(what: str, lines: Iterable[str]) -> Iterator[str]:
-    try:
-        yield from (f"{what} {line}" for line in lines)
-    except (Rejected, Conflict, Denied) as error:
-        raise type(error)(f"image {what} can't be pushed: {error}") from error
-
-
-def _platform(engine: Engine, build: Json) -> str:
-    """For which platform an image is built here: of several the engine's own, where that is among them."""
-    several = build.get("platforms") or ()
-    if build.get("platform") or not several:
-        return str(build.get("platform") or "")
-    about = engine.get("/version")
-    own = f"{about['Os']}/{about['Arch']}"
-    return str(next((each for each in several if f"{each}/".startswith(f"{own}/")), several[0]))
-
-
-def _require_builder(engine: Engine, build: Json, needs: Any) -> str:
-    """Why BuildKit can't be used, which is fine where nothing needs it. Raises Rejected where something does."""
-    obstacle = buildx.obstacle(build, engine.environment, engine.api_version)
-    _refuse(buildx.lacks(needs, obstacle))
-    return obstacle
-
-
-def _published(engine: Engine, build: Json, names: Sequence[str]) -> Iterator[str]:
-    """Send an image that is more than the one in the engine; BuildKit has it still, and makes what it lacks."""
-    with closing(buildx.run(buildx.publishing(build, names, digest_of(build)), engine.environment)) as lines:
-        try:
-            yield from lines
-        except Rejected as error:
-            with logged_in(next((name for name in names if name in str(error)), names[0])):
-                raise
-
-
-def _tag(engine: Engine, args: Mapping[str, Any]) -> None:
-    for tag in args["tags"]:
-        engine.tag(args["reference"], tag)
-
-
-def _require(engine: Engine, args: Mapping[str, Any]) -> None:
-    _refuse(_too_new(engine, args))
-
-
-def _too_new(engine: Engine, args: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    return since.lacks(args["needs"], engine.api_version)
-
-
-def _not_to_be_used(engine: Engine, args: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    return outside.lacks(args["containers"], lambda name: engine.get(f"/containers/{name}/json"))
-
-
-def _require_containers(engine: Engine, args: Mapping[str, Any]) -> None:
-    _refuse(_not_to_be_used(engine, args))
-
-
-def _unbuildable(engine: Engine, args: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    if args["needs"]:
-        yield from buildx.lacks(args["needs"], buildx.obstacle(args["build"], engine.environment, engine.api_version))
-
-
-_LACKS: Final[Mapping[str, Callable[[Engine, Mapping[str, Any]], Iterator[tuple[str, str]]]]] = {
-    "engine.require": _too_new,
-    "container.require": _not_to_be_used,
-    "external.missing": lambda _engine, args: iter([(args["at"], _absent(args))]),
-    "image.build": _unbuildable,
-}
-"""What is known of a step before it is taken: what it will be refused for, and where that is declared."""
-
-
-def _refuse(lacks: Iterable[tuple[str, str]]) -> None:
-    if refused := [f"{at}: {said}" for at, said in lacks]:
-        raise Rejected("\n".join(refused))
-
-
-def _missing_image(_engine: Engine, args: Mapping[str, Any]) -> None:
-    raise Rejected(f"image {args['reference']} is not in the engine, and `pull_policy: never` forbids to get it")
-
-
-def _missing_external(_engine: Engine, args: Mapping[str, Any]) -> None:
-    raise Rejected(_absent(args))
-
-
-def _absent(args: Mapping[str, Any]) -> str:
-    return f"`{args['name']}` is declared as external but does not exist; create it, or drop `external`"
-
-
-def _create_container(engine: Engine, args: Mapping[str, Any]) -> None:
-    found, mounted = engine.get(f"/containers/{args['name']}/json"), args.get("files", ())
-    is_ours = _owned(dict((found or {}).get("Config") or {}), args["body"]["Labels"])
-    if found and is_ours and args.get("anew") and labels.is_of_a_hook(dig(found, "Config.Labels")):
-        _remove(engine, {"container": found["Id"], "volumes": True})
-        found = None
-    if found is None:
-        _require_kept(engine, args["body"]["HostConfig"])
-        marks = {**args["body"]["Labels"], **files.label(mounted), **prestart.label(args.get("started_after"))}
-        body = endpoints.named({**args["body"], "Labels": marks}, lambda mode: _name_of_network(engine, mode))
-        _made(engine, engine.post("/containers/create", body, name=args["name"]))
-    elif not is_ours:
-        raise Conflict(f"the name {args['name']} was taken meanwhile by a container of somebody else")
-    _copy_in(engine, args["name"], mounted)
-
-
-def _name_of_network(engine: Engine, mode: str) -> str:
-    """The name of the network that has this id; the text itself where there is none."""
-    return str((engine.get(f"/networks/{mode}") or {"Name": mode})["Name"])
-
-
-def _copy_in(engine: Engine, container: str, mounted: Sequence[Json]) -> None:
-    if copied := files.copied(mounted):
-        engine.unpack(container, files.archive(copied))
-
-
-def _copy(engine: Engine, args: Mapping[str, Any]) -> None:
-    _copy_in(engine, args["container"], args["files"])
-
-
-def _signal(engine: Engine, args: Mapping[str, Any]) -> None:
-    engine.post(f"/containers/{args['container']}/kill", signal=args["signal"])
-
-
-def _mark(engine: Engine, args: Mapping[str, Any]) -> None:
-    """Labels can't be changed: the mark is made anew. Without one, what the container was told is told once more."""
-    found = engine.get(f"/volumes/{args['name']}")
-    if found and labels.MARK not in (found.get("Labels") or {}):
-        raise Conflict(f"volume {args['name']} has the name of a mark, and is none; rename it")
-    engine.delete(f"/volumes/{args['name']}")
-    engine.post("/volumes/create", files.mark(args["name"], args["owner"], args["files"]))
-
-
-def _require_kept(engine: Engine, host: Json) -> None:
-    if rootless.asks_for_limits(host) and (refused := list(rootless.refusals(host, engine.own))):
-        raise Rejected("\n".join(refused))
-
-
-def _made(engine: Engine, answer: Json) -> None:
-    """What the engine made without one of its limits is taken away again: it would differ for ever."""
-    if lost := _discarded(answer):
-        engine.delete(f"/containers/{answer['Id']}", force=1, v=1)
-        raise Rejected(lost)
-
-
-def _discarded(answer: Json | None) -> str:
-    warnings = (answer or {}).get("Warnings") or ()
-    return " ".join(text for text in warnings if text.startswith("Your kernel") and "discarded" in text)
-
-
-def _start(engine: Engine, args: Mapping[str, Any]) -> None:
-    """Where the answer is lost it is seen whether it was started: what has ended since must not be run twice."""
-    path = f"/containers/{args['container']}"
-    before = _started_at(engine, path)
-    try:
-        engine.post(f"{path}/start")
-    except Unreachable:
-        if _started_at(engine, path) == before:
-            raise
-    except (Rejected, Conflict, Denied) as error:
-        if why := occupied.port(engine, str(error.args[0]), args.get("ports", "")):
-            raise Rejected(why) from error
-        raise
-
-
-def _started_at(engine: Engine, path: str) -> Value:
-    found: Value = dig(engine.get(f"{path}/json"), "State.StartedAt")
-    return found
-
-
-def _exec(engine: Engine, args: Mapping[str, Any]) -> None:
-    """A start whose hook failed is none: the container is stopped, so that the next run sees that both are missing."""
-    path = f"/containers/{args['container']}"
-    if not dig(engine.get(f"{path}/json"), "State.Running"):
-        return  # there is none to run it in
-    try:
-        code, output = engine.execute(args["container"], args["body"], timeout_s=hooks.TIMEOUT_S)
-    except Rejected:
-        if args["stops"]:
-            engine.post(f"{path}/stop")
-        raise
-    if code != 0:
-        if args["stops"]:
-            engine.post(f"{path}/stop")
-        lines = output.splitlines()[-LAST_LINES:]
-        raise GateFailed(_with_lines(f"the hook {args['hook']} failed with exit code {code}", lines))
-
-
-def _unpause(engine: Engine, args: Mapping[str, Any]) -> None:
-    if dig(_inspect(engine, args["container"]), "State.Paused"):
-        engine.post(f"/containers/{args['container']}/unpause")
-
-
-def _rename(engine: Engine, args: Mapping[str, Any]) -> None:
-    """Between two runs of one that crashes again and again the engine can't; it is stopped where it is to go anyway."""
-    inspect = _inspect(engine, args["container"], or_none=True) or _inspect(engine, args["name"])
-    if inspect["Name"].lstrip("/") != args["name"]:
-        path = f"/containers/{inspect['Id']}"
-        try:
-            engine.post(f"{path}/rename", name=args["name"])
-        except Throttled:
-            if not args.get("is_to_go"):
-                raise
-            _stopped(engine, path)
-            engine.post(f"{path}/rename", name=args["name"])
-
-
-def _update(engine: Engine, args: Mapping[str, Any]) -> None:
-    _require_kept(engine, args["body"])
-    if lost := _discarded(engine.post(f"/containers/{args['container']}/update", args["body"])):
-        raise Rejected(lost)
-
-
-def _stop(engine: Engine, args: Mapping[str, Any]) -> None:
-    if engine.get(f"/containers/{args['container']}/json"):
-        _stopped(engine, f"/containers/{args['container']}", t=args["grace_s"])
-
-
-def _stopped(engine: Engine, path: str, **params: Any) -> None:
-    """Stop it, and let the engine come to an end: it answers before the container has left its networks (20.10)."""
-    engine.post(f"{path}/stop", **params)
-    engine.get(f"{path}/json")
-
-
-def _remove(engine: Engine, args: Mapping[str, Any]) -> None:
-    """With its volumes without a name only where it was one of a hook; those that it saw are another one's."""
-    engine.delete(f"/containers/{args['container']}", force=1, **({"v": 1} if args.get("volumes") else {}))
-    if args.get("mark"):
-        engine.delete(f"/volumes/{args['mark']}")
-
-
-def _give_way(engine: Engine, args: Mapping[str, Any]) -> None:
-    """Remove the successor under each of its possible names, but never the predecessor that may still have one.
-
-    Nor what somebody else gave such a name meanwhile.
-    """
-    for name in args["containers"]:
-        found = engine.get(f"/containers/{name}/json")
-        if found and found["Id"] != args["keeps"] and _owned(dict(found["Config"]), args["owner"]):
-            engine.delete(f"/containers/{found['Id']}", force=1)
-
-
-def _wait(engine: Engine, args: Mapping[str, Any]) -> Verdict:
-    inspect = _inspect(engine, args["container"])
-    if args["until"] == "finished":
-        return _finished(engine, inspect, args.get("called", "the job"))
-    return _ready(engine, inspect, args)
-
-
-def _finished(engine: Engine, inspect: Json, called: str) -> Verdict:
-    state = inspect["State"]
-    if state["Status"] in ("running", "restarting", "created"):
-        note = f"{called} is {state['Status']}"
-        return Pending(LOOK_AGAIN_S, note, lambda: _with_lines("", _last_lines(engine, inspect)))
-    if state["ExitCode"] == 0:
-        return Done("finished")
-    raise _failure(engine, inspect, f"{called} failed with exit code {state['ExitCode']}")
-
-
-def _ready(engine: Engine, inspect: Json, args: Mapping[str, Any]) -> Verdict:
-    """Healthy; or, where there is no health check, up. What is up has a mark, and may be watched."""
-    state, health = inspect["State"], dig(inspect, "State.Health.Status") or "none"
-    if _has_done_its_job(inspect, args):
-        return Done("finished")
-    if state["Status"] in ("exited", "dead"):
-        raise _failure(engine, inspect, f"it ended with exit code {state['ExitCode']}")
-    if inspect["RestartCount"] >= RESTARTS:
-        raise _failure(engine, inspect, f"it crashes again and again, last exit code {state['ExitCode']}")
-    if health == "unhealthy" and not args["may_recover"]:
-        raise _failure(engine, inspect, f"it is unhealthy: {last_probe(inspect)}")
-    if note := _not_yet(inspect, health):
-        return Pending(LOOK_AGAIN_S, note, lambda: _with_lines("", _last_lines(engine, inspect)))
-    if health == "none" and args["strict"]:
-        raise GateFailed("others wait for it to be healthy, but it has no health check; declare one")
-    is_watched = health != "healthy" or args["monitored"]
-    return Done(health if health == "healthy" else "running", mark=state["StartedAt"] if is_watched else "")
-
-
-def _has_done_its_job(inspect: Json, args: Mapping[str, Any]) -> bool:
-    has_ended = dig(inspect, "State.Status") == "exited" and dig(inspect, "State.ExitCode") == 0
-    return has_ended and oneshot.may_end(args, dig(inspect, "Config.ExposedPorts"))
-
-
-def _not_yet(inspect: Json, health: str) -> str:
-    """What a container that is up or coming up still lacks."""
-    if dig(inspect, "State.Status") == "restarting":
-        return f"restarting, last exit code {dig(inspect, 'State.ExitCode')}"
-    waits = {"unhealthy": "still unhealthy", "starting": "health: starting"}.get(health)
-    return f"{waits}, {probed(inspect)}" if waits else ""
-
-
-def _failure(engine: Engine, inspect: Json, what: str) -> GateFailed:
-    return GateFailed(_with_lines(what, _last_lines(engine, inspect)))
-
-
-def _last_lines(engine: Engine, inspect: Json) -> Sequence[str]:
-    """As far as they come soon, and make a report that can be read."""
-    end, written = monotonic() + LAST_LINES_S, b""
-    with closing(engine.logs(inspect["Id"], tail=LAST_LINES)) as pieces:
-        for piece in pieces:
-            written += piece
-            if len(written) > LAST_LINES_BYTES or monotonic() > end:
-                break
-    return written[:LAST_LINES_BYTES].decode(errors="replace").splitlines()
-
-
-def _with_lines(what: str, lines: Sequence[str]) -> str:
-    return "\n".join([f"{what}; its last lines:", *(f"    {line}" for line in lines)]) if lines else what
-
-
-def _inspect(engine: Engine, name: str, *, or_none: bool = False) -> Json:
-    found: Json | None = engine.get(f"/containers/{name}/json")
-    if found is None and not or_none:
-        raise Conflict(f"container {name} is gone")
-    return found or {}
-
-
-def _owned(found: Json | None, wanted: Mapping[str, Value]) -> bool:
-    """Whether something is there and carries the project's mark that we would give it."""
-    marks = (found or {}).get("Labels") or {}
-    return found is not None and marks.get(labels.PROJECT) == wanted[labels.PROJECT]
-
-
-_STREAMS: Final[Mapping[str, Callable[[Engine, Mapping[str, Any]], Generator[str, None, None]]]] = {
-    "image.pull": _pull,
-    "image.build": _build,
-}
-_IN_NETWORKS: Final = frozenset(f"container.{verb}" for verb in ("create", "start", "stop", "remove", "give-way")) | {
-    "network.connect",
-    "network.disconnect",
-}
-"""What may change who is in a network."""
-
-_VERBS: Final[Mapping[str, Callable[[Engine, Mapping[str, Any]], Verdict | None]]] = {
-    "network.create": _create_network,
-    "network.remove": _remove_network,
-    "network.connect": _connect,
-    "network.disconnect": _disconnect,
-    "volume.create": _create_volume,
-    "volume.remove": _remove_volume,
-    "image.tag": _tag,
-    "image.missing": _missing_image,
-    "engine.require": _require,
-    "container.require": _require_containers,
-    "external.missing": _missing_external,
-    "container.create": _create_container,
-    "container.copy": _copy,
-    "container.start": _start,
-    "container.exec": _exec,
-    "container.signal": _signal,
-    "container.mark": _mark,
-    "container.unpause": _unpause,
-    "container.rename": _rename,
-    "container.update": _update,
-    "container.stop": _stop,
-    "container.remove": _remove,
-    "container.give-way": _give_way,
-    "container.wait": _wait,
-}

@@ -10,7 +10,7 @@ from typing import Any
 from reconciler.core.change import Action, Change
 from reconciler.core.plan import Step
 from reconciler.core.values import Value
-from reconciler.providers.docker import labels, names, rollout, swap
+from reconciler.providers.docker import handover, labels, names, swap, turns
 from reconciler.providers.docker.kinds import container, image, network, volume
 from reconciler.providers.docker.property import Json
 
@@ -20,9 +20,9 @@ BUILD_TIMEOUT_S = 3600.0
 
 def steps(changes: Sequence[Change], project: str) -> Sequence[Step]:
     """All steps of one pass; the planner adds the edges between resources."""
-    awaited, circles = swap.waits(changes), swap.circles(changes)
+    awaited, circles = handover.waits(changes), handover.circles(changes)
     renewed = {c.address for c in changes if c.address.kind == volume.NAME and c.action is Action.REPLACE}
-    given_way = swap.giving_way([change for change in changes if change.address.kind == container.NAME])
+    given_way = handover.giving_way([change for change in changes if change.address.kind == container.NAME])
     giving = {change.address for givers in given_way.values() for change in givers}
     services: dict[str, list[tuple[Change, Sequence[Step]]]] = {}
     made: list[Step] = []
@@ -42,7 +42,7 @@ def steps(changes: Sequence[Change], project: str) -> Sequence[Step]:
         services.setdefault("" if holds_renewed else change.address.path[0], []).append((change, own))
     together = services.pop("", [])
     made += [step for _, steps in together for step in steps]
-    in_turn = (step for parts in services.values() for step in rollout.in_turn(tuple(_prepared(parts))))
+    in_turn = (step for parts in services.values() for step in turns.in_turn(tuple(_prepared(parts))))
     return [*made, *in_turn]
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from reconciler.core.errors import Conflict, Refused
 from reconciler.providers.docker import labels
-from reconciler.providers.docker.provider import _STREAMS, _VERBS
+from reconciler.providers.docker.perform import STREAMS, VERBS
 from reconciler.render.text import plan_text
 from reconciler.run.once import Look
 from reconciler.run.remove import kinds_to_remove, left_in_use, removal
@@ -234,7 +234,7 @@ OF_ITS_OWN = {
 
 
 def test_each_verb_is_sorted_by_whether_it_could_reach_what_is_not_ours():
-    assert {*NAMES_OF_OURS} | OF_ITS_OWN == {*_VERBS, *_STREAMS}
+    assert {*NAMES_OF_OURS} | OF_ITS_OWN == {*VERBS, *STREAMS}
 
 
 @pytest.mark.parametrize("verb", NAMES_OF_OURS)
@@ -242,7 +242,7 @@ def test_no_verb_takes_for_the_projects_what_only_has_its_name(engine, verb):
     before, volumes = theirs(engine), copy.deepcopy(engine.volumes)
 
     with suppress(Conflict):
-        _VERBS[verb](Line(engine), NAMES_OF_OURS[verb])
+        VERBS[verb](Line(engine), NAMES_OF_OURS[verb])
 
     assert theirs(engine) == before
     assert engine.volumes == volumes

@@ -11,7 +11,8 @@ import pytest
 from reconciler.core.errors import Conflict, Rejected, Unreachable
 from reconciler.core.values import Secret
 from reconciler.providers.answers import Limits
-from reconciler.providers.docker.client import Engine, unreachable
+from reconciler.providers.docker.client import Engine
+from reconciler.providers.docker.failures import unreachable
 from reconciler.providers.docker.location import Location, Tls
 from reconciler.providers.docker.versions import TESTED_API
 from tests.kit.docker import Line, MemoryEngine, served

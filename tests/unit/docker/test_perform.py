@@ -8,7 +8,7 @@ from reconciler.core.errors import Conflict, Denied, GateFailed, Rejected, Unrea
 from reconciler.core.plan import Step
 from reconciler.core.provider import Done, Pending
 from reconciler.providers.docker import labels
-from reconciler.providers.docker.provider import RESTARTS
+from reconciler.providers.docker.perform import RESTARTS
 from tests.kit.build import address
 from tests.kit.docker import Line, MemoryEngine, Refusal, a_provider
 

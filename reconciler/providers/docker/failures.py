@@ -1,0 +1,120 @@
+"""Translates the answers of an engine, and its silence, into errors with a cause and a remedy."""
+
+from __future__ import annotations
+
+import json
+import zlib
+from collections.abc import Mapping
+from http.client import HTTPException
+from typing import Any, Final
+
+from reconciler.core.errors import Conflict, Denied, ProviderError, Rejected, Throttled, Unreachable
+from reconciler.providers.answers import underneath, why
+from reconciler.providers.docker.location import Location
+from reconciler.providers.docker.versions import version_of
+
+WHO: Final = "the Docker engine"
+
+BETWEEN_TWO_RUNS_S: Final = 0.5
+BETWEEN_TWO_TRIES_S: Final = 1.0
+
+
+def offered_versions(answer: Any, location: Location) -> tuple[tuple[int, int], tuple[int, int]]:
+    """The oldest and the newest version, by the engine's answer."""
+    try:
+        found = answer.json()
+        return version_of(found.get("MinAPIVersion") or ""), _version(found["ApiVersion"])
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        hint = "; set DOCKER_TLS_VERIFY and DOCKER_CERT_PATH" if _WANTS_TLS in answer.text else ""
+        said = message_of(answer) or _unworded(answer)
+        raise Unreachable(
+            f"what answers at {location} is no Docker engine that we can speak with: {said}{hint}"
+        ) from error
+
+
+def _version(text: str) -> tuple[int, int]:
+    found = version_of(text)
+    if found == (0, 0):
+        raise ValueError(f"{text} is no version")
+    return found
+
+
+_WANTS_TLS: Final = "HTTP request to an HTTPS server"
+
+
+def unreachable(location: Location, error: Exception, asked: str = "") -> str:
+    """Why the engine does not answer, and what to do."""
+    words = why(error)
+    if location.tls:
+        folder = location.tls.folder
+        for sign, remedy in _TLS_REMEDIES:
+            if sign in words:
+                return f"{WHO} at {location} can't be spoken with: {words}; {remedy.format(folder=folder)}"
+    where = f" at {location}" if location.said_by else ""
+    if location.socket and underneath(error, PermissionError):
+        return f"you may not use {WHO}{where} ({words}); join the group that owns {location.socket}"
+    if asked and any(underneath(error, sort) for sort in _BROKEN_OFF):
+        return f"{WHO}{where} gave no whole answer to {asked} ({words})"
+    return f"{WHO}{where} does not answer ({words}); start it, or set DOCKER_HOST to where it is"
+
+
+_BROKEN_OFF: Final = (ConnectionResetError, BrokenPipeError, HTTPException, zlib.error)
+_OURS: Final = "cert.pem and key.pem in {folder} must be there, valid, and of its authority"
+_NO_TLS: Final = "it does not speak TLS there; is the port right? Else unset DOCKER_TLS_VERIFY"
+_TLS_REMEDIES: Final = (
+    ("certificate verify failed", "ca.pem in {folder} must be that of the engine's authority, and the name must fit"),
+    ("alert", f"it does not take our certificate: {_OURS}"),
+    ("EOF occurred", f"it may not take our certificate: {_OURS}"),  # it hangs up, and what it said before is lost
+    ("reset by peer", f"it may not take our certificate: {_OURS}"),
+    ("key values mismatch", "cert.pem and key.pem in {folder} do not belong together"),
+    ("wrong version number", _NO_TLS),
+    ("record layer failure", _NO_TLS),
+)
+
+
+def message_of(answer: Any) -> str:
+    """The engine's own words, "" if there are none."""
+    try:
+        return str(json.loads(answer.content)["message"]).strip()
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return ""
+
+
+def error_of(answer: Any, asked: str, message: str = "") -> ProviderError:
+    status = answer.status_code
+    words = message or message_of(answer)
+    text = (
+        f"the engine says: {words} ({status}) to {asked}"
+        if words
+        else f"the engine answers {asked} with {_unworded(answer)}"
+    )
+    if any(sign in words for sign in _BETWEEN_TWO_RUNS):
+        return Throttled(text, retry_in=BETWEEN_TWO_RUNS_S)
+    match status:
+        case 401 | 403:
+            return Denied(text)
+        case 404 | 409:
+            return Conflict(text)
+        case 429:
+            return Throttled(text, retry_in=BETWEEN_TWO_TRIES_S)
+        case 502 | 503 | 504:
+            return Unreachable(text)
+        case _:
+            return Rejected(text)
+
+
+def _unworded(answer: Any) -> str:
+    """The status, and the beginning of what somebody else than the engine says."""
+    first = answer.content[:_EXCERPT].decode(errors="replace").strip().partition("\n")[0]
+    return f"{first} ({answer.status_code})" if first else f"{answer.status_code}, and no reason"
+
+
+_EXCERPT: Final = 200
+_BETWEEN_TWO_RUNS: Final = ("cannot update a stopped", "cannot update a deleted process", "sandbox ")
+"""Of a container whose process has ended, which the engine is about to notice or to start again (20.10)."""
+
+
+def raise_error_in(line: Mapping[str, Any]) -> None:
+    """A failed pull or build answers 200 and says so in its stream (docker-py #2286)."""
+    if "error" in line:
+        raise Rejected(str(line["error"]).strip())

@@ -1,0 +1,74 @@
+"""The order between containers: one releases a name, a port or a volume before another one takes it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from reconciler.core.address import Address
+from reconciler.core.change import Action, Change
+from reconciler.core.resource import Health, Resource
+from reconciler.core.values import Value
+from reconciler.providers.docker import claims
+
+
+def giving_way(changes: Sequence[Change]) -> Mapping[Address, Sequence[Change]]:
+    """For containers that take what one has who needs them: those who have it, and are to be replaced."""
+    desired = {change.address: change.desired for change in changes if change.desired}
+    takers = [change for change in changes if change.desired and change.acts]
+    found: dict[Address, list[Change]] = {}
+    for giver in changes:
+        if giver.action is Action.REPLACE and giver.desired and giver.observed:
+            given_up = claims.running(giver.observed.spec) - claims.running(giver.desired.spec)
+            needed = _all_needed(giver.address, desired) if given_up else set()
+            for taker in takers:
+                if taker.address in needed and taker.desired and given_up & claims.running(taker.desired.spec):
+                    found.setdefault(taker.address, []).append(giver)
+    return found
+
+
+def _all_needed(address: Address, desired: Mapping[Address, Resource]) -> set[Address]:
+    needed, frontier = set[Address](), {address}
+    while frontier:
+        after = {need for each in frontier if each in desired for need in desired[each].after}
+        frontier = after - needed
+        needed |= frontier
+    return needed
+
+
+def circles(changes: Sequence[Change]) -> set[Address]:
+    """The containers whose names in place go round in a circle: the name each is to get is that of the next."""
+    renamed = {
+        change.observed.spec["container_name"]: change
+        for change in changes
+        if change.observed and change.action is Action.UPDATE and _is_renamed(change)
+    }
+    return {change.address for name, change in renamed.items() if name in _names_from(change, renamed)}
+
+
+def _names_from(change: Change, renamed: Mapping[Value, Change]) -> set[Value]:
+    """The name that it is to get, the one that whoever has that is to get, and so on."""
+    names: set[Value] = set()
+    following: Change | None = change
+    while following and following.desired and (name := following.desired.spec["container_name"]) not in names:
+        names.add(name)
+        following = renamed.get(name)
+    return names
+
+
+def _is_renamed(change: Change) -> bool:
+    return any(field.path[0] == "container_name" for field in change.fields)
+
+
+def waits(changes: Sequence[Change]) -> set[Address]:
+    """Kept containers that somebody who acts waits for, and that are not ready yet."""
+    acting = [change.desired for change in changes if change.acts and change.desired]
+    needed = {need for resource in acting for need, milestone in resource.after.items() if not milestone}
+    return {
+        change.address
+        for change in changes
+        if change.action is Action.KEEP and change.address in needed and not _is_ready(change)
+    }
+
+
+def _is_ready(change: Change) -> bool:
+    return change.observed is not None and change.observed.status.health is Health.OK
