@@ -21,7 +21,7 @@ import pytest
 from reconciler.core.document import Document
 from reconciler.core.errors import ProviderError
 from reconciler.core.report import Event, Report
-from reconciler.providers.docker.client import Engine
+from reconciler.providers.docker.engine.client import Engine
 from reconciler.providers.docker.provider import DockerProvider
 from reconciler.run.once import Look, Reconciler
 from tests.kit.docker import ALLOWED, PROJECT, MemoryEngine, a_stack, apply

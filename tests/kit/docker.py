@@ -26,8 +26,8 @@ from reconciler.core.document import Document
 from reconciler.core.errors import Conflict
 from reconciler.core.policy import PRUNED, Policy
 from reconciler.core.report import Event, Report
-from reconciler.providers.docker.client import Engine
-from reconciler.providers.docker.location import USUAL, Location
+from reconciler.providers.docker.engine.client import Engine
+from reconciler.providers.docker.engine.location import USUAL, Location
 from reconciler.providers.docker.provider import DockerProvider
 from reconciler.run.once import Look, Reconciler
 from tests.kit.clock import TurnedClock

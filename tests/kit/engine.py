@@ -16,7 +16,7 @@ from reconciler.core.errors import Denied
 from reconciler.core.plan import Plan
 from reconciler.core.policy import Policy
 from reconciler.core.report import Report
-from reconciler.providers.docker.client import Engine
+from reconciler.providers.docker.engine.client import Engine
 from reconciler.run.clock import RealClock
 from reconciler.run.once import Look
 from reconciler.run.session import Session, opened

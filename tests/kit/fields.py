@@ -12,7 +12,7 @@ from dataclasses import field as dataclass_field
 from typing import Any
 
 from reconciler.core.change import Action
-from reconciler.providers.docker.property import merged, nest
+from reconciler.providers.docker.table.property import merged, nest
 from tests.kit.engine import Project
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from reconciler.core.values import Secret
-from reconciler.providers.docker.client import Engine
+from reconciler.providers.docker.engine.client import Engine
 from reconciler.providers.keycloak.client import AdminClient, Settings
 from tests.kit.cli import ROOT, Ran, environment
 from tests.kit.engine import the_engine

@@ -25,10 +25,10 @@ MAY_IMPORT = {
     "__main__": {"cli"},
 }
 HOMES = {
-    "docker": {"providers/docker/client.py", "providers/docker/credentials.py"},
+    "docker": {"providers/docker/engine/client.py", "providers/docker/engine/credentials.py"},
     "keycloak": {"providers/keycloak/client.py"},
-    "requests": {"providers/docker/client.py", "providers/keycloak/client.py"},
-    "urllib3": {"providers/docker/client.py", "providers/docker/ssh.py"},
+    "requests": {"providers/docker/engine/client.py", "providers/keycloak/client.py"},
+    "urllib3": {"providers/docker/engine/client.py", "providers/docker/engine/ssh.py"},
     "yaml": {"config/yaml/parse.py"},
     "jsonschema": {"config/schema/validator.py"},
     "jsonschema_rs": {"config/schema/validator.py"},

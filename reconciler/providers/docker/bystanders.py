@@ -16,10 +16,10 @@ from reconciler.core.address import Address
 from reconciler.core.change import Action, Change
 from reconciler.core.kind import Effect
 from reconciler.core.resource import Bystander
-from reconciler.providers.docker import labels
-from reconciler.providers.docker.client import Engine
+from reconciler.providers.docker.engine.client import Engine
 from reconciler.providers.docker.kinds import container, image, network, volume
-from reconciler.providers.docker.property import Json, dig
+from reconciler.providers.docker.table import labels
+from reconciler.providers.docker.table.property import Json, dig
 
 _NAMESPACES: Final[Mapping[str, str]] = MappingProxyType(
     {

@@ -13,24 +13,23 @@ from reconciler.core.errors import ConfigError
 from reconciler.core.resource import Origin, Resource, Source
 from reconciler.core.units import nanoseconds
 from reconciler.core.values import ABSENT, Ref, Value
-from reconciler.providers.docker import (
-    buildx,
-    elsewhere,
+from reconciler.providers.docker.build import buildx
+from reconciler.providers.docker.container import (
     endpoints,
     files,
     hooks,
-    labels,
-    lent,
-    oneshot,
+    one_shot,
     outside,
-    prestart,
+    pre_start,
     restarts,
     rollout,
-    since,
+    volumes_from,
 )
+from reconciler.providers.docker.engine import remote, required_api
 from reconciler.providers.docker.kinds import container, image, network, volume
-from reconciler.providers.docker.names import STARTED
-from reconciler.providers.docker.property import Json, first
+from reconciler.providers.docker.table import labels
+from reconciler.providers.docker.table.names import STARTED
+from reconciler.providers.docker.table.property import Json, first
 
 _Path: TypeAlias = tuple[str | int, ...]
 _SECOND: Final = 1_000_000_000
@@ -71,7 +70,7 @@ def expand(
     """
     if document.stack is None:
         return
-    if is_elsewhere and (problems := tuple(elsewhere.problems(document))):
+    if is_elsewhere and (problems := tuple(remote.problems(document))):
         raise ConfigError(problems)
     stack = Stack(document, is_elsewhere, proxies)
     yield from stack.networks()
@@ -120,7 +119,7 @@ class Stack:
             if key in used:
                 external = bool(item.get("external"))
                 spec = {"name": item["name"]} if external else declared(item)
-                needs = since.needed(self.document, section, key)
+                needs = required_api.needed(self.document, section, key)
                 spec |= {"external": external} | ({"since": needs} if needs else {})
                 yield Resource(address(key), spec, origin=self.origin(section, key))
 
@@ -139,8 +138,8 @@ class Stack:
 
     def _hooks(self, name: str) -> Iterator[tuple[_Path, Json]]:
         """What is run before a service."""
-        for index, hook in enumerate(self.services[name].get(prestart.NAME) or ()):
-            yield ("services", name, prestart.NAME, index), hook
+        for index, hook in enumerate(self.services[name].get(pre_start.NAME) or ()):
+            yield ("services", name, pre_start.NAME, index), hook
 
     def images(self) -> Iterator[Resource]:
         """One for each distinct reference; the service that builds it says how."""
@@ -218,7 +217,7 @@ class Stack:
 
     def _container(self, name: str, service: Json, number: int) -> Resource:
         mounted = list(files.mounted(service, self._files(), is_elsewhere=self.is_elsewhere))
-        own = (*(service.get("volumes") or ()), *lent.named(self.services, service))
+        own = (*(service.get("volumes") or ()), *volumes_from.named(self.services, service))
         service = {**service, "volumes": [*own, *files.as_binds(mounted)]}
         resolved = self._resolved(name, service, number)
         spec: dict[str, Value] = {
@@ -249,10 +248,10 @@ class Stack:
 
     def _before_start(self, name: str, service: Json, number: int) -> dict[str, Value]:
         """What is run before its first start, and by what it is told that this is something else now."""
-        defined = prestart.definition(service, leaving_out=container.WITHOUT_ANOTHER)
+        defined = pre_start.definition(service, leaving_out=container.WITHOUT_ANOTHER)
         run = [
             self._run_first(called, _in_one_way(hook, service), name, number)
-            for called, hook in prestart.of(service, is_first=number == 1)
+            for called, hook in pre_start.of(service, is_first=number == 1)
         ]
         return {"pre_start": defined, "before_start": run} if defined else {}
 
@@ -282,7 +281,7 @@ class Stack:
             "container_name": self._container_name(name, number),
             "image": {"ref": reference, "id": Ref(image_address(reference), "id")},
             "networks": dict(self._endpoints(name, service, number)),
-            "volumes_from": list(lent.sources(service, self._container_name)),
+            "volumes_from": list(volumes_from.sources(service, self._container_name)),
             "volumes": [_referring(mount) for mount in service.get("volumes") or ()],
             "links_on_bridge": sorted(self._links(service)) if service.get("network_mode") in outside.BRIDGE else (),
             **{key: self._namespace(service[key]) for key in outside.NAMESPACES if service.get(key)},
@@ -387,7 +386,7 @@ class Stack:
     def _one_shot(self, name: str, service: Json, restart: Value) -> dict[str, Value]:
         if self._is_job(name, service):
             return {}
-        return oneshot.declared(service, restart=restart, awaited_healthy=self._is_awaited_healthy(name))
+        return one_shot.declared(service, restart=restart, awaited_healthy=self._is_awaited_healthy(name))
 
     def _is_awaited_healthy(self, name: str) -> bool:
         return any(
@@ -403,7 +402,7 @@ class Stack:
         return {"until": "ready", "timeout_s": _patience(service.get("healthcheck") or {}), "strict": strict}
 
     def _needs(self, name: str, service: Json) -> Iterator[tuple[Address, str]]:
-        for each in (service, *(service.get(prestart.NAME) or ())):
+        for each in (service, *(service.get(pre_start.NAME) or ())):
             yield from self._made_of(name, each)
         for other in self._namespaces_of(service):
             yield container_address(other), STARTED
@@ -430,9 +429,9 @@ class Stack:
         macs = [
             need
             for path, each in ((("services", name), self.services[name]), *self._hooks(name))
-            for need in since.needed_for_macs(self.document, path, _by_priority(each.get("networks") or {}))
+            for need in required_api.needed_for_macs(self.document, path, _by_priority(each.get("networks") or {}))
         ]
-        return [*since.needed(self.document, "services", name), *macs]
+        return [*required_api.needed(self.document, "services", name), *macs]
 
     def _sources(self, name: str, service: Json) -> Iterator[tuple[str, Source]]:
         for each in container.PROPERTIES.values():

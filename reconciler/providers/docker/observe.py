@@ -13,18 +13,20 @@ from reconciler.core.address import Address
 from reconciler.core.errors import Conflict, Denied, Rejected
 from reconciler.core.resource import Health, Observed, Resource, Status
 from reconciler.core.values import Value
-from reconciler.providers.docker import endpoints, files, hooks, labels, lent, outside, prestart, restarts, rootless
-from reconciler.providers.docker.client import Engine
-from reconciler.providers.docker.context import changed_at, digest_of
+from reconciler.providers.docker.build.context import changed_at, digest_of
+from reconciler.providers.docker.container import endpoints, files, hooks, outside, pre_start, restarts, volumes_from
+from reconciler.providers.docker.container.mounts import anonymous_volumes, image_volumes
+from reconciler.providers.docker.engine import rootless
+from reconciler.providers.docker.engine.client import Engine
 from reconciler.providers.docker.expand import (
     container_address,
     network_address,
     volume_address,
 )
 from reconciler.providers.docker.kinds import container, image, network, volume
-from reconciler.providers.docker.mounts import anonymous_volumes, image_volumes
-from reconciler.providers.docker.names import NEXT, PREVIOUS
-from reconciler.providers.docker.property import Json, dig
+from reconciler.providers.docker.table import labels
+from reconciler.providers.docker.table.names import NEXT, PREVIOUS
+from reconciler.providers.docker.table.property import Json, dig
 
 
 class Reader:
@@ -249,7 +251,7 @@ class Reader:
         mounted = self._mounted(address)
         spec |= files.grouped(files.read(inspect, mark and mark["Labels"]), mounted)
         spec["leftovers"] = tuple(sorted(name_of(other) for other in leftovers))
-        spec["pre_start"] = prestart.read(inspect)
+        spec["pre_start"] = pre_start.read(inspect)
         borrowed = self._lent(address)
         spec["depends_on"] = restarts.observed(self._desired.get(address))
         marks = dig(inspect, "Config.Labels") or {}
@@ -294,7 +296,7 @@ class Reader:
         """What other containers have, and this one is to have as well."""
         resource = self._desired.get(address)
         wanted = resource.spec.get("volumes_from", ()) if resource else ()
-        return lent.mounts(wanted, self._other)
+        return volumes_from.mounts(wanted, self._other)
 
     def _outside(self, address: Address) -> Mapping[str, Any]:
         """The containers outside the project that it names, as far as they are there."""
@@ -316,7 +318,7 @@ class Reader:
     def _started_after(self, address: Address) -> Value:
         """What the label of a container that is made now would say."""
         resource = self._desired.get(address)
-        return prestart.digest(resource.spec.get("pre_start")) if resource else ""
+        return pre_start.digest(resource.spec.get("pre_start")) if resource else ""
 
     def _status(self, address: Address, inspect: Json, spec: Mapping[str, Value]) -> Status:
         resource = self._desired.get(address)

@@ -10,25 +10,16 @@ from typing import Any, Final
 from reconciler.core.errors import Conflict, Denied, GateFailed, Rejected, Throttled, Unreachable
 from reconciler.core.provider import Done, Pending, Verdict
 from reconciler.core.values import Value
-from reconciler.providers.docker import (
-    buildx,
-    endpoints,
-    files,
-    hooks,
-    labels,
-    occupied,
-    oneshot,
-    outside,
-    prestart,
-    rootless,
-    since,
-)
-from reconciler.providers.docker.client import Engine
-from reconciler.providers.docker.context import digest_of, dockerfile_of, packed
-from reconciler.providers.docker.credentials import logged_in
+from reconciler.providers.docker.build import buildx
+from reconciler.providers.docker.build.context import digest_of, dockerfile_of, packed
+from reconciler.providers.docker.container import endpoints, files, hooks, one_shot, outside, pre_start
+from reconciler.providers.docker.engine import occupied_ports, required_api, rootless
+from reconciler.providers.docker.engine.client import Engine
+from reconciler.providers.docker.engine.credentials import logged_in
 from reconciler.providers.docker.kinds import image
 from reconciler.providers.docker.observe import last_probe, name_of, probed
-from reconciler.providers.docker.property import Json, dig
+from reconciler.providers.docker.table import labels
+from reconciler.providers.docker.table.property import Json, dig
 
 LOOK_AGAIN_S: Final = 0.25
 """How often a container that is waited for is looked at."""
@@ -170,7 +161,7 @@ def _require(engine: Engine, args: Mapping[str, Any]) -> None:
 
 
 def _too_new(engine: Engine, args: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    return since.lacks(args["needs"], engine.api_version)
+    return required_api.lacks(args["needs"], engine.api_version)
 
 
 def _not_to_be_used(engine: Engine, args: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
@@ -220,7 +211,7 @@ def _create_container(engine: Engine, args: Mapping[str, Any]) -> None:
         found = None
     if found is None:
         _require_kept(engine, args["body"]["HostConfig"])
-        marks = {**args["body"]["Labels"], **files.label(mounted), **prestart.label(args.get("started_after"))}
+        marks = {**args["body"]["Labels"], **files.label(mounted), **pre_start.label(args.get("started_after"))}
         body = endpoints.named({**args["body"], "Labels": marks}, lambda mode: _name_of_network(engine, mode))
         _made(engine, engine.post("/containers/create", body, name=args["name"]))
     elif not is_ours:
@@ -282,7 +273,7 @@ def _start(engine: Engine, args: Mapping[str, Any]) -> None:
         if _started_at(engine, path) == before:
             raise
     except (Rejected, Conflict, Denied) as error:
-        if why := occupied.port(engine, str(error.args[0]), args.get("ports", "")):
+        if why := occupied_ports.port(engine, str(error.args[0]), args.get("ports", "")):
             raise Rejected(why) from error
         raise
 
@@ -402,7 +393,7 @@ def _ready(engine: Engine, inspect: Json, args: Mapping[str, Any]) -> Verdict:
 
 def _has_done_its_job(inspect: Json, args: Mapping[str, Any]) -> bool:
     has_ended = dig(inspect, "State.Status") == "exited" and dig(inspect, "State.ExitCode") == 0
-    return has_ended and oneshot.may_end(args, dig(inspect, "Config.ExposedPorts"))
+    return has_ended and one_shot.may_end(args, dig(inspect, "Config.ExposedPorts"))
 
 
 def _not_yet(inspect: Json, health: str) -> str:

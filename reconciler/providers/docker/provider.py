@@ -17,14 +17,17 @@ from reconciler.core.problem import Problem, Severity
 from reconciler.core.provider import Done, Pending, Verdict
 from reconciler.core.resource import Bystander, Observed, Origin, Resource
 from reconciler.core.values import ABSENT, UNKNOWN, Path, Value
-from reconciler.providers.docker import buildx, bystanders, elsewhere, expand, labels, proxies
-from reconciler.providers.docker.client import Engine
+from reconciler.providers.docker import bystanders, expand
+from reconciler.providers.docker.build import buildx
+from reconciler.providers.docker.engine import proxies, remote
+from reconciler.providers.docker.engine.client import Engine
+from reconciler.providers.docker.engine.location import settings_of
+from reconciler.providers.docker.engine.rename_lock import Together
 from reconciler.providers.docker.kinds import container, image, network, volume
-from reconciler.providers.docker.location import settings_of
 from reconciler.providers.docker.observe import Reader
 from reconciler.providers.docker.perform import IN_NETWORKS, LACKS, STREAMS, VERBS, published, pushing, require_builder
-from reconciler.providers.docker.steps import steps
-from reconciler.providers.docker.together import Together
+from reconciler.providers.docker.replace.steps import steps
+from reconciler.providers.docker.table import labels
 
 EVENTS: Final = [
     *("create", "start", "restart", "die", "oom", "stop", "kill", "pause", "unpause", "rename", "update", "destroy"),
@@ -55,7 +58,7 @@ class DockerProvider:
         return expand.expand(document, is_elsewhere=self._is_elsewhere, proxies=self._proxies)
 
     def warnings(self, document: Document) -> Iterable[Problem]:
-        return elsewhere.warnings(document) if self._is_elsewhere else ()
+        return remote.warnings(document) if self._is_elsewhere else ()
 
     @property
     def _proxies(self) -> Mapping[str, Value]:

@@ -12,7 +12,7 @@ from reconciler.core.errors import ProviderError
 from reconciler.core.policy import PRUNED, Policy
 from reconciler.core.report import Event, Report
 from reconciler.providers.answers import Limits
-from reconciler.providers.docker.client import Engine
+from reconciler.providers.docker.engine.client import Engine
 from reconciler.providers.docker.provider import DockerProvider
 from reconciler.run.clock import RealClock
 from reconciler.run.once import Reconciler

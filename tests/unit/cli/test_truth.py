@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from reconciler.providers.docker import labels
+from reconciler.providers.docker.table import labels
 from reconciler.run.clock import RealClock
 from tests.kit.cli import Ran, called
 from tests.kit.docker import PROJECT, Line, MemoryEngine, a_reconciler, a_stack, served

@@ -20,8 +20,8 @@ from reconciler.config import Sources, load
 from reconciler.config.compose.assembly.stages import SECTIONS
 from reconciler.config.compose.checks.unsupported import OF_NO_EFFECT, PATTERNS, NotYet
 from reconciler.core.errors import ConfigError
-from reconciler.providers.docker import buildx
-from reconciler.providers.docker.context import dockerfile_of, packed
+from reconciler.providers.docker.build import buildx
+from reconciler.providers.docker.build.context import dockerfile_of, packed
 from reconciler.providers.docker.expand import expand
 from reconciler.providers.docker.kinds import container, image, network, volume
 from tests.unit.config.test_files import CASES, read_case

@@ -13,7 +13,7 @@ from reconciler.core.errors import Rejected
 from reconciler.core.plan import Step
 from reconciler.core.provider import Done
 from reconciler.core.values import Secret
-from reconciler.providers.docker import buildx
+from reconciler.providers.docker.build import buildx
 from reconciler.providers.docker.expand import expand
 from tests.kit.build import address
 from tests.kit.docker import MemoryEngine, a_provider, a_reconciler, a_stack

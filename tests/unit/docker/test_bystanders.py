@@ -9,8 +9,8 @@ from dataclasses import replace
 import pytest
 
 from reconciler.core.errors import Conflict, Refused
-from reconciler.providers.docker import labels
 from reconciler.providers.docker.perform import STREAMS, VERBS
+from reconciler.providers.docker.table import labels
 from reconciler.render.text import plan_text
 from reconciler.run.once import Look
 from reconciler.run.remove import kinds_to_remove, left_in_use, removal

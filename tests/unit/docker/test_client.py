@@ -11,10 +11,10 @@ import pytest
 from reconciler.core.errors import Conflict, Rejected, Unreachable
 from reconciler.core.values import Secret
 from reconciler.providers.answers import Limits
-from reconciler.providers.docker.client import Engine
-from reconciler.providers.docker.failures import unreachable
-from reconciler.providers.docker.location import Location, Tls
-from reconciler.providers.docker.versions import TESTED_API
+from reconciler.providers.docker.engine.client import Engine
+from reconciler.providers.docker.engine.failures import unreachable
+from reconciler.providers.docker.engine.location import Location, Tls
+from reconciler.providers.docker.engine.versions import TESTED_API
 from tests.kit.docker import Line, MemoryEngine, served
 from tests.kit.faulty import FAULTS, Given, faulty
 from tests.kit.scripted import serving

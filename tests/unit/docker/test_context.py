@@ -10,7 +10,7 @@ import pytest
 
 from reconciler.core.errors import Rejected
 from reconciler.core.values import Secret
-from reconciler.providers.docker.context import digest_of, dockerfile_of, packed
+from reconciler.providers.docker.build.context import digest_of, dockerfile_of, packed
 
 FILES = {"Dockerfile": "FROM scratch\n", "app/main.py": "print()\n", "notes.md": "x\n"}
 

@@ -7,10 +7,10 @@ import pytest
 from reconciler.core.change import Action
 from reconciler.core.errors import ConfigError
 from reconciler.core.problem import Severity
-from reconciler.providers.docker import elsewhere
+from reconciler.providers.docker.engine import remote
+from reconciler.providers.docker.engine.location import Location
 from reconciler.providers.docker.expand import expand
-from reconciler.providers.docker.location import Location
-from reconciler.providers.docker.property import dig
+from reconciler.providers.docker.table.property import dig
 from tests.kit.docker import MemoryEngine, a_provider, a_reconciler, a_stack, apply
 
 STACK = """
@@ -70,7 +70,7 @@ def test_they_are_no_difference_afterwards_until_one_is_changed(document, there,
 
 
 def test_it_is_said_of_a_bind_in_the_project_that_it_is_of_the_other_machine(document):
-    (warning,) = elsewhere.warnings(document)
+    (warning,) = remote.warnings(document)
 
     assert warning.severity is Severity.WARNING
     assert str(warning).startswith("stack.yaml:8:9: services.web.volumes[0]: ")

@@ -8,7 +8,7 @@ from reconciler.core.change import Action, diff
 from reconciler.core.kind import Effect
 from reconciler.core.resource import Observed, Resource
 from reconciler.core.values import UNKNOWN, Secret
-from reconciler.providers.docker import rollout
+from reconciler.providers.docker.container import rollout
 from reconciler.providers.docker.kinds import container, image, network, volume
 from tests.kit.build import address
 

@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 from reconciler.core.change import Action
-from reconciler.providers.docker.property import dig, merged, nest
-from reconciler.providers.docker.since import MAC_OF_EACH_NETWORK, SINCE
+from reconciler.providers.docker.engine.required_api import MAC_OF_EACH_NETWORK, SINCE
+from reconciler.providers.docker.table.property import dig, merged, nest
 from tests.kit.docker import MemoryEngine, a_reconciler, a_stack, apply
 
 MIB = 1 << 20

@@ -10,9 +10,9 @@ import pytest
 from reconciler.core.address import Address
 from reconciler.core.change import Action
 from reconciler.core.kind import Effect
-from reconciler.providers.docker import files
-from reconciler.providers.docker.labels import FILES
-from reconciler.providers.docker.property import dig
+from reconciler.providers.docker.container import files
+from reconciler.providers.docker.table.labels import FILES
+from reconciler.providers.docker.table.property import dig
 from tests.kit.docker import Killed, MemoryEngine, a_reconciler, a_stack, apply
 
 STACK = """

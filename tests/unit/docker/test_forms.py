@@ -5,11 +5,12 @@ from __future__ import annotations
 import pytest
 
 from reconciler.core.values import ABSENT, Secret
-from reconciler.providers.docker import endpoints, forms, labels
-from reconciler.providers.docker import property as properties
-from reconciler.providers.docker.healthcheck import HEALTHCHECK
+from reconciler.providers.docker.container import endpoints
+from reconciler.providers.docker.container.healthcheck import HEALTHCHECK
+from reconciler.providers.docker.container.mounts import anonymous_volumes
 from reconciler.providers.docker.kinds.container import PROPERTIES
-from reconciler.providers.docker.mounts import anonymous_volumes
+from reconciler.providers.docker.table import forms, labels
+from reconciler.providers.docker.table import property as properties
 
 UNNAMED = "0123456789abcdef" * 4
 ID = "f" * 64

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from reconciler.core.values import Secret
-from reconciler.providers.docker import hooks
-from reconciler.providers.docker.client import Engine
+from reconciler.providers.docker.container import hooks
+from reconciler.providers.docker.engine.client import Engine
 from tests.kit.docker import Answer
 
 

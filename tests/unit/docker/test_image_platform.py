@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from reconciler.providers.docker import labels
 from reconciler.providers.docker.kinds import image
+from reconciler.providers.docker.table import labels
 
 LIVE = {"Os": "linux", "Architecture": "arm64", "Variant": "v8"}
 

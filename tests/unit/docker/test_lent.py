@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from reconciler.providers.docker import lent
+from reconciler.providers.docker.container import volumes_from
 
 SERVICES = {
     "a": {"volumes": [{"type": "volume", "source": "one", "target": "/1"}, {"type": "volume", "target": "/unnamed"}]},
@@ -16,14 +16,15 @@ SERVICES = {
 
 def test_named_volumes_are_lent_on_and_what_is_declared_wins():
     found = {
-        mount["target"]: (mount["source"], mount.get("read_only")) for mount in lent.named(SERVICES, SERVICES["c"])
+        mount["target"]: (mount["source"], mount.get("read_only"))
+        for mount in volumes_from.named(SERVICES, SERVICES["c"])
     }
 
     assert found == {"/1": ("one", None)}
 
 
 def test_a_source_is_called_as_the_container_is():
-    assert list(lent.sources(SERVICES["c"], lambda name: f"p-{name}-1")) == ["p-b-1", "x:ro", "p-a-1"]
+    assert list(volumes_from.sources(SERVICES["c"], lambda name: f"p-{name}-1")) == ["p-b-1", "x:ro", "p-a-1"]
 
 
 def test_what_is_lent_last_wins_and_memory_is_not_lent():
@@ -36,7 +37,7 @@ def test_what_is_lent_last_wins_and_memory_is_not_lent():
         mounts = [{"Type": kind, "Destination": to, "Name": volume, "RW": True} for to, kind, volume in shown[name]]
         return {"Mounts": mounts}
 
-    found = lent.mounts(("x:ro", "y"), inspected)
+    found = volumes_from.mounts(("x:ro", "y"), inspected)
 
     assert {target: (mount["source"], mount["read_only"]) for target, mount in found.items()} == {
         "/a": ("two", False),

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from reconciler.core.errors import Unreachable
-from reconciler.providers.docker.location import USUAL, _is_file, located
+from reconciler.providers.docker.engine.location import USUAL, _is_file, located
 
 
 @pytest.fixture

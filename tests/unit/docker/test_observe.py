@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from reconciler.core.resource import Health
-from reconciler.providers.docker import labels
 from reconciler.providers.docker.observe import last_probe, status_of
+from reconciler.providers.docker.table import labels
 from tests.kit.docker import Line, MemoryEngine, a_provider, a_stack, apply
 
 STACK = """

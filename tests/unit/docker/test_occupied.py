@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from reconciler.providers.docker import labels, occupied
+from reconciler.providers.docker.engine import occupied_ports
+from reconciler.providers.docker.table import labels
 from tests.kit.docker import Line, MemoryEngine, a_stack, apply
 
 
@@ -36,11 +37,11 @@ def test_a_port_that_another_project_has_is_said_with_its_line_and_the_container
     ],
 )
 def test_the_words_of_all_releases_are_known(words, port):
-    said = occupied.port(Line(MemoryEngine()), words, "stack.yaml:4:7")
+    said = occupied_ports.port(Line(MemoryEngine()), words, "stack.yaml:4:7")
 
     assert said.startswith(f"stack.yaml:4:7: host port {port} is in use by a program outside Docker; `ss -ltnp")
     assert said.endswith(f"({words})")
 
 
 def test_a_start_that_fails_for_something_else_is_no_affair_of_ports():
-    assert occupied.port(Line(MemoryEngine()), "no space left on device", "") == ""
+    assert occupied_ports.port(Line(MemoryEngine()), "no space left on device", "") == ""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from reconciler.core.report import What
-from reconciler.providers.docker import outside
+from reconciler.providers.docker.container import outside
 from tests.kit.docker import MemoryEngine, a_reconciler, a_stack, apply
 
 EXTERNAL = """

@@ -7,8 +7,8 @@ import pytest
 from reconciler.core.errors import Conflict, Denied, GateFailed, Rejected, Unreachable
 from reconciler.core.plan import Step
 from reconciler.core.provider import Done, Pending
-from reconciler.providers.docker import labels
 from reconciler.providers.docker.perform import RESTARTS
+from reconciler.providers.docker.table import labels
 from tests.kit.build import address
 from tests.kit.docker import Line, MemoryEngine, Refusal, a_provider
 

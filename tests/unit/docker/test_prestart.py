@@ -7,7 +7,7 @@ import json
 import pytest
 
 from reconciler.core.change import Action
-from reconciler.providers.docker import labels
+from reconciler.providers.docker.table import labels
 from tests.kit.docker import Line, MemoryEngine, a_reconciler, a_stack, apply
 
 HOOK = """

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from reconciler.core.values import Secret
-from reconciler.providers.docker import proxies
+from reconciler.providers.docker.engine import proxies
 from reconciler.providers.docker.provider import DockerProvider
 from tests.kit.docker import a_stack
 

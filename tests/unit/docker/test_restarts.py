@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from reconciler.providers.docker import restarts
+from reconciler.providers.docker.container import restarts
 from reconciler.providers.docker.expand import expand
 from tests.kit.docker import a_stack
 

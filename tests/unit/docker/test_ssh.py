@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from reconciler.core.errors import Unreachable
-from reconciler.providers.docker.client import Engine
-from reconciler.providers.docker.ssh import command, explained
+from reconciler.providers.docker.engine.client import Engine
+from reconciler.providers.docker.engine.ssh import command, explained
 
 
 @pytest.mark.parametrize(

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from reconciler.core.plan import make
-from reconciler.providers.docker.names import STARTED
-from reconciler.providers.docker.rollout import STEADY_S
-from reconciler.providers.docker.steps import BUILD_TIMEOUT_S, PULL_TIMEOUT_S
+from reconciler.providers.docker.container.rollout import STEADY_S
+from reconciler.providers.docker.replace.steps import BUILD_TIMEOUT_S, PULL_TIMEOUT_S
+from reconciler.providers.docker.table.names import STARTED
 from tests.kit.docker import Line, MemoryEngine, a_provider, a_stack, apply
 
 WEB = """

@@ -2,7 +2,7 @@
 
 from threading import Event, Thread
 
-from reconciler.providers.docker.together import Together
+from reconciler.providers.docker.engine.rename_lock import Together
 
 
 def test_one_alone_waits_for_those_at_work_and_they_for_it():

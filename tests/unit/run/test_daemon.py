@@ -9,7 +9,7 @@ from itertools import pairwise
 import pytest
 
 from reconciler.core.errors import ConfigError
-from reconciler.providers.docker import labels
+from reconciler.providers.docker.table import labels
 from reconciler.render.writer import Writer
 from reconciler.run.daemon import LONGEST_BACKOFF_S, Daemon, Rhythm
 from reconciler.run.lock import Owner

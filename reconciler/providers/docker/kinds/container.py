@@ -16,17 +16,18 @@ from reconciler.core.resource import Observed, Resource
 from reconciler.core.secrecy import holds_secret, looks_secret
 from reconciler.core.units import bytes_of, nanoseconds
 from reconciler.core.values import ABSENT, UNKNOWN, Secret, Spec, Value
-from reconciler.providers.docker import files, forms, labels, lent, oneshot, outside, prestart, restarts, rollout
-from reconciler.providers.docker.devices import REQUESTS, THROTTLES
-from reconciler.providers.docker.endpoints import LINKS, NETWORKS, is_network, network_mode
-from reconciler.providers.docker.healthcheck import HEALTHCHECK
-from reconciler.providers.docker.lent import VOLUMES_FROM
-from reconciler.providers.docker.mounts import TMPFS, VOLUMES
-from reconciler.providers.docker.ports import EXPOSE, PORTS
-from reconciler.providers.docker.property import Json, Property, dig, merged, nest, row
+from reconciler.providers.docker.container import files, one_shot, outside, pre_start, restarts, rollout, volumes_from
+from reconciler.providers.docker.container.devices import REQUESTS, THROTTLES
+from reconciler.providers.docker.container.endpoints import LINKS, NETWORKS, is_network, network_mode
+from reconciler.providers.docker.container.healthcheck import HEALTHCHECK
+from reconciler.providers.docker.container.mounts import TMPFS, VOLUMES
+from reconciler.providers.docker.container.ports import EXPOSE, PORTS
+from reconciler.providers.docker.container.volumes_from import VOLUMES_FROM
+from reconciler.providers.docker.table import forms, labels
+from reconciler.providers.docker.table.property import Json, Property, dig, merged, nest, row
 
 NAME: Final = "docker.container"
-FINISHED: Final = oneshot.FINISHED
+FINISHED: Final = one_shot.FINISHED
 RUNNING: Final = "running"
 
 
@@ -412,7 +413,7 @@ def expect(desired: Resource, observed: Observed) -> Spec:
         **_process_of(desired.spec, image),
         **_derived(desired.spec, spec, observed.spec),
         **_scored(observed),
-        **lent.expect(desired.spec, spec, observed),
+        **volumes_from.expect(desired.spec, spec, observed),
         **_files(desired.spec, observed),
         "leftovers": (),
         "pre_start": _started_after(observed),
@@ -432,7 +433,7 @@ def _done(desired: Spec, expected: Spec, observed: Spec) -> Spec:
 
 def is_done(desired: Spec, observed: Spec) -> bool:
     """Whether a job or a one-shot service has ended with exit code 0."""
-    may_end = is_job(desired) or oneshot.may_end(desired, observed.get("expose"))
+    may_end = is_job(desired) or one_shot.may_end(desired, observed.get("expose"))
     return may_end and observed.get("state") == FINISHED
 
 
@@ -443,7 +444,7 @@ def _scored(observed: Observed) -> Spec:
 
 def _started_after(observed: Observed) -> Value:
     now, ours = observed.facts.get("pre_start", ""), bool(observed.facts.get("ours"))
-    return prestart.expect(now, observed.spec.get("pre_start", ""), ours=ours)
+    return pre_start.expect(now, observed.spec.get("pre_start", ""), ours=ours)
 
 
 def _files(desired: Spec, observed: Observed) -> Spec:
@@ -492,7 +493,7 @@ def is_job(spec: Spec) -> bool:
 KIND: Final = Kind(
     NAME,
     fields={name: each.field for name, each in PROPERTIES.items()}
-    | {**files.FIELDS, "leftovers": Field(Effect.LIVE), "pre_start": prestart.FIELD, "depends_on": restarts.FIELD},
+    | {**files.FIELDS, "leftovers": Field(Effect.LIVE), "pre_start": pre_start.FIELD, "depends_on": restarts.FIELD},
     outputs=restarts.OUTPUTS,
     expect=expect,
     late=frozenset({"image", "networks"}),

@@ -9,8 +9,8 @@ from reconciler.core.kind import Effect, Field, Kind, Output
 from reconciler.core.resource import Observed, Resource
 from reconciler.core.units import bytes_of, nanoseconds
 from reconciler.core.values import Spec
-from reconciler.providers.docker import forms, labels
-from reconciler.providers.docker.property import Json, dig
+from reconciler.providers.docker.table import forms, labels
+from reconciler.providers.docker.table.property import Json, dig
 
 NAME: Final = "docker.image"
 _SPANS: Final = {"always": "0", "daily": "1d", "weekly": "1w"}

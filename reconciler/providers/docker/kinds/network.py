@@ -11,8 +11,8 @@ from typing import Any, Final
 from reconciler.core.kind import Effect, Field, Kind, Output
 from reconciler.core.resource import Observed, Resource
 from reconciler.core.values import ABSENT, Spec, Value
-from reconciler.providers.docker import labels
-from reconciler.providers.docker.property import Json
+from reconciler.providers.docker.table import labels
+from reconciler.providers.docker.table.property import Json
 
 NAME: Final = "docker.network"
 

@@ -10,8 +10,8 @@ from typing import Any, Final
 
 from reconciler.core.kind import Effect, Field, Kind, Output
 from reconciler.core.values import Value
-from reconciler.providers.docker import labels
-from reconciler.providers.docker.property import Json
+from reconciler.providers.docker.table import labels
+from reconciler.providers.docker.table.property import Json
 
 NAME: Final = "docker.volume"
 _ELSEWHERE: Final = frozenset({"none", "nfs", "nfs4", "cifs", "smb3"})

@@ -8,7 +8,7 @@ from reconciler.core.address import Address
 from reconciler.core.change import Action, Change
 from reconciler.core.resource import Health, Resource
 from reconciler.core.values import Value
-from reconciler.providers.docker import claims
+from reconciler.providers.docker.container import claims
 
 
 def giving_way(changes: Sequence[Change]) -> Mapping[Address, Sequence[Change]]:

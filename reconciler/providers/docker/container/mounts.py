@@ -9,8 +9,8 @@ from typing import Any, Final
 
 from reconciler.core.units import bytes_of
 from reconciler.core.values import ABSENT, Spec, Value
-from reconciler.providers.docker import forms, labels
-from reconciler.providers.docker.property import Json, Property, dig, nest
+from reconciler.providers.docker.table import forms, labels
+from reconciler.providers.docker.table.property import Json, Property, dig, nest
 
 ANONYMOUS: Final = "(anonymous)"
 _BIND_OPTIONS: Final = ("NonRecursive", "ReadOnlyNonRecursive", "ReadOnlyForceRecursive")

@@ -9,7 +9,7 @@ from hashlib import sha256
 from typing import Any, Final
 
 from reconciler.core.values import Secret, Value
-from reconciler.providers.docker.property import Json
+from reconciler.providers.docker.table.property import Json
 
 
 def text(value: Any) -> str:

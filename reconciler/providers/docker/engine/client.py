@@ -21,8 +21,8 @@ from typing import IO, TYPE_CHECKING, Any, Final, Literal
 from reconciler.core.errors import Denied, ReconcileError, Rejected, Unreachable
 from reconciler.core.values import Value, revealed
 from reconciler.providers.answers import Limits, decoded, read_within, require_shape, understood, why
-from reconciler.providers.docker.credentials import logged_in, readable_credentials
-from reconciler.providers.docker.failures import (
+from reconciler.providers.docker.engine.credentials import logged_in, readable_credentials
+from reconciler.providers.docker.engine.failures import (
     WHO,
     error_of,
     message_of,
@@ -30,13 +30,13 @@ from reconciler.providers.docker.failures import (
     raise_error_in,
     unreachable,
 )
-from reconciler.providers.docker.location import Location, located
-from reconciler.providers.docker.versions import OLDEST_API, spoken, text_of, version_of
+from reconciler.providers.docker.engine.location import Location, located
+from reconciler.providers.docker.engine.versions import OLDEST_API, spoken, text_of, version_of
 
 if TYPE_CHECKING:
     from docker import APIClient
 
-    from reconciler.providers.docker.ssh import Connections
+    from reconciler.providers.docker.engine.ssh import Connections
 
 LIMITS: Final = Limits()
 """Of each answer, logs and events apart."""
@@ -351,7 +351,7 @@ class Engine:
         return api
 
     def _connections(self) -> Connections:
-        from reconciler.providers.docker.ssh import Connections
+        from reconciler.providers.docker.engine.ssh import Connections
 
         with self._lock:
             self._ssh = self._ssh or Connections(self.location.url, self._environment)

@@ -23,8 +23,8 @@ from reconciler.core.document import Document
 from reconciler.core.errors import Rejected
 from reconciler.core.units import bytes_of
 from reconciler.core.values import Secret, Value
-from reconciler.providers.docker import forms, labels
-from reconciler.providers.docker.property import Json
+from reconciler.providers.docker.table import forms, labels
+from reconciler.providers.docker.table.property import Json
 
 _OFF: Final = frozenset({"0", "f", "false"})
 _NETWORKS: Final = ("", "default", "none", "host")

@@ -12,7 +12,7 @@ from typing import Any
 
 from reconciler.core.document import Document
 from reconciler.core.problem import Problem, Severity
-from reconciler.providers.docker.property import Json
+from reconciler.providers.docker.table.property import Json
 
 
 def problems(document: Document) -> Iterator[Problem]:

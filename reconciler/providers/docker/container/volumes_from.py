@@ -10,8 +10,8 @@ from typing import Any, Final
 
 from reconciler.core.resource import Observed
 from reconciler.core.values import ABSENT, Spec, Value
-from reconciler.providers.docker.mounts import VOLUMES
-from reconciler.providers.docker.property import Json, Property, dig, nest
+from reconciler.providers.docker.container.mounts import VOLUMES
+from reconciler.providers.docker.table.property import Json, Property, dig, nest
 
 _OF_A_CONTAINER: Final = "container:"
 

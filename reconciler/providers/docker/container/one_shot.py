@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from reconciler.core.values import Spec, Value
-from reconciler.providers.docker.property import Json
+from reconciler.providers.docker.table.property import Json
 
 FINISHED: Final = "exited (0)"
 NAME: Final = "one_shot"

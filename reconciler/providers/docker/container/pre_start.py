@@ -15,8 +15,9 @@ from typing import Any, Final
 
 from reconciler.core.kind import Effect, Field
 from reconciler.core.values import Value, has_secret, revealed
-from reconciler.providers.docker import files, labels
-from reconciler.providers.docker.property import Json, dig, merged
+from reconciler.providers.docker.container import files
+from reconciler.providers.docker.table import labels
+from reconciler.providers.docker.table.property import Json, dig, merged
 
 NAME: Final = "pre_start"
 SUFFIX: Final = ".init"

@@ -6,8 +6,8 @@ from typing import Any
 
 from reconciler.core.units import duration, nanoseconds
 from reconciler.core.values import ABSENT, Spec, Value
-from reconciler.providers.docker import forms
-from reconciler.providers.docker.property import Json, Property, dig
+from reconciler.providers.docker.table import forms
+from reconciler.providers.docker.table.property import Json, Property, dig
 
 
 def _healthcheck(check: Any) -> dict[str, Value]:

@@ -6,8 +6,8 @@ import re
 from typing import Final
 
 from reconciler.core.errors import ProviderError
-from reconciler.providers.docker import labels
-from reconciler.providers.docker.client import Engine
+from reconciler.providers.docker.engine.client import Engine
+from reconciler.providers.docker.table import labels
 
 # 20.10 and later: "Bind for 0.0.0.0:80 failed: port is already allocated" of another container, "listen tcp4
 # 0.0.0.0:80: bind: address already in use" or "failed to bind host port 0.0.0.0:80/tcp" of another program.

@@ -8,8 +8,8 @@ from typing import Any, Final
 
 from reconciler.core.kind import Effect, Field
 from reconciler.core.values import ABSENT, Spec, Value
-from reconciler.providers.docker import forms
-from reconciler.providers.docker.property import Json, Property, dig, nest
+from reconciler.providers.docker.table import forms
+from reconciler.providers.docker.table.property import Json, Property, dig, nest
 
 INTERFACE: Final = "com.docker.network.endpoint.ifname"
 """The option of a connection that names the interface inside."""

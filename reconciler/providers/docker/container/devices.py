@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from reconciler.core.values import ABSENT, Value
-from reconciler.providers.docker import forms
-from reconciler.providers.docker.property import Json, Property, dig, nest, row
+from reconciler.providers.docker.table import forms
+from reconciler.providers.docker.table.property import Json, Property, dig, nest, row
 
 
 def _declared_requests(service: Json) -> Value:

@@ -25,11 +25,12 @@ from reconciler.core.kind import Effect
 from reconciler.core.plan import Step
 from reconciler.core.resource import Health
 from reconciler.core.values import ABSENT, Value
-from reconciler.providers.docker import claims, files, hooks, labels, oneshot, prestart, restarts
-from reconciler.providers.docker.endpoints import endpoint_body
+from reconciler.providers.docker.container import claims, files, hooks, one_shot, pre_start, restarts
+from reconciler.providers.docker.container.endpoints import endpoint_body
 from reconciler.providers.docker.kinds import container
-from reconciler.providers.docker.names import NEXT, PREPARED, PREVIOUS, STARTED
-from reconciler.providers.docker.property import Json
+from reconciler.providers.docker.table import labels
+from reconciler.providers.docker.table.names import NEXT, PREPARED, PREVIOUS, STARTED
+from reconciler.providers.docker.table.property import Json
 
 
 def steps(
@@ -200,8 +201,8 @@ class _Container:
 
     def _run_first(self, hook: Mapping[str, Any], beside: str) -> Iterator[Step]:
         """One container, with the volumes of the one ``beside`` it. Nothing is left of it, whatever becomes of it."""
-        called, name, networks = hook["called"], f"{self.name}{prestart.SUFFIX}", hook["networks"]
-        body = prestart.body(hook["body"], owner=self.spec["owner"], beside=beside)
+        called, name, networks = hook["called"], f"{self.name}{pre_start.SUFFIX}", hook["networks"]
+        body = pre_start.body(hook["body"], owner=self.spec["owner"], beside=beside)
 
         def step(verb: str, **args: Value) -> Step:
             given: dict[str, Any] = {"container": name, **args}
@@ -213,7 +214,7 @@ class _Container:
             yield replace(self._connect(name, key, endpoint, called), clears=(removed,))
         wanted = claims.addresses(networks) | claims.any_address(networks, fixed=False)
         yield replace(step("start"), clears=(removed,), takes=wanted)
-        yield replace(step("wait", until="finished", called=called), clears=(removed,), timeout_s=prestart.TIMEOUT_S)
+        yield replace(step("wait", until="finished", called=called), clears=(removed,), timeout_s=pre_start.TIMEOUT_S)
         yield removed
 
     def _hooks(self, moment: str, container_name: str) -> Iterator[Step]:
@@ -255,7 +256,7 @@ class _Container:
             strict=gate["strict"] and strict,
             monitored=rollout["monitored"],
             may_recover=may_recover,
-            **({oneshot.NAME: self.spec[oneshot.NAME]} if oneshot.NAME in self.spec else {}),
+            **({one_shot.NAME: self.spec[one_shot.NAME]} if one_shot.NAME in self.spec else {}),
         )
         return replace(step, timeout_s=float(gate["timeout_s"]), hold_s=rollout["hold_s"] if is_new else 0.0)
 
@@ -509,7 +510,7 @@ class _Container:
         names: tuple[Value, ...] = (f"{self.name}{NEXT}", self.name) if successor.endswith(NEXT) else (successor,)
         was_left = not successor.endswith(NEXT)
         serves = self.live.get("state") not in ("created", "dead") or was_left
-        is_over = oneshot.NAME in self.spec and (was_left or self.live.get("state") == oneshot.FINISHED)
+        is_over = one_shot.NAME in self.spec and (was_left or self.live.get("state") == one_shot.FINISHED)
         return (
             self._step(
                 "container.give-way",

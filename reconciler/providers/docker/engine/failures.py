@@ -10,8 +10,8 @@ from typing import Any, Final
 
 from reconciler.core.errors import Conflict, Denied, ProviderError, Rejected, Throttled, Unreachable
 from reconciler.providers.answers import underneath, why
-from reconciler.providers.docker.location import Location
-from reconciler.providers.docker.versions import version_of
+from reconciler.providers.docker.engine.location import Location
+from reconciler.providers.docker.engine.versions import version_of
 
 WHO: Final = "the Docker engine"
 

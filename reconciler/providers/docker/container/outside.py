@@ -11,8 +11,8 @@ from typing import Any, Final
 
 from reconciler.core.document import Document
 from reconciler.core.values import Value
-from reconciler.providers.docker import restarts
-from reconciler.providers.docker.property import Json, dig
+from reconciler.providers.docker.container import restarts
+from reconciler.providers.docker.table.property import Json, dig
 
 NAMESPACES: Final = ("network_mode", "ipc", "pid")
 CONTAINER: Final = "container:"

@@ -11,8 +11,8 @@ from typing import Any, Final
 from reconciler.core.resource import Observed, Resource
 from reconciler.core.units import nanoseconds
 from reconciler.core.values import Spec, Value
-from reconciler.providers.docker import claims
-from reconciler.providers.docker.property import Json
+from reconciler.providers.docker.container import claims
+from reconciler.providers.docker.table.property import Json
 
 STEADY_S: Final = 5.0
 """How long a successor without a health check has to stay up before its predecessor is removed."""

@@ -15,7 +15,7 @@ from typing import Any, Final
 from reconciler.core.kind import Effect, Field, Output
 from reconciler.core.resource import Observed, Resource
 from reconciler.core.values import UNKNOWN, Value
-from reconciler.providers.docker.property import Json, dig
+from reconciler.providers.docker.table.property import Json, dig
 
 CREATED: Final = "created"
 STARTED: Final = "started"

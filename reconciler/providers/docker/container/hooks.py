@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from reconciler.core.values import Spec, Value
-from reconciler.providers.docker import forms
-from reconciler.providers.docker.property import Json
+from reconciler.providers.docker.table import forms
+from reconciler.providers.docker.table.property import Json
 
 AFTER_START: Final = "post_start"
 BEFORE_STOP: Final = "pre_stop"

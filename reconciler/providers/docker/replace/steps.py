@@ -10,9 +10,11 @@ from typing import Any
 from reconciler.core.change import Action, Change
 from reconciler.core.plan import Step
 from reconciler.core.values import Value
-from reconciler.providers.docker import handover, labels, names, swap, turns
 from reconciler.providers.docker.kinds import container, image, network, volume
-from reconciler.providers.docker.property import Json
+from reconciler.providers.docker.replace import container as replacement
+from reconciler.providers.docker.replace import handover, turns
+from reconciler.providers.docker.table import labels, names
+from reconciler.providers.docker.table.property import Json
 
 PULL_TIMEOUT_S = 1800.0
 BUILD_TIMEOUT_S = 3600.0
@@ -31,7 +33,7 @@ def steps(changes: Sequence[Change], project: str) -> Sequence[Step]:
             made += _STEPS[change.address.kind](change, project)
             continue
         holds_renewed = bool(change.observed and change.observed.after & renewed)
-        own = swap.steps(
+        own = replacement.steps(
             change,
             awaited=change.address in awaited,
             in_circle=change.address in circles,
@@ -82,8 +84,8 @@ def _plain(
         return
     is_made, is_removed = change.action is not Action.DELETE, change.action is not Action.CREATE
     if change.acts:
-        yield from swap.chained(
-            swap.required(change) if is_made else (),
+        yield from replacement.chained(
+            replacement.required(change) if is_made else (),
             [_step(change, f"{noun}.remove", **{noun: _live_id(change)}, **removed)] if is_removed else (),
             [_step(change, f"{noun}.create", body=body())] if is_made else (),
         )

@@ -25,8 +25,8 @@ from reconciler.core.address import Address
 from reconciler.core.errors import Rejected
 from reconciler.core.kind import Effect, Field
 from reconciler.core.values import ABSENT, Secret, Value
-from reconciler.providers.docker import labels
-from reconciler.providers.docker.property import Json, dig
+from reconciler.providers.docker.table import labels
+from reconciler.providers.docker.table.property import Json, dig
 
 _FOLDERS: Final = {"configs": "/", "secrets": "/run/secrets"}
 _DIGITS: Final = 16

@@ -15,8 +15,8 @@ from typing import Any
 
 from reconciler.core.errors import Rejected
 from reconciler.core.values import Secret, Value, mapped
-from reconciler.providers.docker.client import files_of_context
-from reconciler.providers.docker.property import Json
+from reconciler.providers.docker.engine.client import files_of_context
+from reconciler.providers.docker.table.property import Json
 
 _BUILD_INPUTS = (
     *("args", "target", "labels", "network", "dockerfile", "dockerfile_inline", "extra_hosts", "shm_size"),

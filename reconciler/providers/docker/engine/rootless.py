@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Final
 
-from reconciler.providers.docker.property import Json
+from reconciler.providers.docker.table.property import Json
 
 _LIMITS: Final = {
     "BlkioDeviceReadBps": "blkio_config.device_read_bps",

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from reconciler.core.values import ABSENT, Spec, Value
-from reconciler.providers.docker.property import Json, Property, dig
+from reconciler.providers.docker.table.property import Json, Property, dig
 
 
 def _port_key(port: Any) -> str:

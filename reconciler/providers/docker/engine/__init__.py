@@ -1,0 +1,1 @@
+"""The way to an engine: location, transport, versions, credentials, and its failures."""

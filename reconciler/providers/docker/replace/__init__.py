@@ -1,0 +1,1 @@
+"""The steps that create, update and replace containers, and their order."""

@@ -1,0 +1,1 @@
+"""The ground of the tables: property rows, forms of values, labels and names."""
