@@ -13,7 +13,7 @@ from reconciler.run.session import completed_sources, connection_of
 from reconciler.settings import Settings
 
 if TYPE_CHECKING:
-    from reconciler.providers.keycloak.rest import Client
+    from reconciler.providers.keycloak.connection import Client
 
 
 def exported(settings: Settings, realm: str) -> dict[str, Any]:

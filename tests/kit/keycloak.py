@@ -31,9 +31,10 @@ from reconciler.core.resource import Observed, Origin
 from reconciler.core.values import ABSENT, Secret, Value
 from reconciler.providers.keycloak import since
 from reconciler.providers.keycloak.client import AdminClient, Settings
+from reconciler.providers.keycloak.connection import Client
+from reconciler.providers.keycloak.names import ORGANIZATION_GROUPS, REALM, WORKFLOW
 from reconciler.providers.keycloak.provider import KeycloakProvider
 from reconciler.providers.keycloak.registry import KINDS
-from reconciler.providers.keycloak.rest import ORGANIZATION_GROUPS, REALM, WORKFLOW, Client
 from reconciler.providers.keycloak.since import Server as About
 from reconciler.run.collector import undisturbed
 

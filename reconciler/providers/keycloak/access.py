@@ -15,14 +15,13 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Final, TypeAlias
 
-from reconciler.core.access import Access, AccessChange, Inside
+from reconciler.core.access import Access, Inside
 from reconciler.core.address import Address
-from reconciler.core.change import Action, Change
 from reconciler.core.values import Path, Spec, Value
+from reconciler.providers.keycloak.connection import Representation
 from reconciler.providers.keycloak.kinds.client import BUILTIN
 from reconciler.providers.keycloak.kinds.role import BUILTIN as BUILTIN_ROLES
-from reconciler.providers.keycloak.registry import KINDS
-from reconciler.providers.keycloak.rest import (
+from reconciler.providers.keycloak.names import (
     CLIENT,
     CLIENT_ROLE,
     CLIENT_SCOPE,
@@ -37,10 +36,9 @@ from reconciler.providers.keycloak.rest import (
     ROLE,
     SCOPE_MAPPINGS,
     USER,
-    Representation,
 )
+from reconciler.providers.keycloak.registry import KINDS
 from reconciler.providers.keycloak.rows import as_map, as_name_map, as_names, merged
-from reconciler.providers.keycloak.steps import patch_of
 
 Role: TypeAlias = tuple[str, ...]
 """The name of a realm role; the client and the name of a client role."""
@@ -77,12 +75,11 @@ CONCERNED: Final[Mapping[str, tuple[str, ...]]] = {
 
 _GROUP_MAPPERS: Final = frozenset({"oidc-group-membership-mapper", "saml-group-membership-mapper"})
 _ROLE_MAPPERS: Final = frozenset({"oidc-hardcoded-role-mapper", "saml-hardcode-role-mapper"})
-_SAID: Final = frozenset({"description", "attributes"})
 _ORGANIZATION_MAPPER: Final = "oidc-organization-membership-mapper"
 _ORGANIZATION_SCOPE: Final = "organization"  # a built-in one, which has that mapper
 _OIDC_GROUPS_INSIDE: Final = "oidc-organization-group-membership-mapper"
 _GROUPS_INSIDE: Final = frozenset({_OIDC_GROUPS_INSIDE, "saml-organization-group-membership-mapper"})
-_EVERYBODY: Final = "everybody"
+EVERYBODY: Final = "everybody"
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,55 +112,15 @@ def specs_of(realm: Representation, kinds: Iterable[str] = tuple(CONCERNED)) -> 
     """What a realm says of access, in normal form, by address."""
     name = str(realm["realm"])
     return {
-        kind.address(name, item.keys): _normal(kind.name, item.body)
+        kind.address(name, item.keys): normal(kind.name, item.body)
         for kind in map(KINDS.__getitem__, kinds)
         for item in kind.objects(realm)
     }
 
 
-def _normal(kind: str, body: Mapping[str, Value]) -> Spec:
+def normal(kind: str, body: Mapping[str, Value]) -> Spec:
     rows = KINDS[kind].properties
     return {name: rows[name].normal(body[name]) for name in CONCERNED[kind] if name in body and name in rows}
-
-
-def concerns(change: Change) -> bool:
-    """Whether somebody may gain or lose access by this change."""
-    names = CONCERNED.get(change.address.kind, ())
-    if change.action in (Action.CREATE, Action.DELETE):
-        return bool(names)
-    return change.acts and any(each.path[0] in names and _gives(change, each.path) for each in change.fields)
-
-
-def _gives(change: Change, path: Path) -> bool:
-    """Not what a group of an organization is said to be; in its path every other part is the name of a group."""
-    return change.address.kind != ORGANIZATION_GROUPS or _SAID.isdisjoint(path[2::2])
-
-
-def changed(specs: Mapping[Address, Spec], changes: Iterable[Change]) -> dict[Address, Spec]:
-    """What is so after the changes."""
-    after = dict(specs)
-    for change in filter(concerns, changes):
-        kind = change.address.kind
-        if change.action is Action.DELETE:
-            gone = [each for each in after if _goes_with(each, change.address)]
-            after = {address: spec for address, spec in after.items() if address not in gone}
-        elif change.action is Action.CREATE and change.desired:
-            after[change.address] = {**after.get(change.address, {}), **_normal(kind, change.desired.spec)}
-        else:
-            fields = [each for each in change.fields if each.path[0] in CONCERNED[kind]]
-            after[change.address] = merged(after.get(change.address, {}), patch_of(fields))
-    return after
-
-
-def _goes_with(address: Address, gone: Address) -> bool:
-    """Subgroups go with their group, roles with their client, groups of an organization with it."""
-    return address.kind in _GO_TOGETHER.get(gone.kind, (gone.kind,)) and address.path[: len(gone.path)] == gone.path
-
-
-_GO_TOGETHER: Final = {
-    CLIENT: (CLIENT, CLIENT_ROLE, SCOPE_MAPPINGS),
-    ORGANIZATION: (ORGANIZATION, ORGANIZATION_GROUPS),
-}
 
 
 class Grants:
@@ -271,7 +228,7 @@ class Grants:
                 for each in roles:
                     ways.setdefault(each, {})[above] = None
         for each in self.of_everybody():
-            ways.setdefault(each, {})[_EVERYBODY] = None
+            ways.setdefault(each, {})[EVERYBODY] = None
         return {role: tuple(ways[role]) for role in self.shown(ways)}
 
     @cached_property
@@ -308,7 +265,7 @@ class Grants:
         own_inside = {role[0] for each in placed.values() for role in each.roles if len(role) > 1}
         own: dict[str, dict[Role, tuple[str, ...]]] = {}
         for role, through in held.items():
-            if len(role) > 1 and (role[0] in clients or role[0] not in BUILTIN or through != (_EVERYBODY,)):
+            if len(role) > 1 and (role[0] in clients or role[0] not in BUILTIN or through != (EVERYBODY,)):
                 own.setdefault(role[0], {})[role] = through
         for view, names in self._alike:
             shared = {role: through for role, through in {**held, **view.given}.items() if view.tells(role)}
@@ -463,62 +420,3 @@ def _by_name(roles: Mapping[Role, tuple[str, ...]]) -> Mapping[str, tuple[str, .
 def role_name(role: Role) -> str:
     """The role as a users file has it in short: ``name``, or ``client/name``."""
     return "/".join(role)
-
-
-# ------------------------------------------------------------------ before and after
-
-
-def moved(before: Grants, after: Grants) -> tuple[frozenset[str], frozenset[Role]]:
-    """The groups and the roles that no longer give what they gave: whose members and holders may gain or lose."""
-    groups = {path for path in before.groups if path not in after.groups or _given(before, path) != _given(after, path)}
-    return frozenset(groups), frozenset(role for role in before.roles if before.below(role) != after.below(role))
-
-
-def _given(grants: Grants, path: str) -> frozenset[Role]:
-    return frozenset().union(*grants.of_group(path).values())
-
-
-def replaced(before: Grants, after: Grants) -> frozenset[str]:
-    """Who has something else within organizations."""
-    names = before.placed.keys() | after.placed.keys()
-    return frozenset(name for name in names if before.placed.get(name) != after.placed.get(name))
-
-
-def differences(realm: str, before: Grants, after: Grants) -> Iterator[AccessChange]:
-    """Who gains or loses what; those to whom the same happens are in one."""
-    both = before.clients.keys() & after.clients.keys()
-    old_all, new_all = _of_all(before, both), _of_all(after, both)
-    gained, lost = new_all - old_all, old_all - new_all
-    if gained or lost:
-        yield AccessChange(realm, (), tuple(sorted(gained)), tuple(sorted(lost)))
-    together: dict[tuple[frozenset[str], frozenset[str]], list[str]] = {}
-    inside = after.tells_roles_inside
-    for name in sorted({**before.users, **after.users}):
-        (old, all_old), (new, all_new) = (_of_user(each, name, inside=inside) for each in (before, after))
-        found = new - all_old, old - all_new
-        if any(found):
-            together.setdefault(found, []).append(name)
-    for (gains, loses), names in together.items():
-        yield AccessChange(realm, tuple(names), tuple(sorted(gains)), tuple(sorted(loses)))
-
-
-def _of_user(grants: Grants, name: str, *, inside: bool) -> tuple[frozenset[str], frozenset[str]]:
-    """What a user has that not everybody has, and all that the user has; roles ``inside`` organizations if anybody is
-    told of them.
-    """
-    user = grants.users.get(name, {"enabled": False})
-    if user.get("enabled") is False:
-        return frozenset(), frozenset()
-    held, rest = grants.held(user), {"login", *grants.groups_of(user)}
-    for alias, placed in grants.placed.get(name, {}).items():
-        rest |= {f"{path} of organization {alias}" for path in placed.groups}
-        rest |= {f"{role_name(role)} in organization {alias}" for role in placed.roles if inside}
-    own = (role_name(role) for role, through in held.items() if through != (_EVERYBODY,))
-    return frozenset((*rest, *own)), frozenset((*rest, *map(role_name, held)))
-
-
-def _of_all(grants: Grants, clients: Collection[str]) -> frozenset[str]:
-    """What everybody has, and what those clients are told of whoever has it."""
-    told = (f"{what} in {name}" for name in clients for what in grants.told(name))
-    logins = (f"login to {name}" for name in grants.open_clients())
-    return frozenset((*map(role_name, grants.shown(grants.of_everybody())), *logins, *told))

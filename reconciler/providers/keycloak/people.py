@@ -15,9 +15,10 @@ from urllib.parse import quote
 from reconciler.core.errors import Conflict, Denied
 from reconciler.core.resource import Resource
 from reconciler.core.values import ABSENT, Value
+from reconciler.providers.keycloak.connection import Connection, Representation
+from reconciler.providers.keycloak.names import CLIENT_ROLE, GROUP, ROLE
 from reconciler.providers.keycloak.pages import BRIEF, pages, side_by_side
 from reconciler.providers.keycloak.registry import KINDS
-from reconciler.providers.keycloak.rest import CLIENT_ROLE, GROUP, ROLE, Connection, Representation
 from reconciler.providers.keycloak.rows import as_names
 
 FEW: Final = 20

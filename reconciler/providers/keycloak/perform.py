@@ -18,9 +18,11 @@ from reconciler.core.problem import Problem, Severity
 from reconciler.core.provider import Done, Verdict
 from reconciler.core.resource import Origin
 from reconciler.core.values import ABSENT, Value
+from reconciler.providers.keycloak.connection import BASE, Connection, Representation
 from reconciler.providers.keycloak.directory import Directory
+from reconciler.providers.keycloak.names import REALM
 from reconciler.providers.keycloak.registry import KINDS
-from reconciler.providers.keycloak.rest import BASE, REALM, Connection, Parts, Representation, RestKind, patched
+from reconciler.providers.keycloak.rest import Parts, RestKind, patched
 from reconciler.providers.keycloak.rows import as_map
 from reconciler.providers.keycloak.steps import (
     ADD,

@@ -16,15 +16,15 @@ from reconciler.core.problem import Problem
 from reconciler.core.provider import Verdict
 from reconciler.core.resource import Observed, Resource
 from reconciler.core.values import Value
-from reconciler.providers.keycloak.access import concerns
 from reconciler.providers.keycloak.affected import access_changes
+from reconciler.providers.keycloak.changes import concerns
+from reconciler.providers.keycloak.connection import Client
 from reconciler.providers.keycloak.directory import Directory
 from reconciler.providers.keycloak.expand import expand
 from reconciler.providers.keycloak.flowsteps import old_flows_last
 from reconciler.providers.keycloak.observe import observe
 from reconciler.providers.keycloak.perform import Performer
 from reconciler.providers.keycloak.registry import KINDS
-from reconciler.providers.keycloak.rest import Client
 from reconciler.providers.keycloak.steps import REQUIRE, steps
 
 

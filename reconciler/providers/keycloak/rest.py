@@ -9,130 +9,19 @@ has them, its properties (rows.py), and how a PUT treats those it is not given (
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Final, Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 from reconciler.core.address import Address
 from reconciler.core.document import DocumentPath
 from reconciler.core.kind import Field, Kind, Output
-from reconciler.core.provider import Verdict
 from reconciler.core.resource import Observed, Resource
-from reconciler.core.values import ABSENT, Path, Secret, Spec, Value
+from reconciler.core.values import ABSENT, Path, Spec, Value
+from reconciler.providers.keycloak.connection import Connection, Live, Representation
+from reconciler.providers.keycloak.names import REALM
 from reconciler.providers.keycloak.rows import MARK, Property, as_list, as_map, without_absent, without_masks
 from reconciler.providers.keycloak.since import Check, Since
-
-Representation: TypeAlias = Mapping[str, Any]
-"""An object as Keycloak's JSON has it, in a file or in an answer."""
-
-REALM: Final = "keycloak.realm"
-CLIENT_SCOPE: Final = "keycloak.client-scope"
-CLIENT: Final = "keycloak.client"
-ROLE: Final = "keycloak.role"
-CLIENT_ROLE: Final = "keycloak.client-role"
-GROUP: Final = "keycloak.group"
-USER: Final = "keycloak.user"
-PASSWORD: Final = "keycloak.password"  # noqa: S105 (a kind of object)
-IDENTITY_PROVIDER: Final = "keycloak.identity-provider"
-IDENTITY_PROVIDER_MAPPER: Final = "keycloak.identity-provider-mapper"
-FLOW: Final = "keycloak.flow"
-FLOW_BINDINGS: Final = "keycloak.flow-bindings"
-REQUIRED_ACTION: Final = "keycloak.required-action"
-COMPONENT: Final = "keycloak.component"
-USER_PROFILE: Final = "keycloak.user-profile"
-CLIENT_PROFILES: Final = "keycloak.client-profiles"
-CLIENT_POLICIES: Final = "keycloak.client-policies"
-DEFAULT_GROUPS: Final = "keycloak.default-groups"
-DEFAULT_ROLES: Final = "keycloak.default-roles"
-DEFAULT_CLIENT_SCOPES: Final = "keycloak.default-client-scopes"
-LOCALIZATION: Final = "keycloak.localization"
-ORGANIZATION: Final = "keycloak.organization"
-ORGANIZATION_GROUPS: Final = "keycloak.organization-groups"
-WORKFLOW: Final = "keycloak.workflow"
-AUTHORIZATION: Final = "keycloak.authorization"
-ADMIN_PERMISSIONS: Final = "keycloak.admin-permissions"
-SCOPE_MAPPINGS: Final = "keycloak.scope-mappings"
-CLIENT_SCOPE_MAPPINGS: Final = "keycloak.client-scope-mappings"
-
-BASE: Final = "admin/realms/{realm}"
-WHOLE_EXPORT: Final = "partial-export?exportClients=true&exportGroupsAndRoles=true"
-"""A realm with its clients, groups and roles, below its path."""
-
-
-class Connection(Protocol):
-    """The Admin REST API, as far as we use it; what client.py is, and what tests stand in for.
-
-    Paths are relative to the server's URL. Failures are ProviderErrors.
-    """
-
-    def get(self, path: str) -> Any:
-        """The answer; ABSENT where there is no such thing."""
-        ...
-
-    def ask(self, path: str) -> Any:
-        """The answer to a POST that only reads; ABSENT where there is no such thing."""
-        ...
-
-    def post(self, path: str, body: Value = None) -> None: ...
-
-    def create(self, path: str, body: Value) -> str:
-        """Send a new object, and return the last part of the place where the server put it."""
-        ...
-
-    def put(self, path: str, body: Value = None) -> None: ...
-
-    def delete(self, path: str, body: Value = None) -> None: ...
-
-    def put_text(self, path: str, text: str) -> None:
-        """Send a text as it is, which a few paths want in place of JSON."""
-        ...
-
-    def takes(self, realm: str, username: str, password: Secret) -> bool:
-        """Whether a user could log in with this password; raises Rejected where the realm does not tell."""
-        ...
-
-    def login(self) -> None:
-        """Take a new token: the old one does not know rights that came later."""
-        ...
-
-    def is_account(self, address: Address) -> bool:
-        """Whether this is who we work as, or the realm that it lives in."""
-        ...
-
-
-class Live(Protocol):
-    """The live system as a step sees it; what functions of the tables get that do more than one request."""
-
-    @property
-    def connection(self) -> Connection: ...
-
-    @property
-    def settled(self) -> set[tuple[Address, Value]]:
-        """What this process has written of that which can't be read; it outlives a pass."""
-        ...
-
-    def id(self, address: Address) -> str:
-        """The id of an object; raises Conflict where there is none."""
-        ...
-
-    def path(self, template: str, address: Address, **more: str) -> str:
-        """A path of a table with the names and ids filled in that it asks for."""
-        ...
-
-
-class Client(Connection, Protocol):
-    """A connection as the provider holds it."""
-
-    def ready(self) -> Verdict:
-        """Done when the server answers and takes our account; Pending while it starts. Raises Denied."""
-        ...
-
-    def understood(self) -> AbstractContextManager[None]:
-        """Whatever is raised while answers are used becomes a ProviderError that names the last request."""
-        ...
-
-    def close(self) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)

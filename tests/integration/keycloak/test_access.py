@@ -12,7 +12,7 @@ import requests
 
 from reconciler.core.access import AccessChange
 from reconciler.providers.keycloak.access import Grants, specs_of
-from reconciler.providers.keycloak.rest import ORGANIZATION_GROUPS
+from reconciler.providers.keycloak.names import ORGANIZATION_GROUPS
 from reconciler.providers.keycloak.whole import realm_of_access
 from tests.kit.keycloak import Driver, Pass, Server, lacks, server_of
 

@@ -20,6 +20,7 @@ from reconciler.core.address import Address
 from reconciler.core.errors import Conflict, Rejected
 from reconciler.core.resource import Resource
 from reconciler.core.values import ABSENT, Spec, Value
+from reconciler.providers.keycloak.connection import BASE, Connection, Live, Representation
 from reconciler.providers.keycloak.kinds import group
 from reconciler.providers.keycloak.kinds.authorization import (
     POLICIES,
@@ -33,18 +34,8 @@ from reconciler.providers.keycloak.kinds.authorization import (
 from reconciler.providers.keycloak.kinds.client import ADMIN_PERMISSIONS_CLIENT
 from reconciler.providers.keycloak.kinds.ids import NAMES, NamesById, names_by_id
 from reconciler.providers.keycloak.kinds.policies import applied, in_order, listed, made_again
-from reconciler.providers.keycloak.rest import (
-    ADMIN_PERMISSIONS,
-    BASE,
-    CLIENT,
-    ORGANIZATION,
-    USER,
-    Connection,
-    Item,
-    Live,
-    Representation,
-    RestKind,
-)
+from reconciler.providers.keycloak.names import ADMIN_PERMISSIONS, CLIENT, ORGANIZATION, USER
+from reconciler.providers.keycloak.rest import Item, RestKind
 from reconciler.providers.keycloak.rows import as_map, merged
 
 _PERMISSION: Final = "scope"

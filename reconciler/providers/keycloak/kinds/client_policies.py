@@ -7,7 +7,9 @@ from typing import Final
 
 from reconciler.core.address import Address
 from reconciler.core.values import Spec
-from reconciler.providers.keycloak.rest import BASE, CLIENT_POLICIES, CLIENT_PROFILES, Item, Representation, RestKind
+from reconciler.providers.keycloak.connection import BASE, Representation
+from reconciler.providers.keycloak.names import CLIENT_POLICIES, CLIENT_PROFILES
+from reconciler.providers.keycloak.rest import Item, RestKind
 from reconciler.providers.keycloak.rows import objects
 from reconciler.providers.keycloak.since import Since
 

@@ -7,8 +7,10 @@ from typing import Final
 
 from reconciler.core.resource import Observed, Resource
 from reconciler.core.values import ABSENT, Path, Spec, Value
+from reconciler.providers.keycloak.connection import BASE, Representation
 from reconciler.providers.keycloak.kinds import client, role
-from reconciler.providers.keycloak.rest import BASE, CLIENT, CLIENT_ROLE, Item, Representation, RestKind
+from reconciler.providers.keycloak.names import CLIENT, CLIENT_ROLE
+from reconciler.providers.keycloak.rest import Item, RestKind
 from reconciler.providers.keycloak.rows import as_names, flag
 
 AUTHORIZATION_ROLE: Final = "uma_protection"

@@ -11,8 +11,10 @@ from typing import Final
 from reconciler.core.address import Address
 from reconciler.core.kind import Field
 from reconciler.core.values import Path, Value
+from reconciler.providers.keycloak.connection import BASE, Representation
 from reconciler.providers.keycloak.kinds.mappers import MAPPERS, mappers
-from reconciler.providers.keycloak.rest import BASE, CLIENT_SCOPE, REALM, Item, Representation, RestKind
+from reconciler.providers.keycloak.names import CLIENT_SCOPE, REALM
+from reconciler.providers.keycloak.rest import Item, RestKind
 from reconciler.providers.keycloak.rows import Property, as_text, as_text_map, declared_keys_or_none, text, without_mark
 
 # The server lets one delete these, and breaks.

@@ -6,8 +6,10 @@ from collections.abc import Iterator
 from typing import Final
 
 from reconciler.core.values import Path
+from reconciler.providers.keycloak.connection import BASE, Representation
 from reconciler.providers.keycloak.kinds.client_scope import scope
-from reconciler.providers.keycloak.rest import BASE, DEFAULT_CLIENT_SCOPES, Item, Links, Representation, RestKind
+from reconciler.providers.keycloak.names import DEFAULT_CLIENT_SCOPES
+from reconciler.providers.keycloak.rest import Item, Links, RestKind
 from reconciler.providers.keycloak.rows import names
 
 _NAMES: Final = ("defaultDefaultClientScopes", "defaultOptionalClientScopes")

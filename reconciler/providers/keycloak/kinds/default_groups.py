@@ -6,8 +6,10 @@ from collections.abc import Iterator
 from typing import Final
 
 from reconciler.core.kind import Field
+from reconciler.providers.keycloak.connection import BASE, Representation
 from reconciler.providers.keycloak.kinds.group import group, paths
-from reconciler.providers.keycloak.rest import BASE, DEFAULT_GROUPS, Item, Links, Representation, RestKind
+from reconciler.providers.keycloak.names import DEFAULT_GROUPS
+from reconciler.providers.keycloak.rest import Item, Links, RestKind
 from reconciler.providers.keycloak.rows import Property
 
 

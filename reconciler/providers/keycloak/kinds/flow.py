@@ -16,7 +16,9 @@ from reconciler.core.errors import Conflict, Rejected
 from reconciler.core.kind import Field
 from reconciler.core.resource import Observed, Resource
 from reconciler.core.values import ABSENT, Path, Spec, Value
-from reconciler.providers.keycloak.rest import BASE, FLOW, REALM, Item, Live, Parts, Representation, RestKind
+from reconciler.providers.keycloak.connection import BASE, Live, Representation
+from reconciler.providers.keycloak.names import FLOW, REALM
+from reconciler.providers.keycloak.rest import Item, Parts, RestKind
 from reconciler.providers.keycloak.rows import (
     Property,
     as_map,

@@ -8,8 +8,10 @@ from urllib.parse import quote
 
 from reconciler.core.address import Address
 from reconciler.core.values import Spec, Value
+from reconciler.providers.keycloak.connection import BASE, Representation
 from reconciler.providers.keycloak.kinds import realm
-from reconciler.providers.keycloak.rest import BASE, FLOW, FLOW_BINDINGS, Item, Representation, RestKind
+from reconciler.providers.keycloak.names import FLOW, FLOW_BINDINGS
+from reconciler.providers.keycloak.rest import Item, RestKind
 from reconciler.providers.keycloak.rows import text
 
 NAMES: Final = (

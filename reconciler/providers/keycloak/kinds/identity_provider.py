@@ -13,7 +13,9 @@ from typing import Final
 from reconciler.core.address import Address
 from reconciler.core.kind import Field
 from reconciler.core.values import Secret, Spec, Value
-from reconciler.providers.keycloak.rest import BASE, FLOW, IDENTITY_PROVIDER, REALM, Item, Representation, RestKind
+from reconciler.providers.keycloak.connection import BASE, Representation
+from reconciler.providers.keycloak.names import FLOW, IDENTITY_PROVIDER, REALM
+from reconciler.providers.keycloak.rest import Item, RestKind
 from reconciler.providers.keycloak.rows import Property, as_secret, as_text_map, declared_keys, fixed, flag, text
 
 _SECRETS: Final = ("clientSecret",)

@@ -6,14 +6,9 @@ from collections.abc import Iterator
 from typing import Final
 
 from reconciler.core.kind import Field
-from reconciler.providers.keycloak.rest import (
-    BASE,
-    IDENTITY_PROVIDER,
-    IDENTITY_PROVIDER_MAPPER,
-    Item,
-    Representation,
-    RestKind,
-)
+from reconciler.providers.keycloak.connection import BASE, Representation
+from reconciler.providers.keycloak.names import IDENTITY_PROVIDER, IDENTITY_PROVIDER_MAPPER
+from reconciler.providers.keycloak.rest import Item, RestKind
 from reconciler.providers.keycloak.rows import Property, as_text_map, text, unmasked
 
 

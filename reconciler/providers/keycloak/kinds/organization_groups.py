@@ -15,22 +15,13 @@ from reconciler.core.errors import Conflict
 from reconciler.core.kind import Field
 from reconciler.core.resource import Resource
 from reconciler.core.values import ABSENT, Spec, Value
+from reconciler.providers.keycloak.connection import BASE, Connection, Live, Representation
 from reconciler.providers.keycloak.kinds import organization
 from reconciler.providers.keycloak.kinds.group import ROLE_LINKS, paths
 from reconciler.providers.keycloak.kinds.role import role
+from reconciler.providers.keycloak.names import CLIENT, ORGANIZATION, ORGANIZATION_GROUPS, USER
 from reconciler.providers.keycloak.pages import pages
-from reconciler.providers.keycloak.rest import (
-    BASE,
-    CLIENT,
-    ORGANIZATION,
-    ORGANIZATION_GROUPS,
-    USER,
-    Connection,
-    Item,
-    Live,
-    Representation,
-    RestKind,
-)
+from reconciler.providers.keycloak.rest import Item, RestKind
 from reconciler.providers.keycloak.rows import (
     Property,
     as_list_map,

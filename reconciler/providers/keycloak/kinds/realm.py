@@ -11,7 +11,9 @@ from typing import Final
 
 from reconciler.core.kind import Field
 from reconciler.core.values import ABSENT, Path, Value
-from reconciler.providers.keycloak.rest import BASE, REALM, Item, Representation, RestKind
+from reconciler.providers.keycloak.connection import BASE, Representation
+from reconciler.providers.keycloak.names import REALM
+from reconciler.providers.keycloak.rest import Item, RestKind
 from reconciler.providers.keycloak.rows import (
     Property,
     as_secret,

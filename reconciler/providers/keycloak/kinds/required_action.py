@@ -7,7 +7,9 @@ from typing import Final
 
 from reconciler.core.kind import Field
 from reconciler.core.values import Path, Value
-from reconciler.providers.keycloak.rest import BASE, REALM, REQUIRED_ACTION, Item, Representation, RestKind
+from reconciler.providers.keycloak.connection import BASE, Representation
+from reconciler.providers.keycloak.names import REALM, REQUIRED_ACTION
+from reconciler.providers.keycloak.rest import Item, RestKind
 from reconciler.providers.keycloak.rows import Property, as_text_map, fixed, flag, number, text, unmasked
 
 BUILTIN: Final = frozenset(

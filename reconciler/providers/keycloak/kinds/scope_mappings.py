@@ -9,18 +9,10 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from reconciler.core.kind import Field
+from reconciler.providers.keycloak.connection import BASE, Representation
 from reconciler.providers.keycloak.kinds.role import role
-from reconciler.providers.keycloak.rest import (
-    BASE,
-    CLIENT,
-    CLIENT_SCOPE,
-    CLIENT_SCOPE_MAPPINGS,
-    SCOPE_MAPPINGS,
-    Item,
-    Links,
-    Representation,
-    RestKind,
-)
+from reconciler.providers.keycloak.names import CLIENT, CLIENT_SCOPE, CLIENT_SCOPE_MAPPINGS, SCOPE_MAPPINGS
+from reconciler.providers.keycloak.rest import Item, Links, RestKind
 from reconciler.providers.keycloak.rows import Property, as_name_map, names
 
 

@@ -15,21 +15,11 @@ from reconciler.core.address import Address
 from reconciler.core.kind import Field
 from reconciler.core.resource import Observed, Resource
 from reconciler.core.values import ABSENT, Path, Spec, Value
+from reconciler.providers.keycloak.connection import BASE, Representation
 from reconciler.providers.keycloak.kinds.group import ROLE_LINKS, group, paths
 from reconciler.providers.keycloak.kinds.password import INITIAL
-from reconciler.providers.keycloak.rest import (
-    BASE,
-    CLIENT,
-    IDENTITY_PROVIDER,
-    REALM,
-    USER,
-    USER_PROFILE,
-    Item,
-    Links,
-    Parts,
-    Representation,
-    RestKind,
-)
+from reconciler.providers.keycloak.names import CLIENT, IDENTITY_PROVIDER, REALM, USER, USER_PROFILE
+from reconciler.providers.keycloak.rest import Item, Links, Parts, RestKind
 from reconciler.providers.keycloak.rows import (
     Property,
     as_list_map,

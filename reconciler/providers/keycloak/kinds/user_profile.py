@@ -15,8 +15,10 @@ from typing import Any, Final
 from reconciler.core.kind import Field
 from reconciler.core.resource import Resource
 from reconciler.core.values import ABSENT, Value
+from reconciler.providers.keycloak.connection import BASE, Connection, Representation
 from reconciler.providers.keycloak.kinds.component import PROFILE
-from reconciler.providers.keycloak.rest import BASE, USER_PROFILE, Connection, Item, Representation, RestKind
+from reconciler.providers.keycloak.names import USER_PROFILE
+from reconciler.providers.keycloak.rest import Item, RestKind
 from reconciler.providers.keycloak.rows import Property, as_list, as_map, as_plain, by, text
 
 _TEXT: Final = "kc.user.profile.config"

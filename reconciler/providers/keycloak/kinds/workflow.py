@@ -12,8 +12,10 @@ from typing import Any, Final
 from reconciler.core.kind import Field
 from reconciler.core.resource import Resource
 from reconciler.core.values import Value
+from reconciler.providers.keycloak.connection import BASE, Connection, Representation
+from reconciler.providers.keycloak.names import REALM, WORKFLOW
 from reconciler.providers.keycloak.pages import pages
-from reconciler.providers.keycloak.rest import BASE, REALM, WORKFLOW, Connection, Item, Representation, RestKind
+from reconciler.providers.keycloak.rest import Item, RestKind
 from reconciler.providers.keycloak.rows import Property, as_list_map, as_map, as_text, as_text_map, flag
 from reconciler.providers.keycloak.since import Since, is_in
 
