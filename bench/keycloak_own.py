@@ -19,7 +19,7 @@ from typing import Any, Final
 
 from bench.keycloak_users import a_company, with_others
 from reconciler.core.values import ABSENT, Value
-from reconciler.providers.keycloak.client import revealed
+from reconciler.providers.keycloak.server.client import revealed
 from tests.kit.keycloak import Driver
 from tests.kit.scripted import ScriptedConnection
 

@@ -12,7 +12,7 @@ from reconciler.cli.state import State
 @click.pass_obj
 def command(state: State, /) -> None:
     """Print the roles of realm-management that the account needs for what the files declare, realm by realm."""
-    from reconciler.providers.keycloak.rights import rights
+    from reconciler.providers.keycloak.permissions import rights
 
     with state.session() as session:
         keycloak = session.providers.get("keycloak")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 
 from reconciler.core.document import Document
-from reconciler.providers.keycloak.access import Grants, specs_of
+from reconciler.providers.keycloak.access.grants import Grants, specs_of
 from reconciler.run.export import connected
 from reconciler.settings import Settings
 
@@ -20,7 +20,7 @@ def declared(document: Document, realms: Collection[str]) -> Iterator[tuple[str,
 
 def live(settings: Settings, realms: Collection[str], users: Collection[str]) -> Iterator[tuple[str, Grants]]:
     """Those realms, or those that the files name, as they are; raises ProviderError where one is not there."""
-    from reconciler.providers.keycloak.whole import realm_of_access
+    from reconciler.providers.keycloak.export import realm_of_access
 
     with connected(settings) as (client, document):
         in_files = (str(realm["realm"]) for realm in (document.realms if document else None) or ())

@@ -12,7 +12,7 @@ import pytest
 
 from reconciler.core.errors import ProviderError
 from reconciler.core.values import Secret
-from reconciler.providers.keycloak.client import AdminClient, Settings
+from reconciler.providers.keycloak.server.client import AdminClient, Settings
 from tests.kit.faulty import FAULTS, LIMITS, Fault, Given, Proxy, faulty
 
 LONGEST_S = 10.0

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from reconciler.core.errors import ProviderError
-from reconciler.providers.keycloak.connection import WHOLE_EXPORT
+from reconciler.providers.keycloak.table.connection import WHOLE_EXPORT
 from tests.kit.keycloak import ByHand, Server, a_made_realm, dropped
 
 Body = Mapping[str, Any]

@@ -17,8 +17,8 @@ from reconciler.core.change import Action
 from reconciler.core.document import Document
 from reconciler.core.errors import ConfigError
 from reconciler.core.report import Event, What
-from reconciler.providers.keycloak.connection import Client
 from reconciler.providers.keycloak.provider import KeycloakProvider
+from reconciler.providers.keycloak.table.connection import Client
 from reconciler.run.clock import RealClock
 from reconciler.run.once import Look, Reconciler
 from tests.kit.keycloak import with_quick_keys

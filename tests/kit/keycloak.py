@@ -29,13 +29,13 @@ from reconciler.core.policy import Policy
 from reconciler.core.provider import Done, Pending, Verdict
 from reconciler.core.resource import Observed, Origin
 from reconciler.core.values import ABSENT, Secret, Value
-from reconciler.providers.keycloak import since
-from reconciler.providers.keycloak.client import AdminClient, Settings
-from reconciler.providers.keycloak.connection import Client
-from reconciler.providers.keycloak.names import ORGANIZATION_GROUPS, REALM, WORKFLOW
 from reconciler.providers.keycloak.provider import KeycloakProvider
 from reconciler.providers.keycloak.registry import KINDS
-from reconciler.providers.keycloak.since import Server as About
+from reconciler.providers.keycloak.server.client import AdminClient, Settings
+from reconciler.providers.keycloak.table import required_release
+from reconciler.providers.keycloak.table.connection import Client
+from reconciler.providers.keycloak.table.names import ORGANIZATION_GROUPS, REALM, WORKFLOW
+from reconciler.providers.keycloak.table.required_release import Server as About
 from reconciler.run.collector import undisturbed
 
 IMAGE = os.environ.get("RECONCILE_TEST_KEYCLOAK_IMAGE", "localhost/keycloak:26.7.3")
@@ -384,7 +384,7 @@ UNTIL: Final[Mapping[str, tuple[int, int]]] = {
 
 
 def server_of(client: Client) -> About:
-    return since.server(client.get, client.ask, "admin/realms/master")
+    return required_release.server(client.get, client.ask, "admin/realms/master")
 
 
 def still(client: Client, what: str) -> bool:
@@ -395,7 +395,7 @@ def still(client: Client, what: str) -> bool:
 
 def lacks(server: About, kind: str, name: str = "") -> bool:
     """Whether it can't have a type of object, or one property of it."""
-    return bool(since.lack(KINDS[kind].since, name, server))
+    return bool(required_release.lack(KINDS[kind].since, name, server))
 
 
 def without_newer(client: Client, realm: Mapping[str, Any]) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from typing import Any
 
 from reconciler.core.values import Secret
 from reconciler.providers.docker.engine.client import Engine
-from reconciler.providers.keycloak.client import AdminClient, Settings
+from reconciler.providers.keycloak.server.client import AdminClient, Settings
 from tests.kit.cli import ROOT, Ran, environment
 from tests.kit.engine import the_engine
 

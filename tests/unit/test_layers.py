@@ -26,8 +26,8 @@ MAY_IMPORT = {
 }
 HOMES = {
     "docker": {"providers/docker/engine/client.py", "providers/docker/engine/credentials.py"},
-    "keycloak": {"providers/keycloak/client.py"},
-    "requests": {"providers/docker/engine/client.py", "providers/keycloak/client.py"},
+    "keycloak": {"providers/keycloak/server/client.py"},
+    "requests": {"providers/docker/engine/client.py", "providers/keycloak/server/client.py"},
     "urllib3": {"providers/docker/engine/client.py", "providers/docker/engine/ssh.py"},
     "yaml": {"config/yaml/parse.py"},
     "jsonschema": {"config/schema/validator.py"},

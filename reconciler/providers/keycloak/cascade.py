@@ -8,10 +8,10 @@ from typing import Final
 from reconciler.core.address import Address
 from reconciler.core.resource import Place
 from reconciler.core.values import Path
-from reconciler.providers.keycloak.names import REALM
 from reconciler.providers.keycloak.registry import KINDS
-from reconciler.providers.keycloak.rest import Item, RestKind
-from reconciler.providers.keycloak.rows import as_map
+from reconciler.providers.keycloak.table.kind import Item, RestKind
+from reconciler.providers.keycloak.table.names import REALM
+from reconciler.providers.keycloak.table.properties import as_map
 
 
 class Cascades:

@@ -11,10 +11,10 @@ from reconciler.core.errors import ConfigError
 from reconciler.core.problem import Problem
 from reconciler.core.resource import Origin, Resource, Source
 from reconciler.core.values import Path, Spec, Value
-from reconciler.providers.keycloak.connection import Representation
-from reconciler.providers.keycloak.names import GROUP, REALM
 from reconciler.providers.keycloak.registry import KINDS
-from reconciler.providers.keycloak.rest import Item, RestKind, options_of
+from reconciler.providers.keycloak.table.connection import Representation
+from reconciler.providers.keycloak.table.kind import Item, RestKind, options_of
+from reconciler.providers.keycloak.table.names import GROUP, REALM
 
 _OPTIONS: Final = "x-reconcile"
 OWNED: Final = "owned"

@@ -16,16 +16,16 @@ from reconciler.core.problem import Problem
 from reconciler.core.provider import Verdict
 from reconciler.core.resource import Observed, Resource
 from reconciler.core.values import Value
-from reconciler.providers.keycloak.affected import access_changes
-from reconciler.providers.keycloak.changes import concerns
-from reconciler.providers.keycloak.connection import Client
-from reconciler.providers.keycloak.directory import Directory
+from reconciler.providers.keycloak.access.affected import access_changes
+from reconciler.providers.keycloak.access.changes import concerns
 from reconciler.providers.keycloak.expand import expand
-from reconciler.providers.keycloak.flowsteps import old_flows_last
-from reconciler.providers.keycloak.observe import observe
-from reconciler.providers.keycloak.perform import Performer
+from reconciler.providers.keycloak.ids import Directory
+from reconciler.providers.keycloak.read.observe import observe
 from reconciler.providers.keycloak.registry import KINDS
-from reconciler.providers.keycloak.steps import REQUIRE, steps
+from reconciler.providers.keycloak.table.connection import Client
+from reconciler.providers.keycloak.write.flow_steps import old_flows_last
+from reconciler.providers.keycloak.write.perform import Performer
+from reconciler.providers.keycloak.write.steps import REQUIRE, steps
 
 
 class KeycloakProvider:
@@ -105,7 +105,7 @@ class KeycloakProvider:
             return self._session
 
     def _connected(self) -> Client:
-        from reconciler.providers.keycloak.client import AdminClient, Settings
+        from reconciler.providers.keycloak.server.client import AdminClient, Settings
 
         with self._lock:
             if self._client is None:

@@ -33,7 +33,7 @@ from reconciler.providers.keycloak.kinds import (
     user_profile,
     workflow,
 )
-from reconciler.providers.keycloak.rest import RestKind
+from reconciler.providers.keycloak.table.kind import RestKind
 
 KINDS: Final[Mapping[str, RestKind]] = {
     table.name: table

@@ -11,9 +11,9 @@ import pytest
 import requests
 
 from reconciler.core.access import AccessChange
-from reconciler.providers.keycloak.access import Grants, specs_of
-from reconciler.providers.keycloak.names import ORGANIZATION_GROUPS
-from reconciler.providers.keycloak.whole import realm_of_access
+from reconciler.providers.keycloak.access.grants import Grants, specs_of
+from reconciler.providers.keycloak.export import realm_of_access
+from reconciler.providers.keycloak.table.names import ORGANIZATION_GROUPS
 from tests.kit.keycloak import Driver, Pass, Server, lacks, server_of
 
 

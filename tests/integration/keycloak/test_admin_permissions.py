@@ -11,8 +11,8 @@ import pytest
 from reconciler.config.realm.minimal import minimal
 from reconciler.core.errors import Rejected
 from reconciler.providers.keycloak.expand import expand
-from reconciler.providers.keycloak.rights import rights
-from reconciler.providers.keycloak.whole import new_realm, whole
+from reconciler.providers.keycloak.export import new_realm, whole
+from reconciler.providers.keycloak.permissions import rights
 from tests.kit.keycloak import ByHand, Driver, Server, document, still
 from tests.kit.realms import a_permission
 

@@ -12,7 +12,7 @@ import pytest
 from reconciler.config import Sources, load
 from reconciler.config.realm.minimal import minimal
 from reconciler.core.values import Value
-from reconciler.providers.keycloak.whole import new_realm, whole
+from reconciler.providers.keycloak.export import new_realm, whole
 from tests.kit.keycloak import Driver, Server, dropped, unique_realm, without_newer
 from tests.kit.realms import a_realm, a_whole_realm
 

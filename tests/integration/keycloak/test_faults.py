@@ -18,8 +18,8 @@ from reconciler.core.errors import ProviderError
 from reconciler.core.policy import Policy
 from reconciler.core.report import Event, Report
 from reconciler.providers.answers import Limits
-from reconciler.providers.keycloak.client import AdminClient, Settings
 from reconciler.providers.keycloak.provider import KeycloakProvider
+from reconciler.providers.keycloak.server.client import AdminClient, Settings
 from reconciler.run.once import Look, Reconciler
 from tests.kit.clock import TurnedClock
 from tests.kit.faulty import FAULTS, Fault, Proxy, faulty, over_http

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from reconciler.providers.keycloak.expand import expand
-from reconciler.providers.keycloak.rights import rights
+from reconciler.providers.keycloak.permissions import rights
 from tests.kit.keycloak import ByHand, Driver, Server, document, with_roles, without_newer
 from tests.kit.realms import a_whole_realm
 

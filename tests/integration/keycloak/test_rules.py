@@ -11,9 +11,9 @@ from reconciler.core.errors import Conflict, Denied, Rejected, Unreachable
 from reconciler.core.plan import Step
 from reconciler.core.provider import Done, Pending
 from reconciler.core.values import ABSENT, Secret, Value
-from reconciler.providers.keycloak.names import WORKFLOW
 from reconciler.providers.keycloak.provider import KeycloakProvider
-from reconciler.providers.keycloak.steps import steps
+from reconciler.providers.keycloak.table.names import WORKFLOW
+from reconciler.providers.keycloak.write.steps import steps
 from tests.kit.keycloak import (
     ByHand,
     CountingClient,

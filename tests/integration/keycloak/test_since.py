@@ -13,10 +13,10 @@ import pytest
 
 from reconciler.core.errors import Rejected
 from reconciler.core.values import ABSENT
-from reconciler.providers.keycloak.names import CLIENT_POLICIES, ORGANIZATION_GROUPS, REALM, WORKFLOW
+from reconciler.providers.keycloak.export import whole
 from reconciler.providers.keycloak.provider import KeycloakProvider
 from reconciler.providers.keycloak.registry import KINDS
-from reconciler.providers.keycloak.whole import whole
+from reconciler.providers.keycloak.table.names import CLIENT_POLICIES, ORGANIZATION_GROUPS, REALM, WORKFLOW
 from tests.kit.keycloak import ByHand, CountingClient, Driver, Server, lacks, server_of, with_roles, without_newer
 from tests.kit.realms import a_whole_realm
 

@@ -9,7 +9,7 @@ import pytest
 from reconciler.core.access import AccessChange
 from reconciler.core.errors import Denied
 from reconciler.core.plan import make
-from reconciler.providers.keycloak.access import Grants, specs_of
+from reconciler.providers.keycloak.access.grants import Grants, specs_of
 from reconciler.providers.keycloak.provider import KeycloakProvider
 from reconciler.render.access import access_document, access_text
 from reconciler.render.text import access_lines

@@ -19,8 +19,8 @@ from reconciler.core.address import Address
 from reconciler.core.errors import Conflict, Denied, Misconfigured, ProviderError, Rejected, Throttled, Unreachable
 from reconciler.core.provider import Done, Pending
 from reconciler.core.values import ABSENT, Secret
-from reconciler.providers.keycloak.client import AdminClient, Settings
 from reconciler.providers.keycloak.provider import KeycloakProvider
+from reconciler.providers.keycloak.server.client import AdminClient, Settings
 from tests.kit.scripted import Script, serving
 
 TOKEN = "POST /realms/master/protocol/openid-connect/token"
@@ -374,7 +374,7 @@ def test_nothing_heavy_is_imported_before_the_first_request() -> None:
     code = (
         "import sys\n"
         "from reconciler.providers.keycloak.provider import KeycloakProvider\n"
-        "from reconciler.providers.keycloak.client import AdminClient, Settings\n"
+        "from reconciler.providers.keycloak.server.client import AdminClient, Settings\n"
         "provider = KeycloakProvider({'url': 'http://id', 'auth': {'password': 'x'}})\n"
         "assert provider.observe([]) == () and provider.kinds and provider.steps([]) == []\n"
         "provider.close()\n"

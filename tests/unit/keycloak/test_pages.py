@@ -8,9 +8,9 @@ import pytest
 
 from reconciler.core.resource import Resource
 from reconciler.core.values import ABSENT
-from reconciler.providers.keycloak.names import ORGANIZATION, ORGANIZATION_GROUPS, WORKFLOW
-from reconciler.providers.keycloak.pages import PAGE, pages, pages_if_any
 from reconciler.providers.keycloak.registry import KINDS
+from reconciler.providers.keycloak.server.pages import PAGE, pages, pages_if_any
+from reconciler.providers.keycloak.table.names import ORGANIZATION, ORGANIZATION_GROUPS, WORKFLOW
 from tests.kit.scripted import ScriptedConnection
 
 ACME = {"id": "o1", "alias": "acme", "name": "Acme"}

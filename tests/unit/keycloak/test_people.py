@@ -9,9 +9,9 @@ import pytest
 
 from reconciler.core.errors import Denied
 from reconciler.core.resource import Observed
-from reconciler.providers.keycloak.directory import Directory
 from reconciler.providers.keycloak.expand import expand
-from reconciler.providers.keycloak.observe import observe
+from reconciler.providers.keycloak.ids import Directory
+from reconciler.providers.keycloak.read.observe import observe
 from tests.kit.keycloak import document
 from tests.kit.scripted import ScriptedConnection
 

@@ -10,8 +10,8 @@ from reconciler.core.address import Address
 from reconciler.core.errors import Conflict, Denied, ProviderError, Rejected, Unreachable
 from reconciler.core.plan import Step
 from reconciler.core.values import ABSENT, Secret
-from reconciler.providers.keycloak.directory import Directory
-from reconciler.providers.keycloak.perform import Performer
+from reconciler.providers.keycloak.ids import Directory
+from reconciler.providers.keycloak.write.perform import Performer
 from tests.kit.scripted import ScriptedConnection
 
 CLIENT = Address("keycloak.client", ("lab", "app"))

@@ -10,8 +10,8 @@ from reconciler.core.address import Address
 from reconciler.core.errors import Conflict, Rejected
 from reconciler.core.plan import Step
 from reconciler.core.values import ABSENT, Secret
-from reconciler.providers.keycloak.directory import Directory
-from reconciler.providers.keycloak.perform import Performer
+from reconciler.providers.keycloak.ids import Directory
+from reconciler.providers.keycloak.write.perform import Performer
 from tests.kit.scripted import ScriptedConnection
 
 FLOW = Address("keycloak.flow", ("lab", "ours"))

@@ -10,10 +10,10 @@ from reconciler.core.address import Address
 from reconciler.core.change import Action
 from reconciler.core.plan import Plan, make
 from reconciler.core.policy import Policy, refusals
-from reconciler.providers.keycloak.directory import Directory
 from reconciler.providers.keycloak.expand import expand
-from reconciler.providers.keycloak.observe import observe
+from reconciler.providers.keycloak.ids import Directory
 from reconciler.providers.keycloak.provider import KeycloakProvider
+from reconciler.providers.keycloak.read.observe import observe
 from tests.kit.keycloak import document
 from tests.kit.scripted import ScriptedConnection
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from reconciler.providers.keycloak.expand import expand
-from reconciler.providers.keycloak.rights import rights
+from reconciler.providers.keycloak.permissions import rights
 from tests.kit.keycloak import document
 
 

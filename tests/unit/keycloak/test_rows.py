@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from reconciler.core.values import ABSENT, Secret
 from reconciler.providers.keycloak.registry import KINDS
-from reconciler.providers.keycloak.rows import (
+from reconciler.providers.keycloak.table.properties import (
     MASK,
     as_list_map,
     as_name_map,

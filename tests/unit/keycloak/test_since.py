@@ -12,11 +12,11 @@ from reconciler.core.errors import Rejected
 from reconciler.core.plan import Plan, Step, make
 from reconciler.core.resource import Observed
 from reconciler.providers.keycloak.expand import expand
+from reconciler.providers.keycloak.export import whole
 from reconciler.providers.keycloak.kinds.workflow import KIND as WORKFLOWS
 from reconciler.providers.keycloak.provider import KeycloakProvider
 from reconciler.providers.keycloak.registry import KINDS
-from reconciler.providers.keycloak.since import Server, lack
-from reconciler.providers.keycloak.whole import whole
+from reconciler.providers.keycloak.table.required_release import Server, lack
 from tests.kit.keycloak import document
 from tests.kit.scripted import ScriptedConnection
 

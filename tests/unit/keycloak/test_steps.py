@@ -11,7 +11,7 @@ from reconciler.core.resource import Observed, Resource
 from reconciler.core.values import ABSENT, Secret
 from reconciler.providers.keycloak.provider import KeycloakProvider
 from reconciler.providers.keycloak.registry import KINDS
-from reconciler.providers.keycloak.steps import steps
+from reconciler.providers.keycloak.write.steps import steps
 from tests.kit.keycloak import document
 from tests.kit.realms import a_realm
 

@@ -20,7 +20,6 @@ from reconciler.core.address import Address
 from reconciler.core.errors import Conflict, Rejected
 from reconciler.core.resource import Resource
 from reconciler.core.values import ABSENT, Spec, Value
-from reconciler.providers.keycloak.connection import BASE, Connection, Live, Representation
 from reconciler.providers.keycloak.kinds import group
 from reconciler.providers.keycloak.kinds.authorization import (
     POLICIES,
@@ -34,9 +33,10 @@ from reconciler.providers.keycloak.kinds.authorization import (
 from reconciler.providers.keycloak.kinds.client import ADMIN_PERMISSIONS_CLIENT
 from reconciler.providers.keycloak.kinds.ids import NAMES, NamesById, names_by_id
 from reconciler.providers.keycloak.kinds.policies import applied, in_order, listed, made_again
-from reconciler.providers.keycloak.names import ADMIN_PERMISSIONS, CLIENT, ORGANIZATION, USER
-from reconciler.providers.keycloak.rest import Item, RestKind
-from reconciler.providers.keycloak.rows import as_map, merged
+from reconciler.providers.keycloak.table.connection import BASE, Connection, Live, Representation
+from reconciler.providers.keycloak.table.kind import Item, RestKind
+from reconciler.providers.keycloak.table.names import ADMIN_PERMISSIONS, CLIENT, ORGANIZATION, USER
+from reconciler.providers.keycloak.table.properties import as_map, merged
 
 _PERMISSION: Final = "scope"
 _is_id: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}").fullmatch

@@ -16,16 +16,16 @@ from reconciler.core.address import Address
 from reconciler.core.errors import Conflict, Rejected
 from reconciler.core.kind import Field
 from reconciler.core.values import ABSENT, Spec, Value
-from reconciler.providers.keycloak.connection import BASE, Live, Representation
 from reconciler.providers.keycloak.kinds.client import ADMIN_PERMISSIONS_CLIENT
 from reconciler.providers.keycloak.kinds.client_scope import scope
 from reconciler.providers.keycloak.kinds.group import group
 from reconciler.providers.keycloak.kinds.ids import NamesById, names_by_id
 from reconciler.providers.keycloak.kinds.policies import in_order, listed, made_again
 from reconciler.providers.keycloak.kinds.role import role
-from reconciler.providers.keycloak.names import AUTHORIZATION, CLIENT, USER
-from reconciler.providers.keycloak.rest import Item, RestKind
-from reconciler.providers.keycloak.rows import (
+from reconciler.providers.keycloak.table.connection import BASE, Live, Representation
+from reconciler.providers.keycloak.table.kind import Item, RestKind
+from reconciler.providers.keycloak.table.names import AUTHORIZATION, CLIENT, USER
+from reconciler.providers.keycloak.table.properties import (
     Property,
     as_list,
     as_list_map,

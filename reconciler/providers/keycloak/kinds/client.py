@@ -13,13 +13,13 @@ from reconciler.core.address import Address
 from reconciler.core.kind import Field, Output
 from reconciler.core.resource import Observed, Resource
 from reconciler.core.values import ABSENT, Path, Spec, Value
-from reconciler.providers.keycloak.connection import BASE, Live, Representation
 from reconciler.providers.keycloak.kinds.client_scope import scope
 from reconciler.providers.keycloak.kinds.mappers import MAPPERS, mappers
 from reconciler.providers.keycloak.kinds.user import service_account_of
-from reconciler.providers.keycloak.names import CLIENT, DEFAULT_CLIENT_SCOPES, FLOW, REALM, USER
-from reconciler.providers.keycloak.rest import Item, Links, RestKind
-from reconciler.providers.keycloak.rows import (
+from reconciler.providers.keycloak.table.connection import BASE, Live, Representation
+from reconciler.providers.keycloak.table.kind import Item, Links, RestKind
+from reconciler.providers.keycloak.table.names import CLIENT, DEFAULT_CLIENT_SCOPES, FLOW, REALM, USER
+from reconciler.providers.keycloak.table.properties import (
     MARK,
     Property,
     as_map,

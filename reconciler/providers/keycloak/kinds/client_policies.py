@@ -7,11 +7,11 @@ from typing import Final
 
 from reconciler.core.address import Address
 from reconciler.core.values import Spec
-from reconciler.providers.keycloak.connection import BASE, Representation
-from reconciler.providers.keycloak.names import CLIENT_POLICIES, CLIENT_PROFILES
-from reconciler.providers.keycloak.rest import Item, RestKind
-from reconciler.providers.keycloak.rows import objects
-from reconciler.providers.keycloak.since import Since
+from reconciler.providers.keycloak.table.connection import BASE, Representation
+from reconciler.providers.keycloak.table.kind import Item, RestKind
+from reconciler.providers.keycloak.table.names import CLIENT_POLICIES, CLIENT_PROFILES
+from reconciler.providers.keycloak.table.properties import objects
+from reconciler.providers.keycloak.table.required_release import Since
 
 
 def _section(section: str, name: str) -> Callable[[Representation], Iterator[Item]]:

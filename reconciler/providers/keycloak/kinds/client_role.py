@@ -7,11 +7,11 @@ from typing import Final
 
 from reconciler.core.resource import Observed, Resource
 from reconciler.core.values import ABSENT, Path, Spec, Value
-from reconciler.providers.keycloak.connection import BASE, Representation
 from reconciler.providers.keycloak.kinds import client, role
-from reconciler.providers.keycloak.names import CLIENT, CLIENT_ROLE
-from reconciler.providers.keycloak.rest import Item, RestKind
-from reconciler.providers.keycloak.rows import as_names, flag
+from reconciler.providers.keycloak.table.connection import BASE, Representation
+from reconciler.providers.keycloak.table.kind import Item, RestKind
+from reconciler.providers.keycloak.table.names import CLIENT, CLIENT_ROLE
+from reconciler.providers.keycloak.table.properties import as_names, flag
 
 AUTHORIZATION_ROLE: Final = "uma_protection"
 """Of every client with authorization services; Keycloak makes it with them."""

@@ -11,11 +11,18 @@ from typing import Final
 from reconciler.core.address import Address
 from reconciler.core.kind import Field
 from reconciler.core.values import Path, Value
-from reconciler.providers.keycloak.connection import BASE, Representation
 from reconciler.providers.keycloak.kinds.mappers import MAPPERS, mappers
-from reconciler.providers.keycloak.names import CLIENT_SCOPE, REALM
-from reconciler.providers.keycloak.rest import Item, RestKind
-from reconciler.providers.keycloak.rows import Property, as_text, as_text_map, declared_keys_or_none, text, without_mark
+from reconciler.providers.keycloak.table.connection import BASE, Representation
+from reconciler.providers.keycloak.table.kind import Item, RestKind
+from reconciler.providers.keycloak.table.names import CLIENT_SCOPE, REALM
+from reconciler.providers.keycloak.table.properties import (
+    Property,
+    as_text,
+    as_text_map,
+    declared_keys_or_none,
+    text,
+    without_mark,
+)
 
 # The server lets one delete these, and breaks.
 BUILTIN: Final = frozenset(

@@ -17,11 +17,20 @@ from reconciler.core.document import DocumentPath
 from reconciler.core.kind import Field
 from reconciler.core.resource import Observed, Resource
 from reconciler.core.values import ABSENT, Path, Value, has_secret
-from reconciler.providers.keycloak.connection import BASE, Live, Representation
-from reconciler.providers.keycloak.names import COMPONENT, REALM
-from reconciler.providers.keycloak.rest import Item, RestKind
-from reconciler.providers.keycloak.rows import MASK, Property, as_list_map, as_map, as_names, as_secret, fixed, text
-from reconciler.providers.keycloak.since import Check
+from reconciler.providers.keycloak.table.connection import BASE, Live, Representation
+from reconciler.providers.keycloak.table.kind import Item, RestKind
+from reconciler.providers.keycloak.table.names import COMPONENT, REALM
+from reconciler.providers.keycloak.table.properties import (
+    MASK,
+    Property,
+    as_list_map,
+    as_map,
+    as_names,
+    as_secret,
+    fixed,
+    text,
+)
+from reconciler.providers.keycloak.table.required_release import Check
 
 PROFILE: Final = "org.keycloak.userprofile.UserProfileProvider"
 WORKFLOWS: Final = "org.keycloak.models.workflow.WorkflowProvider"

@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from typing import Final
 
 from reconciler.core.values import Path
-from reconciler.providers.keycloak.connection import BASE, Representation
 from reconciler.providers.keycloak.kinds.client_scope import scope
-from reconciler.providers.keycloak.names import DEFAULT_CLIENT_SCOPES
-from reconciler.providers.keycloak.rest import Item, Links, RestKind
-from reconciler.providers.keycloak.rows import names
+from reconciler.providers.keycloak.table.connection import BASE, Representation
+from reconciler.providers.keycloak.table.kind import Item, Links, RestKind
+from reconciler.providers.keycloak.table.names import DEFAULT_CLIENT_SCOPES
+from reconciler.providers.keycloak.table.properties import names
 
 _NAMES: Final = ("defaultDefaultClientScopes", "defaultOptionalClientScopes")
 

@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from typing import Final
 
 from reconciler.core.kind import Field
-from reconciler.providers.keycloak.connection import BASE, Representation
 from reconciler.providers.keycloak.kinds.group import group, paths
-from reconciler.providers.keycloak.names import DEFAULT_GROUPS
-from reconciler.providers.keycloak.rest import Item, Links, RestKind
-from reconciler.providers.keycloak.rows import Property
+from reconciler.providers.keycloak.table.connection import BASE, Representation
+from reconciler.providers.keycloak.table.kind import Item, Links, RestKind
+from reconciler.providers.keycloak.table.names import DEFAULT_GROUPS
+from reconciler.providers.keycloak.table.properties import Property
 
 
 def _groups(realm: Representation) -> Iterator[Item]:

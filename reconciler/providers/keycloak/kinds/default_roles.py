@@ -14,11 +14,11 @@ from typing import Any, Final
 from reconciler.core.kind import Field
 from reconciler.core.resource import Resource
 from reconciler.core.values import Path, Value
-from reconciler.providers.keycloak.connection import BASE, Connection, Representation
 from reconciler.providers.keycloak.kinds.role import BUILTIN, ROLE_ITEM, role
-from reconciler.providers.keycloak.names import DEFAULT_ROLES
-from reconciler.providers.keycloak.rest import Item, Links, RestKind
-from reconciler.providers.keycloak.rows import Property, as_list_map, as_names, declared_keys
+from reconciler.providers.keycloak.table.connection import BASE, Connection, Representation
+from reconciler.providers.keycloak.table.kind import Item, Links, RestKind
+from reconciler.providers.keycloak.table.names import DEFAULT_ROLES
+from reconciler.providers.keycloak.table.properties import Property, as_list_map, as_names, declared_keys
 
 _COMPOSITES: Final = Links("composites", role)
 

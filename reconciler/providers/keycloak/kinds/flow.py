@@ -16,10 +16,10 @@ from reconciler.core.errors import Conflict, Rejected
 from reconciler.core.kind import Field
 from reconciler.core.resource import Observed, Resource
 from reconciler.core.values import ABSENT, Path, Spec, Value
-from reconciler.providers.keycloak.connection import BASE, Live, Representation
-from reconciler.providers.keycloak.names import FLOW, REALM
-from reconciler.providers.keycloak.rest import Item, Parts, RestKind
-from reconciler.providers.keycloak.rows import (
+from reconciler.providers.keycloak.table.connection import BASE, Live, Representation
+from reconciler.providers.keycloak.table.kind import Item, Parts, RestKind
+from reconciler.providers.keycloak.table.names import FLOW, REALM
+from reconciler.providers.keycloak.table.properties import (
     Property,
     as_map,
     as_text_map,

@@ -8,11 +8,11 @@ from urllib.parse import quote
 
 from reconciler.core.address import Address
 from reconciler.core.values import Spec, Value
-from reconciler.providers.keycloak.connection import BASE, Representation
 from reconciler.providers.keycloak.kinds import realm
-from reconciler.providers.keycloak.names import FLOW, FLOW_BINDINGS
-from reconciler.providers.keycloak.rest import Item, RestKind
-from reconciler.providers.keycloak.rows import text
+from reconciler.providers.keycloak.table.connection import BASE, Representation
+from reconciler.providers.keycloak.table.kind import Item, RestKind
+from reconciler.providers.keycloak.table.names import FLOW, FLOW_BINDINGS
+from reconciler.providers.keycloak.table.properties import text
 
 NAMES: Final = (
     "browserFlow",

@@ -12,11 +12,11 @@ from reconciler.core.address import Address
 from reconciler.core.document import DocumentPath
 from reconciler.core.kind import Field
 from reconciler.core.values import Path, Value
-from reconciler.providers.keycloak.connection import BASE, Representation
 from reconciler.providers.keycloak.kinds.role import role
-from reconciler.providers.keycloak.names import GROUP, REALM
-from reconciler.providers.keycloak.rest import Item, Links, RestKind
-from reconciler.providers.keycloak.rows import Property, as_name_map, as_names, attributes, names, text
+from reconciler.providers.keycloak.table.connection import BASE, Representation
+from reconciler.providers.keycloak.table.kind import Item, Links, RestKind
+from reconciler.providers.keycloak.table.names import GROUP, REALM
+from reconciler.providers.keycloak.table.properties import Property, as_name_map, as_names, attributes, names, text
 
 # Neither is taken by POST or PUT of the group; both answer as if it were.
 ROLE_LINKS: Final = {

@@ -13,10 +13,18 @@ from typing import Final
 from reconciler.core.address import Address
 from reconciler.core.kind import Field
 from reconciler.core.values import Secret, Spec, Value
-from reconciler.providers.keycloak.connection import BASE, Representation
-from reconciler.providers.keycloak.names import FLOW, IDENTITY_PROVIDER, REALM
-from reconciler.providers.keycloak.rest import Item, RestKind
-from reconciler.providers.keycloak.rows import Property, as_secret, as_text_map, declared_keys, fixed, flag, text
+from reconciler.providers.keycloak.table.connection import BASE, Representation
+from reconciler.providers.keycloak.table.kind import Item, RestKind
+from reconciler.providers.keycloak.table.names import FLOW, IDENTITY_PROVIDER, REALM
+from reconciler.providers.keycloak.table.properties import (
+    Property,
+    as_secret,
+    as_text_map,
+    declared_keys,
+    fixed,
+    flag,
+    text,
+)
 
 _SECRETS: Final = ("clientSecret",)
 _FLOWS: Final = ("firstBrokerLoginFlowAlias", "postBrokerLoginFlowAlias")

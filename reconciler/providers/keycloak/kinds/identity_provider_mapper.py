@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from typing import Final
 
 from reconciler.core.kind import Field
-from reconciler.providers.keycloak.connection import BASE, Representation
-from reconciler.providers.keycloak.names import IDENTITY_PROVIDER, IDENTITY_PROVIDER_MAPPER
-from reconciler.providers.keycloak.rest import Item, RestKind
-from reconciler.providers.keycloak.rows import Property, as_text_map, text, unmasked
+from reconciler.providers.keycloak.table.connection import BASE, Representation
+from reconciler.providers.keycloak.table.kind import Item, RestKind
+from reconciler.providers.keycloak.table.names import IDENTITY_PROVIDER, IDENTITY_PROVIDER_MAPPER
+from reconciler.providers.keycloak.table.properties import Property, as_text_map, text, unmasked
 
 
 def _mappers(realm: Representation) -> Iterator[Item]:

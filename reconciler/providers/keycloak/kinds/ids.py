@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Final, TypeAlias
 
-from reconciler.providers.keycloak.connection import Representation
 from reconciler.providers.keycloak.kinds import client_role, group, role
-from reconciler.providers.keycloak.rest import Item
+from reconciler.providers.keycloak.table.connection import Representation
+from reconciler.providers.keycloak.table.kind import Item
 
 NamesById: TypeAlias = Mapping[str, Mapping[str, str]]
 """Names by type and id; a type is named as Keycloak names what can be administered."""

@@ -9,10 +9,10 @@ from urllib.parse import quote
 from reconciler.core.address import Address
 from reconciler.core.kind import Field
 from reconciler.core.values import ABSENT, Value
-from reconciler.providers.keycloak.connection import BASE, Live, Representation
-from reconciler.providers.keycloak.names import LOCALIZATION, REALM
-from reconciler.providers.keycloak.rest import Item, RestKind
-from reconciler.providers.keycloak.rows import Property, as_map, as_text_map
+from reconciler.providers.keycloak.table.connection import BASE, Live, Representation
+from reconciler.providers.keycloak.table.kind import Item, RestKind
+from reconciler.providers.keycloak.table.names import LOCALIZATION, REALM
+from reconciler.providers.keycloak.table.properties import Property, as_map, as_text_map
 
 _PATH: Final = f"{BASE}/localization/{{name}}"
 

@@ -12,8 +12,8 @@ from typing import Any, Final
 
 from reconciler.core.kind import Field
 from reconciler.core.values import ABSENT, Value
-from reconciler.providers.keycloak.rest import Parts
-from reconciler.providers.keycloak.rows import Property, as_map, as_text_map, text, unmasked
+from reconciler.providers.keycloak.table.kind import Parts
+from reconciler.providers.keycloak.table.properties import Property, as_map, as_text_map, text, unmasked
 
 # What the server fills in where it is missing, found by making each type of mapper (26.7).
 _FILLED_IN: Final = ("userinfo.token.claim", "introspection.token.claim")

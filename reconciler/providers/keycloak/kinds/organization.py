@@ -12,11 +12,11 @@ from reconciler.core.address import Address
 from reconciler.core.kind import Field
 from reconciler.core.resource import Resource
 from reconciler.core.values import ABSENT, Path, Value
-from reconciler.providers.keycloak.connection import BASE, Connection, Representation
-from reconciler.providers.keycloak.names import IDENTITY_PROVIDER, ORGANIZATION, REALM, USER
-from reconciler.providers.keycloak.pages import pages, pages_if_any
-from reconciler.providers.keycloak.rest import Item, Links, RestKind
-from reconciler.providers.keycloak.rows import (
+from reconciler.providers.keycloak.server.pages import pages, pages_if_any
+from reconciler.providers.keycloak.table.connection import BASE, Connection, Representation
+from reconciler.providers.keycloak.table.kind import Item, Links, RestKind
+from reconciler.providers.keycloak.table.names import IDENTITY_PROVIDER, ORGANIZATION, REALM, USER
+from reconciler.providers.keycloak.table.properties import (
     Property,
     as_list,
     as_names,

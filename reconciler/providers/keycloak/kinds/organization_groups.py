@@ -15,14 +15,14 @@ from reconciler.core.errors import Conflict
 from reconciler.core.kind import Field
 from reconciler.core.resource import Resource
 from reconciler.core.values import ABSENT, Spec, Value
-from reconciler.providers.keycloak.connection import BASE, Connection, Live, Representation
 from reconciler.providers.keycloak.kinds import organization
 from reconciler.providers.keycloak.kinds.group import ROLE_LINKS, paths
 from reconciler.providers.keycloak.kinds.role import role
-from reconciler.providers.keycloak.names import CLIENT, ORGANIZATION, ORGANIZATION_GROUPS, USER
-from reconciler.providers.keycloak.pages import pages
-from reconciler.providers.keycloak.rest import Item, RestKind
-from reconciler.providers.keycloak.rows import (
+from reconciler.providers.keycloak.server.pages import pages
+from reconciler.providers.keycloak.table.connection import BASE, Connection, Live, Representation
+from reconciler.providers.keycloak.table.kind import Item, RestKind
+from reconciler.providers.keycloak.table.names import CLIENT, ORGANIZATION, ORGANIZATION_GROUPS, USER
+from reconciler.providers.keycloak.table.properties import (
     Property,
     as_list_map,
     as_map,
@@ -34,7 +34,7 @@ from reconciler.providers.keycloak.rows import (
     merged,
     without_absent,
 )
-from reconciler.providers.keycloak.since import Since, is_in
+from reconciler.providers.keycloak.table.required_release import Since, is_in
 
 _COUNTED: Final = "briefRepresentation=false&subGroupsCount=true"
 _SINCE: Final = Since((26, 6))

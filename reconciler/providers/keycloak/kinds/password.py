@@ -18,10 +18,10 @@ from typing import Final
 from reconciler.core.address import Address
 from reconciler.core.resource import Resource
 from reconciler.core.values import ABSENT, Secret, Spec, Value
-from reconciler.providers.keycloak.connection import BASE, Live, Representation
-from reconciler.providers.keycloak.names import PASSWORD, USER
-from reconciler.providers.keycloak.rest import Item, RestKind
-from reconciler.providers.keycloak.rows import MASK, secret
+from reconciler.providers.keycloak.table.connection import BASE, Live, Representation
+from reconciler.providers.keycloak.table.kind import Item, RestKind
+from reconciler.providers.keycloak.table.names import PASSWORD, USER
+from reconciler.providers.keycloak.table.properties import MASK, secret
 
 INITIAL: Final = "initial"
 LABEL: Final = "label"

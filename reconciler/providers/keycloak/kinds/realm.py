@@ -11,10 +11,10 @@ from typing import Final
 
 from reconciler.core.kind import Field
 from reconciler.core.values import ABSENT, Path, Value
-from reconciler.providers.keycloak.connection import BASE, Representation
-from reconciler.providers.keycloak.names import REALM
-from reconciler.providers.keycloak.rest import Item, RestKind
-from reconciler.providers.keycloak.rows import (
+from reconciler.providers.keycloak.table.connection import BASE, Representation
+from reconciler.providers.keycloak.table.kind import Item, RestKind
+from reconciler.providers.keycloak.table.names import REALM
+from reconciler.providers.keycloak.table.properties import (
     Property,
     as_secret,
     as_text,
@@ -27,7 +27,7 @@ from reconciler.providers.keycloak.rows import (
     text,
     unmasked,
 )
-from reconciler.providers.keycloak.since import Since
+from reconciler.providers.keycloak.table.required_release import Since
 
 
 def _policies(value: Value) -> Value:

@@ -7,10 +7,10 @@ from typing import Final
 
 from reconciler.core.kind import Field
 from reconciler.core.values import Path, Value
-from reconciler.providers.keycloak.connection import BASE, Representation
-from reconciler.providers.keycloak.names import REALM, REQUIRED_ACTION
-from reconciler.providers.keycloak.rest import Item, RestKind
-from reconciler.providers.keycloak.rows import Property, as_text_map, fixed, flag, number, text, unmasked
+from reconciler.providers.keycloak.table.connection import BASE, Representation
+from reconciler.providers.keycloak.table.kind import Item, RestKind
+from reconciler.providers.keycloak.table.names import REALM, REQUIRED_ACTION
+from reconciler.providers.keycloak.table.properties import Property, as_text_map, fixed, flag, number, text, unmasked
 
 BUILTIN: Final = frozenset(
     {

@@ -9,10 +9,10 @@ from reconciler.core.address import Address
 from reconciler.core.kind import Field
 from reconciler.core.resource import Observed, Resource
 from reconciler.core.values import Path, Value
-from reconciler.providers.keycloak.connection import BASE, Representation
-from reconciler.providers.keycloak.names import CLIENT_ROLE, REALM, ROLE
-from reconciler.providers.keycloak.rest import Item, Links, RestKind
-from reconciler.providers.keycloak.rows import Property, as_map, as_name_map, as_names, attributes, text
+from reconciler.providers.keycloak.table.connection import BASE, Representation
+from reconciler.providers.keycloak.table.kind import Item, Links, RestKind
+from reconciler.providers.keycloak.table.names import CLIENT_ROLE, REALM, ROLE
+from reconciler.providers.keycloak.table.properties import Property, as_map, as_name_map, as_names, attributes, text
 
 BUILTIN: Final = frozenset({"offline_access", "uma_authorization"})
 

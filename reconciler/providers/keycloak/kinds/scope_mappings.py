@@ -9,11 +9,11 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from reconciler.core.kind import Field
-from reconciler.providers.keycloak.connection import BASE, Representation
 from reconciler.providers.keycloak.kinds.role import role
-from reconciler.providers.keycloak.names import CLIENT, CLIENT_SCOPE, CLIENT_SCOPE_MAPPINGS, SCOPE_MAPPINGS
-from reconciler.providers.keycloak.rest import Item, Links, RestKind
-from reconciler.providers.keycloak.rows import Property, as_name_map, names
+from reconciler.providers.keycloak.table.connection import BASE, Representation
+from reconciler.providers.keycloak.table.kind import Item, Links, RestKind
+from reconciler.providers.keycloak.table.names import CLIENT, CLIENT_SCOPE, CLIENT_SCOPE_MAPPINGS, SCOPE_MAPPINGS
+from reconciler.providers.keycloak.table.properties import Property, as_name_map, names
 
 
 def _of_clients(realm: Representation) -> Iterator[Item]:

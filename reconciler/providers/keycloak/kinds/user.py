@@ -15,12 +15,12 @@ from reconciler.core.address import Address
 from reconciler.core.kind import Field
 from reconciler.core.resource import Observed, Resource
 from reconciler.core.values import ABSENT, Path, Spec, Value
-from reconciler.providers.keycloak.connection import BASE, Representation
 from reconciler.providers.keycloak.kinds.group import ROLE_LINKS, group, paths
 from reconciler.providers.keycloak.kinds.password import INITIAL
-from reconciler.providers.keycloak.names import CLIENT, IDENTITY_PROVIDER, REALM, USER, USER_PROFILE
-from reconciler.providers.keycloak.rest import Item, Links, Parts, RestKind
-from reconciler.providers.keycloak.rows import (
+from reconciler.providers.keycloak.table.connection import BASE, Representation
+from reconciler.providers.keycloak.table.kind import Item, Links, Parts, RestKind
+from reconciler.providers.keycloak.table.names import CLIENT, IDENTITY_PROVIDER, REALM, USER, USER_PROFILE
+from reconciler.providers.keycloak.table.properties import (
     Property,
     as_list_map,
     as_name_map,

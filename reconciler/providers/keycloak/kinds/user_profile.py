@@ -15,11 +15,11 @@ from typing import Any, Final
 from reconciler.core.kind import Field
 from reconciler.core.resource import Resource
 from reconciler.core.values import ABSENT, Value
-from reconciler.providers.keycloak.connection import BASE, Connection, Representation
 from reconciler.providers.keycloak.kinds.component import PROFILE
-from reconciler.providers.keycloak.names import USER_PROFILE
-from reconciler.providers.keycloak.rest import Item, RestKind
-from reconciler.providers.keycloak.rows import Property, as_list, as_map, as_plain, by, text
+from reconciler.providers.keycloak.table.connection import BASE, Connection, Representation
+from reconciler.providers.keycloak.table.kind import Item, RestKind
+from reconciler.providers.keycloak.table.names import USER_PROFILE
+from reconciler.providers.keycloak.table.properties import Property, as_list, as_map, as_plain, by, text
 
 _TEXT: Final = "kc.user.profile.config"
 

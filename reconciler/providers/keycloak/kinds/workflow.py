@@ -12,12 +12,12 @@ from typing import Any, Final
 from reconciler.core.kind import Field
 from reconciler.core.resource import Resource
 from reconciler.core.values import Value
-from reconciler.providers.keycloak.connection import BASE, Connection, Representation
-from reconciler.providers.keycloak.names import REALM, WORKFLOW
-from reconciler.providers.keycloak.pages import pages
-from reconciler.providers.keycloak.rest import Item, RestKind
-from reconciler.providers.keycloak.rows import Property, as_list_map, as_map, as_text, as_text_map, flag
-from reconciler.providers.keycloak.since import Since, is_in
+from reconciler.providers.keycloak.server.pages import pages
+from reconciler.providers.keycloak.table.connection import BASE, Connection, Representation
+from reconciler.providers.keycloak.table.kind import Item, RestKind
+from reconciler.providers.keycloak.table.names import REALM, WORKFLOW
+from reconciler.providers.keycloak.table.properties import Property, as_list_map, as_map, as_text, as_text_map, flag
+from reconciler.providers.keycloak.table.required_release import Since, is_in
 
 _SINCE: Final = Since((26, 5), feature="workflows", by_default=(26, 6))  # those of 26.4 are written in other words
 

@@ -13,17 +13,17 @@ from urllib.parse import quote
 from reconciler.core.errors import ProviderError, Throttled, Unreachable
 from reconciler.core.resource import Resource
 from reconciler.core.values import ABSENT
-from reconciler.providers.keycloak.access import MEMBERSHIPS
-from reconciler.providers.keycloak.connection import BASE, WHOLE_EXPORT, Connection, Representation
+from reconciler.providers.keycloak.access.grants import MEMBERSHIPS
 from reconciler.providers.keycloak.kinds import admin_permissions
 from reconciler.providers.keycloak.kinds.client import with_flow_names
 from reconciler.providers.keycloak.kinds.component import WORKFLOWS
 from reconciler.providers.keycloak.kinds.user import KIND as USERS
-from reconciler.providers.keycloak.names import ORGANIZATION, ORGANIZATION_GROUPS, WORKFLOW
-from reconciler.providers.keycloak.observe import needing
-from reconciler.providers.keycloak.people import IN_FULL, People
-from reconciler.providers.keycloak.placements import of_users, organizations, with_everybody
+from reconciler.providers.keycloak.read.observe import needing
+from reconciler.providers.keycloak.read.organizations import of_users, organizations, with_everybody
+from reconciler.providers.keycloak.read.users import IN_FULL, People
 from reconciler.providers.keycloak.registry import KINDS
+from reconciler.providers.keycloak.table.connection import BASE, WHOLE_EXPORT, Connection, Representation
+from reconciler.providers.keycloak.table.names import ORGANIZATION, ORGANIZATION_GROUPS, WORKFLOW
 
 
 def whole(connection: Connection, realm: str) -> dict[str, Any]:

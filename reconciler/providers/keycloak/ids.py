@@ -14,11 +14,11 @@ from urllib.parse import quote
 from reconciler.core.address import Address
 from reconciler.core.errors import Conflict
 from reconciler.core.values import Path, Value
-from reconciler.providers.keycloak.connection import BASE, Connection, Representation
 from reconciler.providers.keycloak.expand import key_of
-from reconciler.providers.keycloak.names import GROUP, USER
 from reconciler.providers.keycloak.registry import KINDS
-from reconciler.providers.keycloak.since import lack, server
+from reconciler.providers.keycloak.table.connection import BASE, Connection, Representation
+from reconciler.providers.keycloak.table.names import GROUP, USER
+from reconciler.providers.keycloak.table.required_release import lack, server
 
 
 class Directory:

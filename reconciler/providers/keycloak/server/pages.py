@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final, TypeVar
 
 from reconciler.core.values import ABSENT
-from reconciler.providers.keycloak.connection import Connection, Representation
+from reconciler.providers.keycloak.table.connection import Connection, Representation
 
 PAGE: Final = 1000
 BRIEF: Final = "briefRepresentation=true"

@@ -8,9 +8,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from reconciler.core.values import ABSENT
-from reconciler.providers.keycloak.connection import Connection, Representation
 from reconciler.providers.keycloak.kinds.organization_groups import tree
-from reconciler.providers.keycloak.pages import pages
+from reconciler.providers.keycloak.server.pages import pages
+from reconciler.providers.keycloak.table.connection import Connection, Representation
 
 
 def organizations(connection: Connection, base: str) -> Iterator[Representation]:

@@ -1,8 +1,8 @@
 """What a table of one Keycloak type says, and what follows from it: the core's table, the expected values,
-the bodies of requests. All of it is pure; observe.py and perform.py do the talking.
+the bodies of requests. All of it is pure; read/observe.py and write/perform.py do the talking.
 
 A type is a `RestKind`: where its objects stand in a realm representation, under which path the Admin REST API
-has them, its properties (rows.py), and how a PUT treats those it is not given (facts of 26.7, measured).
+has them, its properties (properties.py), and how a PUT treats those it is not given (facts of 26.7, measured).
 `Links` are sets of other objects with an endpoint of their own, `Parts` objects without a life of their own.
 """
 
@@ -18,10 +18,17 @@ from reconciler.core.document import DocumentPath
 from reconciler.core.kind import Field, Kind, Output
 from reconciler.core.resource import Observed, Resource
 from reconciler.core.values import ABSENT, Path, Spec, Value
-from reconciler.providers.keycloak.connection import Connection, Live, Representation
-from reconciler.providers.keycloak.names import REALM
-from reconciler.providers.keycloak.rows import MARK, Property, as_list, as_map, without_absent, without_masks
-from reconciler.providers.keycloak.since import Check, Since
+from reconciler.providers.keycloak.table.connection import Connection, Live, Representation
+from reconciler.providers.keycloak.table.names import REALM
+from reconciler.providers.keycloak.table.properties import (
+    MARK,
+    Property,
+    as_list,
+    as_map,
+    without_absent,
+    without_masks,
+)
+from reconciler.providers.keycloak.table.required_release import Check, Since
 
 
 @dataclass(frozen=True, slots=True)

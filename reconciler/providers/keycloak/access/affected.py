@@ -17,13 +17,13 @@ from reconciler.core.change import Action, Change
 from reconciler.core.errors import ProviderError
 from reconciler.core.resource import Resource
 from reconciler.core.values import ABSENT, Spec
-from reconciler.providers.keycloak.access import MEMBERSHIPS, Grants, Role, specs_of
-from reconciler.providers.keycloak.changes import changed, differences, moved, replaced
-from reconciler.providers.keycloak.connection import BASE, WHOLE_EXPORT, Representation
-from reconciler.providers.keycloak.directory import Directory
-from reconciler.providers.keycloak.names import CLIENT, GROUP, ORGANIZATION, ORGANIZATION_GROUPS, REALM, USER
-from reconciler.providers.keycloak.people import People
-from reconciler.providers.keycloak.placements import of_users, organizations, with_everybody
+from reconciler.providers.keycloak.access.changes import changed, differences, moved, replaced
+from reconciler.providers.keycloak.access.grants import MEMBERSHIPS, Grants, Role, specs_of
+from reconciler.providers.keycloak.ids import Directory
+from reconciler.providers.keycloak.read.organizations import of_users, organizations, with_everybody
+from reconciler.providers.keycloak.read.users import People
+from reconciler.providers.keycloak.table.connection import BASE, WHOLE_EXPORT, Representation
+from reconciler.providers.keycloak.table.names import CLIENT, GROUP, ORGANIZATION, ORGANIZATION_GROUPS, REALM, USER
 
 _INSIDE: Final = (ORGANIZATION, ORGANIZATION_GROUPS)
 _WHOLE: Final = ("clients", "groups", "roles")

@@ -9,10 +9,16 @@ from reconciler.core.access import AccessChange
 from reconciler.core.address import Address
 from reconciler.core.change import Action, Change
 from reconciler.core.values import Path, Spec
-from reconciler.providers.keycloak.access import CONCERNED, EVERYBODY, Grants, Role, normal, role_name
-from reconciler.providers.keycloak.names import CLIENT, CLIENT_ROLE, ORGANIZATION, ORGANIZATION_GROUPS, SCOPE_MAPPINGS
-from reconciler.providers.keycloak.rows import merged
-from reconciler.providers.keycloak.steps import patch_of
+from reconciler.providers.keycloak.access.grants import CONCERNED, EVERYBODY, Grants, Role, normal, role_name
+from reconciler.providers.keycloak.table.names import (
+    CLIENT,
+    CLIENT_ROLE,
+    ORGANIZATION,
+    ORGANIZATION_GROUPS,
+    SCOPE_MAPPINGS,
+)
+from reconciler.providers.keycloak.table.properties import merged
+from reconciler.providers.keycloak.write.steps import patch_of
 
 _SAID: Final = frozenset({"description", "attributes"})
 

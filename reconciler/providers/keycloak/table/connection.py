@@ -19,7 +19,7 @@ WHOLE_EXPORT: Final = "partial-export?exportClients=true&exportGroupsAndRoles=tr
 
 
 class Connection(Protocol):
-    """The Admin REST API, as far as we use it; what client.py is, and what tests stand in for.
+    """The Admin REST API, as far as we use it; what server/client.py is, and what tests stand in for.
 
     Paths are relative to the server's URL. Failures are ProviderErrors.
     """

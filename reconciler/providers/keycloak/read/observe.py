@@ -17,17 +17,17 @@ from reconciler.core.errors import Denied, NoLogin
 from reconciler.core.resource import Observed, Resource
 from reconciler.core.values import ABSENT, Secret, Value
 from reconciler.providers.keycloak.cascade import Cascades
-from reconciler.providers.keycloak.connection import BASE, Connection, Representation
-from reconciler.providers.keycloak.directory import Directory
 from reconciler.providers.keycloak.expand import EXACT, OWNED, prune_modes
+from reconciler.providers.keycloak.ids import Directory
 from reconciler.providers.keycloak.kinds.client import secret_of
 from reconciler.providers.keycloak.kinds.password import told
 from reconciler.providers.keycloak.kinds.user import SERVICE_ACCOUNT
-from reconciler.providers.keycloak.names import CLIENT, CLIENT_ROLE, FLOW_BINDINGS, PASSWORD, REALM, USER
-from reconciler.providers.keycloak.people import FEW, People
+from reconciler.providers.keycloak.read.users import FEW, People
 from reconciler.providers.keycloak.registry import KINDS
-from reconciler.providers.keycloak.rest import Item, RestKind, options_of
-from reconciler.providers.keycloak.rows import MARK, as_names
+from reconciler.providers.keycloak.table.connection import BASE, Connection, Representation
+from reconciler.providers.keycloak.table.kind import Item, RestKind, options_of
+from reconciler.providers.keycloak.table.names import CLIENT, CLIENT_ROLE, FLOW_BINDINGS, PASSWORD, REALM, USER
+from reconciler.providers.keycloak.table.properties import MARK, as_names
 
 _ONLY_WITH_RIGHTS: Final = "accessTokenLifespan"  # in every realm, but not in what is shown without view-realm
 

@@ -18,13 +18,13 @@ from reconciler.core.problem import Problem, Severity
 from reconciler.core.provider import Done, Verdict
 from reconciler.core.resource import Origin
 from reconciler.core.values import ABSENT, Value
-from reconciler.providers.keycloak.connection import BASE, Connection, Representation
-from reconciler.providers.keycloak.directory import Directory
-from reconciler.providers.keycloak.names import REALM
+from reconciler.providers.keycloak.ids import Directory
 from reconciler.providers.keycloak.registry import KINDS
-from reconciler.providers.keycloak.rest import Parts, RestKind, patched
-from reconciler.providers.keycloak.rows import as_map
-from reconciler.providers.keycloak.steps import (
+from reconciler.providers.keycloak.table.connection import BASE, Connection, Representation
+from reconciler.providers.keycloak.table.kind import Parts, RestKind, patched
+from reconciler.providers.keycloak.table.names import REALM
+from reconciler.providers.keycloak.table.properties import as_map
+from reconciler.providers.keycloak.write.steps import (
     ADD,
     CREATE,
     CREATE_PART,

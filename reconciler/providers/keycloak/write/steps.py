@@ -17,11 +17,11 @@ from reconciler.core.compare import FieldChange
 from reconciler.core.plan import Step
 from reconciler.core.resource import Resource
 from reconciler.core.values import ABSENT, Path, Value
-from reconciler.providers.keycloak.names import REALM
 from reconciler.providers.keycloak.registry import KINDS
-from reconciler.providers.keycloak.rest import Links, RestKind
-from reconciler.providers.keycloak.rows import as_map, without_absent
-from reconciler.providers.keycloak.since import needed
+from reconciler.providers.keycloak.table.kind import Links, RestKind
+from reconciler.providers.keycloak.table.names import REALM
+from reconciler.providers.keycloak.table.properties import as_map, without_absent
+from reconciler.providers.keycloak.table.required_release import needed
 
 CREATE: Final = "create"
 UPDATE: Final = "update"

@@ -18,10 +18,11 @@ from typing import Final, TypeAlias
 from reconciler.core.access import Access, Inside
 from reconciler.core.address import Address
 from reconciler.core.values import Path, Spec, Value
-from reconciler.providers.keycloak.connection import Representation
 from reconciler.providers.keycloak.kinds.client import BUILTIN
 from reconciler.providers.keycloak.kinds.role import BUILTIN as BUILTIN_ROLES
-from reconciler.providers.keycloak.names import (
+from reconciler.providers.keycloak.registry import KINDS
+from reconciler.providers.keycloak.table.connection import Representation
+from reconciler.providers.keycloak.table.names import (
     CLIENT,
     CLIENT_ROLE,
     CLIENT_SCOPE,
@@ -37,8 +38,7 @@ from reconciler.providers.keycloak.names import (
     SCOPE_MAPPINGS,
     USER,
 )
-from reconciler.providers.keycloak.registry import KINDS
-from reconciler.providers.keycloak.rows import as_map, as_name_map, as_names, merged
+from reconciler.providers.keycloak.table.properties import as_map, as_name_map, as_names, merged
 
 Role: TypeAlias = tuple[str, ...]
 """The name of a realm role; the client and the name of a client role."""

@@ -1,0 +1,1 @@
+"""Effective roles of users, and how a plan changes them."""

@@ -1,0 +1,1 @@
+"""The connection to a Keycloak, and its lists in pages."""

@@ -1,0 +1,1 @@
+"""The steps that change a realm, and how they are performed."""
