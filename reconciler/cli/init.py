@@ -19,7 +19,7 @@ def command(state: State) -> None:
     """
     from reconciler.config import missing_secrets
     from reconciler.run.session import env_file, require_generable, sources_of
-    from reconciler.secretrefs import generated_secrets, write_secrets
+    from reconciler.secrets import generated_secrets, write_secrets
 
     state.require_files()
     path = env_file(state.settings)

@@ -19,8 +19,8 @@ from reconciler.core.problem import Problem
 from reconciler.core.provider import ContentSource, Provider
 from reconciler.core.resource import Observed, Origin, Resource
 from reconciler.core.values import ABSENT, UNKNOWN, Value, refs
-from reconciler.secretrefs import generated_secrets
-from reconciler.secretrefs.recovery import Clue, Recovery, Use, as_text, live_text, recovered, uses
+from reconciler.secrets import generated_secrets
+from reconciler.secrets.recovery import Clue, Recovery, Use, as_text, live_text, recovered, uses
 
 Connect: TypeAlias = Callable[[Document], Mapping[str, Provider]]
 

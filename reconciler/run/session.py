@@ -26,8 +26,8 @@ from reconciler.run.collector import undisturbed
 from reconciler.run.lock import Lock
 from reconciler.run.lostsecrets import recovery, require_new, uses_of_secrets
 from reconciler.run.once import Look, Reconciler
-from reconciler.secretrefs import generated_secrets, write_secrets
-from reconciler.secretrefs.recovery import Recovery
+from reconciler.secrets import generated_secrets, write_secrets
+from reconciler.secrets.recovery import Recovery
 from reconciler.settings import Settings
 
 _LARGEST_SECRET: Final = 1_000_000

@@ -15,13 +15,13 @@ PACKAGE = Path(__file__).parents[2] / "reconciler"
 MAY_IMPORT = {
     "core": set(),
     "config": {"core"},
-    "secretrefs": {"core"},
+    "secrets": {"core"},
     "providers": {"core"},
     "render": {"core"},
     "log": set(),
     "settings": set(),
-    "run": {"core", "config", "secretrefs", "providers", "render", "settings"},
-    "cli": {"core", "config", "secretrefs", "providers", "render", "run", "log", "settings"},
+    "run": {"core", "config", "secrets", "providers", "render", "settings"},
+    "cli": {"core", "config", "secrets", "providers", "render", "run", "log", "settings"},
     "__main__": {"cli"},
 }
 HOMES = {

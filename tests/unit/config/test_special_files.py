@@ -9,7 +9,7 @@ import pytest
 
 from reconciler.config.yaml.textfile import UnusableFile, read_bytes
 from reconciler.core.errors import ConfigError
-from reconciler.secretrefs import write_secrets
+from reconciler.secrets import write_secrets
 from tests.kit.cli import called
 
 WEB = "services: {web: {image: nginx}}\n"

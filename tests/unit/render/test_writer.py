@@ -157,7 +157,7 @@ def test_a_log_line_stays_one_and_hides_secrets(as_json):
 
 
 PACKAGE = Path(reconciler.__file__).parent
-HOMES = {"cli/output.py", "log.py", "secretrefs/dotenvfile.py", "__main__.py"}
+HOMES = {"cli/output.py", "log.py", "secrets/dotenvfile.py", "__main__.py"}
 WRITES = {
     "echo",
     "secho",

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from reconciler.core.errors import ConfigError
-from reconciler.secretrefs import generated_secrets, write_secrets
+from reconciler.secrets import generated_secrets, write_secrets
 
 ROOT = Path(__file__).parents[3]
 
@@ -117,7 +117,7 @@ def test_a_file_that_cant_be_written_is_a_problem(tmp_path):
 
 def test_two_writers_at_once_agree_on_one_value(tmp_path):
     code = (
-        "import sys; from pathlib import Path; from reconciler.secretrefs import generated_secrets, write_secrets\n"
+        "import sys; from pathlib import Path; from reconciler.secrets import generated_secrets, write_secrets\n"
         "names = [f'S{n}' for n in range(50)]\n"
         "print(len(write_secrets(Path(sys.argv[1]), generated_secrets(names))))"
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from reconciler.secretrefs.dotenvtext import filled_in
+from reconciler.secrets.dotenvtext import filled_in
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from reconciler.core.values import ABSENT, UNKNOWN, Secret
-from reconciler.secretrefs.recovery import Clue, Use, live_text, recovered, solved_in, uses
+from reconciler.secrets.recovery import Clue, Use, live_text, recovered, solved_in, uses
 from tests.kit.build import address
 
 A, B = "a" * 64, "b" * 64

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from reconciler.secretrefs.dotenvfile import write_secrets
-from reconciler.secretrefs.generate import generated_secrets
+from reconciler.secrets.dotenvfile import write_secrets
+from reconciler.secrets.generate import generated_secrets
 
 __all__ = ["generated_secrets", "write_secrets"]

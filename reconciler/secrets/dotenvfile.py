@@ -14,7 +14,7 @@ from typing import Final
 from reconciler.core.errors import ConfigError
 from reconciler.core.problem import Problem
 from reconciler.core.resource import Origin
-from reconciler.secretrefs.dotenvtext import filled_in, without
+from reconciler.secrets.dotenvtext import filled_in, without
 
 _PRIVATE: Final = 0o600
 _TRIES: Final = 5
