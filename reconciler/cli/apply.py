@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import signal
 import threading
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -15,13 +13,12 @@ import click
 
 from reconciler.cli.diff import document, rendered, say_once
 from reconciler.cli.exitcodes import Exit, of_error, of_report
-from reconciler.cli.output import agreed, log, say, show, warn, writer
+from reconciler.cli.output import agreed, say, show, warn, writer
+from reconciler.cli.runner import Stop, Teller, interruptible
 from reconciler.cli.state import State, addresses, is_terminal, show_error
 
 if TYPE_CHECKING:
-    from reconciler.core.errors import ReconcileError
     from reconciler.core.policy import Policy
-    from reconciler.core.report import Event
     from reconciler.run.once import Look, Reconciler
     from reconciler.run.session import Session
 
@@ -74,7 +71,7 @@ class _Apply:
         self._allowed = {name: options[name] for name in ("allow_delete", "adopt", "allow_disrupt")}
         self._approved = False
         self._asked_s = 0.0
-        self._stop = _Stop()
+        self._stop = Stop()
 
     def run(self) -> int:
         look = self._reconciler.look()
@@ -176,102 +173,3 @@ def _is_dangerous(look: Look) -> bool:
     from reconciler.core.change import Action
 
     return any(change.action in (Action.DELETE, Action.REPLACE) for change in look.plan.changes)
-
-
-class Teller:
-    """Tells what happens: a line for each resource, or JSON lines; and keeps it."""
-
-    def __init__(self, state: State) -> None:
-        from reconciler.core.report import Report
-
-        self.report = Report()
-        self.looks: list[Look] = []
-        self._log = log(as_json=True, verbose=state.verbose) if state.logs_json else None
-
-    def follow(self, events: Iterable[Event | Look]) -> ReconcileError | None:
-        """Tell all of them; returns the error that ended them after something had begun, and raises any other."""
-        from reconciler.core.errors import ReconcileError
-
-        try:
-            for event in events:
-                self.tell(event)
-        except ReconcileError as error:
-            if not self.report.events:
-                raise
-            return error
-        return None
-
-    def tell(self, event: Event | Look) -> None:
-        """A look begins a pass; what happens then is said, and kept."""
-        from reconciler.render.progress import Progress
-        from reconciler.run.once import Look
-
-        if isinstance(event, Look):
-            self.looks.append(event)
-            self._progress = Progress(event.plan)
-            return
-        self.report += [event]
-        if self._log is None:
-            for line in self._progress.lines(event):
-                say(line)
-        else:
-            self._note(event)
-
-    def _note(self, event: Event) -> None:
-        from reconciler.core.report import What
-
-        assert self._log
-        fields = {"address": str(event.step.address), "verb": event.step.verb, "seconds": round(event.seconds, 3)}
-        level = self._log.error if event.what is What.FAILED else self._log.info
-        level(f"step {event.what.value}", **fields, note=event.note)
-
-    @property
-    def look(self) -> Look:
-        """The last one."""
-        return self.looks[-1]
-
-    def outcome(self, seconds: float) -> str:
-        """What was done, in numbers."""
-        from reconciler.render.progress import outcome
-
-        changed = {change.address for look in self.looks for change in look.plan.changes if change.acts}
-        return outcome(self.report, changed, seconds)
-
-
-class _Stop:
-    """What a signal asks for: a flag for the executor, and the exit code it means."""
-
-    def __init__(self) -> None:
-        self.flag = threading.Event()
-        self.code = 0
-        self.is_idle = False
-
-    @contextmanager
-    def at_once(self) -> Iterator[None]:
-        """Meanwhile nothing is being done that a signal would have to wait for."""
-        self.is_idle = True
-        yield
-        self.is_idle = False
-
-
-@contextmanager
-def interruptible() -> Iterator[_Stop]:
-    """The first SIGINT or SIGTERM lets the current steps end, the second one ends the program."""
-    stop = _Stop()
-    codes = {signal.SIGINT: Exit.INTERRUPTED, signal.SIGTERM: Exit.TERMINATED}
-
-    def on_signal(number: int, _frame: Any) -> None:
-        if stop.flag.is_set() or stop.is_idle:
-            say("")
-            say("interrupted")
-            raise SystemExit(codes[signal.Signals(number)])
-        stop.code = codes[signal.Signals(number)]
-        stop.flag.set()
-        say("interrupted: finishing the current steps; once more to stop at once")
-
-    before = {number: signal.signal(number, on_signal) for number in codes}
-    try:
-        yield stop
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

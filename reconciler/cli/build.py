@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from reconciler.cli.apply import Teller, interruptible
 from reconciler.cli.exitcodes import Exit, of_error, of_report
 from reconciler.cli.output import say
+from reconciler.cli.runner import Teller, interruptible
 from reconciler.cli.state import State, show_error
 
 if TYPE_CHECKING:

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from reconciler.cli.apply import DISRUPT, Teller, interruptible
+from reconciler.cli.apply import DISRUPT
 from reconciler.cli.exitcodes import of_error, of_report
 from reconciler.cli.output import answer, say
+from reconciler.cli.runner import Teller, interruptible
 from reconciler.cli.state import State, addresses, is_terminal, show_error
 
 if TYPE_CHECKING:
