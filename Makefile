@@ -49,7 +49,7 @@ nightly: nightly-config nightly-faults nightly-keycloak nightly-docker drift-mat
 	RECONCILE_TEST_EXAMPLES=1000 $(MAKE) test-restart
 
 nightly-config: $(DEV) ## 2,000 random stacks, as we and as the Compose CLI read them
-	RECONCILE_ORACLE_EXAMPLES=500 $(PYTEST) -n auto tests/unit/config/test_oracle.py
+	RECONCILE_ORACLE_EXAMPLES=500 $(PYTEST) -n auto tests/unit/config/compose/test_oracle.py
 
 nightly-faults: $(DEV) test-machine ## every request of a look, a start and a change, answered wrongly in every way
 	RECONCILE_TEST_FAULTS=all $(PYTEST) -n auto tests/faults

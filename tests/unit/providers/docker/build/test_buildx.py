@@ -18,7 +18,7 @@ from reconciler.providers.docker.expand import expand
 from tests.kit.build import address
 from tests.kit.docker import MemoryEngine, a_provider, a_reconciler, a_stack
 
-DOCS = Path(__file__).parents[3] / "docs" / "compose.md"
+DOCS = Path(__file__).parents[5] / "docs" / "compose.md"
 NEW, OLD = (1, 51), (1, 41)
 SCRIPT = f"""#!{sys.executable}
 import json, os, sys, time

@@ -15,7 +15,7 @@ from reconciler.config.yaml.tree import bare, deepest
 from reconciler.core.errors import ConfigError
 from reconciler.core.problem import Severity
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[4]
 
 
 def tree(text):

@@ -606,7 +606,7 @@ def test_the_mac_address_of_the_first_network_is_that_of_the_container_on_older_
 
 
 def test_the_docs_list_what_needs_a_newer_engine():
-    text = (Path(__file__).parents[3] / "docs" / "compose.md").read_text(encoding="utf-8")
+    text = (Path(__file__).parents[5] / "docs" / "compose.md").read_text(encoding="utf-8")
     listed = set(re.findall(r"^\| ([0-9.]+) \| ([0-9.]+) \| `([^`]+)`", text, flags=re.MULTILINE))
     rows = {**SINCE, ("services", "*", "networks", "*", "mac_address"): MAC_OF_EACH_NETWORK}
 

@@ -24,8 +24,8 @@ from reconciler.providers.docker.build import buildx
 from reconciler.providers.docker.build.context import dockerfile_of, packed
 from reconciler.providers.docker.expand import expand
 from reconciler.providers.docker.kinds import container, image, network, volume
-from tests.unit.config.test_files import CASES, read_case
-from tests.unit.config.test_tables import STACK, properties, resolved
+from tests.unit.config.compose.test_files import CASES, read_case
+from tests.unit.config.compose.test_tables import STACK, properties, resolved
 
 CASE = read_case((CASES / "carried_out.txt").read_text(encoding="utf-8").removeprefix("=== "))
 LOADED = yaml.safe_load(CASE.files["stack.yaml"])

@@ -16,7 +16,7 @@ import pytest
 from reconciler.config import Sources, load
 from reconciler.core.errors import ConfigError
 from reconciler.core.problem import Problem
-from tests.unit.config.test_files import CASES, read_case
+from tests.unit.config.compose.test_files import CASES, read_case
 
 ENVIRONMENT = {"DB_PASSWORD": "hunter2", "HOME": "/home/somebody"}
 MARK = "▶"

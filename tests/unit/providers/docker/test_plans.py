@@ -19,7 +19,7 @@ from reconciler.core.errors import Refused
 from reconciler.render.text import plan_text
 from tests.kit.docker import Line, MemoryEngine, a_reconciler, a_stack, apply
 
-CASES = Path(__file__).parents[2] / "cases" / "docker"
+CASES = Path(__file__).parents[3] / "cases" / "docker"
 FILES = sorted(CASES.glob("*.txt"))
 NAMES = ["stack.yaml"]
 

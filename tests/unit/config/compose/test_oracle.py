@@ -22,9 +22,9 @@ from hypothesis import strategies as st
 from reconciler.config import load_stack
 from reconciler.core.errors import ConfigError
 from tests.kit.compose import HOME, Answer, comparable, compose_cli, compose_config, differences, with_limits
-from tests.unit.config.strategies import ENV_FILES, TEMPLATE, VARIABLES, as_yaml, env_lines, projects, stacks
-from tests.unit.config.test_dotenv import FILES, OUTSIDE
-from tests.unit.config.test_scalars import DATES, SCALARS
+from tests.unit.config.compose.strategies import ENV_FILES, TEMPLATE, VARIABLES, as_yaml, env_lines, projects, stacks
+from tests.unit.config.variables.test_dotenv import FILES, OUTSIDE
+from tests.unit.config.yaml.test_scalars import DATES, SCALARS
 
 EXAMPLES = int(os.environ.get("RECONCILE_ORACLE_EXAMPLES", "50" if os.environ.get("CI") else "15"))
 CORPUS = Path(os.environ.get("RECONCILE_CORPUS", "/nowhere"))

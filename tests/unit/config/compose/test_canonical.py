@@ -15,7 +15,7 @@ from reconciler.config.yaml.quantities import duration, single, size
 from reconciler.core.units import BadQuantity
 from tests.kit.compose import HOME, comparable, differences
 
-CASES = Path(__file__).parents[2] / "cases" / "config"
+CASES = Path(__file__).parents[3] / "cases" / "config"
 
 
 def model_of(tmp_path, text):

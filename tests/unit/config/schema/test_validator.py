@@ -14,7 +14,7 @@ from reconciler.config.yaml.parse import parse_plain
 from reconciler.config.yaml.textfile import TextFile
 from reconciler.config.yaml.tree import Tainted
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[4]
 WRONG = [
     None,
     "",

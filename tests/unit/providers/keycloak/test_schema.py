@@ -15,7 +15,7 @@ from reconciler.config import Sources, load
 from reconciler.core.errors import ConfigError
 from reconciler.providers.keycloak.registry import KINDS
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[4]
 SCHEMA = json.loads((ROOT / "schemas" / "users.schema.json").read_text())
 DEFINITIONS = SCHEMA["$defs"]
 DEFINED = {
