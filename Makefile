@@ -106,7 +106,7 @@ lint: $(DEV) ## style and types
 	$(BIN)/mypy
 	$(BIN)/mypy scripts/*.py
 	$(BIN)/mypy --explicit-package-bases bench/*.py
-	$(BIN)/mypy -m tests.kit.sso -m tests.kit.s3 -m tests.kit.browser -m tests.kit.registry
+	$(BIN)/mypy -m tests.kit.sso -m tests.kit.machine.s3 -m tests.kit.machine.browser -m tests.kit.machine.registry
 
 format: $(DEV) ## put the source into its form
 	$(BIN)/ruff check --fix .

@@ -18,11 +18,11 @@ from pathlib import Path
 from reconciler import __version__
 from reconciler.core.change import Action
 from reconciler.core.errors import ReconcileError
-from tests.kit import fields, hands
-from tests.kit.compose import compose_cli
-from tests.kit.engine import Project, a_project, the_engine
-from tests.kit.fields import ROWS, Row
-from tests.kit.hands import NEW, SAME, SAME_ID, Hand
+from tests.kit.docker import fields, hands
+from tests.kit.docker.compose import compose_cli
+from tests.kit.docker.engine import Project, a_project, the_engine
+from tests.kit.docker.fields import ROWS, Row
+from tests.kit.docker.hands import NEW, SAME, SAME_ID, Hand
 
 BATCH = 8
 AT_ONCE = 3

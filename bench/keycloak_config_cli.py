@@ -25,9 +25,9 @@ from typing import Any
 import docker
 
 from bench.keycloak_users import a_company, warmed, with_others
-from tests.kit import keycloak
 from tests.kit.cli import reconcile
-from tests.kit.keycloak import ByHand, Server, dropped
+from tests.kit.keycloak import server as keycloak
+from tests.kit.keycloak.server import ByHand, Server, dropped
 
 _COMMAND = shlex.split(os.environ.get("RECONCILE_CONFIG_CLI", ""))
 _REQUEST = re.compile(rb'"(GET|HEAD|POST|PUT|DELETE) /')

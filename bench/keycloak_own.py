@@ -20,8 +20,8 @@ from typing import Any, Final
 from bench.keycloak_users import a_company, with_others
 from reconciler.core.values import ABSENT, Value
 from reconciler.providers.keycloak.server.client import revealed
-from tests.kit.keycloak import Driver
-from tests.kit.scripted import ScriptedConnection
+from tests.kit.keycloak.scripted import ScriptedConnection
+from tests.kit.keycloak.server import Driver
 
 _LOOKS: Final = ("first apply", "nothing to do", "one user changed", "1 % changed")
 

@@ -17,8 +17,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from tests.kit.engine import the_engine
-from tests.kit.keycloak import ByHand, Driver, Server, dropped, running
+from tests.kit.docker.engine import the_engine
+from tests.kit.keycloak.server import ByHand, Driver, Server, dropped, running
 
 _GROUPS, _ROLES, _BATCH = 50, 200, 100
 _FULL: tuple[int, str] = (1000, "")

@@ -21,8 +21,8 @@ from pathlib import Path
 from typing import Any
 
 from reconciler import __version__
-from tests.kit.compose import compose_cli
-from tests.kit.engine import Project, a_project, the_engine
+from tests.kit.docker.compose import compose_cli
+from tests.kit.docker.engine import Project, a_project, the_engine
 
 TIMES = 5
 ASKS = (

@@ -22,8 +22,8 @@ from reconciler.config import load
 from reconciler.run.clock import RealClock
 from reconciler.run.session import completed_sources, opened
 from reconciler.settings import Settings
-from tests.kit.compose import compose_cli
-from tests.kit.proxy import recorded
+from tests.kit.docker.compose import compose_cli
+from tests.kit.machine.proxy import recorded
 
 ROOT = Path(__file__).resolve().parents[1]
 TIMES = 10

@@ -10,8 +10,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from tests.kit.behaviour import page  # noqa: E402 (the path comes first)
-from tests.kit.keycloak import running, server_of  # noqa: E402
+from tests.kit.keycloak.behaviour import page  # noqa: E402 (the path comes first)
+from tests.kit.keycloak.server import running, server_of  # noqa: E402
 
 
 def main() -> None:

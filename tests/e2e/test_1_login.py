@@ -6,7 +6,8 @@ from contextlib import closing
 
 import pytest
 
-from tests.kit import browser, s3, sso
+from tests.kit import sso
+from tests.kit.machine import browser, s3
 from tests.kit.sso import Outcome
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.kit.cli import environment
-from tests.kit.proxy import recorded
+from tests.kit.machine.proxy import recorded
 
 RESTART = os.environ.get("RECONCILE_TEST_RESTART_ENGINE")
 

@@ -24,7 +24,7 @@ from reconciler.core.report import Event, Report
 from reconciler.providers.docker.engine.client import Engine
 from reconciler.providers.docker.provider import DockerProvider
 from reconciler.run.once import Look, Reconciler
-from tests.kit.docker import ALLOWED, PROJECT, MemoryEngine, a_stack, apply
+from tests.kit.docker.memory import ALLOWED, PROJECT, MemoryEngine, a_stack, apply
 from tests.kit.faulty import FAULTS, LIMITS, Fault, Proxy, faulty, in_memory
 
 EVERY = 1 if os.environ.get("RECONCILE_TEST_FAULTS") == "all" else 40

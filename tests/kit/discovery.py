@@ -21,7 +21,7 @@ from reconciler.providers.keycloak.provider import KeycloakProvider
 from reconciler.providers.keycloak.table.connection import Client
 from reconciler.run.clock import RealClock
 from reconciler.run.once import Look, Reconciler
-from tests.kit.keycloak import with_quick_keys
+from tests.kit.keycloak.server import with_quick_keys
 
 Body = Mapping[str, Any]
 NO_REASONS: Final = ("consult the server log", "no reason given", "Internal Server Error")

@@ -16,7 +16,7 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 from reconciler.providers.answers import Limits
-from tests.kit.docker import MemoryEngine
+from tests.kit.docker.memory import MemoryEngine
 
 LIMITS = Limits(seconds=0.3, size_bytes=1 << 20)
 """What a client in these tests bears."""

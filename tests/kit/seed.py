@@ -17,7 +17,7 @@ from reconciler.core.values import Secret
 from reconciler.providers.docker.engine.client import Engine
 from reconciler.providers.keycloak.server.client import AdminClient, Settings
 from tests.kit.cli import ROOT, Ran, environment
-from tests.kit.engine import the_engine
+from tests.kit.docker.engine import the_engine
 
 PORTS = ("MLFLOW_PORT", "KEYCLOAK_PORT", "S3_PORT", "S3_CONSOLE_PORT")
 LEFT_OUT = shutil.ignore_patterns(".git", ".venv", "__pycache__", ".*_cache", "dist", "tests", ".env", "*.egg-info")

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.kit.engine import PROBE, a_project, the_engine
+from tests.kit.docker.engine import PROBE, a_project, the_engine
 
 
 @pytest.fixture(scope="session")

@@ -7,7 +7,7 @@ import pytest
 from reconciler.core.change import Action
 from reconciler.core.kind import Effect
 from reconciler.core.report import What
-from tests.kit.engine import PROBE, READY
+from tests.kit.docker.engine import PROBE, READY
 
 MODES = ("network_mode", "pid", "ipc")
 SIDE = "docker.container/side"

@@ -8,10 +8,10 @@ import shutil
 import docker
 import pytest
 
-from tests.kit import buildx
 from tests.kit.cli import reconcile
-from tests.kit.engine import PROBE, READY
-from tests.kit.registry import PASSWORD, USER, a_registry
+from tests.kit.docker import buildx
+from tests.kit.docker.engine import PROBE, READY
+from tests.kit.machine.registry import PASSWORD, USER, a_registry
 
 FILE = f"""
 FROM {PROBE} AS base

@@ -9,7 +9,7 @@ import time
 import pytest
 
 from reconciler.core.change import Action
-from tests.kit.compose import compose_cli
+from tests.kit.docker.compose import compose_cli
 
 pytestmark = pytest.mark.skipif(compose_cli() is None, reason="no Compose CLI")
 

@@ -9,7 +9,7 @@ import pytest
 
 from tests.kit.canaries import Outputs
 from tests.kit.cli import called
-from tests.kit.engine import PROBE, Project
+from tests.kit.docker.engine import PROBE, Project
 
 CANARIES = {
     "PG_PASSWORD": 'canary-01-Pg47"11',

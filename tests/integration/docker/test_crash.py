@@ -12,8 +12,8 @@ import signal
 import pytest
 
 from tests.kit.cli import started
-from tests.kit.engine import PROBE, READY
-from tests.kit.proxy import READS, recorded
+from tests.kit.docker.engine import PROBE, READY
+from tests.kit.machine.proxy import READS, recorded
 
 EVERY = os.environ.get("RECONCILE_TEST_CRASHES") == "all"
 KEEPS = "test -f /data/kept || echo first > /data/kept; cat /data/kept; exec sleep 3600"

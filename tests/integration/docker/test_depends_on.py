@@ -6,7 +6,7 @@ import pytest
 
 from reconciler.core.change import Action
 from reconciler.core.kind import Effect
-from tests.kit.engine import READY
+from tests.kit.docker.engine import READY
 
 NEEDS = {"depends_on": {"db": {"condition": "service_healthy", "restart": True}}}
 

@@ -10,8 +10,8 @@ import pytest
 from reconciler.core.change import Action
 from reconciler.core.errors import Refused
 from reconciler.core.values import ABSENT
-from tests.kit.engine import PROBE, READY
-from tests.kit.fields import remade
+from tests.kit.docker.engine import PROBE, READY
+from tests.kit.docker.fields import remade
 
 WEB = "docker.container/web"
 

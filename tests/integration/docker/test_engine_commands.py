@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.kit.cli import command, reconcile, started
-from tests.kit.proxy import recorded
+from tests.kit.machine.proxy import recorded
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from reconciler.providers.docker.engine.client import Engine
 from reconciler.providers.docker.provider import DockerProvider
 from reconciler.run.clock import RealClock
 from reconciler.run.once import Reconciler
-from tests.kit.engine import READY
+from tests.kit.docker.engine import READY
 from tests.kit.faulty import FAULTS, faulty, over_http
 
 LIMITS = Limits(seconds=15.0, size_bytes=16 << 20)

@@ -1,6 +1,6 @@
 """For each property of a container, on the real engine: what is asked for, asked for otherwise, and changed by hand.
 
-The rows are in ``tests/kit/fields.py``. Several services go through the stages at once, each with one property.
+The rows are in ``tests/kit/docker/fields.py``. Several services go through the stages at once, each with one property.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ import pytest
 from reconciler.core.change import Action
 from reconciler.core.errors import Refused, Rejected
 from reconciler.providers.docker.kinds import container, image, network, volume
-from tests.kit.engine import READY
-from tests.kit.fields import FOLLOW, MAC, ROWS, by_hand, declare, filled, inspected
-from tests.kit.hands import HANDS, NETWORK_ROWS
+from tests.kit.docker.engine import READY
+from tests.kit.docker.fields import FOLLOW, MAC, ROWS, by_hand, declare, filled, inspected
+from tests.kit.docker.hands import HANDS, NETWORK_ROWS
 
 BATCH = 6
 EVERY = 1 if os.environ.get("RECONCILE_TEST_FIELDS") == "all" else 3

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from tests.kit.engine import READY
+from tests.kit.docker.engine import READY
 
 SHOWS = {"command": "sh -c 'cat /app.conf /run/secrets/key; exec sleep 3600'"}
 

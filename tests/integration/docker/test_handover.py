@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from reconciler.core.address import Address
-from tests.kit.engine import READY
+from tests.kit.docker.engine import READY
 
 
 def test_a_port_moves_from_one_service_to_another_and_on_to_a_new_one(project):

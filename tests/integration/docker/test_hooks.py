@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from reconciler.run.remove import kinds_to_remove, removal
-from tests.kit.engine import READY
+from tests.kit.docker.engine import READY
 
 
 def logged(project, service="web"):

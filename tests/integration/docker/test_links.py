@@ -7,8 +7,8 @@ import subprocess
 import pytest
 
 from reconciler.core.kind import Effect
-from tests.kit.compose import compose_cli
-from tests.kit.engine import READY
+from tests.kit.docker.compose import compose_cli
+from tests.kit.docker.engine import READY
 
 LINKED = {"links": ["db:store", "db"], "networks": {"a": None, "b": None}}
 

@@ -10,8 +10,8 @@ import pytest
 
 from reconciler.run.owner import Owner
 from tests.kit.cli import command, environment, reconcile, started
-from tests.kit.engine import PROBE
-from tests.kit.proxy import recorded
+from tests.kit.docker.engine import PROBE
+from tests.kit.machine.proxy import recorded
 
 UNSHARE = ("unshare", "--map-root-user", "--fork", "--kill-child", "--pid")
 APART = {

@@ -7,7 +7,7 @@ import stat
 import pytest
 
 from tests.kit.cli import reconcile
-from tests.kit.engine import READY
+from tests.kit.docker.engine import READY
 
 SECRETS = {"secrets": ["PASSWORD", "TOKEN", "FILE", "PART"]}
 

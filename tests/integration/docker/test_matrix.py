@@ -1,6 +1,7 @@
 """What somebody does to a running stack is seen, named alone, and repaired by the promised means.
 
-The cases are in ``tests/kit/hands.py``; `make drift-matrix` prints them beside what the Compose CLI makes of them.
+The cases are in ``tests/kit/docker/hands.py``; `make drift-matrix` prints them beside what the Compose CLI makes of
+them.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ import pytest
 
 from reconciler.core.change import Action
 from reconciler.core.errors import Refused
-from tests.kit import hands
+from tests.kit.docker import hands
 
 
 @pytest.mark.parametrize("hand", hands.HANDS, ids=lambda hand: hands.slug(hand.name))

@@ -10,7 +10,7 @@ import pytest
 
 from reconciler.core.change import Action
 from reconciler.core.report import State
-from tests.kit.compose import compose_cli
+from tests.kit.docker.compose import compose_cli
 
 NOTE = "echo run >> /d/runs"
 """Leaves a line for each run in the volume."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.kit.engine import PROBE, READY
+from tests.kit.docker.engine import PROBE, READY
 
 LOGS = {"volumes": ["data:/data", "/unnamed"]}
 

@@ -17,9 +17,9 @@ from hypothesis import strategies as st
 from reconciler.core.change import Action
 from reconciler.core.errors import ProviderError
 from reconciler.core.kind import Effect
-from tests.kit.engine import PROBE, a_project
-from tests.kit.fields import filled
-from tests.kit.services import NETWORKS, SERVICES, VOLUMES
+from tests.kit.docker.engine import PROBE, a_project
+from tests.kit.docker.fields import filled
+from tests.kit.docker.services import NETWORKS, SERVICES, VOLUMES
 
 RESTART = os.environ.get("RECONCILE_TEST_RESTART_ENGINE")
 EXAMPLES = int(os.environ.get("RECONCILE_TEST_EXAMPLES", "200"))

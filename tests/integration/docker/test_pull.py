@@ -13,8 +13,8 @@ import pytest
 
 from reconciler.core.change import Action
 from reconciler.core.errors import ReconcileError
-from tests.kit.engine import PROBE, READY
-from tests.kit.registry import PASSWORD, USER, a_registry
+from tests.kit.docker.engine import PROBE, READY
+from tests.kit.machine.registry import PASSWORD, USER, a_registry
 
 pytestmark = pytest.mark.skipif(not shutil.which("docker-registry"), reason="no docker-registry here")
 RIGHT = {"username": USER, "password": PASSWORD}

@@ -13,8 +13,8 @@ import pexpect
 import pytest
 
 from tests.kit.cli import command, environment, reconcile, started
-from tests.kit.engine import PROBE, READY
-from tests.kit.sshd import served
+from tests.kit.docker.engine import PROBE, READY
+from tests.kit.machine.sshd import served
 
 LIMIT_S = 30.0
 SHOWS = {"command": "sh -c 'cat /app.conf /run/secrets/key; exec sleep 3600'"}

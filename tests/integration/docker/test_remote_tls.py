@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from tests.kit.cli import reconcile
-from tests.kit.engine import READY
-from tests.kit.tls import Authority, served
+from tests.kit.docker.engine import READY
+from tests.kit.machine.tls import Authority, served
 
 SOCKET = Path((os.environ.get("DOCKER_HOST") or "unix:///var/run/docker.sock").removeprefix("unix://"))
 

@@ -7,8 +7,8 @@ import subprocess
 import pytest
 
 from reconciler.core.change import Action
-from tests.kit.compose import compose_cli
-from tests.kit.engine import READY
+from tests.kit.docker.compose import compose_cli
+from tests.kit.docker.engine import READY
 
 
 def replicas(project, service="web"):

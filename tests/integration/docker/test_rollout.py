@@ -9,7 +9,7 @@ import pytest
 from reconciler.core.change import Action
 from reconciler.core.kind import Effect
 from reconciler.core.report import What
-from tests.kit.engine import READY
+from tests.kit.docker.engine import READY
 
 WEB = "docker.container/web"
 SICK = {"test": "echo no such page; false", "interval": "300ms", "timeout": "1s", "retries": 2}

@@ -8,8 +8,8 @@ import subprocess
 import pytest
 
 from reconciler.core.kind import Effect
-from tests.kit.compose import compose_cli
-from tests.kit.engine import READY
+from tests.kit.docker.compose import compose_cli
+from tests.kit.docker.engine import READY
 
 ALLOWS = {"defaultAction": "SCMP_ACT_ALLOW"}
 REFUSES = {**ALLOWS, "syscalls": [{"names": ["sethostname"], "action": "SCMP_ACT_ERRNO"}]}

@@ -9,7 +9,7 @@ import pytest
 
 from reconciler.core.errors import Denied
 from tests.kit.cli import reconcile
-from tests.kit.engine import PROBE, READY
+from tests.kit.docker.engine import PROBE, READY
 
 
 @pytest.fixture

@@ -6,8 +6,8 @@ import subprocess
 
 import pytest
 
-from tests.kit.compose import compose_cli
-from tests.kit.engine import READY
+from tests.kit.docker.compose import compose_cli
+from tests.kit.docker.engine import READY
 
 ALL = {"/data", "/unnamed", "/here"}
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.kit.keycloak import ByHand, Driver, Server, a_made_realm, dropped, running, unique_realm
+from tests.kit.keycloak.server import ByHand, Driver, Server, a_made_realm, dropped, running, unique_realm
 
 
 @pytest.fixture(scope="session")

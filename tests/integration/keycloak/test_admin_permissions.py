@@ -13,8 +13,8 @@ from reconciler.core.errors import Rejected
 from reconciler.providers.keycloak.expand import expand
 from reconciler.providers.keycloak.export import new_realm, whole
 from reconciler.providers.keycloak.permissions import rights
-from tests.kit.keycloak import ByHand, Driver, Server, document, still
-from tests.kit.realms import a_permission
+from tests.kit.keycloak.realms import a_permission
+from tests.kit.keycloak.server import ByHand, Driver, Server, document, still
 
 HELPERS = {"name": "helpers", "type": "role", "config": {"roles": '[{"id": "helper"}]'}}
 OURS = "keycloak.admin-permissions"

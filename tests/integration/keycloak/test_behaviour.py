@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from tests.integration.keycloak.test_words import NEWEST
-from tests.kit.behaviour import page
-from tests.kit.keycloak import Server, server_of
+from tests.kit.keycloak.behaviour import page
+from tests.kit.keycloak.server import Server, server_of
 
 PAGE = Path(__file__).parents[3] / "docs" / "keycloak-behaviour.md"
 

@@ -11,7 +11,7 @@ import pytest
 
 from tests.kit.canaries import Outputs
 from tests.kit.cli import called
-from tests.kit.keycloak import ByHand, Server
+from tests.kit.keycloak.server import ByHand, Server
 
 VARIABLES = {"APP_SECRET": "canary-01-app", "smtpPwd": 'canary-02-"smtp', "PLAIN": "canary-03/declared"}
 LITERALS = (

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from tests.kit.keycloak import MOST_PASSES, ByHand, Driver, Server
+from tests.kit.keycloak.server import MOST_PASSES, ByHand, Driver, Server
 
 FORMS = ("username-password-form", "forms")
 Tree = Mapping[str, Sequence[Any]]

@@ -15,7 +15,7 @@ import pytest
 
 from tests.integration.keycloak.test_fields import AN_ADDRESS, REALM
 from tests.kit.discovery import Laboratory, alone_and_in_pairs
-from tests.kit.keycloak import Server, without_newer
+from tests.kit.keycloak.server import Server, without_newer
 
 EVERY = int(os.environ.get("RECONCILE_TEST_CASES_EVERY", "24"))
 YES_NO = (True, False)

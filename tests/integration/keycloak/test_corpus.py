@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from reconciler.config import Sources, load
-from tests.kit.keycloak import ByHand, Driver, Server, dropped, with_quick_keys
+from tests.kit.keycloak.server import ByHand, Driver, Server, dropped, with_quick_keys
 
 FOLDER = os.environ.get("RECONCILE_KEYCLOAK_CORPUS", "")
 EVERY = int(os.environ.get("RECONCILE_KEYCLOAK_CORPUS_EVERY", "50"))

@@ -12,7 +12,7 @@ from reconciler.config.realm.minimal import minimal
 from reconciler.core.values import Value
 from reconciler.providers.keycloak.export import new_realm, whole
 from tests.integration.keycloak.test_fields import AN_ADDRESS
-from tests.kit.keycloak import ByHand, Driver, Server, with_quick_keys
+from tests.kit.keycloak.server import ByHand, Driver, Server, with_quick_keys
 
 
 def loaded(folder: Path, realm: dict[str, Any]) -> dict[str, Value]:

@@ -19,7 +19,7 @@ from reconciler.core.plan import Plan, Step
 from reconciler.core.policy import Policy, refusals
 from reconciler.core.values import ABSENT
 from reconciler.providers.keycloak.registry import KINDS
-from tests.kit.keycloak import MOST_PASSES, ByHand, Driver
+from tests.kit.keycloak.server import MOST_PASSES, ByHand, Driver
 
 ORDERS = int(os.environ.get("RECONCILE_TEST_ORDERS", "1"))
 IDP = {

@@ -11,8 +11,8 @@ import pytest
 
 from reconciler.core.change import Action
 from reconciler.core.values import ABSENT, Secret
-from tests.kit.keycloak import ByHand, Driver, Server, a_made_realm, dropped
-from tests.kit.realms import AUDIENCE_MAPPER, GROUPS_MAPPER, a_realm
+from tests.kit.keycloak.realms import AUDIENCE_MAPPER, GROUPS_MAPPER, a_realm
+from tests.kit.keycloak.server import ByHand, Driver, Server, a_made_realm, dropped
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,8 @@ from reconciler.config import Sources, load
 from reconciler.config.realm.minimal import minimal
 from reconciler.core.values import Value
 from reconciler.providers.keycloak.export import new_realm, whole
-from tests.kit.keycloak import Driver, Server, dropped, unique_realm, without_newer
-from tests.kit.realms import a_realm, a_whole_realm
+from tests.kit.keycloak.realms import a_realm, a_whole_realm
+from tests.kit.keycloak.server import Driver, Server, dropped, unique_realm, without_newer
 
 
 def exported(server: Server, realm: str) -> dict[str, Any]:

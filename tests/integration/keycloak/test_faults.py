@@ -23,7 +23,7 @@ from reconciler.providers.keycloak.server.client import AdminClient, Settings
 from reconciler.run.once import Look, Reconciler
 from tests.kit.clock import TurnedClock
 from tests.kit.faulty import FAULTS, Fault, Proxy, faulty, over_http
-from tests.kit.keycloak import Server, document
+from tests.kit.keycloak.server import Server, document
 
 LIMITS = Limits(seconds=8.0, size_bytes=32 << 20)
 EVERY = 1 if os.environ.get("RECONCILE_TEST_FAULTS") == "all" else 97

@@ -13,7 +13,7 @@ import pytest
 from reconciler.core.values import ABSENT
 from reconciler.providers.keycloak.registry import KINDS
 from tests.integration.keycloak import test_drift, test_kinds
-from tests.kit.keycloak import ByHand, Driver, Server, a_made_realm, dropped, still, without_newer
+from tests.kit.keycloak.server import ByHand, Driver, Server, a_made_realm, dropped, still, without_newer
 
 A_MAPPER = {
     "name": "groups",

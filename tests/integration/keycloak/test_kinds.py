@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from reconciler.core.values import ABSENT
-from tests.kit.keycloak import ByHand, Driver, Server, a_made_realm, dropped, still, without_newer
-from tests.kit.realms import PROFILE_ATTRIBUTES, a_whole_realm
+from tests.kit.keycloak.realms import PROFILE_ATTRIBUTES, a_whole_realm
+from tests.kit.keycloak.server import ByHand, Driver, Server, a_made_realm, dropped, still, without_newer
 
 
 @dataclass(frozen=True)

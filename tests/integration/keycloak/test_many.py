@@ -6,7 +6,7 @@ import copy
 import time
 from typing import Any
 
-from tests.kit.keycloak import ByHand, Driver, Server, with_quick_keys, without_newer
+from tests.kit.keycloak.server import ByHand, Driver, Server, with_quick_keys, without_newer
 
 USERS = 60
 

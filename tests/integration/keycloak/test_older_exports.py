@@ -11,7 +11,7 @@ import pytest
 from reconciler.config.realm.canonical import canonical_realm
 from reconciler.core.errors import Rejected
 from reconciler.core.values import Secret
-from tests.kit.keycloak import ByHand, Driver
+from tests.kit.keycloak.server import ByHand, Driver
 
 PASSWORD = "correct horse"
 SALT = b"0123456789abcdef"

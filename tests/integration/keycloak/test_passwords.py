@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from reconciler.core.values import Secret
-from tests.kit.keycloak import ByHand, Driver, Server, still
+from tests.kit.keycloak.server import ByHand, Driver, Server, still
 
 RIGHT, WRONG = Secret("the right one"), Secret("another one")
 PASSWORD = "keycloak.password/{realm}/ann"

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from reconciler.core.values import ABSENT
 from reconciler.providers.keycloak.registry import KINDS
-from tests.kit.keycloak import Driver, Server, a_made_realm, document, dropped, without_newer
+from tests.kit.keycloak.server import Driver, Server, a_made_realm, document, dropped, without_newer
 
 EXAMPLES = int(os.environ.get("RECONCILE_TEST_EXAMPLES", "6"))
 NAMES = ("alpha", "beta", "gamma")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from reconciler.providers.keycloak.expand import expand
 from reconciler.providers.keycloak.permissions import rights
-from tests.kit.keycloak import ByHand, Driver, Server, document, with_roles, without_newer
-from tests.kit.realms import a_whole_realm
+from tests.kit.keycloak.realms import a_whole_realm
+from tests.kit.keycloak.server import ByHand, Driver, Server, document, with_roles, without_newer
 
 
 def test_the_roles_that_are_said_to_be_needed_are_enough(server: Server, realm: str, by_hand: ByHand) -> None:

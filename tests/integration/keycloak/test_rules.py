@@ -14,7 +14,8 @@ from reconciler.core.values import ABSENT, Secret, Value
 from reconciler.providers.keycloak.provider import KeycloakProvider
 from reconciler.providers.keycloak.table.names import WORKFLOW
 from reconciler.providers.keycloak.write.steps import steps
-from tests.kit.keycloak import (
+from tests.kit.keycloak.realms import GROUPS_MAPPER, a_realm
+from tests.kit.keycloak.server import (
     ByHand,
     CountingClient,
     Driver,
@@ -26,7 +27,6 @@ from tests.kit.keycloak import (
     with_roles,
     without_newer,
 )
-from tests.kit.realms import GROUPS_MAPPER, a_realm
 
 
 def plain(name: str, **sections: Any) -> dict[str, Any]:

@@ -9,7 +9,7 @@ import pytest
 
 from reconciler.config import Sources, load
 from reconciler.core.values import ABSENT, Secret, Value
-from tests.kit.keycloak import ByHand, Driver, Server
+from tests.kit.keycloak.server import ByHand, Driver, Server
 
 ROOT = Path(__file__).parents[3]
 VARIABLES = {

@@ -17,8 +17,17 @@ from reconciler.providers.keycloak.export import whole
 from reconciler.providers.keycloak.provider import KeycloakProvider
 from reconciler.providers.keycloak.registry import KINDS
 from reconciler.providers.keycloak.table.names import CLIENT_POLICIES, ORGANIZATION_GROUPS, REALM, WORKFLOW
-from tests.kit.keycloak import ByHand, CountingClient, Driver, Server, lacks, server_of, with_roles, without_newer
-from tests.kit.realms import a_whole_realm
+from tests.kit.keycloak.realms import a_whole_realm
+from tests.kit.keycloak.server import (
+    ByHand,
+    CountingClient,
+    Driver,
+    Server,
+    lacks,
+    server_of,
+    with_roles,
+    without_newer,
+)
 
 VALUES: dict[str, Any] = {
     "maxSecondaryAuthFailures": 3,

@@ -10,7 +10,7 @@ import pytest
 
 from reconciler.core.errors import Conflict
 from reconciler.core.plan import Step
-from tests.kit.keycloak import ByHand, Driver, Server, a_made_realm, dropped
+from tests.kit.keycloak.server import ByHand, Driver, Server, a_made_realm, dropped
 
 
 @dataclass(frozen=True)

@@ -15,8 +15,8 @@ from typing import Any, Final
 
 import pytest
 
-from tests.kit.classes import properties
-from tests.kit.keycloak import Server, server_of
+from tests.kit.keycloak.classes import properties
+from tests.kit.keycloak.server import Server, server_of
 
 SCHEMA: Final = json.loads((Path(__file__).parents[3] / "schemas" / "users.schema.json").read_text())
 FOLDER: Final = "org/keycloak/representations/"

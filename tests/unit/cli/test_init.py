@@ -8,7 +8,7 @@ from functools import partial
 import pytest
 
 from tests.kit.cli import called
-from tests.kit.docker import MemoryEngine, served
+from tests.kit.docker.memory import MemoryEngine, served
 
 STACK = "x-reconcile: {secrets: [A_KEY, B_KEY]}\nservices: {web: {image: nginx, environment: [A_KEY, B_KEY]}}\n"
 

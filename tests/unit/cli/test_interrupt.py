@@ -10,7 +10,7 @@ from time import monotonic
 import pytest
 
 from tests.kit.cli import started
-from tests.kit.docker import PROJECT, MemoryEngine, served
+from tests.kit.docker.memory import PROJECT, MemoryEngine, served
 
 AT_ONCE_S = 3.0
 """What takes a fraction of a second on a machine that is not busy with other tests; the call would take a minute."""

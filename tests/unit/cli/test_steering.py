@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.kit.cli import Ran, called
-from tests.kit.docker import MemoryEngine, Refusal, served
+from tests.kit.docker.memory import MemoryEngine, Refusal, served
 
 STACK = "name: p\nservices:\n  web: {image: 'app:1', environment: {V: '1'}}\n"
 HOSTILE = {

@@ -14,7 +14,7 @@ import pytest
 from reconciler.providers.docker.table import labels
 from reconciler.run.clock import RealClock
 from tests.kit.cli import Ran, called
-from tests.kit.docker import PROJECT, Line, MemoryEngine, a_reconciler, a_stack, served
+from tests.kit.docker.memory import PROJECT, Line, MemoryEngine, a_reconciler, a_stack, served
 
 CHECKED = 'image: "app:1", healthcheck: {test: "true"}'
 ONE = f"services: {{web: {{{CHECKED}}}}}"

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from reconciler.config import Sources, load
 from reconciler.core.errors import ConfigError
-from tests.kit.memory import peak_mebibytes
+from tests.kit.machine.memory import peak_mebibytes
 
 A_SERVICE = "services:\n  a: {image: x}\n"
 DIGITS = "9" * 100_000

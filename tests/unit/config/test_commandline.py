@@ -11,7 +11,7 @@ import pytest
 
 from reconciler.config import Sources, commandline, printable
 from reconciler.core.errors import ConfigError
-from tests.kit.compose import comparable, compose_cli
+from tests.kit.docker.compose import comparable, compose_cli
 
 STACK = 'services: {a: {image: x, volumes: ["./data:/d"], environment: {V: "${V:-no}", W: "${W:-no}"}}}\n'
 OVER = "services: {a: {environment: {O: here}}}\n"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from tests.kit import s3
+from tests.kit.machine import s3
 from tests.kit.sso import Page
 
 LOGIN_PAGE = """

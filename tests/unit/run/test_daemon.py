@@ -15,7 +15,7 @@ from reconciler.run.daemon import LONGEST_BACKOFF_S, Daemon, Rhythm
 from reconciler.run.lock import Owner
 from reconciler.run.session import opened
 from reconciler.settings import Settings
-from tests.kit.docker import Line, MemoryEngine, Refusal, a_provider, served
+from tests.kit.docker.memory import Line, MemoryEngine, Refusal, a_provider, served
 
 WEB = "services:\n  web: {image: 'app:1', environment: {V: '1'}}\n"
 NEVER = 10_000.0

@@ -10,7 +10,7 @@ from reconciler.core.errors import ConfigError, Unreachable
 from reconciler.run.once import Look
 from reconciler.run.session import env_file, opened, read, recover_secrets, secrets_of
 from reconciler.settings import Settings
-from tests.kit.docker import Line, MemoryEngine, served
+from tests.kit.docker.memory import Line, MemoryEngine, served
 
 STACK = """
 x-reconcile: {secrets: [DB_PASSWORD, WEB_KEY]}

@@ -16,7 +16,7 @@ from reconciler.run.session import env_file, opened, read
 from reconciler.settings import Settings
 from tests.kit.build import address
 from tests.kit.clock import TurnedClock
-from tests.kit.docker import MemoryEngine, served
+from tests.kit.docker.memory import MemoryEngine, served
 
 STACK = "services:\n  web: {image: 'app:1', environment: {DB_PASSWORD: '${DB_PASSWORD}'}}\n"
 SECRET = f"x-reconcile: {{secrets: [DB_PASSWORD]}}\n{STACK}"

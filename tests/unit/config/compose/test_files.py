@@ -16,7 +16,7 @@ import pytest
 
 from reconciler.config import Sources, load, load_stack
 from reconciler.core.errors import ConfigError
-from tests.kit.compose import HOME, comparable, compose_cli, compose_config, differences, with_limits
+from tests.kit.docker.compose import HOME, comparable, compose_cli, compose_config, differences, with_limits
 
 CASES = Path(__file__).parents[3] / "cases" / "config"
 MODELS = json.loads((CASES / "files.models.json").read_text(encoding="utf-8"))

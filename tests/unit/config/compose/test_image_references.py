@@ -7,7 +7,7 @@ import json
 import pytest
 
 from reconciler.core.errors import ConfigError
-from tests.kit.docker import a_stack
+from tests.kit.docker.memory import a_stack
 
 
 def stack(reference, **service):

@@ -198,7 +198,7 @@ import sys, time
 from pathlib import Path
 from reconciler.config import Sources, load
 from reconciler.core.errors import ConfigError
-from tests.kit.memory import peak_mebibytes
+from tests.kit.machine.memory import peak_mebibytes
 file, began = Path(sys.argv[1]), time.process_time()
 try:
     load(Sources(directory=file.parent, stack_files=(file,)))

@@ -15,7 +15,7 @@ from reconciler.render.text import plan_text
 from reconciler.run.once import Look
 from reconciler.run.remove import kinds_to_remove, left_in_use, removal
 from tests.kit.build import address
-from tests.kit.docker import ALLOWED, Line, MemoryEngine, a_reconciler, a_stack, apply
+from tests.kit.docker.memory import ALLOWED, Line, MemoryEngine, a_reconciler, a_stack, apply
 
 STACK = """
 services:

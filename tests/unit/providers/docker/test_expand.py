@@ -8,7 +8,7 @@ from reconciler.core.plan import make
 from reconciler.core.values import Ref, Secret
 from reconciler.providers.docker.expand import expand
 from tests.kit.build import a_document, address
-from tests.kit.docker import MemoryEngine, a_provider, a_stack
+from tests.kit.docker.memory import MemoryEngine, a_provider, a_stack
 
 WEB = "docker.container/web"
 

@@ -7,7 +7,7 @@ import pytest
 from reconciler.core.resource import Health
 from reconciler.providers.docker.observe import last_probe, status_of
 from reconciler.providers.docker.table import labels
-from tests.kit.docker import Line, MemoryEngine, a_provider, a_stack, apply
+from tests.kit.docker.memory import Line, MemoryEngine, a_provider, a_stack, apply
 
 STACK = """
 services:

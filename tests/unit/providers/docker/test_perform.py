@@ -10,7 +10,7 @@ from reconciler.core.provider import Done, Pending
 from reconciler.providers.docker.perform import RESTARTS
 from reconciler.providers.docker.table import labels
 from tests.kit.build import address
-from tests.kit.docker import Line, MemoryEngine, Refusal, a_provider
+from tests.kit.docker.memory import Line, MemoryEngine, Refusal, a_provider
 
 OURS = {labels.PROJECT: "p", labels.SERVICE: "web"}
 NETWORK = {"Name": "p_back", "Labels": {labels.PROJECT: "p"}}

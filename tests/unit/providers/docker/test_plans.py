@@ -17,7 +17,7 @@ import pytest
 
 from reconciler.core.errors import Refused
 from reconciler.render.text import plan_text
-from tests.kit.docker import Line, MemoryEngine, a_reconciler, a_stack, apply
+from tests.kit.docker.memory import Line, MemoryEngine, a_reconciler, a_stack, apply
 
 CASES = Path(__file__).parents[3] / "cases" / "docker"
 FILES = sorted(CASES.glob("*.txt"))

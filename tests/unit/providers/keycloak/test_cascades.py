@@ -16,8 +16,8 @@ from reconciler.providers.keycloak.provider import KeycloakProvider
 from reconciler.providers.keycloak.read.observe import observe
 from reconciler.render.jsonplan import PlanDocument
 from reconciler.render.text import plan_text
-from tests.kit.keycloak import document
-from tests.kit.scripted import ScriptedConnection
+from tests.kit.keycloak.scripted import ScriptedConnection
+from tests.kit.keycloak.server import document
 
 ALL = Policy(deletes=True)
 

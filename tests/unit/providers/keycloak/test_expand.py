@@ -8,8 +8,8 @@ from reconciler.core.address import Address
 from reconciler.core.document import Document, DocumentPath
 from reconciler.core.resource import Origin, Resource
 from reconciler.providers.keycloak.expand import expand
-from tests.kit.keycloak import document
-from tests.kit.realms import a_realm
+from tests.kit.keycloak.realms import a_realm
+from tests.kit.keycloak.server import document
 
 
 def expanded(*realms: Any) -> dict[str, Resource]:

@@ -9,7 +9,7 @@ import pytest
 from reconciler.core.errors import Conflict, Rejected, Unreachable
 from reconciler.core.values import ABSENT, Value
 from reconciler.providers.keycloak.export import new_realm
-from tests.kit.scripted import ScriptedConnection
+from tests.kit.keycloak.scripted import ScriptedConnection
 
 
 class Server(ScriptedConnection):

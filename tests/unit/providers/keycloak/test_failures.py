@@ -9,8 +9,8 @@ from reconciler.core.report import What
 from reconciler.providers.keycloak.provider import KeycloakProvider
 from reconciler.run.execute import execute
 from tests.kit.clock import TurnedClock
-from tests.kit.keycloak import document
-from tests.kit.scripted import ScriptedConnection
+from tests.kit.keycloak.scripted import ScriptedConnection
+from tests.kit.keycloak.server import document
 
 LAB = {"realm": "lab", "id": "lab", "accessTokenLifespan": 300, "roles": {"realm": []}, "groups": [], "clients": []}
 ANSWERS = {"ASK lab/partial-export?exportClients=true&exportGroupsAndRoles=true": LAB, "GET lab/clients": []}

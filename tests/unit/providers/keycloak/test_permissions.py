@@ -6,7 +6,7 @@ from typing import Any
 
 from reconciler.providers.keycloak.expand import expand
 from reconciler.providers.keycloak.permissions import rights
-from tests.kit.keycloak import document
+from tests.kit.keycloak.server import document
 
 
 def needed(**sections: Any) -> set[str]:

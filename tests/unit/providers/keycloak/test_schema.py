@@ -208,7 +208,7 @@ EXPORT = ROOT / "tests" / "cases" / "keycloak" / "export-26.7.3.json"
 
 
 def test_an_export_that_the_server_wrote_is_taken_as_it_is() -> None:
-    """By `kc.sh export`, of the realm that tests/kit/realms.py has; its keys and secrets are taken out."""
+    """By `kc.sh export`, of the realm that tests/kit/keycloak/realms.py has; its keys and secrets are taken out."""
     loaded = load(Sources(EXPORT.parent, users_files=(EXPORT,), environment={}))
 
     (realm,) = loaded.document.realms or ()

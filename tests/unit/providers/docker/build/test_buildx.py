@@ -16,7 +16,7 @@ from reconciler.core.values import Secret
 from reconciler.providers.docker.build import buildx
 from reconciler.providers.docker.expand import expand
 from tests.kit.build import address
-from tests.kit.docker import MemoryEngine, a_provider, a_reconciler, a_stack
+from tests.kit.docker.memory import MemoryEngine, a_provider, a_reconciler, a_stack
 
 DOCS = Path(__file__).parents[5] / "docs" / "compose.md"
 NEW, OLD = (1, 51), (1, 41)

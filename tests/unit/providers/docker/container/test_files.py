@@ -13,7 +13,7 @@ from reconciler.core.kind import Effect
 from reconciler.providers.docker.container import files
 from reconciler.providers.docker.table.labels import FILES
 from reconciler.providers.docker.table.property import dig
-from tests.kit.docker import Killed, MemoryEngine, a_reconciler, a_stack, apply
+from tests.kit.docker.memory import Killed, MemoryEngine, a_reconciler, a_stack, apply
 
 STACK = """
 services:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from reconciler.core.values import Secret
 from reconciler.providers.docker.container import hooks
 from reconciler.providers.docker.engine.client import Engine
-from tests.kit.docker import Answer
+from tests.kit.docker.memory import Answer
 
 
 def test_all_that_a_hook_says_is_handed_on():

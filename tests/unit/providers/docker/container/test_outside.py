@@ -6,7 +6,7 @@ import pytest
 
 from reconciler.core.report import What
 from reconciler.providers.docker.container import outside
-from tests.kit.docker import MemoryEngine, a_reconciler, a_stack, apply
+from tests.kit.docker.memory import MemoryEngine, a_reconciler, a_stack, apply
 
 EXTERNAL = """
 services:

@@ -8,7 +8,7 @@ import pytest
 
 from reconciler.core.change import Action
 from reconciler.providers.docker.table import labels
-from tests.kit.docker import Line, MemoryEngine, a_reconciler, a_stack, apply
+from tests.kit.docker.memory import Line, MemoryEngine, a_reconciler, a_stack, apply
 
 HOOK = """
 services:

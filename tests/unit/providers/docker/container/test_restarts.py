@@ -6,7 +6,7 @@ import pytest
 
 from reconciler.providers.docker.container import restarts
 from reconciler.providers.docker.expand import expand
-from tests.kit.docker import a_stack
+from tests.kit.docker.memory import a_stack
 
 STACK = """
 services:

@@ -15,9 +15,9 @@ from reconciler.providers.docker.engine.client import Engine
 from reconciler.providers.docker.engine.failures import unreachable
 from reconciler.providers.docker.engine.location import Location, Tls
 from reconciler.providers.docker.engine.versions import TESTED_API
-from tests.kit.docker import Line, MemoryEngine, served
+from tests.kit.docker.memory import Line, MemoryEngine, served
 from tests.kit.faulty import FAULTS, Given, faulty
-from tests.kit.scripted import serving
+from tests.kit.keycloak.scripted import serving
 
 
 @pytest.fixture

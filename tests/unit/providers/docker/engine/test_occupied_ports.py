@@ -6,7 +6,7 @@ import pytest
 
 from reconciler.providers.docker.engine import occupied_ports
 from reconciler.providers.docker.table import labels
-from tests.kit.docker import Line, MemoryEngine, a_stack, apply
+from tests.kit.docker.memory import Line, MemoryEngine, a_stack, apply
 
 
 def a_holder(engine, **config):

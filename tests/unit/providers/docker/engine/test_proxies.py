@@ -9,7 +9,7 @@ import pytest
 from reconciler.core.values import Secret
 from reconciler.providers.docker.engine import proxies
 from reconciler.providers.docker.provider import DockerProvider
-from tests.kit.docker import a_stack
+from tests.kit.docker.memory import a_stack
 
 HERE = "unix:///var/run/docker.sock"
 DEFAULT = {"httpProxy": "http://p:3128", "noProxy": "localhost"}

@@ -11,7 +11,7 @@ from reconciler.providers.docker.engine import remote
 from reconciler.providers.docker.engine.location import Location
 from reconciler.providers.docker.expand import expand
 from reconciler.providers.docker.table.property import dig
-from tests.kit.docker import MemoryEngine, a_provider, a_reconciler, a_stack, apply
+from tests.kit.docker.memory import MemoryEngine, a_provider, a_reconciler, a_stack, apply
 
 STACK = """
 services:

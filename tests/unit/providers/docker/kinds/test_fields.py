@@ -15,7 +15,7 @@ import pytest
 from reconciler.core.change import Action
 from reconciler.providers.docker.engine.required_api import MAC_OF_EACH_NETWORK, SINCE
 from reconciler.providers.docker.table.property import dig, merged, nest
-from tests.kit.docker import MemoryEngine, a_reconciler, a_stack, apply
+from tests.kit.docker.memory import MemoryEngine, a_reconciler, a_stack, apply
 
 MIB = 1 << 20
 NONE = object()

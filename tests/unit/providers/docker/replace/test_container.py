@@ -8,7 +8,7 @@ from reconciler.core.plan import make
 from reconciler.providers.docker.container.rollout import STEADY_S
 from reconciler.providers.docker.replace.steps import BUILD_TIMEOUT_S, PULL_TIMEOUT_S
 from reconciler.providers.docker.table.names import STARTED
-from tests.kit.docker import Line, MemoryEngine, a_provider, a_stack, apply
+from tests.kit.docker.memory import Line, MemoryEngine, a_provider, a_stack, apply
 
 WEB = """
 services:

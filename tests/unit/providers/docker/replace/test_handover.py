@@ -9,7 +9,7 @@ import pytest
 from reconciler.core.errors import Refused
 from reconciler.core.report import Event
 from tests.kit.build import address
-from tests.kit.docker import ALLOWED, MemoryEngine, Refusal, a_reconciler, a_stack, apply
+from tests.kit.docker.memory import ALLOWED, MemoryEngine, Refusal, a_reconciler, a_stack, apply
 
 ONE_NETWORK = """
 services:

@@ -13,7 +13,7 @@ import pytest
 import requests
 
 from tests.kit.build import address
-from tests.kit.docker import ALLOWED, Killed, MemoryEngine, Refusal, a_reconciler, a_stack, apply
+from tests.kit.docker.memory import ALLOWED, Killed, MemoryEngine, Refusal, a_reconciler, a_stack, apply
 
 EMPTY = "services: {}"
 MAY_LOSE = replace(ALLOWED, may_lose=frozenset({address("docker.volume/data")}))

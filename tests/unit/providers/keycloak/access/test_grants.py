@@ -13,8 +13,8 @@ from reconciler.providers.keycloak.access.grants import Grants, specs_of
 from reconciler.providers.keycloak.provider import KeycloakProvider
 from reconciler.render.access import access_document, access_text
 from reconciler.render.text import access_lines
-from tests.kit.keycloak import document
-from tests.kit.scripted import ScriptedConnection
+from tests.kit.keycloak.scripted import ScriptedConnection
+from tests.kit.keycloak.server import document
 
 GROUPS_TO_APP = {"name": "groups", "protocolMapper": "oidc-group-membership-mapper"}
 APP = {"clientId": "app", "protocolMappers": [GROUPS_TO_APP]}

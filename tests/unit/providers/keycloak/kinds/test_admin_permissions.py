@@ -19,9 +19,9 @@ from reconciler.providers.keycloak.read.observe import observe
 from reconciler.providers.keycloak.registry import KINDS
 from reconciler.providers.keycloak.write.perform import Performer
 from reconciler.providers.keycloak.write.steps import steps
-from tests.kit.keycloak import document
-from tests.kit.realms import a_permission
-from tests.kit.scripted import ScriptedConnection
+from tests.kit.keycloak.realms import a_permission
+from tests.kit.keycloak.scripted import ScriptedConnection
+from tests.kit.keycloak.server import document
 
 OURS = Address("keycloak.admin-permissions", ("lab",))
 ANN = "11111111-1111-4111-8111-111111111111"

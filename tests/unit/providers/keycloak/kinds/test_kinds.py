@@ -15,9 +15,9 @@ from reconciler.core.values import ABSENT, Secret
 from reconciler.providers.keycloak.expand import expand
 from reconciler.providers.keycloak.provider import KeycloakProvider
 from reconciler.providers.keycloak.registry import KINDS
-from tests.kit.keycloak import document
-from tests.kit.realms import a_whole_realm
-from tests.kit.scripted import ScriptedConnection
+from tests.kit.keycloak.realms import a_whole_realm
+from tests.kit.keycloak.scripted import ScriptedConnection
+from tests.kit.keycloak.server import document
 
 
 def expanded(realm: Any) -> dict[str, Resource]:

@@ -11,8 +11,8 @@ from reconciler.core.values import Secret
 from reconciler.providers.keycloak.kinds.password import is_label_of, label_of
 from reconciler.providers.keycloak.provider import KeycloakProvider
 from reconciler.render.text import plan_text
-from tests.kit.keycloak import document
-from tests.kit.scripted import ScriptedConnection
+from tests.kit.keycloak.scripted import ScriptedConnection
+from tests.kit.keycloak.server import document
 
 DECLARED = Secret("marked-password")
 SET_AT = 1795487886764

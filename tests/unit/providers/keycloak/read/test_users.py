@@ -12,8 +12,8 @@ from reconciler.core.resource import Observed
 from reconciler.providers.keycloak.expand import expand
 from reconciler.providers.keycloak.ids import Directory
 from reconciler.providers.keycloak.read.observe import observe
-from tests.kit.keycloak import document
-from tests.kit.scripted import ScriptedConnection
+from tests.kit.keycloak.scripted import ScriptedConnection
+from tests.kit.keycloak.server import document
 
 EXPORT = {
     "id": "lab",

@@ -21,7 +21,7 @@ from reconciler.core.provider import Done, Pending
 from reconciler.core.values import ABSENT, Secret
 from reconciler.providers.keycloak.provider import KeycloakProvider
 from reconciler.providers.keycloak.server.client import AdminClient, Settings
-from tests.kit.scripted import Script, serving
+from tests.kit.keycloak.scripted import Script, serving
 
 TOKEN = "POST /realms/master/protocol/openid-connect/token"
 FRONT = "GET /realms/master"

@@ -11,7 +11,7 @@ from reconciler.core.values import ABSENT
 from reconciler.providers.keycloak.registry import KINDS
 from reconciler.providers.keycloak.server.pages import PAGE, pages, pages_if_any
 from reconciler.providers.keycloak.table.names import ORGANIZATION, ORGANIZATION_GROUPS, WORKFLOW
-from tests.kit.scripted import ScriptedConnection
+from tests.kit.keycloak.scripted import ScriptedConnection
 
 ACME = {"id": "o1", "alias": "acme", "name": "Acme"}
 ANN = {"id": "u1", "username": "ann"}

@@ -17,8 +17,8 @@ from reconciler.providers.keycloak.kinds.workflow import KIND as WORKFLOWS
 from reconciler.providers.keycloak.provider import KeycloakProvider
 from reconciler.providers.keycloak.registry import KINDS
 from reconciler.providers.keycloak.table.required_release import Server, lack
-from tests.kit.keycloak import document
-from tests.kit.scripted import ScriptedConnection
+from tests.kit.keycloak.scripted import ScriptedConnection
+from tests.kit.keycloak.server import document
 
 LAB = Address("keycloak.realm", ("lab",))
 ACME = Address("keycloak.organization", ("lab", "acme"))

@@ -12,7 +12,7 @@ from reconciler.core.plan import Step
 from reconciler.core.values import ABSENT, Secret
 from reconciler.providers.keycloak.ids import Directory
 from reconciler.providers.keycloak.write.perform import Performer
-from tests.kit.scripted import ScriptedConnection
+from tests.kit.keycloak.scripted import ScriptedConnection
 
 CLIENT = Address("keycloak.client", ("lab", "app"))
 USER = Address("keycloak.user", ("lab", "ann"))

@@ -12,7 +12,7 @@ from reconciler.core.plan import Step
 from reconciler.core.values import ABSENT, Secret
 from reconciler.providers.keycloak.ids import Directory
 from reconciler.providers.keycloak.write.perform import Performer
-from tests.kit.scripted import ScriptedConnection
+from tests.kit.keycloak.scripted import ScriptedConnection
 
 FLOW = Address("keycloak.flow", ("lab", "ours"))
 INNER = Address("keycloak.flow", ("lab", "inner"))

@@ -12,8 +12,8 @@ from reconciler.core.values import ABSENT, Secret
 from reconciler.providers.keycloak.provider import KeycloakProvider
 from reconciler.providers.keycloak.registry import KINDS
 from reconciler.providers.keycloak.write.steps import steps
-from tests.kit.keycloak import document
-from tests.kit.realms import a_realm
+from tests.kit.keycloak.realms import a_realm
+from tests.kit.keycloak.server import document
 
 
 def update(kind: str, desired: Any, live: Any, name: str = "thing") -> list[Step]:

@@ -13,7 +13,7 @@ from typing import Any
 
 from reconciler.core.change import Action
 from reconciler.providers.docker.table.property import merged, nest
-from tests.kit.engine import Project
+from tests.kit.docker.engine import Project
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from reconciler.core.change import Action
-from tests.kit.engine import PROBE, READY, Project
-from tests.kit.fields import remade
+from tests.kit.docker.engine import PROBE, READY, Project
+from tests.kit.docker.fields import remade
 
 CONTAINER: Final = "docker.container"
 NETWORK: Final = "docker.network"

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from reconciler.core.errors import ProviderError
 from reconciler.providers.keycloak.table.connection import WHOLE_EXPORT
-from tests.kit.keycloak import ByHand, Server, a_made_realm, dropped
+from tests.kit.keycloak.server import ByHand, Server, a_made_realm, dropped
 
 Body = Mapping[str, Any]
 Probe = Callable[[ByHand], Any]

@@ -1,0 +1,1 @@
+"""Servers and programs on this machine that tests start."""
