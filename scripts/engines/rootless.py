@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Runs a command beside a rootless Docker engine, which is there for as long as the command runs.
 
-    scripts/rootless_engine.py COMMAND…
+    scripts/engines/rootless.py COMMAND…
 
 The engine belongs to a user who is made for it, with a home directory of its own, and both are taken away at the end.
 It has the score for being killed first that systemd gives the programs of a user. The command runs as who calls this,
@@ -21,7 +21,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from second_engine import LIMIT_S, Running, Unavailable, ran, run_beside, wait_for
+from second import LIMIT_S, Running, Unavailable, ran, run_beside, wait_for
 
 TOOLS = (
     "useradd",
