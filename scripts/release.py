@@ -15,6 +15,8 @@ import tempfile
 import venv
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).resolve().parent / "demo"))
+
 from host import ROOT, Failure, run
 
 DIST = ROOT / "dist"
