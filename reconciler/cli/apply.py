@@ -87,7 +87,7 @@ class _Apply:
             return self._stop.code or code
 
     def _warn_of_unknown(self, look: Look) -> None:
-        """What is allowed for a resource that there is not, neither declared nor live, is most likely a slip."""
+        """Warns about options that name a resource neither declared nor live: most likely a slip."""
         from reconciler.config.yaml.suggest import suggestion
 
         known = [str(change.address) for change in look.plan.changes]

@@ -63,7 +63,7 @@ def _write(path: Path, plan: Any) -> None:
 
 
 def _may_be_replaced(path: Path) -> bool:
-    """Whether a file is an older plan, or empty."""
+    """Returns whether a file is an older plan, or empty."""
     from reconciler.config.yaml.textfile import PLAN_LIMIT, UnusableFile, read_bytes
     from reconciler.render.jsonplan import SCHEMA
 

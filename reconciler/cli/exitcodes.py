@@ -18,7 +18,7 @@ from reconciler.core.report import Report, What
 
 
 class Exit(IntEnum):
-    """What the calling shell is told."""
+    """The exit code for the calling shell."""
 
     DONE = 0
     ERROR = 1

@@ -79,12 +79,12 @@ def write_line(path: Path, text: str) -> None:
 
 
 def agreed(question: str) -> bool:
-    """Whether the person at the terminal says yes."""
+    """Asks the person at the terminal to confirm."""
     return click.confirm(writer().text(question), default=False, err=True)
 
 
 def answer(question: str) -> str:
-    """What the person at the terminal says."""
+    """Reads the answer of the person at the terminal."""
     return str(click.prompt(writer().text(question), err=True))
 
 

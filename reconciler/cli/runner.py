@@ -71,7 +71,7 @@ class Teller:
         return self.looks[-1]
 
     def outcome(self, seconds: float) -> str:
-        """What was done, in numbers."""
+        """Sums up the work done, in numbers."""
         from reconciler.render.progress import outcome
 
         changed = {change.address for look in self.looks for change in look.plan.changes if change.acts}
@@ -79,7 +79,7 @@ class Teller:
 
 
 class Stop:
-    """What a signal asks for: a flag for the executor, and the exit code it means."""
+    """The request of a signal: a flag for the executor, and the exit code it means."""
 
     def __init__(self) -> None:
         self.flag = threading.Event()

@@ -1,4 +1,4 @@
-"""What all commands share: settings, opening a session, and how things are said."""
+"""The state that all commands share: settings, opening a session, output of messages."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def is_terminal() -> bool:
 
 
 def in_colour() -> bool:
-    """On a terminal, unless NO_COLOR or TERM=dumb; always with FORCE_COLOR."""
+    """Returns whether to use colour: on a terminal, unless NO_COLOR or TERM=dumb; always with FORCE_COLOR."""
     from reconciler.settings import process_environment
 
     environment = process_environment()

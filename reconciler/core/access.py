@@ -1,4 +1,4 @@
-"""Who gets into what, and who gains or loses access by a plan."""
+"""The access of users to clients, and its changes by a plan."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Inside:
-    """What clients are told of one user within an organization: groups, and roles, each with those it comes from."""
+    """The claims about one user within an organization: groups, and roles, each with its sources."""
 
     organization: str
     roles: Mapping[str, tuple[str, ...]]
@@ -17,7 +17,7 @@ class Inside:
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """What clients are told of one user: roles, each with what it comes through ("" is the user), and groups.
+    """The claims about one user for a client: roles, each with its sources ("" is the user), and groups.
 
     ``inside`` is what holds within an organization only.
     """
@@ -32,7 +32,7 @@ class Access:
 
 @dataclass(frozen=True, slots=True)
 class AccessChange:
-    """What one or more users of a realm gain and lose; without names it is everybody.
+    """The access that one or more users of a realm gain and lose; without names it is everybody.
 
     ``note`` stands in place of all that where it can't be told, and says why.
     """

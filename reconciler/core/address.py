@@ -9,7 +9,7 @@ _PLAIN = " @:+,()"  # besides letters, digits and "_.-~", what a segment may sho
 
 
 class Address(NamedTuple):
-    """Where a resource is: its kind and the natural keys that lead to it.
+    """The address of a resource: its kind and the natural keys that lead to it.
 
     ``str()`` gives ``KIND/KEY/…`` with percent-encoded segments; :meth:`parse` is its inverse.
     """

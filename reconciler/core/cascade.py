@@ -66,7 +66,7 @@ def _renewed(kind: Kind, change: Change, by: Address) -> Change:
 
 
 def _still_held(change: Change, along: frozenset[Address], places: set[Place], cause: Mapping[Address, Address]) -> str:
-    """Why something can't go: it is in another place as well, and would be missing there."""
+    """Explains why something can't go: it is in another place as well, and would be missing there."""
     holders = change.observed.holders if change.observed else {}
     for address in sorted(along & holders.keys()):
         for holder, path in sorted(holders[address] - places):

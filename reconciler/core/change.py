@@ -15,7 +15,7 @@ from reconciler.core.values import Ref
 
 
 class Action(Enum):
-    """What is to be done with a resource."""
+    """The action for a resource."""
 
     KEEP = "keep"
     ADOPT = "adopt"
@@ -73,7 +73,7 @@ class Change:
 
     @property
     def loses_data(self) -> bool:
-        """Whether data goes with what is there now."""
+        """Returns whether data goes with the live resource."""
         return self.effect is Effect.DATA_LOSS and not (self.observed and self.observed.data_stays)
 
     @property
@@ -83,7 +83,7 @@ class Change:
 
     @property
     def acts(self) -> bool:
-        """Whether anything is done about it in this pass."""
+        """Returns whether anything is done about it in this pass."""
         return self.action not in (Action.KEEP, Action.DEFERRED)
 
 
@@ -107,7 +107,7 @@ def diff(kind: Kind, desired: Resource | None, observed: Observed | None) -> Cha
 
 
 def _obstacle(fields: Sequence[FieldChange]) -> str:
-    """Why fields that are fixed once made can't be changed."""
+    """Explains why fields that are fixed once made can't be changed."""
     names = [".".join(field.path) for field in fields if field.effect is Effect.FIXED]
     if not names:
         return ""
@@ -131,7 +131,7 @@ _SINGULAR: Final = frozenset({"access", "address", "alias", "dns", "status", "tm
 
 
 def differ(names: Sequence[str]) -> str:
-    """That fields of these names differ, in words."""
+    """Says in words that fields of these names differ."""
     listed = ", ".join(names[:_FEW]) + (f" and {len(names) - _FEW} more" if len(names) > _FEW else "")
     is_one = len(names) == 1 and (not names[0].endswith("s") or names[0] in _SINGULAR)
     return f"{listed} {'differs' if is_one else 'differ'}"

@@ -14,7 +14,7 @@ DocumentPath = tuple[str | int, ...]
 
 
 class Locator(Protocol):
-    """Where in the files a value of the document was written."""
+    """Finds the place in the files where a value of the document is written."""
 
     def __call__(self, path: DocumentPath) -> Origin:
         """The place of ``path``, or of the nearest thing around it that stands in a file."""

@@ -38,7 +38,7 @@ class ConfigError(ReconcileError):
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Why a rule stops a plan, and what on the command line would allow it."""
+    """The reason for which a rule stops a plan, and the option that would allow it."""
 
     address: Address | None
     message: str
@@ -73,7 +73,7 @@ class Locked(ReconcileError):
 
 
 class ProviderError(ReconcileError):
-    """What an API answered, with the resource and what was being done to it."""
+    """The failure of an API's call, with the resource and the step."""
 
     def __init__(self, message: str, *, address: Address | None = None, doing: str = "") -> None:
         super().__init__(message)

@@ -1,4 +1,4 @@
-"""What needs what: edges from references, parents and declared dependencies; nobody writes an order of kinds."""
+"""The graph of needs: edges from references, parents and declared dependencies; nobody writes an order of kinds."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Needs: TypeAlias = Mapping[Address, Mapping[Address, str]]
 
 
 def is_within(address: Address, ancestor: Address, kinds: Mapping[str, Kind]) -> bool:
-    """Whether a resource is a part of another: a client of a realm, a subgroup of a group, the flows a realm uses."""
+    """Returns whether a resource is a part of another: a client of a realm, a subgroup, the flows that a realm uses."""
     if address == ancestor or address.path[: len(ancestor.path)] != ancestor.path:
         return False
     kind: str | None = address.kind

@@ -12,7 +12,7 @@ from reconciler.core.values import Spec, Value
 
 
 class Effect(IntEnum):
-    """What it costs to bring a field to its desired value, from nothing to everything."""
+    """The cost of bringing a field to its desired value, from nothing to everything."""
 
     NOTE = 0  # worth saying, not worth doing
     START = 1  # it is not running; starting it disturbs nobody

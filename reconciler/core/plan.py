@@ -58,7 +58,7 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What is different and what will be done; ``changes`` in order of dependency, ``steps`` in one of execution.
+    """The differences and the work to do; ``changes`` in order of dependency, ``steps`` in order of execution.
 
     ``access`` says who gains or loses by it, ``obstacles`` what it will fail for, as far as a provider tells, and
     ``refusals`` what the policy forbids about it.
@@ -76,7 +76,7 @@ class Plan:
         return all(change.action is Action.KEEP for change in self.changes)
 
     def remarks(self) -> tuple[Problem, ...]:
-        """What a reader should know besides what is done."""
+        """Lists remarks for a reader, besides the changes."""
         return (*self.obstacles, *(remark for change in self.changes for remark in _remarks(change)))
 
     @property
@@ -149,7 +149,7 @@ def make(
 
 
 def _held_up(kinds: Mapping[str, Kind], changes: Mapping[Address, Change]) -> dict[Address, Change]:
-    """What can't be replaced in this pass: who holds it waits for something else before letting it go."""
+    """Finds changes that can't be made in this pass: a user of the resource waits before letting it go."""
     users = _users(changes)
     waiting = {address: [user for user in users.get(address, ()) if _is_deferred(changes[user])] for address in changes}
     return {
@@ -164,7 +164,7 @@ def _held_up(kinds: Mapping[str, Kind], changes: Mapping[Address, Change]) -> di
 def _with_it(
     wanted: Mapping[Address, Resource], changes: Mapping[Address, Change], held_up: Collection[Address]
 ) -> dict[Address, Change]:
-    """Who refers to something that is held up waits as well, or it would be replaced now, and once more with that."""
+    """Adds users of something held up; else they would be replaced now, and once more with it."""
     found: dict[Address, Change] = {}
     for address, resource in wanted.items() if held_up else ():
         waits = dict.fromkeys(ref.address for ref in refs(resource.spec) if ref.address in held_up)
@@ -236,7 +236,7 @@ class _Differences:
 
 
 def output(ref: Ref, rule: Output, producer: Resource | None, change: Change | None) -> Value:
-    """What a reference stands for: the declared value, else the observed one, else UNKNOWN."""
+    """The value of a reference: the declared one, else the observed one, else UNKNOWN."""
     if rule.held and change and change.action is Action.REPLACE:
         return UNKNOWN
     if producer and rule.declared_by:
@@ -312,20 +312,20 @@ def _linked(steps: Sequence[Step], changes: Mapping[Address, Change], needs: Nee
 def _users_of(
     address: Address, changes: Mapping[Address, Change], users: Mapping[Address, Sequence[Address]]
 ) -> Iterator[Address]:
-    """Who uses a resource; and who stays and uses what goes along with it."""
+    """Lists the users of a resource, and the remaining users of what goes along with it."""
     yield from users.get(address, ())
     for used in changes[address].along if address in changes else ():
         yield from (user for user in users.get(used, ()) if changes[user].action is not Action.DELETE)
 
 
 def _leaving(steps: Sequence[Step], used: Change | None) -> set[str]:
-    """Which steps of a user what it uses has to wait for."""
+    """Lists the steps of a user that must come before those of the resource it uses."""
     action = used.action if used else Action.KEEP
     return {step.id for step in steps if action is Action.DELETE or (action is Action.REPLACE and step.lets_go)}
 
 
 def _handed_over(steps: Sequence[Step], after: Mapping[str, set[str]]) -> Mapping[str, set[str]]:
-    """For each step those that free what it takes, except where that would close a circle.
+    """Lists for each step those that free what it takes, except where that would close a circle.
 
     If one of them fails, whoever was to take it finds out by itself, and takes its way back.
     """
@@ -340,7 +340,7 @@ def _handed_over(steps: Sequence[Step], after: Mapping[str, set[str]]) -> Mappin
 
 
 def _waits_for(edges: Sequence[Mapping[str, set[str]]], later: str, earlier: str) -> bool:
-    """Whether the one comes after the other, over however many; a step comes after itself."""
+    """Returns whether the one comes after the other, over however many; a step comes after itself."""
     frontier, seen = {later}, set[str]()
     while frontier:
         seen |= frontier
@@ -349,7 +349,7 @@ def _waits_for(edges: Sequence[Mapping[str, set[str]]], later: str, earlier: str
 
 
 def _users(changes: Mapping[Address, Change]) -> Mapping[Address, list[Address]]:
-    """Who uses what while it lives: they let go before it is deleted."""
+    """Lists the users of a live resource: they let go before it is deleted."""
     users: dict[Address, list[Address]] = {}
     for change in changes.values():
         for used in _used(change):

@@ -28,7 +28,7 @@ _PAST: Final[Mapping[Action, str]] = MappingProxyType({Action.DELETE: "deleted",
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """What the person at the command line, and the files, allow.
+    """The permissions that the command line and the files give.
 
     ``deletes`` allows deleting at all; losing data needs the resource in ``may_lose``, taking over what somebody else
     made needs it in ``may_adopt``, and a change that hurts others who use the resource needs it in ``may_disrupt``;
@@ -48,16 +48,16 @@ class Policy:
     left_in_use: frozenset[str] = frozenset({"docker.network", "docker.volume"})
 
     def prunes(self, orphan: Observed) -> bool:
-        """Whether a resource that is not declared is to be deleted."""
+        """Returns whether a resource that is not declared is to be deleted."""
         is_owned = self.prune.get(orphan.address.kind, "off") == "owned" and orphan.owned
         return (is_owned or orphan.surplus) and orphan.address not in self.protected and not self.leaves(orphan)
 
     def leaves(self, live: Observed) -> bool:
-        """Whether a resource that would be deleted stays, because others use it."""
+        """Returns whether a resource that would be deleted stays, because others use it."""
         return live.address.kind in self.left_in_use and bool(self.disrupted(live))
 
     def disrupted(self, live: Observed) -> tuple[Bystander, ...]:
-        """Those outside the plan whom a change of the resource would hurt for good, and may not."""
+        """Lists resources outside the plan that a change would hurt for good, against the policy."""
         is_allowed = live.address in self.may_disrupt
         return tuple(each for each in live.bystanders if each.lasting and (each.holds or not is_allowed))
 
@@ -130,7 +130,7 @@ def _cascades(change: Change, policy: Policy) -> Iterator[Refusal]:
 
 
 def _place(change: Change) -> str:
-    """Where in a file the resource is declared, or its field that is fixed."""
+    """The place in a file where the resource, or its fixed field, is declared."""
     if change.desired is None:
         return ""
     fixed = next((each.path[0] for each in change.fields if each.effect is Effect.FIXED), "")
@@ -147,7 +147,7 @@ def _lost(change: Change) -> str:
 
 
 def _takes_away(field: FieldChange) -> bool:
-    """Whether less is left than before; what is no list can only be another one."""
+    """Returns whether less is left than before; a value that is no list can only be another one."""
     match field.before, field.after:
         case (tuple() as before, tuple() as after):
             return not set(before) <= set(after)

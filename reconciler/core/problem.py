@@ -18,7 +18,7 @@ class Severity(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """What is wrong, where, and what to do about it, in a sentence or two.
+    """A mistake in a file: text, place and remedy, in a sentence or two.
 
     ``text`` is the line of the file at ``origin``, for showing under the message.
     """

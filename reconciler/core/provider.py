@@ -1,4 +1,4 @@
-"""What a provider is: four verbs, two of them pure. The rest of the program knows nothing else of an API."""
+"""The protocol of a provider: four verbs, two of them pure. The rest of the program knows nothing else of an API."""
 
 from __future__ import annotations
 
@@ -43,12 +43,12 @@ class Provider(Protocol):
 
     @property
     def name(self) -> str:
-        """What the kinds' names begin with."""
+        """The first part of its kinds' names."""
         ...
 
     @property
     def title(self) -> str:
-        """How a sentence names the other side."""
+        """The name of the other side in a sentence."""
         ...
 
     @property
@@ -99,7 +99,7 @@ class LogSource(Protocol):
         ...
 
     def log_names(self, services: Collection[str] = ()) -> Sequence[str]:
-        """What there is to follow of these, or of all; a name of which nothing is known stays as it is."""
+        """Lists the logs to follow of these names, or of all; an unknown name stays as it is."""
         ...
 
 
@@ -116,7 +116,7 @@ class AccessSource(Protocol):
     """A provider whose changes give access to people, or take it."""
 
     def access(self, changes: Sequence[Change]) -> Sequence[AccessChange]:
-        """Who gains or loses by these changes of the last look; asks nothing where none of them is about that."""
+        """Lists users who gain or lose by these changes of the last look; asks nothing unless one is about access."""
         ...
 
 
@@ -125,7 +125,7 @@ class WarningSource(Protocol):
     """A provider that has doubts about a document, because of where it would be carried out."""
 
     def warnings(self, document: Document) -> Iterable[Problem]:
-        """What a person should know before the first look; asks nobody."""
+        """Lists warnings for a person before the first look; asks nobody."""
         ...
 
 
@@ -134,7 +134,7 @@ class BystanderSource(Protocol):
     """A provider whose changes can hurt what is outside the plan."""
 
     def bystanders(self, changes: Sequence[Change]) -> Mapping[Address, tuple[Bystander, ...]]:
-        """Those whom these changes of the last look would hurt; asks nothing where none of the changes can do so."""
+        """Lists resources that these changes of the last look would hurt; asks nothing unless a change can do so."""
         ...
 
 
@@ -143,7 +143,7 @@ class ObstacleSource(Protocol):
     """A provider that can tell beforehand that the other side will not take a step."""
 
     def obstacles(self, steps: Sequence[Step]) -> Sequence[Problem]:
-        """Why some of these steps of the last look can't be taken; asks nothing where none is in doubt."""
+        """Lists reasons why steps of the last look can't be taken; asks nothing unless one is in doubt."""
         ...
 
 
@@ -175,5 +175,5 @@ class LeaseStore(Protocol):
         ...
 
     def holds_data(self, name: str) -> bool:
-        """Whether more is kept under a mark's name than the mark: then it is none, and must not be taken away."""
+        """Returns whether more is kept under a mark's name than the mark: then it is none, and must not be deleted."""
         ...

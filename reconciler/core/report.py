@@ -14,7 +14,7 @@ from reconciler.core.resource import Health
 
 
 class What(Enum):
-    """What happened to a step."""
+    """The kind of event of a step."""
 
     STARTED = "started"
     PENDING = "pending"
@@ -72,7 +72,7 @@ class Report:
 
 
 class State(Enum):
-    """Where a resource stands."""
+    """The state of a resource."""
 
     IN_SYNC = "in sync"
     DRIFTED = "drifted"
@@ -93,7 +93,7 @@ class Standing:
 
 
 def standing(change: Change) -> Standing:
-    """Where a resource stands, from what would be done about it and how it fares."""
+    """The state of a resource, from its planned action and its health."""
     live = change.observed
     status = live.status if live else None
     identity = live.id if live else ""

@@ -1,4 +1,4 @@
-"""What the files ask for and what a live read returned, in one vocabulary of fields."""
+"""Desired and observed resources, in one vocabulary of fields."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Origin:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Where a field was declared: its path in the user's own terms, and the place in the file."""
+    """The declaration of a field: its path in the user's own terms, and the place in the file."""
 
     path: str
     origin: Origin
@@ -45,7 +45,7 @@ Place: TypeAlias = tuple[Address, Path]
 
 
 class Health(Enum):
-    """How a live resource fares, apart from whether its fields are as desired."""
+    """The health of a live resource, apart from whether its fields are as desired."""
 
     OK = "ok"
     SETTLING = "settling"

@@ -48,7 +48,7 @@ _OWN_ENDINGS: Final = (
 
 @lru_cache(maxsize=20_000)
 def looks_secret(name: str) -> bool:
-    """Whether a name that a user chose, in any spelling, most likely is that of a secret.
+    """Returns whether a name that a user chose, in any spelling, most likely is that of a secret.
 
     >>> looks_secret("dbPassword"), looks_secret("DB_PASSWORD_FILE")
     (True, False)
@@ -63,7 +63,7 @@ def looks_secret(name: str) -> bool:
 
 @lru_cache(maxsize=20_000)
 def names_secret(key: str) -> bool:
-    """Whether a key of Keycloak's own words holds a secret: there it is the last word that says so.
+    """Returns whether a key of Keycloak's own words holds a secret: the last word decides.
 
     `accessTokenLifespan`, `passwordPolicy` and `client.secret.creation.time` are no secrets, `bindCredential` is.
     """
@@ -178,7 +178,7 @@ def _is_reference(value: str) -> bool:
 
 
 def is_switch(value: str) -> bool:
-    """Whether the value is no secret whatever its name: a switch, or the path of a file with the secret in it."""
+    """Returns whether the value is no secret whatever its name: a switch, or the path of a file that holds it."""
     return value.lower() in ("true", "false", "null", "none", "yes", "no", "on", "off", "*") or value.startswith(
         ("/run/", "/etc/", "/var/", "/opt/", "/certs/", "./", "~/")
     )
@@ -208,7 +208,7 @@ def replaced(text: str, spans: Iterable[Span], mask: str = HIDDEN) -> str:
 
 @lru_cache(maxsize=1_000)
 def holds_secret(text: str) -> bool:
-    """Whether a value shows by its form that there is a secret in it."""
+    """Returns whether the form of a value shows that there is a secret in it."""
     return next(secrets_in(text), None) is not None
 
 
@@ -263,7 +263,7 @@ def concealed(path: Path, value: Value, is_known: Callable[[str], bool] = _nothi
 
 
 def _is_named(path: Path) -> bool:
-    """Whether the last name says so: one that a user chose below a field, else one of the field's own."""
+    """Returns whether the last name is a secret's: one that a user chose below a field, else one of the field's own."""
     return looks_secret(path[-1]) if len(path) == _CHOSEN and path[0] in _CHOSEN_NAMES else names_secret(path[-1])
 
 

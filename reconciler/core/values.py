@@ -118,7 +118,7 @@ def substitute(value: Value, lookup: Callable[[Ref], Value]) -> Value:
 
 
 def has_secret(value: Value) -> bool:
-    """Whether a secret is anywhere inside the value."""
+    """Returns whether a secret is anywhere inside the value."""
     match value:
         case Secret():
             return True

@@ -45,7 +45,7 @@ class Written:
 
 
 def _is_of_the_same(before: Change, change: Change) -> bool:
-    """Whether two changes do the same. What is deleted may leave another live object at its address, to go next."""
+    """Returns whether two changes do the same. A deletion may leave another live object at its address, to go next."""
     if change.action is Action.DELETE and before.observed and change.observed:
         return before.action is Action.DELETE and before.observed.id == change.observed.id
     return before.action is change.action

@@ -1,4 +1,4 @@
-"""Who gets into what, as a table and as JSON."""
+"""The access of users, client by client, as a table and as JSON."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What differs inside two long values that are known to differ; the only place that imports deepdiff."""
+"""The differences inside two long values that are known to differ; the only place that imports deepdiff."""
 
 from __future__ import annotations
 

@@ -130,7 +130,7 @@ class PlanDocument:
 
 
 def access(change: AccessChange) -> dict[str, Any]:
-    """Who gains and loses what; an empty list of users is everybody."""
+    """The access that is gained and lost; an empty list of users is everybody."""
     return {
         "realm": change.realm,
         "users": list(change.users),
@@ -142,7 +142,7 @@ def access(change: AccessChange) -> dict[str, Any]:
 
 
 def counts(plan: Plan) -> dict[str, int]:
-    """How many resources there are of each action."""
+    """The number of resources for each action."""
     found = Counter(change.action for change in plan.changes)
     return {action.value: found[action] for action in _COUNTED} | {
         "unchanged": found[Action.KEEP],
@@ -179,7 +179,7 @@ def _source(origin: Origin | None) -> dict[str, Any] | None:
 
 
 def _comes_first(steps: Sequence[Step]) -> Mapping[Address, Sequence[Address]]:
-    """For each resource the others whose steps come before its own."""
+    """Lists for each resource the others whose steps come before its own."""
     of = {step.id: step.address for step in steps}
     before: dict[Address, dict[Address, None]] = {}
     for step in steps:

@@ -56,7 +56,7 @@ class KnownSecrets:
         return isinstance(text, str) and next(self.spans(text), None) is not None
 
     def spans(self, text: str) -> Iterator[Span]:
-        """Where in the text a known secret stands; spans may overlap."""
+        """Finds known secrets in the text; spans may overlap."""
         if len(text) < SHORTEST or not self._index():
             return
         yield from self._plain(text)
@@ -100,7 +100,7 @@ class KnownSecrets:
     def _decoded(
         self, text: str, escape: re.Pattern[str], decode: Callable[[re.Match[str]], bytes], depth: int = 0
     ) -> Iterator[Span]:
-        """Those that stand there escaped, also more than once, as JSON in JSON is."""
+        """Finds secrets that are escaped in the text, also more than once, as JSON in JSON is."""
         if depth == _DEEPEST or not escape.search(text):
             return
         plain, places = _view(text, escape, decode)
@@ -179,7 +179,7 @@ def _unquoted(found: re.Match[str]) -> bytes:
 
 
 def _from_base64(text: str) -> str:
-    """What the text stands for where it is base64; a letter that fills no byte is left out."""
+    """Decodes a text that is base64; a letter that fills no byte is left out."""
     whole = text[:-1] if len(text) % 4 == 1 else text
     with suppress(ValueError):
         return b64decode(whole + "=" * (-len(whole) % 4)).decode("utf-8", "replace")

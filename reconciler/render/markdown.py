@@ -53,7 +53,7 @@ def _blocks(changes: Sequence[Change], kinds: Mapping[str, Kind]) -> Iterator[st
 
 
 def _marked(line: str, change: Change) -> str:
-    """What a ``diff`` fence colours: its first column."""
+    """The first column of a line, which a ``diff`` fence colours."""
     sign = {Action.CREATE: "+", Action.DELETE: "-"}.get(change.action, "!")
     return f"{sign} {line.replace('```', '` ` `')}"
 

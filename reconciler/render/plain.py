@@ -78,7 +78,7 @@ def harmless_json(text: str) -> str:
 
 
 def steers(text: str) -> bool:
-    """Whether there is in the text what has to be written out."""
+    """Returns whether the text has control characters that must be written out."""
     return harmless(text) != text
 
 

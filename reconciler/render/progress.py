@@ -1,4 +1,4 @@
-"""What happens during an apply, line by line: one for each resource that is done, more only when it takes long."""
+"""The progress of an apply, line by line: one for each resource that is done, more only when it takes long."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ def refusal_lines(refusals: Sequence[Refusal]) -> Iterator[str]:
 
 
 def _sort(refusal: Refusal) -> tuple[str, str]:
-    """What all refusals have in common that one rule makes of one kind of resource."""
+    """The part that all refusals of one rule for one kind of resource have in common."""
     if refusal.address is None:
         return refusal.message, refusal.remedy
     address, kind = str(refusal.address), refusal.address.kind

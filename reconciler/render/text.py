@@ -62,7 +62,7 @@ _LONG_TEXT: Final = 72
 
 @dataclass(frozen=True, slots=True)
 class Style:
-    """How much is shown, and whether in colour; a symbol is always there, colour never carries a meaning alone."""
+    """The amount of detail, and whether in colour; a symbol is always there, colour never carries a meaning alone."""
 
     colour: bool = False
     fields: bool = True
@@ -88,12 +88,12 @@ def plan_text(plan: Plan, kinds: Mapping[str, Kind], names: Sequence[str], style
 
 
 def place_of(plan: Plan, remark: Problem) -> str:
-    """Where something is to be done about what a reader is told; empty where there is nothing to do."""
+    """The place in a file that a reader has to edit; empty if there is nothing to do."""
     return f"{remark.origin}: " if remark in plan.obstacles and remark.origin.file else ""
 
 
 def access_lines(changes: Sequence[AccessChange], style: Style | None = None) -> Iterator[str]:
-    """Who gains and who loses what, realm by realm; for people, so long lists are cut."""
+    """The access that is gained and lost, realm by realm; for people, so long lists are cut."""
     style = style or Style()
     for realm in dict.fromkeys(change.realm for change in changes):
         lines = [line for change in changes if change.realm == realm for line in _access(change, style)]
@@ -153,7 +153,7 @@ def field_lines(change: Change, kind: Kind, *, full: bool = False) -> Iterator[s
 
 
 def field_rows(change: Change, kind: Kind) -> Iterator[tuple[str, str]]:
-    """For each field its path in the words of the file, and what becomes of it."""
+    """Lists for each field its path in the words of the file, and its change."""
     is_new = change.observed is None
     for field in change.fields:
         path, unit = path_of(field, change), unit_of(field, kind)
@@ -195,7 +195,7 @@ def _arrow(field: FieldChange, unit: str) -> str:
 
 
 def _parts(field: FieldChange) -> str:
-    """Of two long lists only the items that differ."""
+    """Keeps only the items that differ between two long lists."""
     before, after = field.before, field.after
     lists = [value for value in (before, after) if isinstance(value, Sequence) and not isinstance(value, str)]
     if len(lists) < 2 or max(map(len, lists)) < _LONG_LIST:

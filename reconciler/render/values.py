@@ -43,7 +43,7 @@ def _text(value: str) -> str:
 
 
 def _size(value: float) -> str:
-    """In the largest unit that leaves a short number."""
+    """Writes a size in the largest unit that leaves a short number."""
     if value <= 0:
         return "unlimited"
     power = 0

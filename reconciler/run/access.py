@@ -1,4 +1,4 @@
-"""Who gets into what, as the files have it or as it is; for `reconcile access`."""
+"""The access of users, as declared or as it is live; for `reconcile access`."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def declared(document: Document, realms: Collection[str]) -> Iterator[tuple[str,
 
 
 def live(settings: Settings, realms: Collection[str], users: Collection[str]) -> Iterator[tuple[str, Grants]]:
-    """Those realms, or those that the files name, as they are; raises ProviderError where one is not there."""
+    """Reads those realms, or the declared ones, live; raises ProviderError if one does not exist."""
     from reconciler.providers.keycloak.export import realm_of_access
 
     with connected(settings) as (client, document):

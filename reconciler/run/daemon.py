@@ -1,4 +1,4 @@
-"""For ever: look, compare, repair; every so often, and at once when a hint comes.
+"""The daemon's loop: looks, compares and repairs at intervals, and at once when a hint comes.
 
 Level-triggered: a pass never uses what a hint says, and nothing is remembered from pass to pass but the last
 files that were right. A file that is wrong is told, and the last right ones stay in force.
@@ -32,7 +32,7 @@ PATIENCE_S: Final = 120.0
 
 @dataclass(frozen=True, slots=True)
 class Rhythm:
-    """How often the daemon looks. ``heals`` is False where it only reports."""
+    """The interval between looks of the daemon. ``heals`` is False if it only reports."""
 
     interval_s: float = 30.0
     heals: bool = True
@@ -178,7 +178,7 @@ class Daemon:
 
 
 def _reached(document: Document) -> tuple[object, ...]:
-    """What providers are made from."""
+    """The settings that providers are made from."""
     halves = (document.stack is None, document.realms is None)
     return document.project, *halves, document.connection
 

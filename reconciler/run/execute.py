@@ -48,7 +48,7 @@ def execute(
 
 @dataclass
 class _Progress:
-    """How far one step is."""
+    """The progress of one step."""
 
     step: Step
     began: float
@@ -139,7 +139,7 @@ class _Run:
                     yield from self._wait(progress, verdict)
 
     def _left_to_hold(self, progress: _Progress, mark: str) -> float:
-        """For how many seconds what is as it should be has to be seen to stay so."""
+        """The seconds for which the desired state must still be seen to hold."""
         if mark != progress.mark:
             progress.mark, progress.held = mark, self.clock.now()
         return max(0.0, progress.held + progress.step.hold_s - self.clock.now()) if mark else 0.0
@@ -186,7 +186,7 @@ class _Run:
                 return
 
     def _failed_at_last(self, step: Step) -> ProviderError | None:
-        """Why a step of the way back failed, also when it was tried again."""
+        """Explains why a step of the way back failed, also after retries."""
         for tries in range(1, TRIES + 1):
             try:
                 self.perform(step)
@@ -223,7 +223,7 @@ class _Run:
 
 
 def _last_words(pending: Pending) -> str:
-    """What more there is to say of a wait that was in vain, where the other side tells it."""
+    """The last details of a failed wait, if the other side reports them."""
     try:
         return pending.otherwise()
     except Exception:  # noqa: BLE001  # what failed is known; this would have been said besides
@@ -231,17 +231,17 @@ def _last_words(pending: Pending) -> str:
 
 
 def _pause_s(error: ProviderError, tries: int) -> float:
-    """How long to wait before a step is tried again that has been tried so often."""
+    """The pause before the next attempt of a step, by the number of attempts so far."""
     return error.retry_in if isinstance(error, Throttled) else 0.5 * 2.0**tries
 
 
 def _words(step: Step, error: ProviderError) -> str:
-    """What an event of the step says of an error: not once more which resource it is."""
+    """The text of an error for an event of the step, without the resource's address."""
     return str(error.args[0]) if error.address in (None, step.address) else str(error)
 
 
 def _failure(step: Step, error: Exception) -> ProviderError:
-    """What a step raised, as what may go wrong with a step."""
+    """Converts an exception of a step into an error that a step may end with."""
     if isinstance(error, ProviderError):
         return error
     return unforeseen(error, address=step.address, doing=step.verb)

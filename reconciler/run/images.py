@@ -12,7 +12,7 @@ from reconciler.providers.docker.kinds import image as image_kind
 
 
 def built(desired: Iterable[Resource], services: Sequence[str]) -> Sequence[Resource]:
-    """What is built for these services, or for all. Raises ReconcileError for a service that nothing is built for."""
+    """Lists the images built for these services, or for all. Raises ReconcileError for a service without a build."""
     images = [each for each in desired if each.address.kind == image_kind.NAME and image_kind.is_built(each.spec)]
     users = {name: image for image in images for name in _users(image.spec)}
     for service in services:

@@ -35,7 +35,7 @@ _TRIES_TO_RELEASE: Final = 2
 
 
 class State(Enum):
-    """What is known of a mark."""
+    """The observed state of a mark."""
 
     HELD = "may still be at work"
     OVER = "is gone"
@@ -62,7 +62,7 @@ def holders(store: LeaseStore, project: str) -> list[Holder]:
 
 
 def other_names(store: LeaseStore, project: str) -> list[str]:
-    """What carries the label of a mark of the project and is none by its name."""
+    """Lists objects that carry the label of a mark of the project but have another name."""
     return [name for name in store.leases() if not name.startswith(_prefix(project))]
 
 
@@ -234,7 +234,7 @@ class Lease:
 
     @property
     def is_young(self) -> bool:
-        """Whether nobody can have taken the mark for that of a dead run yet."""
+        """Returns whether the mark is too young to be taken for that of a dead run."""
         return self._uptime() - self._renewed_at <= HELD_S
 
     def require_held(self) -> None:

@@ -38,7 +38,7 @@ def uses_of_secrets(sources: Sources, names: Iterable[str], connect: Connect) ->
 
 
 def recovery(sources: Sources, names: Sequence[str], connect: Connect) -> Recovery:
-    """What became of declared secrets that have no value. Raises ConfigError, ProviderError.
+    """Reports the fate of declared secrets that have no value. Raises ConfigError, ProviderError.
 
     Providers that others are served by are asked first: what they show may be what the others are reached with.
     """
@@ -70,7 +70,7 @@ def require_new(sources: Sources, names: Sequence[str], connect: Connect, file: 
 
 @dataclass
 class _Search:
-    """What was found so far of the secrets ``names``."""
+    """The state of a search for the secrets ``names``."""
 
     names: Sequence[str]
     stand_ins: Mapping[str, str] = field(repr=False)
@@ -139,7 +139,7 @@ def _shown(provider: Provider, use: Use, resource: Resource, live: Observed) -> 
 
 
 def _lives(observed: Observed, provider: Provider) -> bool:
-    """Whether the resource is one that runs, or one that has data."""
+    """Returns whether the resource is one that runs, or one that has data."""
     effects = {field.effect for field in provider.kinds[observed.address.kind].fields.values()}
     return bool(effects & {Effect.START, Effect.DATA_LOSS})
 

@@ -51,7 +51,7 @@ def _do_nothing() -> None:
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """What one look found: the plan, and all that is live."""
+    """The result of one look: the plan, and all that is live."""
 
     plan: Plan
     observed: Mapping[Address, Observed]
@@ -99,7 +99,7 @@ class Reconciler:
             self._wait_for(unread, observed, self.clock.now() - began)
 
     def status(self) -> Sequence[Standing]:
-        """Where every resource stands."""
+        """Reports the state of every resource."""
         return [standing(change) for change in self.look().plan.changes]
 
     def planned(
@@ -167,7 +167,7 @@ class Reconciler:
     # -------------------------------------------------------------- underneath
 
     def _observed(self, desired: Sequence[Resource]) -> tuple[list[Observed], dict[str, tuple[Address, Unreachable]]]:
-        """What all providers see; and those that can't see, because what serves them is not up."""
+        """Collects what all providers observe, and the providers whose server is not up yet."""
         found: list[Observed] = []
         unread: dict[str, tuple[Address, Unreachable]] = {}
         for name, provider in self.providers.items():
@@ -194,7 +194,7 @@ class Reconciler:
         return replace(plan, changes=tuple(_concealed(change, self.known) for change in plan.changes))
 
     def _access(self, plan: Plan) -> tuple[AccessChange, ...]:
-        """Who gains or loses by the plan."""
+        """Lists the users who gain or lose access by the plan."""
         return tuple(
             found
             for name, provider in self.providers.items()
@@ -203,7 +203,7 @@ class Reconciler:
         )
 
     def _bystanders(self, plan: Plan) -> Mapping[Address, tuple[Bystander, ...]]:
-        """Those outside the plan whom it would hurt."""
+        """Lists the resources outside the plan that it would hurt."""
         return {
             address: found
             for name, provider in self.providers.items()
@@ -212,7 +212,7 @@ class Reconciler:
         }
 
     def _obstacles(self, plan: Plan) -> tuple[Problem, ...]:
-        """What the plan will fail for."""
+        """Lists the reasons for which the plan would fail."""
         return tuple(
             found
             for name, provider in self.providers.items()

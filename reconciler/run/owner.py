@@ -59,7 +59,7 @@ class Owner:
         return {PREFIX + key: value for key, value in (values | {"domain": self.domain, "format": FORMAT}).items()}
 
     def is_dead(self) -> bool:
-        """Whether the process is known to have ended: only where its number means here what it meant to its owner.
+        """Returns whether the process is known to have ended, if its number means the same here as to its owner.
 
         Host names are compared as well: some sandboxes show the same kernel and namespaces for different machines.
         """
@@ -72,7 +72,7 @@ class Owner:
 
 
 def _is_readable(text: str) -> bool:
-    """Whether a label may be shown to a person as it is."""
+    """Returns whether a label may be shown to a person as it is."""
     return 0 < len(text) <= _LONGEST and text.isprintable()
 
 
@@ -98,7 +98,7 @@ def _namespace(name: str) -> str:
 
 
 def _is_running(pid: int, began: str) -> bool:
-    """Whether the process may still run. ``kill`` sees processes that a /proc with ``hidepid`` does not show."""
+    """Returns whether the process may still run. ``kill`` sees processes that a /proc with ``hidepid`` hides."""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
@@ -110,14 +110,14 @@ def _is_running(pid: int, began: str) -> bool:
 
 
 def _sees_own_processes() -> bool:
-    """Whether /proc shows our PID namespace; after ``unshare --pid`` it may still show the one above."""
+    """Returns whether /proc shows our PID namespace; after ``unshare --pid`` it may show the one above."""
     with suppress(OSError):
         return str(Path("/proc/self").readlink()) == str(os.getpid())
     return False
 
 
 def _began(process: str) -> str:
-    """When a process began, in the kernel's own count; "" where that can't be read."""
+    """The start time of a process, in the kernel's own count; "" if it can't be read."""
     try:
         stat = Path(f"/proc/{process}/stat").read_text(encoding="utf-8", errors="replace")
         return stat.rpartition(")")[2].split()[19]

@@ -1,4 +1,4 @@
-"""From settings to something that can reconcile: files loaded, secrets there, providers at hand."""
+"""The way from settings to a reconciler: files loaded, secrets there, providers connected."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ class Session:
 
     @property
     def leases(self) -> LeaseStore | None:
-        """Where runs leave their marks; None where there is no engine."""
+        """The place for marks of runs; None without an engine."""
         return self.providers.get("docker")  # type: ignore[return-value]  # the Docker provider keeps leases
 
 
@@ -239,7 +239,7 @@ def sources_of(settings: Settings) -> Sources:
 
 
 def env_file(settings: Settings) -> Path:
-    """Where secrets are kept: the last env file that was named, else .env of the project."""
+    """The file that keeps secrets: the last env file that was named, else .env of the project."""
     return settings.env_files[-1] if settings.env_files else settings.directory / ".env"
 
 

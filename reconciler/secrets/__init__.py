@@ -1,4 +1,4 @@
-"""Where secrets come from: a reference becomes a Secret."""
+"""The sources of secrets: a reference becomes a Secret."""
 
 from __future__ import annotations
 

@@ -52,7 +52,7 @@ def _statements(lines: list[str]) -> Iterator[str]:
 
 
 def _is_open(statement: str) -> bool:
-    """Whether the statement ends within a quoted value."""
+    """Returns whether the statement ends within a quoted value."""
     value = _value(statement)
     if statement.lstrip().startswith("#") or value[:1] not in ("'", '"'):
         return False

@@ -42,7 +42,7 @@ class Clue:
 
 @dataclass(frozen=True, slots=True)
 class Recovery:
-    """What became of secrets without a value.
+    """The fate of secrets without a value.
 
     ``found`` can be written again, ``lost`` were given to something that lives and can't be read back, and why; ``new``
     were given to nothing that lives.
@@ -104,7 +104,7 @@ def live_text(value: Value, path: Path) -> Value:
 def recovered(
     names: Iterable[str], clues: Sequence[Clue], held: Mapping[str, str], stand_ins: Mapping[str, str]
 ) -> Recovery:
-    """What became of each of these secrets. ``held`` names what may still depend on one that no live text shows."""
+    """Reports the fate of these secrets. ``held`` names what may still depend on one that no live text shows."""
     found: dict[str, dict[str, str]] = {}
     known: Mapping[str, str] = {}
     for _ in stand_ins:  # a value found in one place may be what makes another place unambiguous
@@ -166,7 +166,7 @@ def _parts(template: str, stand_ins: Mapping[str, str]) -> list[str]:
 
 
 def is_used(clue: Clue, stand_ins: Mapping[str, str]) -> bool:
-    """Whether what lives was given the secret there, as far as can be told: also where its text was edited since."""
+    """Returns whether the live text got the secret there, as far as can be seen, also if it was edited since."""
     if not isinstance(clue.live, str):
         return clue.live is UNKNOWN
     parts = _parts(clue.use.template, stand_ins)
