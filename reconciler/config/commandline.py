@@ -1,4 +1,4 @@
-"""Which files are meant, by Compose's rules for its command line: called once, before anything is loaded.
+"""The files to load, by Compose's rules for its command line: called once, before anything is loaded.
 
 Source: ``cli/options.go`` of compose-go 2.13 and ``cmd/compose`` of Compose 5.6. Relative paths of options and
 variables begin at the working directory; the project's directory is that of the first file, unless it is given.

@@ -29,7 +29,7 @@ from reconciler.core.values import Secret, Value
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """What to load. A half without files is not managed.
+    """The files to load. A half without files is not managed.
 
     ``env_files`` of None means the directory's ``.env`` where there is one. ``environment`` is the process's, handed
     in. ``generated`` are values for declared secrets that the env files do not have yet.
@@ -47,7 +47,7 @@ class Sources:
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """What was loaded, what is worth a warning, and all ``files`` that it depends on, there or not.
+    """The loaded document, its warnings, and all ``files`` that it depends on, whether they exist or not.
 
     ``secrets`` are the values of the variables that are secret.
     """
@@ -166,7 +166,7 @@ def _refuse(problems: Iterable[Problem]) -> None:
 
 
 def _unknown_addresses(stack: LoadedStack, users: LoadedUsers) -> Iterator[Problem]:
-    """What x-reconcile names of Keycloak and users.yaml does not declare."""
+    """Lists addresses of Keycloak in x-reconcile that users.yaml does not declare."""
     realms = [realm.merged for realm in users.realms]
     for place, text in stack.addresses:
         address = Address.parse(text)
@@ -182,7 +182,7 @@ def _unknown_addresses(stack: LoadedStack, users: LoadedUsers) -> Iterator[Probl
 
 
 def _connection(stack: LoadedStack | None, users: LoadedUsers) -> Mapping[str, Value]:
-    """How to reach Keycloak; stack.yaml may say which service serves it."""
+    """The connection to Keycloak; stack.yaml may name the service that runs it."""
     service = (stack.model.get("x-reconcile") or {}).get("keycloak") if stack else None
     return {**({"service": str(service)} if service else {}), **users.connection}
 

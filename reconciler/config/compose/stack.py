@@ -35,7 +35,7 @@ from reconciler.core.resource import Origin
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What a stack is loaded with. ``strict`` is for carrying it out; else it is loaded as Compose loads it."""
+    """The settings for loading a stack. ``strict`` is for applying it; else it is loaded as Compose loads it."""
 
     directory: Path
     variables: Variables
@@ -135,7 +135,7 @@ def _profiles(settings: Settings, variables: Variables) -> tuple[str, ...]:
 
 
 def _unknown_profiles(document: Map, profiles: Sequence[str]) -> Iterator[Problem]:
-    """Those of the command line that no service has: most likely a slip. The environment may be that of many stacks."""
+    """Profiles of the command line that no service has: most likely a slip. The environment may serve many stacks."""
     services = document.get("services")
     place = deepest(document, ("services",))[0]
     if not isinstance(services, Map) or place is None:
@@ -172,7 +172,7 @@ def _check(stack: checks.Stack, settings: Settings, found: Findings) -> None:
 
 
 def _idle(document: Map, model: Map, inactive: frozenset[str]) -> frozenset[Address]:
-    """What stands in the file only for services that are not active, implied default network included."""
+    """Lists objects that only inactive services need, the implied default network included."""
     networks = {*(document.get("networks") or ()), *(("default",) if inactive else ())} - {*model.get("networks", ())}
     volumes = {*(document.get("volumes") or ())} - {*model.get("volumes", ())}
     found = {"docker.container": inactive, "docker.network": networks, "docker.volume": volumes}
@@ -198,7 +198,7 @@ def _model(document: Map, around: Surroundings, found: Findings, *, is_carried_o
 
 
 def _files_alone(document: Map) -> Map:
-    """Of each service only the files that it names, which can be looked at whatever else has no meaning."""
+    """Keeps of each service only its files, which can be checked whatever else has no meaning."""
     kept = {
         name: with_places({key: service[key] for key in ("env_file", "label_file") if key in service}, service)
         for name, service in document["services"].items()

@@ -63,7 +63,7 @@ def declared_addresses(realms: Iterable[Mapping[str, Tree]], kind: str) -> set[A
 
 
 def checkable(kind: str) -> bool:
-    """Whether we can tell what of this kind is declared."""
+    """Returns whether the files show all declared objects of this kind."""
     return kind in _KINDS
 
 

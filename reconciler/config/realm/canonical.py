@@ -50,7 +50,7 @@ def _user_at(realm: Mapping[str, Tree], index: int) -> Mapping[str, Tree]:
 
 
 def _is_secret(key: str, part: Tree) -> bool:
-    """Whether a key of Keycloak's own words says that a secret stands there; a switch under such a name is none."""
+    """Returns whether a key of Keycloak's own words names a secret; a switch under such a name is none."""
     items = part if isinstance(part, list) else [part]
     return names_secret(key) and not all(type(item) is str and is_switch(item) for item in items)
 
@@ -94,7 +94,7 @@ def _shown(value: Tree) -> Value:
 
 
 def is_named_by_address(realm: Mapping[str, Tree]) -> bool:
-    """Whether the address of a user is the name as well."""
+    """Returns whether the user's e-mail address is the username as well."""
     return realm.get("registrationEmailAsUsername") in (True, "true")
 
 

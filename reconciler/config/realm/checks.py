@@ -1,4 +1,4 @@
-"""What a schema can't say of a realm: objects that are there twice, references that lead nowhere.
+"""Checks that a schema can't make: objects declared twice, references that lead nowhere.
 
 Where a realm's section is not declared at all, what it names may well be there: then a warning is enough.
 """
@@ -61,7 +61,7 @@ _LEFT_ALONE: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What is wrong at a path of a realm, in the files' words."""
+    """A mistake at a path of a realm, in the files' words."""
 
     path: TreePath
     message: str
@@ -145,7 +145,7 @@ def _roles(realm: Mapping[str, Tree]) -> Iterator[Finding]:
 
 
 def _is_built_in(client: str, role: str) -> bool:
-    """Whether Keycloak makes this role of a client by itself."""
+    """Returns whether Keycloak makes this role of a client by itself."""
     return client in BUILT_IN_CLIENTS or role == _AUTHORIZATION_ROLE
 
 
@@ -167,7 +167,7 @@ def _named_roles(realm: Mapping[str, Tree]) -> Iterator[tuple[TreePath, str, str
 def _roles_of_groups(
     holder: Mapping[str, Tree], path: TreePath, section: str = "groups", *, of: str = ""
 ) -> Iterator[tuple[TreePath, str, str | None, str]]:
-    """Those of the groups of a realm, an organization or a group, at every depth."""
+    """Lists the roles of the groups of a realm, an organization or a group, at every depth."""
     for index, group in enumerate(_items(holder, section)):
         at = (*path, section, index)
         yield from _roles_of(group, at, f"group `{group.get('name')}`{of}")
@@ -230,7 +230,7 @@ def _json_list(value: Tree) -> list[Tree]:
 
 
 def _admin_permissions(realm: Mapping[str, Tree]) -> Iterator[Finding]:
-    """What nobody can say of the client that holds who may administer what."""
+    """Checks for settings that the client for administrators' permissions can't have."""
     for index, client in enumerate(_items(realm, "clients")):
         if client.get("clientId") != _ADMIN_PERMISSIONS:
             continue
@@ -256,7 +256,7 @@ def _passwords(realm: Mapping[str, Tree]) -> Iterator[Finding]:
 
 
 def _unlasting(credential: Mapping[str, Tree]) -> str:
-    """Why a password can't be kept as it is declared, "" where it can."""
+    """Explains why a password can't be kept as declared, "" if it can."""
     if credential.get("ensure", "initial") == "initial":
         return ""
     if credential.get("type") != "password" or not credential.get("value"):
@@ -287,7 +287,7 @@ def _left_alone(realm: Mapping[str, Tree]) -> Iterator[Finding]:
 
 
 def _service_accounts(realm: Mapping[str, Tree]) -> Iterator[Finding]:
-    """What is said of service accounts that there are not: exports keep the one that a client once had."""
+    """Warns about missing service accounts: exports keep the one that a client once had."""
     users = {str(user.get("username")).lower(): index for index, user in enumerate(_items(realm, "users"))}
     for index, client in enumerate(_items(realm, "clients")):
         has_services = client.get("authorizationServicesEnabled") in (True, "true")

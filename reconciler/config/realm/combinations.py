@@ -84,7 +84,7 @@ def _switch(body: Mapping[str, Tree], key: str) -> bool | None:
 
 
 def combinations(realm: Realm) -> Iterator[Finding]:
-    """What the realm declares together though only one of it can be true."""
+    """Finds settings of the realm that exclude each other."""
     for row in COMBINATIONS:
         for path, body in _bodies(realm.merged, row.section):
             if row.applies(body) and body.get("clientId") != _MANAGEMENT:

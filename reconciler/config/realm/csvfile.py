@@ -136,7 +136,7 @@ def _table(file: TextFile, realm: str) -> CsvFile:
 
 
 def _column(line: str, cell: int) -> int:
-    """Where a cell begins; 1 for one that is on a further line."""
+    """The column of a cell; 1 if it is on a further line."""
     starts, is_quoted = [1], False
     for column, char in enumerate(line, 1):
         is_quoted ^= char == '"'

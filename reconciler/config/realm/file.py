@@ -43,7 +43,7 @@ class UsersFile:
             yield from _fragments(document, (number,))
 
     def settings(self) -> Iterator[tuple[TreePath, Mapping[str, Tree]]]:
-        """What stands under `x-reconcile` at the top of each document."""
+        """The value of `x-reconcile` at the top of each document."""
         for number, document in enumerate(self.documents):
             found = document.get(SETTINGS) if isinstance(document, dict) else None
             if isinstance(found, dict):

@@ -1,4 +1,4 @@
-"""What makes two objects of a realm the same: the natural keys of Keycloak's types."""
+"""The natural keys of Keycloak's types, by which two objects of a realm are the same."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def natural_key(path: tuple[str, ...], item: Tree) -> Hashable | None:
 
 
 def has_objects(path: tuple[str, ...]) -> bool:
-    """Whether the list at this path is one of objects with a natural key."""
+    """Returns whether the list at this path is one of objects with a natural key."""
     return bool(_fields(path))
 
 

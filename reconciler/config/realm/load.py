@@ -40,7 +40,7 @@ class LoadedUsers:
         return tuple(canonical_realm(realm.merged) for realm in self.realms)
 
     def locate(self, index: int, path: TreePath) -> Origin:
-        """Where what is at a path of a canonical realm was written."""
+        """The place in a file of the value at a path of a canonical realm."""
         realm = self.realms[index]
         users, own = realm.source(source_path(realm.merged, path))
         return users.place(own).key
@@ -117,7 +117,7 @@ def _faults(users: UsersFile, *, tainted: bool) -> list[Problem]:
 
 
 def _not_yet(users: UsersFile) -> Iterator[tuple[TreePath, str]]:
-    """What of Keycloak's types is not carried out yet; the schema has the list."""
+    """Finds parts of Keycloak's types that are not supported yet; the schema has the list."""
     for fragment in users.fragments():
         for pattern, reason in load_schema("users").unsupported.items():
             for path, _, _ in matches(fragment.realm, pattern):
@@ -134,7 +134,7 @@ def _problem(realm: Realm, finding: Finding) -> Problem:
 
 
 def _connection(files: Iterable[UsersFile]) -> Mapping[str, Value]:
-    """How to reach Keycloak: what a later file says wins, key by key."""
+    """The connection to Keycloak: a later file wins, key by key."""
     merged: dict[str, Tree] = {}
     for users in files:
         for _, settings in users.settings():

@@ -107,7 +107,7 @@ def _built_in(realm: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
 
 
 def _runs(flow: Mapping[str, Any]) -> list[str]:
-    """What a flow runs, whatever the order."""
+    """The executions of a flow, in any order."""
     return sorted(str(each.get("flowAlias") or each.get("authenticator")) for each in flow.get(_EXECUTIONS) or ())
 
 
@@ -127,7 +127,7 @@ def _cleaned(tree: Any, path: tuple[str, ...]) -> Any:
 
 
 def _left(tree: Any, new: Any, path: tuple[str, ...]) -> Any:
-    """What of a tree differs from a new realm's."""
+    """The part of a tree that differs from a new realm's."""
     if isinstance(tree, dict) and (*path[:1], *path[-1:]) not in _EXACT:
         known = new if isinstance(new, dict) else {}
         found = {key: _left(value, known.get(key), (*path, key)) for key, value in _unlike(tree, known)}

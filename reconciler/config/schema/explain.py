@@ -1,4 +1,4 @@
-"""What a JSON Schema validator complains of, in words: which key or value, what was expected, what was perhaps meant.
+"""The errors of a JSON Schema validator in words: key or value, expectation, nearest right name.
 
 Knows no library: it is handed errors with the attributes of jsonschema's ValidationError.
 """
@@ -20,7 +20,7 @@ _MOST_HINTS: Final = 100  # in one mapping; where more is wrong, it is something
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """What is wrong with the value at a path, or with its key. ``kind`` is the schema's keyword that says so.
+    """A mistake in the value at a path, or in its key. ``kind`` is the schema's keyword that it violates.
 
     ``name`` is the key that is missing, or the one that was probably meant.
     """
@@ -106,7 +106,7 @@ def _synonym(key: str, known: Iterable[str]) -> str:
 
 
 def _hint(key: str, near: str, known: list[str], schema: Mapping[str, Any], value: Any) -> str:
-    """What was perhaps meant: a key that may stand here, or the place where this one may."""
+    """Suggests a key that may stand here, or the place for this one."""
     if near:
         return f"; write `{near}`" if near == _synonym(key, known) else f"; did you mean `{near}`?"
     homes = ["services"] if "services" in known and _is_service(value) else _homes(schema, key)
@@ -167,7 +167,7 @@ _SYNONYMS: Final[Mapping[str, str]] = {
 
 
 def _homes(schema: Mapping[str, Any], key: str) -> list[str]:
-    """Where the key may stand, by all that the schema knows; the shortest way first."""
+    """Lists the places for the key in the schema; the shortest path first."""
     found = {".".join(home) for known, home in _keys(schema, schema, (), frozenset()) if known == key}
     return sorted(found, key=lambda home: (len(home), home))
 

@@ -42,7 +42,7 @@ class _Refusal:
     message: str
 
     def is_among(self, found: Iterable[Fault]) -> bool:
-        """Whether it was explained: at its place or, where its keyword is about what is inside, in there."""
+        """Returns whether it is explained: at its place or, if its keyword is about the inside, in there."""
         if self.keyword in _ABOUT_PARTS:
             return any(fault.path[: len(self.path)] == self.path for fault in found)
         return any(fault.path == self.path for fault in found)
@@ -73,7 +73,7 @@ class Schema:
         return {tuple(path.split(".")): reason for path, reason in found.items() if not path.startswith("$")}
 
     def faults(self, tree: Tree, *, is_plain: bool = False, explainer: Any = None) -> tuple[Fault, ...]:
-        """What does not fit the schema; empty where all does.
+        """Lists violations of the schema; empty if all fits.
 
         ``is_plain`` saves making a bare copy of the tree; ``explainer`` is a validator of jsonschema's to use.
         """
@@ -93,7 +93,7 @@ class Schema:
             yield from (tuple(error.instance_path) for error in self._gate.iter_errors(plain))
 
     def _refused(self, plain: Any) -> list[_Refusal]:
-        """Where the gate says no, and its own words for it."""
+        """The place of the gate's refusal, and its own words for it."""
         errors = islice(self._gate.iter_errors(plain), _MOST_FAULTS)
         return [_Refusal(tuple(each.instance_path), _keyword(each.schema_path), each.message) for each in errors]
 
@@ -104,7 +104,7 @@ class Schema:
 
 
 def plan_problems(saved: Any, file: str) -> list[Problem]:
-    """What is wrong with a saved plan; empty where it is one."""
+    """Lists the mistakes in a saved plan; empty if it is valid."""
     return [Problem(fault.message, Origin(file)) for fault in load_schema("plan").faults(saved, is_plain=True)]
 
 

@@ -47,7 +47,7 @@ def instead(wanted: Iterable[str], error: Any) -> str:
 
 
 def _remedy(names: set[str], error: Any) -> str:
-    """What to write instead, where what is there tells."""
+    """The remedy, if the value shows one."""
     key = error.absolute_path[-1] if error.absolute_path else None
     match error.instance:
         case bool() | int() | float() if "string" in names:
@@ -82,7 +82,7 @@ def _at_most(keys: int) -> str:
 
 
 def _advice(error: Any) -> str:
-    """What to write instead, where the schema says so."""
+    """The remedy from the schema, if it has one."""
     advice = error.schema.get("x-remedy")
     return f"; {advice}" if advice else ""
 
@@ -112,7 +112,7 @@ def in_its_words(error: Any) -> str:
 
 
 def _is_secret(error: Any) -> bool:
-    """Whether the value must not be told: a secret flowed into it, or its key says that it is one."""
+    """Returns whether the value must not be shown: a secret flowed into it, or its key says that it is one."""
     keys = [key for key in error.absolute_path if isinstance(key, str)]
     return isinstance(error.instance, Tainted) or bool(
         keys and keys[-1] != "secrets" and (looks_secret(keys[-1]) or keys[-1] == "value")
@@ -120,7 +120,7 @@ def _is_secret(error: Any) -> bool:
 
 
 def _found(error: Any) -> str:
-    """What is there, for a message."""
+    """Describes the value for a message."""
     if not _is_secret(error):
         return _shown(error.instance)
     return "a secret" if isinstance(error.instance, str) else _KINDS.get(type(error.instance), _shown(error.instance))

@@ -32,7 +32,7 @@ def boolean(text: str) -> bool:
 
 
 def is_old_boolean(text: str) -> bool:
-    """Whether this is a boolean of YAML 1.1 only, such as ``yes``."""
+    """Returns whether this is a boolean of YAML 1.1 only, such as ``yes``."""
     return text.lower() in (_TRUE | _FALSE) - {"true", "false"}
 
 

@@ -163,7 +163,7 @@ def _line_end(text: str, index: int) -> int:
 
 
 def _closing_quote(text: str, opening: int) -> int | None:
-    """Where the quote at ``opening`` is closed; a backslash takes the next character's meaning away."""
+    """The index of the quote that closes the one at ``opening``; a backslash escapes the next character."""
     index, quote = opening + 1, text[opening]
     while index < len(text):
         if text[index] == "\\":

@@ -1,4 +1,4 @@
-"""Where variables come from: the process environment, before the env files, before what is yet to be generated."""
+"""The sources of variables: the process environment, before the env files, before values to be generated."""
 
 from __future__ import annotations
 

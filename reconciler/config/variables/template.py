@@ -17,7 +17,7 @@ from reconciler.core.secrecy import holds_secret, looks_secret
 
 @dataclass(frozen=True, slots=True)
 class Variables:
-    """What names stand for. ``declared`` are those that the files declare to be secrets."""
+    """The values of variables. ``declared`` are those that the files declare to be secrets."""
 
     values: Mapping[str, str] = field(default_factory=dict)
     declared: frozenset[str] = frozenset()
@@ -26,7 +26,7 @@ class Variables:
         return self.values.get(name)
 
     def is_secret(self, name: str) -> bool:
-        """Whether a text into which the variable flows is secret: it is declared so, its name or its value says so."""
+        """Returns whether a text into which the variable flows is secret: by declaration, its name or its value."""
         return name in self.declared or looks_secret(name) or holds_secret(self.values.get(name) or "")
 
 
@@ -44,7 +44,7 @@ class Fault:
 
 @dataclass(frozen=True, slots=True)
 class Dialect:
-    """Which dollars mean something: ``start`` matches one that does.
+    """The dollars that mean something: ``start`` matches one that does.
 
     ``greedy`` is as Compose has it: a ``${`` ends in its line, and where braces don't match, at the last one there.
     """
@@ -89,7 +89,7 @@ def interpolate(text: str, variables: Variables, dialect: Dialect = COMPOSE) -> 
 
 
 def _pairs(text: str, one: str, other: str) -> Mapping[int, int]:
-    """Where each brace or parenthesis closes; read once, as a text may have very many, one within the other."""
+    """The closing place of each brace or parenthesis; read once, as a text may have very many, nested."""
     found: dict[int, int] = {}
     open_ones: list[int] = []
     for match in re.finditer(f"[{re.escape(one + other)}]", text):
@@ -125,7 +125,7 @@ class _Reader:
         return "".join(parts)
 
     def _reference(self, dollar: int, end: int) -> tuple[str, int]:
-        """What the reference at ``dollar`` stands for, and where the text goes on."""
+        """The value of the reference at ``dollar``, and the place where the text goes on."""
         after = self.text[dollar + 1]
         if after == "$":
             return self._escaped(dollar, end)
@@ -179,7 +179,7 @@ class _Reader:
         return None if last < 0 else self._matching(opening, end) or last
 
     def _matching(self, opening: int, end: int) -> int | None:
-        """Where the brace or parenthesis closes."""
+        """The place where the brace or parenthesis closes."""
         one = self.text[opening]
         if one not in self.pairs:
             self.pairs[one] = _pairs(self.text, one, "}" if one == "{" else ")")
@@ -187,7 +187,7 @@ class _Reader:
         return close if close < end else None
 
     def _looked_up(self, dollar: int, end: int) -> tuple[str, int]:
-        """What ``$(env:NAME)`` or ``$(env:NAME:-default)`` stands for."""
+        """The value of ``$(env:NAME)`` or ``$(env:NAME:-default)``."""
         close = self._matching(dollar + 1, end)
         if close is None:
             return self._fault(dollar, "the `$(` here is not closed; write `$$(` for one that means nothing"), end

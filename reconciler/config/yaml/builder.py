@@ -25,7 +25,7 @@ _MARKS: Final = (_RESET, _OVERRIDE)
 
 
 class _Stop(Exception):
-    """What follows can't be read any more."""
+    """Ends the reading: the rest can't be parsed."""
 
 
 @dataclass(slots=True)
@@ -67,7 +67,7 @@ class TreeBuilder:
     """Mappings by their identity, with their keys whose values are under ``!reset`` or ``!override``."""
 
     def cleared(self) -> tuple[tuple[TreePath, ...], ...]:
-        """For each document the paths of what is to be taken out of the files before it."""
+        """Lists for each document the paths to remove from the files before it."""
         return tuple(tuple(self._cleared(document, ())) for document in self.documents) if self.marked else ()
 
     def _cleared(self, tree: Tree, path: TreePath) -> Iterator[TreePath]:

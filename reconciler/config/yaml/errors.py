@@ -1,4 +1,4 @@
-"""What the YAML parser complains of, in words that say what to do about it."""
+"""The errors of the YAML parser, in words that give the remedy."""
 
 from __future__ import annotations
 

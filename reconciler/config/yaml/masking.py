@@ -58,7 +58,7 @@ def _secrets(line: str) -> Iterator[Span]:
 
 
 def _is_secret(name: str) -> bool:
-    """Whether the name is a secret's, perhaps misspelled: where a key is wrong, its line is shown."""
+    """Returns whether the name is a secret's, perhaps misspelled: a wrong key's line is shown."""
     if name in LISTS_OF_NAMES:
         return False
     words = _WORD.findall(name.lower())
@@ -66,7 +66,7 @@ def _is_secret(name: str) -> bool:
 
 
 def _is_value_of_secret(above: Sequence[str], line: str) -> bool:
-    """Whether the line is the value of a key above it, as in a block of text, or of an option in the line before."""
+    """Returns whether the line is the value of a key above it, as in a block, or of an option in the line before."""
     if above and (option := _OPTION.search(f" {above[-1]}")) and looks_secret(option["name"]):
         return True
     parent = next((each for each in reversed(above) if each.strip() and _depth(each) < _depth(line)), "")

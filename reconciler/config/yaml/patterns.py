@@ -8,7 +8,7 @@ from reconciler.config.yaml.tree import Place, Tree, TreePath, placed
 
 
 def not_yet(path: TreePath, reason: str) -> str:
-    """What to say of something that is understood, but not carried out."""
+    """The message for an attribute that is understood, but not supported."""
     return f"`{path[-1]}` is not supported yet: {reason}"
 
 

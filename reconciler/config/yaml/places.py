@@ -1,4 +1,4 @@
-"""Where the values of a large file stand, found by a second run over it, and only when somebody asks.
+"""The places of values in a large file, found by a second run over it, and only on request.
 
 Keeping a place for each of a million values would cost more than reading them. So the run notes the sections and
 their items alone; what is inside an item is found by reading that item once more.

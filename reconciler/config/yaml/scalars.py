@@ -1,4 +1,4 @@
-"""What a plain YAML scalar means, as the Compose CLI reads it: YAML 1.2 with the octals and underscores of 1.1.
+"""The meaning of a plain YAML scalar, as in the Compose CLI: YAML 1.2 with the octals and underscores of 1.1.
 
 In users.yaml texts keep their spelling: ``spelled``.
 """
@@ -42,7 +42,7 @@ class NotThatType(ValueError):
 
 
 def resolved(text: str) -> Scalar:
-    """What a scalar without quotes means. Dates stay texts: whoever cares asks ``as_date``."""
+    """The value of a scalar without quotes. Dates stay texts; ``as_date`` is for callers that need one."""
     if text and text[0] not in _TELLING:
         return text
     if text in _CONSTANTS:
@@ -53,7 +53,7 @@ def resolved(text: str) -> Scalar:
 
 
 def spelled(text: str) -> Scalar:
-    """What a scalar without quotes means where texts keep their spelling, as in users.yaml.
+    """The value of a scalar without quotes in files whose texts keep their spelling, such as users.yaml.
 
     A number or a truth value is one only in the spelling that it is written back in: `1.10`, `01234` and `1e3` are
     texts, and stay so wherever a text is wanted.

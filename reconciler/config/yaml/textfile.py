@@ -35,7 +35,7 @@ _WIDE_ENCODINGS: Final = {b"\xff\xfe": "UTF-16", b"\xfe\xff": "UTF-16"}
 
 @dataclass(frozen=True, eq=False)
 class TextFile:
-    """What a file says. ``name`` is how messages call it; lines and columns count from 1.
+    """The text of a file. ``name`` is for messages; lines and columns count from 1.
 
     ``private`` files hold secrets: no value of theirs is ever shown.
     """
@@ -97,7 +97,7 @@ def shown_name(path: Path, directory: Path) -> str:
 
 
 class UnusableFile(Exception):
-    """Why a file can't be used, in words that go behind its name."""
+    """The reason why a file can't be used, in words that follow its name."""
 
     def __init__(self, message: str, line: int = 0) -> None:
         super().__init__(message)
@@ -105,7 +105,7 @@ class UnusableFile(Exception):
 
 
 def read_bytes(path: Path, limit: int) -> bytes:
-    """What is in a regular file, or in the null device. Never waits. Raises UnusableFile for anything else."""
+    """Reads a regular file, or the null device. Never waits. Raises UnusableFile for anything else."""
     try:
         _require_file(path.stat())  # before it is opened: that may already do something to a device
         with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
@@ -131,7 +131,7 @@ def _require_file(found: os.stat_result) -> None:
 
 
 def sort_of_special(path: Path) -> str:
-    """In words what is neither a file nor a folder, such as a pipe; "" for these and where there is nothing."""
+    """Names the type of a special file, such as a pipe; "" for a file, a folder or nothing."""
     try:
         found = path.stat()
     except OSError:
@@ -140,7 +140,7 @@ def sort_of_special(path: Path) -> str:
 
 
 def _is_null(found: os.stat_result) -> bool:
-    """Whether it is the null device, which is named to switch a file off."""
+    """Returns whether it is the null device, which is named to switch a file off."""
     return stat.S_ISCHR(found.st_mode) and found.st_rdev == Path(os.devnull).stat().st_rdev
 
 

@@ -21,7 +21,7 @@ TreePath: TypeAlias = tuple[str | int, ...]
 
 
 class Place(NamedTuple):
-    """Where a value stands: its key (or its start, in a list) and the value itself."""
+    """The place of a value: its key (or its start, in a list) and the value itself."""
 
     file: TextFile
     line: int
@@ -153,7 +153,7 @@ def bare(tree: Tree) -> Tree:
 
 
 def tainted(tree: Tree) -> bool:
-    """Whether a secret is anywhere in the tree."""
+    """Returns whether a secret is anywhere in the tree."""
     match tree:
         case Tainted():
             return True

@@ -90,7 +90,7 @@ def _texts(value: Tree) -> list[str]:
 
 
 def _why_not(written: list[str], paths: list[Path], level: Level, found: Findings) -> str | None:
-    """Why these files can't be included, in words."""
+    """Explains in words why these files can't be included."""
     if not paths:
         return "names no file to include; write its `path`"
     remote = next((path for path in written if is_remote(path)), None)

@@ -33,7 +33,7 @@ _PROFILES: Final = ("services.*.security_opt.*", "services.*.pre_start.*.securit
 
 
 def is_confined(layers: Sequence[Layer], variables: Variables) -> bool:
-    """Whether any of the files lays down the policy; a later one can't lift it."""
+    """Returns whether any of the files sets the policy; a later one can't lift it."""
     return any(_rule(layer.tree, variables) == "project" for layer in layers)
 
 
@@ -44,7 +44,7 @@ def _rule(tree: Map, variables: Variables) -> str | None:
 
 
 def outside(path: str, root: Path) -> str | None:
-    """Why the path is against the policy, in words; None where it stays inside, also through symbolic links."""
+    """Explains why the path is against the policy; None if it stays inside, also through symbolic links."""
     real = os.path.realpath(path)  # a Path.resolve fails for links in a circle
     if Path(real).is_relative_to(os.path.realpath(root)):
         return None

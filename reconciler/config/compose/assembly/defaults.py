@@ -1,4 +1,4 @@
-"""What holds where files are silent, filled in before others are laid over them, so that lists merge as in Compose."""
+"""Defaults of a file, filled in before others are merged over it, so that lists merge as in Compose."""
 
 from __future__ import annotations
 

@@ -34,7 +34,7 @@ def extended(tree: Map, layer: Layer, level: Level, found: Findings) -> Map:
 
 @dataclass(frozen=True, slots=True)
 class _Wanted:
-    """What ``extends`` says, and where."""
+    """The reference of an ``extends``, and its place."""
 
     service: str
     file: str | None
@@ -154,7 +154,7 @@ class _Extension:
 
 
 def _empty_where_null(tree: Map) -> Map:
-    """In a file that others are extended from, a service may say nothing at all."""
+    """Replaces null by an empty service: a file that others are extended from may leave a service empty."""
     services = tree.get("services")
     if not isinstance(services, Map) or None not in services.values():
         return tree

@@ -1,4 +1,4 @@
-"""What files of a stack are read with, and what is found wrong with them on the way to one document."""
+"""The settings for reading files of a stack, and the mistakes found on the way to one document."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Level:
         return Base(directory, self.root, self.variables.get("HOME"))
 
     def forbids(self, *paths: Path) -> str | None:
-        """Why one of these must not be read, in words."""
+        """Explains why one of these must not be read."""
         return next(filter(None, (outside(str(path), self.root) for path in paths)), None) if self.confined else None
 
 

@@ -33,7 +33,7 @@ def normalised(name: str) -> str:
 
 
 def project_name(given: str | None, variables: Variables, directory: Path, trees: Sequence[Map] = ()) -> ProjectName:
-    """What the project is called; ``trees`` are the stack's files, where there are some. A later one counts."""
+    """The name of the project; ``trees`` are the stack's files, if there are some. A later one counts."""
     said = given or variables.get(_VARIABLE)
     if said:
         is_possible = normalised(said) == said

@@ -1,4 +1,4 @@
-"""What every layer of a stack goes through. A stage notes what is wrong and takes it out; the next one can go on."""
+"""The stages of every layer of a stack. A stage notes what is wrong and removes it; the next one can go on."""
 
 from __future__ import annotations
 
@@ -42,13 +42,13 @@ def variables_filled(layer: Layer, level: Level, found: Findings) -> Map:
 
 
 def is_note(path: TreePath) -> bool:
-    """Whether this stands under an ``x-`` key at the top that means nothing to us."""
+    """Returns whether this stands under an ``x-`` key at the top that means nothing to us."""
     section = str(path[0])
     return section.startswith("x-") and section != "x-reconcile"
 
 
 def fitting(document: Map, found: Findings) -> Map:
-    """What of the document is known and of the right form."""
+    """Keeps the part of the document that is known and of the right form."""
     faults = load_schema("stack").faults(document)
     found.problems.extend(problem for fault in faults for problem in _said(document, fault))
     return _without(document, faults, found)
@@ -117,7 +117,7 @@ def _readable(document: Map, found: Findings) -> Map:
 
 
 def _unreadable(section: str, key: str, value: Tree) -> Iterator[tuple[int, ...]]:
-    """Which items of the value have no long form; () for the value itself."""
+    """Lists the items of the value that have no long form; () for the value itself."""
     if not isinstance(value, Items):
         yield from () if _has_long_form(section, Map({key: value})) else [()]
         return

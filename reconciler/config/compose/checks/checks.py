@@ -33,7 +33,7 @@ class Stack:
         return found if isinstance(found, Map) else Map()
 
     def is_doubtful(self, *path: str) -> bool:
-        """Whether this, or something that it stands in, is told to be wrong already."""
+        """Returns whether this, or something that contains it, is already reported as wrong."""
         return any(path[:length] in self.doubtful for length in range(1, len(path) + 1))
 
     def each(self) -> Iterator[tuple[str, Map]]:

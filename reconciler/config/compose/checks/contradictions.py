@@ -1,4 +1,4 @@
-"""What can't be true at the same time in a stack, or can't work however it is meant."""
+"""Checks for contradictions in a stack, and for combinations that can't work."""
 
 from __future__ import annotations
 
@@ -151,7 +151,7 @@ def copies_that_lead_somewhere(stack: Stack) -> Iterator[Problem]:
 
 
 def one_source_each(stack: Stack) -> Iterator[Problem]:
-    """Of secrets and configs: something that is in them, and only one thing."""
+    """Checks that secrets and configs have exactly one source."""
     for section, sources in _SOURCES.items():
         for name, file in stack.section(section).items():
             given = [key for key in sources if key in (file or ())]
@@ -289,7 +289,7 @@ def _overlap(one: str, other: str) -> bool:
 
 
 def something_for_each(stack: Stack) -> Iterator[Problem]:
-    """What only one container can have at a time, where a service is to have several."""
+    """Checks that a service with several containers needs nothing that only one can have at a time."""
     for name, service in stack.each():
         count = _replicas(service)
         for place, what in _had_by_one(stack, name, service, count) if count > 1 else ():
@@ -324,7 +324,7 @@ def _ports_in(published: str) -> int:
 
 
 def networks_to_be_found_in(stack: Stack) -> Iterator[Problem]:
-    """What is said of a service in its networks, where it has none of its own."""
+    """Checks that a service without networks of its own declares nothing about its place in them."""
     for name, service in stack.each():
         for key in _OF_NETWORKS if service.get("network_mode") else ():
             is_linked = key in _LINKS and service["network_mode"] in _BRIDGE
@@ -339,7 +339,7 @@ _BRIDGE: Final = ("bridge", "default")
 
 
 def nothing_of_its_own(stack: Stack) -> Iterator[Problem]:
-    """What the engine refuses of a container in the network of another one."""
+    """Checks for attributes that the engine refuses for a container in the network of another one."""
     for name, service in stack.each():
         kind = str(service.get("network_mode") or "").partition(":")[0]
         for key in _OF_ITS_OWN if kind in ("service", "container") else ():
@@ -353,7 +353,7 @@ _OF_ITS_OWN: Final = ("ports", "expose", "hostname", "dns", "extra_hosts")
 
 
 def two_at_a_time(stack: Stack) -> Iterator[Problem]:
-    """Where the new container is to be started beside the old one, they must not need what only one can have."""
+    """Checks that containers which overlap during a replacement need nothing that only one can have."""
     for name, service in stack.each():
         rollout = (service.get("deploy") or {}).get("update_config") or {}
         obstacle = next(_in_the_way(stack, name, service), "") if rollout.get("order") == "start-first" else ""
@@ -495,7 +495,7 @@ _LONGEST_REFERENCE: Final = 1024
 
 
 def known_refreshes(stack: Stack) -> Iterator[Problem]:
-    """How old an image may get."""
+    """Checks the permitted age of an image."""
     for name, service in stack.each():
         after, policy = service.get("pull_refresh_after"), service.get("pull_policy")
         place = stack.place("services", name, "pull_refresh_after")

@@ -176,7 +176,7 @@ def _cycles(edges: Mapping[str, list[str]]) -> Iterator[tuple[str, ...]]:
 
 
 def known_addresses(stack: Stack) -> Iterator[Problem]:
-    """What x-reconcile names among the containers, networks and volumes of this file."""
+    """Checks the containers, networks and volumes of this file that x-reconcile names."""
     for path, address in x_addresses(stack):
         place = stack.place(*path)
         parsed = _parsed(address)
@@ -231,7 +231,7 @@ def known_keycloak(stack: Stack) -> Iterator[Problem]:
 
 
 def known_variables(stack: Stack) -> Iterator[Problem]:
-    """What is in a config or secret has to come from somewhere."""
+    """Checks that the variable behind a config or secret exists."""
     for section in ("configs", "secrets"):
         mounted = {item.get("source") for _, service in stack.each() for item in _mounted(service, section)}
         for name, file in stack.section(section).items():
@@ -249,7 +249,7 @@ def _mounted(service: Map, section: str) -> Iterator[Map]:
 
 
 def known_reloads(stack: Stack) -> Iterator[Problem]:
-    """What is to be done when a file changes can only be said of one that is mounted."""
+    """Checks that a reaction to a changed file names a file that is mounted."""
     for name, service in stack.each():
         named = reached(service, ("x-reconcile", "reload"))
         targets = set(_mounted_targets(service))

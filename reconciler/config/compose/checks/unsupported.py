@@ -1,4 +1,4 @@
-"""What the Compose Specification knows and we don't carry out yet: an error where it is used, never ignored.
+"""Attributes of the Compose Specification that we don't support yet: an error where they are used, never ignored.
 
 The one place that says so, and which of it means nothing to an engine: a warning. Whoever carries one of them out takes
 its row away, here and in docs/compose.md; tests compare the two, and both with the schema.
@@ -24,7 +24,7 @@ _MOUNTED_BY_THE_DOCKERFILE: Final = "write it in the Dockerfile, in `RUN --mount
 
 @dataclass(frozen=True, slots=True)
 class NotYet:
-    """Why something can't be used, and what to write instead where there is something."""
+    """The reason why something can't be used, and its replacement, if there is one."""
 
     reason: str
     applies: Callable[[Tree], bool] = lambda _value: True
@@ -93,7 +93,7 @@ _Row = TypeVar("_Row")
 
 
 def _patterns(table: Mapping[str, _Row]) -> Mapping[tuple[str, ...], _Row]:
-    """What holds for the container of a service holds for those that are run before it."""
+    """Patterns for a service's container, repeated for the containers that run before it."""
     rows = {tuple(path.split(".")): row for path, row in table.items()}
     of_containers = {path: row for path, row in rows.items() if path[0] == "services" and path[2] in CONTAINER}
     return rows | {(*path[:2], "pre_start", "*", *path[2:]): row for path, row in of_containers.items()}

@@ -26,7 +26,7 @@ _NAMED_SECTIONS: Final = ("networks", "volumes", "secrets", "configs")
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What a model depends on besides its files."""
+    """The environment of a model: its dependencies besides the files."""
 
     project: str
     directory: Path
@@ -171,7 +171,7 @@ def mounted_from(service: Map) -> list[str]:
 
 
 def is_in_default_network(service: Map) -> bool:
-    """Whether the service brings the default network about, by naming it or by naming none."""
+    """Returns whether the service needs the default network, by naming it or by naming none."""
     if "network_mode" in service or "provider" in service:
         return False
     return not service.get("networks") or "default" in service["networks"]

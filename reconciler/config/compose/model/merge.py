@@ -43,7 +43,7 @@ def _as_it_is(value: Tree) -> Tree:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """How two values become one: brought to one ``form``, then joined; ``inside`` are the rules of a mapping's keys."""
+    """Merges two values: brings both to one ``form`` and joins them; ``inside`` are the rules of a mapping's keys."""
 
     form: Form = _as_it_is
     join: Join | None = None

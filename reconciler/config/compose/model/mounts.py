@@ -49,7 +49,7 @@ def clean(target: str) -> str:
 
 
 def is_host_path(source: str) -> bool:
-    """Whether this is a path of the host, and not the name of a volume."""
+    """Returns whether this is a path of the host, and not the name of a volume."""
     return source.startswith((".", "/", "~", "\\\\")) or bool(_WINDOWS_DRIVE.match(source))
 
 

@@ -19,7 +19,7 @@ _OF_A_SERVICE: Final = "service:"
 
 @dataclass(frozen=True, slots=True)
 class Base:
-    """Where paths begin. ``home`` is what ``~`` stands for, if known; ``root`` the project's directory."""
+    """The base of relative paths. ``home`` replaces ``~``, if known; ``root`` is the project's directory."""
 
     directory: Path
     root: Path
@@ -35,7 +35,7 @@ class Base:
 
 
 def is_remote(place: str) -> bool:
-    """Whether this is no path, but the address of a repository or the like."""
+    """Returns whether this is no path, but the address of a repository or the like."""
     return "://" in place or place.startswith(_REMOTE)
 
 

@@ -28,7 +28,7 @@ class PortMapping:
 
 
 def port_mappings(text: str) -> Iterator[PortMapping]:
-    """What a short form stands for; a range of container ports is one mapping each. Raises BadPort."""
+    """Expands a short form; a range of container ports is one mapping each. Raises BadPort."""
     host, container = _parts(text)
     container, _, protocol = container.partition("/")
     protocol = protocol.lower() or "tcp"

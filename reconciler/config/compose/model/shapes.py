@@ -190,7 +190,7 @@ def file_mode(value: Tree) -> str:
 
 
 def device_count(value: Tree) -> int:
-    """How many devices; -1 for all of them."""
+    """The number of devices; -1 for all of them."""
     return -1 if isinstance(value, str) and value.lower() == "all" else integer(value)
 
 

@@ -68,7 +68,7 @@ def _port(item: Tree) -> object:
 
 
 def _file_mount(folder: str) -> Key:
-    """Of secrets and configs, by where they are mounted."""
+    """The key of secrets and configs: the path of the mount."""
 
     def key(item: Tree) -> object:
         given = item if isinstance(item, Map) else {"source": item}
