@@ -1,4 +1,4 @@
-"""What the program and the Compose CLI make of the same changes, as docs/drift-matrix.md.
+"""The reaction of the program and of the Compose CLI to the same changes, as docs/drift-matrix.md.
 
 Usage: python -m bench.drift_matrix, with a Docker engine. Everything it makes is in projects of its own, and removed.
 """
@@ -112,7 +112,7 @@ def theirs(project: Project) -> str:
 
 
 def outcome(hand: Hand, *, by_compose: bool) -> str:
-    """What came of one change, in words."""
+    """The result of one change, in words."""
     with projects() as project:
         run = theirs if by_compose else ours
         hands.declare(project)
@@ -131,7 +131,7 @@ def outcome(hand: Hand, *, by_compose: bool) -> str:
 
 
 def settled(project: Project) -> None:
-    """What the Compose CLI started is as declared for us, too, once its health check went through."""
+    """Waits until the Compose CLI's containers are as declared for us, too: their health check must pass."""
     assert not project.differences(), project.differences()
 
 

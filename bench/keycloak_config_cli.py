@@ -1,4 +1,4 @@
-"""What keycloak-config-cli and this program need for the same realm, each as a command.
+"""The cost of the same realm with keycloak-config-cli and with this program, each as a command.
 
     RECONCILE_CONFIG_CLI='java -jar keycloak-config-cli.jar' python -m bench.keycloak_config_cli 1000
 
@@ -36,7 +36,7 @@ _READS = (b"GET", b"HEAD")
 
 @dataclass(frozen=True)
 class Tool:
-    """How a program applies a file to a server."""
+    """The way a program applies a file to a server."""
 
     name: str
     apply: Callable[[Server, Path], None]
@@ -92,7 +92,7 @@ def _counted(log: bytes) -> Counter[bytes]:
 
 
 def rows(server: Server, tool: Tool, size: int, folder: Path) -> Iterator[tuple[str, float, int, int, int | None]]:
-    """What was done, its seconds, reads and writes, and how many changes by hand it repaired, if there were some."""
+    """Lists each run: seconds, reads, writes, and the repaired manual changes, if there were some."""
     name = f"beside-{size}"
     company, file = a_company(name, size), folder / "users.json"
     client = server.client()
@@ -124,7 +124,7 @@ def _edit(hand: ByHand) -> None:
 
 
 def _repaired(hand: ByHand) -> int:
-    """How many of these four are as before."""
+    """Counts how many of these four are as before."""
     user = _user(hand)
     roles = [role["name"] for role in hand.get(f"users/{user['id']}/role-mappings/realm")]
     groups = [group["name"] for group in hand.get("groups?max=1000")]

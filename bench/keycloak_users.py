@@ -1,4 +1,4 @@
-"""How long it takes to make, look at and change many users, beside the raw requests that anybody needs.
+"""The time to make, read and change many users, beside the raw requests that any program needs.
 
     python -m bench.keycloak_users 1000 10000
 
@@ -74,7 +74,7 @@ class Bench:
         return seconds, own, theirs, len(client.reads) - reads, len(client.writes) - writes
 
     def _server_cpu_s(self) -> float:
-        """What the container has used so far; 0 where the server is another one."""
+        """The processor time of the container so far; 0 if the server is another one."""
         if not self.server.container:
             return 0.0
         stats = the_engine().get(f"/containers/{self.server.container}/stats", **{"stream": 0, "one-shot": 1})
@@ -82,7 +82,7 @@ class Bench:
 
 
 def raw_reads(hand: ByHand, size: int, shown: tuple[int, str]) -> None:
-    """What anybody has to ask for: the pages of users, the members of each group and of each role."""
+    """The reads that any program needs: the pages of users, the members of each group and of each role."""
     page, query = shown
     for first in range(0, size + 1, page):
         hand.get(f"users?first={first}&max={page}{query}")
@@ -94,7 +94,7 @@ def raw_reads(hand: ByHand, size: int, shown: tuple[int, str]) -> None:
 
 
 def raw_writes(hand: ByHand, users: list[dict[str, Any]]) -> None:
-    """What anybody has to send: the users, a hundred at a time, with the role that everybody has."""
+    """The writes that any program needs: the users, a hundred at a time, with the role that everybody has."""
     default = f"default-roles-{hand.realm}"
     users = [{**user, "realmRoles": [*user["realmRoles"], default]} for user in users]
     for start in range(0, len(users), _BATCH):

@@ -1,4 +1,4 @@
-"""How long a stack takes to load and validate, beside the Compose CLI's ``config`` on the same file.
+"""The time to load and validate a stack, beside the Compose CLI's ``config`` on the same file.
 
 Bars: the stack of this checkout within 30 ms, a stack of 500 services within a second, in process.
 """

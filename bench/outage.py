@@ -1,4 +1,4 @@
-"""For how long a service does not answer while it is replaced, as a table for docs/performance.md.
+"""The time without an answer of a service that is replaced, as a table for docs/performance.md.
 
 Usage: python -m bench.outage, with a Docker engine. The service needs a second until it is ready. A client in its
 network looks its name up and asks it every 20 ms; what counts is the time between the last answer of the old one and

@@ -1,4 +1,4 @@
-"""How long a look at the running seed stack takes, as a table for docs/performance.md.
+"""The time of a look at the running seed stack, as a table for docs/performance.md.
 
 Usage: python -m bench.seed [DIRECTORY], a checkout whose demo is up. All that is changed there is a memory limit
 of Redis, by hand, which is then repaired.

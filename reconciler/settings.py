@@ -1,4 +1,4 @@
-"""What the command line and the environment say, frozen; the only reader of the process environment."""
+"""The settings of the command line and the environment, frozen; the only reader of the process environment."""
 
 from __future__ import annotations
 
@@ -38,6 +38,6 @@ class Settings:
     keycloak_url: str | None = None
 
     def keycloak(self) -> Mapping[tuple[str, ...], str]:
-        """How to reach Keycloak, where the environment or the command line says so: path in the connection → value."""
+        """The connection to Keycloak from the environment or the command line: path in the connection → value."""
         found = {path: self.environment[name] for name, path in _KEYCLOAK.items() if self.environment.get(name)}
         return found | ({("url",): self.keycloak_url} if self.keycloak_url else {})

@@ -86,7 +86,7 @@ def installed(package: Path, folder: Path) -> Path:
 
 
 def write_bill_of_materials(wheel: Path, number: str) -> Path:
-    """What the program consists of, in CycloneDX: every package that is installed along, with its licence."""
+    """Lists the parts of the program, in CycloneDX: every package that is installed along, with its licence."""
     bill = DIST / f"reconcile-{number}.cdx.json"
     with tempfile.TemporaryDirectory() as folder:
         bin_folder = installed(wheel, Path(folder) / "venv")

@@ -78,7 +78,7 @@ def length(module: Module, function: Function) -> int:
 
 
 def parameters(function: Function) -> int:
-    """How many there are, `self` and `cls` excepted."""
+    """The number of parameters, `self` and `cls` excepted."""
     every = [*function.args.posonlyargs, *function.args.args, *function.args.kwonlyargs]
     own = 1 if every and every[0].arg in ("self", "cls") else 0
     return len(every) - own + sum(1 for more in (function.args.vararg, function.args.kwarg) if more)

@@ -25,7 +25,7 @@ _Sort = TypeVar("_Sort", bound=BaseException)
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How long the server may be silent, and the body of its answer take; and how large that may be, unpacked."""
+    """Limits of an answer: silence, seconds for the body, and its size, unpacked."""
 
     seconds: float = 60.0
     size_bytes: int = 64 << 20
@@ -131,7 +131,7 @@ def _trouble(error: Exception) -> str:
 
 
 def why(error: BaseException) -> str:
-    """What failed underneath, in the words of the operating system or the protocol."""
+    """The underlying failure, in the words of the operating system or the protocol."""
     for cause in _chain(error):
         match cause:
             case RemoteDisconnected():

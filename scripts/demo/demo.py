@@ -298,7 +298,7 @@ def use_stand_ins(variables: Iterable[str], settings: Settings) -> None:
 
 
 def choose_stand_in(variable: str, current: str, s3: str) -> str:
-    """Which stand-in serves a variable: for S3 the one asked for, else the one in use, else the one from PyPI."""
+    """Chooses the stand-in for a variable: for S3 the one asked for, else the one in use, else the one from PyPI."""
     if variable != "MINIO_IMAGE":
         return STAND_INS[variable]
     if s3 not in ("", "minio", "s3", "seaweedfs"):
@@ -316,7 +316,7 @@ def refuse_foreign_data(moved: Iterable[str], volume: str) -> None:
 
 
 def build_settings(settings: Settings, images: Mapping[str, str]) -> dict[str, str]:
-    """What MLflow's image needs to be built where this machine has package sources of its own."""
+    """The settings for building MLflow's image on a machine with package sources of its own."""
     if "PYTHON_IMAGE" not in images:
         return {}
     pip = host.this_pip_options()

@@ -1,4 +1,4 @@
-"""What this machine can say about packages: its release, where it fetches from, whom it trusts.
+"""The package settings of this machine: its release, its mirrors, its certificates.
 
 The image builder and the demo ask here, so that builds go the same ways as the machine itself.
 """
@@ -36,7 +36,7 @@ CERTIFICATE = re.compile(rb"-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE--
 
 @dataclass
 class Failure(Exception):
-    """What went wrong, for the user: in which step, why, and what to do about it."""
+    """A failed step, for the user: name, reason and remedy."""
 
     step: str
     cause: str
@@ -95,7 +95,7 @@ def last_lines(text: str, count: int = 15) -> str:
 
 
 def answer(*command: str) -> str:
-    """What a command says about this machine; empty where it does not exist or does not know."""
+    """The output of a command about this machine; empty if it does not exist or does not know."""
     if not shutil.which(command[0]):
         return ""
     return subprocess.run(command, capture_output=True, text=True, check=False).stdout
@@ -144,7 +144,7 @@ def this_apt_sources(suite: str) -> list[str]:
 
 
 def apt_options(config: str) -> list[str]:
-    """What `apt-config dump` says about the age of package lists: needed where a mirror lags behind."""
+    """The options of `apt-config dump` for the age of package lists: needed if a mirror lags behind."""
     return re.findall(r'^(Acquire::(?:Check-Valid-Until|Check-Date|Max-FutureTime) "[^"]*");', config, re.MULTILINE)
 
 

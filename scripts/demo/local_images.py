@@ -134,7 +134,7 @@ def describe(*references: str) -> list[dict[str, Any]]:
 
 
 def stale(names: Sequence[str]) -> list[str]:
-    """Those of the images that are missing or made from other inputs."""
+    """Lists the images that are missing or made from other inputs."""
     built = built_hashes(names)
     return [name for name in names if built.get(name) != inputs_hash(name)]
 

@@ -107,7 +107,7 @@ def ensure_command_line() -> None:
 
 
 def engine_trouble() -> str:
-    """Why the engine does not answer; empty when it does."""
+    """Explains why the engine does not answer; empty when it does."""
     command = ["docker", "version", "--format", "{{.Server.Version}}"]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
@@ -125,7 +125,7 @@ def engine_version() -> str:
 
 
 def engine_is_chosen() -> bool:
-    """Whether the user named an engine; then no other one is started."""
+    """Returns whether the user named an engine; then no other one is started."""
     context = host.answer("docker", "context", "show").strip()
     return bool(os.environ.get("DOCKER_HOST")) or context not in ("", "default")
 

@@ -1,4 +1,4 @@
-"""What the scripts have in common that run a command beside a Docker engine of its own."""
+"""The common part of scripts that run a command beside a Docker engine of its own."""
 
 from __future__ import annotations
 

@@ -32,7 +32,7 @@ _NAMESPACES: Final[Mapping[str, str]] = MappingProxyType(
 
 
 def bystanders(engine: Engine, changes: Sequence[Change]) -> Mapping[Address, tuple[Bystander, ...]]:
-    """Those that each change would hurt; nothing is read where no change can hurt anybody."""
+    """Lists the containers that each change would hurt; reads nothing if no change can hurt anybody."""
     others = _Others(engine, changes)
     found = {
         change.address: tuple(_USERS[change.address.kind](change, others))
@@ -43,7 +43,7 @@ def bystanders(engine: Engine, changes: Sequence[Change]) -> Mapping[Address, tu
 
 
 def _takes_away(change: Change) -> bool:
-    """Whether others may lose something by it, now or, where it is deferred, in a later pass."""
+    """Returns whether others may lose something by it, now or, if it is deferred, in a later pass."""
     return change.intended is Action.DELETE or change.effect >= _FROM[change.address.kind]
 
 
@@ -60,7 +60,7 @@ class _Others:
 
     @cached_property
     def inspected(self) -> Sequence[tuple[Json, Json]]:
-        """With its inspect, where it is still there."""
+        """Reads the inspect of a container, if it still exists."""
         found = ((item, self._engine.get(f"/containers/{item['Id']}/json")) for item in self.listed)
         return [(item, inspect) for item, inspect in found if inspect is not None]
 
@@ -93,7 +93,7 @@ def _with_volume(change: Change, others: _Others) -> Iterator[Bystander]:
 
 
 def _beside_container(change: Change, others: _Others) -> Iterator[Bystander]:
-    """Those in its namespaces. While it is only reconnected they are without its networks for a moment."""
+    """Lists containers in its namespaces. While it is only reconnected they lack its networks for a moment."""
     assert change.observed
     names = {change.observed.id, str(change.observed.spec["container_name"])}
     is_ended = change.intended is Action.DELETE or change.effect >= Effect.RESTART

@@ -1,4 +1,4 @@
-"""From the canonical stack to desired resources: networks, volumes, images, containers. Pure."""
+"""The expansion of the canonical stack to desired resources: networks, volumes, images, containers. Pure."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def container_address(service: str, number: str | int = 1) -> Address:
 
 
 def replicas(service: Json) -> int:
-    """How many containers a service is to have."""
+    """The number of containers of a service."""
     said = (service.get("scale"), (service.get("deploy") or {}).get("replicas"), 1)
     return next(int(count) for count in said if count is not None)
 
@@ -137,7 +137,7 @@ class Stack:
             yield from self._hooks(name)
 
     def _hooks(self, name: str) -> Iterator[tuple[_Path, Json]]:
-        """What is run before a service."""
+        """The hooks that run before a service."""
         for index, hook in enumerate(self.services[name].get(pre_start.NAME) or ()):
             yield ("services", name, pre_start.NAME, index), hook
 
@@ -247,7 +247,7 @@ class Stack:
         )
 
     def _before_start(self, name: str, service: Json, number: int) -> dict[str, Value]:
-        """What is run before its first start, and by what it is told that this is something else now."""
+        """The hooks before its first start, and the digest by which a change of them is recognised."""
         defined = pre_start.definition(service, leaving_out=container.WITHOUT_ANOTHER)
         run = [
             self._run_first(called, _in_one_way(hook, service), name, number)
@@ -305,7 +305,7 @@ class Stack:
         return {self._container_name(name): name for name in self.services}
 
     def _restarts(self, name: str, service: Json) -> dict[str, Value]:
-        """With which services it is started again, and to which it is attached.
+        """The services whose restart restarts it, and those to which it is attached.
 
         Of several containers of a service the first one tells: one more of them is no reason.
         """
@@ -335,7 +335,7 @@ class Stack:
                 yield own[target]
 
     def _lends(self, name: str) -> bool:
-        """Whether others live in the namespaces of its container."""
+        """Returns whether others live in the namespaces of its container."""
         return any(name in self._namespaces_of(service) for service in self.services.values())
 
     def _is_job(self, name: str, service: Json) -> bool:
@@ -395,7 +395,7 @@ class Stack:
         )
 
     def _gate(self, name: str, service: Json) -> Value:
-        """What the plan waits for once the container is started, and for how long at most."""
+        """The condition for which the plan waits once the container is started, and the longest wait."""
         if self._is_job(name, service):
             return {"until": "finished", "timeout_s": 600.0, "strict": False}
         strict = self._is_awaited_healthy(name)
@@ -414,7 +414,7 @@ class Stack:
             yield Address.parse(text), ""
 
     def _made_of(self, name: str, service: Json) -> Iterator[tuple[Address, str]]:
-        """What a container is made of."""
+        """The image of a container."""
         yield image_address(self.image_of(name, service)), ""
         for key in service.get("networks") or ():
             yield network_address(key), ""
@@ -425,7 +425,7 @@ class Stack:
                 yield image_address(mount["source"]), ""
 
     def _since(self, name: str) -> Value:
-        """What the engine must be for all that is declared here."""
+        """The requirements on the engine of all that is declared here."""
         macs = [
             need
             for path, each in ((("services", name), self.services[name]), *self._hooks(name))
@@ -444,7 +444,7 @@ class Stack:
 
 
 def _got(service: Json, refresh_s: float | None) -> dict[str, Value]:
-    """How the image of a container is got."""
+    """The way to get the image of a container."""
     usual: dict[str, Value] = {"pull_policy": service.get("pull_policy") or "missing"}
     usual |= {"platform": service.get("platform") or ""}
     return usual | ({} if refresh_s is None else {"refresh_s": refresh_s})
@@ -471,7 +471,7 @@ def _for_platform(build: Json, service: Json) -> dict[str, Any]:
 
 
 def _aliases(service: Json) -> dict[str, set[str]]:
-    """What is said of names in each network."""
+    """The names declared in each network."""
     networks = service.get("networks") or {}
     return {key: set((endpoint or {}).get("aliases") or ()) for key, endpoint in networks.items()}
 

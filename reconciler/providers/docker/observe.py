@@ -101,7 +101,7 @@ class Reader:
         }
 
     def _key(self, item: Json, kind: str, label: str) -> str:
-        """By its name, else by its label; but an external one is known by its name alone."""
+        """The resource by name, else by label; an external one is known by its name alone."""
         named, key = self._names(kind).get(item["Name"]), str((item.get("Labels") or {}).get(label) or item["Name"])
         return named or (str(item["Name"]) if self._is_external(Address(kind, (key,))) else key)
 
@@ -148,21 +148,21 @@ class Reader:
         return found
 
     def _asked(self, reference: str) -> tuple[str, Status]:
-        """What its registry has; where that can't be asked, what is there goes on being used."""
+        """The registry's image; if the registry can't be asked, the local one stays in use."""
         try:
             return self._engine.digest_in_registry(reference), Status()
         except (Rejected, Conflict, Denied) as error:
             return "", Status(Health.FAILED, f"its registry can't be asked for a newer one: {error}")
 
     def _image_config(self, image_id: str) -> Json:
-        """What the image says that a container was made from; it is content-addressed, so read once."""
+        """The config of the image that a container was made from; it is content-addressed, so read once."""
         if image_id not in self._configs:
             found = self._engine.get(f"/images/{image_id}/json") or {}
             self._configs[image_id] = found.get("Config") or {}
         return self._configs[image_id]
 
     def _volumes_of_image(self, address: Address) -> Value:
-        """Where the image that a container is to have asks for volumes; None where it is not there yet."""
+        """The volumes declared in the image of a desired container; None if it is not there yet."""
         resource = self._desired.get(address)
         image_id = self._ids.get(resource.spec["image"]["ref"]) if resource else None  # type: ignore[index, call-overload, arg-type]
         return tuple(image_volumes(self._configs[image_id])) if image_id else None
@@ -206,7 +206,7 @@ class Reader:
         }
 
     def _address_of(self, inspect: Json) -> Address | None:
-        """By its labels; one without ours that sits on a desired name stands for that resource.
+        """The address by labels; an object without ours under a desired name stands for that resource.
 
         None for one that was listed with such a name, and has another one by now.
         """
@@ -282,7 +282,7 @@ class Reader:
         )
 
     def _is_score_raised(self, address: Address, now: Any) -> bool:
-        """Whether the engine may have put a higher score in the place of the one it was asked for."""
+        """Returns whether the engine may have raised the requested score."""
         resource = self._desired.get(address)
         wanted: Any = resource.spec.get("oom_score_adj", 0) if resource else now
         return bool(now > wanted) and rootless.is_rootless(self._engine.own)
@@ -293,7 +293,7 @@ class Reader:
         return tuple(mounted)
 
     def _lent(self, address: Address) -> Mapping[str, Value]:
-        """What other containers have, and this one is to have as well."""
+        """The mounts that other containers share with this one."""
         resource = self._desired.get(address)
         wanted = resource.spec.get("volumes_from", ()) if resource else ()
         return volumes_from.mounts(wanted, self._other)
@@ -311,12 +311,12 @@ class Reader:
         return self._others[name]
 
     def _before_stop(self, address: Address) -> Value:
-        """What the file says is to be run in it before it is stopped, also by who takes all away."""
+        """The declared hooks to run before it is stopped, also when all is removed."""
         resource = self._desired.get(address)
         return hooks.of(resource.spec, hooks.BEFORE_STOP) if resource else ()
 
     def _started_after(self, address: Address) -> Value:
-        """What the label of a container that is made now would say."""
+        """The expected label of a container that is made now."""
         resource = self._desired.get(address)
         return pre_start.digest(resource.spec.get("pre_start")) if resource else ""
 
@@ -383,7 +383,7 @@ def _addresses(inspect: Json) -> dict[str, Value]:
 
 
 def status_of(inspect: Json, *, is_job: bool = False) -> Status:
-    """How a container fares, whatever its fields say; a job is settled when it has finished."""
+    """The health of a container, whatever its fields are; a job is settled when it has finished."""
     state = inspect["State"]
     health = dig(state, "Health.Status") or "none"
     match state["Status"], health:
@@ -404,7 +404,7 @@ def status_of(inspect: Json, *, is_job: bool = False) -> Status:
 
 
 def probed(inspect: Json) -> str:
-    """What the health check last said, if it has been run at all."""
+    """The last output of the health check, if it has run at all."""
     return f"last probe: {last_probe(inspect)}" if dig(inspect, "State.Health.Log") else "not probed yet"
 
 

@@ -65,7 +65,7 @@ def _connect(engine: Engine, args: Mapping[str, Any]) -> None:
 
 
 def _disconnect(engine: Engine, args: Mapping[str, Any]) -> None:
-    """By id; where the network was made anew meanwhile, by the name under which the container still has it."""
+    """Disconnects by id; if the network was made anew meanwhile, by the name that the container still has."""
     inspect = _inspect(engine, args["container"])
     if args["name"] not in (dig(inspect, "NetworkSettings.Networks") or {}):
         return
@@ -91,7 +91,7 @@ def _pull(engine: Engine, args: Mapping[str, Any]) -> Generator[str, None, None]
 
 
 def _build(engine: Engine, args: Mapping[str, Any]) -> Generator[str, None, None]:
-    """With BuildKit where it can be had, else with the classic builder, which can do all that needs no BuildKit."""
+    """Builds with BuildKit if available, else with the classic builder, which can do all that needs no BuildKit."""
     build, reference = args["build"], args["reference"]
     inputs, platform = digest_of(build), _platform(engine, build)
     obstacle = require_builder(engine, build, args["needs"])
@@ -125,7 +125,7 @@ def pushing(what: str, lines: Iterable[str]) -> Iterator[str]:
 
 
 def _platform(engine: Engine, build: Json) -> str:
-    """For which platform an image is built here: of several the engine's own, where that is among them."""
+    """The platform for which an image is built here: of several the engine's own, if it is among them."""
     several = build.get("platforms") or ()
     if build.get("platform") or not several:
         return str(build.get("platform") or "")
@@ -135,7 +135,7 @@ def _platform(engine: Engine, build: Json) -> str:
 
 
 def require_builder(engine: Engine, build: Json, needs: Any) -> str:
-    """Why BuildKit can't be used, which is fine where nothing needs it. Raises Rejected where something does."""
+    """Explains why BuildKit can't be used, if nothing needs it. Raises Rejected if something does."""
     obstacle = buildx.obstacle(build, engine.environment, engine.api_version)
     _refuse(buildx.lacks(needs, obstacle))
     return obstacle
@@ -252,7 +252,7 @@ def _require_kept(engine: Engine, host: Json) -> None:
 
 
 def _made(engine: Engine, answer: Json) -> None:
-    """What the engine made without one of its limits is taken away again: it would differ for ever."""
+    """Removes a container that the engine made without one of its limits: it would differ for ever."""
     if lost := _discarded(answer):
         engine.delete(f"/containers/{answer['Id']}", force=1, v=1)
         raise Rejected(lost)
@@ -264,7 +264,7 @@ def _discarded(answer: Json | None) -> str:
 
 
 def _start(engine: Engine, args: Mapping[str, Any]) -> None:
-    """Where the answer is lost it is seen whether it was started: what has ended since must not be run twice."""
+    """Starts it; after a lost answer it checks first, as a container that has ended must not run twice."""
     path = f"/containers/{args['container']}"
     before = _started_at(engine, path)
     try:
@@ -338,7 +338,7 @@ def _stopped(engine: Engine, path: str, **params: Any) -> None:
 
 
 def _remove(engine: Engine, args: Mapping[str, Any]) -> None:
-    """With its volumes without a name only where it was one of a hook; those that it saw are another one's."""
+    """Removes it, with anonymous volumes only if it was a hook's; those that a hook saw belong to another one."""
     engine.delete(f"/containers/{args['container']}", force=1, **({"v": 1} if args.get("volumes") else {}))
     if args.get("mark"):
         engine.delete(f"/volumes/{args['mark']}")
@@ -397,7 +397,7 @@ def _has_done_its_job(inspect: Json, args: Mapping[str, Any]) -> bool:
 
 
 def _not_yet(inspect: Json, health: str) -> str:
-    """What a container that is up or coming up still lacks."""
+    """The condition that a container does not meet yet."""
     if dig(inspect, "State.Status") == "restarting":
         return f"restarting, last exit code {dig(inspect, 'State.ExitCode')}"
     waits = {"unhealthy": "still unhealthy", "starting": "health: starting"}.get(health)
@@ -431,7 +431,7 @@ def _inspect(engine: Engine, name: str, *, or_none: bool = False) -> Json:
 
 
 def _owned(found: Json | None, wanted: Mapping[str, Value]) -> bool:
-    """Whether something is there and carries the project's mark that we would give it."""
+    """Returns whether something is there and carries the project's mark that we would give it."""
     marks = (found or {}).get("Labels") or {}
     return found is not None and marks.get(labels.PROJECT) == wanted[labels.PROJECT]
 

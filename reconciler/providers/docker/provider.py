@@ -175,7 +175,7 @@ class DockerProvider:
             yield f"{event.get('Type')} {name}: {event.get('Action')}"
 
     def content(self, desired: Resource, live: Observed, path: Path) -> Value:
-        """What is in a config or secret that was copied into a container."""
+        """The content of a config or secret that was copied into a container."""
         if path[0] != "mounted":
             return UNKNOWN
         mounted: Any = desired.spec["mounted"]

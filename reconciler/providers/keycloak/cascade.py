@@ -1,4 +1,4 @@
-"""What Keycloak deletes along with an object: all that is in it, and what its table says besides (`takes`)."""
+"""Objects that Keycloak deletes along with another: all inside it, and those in its table (`takes`)."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ class Cascades:
             self._add(address, item)
 
     def along(self, address: Address) -> Mapping[Path, frozenset[Address]]:
-        """What goes with the object, under (), and with each of its parts that takes something along."""
+        """The objects deleted with the object, under (), and with each of its parts that deletes more."""
         if address.kind == REALM or address not in self._below:
             return {}
         own = {path: self._closure(found) for path, found in self._parts.get(address, {}).items()}
         return {(): self._closure(self._below[address]), **own}
 
     def holders(self, address: Address) -> Mapping[Address, frozenset[Place]]:
-        """Of what goes along with this object, that which is in more than one place."""
+        """The objects deleted along that are in more than one place."""
         gone = frozenset[Address]().union(*self.along(address).values())
         return {each: frozenset(places) for each in gone if len(places := self._holders.get(each, ())) > 1}
 

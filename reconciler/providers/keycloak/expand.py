@@ -40,7 +40,7 @@ def _expanded(document: Document, at: DocumentPath, realm: Representation) -> It
 
 
 def key_of(address: Address) -> tuple[str, Path]:
-    """By what an address is looked up: a group by its path as one text.
+    """The key for looking up an address: a group's is its path as one text.
 
     Keycloak writes a slash in a group's name as it is (26.7), so in a path of names it can't be told apart.
     """
@@ -64,7 +64,7 @@ def _check(document: Document, at: DocumentPath, realm: str, found: Sequence[tup
 
 
 def _owner(document: Document, kind: RestKind, item: Item, realm: Representation) -> Spec:
-    """Whose an object is: said to the realm, and to what is to be marked."""
+    """The owner of an object: written to the realm, and to objects to be marked."""
     modes = prune_modes(realm)
     if OWNED not in (modes.values() if kind.name == REALM else (modes.get(kind.section),)):
         return {}
@@ -72,7 +72,7 @@ def _owner(document: Document, kind: RestKind, item: Item, realm: Representation
 
 
 def prune_modes(spec: Spec) -> Mapping[str, Value]:
-    """What a realm says of objects that it does not declare, by section: off, owned or exact."""
+    """The realm's policy for undeclared objects, by section: off, owned or exact."""
     modes = options_of(spec).get("prune", {})
     assert isinstance(modes, Mapping)
     return modes
@@ -95,7 +95,7 @@ def _after(
 
 
 def _above(kind: RestKind, address: Address) -> Iterator[Address]:
-    """What the object is in: the realm at least, as other parents need not be declared."""
+    """The parents of the object: the realm at least, as others need not be declared."""
     parent = kind.parent_of(address)
     while parent is not None:
         yield parent
@@ -113,7 +113,7 @@ def _named(kind: RestKind, address: Address, spec: Spec) -> Iterable[Address]:
 def _places(
     document: Document, at: DocumentPath, spec: Spec, words: Mapping[str, str]
 ) -> tuple[Origin, Mapping[str, Source]]:
-    """Where the object and its properties were written; the one place that asks for it."""
+    """The place of the object and its properties; the one function that asks for it."""
     named = (name for name in spec if name != _OPTIONS)
     sources = {name: Source(words.get(name, name), document.locate((*at, name))) for name in named}
     return document.locate(at), sources

@@ -106,7 +106,7 @@ def _with_groups(connection: Connection, base: str, realm: str, read: Representa
 
 
 def _organization(body: Representation) -> Representation:
-    """What a file says of one: of members and providers their names, and the groups that members are in."""
+    """The form of an organization in a file: names of members and providers, and the members' groups."""
     return {
         **body,
         "members": [

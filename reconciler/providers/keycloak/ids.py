@@ -22,7 +22,7 @@ from reconciler.providers.keycloak.table.required_release import lack, server
 
 
 class Directory:
-    """What is known of the live system since the last look; used from several threads.
+    """The ids of live objects since the last look; used from several threads.
 
     ``realms`` are representations of those that were seen, as far as they were asked for.
     """
@@ -73,7 +73,7 @@ class Directory:
             return self._answers.setdefault(path, answer)
 
     def lack(self, address: Address, name: str, asked: Value) -> str:
-        """Why the server can't hold this property of an object, or "" the object itself; empty where it can."""
+        """Explains why the server can't hold this property of an object, or "" the object itself; empty if it can."""
         check = KINDS[address.kind].checks.get(name)
         if check:
             return check.lack(self.once, asked)

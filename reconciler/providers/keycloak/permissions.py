@@ -21,7 +21,7 @@ _USERS: Final[Mapping[str, str]] = {"view-users": "to read users"}
 
 
 def rights(resources: Iterable[Resource]) -> Mapping[str, Mapping[str, str]]:
-    """By realm, the roles of its realm-management and what each is for."""
+    """The roles of realm-management by realm, each with its purpose."""
     realms: dict[str, dict[Address, Resource]] = {}
     for resource in resources:
         realms.setdefault(resource.address.path[0], {})[resource.address] = resource

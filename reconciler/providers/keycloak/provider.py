@@ -89,7 +89,7 @@ class KeycloakProvider:
             return performer(step)
 
     def ready(self) -> Verdict:
-        """Whether a look would succeed; cheap enough to ask every second. Raises Denied."""
+        """Returns whether a look would succeed; cheap enough to ask every second. Raises Denied."""
         return self._connected().ready()
 
     def close(self) -> None:

@@ -85,7 +85,7 @@ def needed(document: Document, service: str) -> list[Value]:
 
 
 def obstacle(build: Json, environment: Mapping[str, str], api: tuple[int, int]) -> str:
-    """Why BuildKit can't build it, with what to do about that; empty where it can."""
+    """Explains why BuildKit can't build it, with the remedy; empty if it can."""
     if environment.get("DOCKER_BUILDKIT", "").lower() in _OFF:
         return "DOCKER_BUILDKIT=0 forbids it; unset that"
     if classic := list(_of_the_classic_builder(build, api)):
@@ -103,12 +103,12 @@ def _of_the_classic_builder(build: Json, api: tuple[int, int]) -> Iterator[str]:
 
 
 def lacks(needs: Any, why: str) -> Iterator[tuple[str, str]]:
-    """What of the build can't be carried out, where there is an obstacle, each with its place in the file."""
+    """Lists the parts of the build that the obstacle rules out, each with its place in the file."""
     return ((need["at"], f"{need['path']} needs BuildKit: {why}") for need in needs if why)
 
 
 def is_published(build: Json) -> bool:
-    """Whether what goes to a registry is more than the image in the engine: more platforms, or what attests to it."""
+    """Returns whether the registry gets more than the image in the engine: more platforms, or attestations."""
     return any(build.get(key) and NEEDED[key](build[key]) for key in ("platforms", "provenance", "sbom"))
 
 
@@ -160,7 +160,7 @@ _ATTESTED: Final[Mapping[str, tuple[str, Callable[[Any], Iterable[str]]]]] = {
 
 
 def loading(build: Json, reference: str, inputs: str, platform: str) -> Call:
-    """What builds an image for one platform, if one is named, and puts it into the engine."""
+    """The command that builds an image for one platform, if one is named, and loads it into the engine."""
     how = [*_options(build, _HOW_IT_IS_BUILT), *([f"--platform={platform}"] if platform else ())]
     return _call(build, inputs, "--load", f"--tag={reference}", *how)
 
@@ -170,7 +170,7 @@ _TO_REGISTRIES: Final = "--output=type=image,push=true,store=false"
 
 
 def publishing(build: Json, names: Iterable[str], inputs: str) -> Call:
-    """What sends an image that was just built to registries, for all its platforms, with what attests to it."""
+    """The command that pushes an image just built to registries, for all its platforms, with attestations."""
     own = [*(f"--tag={name}" for name in names), *_options(build, _ATTESTED)]
     return _call(build, inputs, _TO_REGISTRIES, *own)
 
@@ -246,7 +246,7 @@ def run(call: Call, environment: Mapping[str, str]) -> Generator[str, None, None
 
 
 def _started(command: Sequence[str], environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
-    """In a session of its own: what interrupts us lets the step come to its end."""
+    """Starts the command in a session of its own: an interrupt of ours lets the step come to its end."""
     pipe = subprocess.PIPE
     try:
         return subprocess.Popen(  # noqa: S603

@@ -65,7 +65,7 @@ def digest_of(build: Any) -> str:
 
 
 def changed_at(build: Any) -> datetime:
-    """When the newest of the files was written that an image is built from. Raises Rejected as :func:`digest_of`."""
+    """The time of the newest change in the files of a build. Raises Rejected as :func:`digest_of`."""
     _require_context(build)
     context, dockerfile = Path(str(build["context"])), str(build.get("dockerfile") or "Dockerfile")
     folders = (Path(str(where)) for where in (build.get("additional_contexts") or {}).values())

@@ -1,4 +1,4 @@
-"""What only one container can have at a time, by name: host ports, addresses in a network, and the name itself.
+"""Things that only one container can have at a time, by name: host ports, addresses in a network, its name.
 
 The planner lets who gives one up come before who takes it.
 """
@@ -17,7 +17,7 @@ def name(container_name: object) -> frozenset[str]:
 
 
 def running(spec: Spec) -> frozenset[str]:
-    """What a container with this spec claims while it runs."""
+    """The claims of a container with this spec while it runs."""
     networks: Any = spec.get("networks") or {}
     return frozenset({*_ports(spec), *addresses(networks)})
 
@@ -33,7 +33,7 @@ def addresses(networks: Mapping[str, Any]) -> frozenset[str]:
 
 
 def any_address(networks: Mapping[str, Any], *, fixed: bool) -> frozenset[str]:
-    """Of the networks in which an address is fixed, or those in which it is not: what the engine chooses from.
+    """Lists the networks with a fixed address, or those from which the engine chooses one.
 
     Who asks for an address of the engine's choice takes it, and who has a fixed one frees it: the engine might else
     choose the very address that another is to have.

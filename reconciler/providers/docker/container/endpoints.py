@@ -52,7 +52,7 @@ def endpoint_body(endpoint: Json) -> Json:
 
 
 def declared(endpoint: Json) -> dict[str, Value]:
-    """What a file may say of an endpoint besides its names and addresses; what it does not say is left out."""
+    """The declared part of an endpoint besides its names and addresses; undeclared keys are left out."""
     options = forms.text_map(endpoint.get("driver_opts"))
     options |= {INTERFACE: endpoint["interface_name"]} if endpoint.get("interface_name") else {}
     return _given(
@@ -69,7 +69,7 @@ def _given(**values: Value) -> dict[str, Value]:
 
 
 def _read_networks(inspect: Json) -> Value:
-    """By the network's name. The engine adds the short id (API < 1.45) and the hostname to the aliases by itself."""
+    """Reads endpoints by network name. The engine adds the short id (API < 1.45) and the hostname to the aliases."""
     own = {inspect["Id"][:12], dig(inspect, "Config.Hostname")}
     first = dig(inspect, "HostConfig.NetworkMode")
 
@@ -165,6 +165,6 @@ def network_mode(value: Any) -> str:
 
 
 def is_network(mode: Any) -> bool:
-    """Whether a network mode is the name or id of a network that somebody made."""
+    """Returns whether a network mode is the name or id of a network that somebody made."""
     text = str(mode)
     return text not in ("bridge", "host", "none") and text.partition(":")[0] not in ("container", "service")

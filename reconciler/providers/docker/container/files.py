@@ -35,7 +35,7 @@ _OWNED: Final = ("uid", "gid", "mode")
 
 
 def _costs(cost: Effect) -> Field:
-    """Of a mounted file that nobody looked at before, what is in it now is noted, and no more."""
+    """The effect of a changed file. The first sight of a mounted file is only noted."""
     return Field(lambda before, after: Effect.LIVE if before is ABSENT and not _says_copied(after) else cost)
 
 
@@ -76,7 +76,7 @@ def mounted(service: Json, sections: Mapping[str, Json], *, is_elsewhere: bool =
 
 
 def _reactions(service: Json) -> tuple[Json, Mapping[str, Json]]:
-    """What a change asks for where nothing is said of the file, and of the files of which something is said."""
+    """The reactions to a change: a default for all files, and those of single files."""
     declared: Any = (service.get("x-reconcile") or {}).get("reload") or "replace"
     if isinstance(declared, str) or "signal" in declared:
         return _reaction(declared), {}
@@ -103,7 +103,7 @@ def _copied(mount: Json, file: Json, reaction: Json, *, is_elsewhere: bool) -> J
 
 
 def as_binds(files: Iterable[Json]) -> list[Json]:
-    """Those that are mounted, as mounts of a service; one that is missing is an error, and not made as a folder."""
+    """Mounted files as binds of a service; a missing one is an error, and not made as a folder."""
     bind = {"create_host_path": False}
     return [
         {"type": "bind", "source": each["file"], "target": each["target"], "read_only": True, "bind": bind}
@@ -113,7 +113,7 @@ def as_binds(files: Iterable[Json]) -> list[Json]:
 
 
 def copied(files: Iterable[Any]) -> list[Json]:
-    """Those that are copied into the container."""
+    """The files that are copied into the container."""
     return [each for each in files if each.get("copied")]
 
 
@@ -154,7 +154,7 @@ def _digest(each: Json, content: bytes) -> str:
 
 
 def digest(content: bytes, *, salt: str, is_secret: bool) -> str:
-    """For a label, which is public: of a secret one that is slow to guess at."""
+    """The digest for a label, which is public: that of a secret is slow to guess."""
     if is_secret:
         return hashlib.scrypt(content, salt=salt.encode(), n=2**13, r=8, p=1, dklen=_DIGITS // 2).hex()
     return hashlib.sha256(content).hexdigest()[:_DIGITS]
@@ -165,7 +165,7 @@ def _says_copied(digest: Value) -> bool:
 
 
 def archive(files: Iterable[Any]) -> bytes:
-    """What is to be copied, as a tar that is unpacked at the root. Raises Rejected for what can't be read."""
+    """A tar of the files to copy, to be unpacked at the root. Raises Rejected for unreadable files."""
     stream = io.BytesIO()
     with tarfile.open(fileobj=stream, mode="w") as tar:
         for each in files:
@@ -200,7 +200,7 @@ def mark(name: str, owner: Mapping[str, str], files: Iterable[Any]) -> Json:
 
 
 def read(inspect: Json, mark: Mapping[str, str] | None) -> dict[str, Value]:
-    """What the container was told of last, by its mark or else its own label."""
+    """Reads the last digests that the container was given, by its mark or else its own label."""
     marks: Mapping[str, str] = mark or dig(inspect, "Config.Labels") or {}
     text = marks.get(labels.FILES)
     found: dict[str, Value] = json.loads(text) if text else {}
@@ -219,7 +219,7 @@ def grouped(found: Mapping[str, Value], files: Iterable[Any]) -> dict[str, dict[
 
 
 def expect(files: Iterable[Any], now: Any, observed: Any, *, ours: bool) -> dict[str, dict[str, Value]]:
-    """What is to be in the fields: of each file that is known of, what is in it now.
+    """The expected fields: the present content of each known file.
 
     Which files are mounted is the mounts' affair, but only this tells which were copied. What somebody else made has
     no label, and is left alone, until ``reload`` names the file.

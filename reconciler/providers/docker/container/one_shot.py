@@ -30,6 +30,6 @@ def declared(service: Json, *, restart: Value, awaited_healthy: bool) -> dict[st
 
 
 def may_end(spec: Spec | Mapping[str, Any], ports: Any) -> bool:
-    """Whether a container with this spec, and with these ports exposed, is done once it ended with exit code 0."""
+    """Returns whether a container with this spec and these exposed ports is done after exit code 0."""
     found: Any = spec.get(NAME)
     return bool(found) and (found["own_command"] or not ports)

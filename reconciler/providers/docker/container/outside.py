@@ -52,7 +52,7 @@ def facts(found: Mapping[str, Json | None]) -> dict[str, Value]:
 
 
 def lacks(wanted: Any, inspected: Callable[[str], Json | None]) -> Iterator[tuple[str, str]]:
-    """Where a container is named that can't be used, and why not."""
+    """Finds named containers that can't be used, with the reason."""
     for each in wanted:
         container, found = each["container"], inspected(each["container"])
         if not found:

@@ -30,7 +30,7 @@ FIELD: Final = Field(Effect.REPLACE)
 
 
 def definition(service: Json, *, leaving_out: frozenset[str]) -> Value:
-    """What the hooks say for themselves, besides what they take from the service: when that changes, they run again."""
+    """The hooks' own part, without the service's: when it changes, they run again."""
     return tuple(
         {key: _heard(hook[key]) for key in sorted(hook) if key not in leaving_out and hook[key] != service.get(key)}
         for hook in service.get(NAME) or ()
@@ -38,7 +38,7 @@ def definition(service: Json, *, leaving_out: frozenset[str]) -> Value:
 
 
 def _heard(value: Value) -> Value:
-    """What is said, without what has no effect on a mount."""
+    """A mount's declaration, without keys that have no effect."""
     match value:
         case Mapping():
             return {key: part for key, part in value.items() if key != "consistency"}
@@ -84,11 +84,11 @@ def label(defined: Value) -> dict[str, str]:
 
 
 def read(inspect: Json) -> str:
-    """What the label says; "" where there is none."""
+    """Reads the label; "" without one."""
     marks = dig(inspect, "Config.Labels") or {}
     return str(marks.get(labels.BEFORE_START, ""))
 
 
 def expect(now: Value, observed: Value, *, ours: bool) -> Value:
-    """What somebody else made has no label, and is left alone; hooks that were taken out ask for nothing."""
+    """The expected label: a foreign container has none and is left alone; removed hooks ask for nothing."""
     return now if now and (ours or observed) else observed

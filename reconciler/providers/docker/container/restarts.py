@@ -28,7 +28,7 @@ _ANEW: Final = "made after it"
 
 
 def _is_a_start(before: Value, effect: Effect) -> bool:
-    """Whether a change starts the container anew. One that is paused keeps its namespaces."""
+    """Returns whether a change starts the container anew. One that is paused keeps its namespaces."""
     return before != "paused" and effect in (Effect.START, Effect.RUN, Effect.RESTART)
 
 

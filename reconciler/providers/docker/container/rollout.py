@@ -1,4 +1,4 @@
-"""How the containers of a service are replaced: one beside the other or not, how many at a time, and what if one fails.
+"""The rollout of a service's containers: side by side or not, how many at a time, reaction to a failure.
 
 ``deploy.update_config``, with what holds where it says nothing.
 """
@@ -47,7 +47,7 @@ def _seconds(span: Any) -> float:
 
 
 def overlaps(desired: Resource, observed: Observed) -> bool:
-    """Whether the successor may be started while its predecessor runs: where they need nothing that only one can have.
+    """Returns whether old and new container may run at once: they need nothing that only one can have.
 
     Two that write the same data are one too many, unless there are to be several anyway. And what gives something up
     may have to do so before what it needs can be there.

@@ -25,7 +25,7 @@ def sources(service: Json, container_name: Callable[[str], str]) -> Iterator[str
 
 
 def named(services: Mapping[str, Json], service: Json) -> Sequence[Json]:
-    """Of the mounts of those that are services the named volumes, which must be there first. The last one counts."""
+    """Lists the named volumes mounted by other services, which must be there first. The last one counts."""
     own = {mount["target"] for mount in service.get("volumes") or ()}
     found: dict[str, Json] = {}
     for source in map(str, service.get("volumes_from") or ()):
@@ -38,7 +38,7 @@ def named(services: Mapping[str, Json], service: Json) -> Sequence[Json]:
 
 
 def mounts(wanted: Value, inspected: Callable[[str], Json | None]) -> dict[str, Value]:
-    """What containers have to lend: target → mount, as :data:`VOLUMES` reads it. The last one counts."""
+    """The mounts that containers share: target → mount, as :data:`VOLUMES` reads it. The last one counts."""
     found: dict[str, Value] = {}
     for name, _, mode in (str(source).partition(":") for source in wanted or ()):  # type: ignore[union-attr]
         volumes: Any = VOLUMES.read(inspected(name) or {})
@@ -62,7 +62,7 @@ def expect(desired: Spec, expected: Spec, observed: Observed) -> Spec:
 
 
 def _lacks_a_source(desired: Spec, observed: Observed) -> bool:
-    """Whether volumes come from a container outside the project that is gone."""
+    """Returns whether volumes come from a container outside the project that is gone."""
     wanted: Any = desired.get("outside", ())
     there: Any = observed.facts.get("outside", {})
     return any(each["path"] == "volumes_from" and each["container"] not in there for each in wanted)

@@ -67,13 +67,13 @@ class Engine:
 
     @property
     def location(self) -> Location:
-        """Where the engine is; it need not be there."""
+        """The address of the engine; it need not exist."""
         self._location = self._location or located(self._environment)
         return self._location
 
     @property
     def own(self) -> Mapping[str, Any]:
-        """What the engine says of itself; nothing where that is forbidden, as by some proxies."""
+        """The engine's information about itself; nothing if that is forbidden, as by some proxies."""
         if self._own is None:
             try:
                 self._own = self.get("/info") or {}
@@ -130,7 +130,7 @@ class Engine:
             raise error_of(answer, _asked("PUT", f"/containers/{container}/archive"))
 
     def file(self, container: str, path: str) -> bytes | None:
-        """What is in a file of a container, which need not run; None where there is no such file."""
+        """Reads a file of a container, which need not run; None if there is no such file."""
         answer = self._request("GET", f"/containers/{container}/archive", params={"path": path})
         if answer.status_code == 404:
             return None
@@ -213,7 +213,7 @@ class Engine:
     def logs(
         self, container: str, *, tail: int | Literal["all"] = "all", follow: bool = False, timestamps: bool = False
     ) -> Generator[bytes, None, None]:
-        """What a container wrote to both of its outputs, in pieces as they come."""
+        """Yields the output of a container, both streams, in pieces as they come."""
         with self._streamed(_asked("GET", f"/containers/{container}/logs")) as api:
             yield from api.logs(
                 container, stdout=True, stderr=True, stream=True, follow=follow, tail=tail, timestamps=timestamps
@@ -245,7 +245,7 @@ class Engine:
         return code, output.decode(errors="replace")
 
     def _exit_code(self, command: str) -> int | None:
-        """How a command ended, None where it was not begun."""
+        """The exit code of a command, None if it was not begun."""
         try:
             found = self.get(f"/exec/{command}/json") or {}
         except Unreachable as error:
@@ -257,7 +257,7 @@ class Engine:
 
     @property
     def environment(self) -> Mapping[str, str]:
-        """What a program that speaks to the same engine is to find in its environment."""
+        """The environment for a program that speaks to the same engine."""
         return self._environment
 
     def close(self) -> None:
@@ -381,7 +381,7 @@ class Engine:
 
 
 def _unframed(stream: bytes) -> bytes:
-    """What was written, out of the frames in which the engine sends both outputs: eight bytes say which, how much."""
+    """Unpacks the frames in which the engine sends both outputs: eight bytes say which, how much."""
     pieces = []
     while len(stream) >= _FRAME:
         end = _FRAME + int.from_bytes(stream[4:_FRAME], "big")
@@ -438,7 +438,7 @@ def _share_connections(api: APIClient, connections: Connections | None) -> None:
 
 
 def _allow_unverified() -> None:
-    """Who asked for TLS without checking knows it; the library would warn with each request."""
+    """Silences the library's warning with each request: the user chose not to verify TLS."""
     from urllib3.exceptions import InsecureRequestWarning
 
     warnings.filterwarnings("ignore", category=InsecureRequestWarning)

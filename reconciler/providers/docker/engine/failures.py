@@ -43,7 +43,7 @@ _WANTS_TLS: Final = "HTTP request to an HTTPS server"
 
 
 def unreachable(location: Location, error: Exception, asked: str = "") -> str:
-    """Why the engine does not answer, and what to do."""
+    """Explains why the engine does not answer, and the remedy."""
     words = why(error)
     if location.tls:
         folder = location.tls.folder

@@ -1,4 +1,4 @@
-"""Where the engine is, found as the Docker CLI finds it: DOCKER_HOST, else a context. Contacts nobody.
+"""The engine's location, found as the Docker CLI finds it: DOCKER_HOST, else a context. Contacts nobody.
 
 The library's own reading of contexts takes the engine of this machine where a context is missing or can't be read,
 and a whole stack might then be made on the wrong one.
@@ -69,7 +69,7 @@ class Location:
 
     @property
     def is_elsewhere(self) -> bool:
-        """Whether the engine does not see the files of this machine.
+        """Returns whether the engine does not see the files of this machine.
 
         A port without TLS is taken for a proxy in front of this machine's own socket.
         """
@@ -139,7 +139,7 @@ def _with_port(url: str, port: int) -> str:
 
 
 def _is_file(path: Path) -> bool:
-    """Whether there is such a file. Raises Unreachable where that can't be seen (``is_file`` of 3.11 to 3.13 does)."""
+    """Returns whether the file exists. Raises Unreachable if that can't be seen (``is_file`` of 3.11 to 3.13 does)."""
     with _readable(path):
         return path.is_file()
 

@@ -1,4 +1,4 @@
-"""Who has the host port that a container can't have, and where in the files that is asked for."""
+"""The holder of a host port that a container can't have, and the place of its `ports` in the files."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _TAKEN: Final = re.compile(r"(?:Bind for|listen \w+|bind host port(?: for)?) (?:
 
 
 def port(engine: Engine, words: str, declared: str) -> str:
-    """What to say of a start that failed for a host port, with where that is ``declared``; "" for other failures."""
+    """Explains a start that failed for a host port, with the line that ``declared`` it; "" for other failures."""
     taken = _TAKEN.search(words)
     if not taken:
         return ""

@@ -1,4 +1,4 @@
-"""Who may act on the engine while others do.
+"""A readers-writer lock: renames exclude each other and every other call to the engine.
 
 A container that runs is renamed in its networks as well. An engine (20.10) that connects or disconnects another one
 meanwhile loses count, and keeps the network for ever: "has active endpoints".

@@ -1,4 +1,4 @@
-"""What only newer engines can hold: from which version on, and how one that is too old is told of.
+"""Features that only newer engines have: the first version of each, and the message for older ones.
 
 Source: the version history of the Engine API, 1.42-1.51. An older engine takes such an attribute without a word and
 leaves it out.
@@ -46,7 +46,7 @@ MAC_OF_EACH_NETWORK: Final = Since((1, 44), "25.0")
 
 
 def needed(document: Document, *path: str) -> list[Value]:
-    """What the engine must be for the item at this path of the stack, for :func:`lacks`."""
+    """The requirements on the engine of the item at this path of the stack, for :func:`lacks`."""
     rows = [
         (found, row)
         for pattern, row in SINCE.items()
@@ -58,7 +58,7 @@ def needed(document: Document, *path: str) -> list[Value]:
 
 
 def _is_handed_on(path: tuple[str | int, ...], own: Collection[tuple[str | int, ...]]) -> bool:
-    """Whether a container that is run before a service only has what the service says, which is told already."""
+    """Returns whether a container run before a service only has the service's value, which is reported already."""
     return "pre_start" in path and path[4:] in own
 
 
@@ -74,7 +74,7 @@ def _need(document: Document, path: tuple[str | int, ...], row: Since) -> Value:
 
 
 def lacks(needs: Any, api: tuple[int, int]) -> Iterator[tuple[str, str]]:
-    """Why an engine that speaks this version can't hold what is needed, each with its place in the file."""
+    """Explains why an engine of this version can't hold the requirements, each with its place in the file."""
     for need in needs:
         if api < tuple(need["api"]):
             wanted, spoken = (".".join(map(str, version)) for version in (need["api"], api))

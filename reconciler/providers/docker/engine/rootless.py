@@ -1,4 +1,4 @@
-"""What a rootless engine takes without a word and does not keep, which would look as if it were there. Pure.
+"""Settings that a rootless engine accepts and silently drops. Pure.
 
 Without cgroups (before cgroup v2, or without systemd) it shows the limits of a container and sets none. A score for
 being killed first it can only raise: it puts the least one that it can in the place of a lower one, and shows that.
@@ -38,17 +38,17 @@ _NONE: Final[tuple[Any, ...]] = (None, 0, -1, "", [], ())
 
 
 def is_rootless(engine: Json) -> bool:
-    """By what the engine says of itself (GET /info)."""
+    """Reads from the engine's information (GET /info) whether it is rootless."""
     return "name=rootless" in (engine.get("SecurityOptions") or ())
 
 
 def asks_for_limits(host: Any) -> bool:
-    """Whether it matters for this HostConfig, or body of an update, what the engine is."""
+    """Returns whether this HostConfig, or body of an update, has limits that depend on the engine."""
     return any(host.get(key) not in _NONE for key in _LIMITS) or int(host.get("OomScoreAdj") or 0) < 0
 
 
 def refusals(host: Any, engine: Json) -> Iterator[str]:
-    """What of it would not be kept."""
+    """Lists the limits that would not be kept."""
     if not is_rootless(engine):
         return
     limits = sorted(name for key, name in _LIMITS.items() if host.get(key) not in _NONE)

@@ -49,7 +49,7 @@ _REMEDIES: Final = (
 
 
 def command(url: str) -> list[str]:
-    """What is run for an engine's URL. Raises Unreachable for one that ssh could not make sense of."""
+    """The ssh command for an engine's URL. Raises Unreachable for a URL that ssh could not use."""
     try:
         parts = urlsplit(url)
         port = parts.port
@@ -126,7 +126,7 @@ class Connection(HTTPConnection):
 
     @contextmanager
     def _told(self) -> Iterator[None]:
-        """Where the program has ended, it has said why."""
+        """Replaces a broken connection's error by the words of the program that has ended."""
         self._is_asked = True
         try:
             yield
@@ -161,7 +161,7 @@ class Connections(HTTPConnectionPool):
 
 
 def explained(url: str, words: str) -> str:
-    """What went wrong, in the words of the programs, and what to do."""
+    """The failure, in the words of the programs, and its remedy."""
     lines = [text for line in words.splitlines() if (text := line.strip(" @."))]
     parts = urlsplit(url)
     port = f"-p {parts.port} " if parts.port else ""

@@ -1,4 +1,4 @@
-"""Which version of the Engine API is spoken. Pure."""
+"""The version of the Engine API in use. Pure."""
 
 from __future__ import annotations
 

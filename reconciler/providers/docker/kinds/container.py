@@ -82,7 +82,7 @@ LABELS = Property(
 
 
 def _hostname(inspect: Json) -> str:
-    """Where the file is silent the engine takes the first twelve characters of the id."""
+    """The hostname; the engine's default is the first twelve characters of the id."""
     name = forms.text(dig(inspect, "Config.Hostname"))
     return "" if name == inspect["Id"][:12] else name
 
@@ -114,7 +114,7 @@ STATE = Property(
 
 
 def _image_effect(_before: Value, after: Value) -> Effect:
-    """What runs is the id; the name by which it was once asked for says nothing."""
+    """The effect of another image: the id counts, the name by which it was asked for does not."""
     is_id = after is UNKNOWN or str(after).startswith("sha256:")
     return Effect.REPLACE if is_id else Effect.NOTE
 
@@ -432,7 +432,7 @@ def _done(desired: Spec, expected: Spec, observed: Spec) -> Spec:
 
 
 def is_done(desired: Spec, observed: Spec) -> bool:
-    """Whether a job or a one-shot service has ended with exit code 0."""
+    """Returns whether a job or a one-shot service has ended with exit code 0."""
     may_end = is_job(desired) or one_shot.may_end(desired, observed.get("expose"))
     return may_end and observed.get("state") == FINISHED
 
@@ -486,7 +486,7 @@ def _derived(desired: Spec, expected: Spec, observed: Spec) -> Spec:
 
 
 def is_job(spec: Spec) -> bool:
-    """Whether the container is to finish rather than to stay."""
+    """Returns whether the container is to finish rather than to stay."""
     return spec.get("state") == FINISHED
 
 
@@ -520,5 +520,5 @@ def _live_part(each: Property, fields: Mapping[str, Value]) -> Json:
 
 
 def is_lifted(name: str, value: Value) -> bool:
-    """Whether a limit is taken away, and the engine has a word for that."""
+    """Returns whether a limit is taken away, and the engine has a word for that."""
     return PROPERTIES[name].lifted is not None and not value

@@ -40,7 +40,7 @@ def _familiar(name: str) -> str:
 
 
 def is_built(spec: Spec) -> bool:
-    """Whether the image is to come from its context, and not from a registry or from whoever put it there."""
+    """Returns whether the image is to come from its context, and not from a registry or from whoever put it there."""
     return "build" in spec and spec.get("pull_policy") != "never"
 
 
@@ -56,7 +56,7 @@ def refresh_s(service: Json) -> float | None:
 
 
 def is_due(spec: Any, image: Json, now: datetime) -> bool:
-    """Whether the registry is to be asked; an image is given its name again when it was pulled, which has a date."""
+    """Returns whether the registry is to be asked; a pull names the image again, and that has a date."""
     if spec.get("refresh_s") is None:
         return False
     named = named_at(image)
@@ -64,24 +64,24 @@ def is_due(spec: Any, image: Json, now: datetime) -> bool:
 
 
 def named_at(image: Json) -> datetime | None:
-    """When an image was last given a name, which a pull and a build do; to whole seconds."""
+    """The time when an image was last named, which a pull and a build do; to whole seconds."""
     named = str(dig(image, "Metadata.LastTagTime") or "0001")
     return None if named.startswith("0001") else datetime.fromisoformat(named[:19] + "+00:00")
 
 
 def is_ours(image: Json) -> bool:
-    """Whether we built it."""
+    """Returns whether we built it."""
     return labels.INPUTS in (dig(image, "Config.Labels") or {})
 
 
 def is_named_since(image: Json, changed_at: datetime) -> bool:
-    """Whether it was built after its files were last changed, as far as that can be told of somebody else's image."""
+    """Returns whether it was built after the last change of its files, as far as a foreign image shows that."""
     named = named_at(image)
     return named is not None and changed_at.replace(microsecond=0) <= named
 
 
 def other_platform(spec: Any, image: Json) -> str:
-    """In words for which platform an image is, where another one is declared; "" else."""
+    """The platform of an image in words, if another one is declared; "" else."""
     wanted = str((spec.get("build") or spec).get("platform") or "").lower()
     live = [str(image.get(key) or "").lower() for key in ("Os", "Architecture", "Variant")]
     parts = [_ARCHITECTURES.get(part, part) for part in wanted.split("/")]
@@ -106,7 +106,7 @@ def expect(desired: Resource, observed: Observed) -> Spec:
 
 
 def verb(desired: Resource) -> str:
-    """What is done to get it."""
+    """The verb that gets it."""
     if is_built(desired.spec):
         return "build"
     return "" if desired.spec.get("pull_policy") == "never" else "pull"
@@ -122,7 +122,7 @@ KIND: Final = Kind(
 
 
 def build_options(build: Any, inputs: str, dockerfile: str = "Dockerfile", *, platform: str = "") -> dict[str, Any]:
-    """What the engine's classic builder is told: the keyword arguments of ``Engine.build``.
+    """The keyword arguments of ``Engine.build`` for the engine's classic builder.
 
     ``dockerfile`` is its name in the context that is sent.
     """

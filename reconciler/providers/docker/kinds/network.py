@@ -74,7 +74,7 @@ def _pools(pools: Any) -> dict[str, Value]:
 
 
 def expect(desired: Resource, observed: Observed) -> Spec:
-    """Of a declared address pool only the declared keys: the engine picks the gateway.
+    """The expected address pool has only the declared keys: the engine picks the gateway.
 
     It also picks a pool of the other family where only one of IPv4 and IPv6 is declared.
     """

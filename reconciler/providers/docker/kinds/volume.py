@@ -39,7 +39,7 @@ def read(volume: Json) -> dict[str, Value]:
 
 
 def leads_elsewhere(volume: Json) -> bool:
-    """Whether the volume only mounts what is kept elsewhere: a directory of the host, or a share of the network."""
+    """Returns whether the volume only mounts a directory of the host, or a share of the network."""
     options = volume.get("Options") or {}
     return volume["Driver"] == "local" and str(options.get("type") or "") in _ELSEWHERE
 

@@ -72,7 +72,7 @@ def required(change: Change) -> Sequence[Step]:
 
 
 def _starts(change: Change) -> bool:
-    """Whether a container is made or started."""
+    """Returns whether a container is made or started."""
     starting, effects = {Effect.START, Effect.RUN, Effect.RESTART}, {field.effect for field in change.fields}
     return change.action in (Action.CREATE, Action.REPLACE) or bool(effects & starting)
 
@@ -183,7 +183,7 @@ class _Container:
         yield self._gate(container_name)
 
     def _started(self, container_name: str, why: str, *, is_new: bool = True) -> Iterator[Step]:
-        """With the hooks that belong to a start, and to the first one."""
+        """The start, with the hooks that belong to every start, and to the first one."""
         if is_new:
             yield from self._prepared(container_name)
         *first, last = [self._start(container_name, why), *self._hooks(hooks.AFTER_START, container_name)]
@@ -233,7 +233,7 @@ class _Container:
         return replace(step, takes=wanted, frees=claims.any_address(networks, fixed=True))
 
     def _given_up(self) -> frozenset[str]:
-        """What the live container claims and the desired one does not."""
+        """The claims of the live container that the desired one does not have."""
         return claims.running(self.live) - claims.running(self.spec)
 
     def _gate(
@@ -281,7 +281,7 @@ class _Container:
         yield from self._begin_again(state, is_down="state" in fields or state == "stopped")
 
     def _restarts(self) -> bool:
-        """Whether it has to be stopped and started: for a file, or with what it needs."""
+        """Returns whether it has to be stopped and started: for a file, or with a service that it needs."""
         return any(field.effect is Effect.RESTART for field in self.change.fields)
 
     def _told_of_files(self, *, runs: bool) -> Iterator[Step]:
@@ -309,7 +309,7 @@ class _Container:
             )
 
     def _rename(self) -> Iterator[Step]:
-        """Where names go round in a circle, each is given up first; the one in between is known as a left-over."""
+        """Renames; in a circle of names each is given up first, and the one in between is known as a left-over."""
         given_up = claims.name(self.live["container_name"])
         if self.in_circle:
             aside = f"{self.name}{PREVIOUS}"
@@ -319,7 +319,7 @@ class _Container:
         yield replace(step, frees=given_up, takes=claims.name(self.name))
 
     def _changed(self, fields: Mapping[str, Value]) -> Iterator[Step]:
-        """What is taken away goes first: the engine takes no `cpus` where there is a quota."""
+        """The changed fields, removals first: the engine takes no `cpus` beside a quota."""
         lifted = {name: value for name, value in fields.items() if container.is_lifted(name, value)}
         rest = {name: value for name, value in fields.items() if name not in lifted}
         for tag, part in (("lifted", lifted), ("", rest)):
@@ -401,7 +401,7 @@ class _Container:
         return next((found for name, found in leftovers.items() if name.endswith(suffix)), "")
 
     def _replacement(self) -> Iterator[Step]:
-        """What an interrupted run left is settled first: there is one place to go back to, which must be good."""
+        """The replacement; leftovers of an interrupted run come first: there is one good place to go back to."""
         successor, stale = f"{self.name}{NEXT}", self._leftover(PREVIOUS)
         if stale and not self._serves():
             yield from self._way_back(self.live_id, stale)

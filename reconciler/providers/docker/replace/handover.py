@@ -12,7 +12,7 @@ from reconciler.providers.docker.container import claims
 
 
 def giving_way(changes: Sequence[Change]) -> Mapping[Address, Sequence[Change]]:
-    """For containers that take what one has who needs them: those who have it, and are to be replaced."""
+    """Finds for containers that take something the present holders that are to be replaced."""
     desired = {change.address: change.desired for change in changes if change.desired}
     takers = [change for change in changes if change.desired and change.acts]
     found: dict[Address, list[Change]] = {}

@@ -78,7 +78,7 @@ def _volume(change: Change, project: str) -> Iterator[Step]:
 def _plain(
     change: Change, noun: str, body: Callable[[], Json], removed: Mapping[str, Value] = MappingProxyType({})
 ) -> Iterator[Step]:
-    """What can only be made and removed, as a whole; ``removed`` is what the removal needs to know besides."""
+    """The steps of resources that are only made and removed whole; ``removed`` is needed for the removal."""
     if change.action is Action.CREATE and _is_external(change):
         yield _missing(change)
         return

@@ -33,7 +33,7 @@ def in_turn(parts: Sequence[tuple[Change, Sequence[Step]]]) -> Iterator[Step]:
 
 
 def _all_or_none(turns: Sequence[Sequence[Step]], *, at_once: int) -> list[Sequence[Step]]:
-    """Who fails takes back who came before, and who is at work beside; the way back of who did not begin is none."""
+    """A failure undoes the finished and the running ones; one that did not begin has nothing to undo."""
     ends = frozenset(_settled(steps).id for steps in turns)
     backs = [next((step.on_failure for step in reversed(steps) if step.on_failure), ()) for steps in turns]
 
@@ -64,7 +64,7 @@ def _setting(change: Change, name: str) -> Any:
 
 
 def _takes_turns(change: Change, steps: Sequence[Step]) -> bool:
-    """Whether it is out of service meanwhile, or an interrupted run left a predecessor to go back to."""
+    """Returns whether it is out of service meanwhile, or an interrupted run left a predecessor to go back to."""
     is_out = change.action in (Action.UPDATE, Action.REPLACE) and change.effect >= Effect.RECONNECT
     return is_out or any(map(_is_last_word, steps))
 

@@ -68,7 +68,7 @@ def shown_security(options: Any) -> Any:
 
 
 def selinux(options: Any) -> tuple[str, ...]:
-    """Those of the security options that are labels of SELinux."""
+    """The security options that are labels of SELinux."""
     return tuple(option for option in options or () if str(option).startswith("label="))
 
 

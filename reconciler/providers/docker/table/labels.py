@@ -1,4 +1,4 @@
-"""Whose a container, network or volume is, said in labels.
+"""The owner of a container, network or volume, written in labels.
 
 The labels of Docker Compose are set, so that ``docker compose ps``, ``logs``, ``exec`` and ``down`` work on what
 we made, and read, so that a project that Compose started is ours to look after without a restart.
@@ -65,15 +65,15 @@ def of_container(project: str, service: str, number: int, directory: str) -> dic
 
 
 def is_of_a_hook(labels: Mapping[str, str] | None) -> bool:
-    """Whether the container is only run before that of a service."""
+    """Returns whether the container only runs before that of a service."""
     return HOOK in (labels or {})
 
 
 def is_one_off(labels: Mapping[str, str] | None) -> bool:
-    """Whether the container is none that a service is to have. Compose marks those of hooks otherwise."""
+    """Returns whether the container belongs to no service. Compose marks those of hooks otherwise."""
     return (labels or {}).get(ONEOFF) == "True" or is_of_a_hook(labels)
 
 
 def is_ours(labels: Mapping[str, str] | None) -> bool:
-    """Whether we made the container, rather than Compose."""
+    """Returns whether we made the container, rather than Compose."""
     return (labels or {}).get(_HASH) == _OURS

@@ -1,4 +1,4 @@
-"""What a row of the container's table says, and the shapes that most rows have.
+"""A row of the container's table, and the shapes that most rows have.
 
 A row answers five questions about one property: where the file declares it, how the engine's inspect shows it,
 what it is where the file is silent, how the create body takes it, and what changing it costs.
@@ -46,7 +46,7 @@ class Property:
     paths: tuple[str, ...] = ()
 
     def expected(self, spec: Spec, image: Json, observed: Value) -> Value:
-        """What inspect will show for this desired spec, once the engine has put in its own part."""
+        """The inspect expected for this desired spec, with the engine's own part."""
         if self.name in spec:
             return self.merge(spec[self.name], image, observed)
         return self.silent(image)

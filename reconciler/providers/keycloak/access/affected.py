@@ -1,4 +1,4 @@
-"""Who gains or loses access by a plan: reads what that takes besides the look, and only where a change is about it.
+"""The users whose access a plan changes: reads more than the look only if a change is about access.
 
 An export of the realm, unless the look had one; who is in the groups and has the roles that change; what else those
 users have, unless the files declare it; and the organizations that change, with those that who is switched off is in.
@@ -30,7 +30,7 @@ _WHOLE: Final = ("clients", "groups", "roles")
 
 
 def access_changes(directory: Directory, changes: Sequence[Change]) -> Iterator[AccessChange]:
-    """Who gains or loses by changes that are about access."""
+    """Lists the users who gain or lose by changes of access."""
     realms: dict[str, list[Change]] = {}
     for change in changes:
         realms.setdefault(change.address.path[0], []).append(change)
@@ -72,7 +72,7 @@ class _Affected:
         return None if found is ABSENT else found
 
     def _members(self, groups: Iterable[str], roles: Iterable[Role]) -> Iterator[str]:
-        """Who is in these groups, or has these roles."""
+        """The members of these groups, or holders of these roles."""
         people = People(self.directory.connection, self._base, {}, False, {})  # noqa: FBT003
         for path in groups:
             group = self.directory.id(Address(GROUP, (self.realm, *path.strip("/").split("/"))))
@@ -82,7 +82,7 @@ class _Affected:
             yield from people.members(f"{holder}roles/{quote(role[-1], safe='')}/users")
 
     def _organizations(self, *, every: bool) -> Iterator[Representation]:
-        """Those that change, or every one, with all that are in them; of the others what those have who change."""
+        """The organizations that change, or all, with their members; of others those of changing users."""
         connection, touched = self.directory.connection, {each.address.path[1:2] for each in self._of(*_INSIDE)}
         known = self.directory.realms[self.realm].get("organizations")
         bodies = (organizations(connection, self._base) if known is None else known) if every or touched else ()
@@ -97,7 +97,7 @@ class _Affected:
         return (change for change in self.changes if change.address.kind in kinds)
 
     def _users(self, names: set[str], live: Representation) -> Mapping[Address, Spec]:
-        """What those users belong to now, and those who change themselves."""
+        """The present memberships of those users, and of those who change themselves."""
         own = {change.address.name: change for change in self._of(USER)}
         told = {name: change.observed for name, change in own.items() if _is_told(change)}
         asked = dict.fromkeys(MEMBERSHIPS, ())
@@ -113,12 +113,12 @@ class _Affected:
 
 
 def _is_switched(change: Change) -> bool:
-    """Whether somebody who is there loses or gains all that they have."""
+    """Returns whether an existing user loses or gains all access at once."""
     return change.action is Action.DELETE or (
         change.observed is not None and any(each.path[0] == "enabled" for each in change.fields)
     )
 
 
 def _is_told(change: Change) -> bool:
-    """Whether the look said all that the user belongs to."""
+    """Returns whether the look had everything that the user belongs to."""
     return change.observed is None or all(name in change.observed.spec for name in MEMBERSHIPS)

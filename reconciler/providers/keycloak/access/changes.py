@@ -24,7 +24,7 @@ _SAID: Final = frozenset({"description", "attributes"})
 
 
 def concerns(change: Change) -> bool:
-    """Whether somebody may gain or lose access by this change."""
+    """Returns whether somebody may gain or lose access by this change."""
     names = CONCERNED.get(change.address.kind, ())
     if change.action in (Action.CREATE, Action.DELETE):
         return bool(names)
@@ -37,7 +37,7 @@ def _gives(change: Change, path: Path) -> bool:
 
 
 def changed(specs: Mapping[Address, Spec], changes: Iterable[Change]) -> dict[Address, Spec]:
-    """What is so after the changes."""
+    """The state after the changes."""
     after = dict(specs)
     for change in filter(concerns, changes):
         kind = change.address.kind
@@ -74,13 +74,13 @@ def _given(grants: Grants, path: str) -> frozenset[Role]:
 
 
 def replaced(before: Grants, after: Grants) -> frozenset[str]:
-    """Who has something else within organizations."""
+    """The users whose access within organizations differs."""
     names = before.placed.keys() | after.placed.keys()
     return frozenset(name for name in names if before.placed.get(name) != after.placed.get(name))
 
 
 def differences(realm: str, before: Grants, after: Grants) -> Iterator[AccessChange]:
-    """Who gains or loses what; those to whom the same happens are in one."""
+    """The users' gains and losses; equal ones are grouped."""
     both = before.clients.keys() & after.clients.keys()
     old_all, new_all = _of_all(before, both), _of_all(after, both)
     gained, lost = new_all - old_all, old_all - new_all
@@ -98,9 +98,7 @@ def differences(realm: str, before: Grants, after: Grants) -> Iterator[AccessCha
 
 
 def _of_user(grants: Grants, name: str, *, inside: bool) -> tuple[frozenset[str], frozenset[str]]:
-    """What a user has that not everybody has, and all that the user has; roles ``inside`` organizations if anybody is
-    told of them.
-    """
+    """The user's own part and the whole access of a user; roles ``inside`` organizations if any client sees them."""
     user = grants.users.get(name, {"enabled": False})
     if user.get("enabled") is False:
         return frozenset(), frozenset()
@@ -113,7 +111,7 @@ def _of_user(grants: Grants, name: str, *, inside: bool) -> tuple[frozenset[str]
 
 
 def _of_all(grants: Grants, clients: Collection[str]) -> frozenset[str]:
-    """What everybody has, and what those clients are told of whoever has it."""
+    """The access of everybody, and the claims that those clients get about whoever has it."""
     told = (f"{what} in {name}" for name in clients for what in grants.told(name))
     logins = (f"login to {name}" for name in grants.open_clients())
     return frozenset((*map(role_name, grants.shown(grants.of_everybody())), *logins, *told))

@@ -1,4 +1,4 @@
-"""Who gets into what: the roles and groups of users, as clients see them; pure.
+"""The access of users: roles and groups, as clients see them; pure.
 
 A role comes from the user, from a group or one above it, from a composite role, or with the roles that everybody has.
 A client is told of realm roles and of its own as far as its scope allows, and of groups if a mapper tells it.
@@ -84,7 +84,7 @@ EVERYBODY: Final = "everybody"
 
 @dataclass(frozen=True, slots=True)
 class _View:
-    """What a client is told: ``scope`` are the roles it may be told of, None for all; ``given`` those of everybody.
+    """The view of a client: ``scope`` are the roles in its tokens, None for all; ``given`` those of everybody.
 
     ``shows_groups_inside`` and ``shows_roles_inside`` are about the groups of organizations.
     """
@@ -96,7 +96,7 @@ class _View:
     shows_roles_inside: bool = False
 
     def tells(self, role: Role) -> bool:
-        """Whether it is told of a role that is not its own."""
+        """Returns whether its tokens have a role that is not its own."""
         return role in self.given or (len(role) == 1 and (self.scope is None or role in self.scope))
 
 
@@ -109,7 +109,7 @@ class _Placed:
 
 
 def specs_of(realm: Representation, kinds: Iterable[str] = tuple(CONCERNED)) -> dict[Address, Spec]:
-    """What a realm says of access, in normal form, by address."""
+    """The parts of a realm that concern access, in normal form, by address."""
     name = str(realm["realm"])
     return {
         kind.address(name, item.keys): normal(kind.name, item.body)
@@ -124,7 +124,7 @@ def normal(kind: str, body: Mapping[str, Value]) -> Spec:
 
 
 class Grants:
-    """What roles and groups of one realm lead to; ``complete`` says that what is not in the specs is not there."""
+    """The result of a realm's roles and groups; ``complete`` says that nothing exists outside the specs."""
 
     def __init__(self, realm: str, specs: Mapping[Address, Spec], *, complete: bool = True) -> None:
         self._realm, self._complete = realm, complete
@@ -173,7 +173,7 @@ class Grants:
         return self.below(self._default)
 
     def shown(self, roles: Iterable[Role]) -> Iterator[Role]:
-        """Those that say something: not the container of the default roles, nor what lets any user log in."""
+        """Keeps what means something: without the container of default roles, and roles that let any user log in."""
         return (role for role in roles if role not in self._hidden)
 
     def of_group(self, path: str) -> Mapping[str, frozenset[Role]]:
@@ -233,7 +233,7 @@ class Grants:
 
     @cached_property
     def placed(self) -> Mapping[str, Mapping[str, _Placed]]:
-        """What users have within organizations, by name and alias."""
+        """The roles and groups of users within organizations, by name and alias."""
         if self._of[REALM].get((), {}).get("organizationsEnabled") is False:
             return {}
         found: dict[str, dict[str, _Placed]] = {}
@@ -257,7 +257,7 @@ class Grants:
         return _Placed(groups, {role: tuple(ways[role]) for role in self.shown(ways)})
 
     def entries(self, user: str, clients: Collection[str] = ()) -> Iterator[Access]:
-        """What clients are told of a user, those together that are told the same; of built-in ones what is special."""
+        """The claims about a user, equal clients grouped; of built-in clients only the unusual ones."""
         spec = self.users[user]
         if spec.get("enabled") is False:
             return
@@ -285,7 +285,7 @@ class Grants:
     # -------------------------------------------------------------- clients
 
     def told(self, client: str) -> Iterator[str]:
-        """What a client is told of whoever has it, in words."""
+        """The claims of a client about whoever has access, in words."""
         view = self._views[client]
         if view.shows_groups:
             yield "their groups"
@@ -301,7 +301,7 @@ class Grants:
 
     @property
     def tells_roles_inside(self) -> bool:
-        """Whether any client is told what roles come from groups of organizations."""
+        """Returns whether any client sees roles that come from groups of organizations."""
         return any(view.shows_roles_inside for view in self._views.values())
 
     @cached_property
@@ -340,13 +340,13 @@ class Grants:
     def _mappers_inside(
         self, mappers: Iterable[Mapping[str, Value]], spec: Spec, scopes: Iterable[str]
     ) -> Iterator[Mapping[str, Value]]:
-        """Those that tell of groups of organizations; with OpenID Connect only who can ask for organizations at all."""
+        """The mappers for groups of organizations; with OpenID Connect only of clients that may ask for them."""
         can_ask = any(map(self._is_about_organizations, scopes)) or self._may_have_what_new_ones_have(spec)
         asked = _GROUPS_INSIDE if can_ask else _GROUPS_INSIDE - {_OIDC_GROUPS_INSIDE}
         return (mapper for mapper in mappers if mapper.get("protocolMapper") in asked)
 
     def _is_about_organizations(self, scope: str) -> bool:
-        """Whether who asks for the scope is told of organizations."""
+        """Returns whether a client that asks for the scope sees organizations."""
         own = self._of[CLIENT_SCOPE].get((scope,), {})
         if "protocolMappers" not in own:
             return not self._complete and scope == _ORGANIZATION_SCOPE
@@ -354,7 +354,7 @@ class Grants:
         return any(as_map(mapper).get("protocolMapper") == _ORGANIZATION_MAPPER for mapper in found)
 
     def _may_have_what_new_ones_have(self, spec: Spec) -> bool:
-        """Whether nothing is said of the optional scopes, among which new clients have that of organizations."""
+        """Returns whether the optional scopes are undeclared: new clients have that of organizations."""
         defaults = self._of[DEFAULT_CLIENT_SCOPES].get((), {})
         return not (self._complete or _SCOPES[1] in spec or "defaultOptionalClientScopes" in defaults)
 
@@ -378,13 +378,13 @@ class Grants:
 
 
 def _logs_in(client: Spec) -> bool:
-    """Whether people can log in to it; the standard flow is what a client has that says nothing of flows."""
+    """Returns whether people can log in to it; a client without flows has the standard flow."""
     flows = (client.get(flow, flow == _LOGINS[0]) for flow in _LOGINS)
     return not client.get("bearerOnly") and any(flows)
 
 
 def _is_a_service(client: Spec) -> bool:
-    """Whether it gets tokens for itself only, so that it is told of no user."""
+    """Returns whether it gets tokens for itself only, so that it sees no user."""
     return bool(client.get("serviceAccountsEnabled")) and not _logs_in(client)
 
 
@@ -404,7 +404,7 @@ def _roles_by_path(groups: Value, above: str = "") -> Iterator[tuple[str, Sequen
 
 
 def _inside(view: _View, client: str, placed: Mapping[str, _Placed]) -> Iterator[Inside]:
-    """What a client is told of a user within organizations: roles of the realm and its own."""
+    """The claims of a client about a user within organizations: roles of the realm and its own."""
     for alias, each in placed.items():
         groups = each.groups if view.shows_groups_inside else ()
         told = each.roles if view.shows_roles_inside else {}

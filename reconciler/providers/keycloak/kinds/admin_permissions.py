@@ -1,4 +1,4 @@
-"""Who may administer what in a realm: policies and permissions of the client `admin-permissions` (Keycloak 26.2).
+"""Permissions of administrators in a realm: policies and permissions of the client `admin-permissions` (Keycloak 26.2).
 
 That client, its resources and its scopes are Keycloak's own; its settings can be neither asked for nor imported, so
 they are read from the realm's export and written one policy at a time. A permission names users, groups, clients,
@@ -123,7 +123,7 @@ def _policies(settings: Mapping[str, Any]) -> dict[str, Mapping[str, Value]]:
 
 
 def _uses(realm: str, spec: Spec) -> Iterator[Address]:
-    """What policies are about, and what permissions are for."""
+    """The subjects of policies, and the resources of permissions."""
     yield from named(realm, spec)
     for policy in _policies(spec).values():
         sort, found = _resources(policy)
@@ -205,7 +205,7 @@ def _save(live: Live, address: Address, patch: Mapping[str, Value]) -> None:
 
 @dataclass(frozen=True)
 class _Write:
-    """From the policies that are there to those that are wanted."""
+    """The way from the live policies to the desired ones."""
 
     live: Live
     realm: str
@@ -252,7 +252,7 @@ class _Write:
         self.delete(self.before.keys() - self.after.keys())
 
     def body(self, name: str) -> Mapping[str, Value]:
-        """What the server takes: of a permission what the admin console sends, as all else is not looked through."""
+        """The body for the server: for a permission that of the admin console, as the rest is not searched."""
         policy = self.after[name]
         if not _is_permission(policy):
             return _written({"name": name, **policy})
@@ -279,7 +279,7 @@ class _Write:
             raise Rejected(f"`{name}`: {error.args[0]}{_NO_OTHER if is_unlike else ''}") from error
 
     def resource(self, permission: str, sort: str, name: str) -> str:
-        """What the server calls a resource; one that is not there it takes for all of the type (26.5 and older)."""
+        """The server's id of a resource; it takes an unknown one for all of the type (26.5 and older)."""
         if name == sort:
             return name
         if not _is_id(name):

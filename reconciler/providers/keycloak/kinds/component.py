@@ -95,7 +95,7 @@ def _cleared(value: Value) -> Value:
 
 
 def label(body: Mapping[str, Any]) -> str:
-    """What a component is called in its address."""
+    """The name of a component in its address."""
     sort = body.get("subType")
     return f"{body.get('name')} ({sort})" if sort else str(body.get("name"))
 
@@ -146,7 +146,7 @@ def _asked(change: Change) -> Value:
 
 
 def _unknown(read: Callable[[str], Any], asked: Value) -> str:
-    """Why the server would drop settings without a word: the provider does not know them."""
+    """Explains why the server would silently drop settings: the provider does not know them."""
     question = as_map(asked)
     sort, provider = str(question["type"]), question["provider"]
     sorts = read("admin/serverinfo").get("componentTypes") or {}

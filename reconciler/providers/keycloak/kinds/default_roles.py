@@ -31,7 +31,7 @@ def _roles(realm: Representation) -> Iterator[Item]:
 def _read(
     _connection: Connection, _base: str, export: Representation, _wanted: Iterable[Resource]
 ) -> Mapping[str, Any]:
-    """What is in the role that the export names as the default one."""
+    """Reads the members of the role that the export names as the default one."""
     name = export["defaultRole"]["name"]
     found = next(body for body in export["roles"]["realm"] if body["name"] == name)
     composites = found.get("composites") or {}

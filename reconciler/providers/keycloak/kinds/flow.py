@@ -211,7 +211,7 @@ def _sent_execution(index: int, body: Mapping[str, Value]) -> Mapping[str, Value
 
 
 def _refused(_read: Callable[[str], Any], _realm: str, body: Mapping[str, Value]) -> str:
-    """Why a flow would stay empty, and could not even be deleted."""
+    """Explains why a flow would stay empty, and could not even be deleted."""
     return _MADE_EMPTY if body.get("builtIn") is True else ""
 
 
@@ -288,7 +288,7 @@ def _set_aside(live: Live, address: Address, flow_id: str) -> None:
 
 
 def old_name(alias: str, object_id: str) -> str:
-    """What a flow or its settings are called while a new one has the name."""
+    """The name of the old flow or its settings while a new one has the name."""
     return f"{alias}.old-{object_id[:8]}"
 
 
@@ -301,7 +301,7 @@ def _successor(desired: Resource, observed: Observed) -> Resource:
 
 
 def _renewal(desired: Resource, observed: Observed) -> str:
-    """Why there can't be a new flow in place of this one."""
+    """Explains why there can't be a new flow in place of this one."""
     if observed.spec.get("builtIn"):
         return "is built in, and would be"
     executions = as_map(_successor(desired, observed).spec[_EXECUTIONS])

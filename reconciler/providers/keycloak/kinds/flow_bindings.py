@@ -1,4 +1,4 @@
-"""Which flow a realm uses for what: settings of the realm, but only possible once the flows are there."""
+"""The flows that a realm binds: settings of the realm, but only possible once the flows exist."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def _flows(realm: str, spec: Spec) -> Iterable[Address]:
 
 
 def _refused(read: Callable[[str], Any], realm: str, body: Mapping[str, Value]) -> str:
-    """Which flow is not there; the server says no more than that it failed (26.7)."""
+    """Names the missing flow; the server only says that it failed (26.7)."""
     base = BASE.format(realm=quote(realm, safe=""))
     there = {flow["alias"] for flow in read(f"{base}/authentication/flows")}
     missing = sorted(f"{name} names `{flow}`" for name, flow in body.items() if flow and flow not in there)

@@ -1,4 +1,4 @@
-"""What objects are called that a file, or a server, names by their ids."""
+"""The names of objects that a file, or a server, names by their ids."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ NAMES: Final[Mapping[str, Callable[[Representation], str]]] = {
 
 
 def names_by_id(realm: Representation) -> NamesById:
-    """What the objects of a representation are called, as far as it has their ids."""
+    """The names of a representation's objects, as far as it has their ids."""
     roles = (*role.KIND.objects(realm), *client_role.KIND.objects(realm))
     return {
         **{sort: dict(_called(sort, realm.get(sort.lower()))) for sort in ("Users", "Clients", "Organizations")},

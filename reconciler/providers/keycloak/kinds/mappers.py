@@ -43,7 +43,7 @@ MAPPER: Final = {
 
 
 def _label(body: Mapping[str, Any]) -> str:
-    """What a mapper is called: Keycloak tells them apart by protocol and name (26.7)."""
+    """The label of a mapper: Keycloak distinguishes them by protocol and name (26.7)."""
     protocol = body.get("protocol") or _OIDC
     return str(body["name"]) if protocol == _OIDC else f"{body['name']} ({protocol})"
 

@@ -49,7 +49,7 @@ def _passwords(realm: Representation) -> Iterator[Item]:
 
 
 def told(live: Live, desired: Resource, user: Representation) -> Spec:
-    """What can be told of a user's password: the declared one where it is that, another one, or none."""
+    """The state of a user's password: the declared one, another one, or none."""
     (mode, declared), *_ = desired.spec.items()
     assert isinstance(declared, Secret)
     if mode == LABEL:
@@ -65,7 +65,7 @@ def told(live: Live, desired: Resource, user: Representation) -> Spec:
 
 
 def _opens(live: Live, address: Address, user: Representation, password: Secret) -> bool:
-    """Whether it logs the user in; taken for right where a refusal would say nothing about it."""
+    """Returns whether it logs the user in; true also if a refusal would prove nothing about it."""
     if user.get("totp"):
         return True
     realm, name = address.path
@@ -106,7 +106,7 @@ def label_of(password: Secret, set_at: str) -> str:
 
 
 def is_label_of(label: str, password: Secret, set_at: str) -> bool:
-    """Whether the label was made for this password, and is not that of an earlier one put back."""
+    """Returns whether the label was made for this password, and is not that of an earlier one put back."""
     start, _, digest = label.rpartition(":")
     sign, _, salt = start.rpartition(":")
     return sign == _SIGN and compare_digest(digest.encode(), _digest(password, salt, set_at).encode())

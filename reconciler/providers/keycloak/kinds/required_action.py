@@ -51,7 +51,7 @@ def _is_builtin(path: Path) -> bool:
 
 
 def _registration(body: Mapping[str, Value]) -> Mapping[str, Value]:
-    """What registering takes; the next pass brings the rest."""
+    """The body for registering; the next pass brings the rest."""
     alias = body["alias"]
     return {"providerId": body.get("providerId", alias), "name": body.get("name", alias)}
 

@@ -82,13 +82,13 @@ def _users(realm: Representation) -> Iterator[Item]:
 
 
 def _acts_for_none(client: Representation) -> bool:
-    """Whether the client is to have no service account: exports keep the one that it once had."""
+    """Returns whether the client is to have no service account: exports keep the one that it once had."""
     said = {name: _FLAG.normal(client[name]) for name in ("serviceAccountsEnabled", _SERVICES) if name in client}
     return said.get("serviceAccountsEnabled") is False and not said.get(_SERVICES)
 
 
 def _service_accounts(realm: Representation) -> Iterator[Item]:
-    """What clients declare of their service accounts, as the users that they are."""
+    """The service accounts declared in clients, as the users that they are."""
     for index, client in enumerate(realm.get("clients") or ()):
         roles = client.get("serviceAccountRoles")
         if roles is not None:
@@ -136,14 +136,14 @@ def _adjust(desired: Resource, observed: Observed, expected: dict[str, Value]) -
 
 
 def _imported(realm: str, body: Mapping[str, Value]) -> Mapping[str, Value]:
-    """What a POST derives and an import does not (26.7): the default roles, and the duty to change the password."""
+    """The part that a POST derives and an import does not (26.7): default roles, duty to change the password."""
     roles = as_names((*as_names(body.get("realmRoles")), f"default-roles-{realm}".lower()))
     duty = {_ACTIONS: _with_duty(body.get(_ACTIONS))} if _is_temporary(body) else {}
     return {**body, "realmRoles": roles, **duty}
 
 
 def _is_temporary(spec: Spec) -> bool:
-    """Whether the user is given a password to begin with, which Keycloak makes the user change."""
+    """Returns whether the user gets a temporary password, which Keycloak makes the user change."""
     credentials = spec.get("credentials")
     found = _credentials(credentials if credentials is not None else ABSENT)
     return found is not ABSENT and any(_FLAG.normal(each.get("temporary")) is True for each in found)  # type: ignore[union-attr]  # a tuple of maps
@@ -159,7 +159,7 @@ def _is_of_others(user: Representation) -> bool:
 
 
 def _refused(read: Callable[[str], Any], realm: str, body: Mapping[str, Value]) -> str:
-    """Why the server would drop attributes without a word: the realm's user profile does not know them."""
+    """Explains why the server would silently drop attributes: the realm's user profile does not know them."""
     attributes = body.get("attributes")
     if not isinstance(attributes, Mapping) or not attributes:
         return ""
@@ -172,7 +172,7 @@ def _refused(read: Callable[[str], Any], realm: str, body: Mapping[str, Value]) 
 
 
 def unknown_attributes(profile: Mapping[str, Any], attributes: Mapping[str, Value], known: Iterable[str] = ()) -> str:
-    """What to tell the user about attributes that the profile does not let an administrator write, "" if none."""
+    """The message about attributes that the profile does not let an administrator write, "" if none."""
     known = {*known, *(attribute["name"] for attribute in profile.get("attributes") or ())}
     unknown = sorted(name for name, value in attributes.items() if name not in known and value is not ABSENT)
     if _LOCALE in unknown:

@@ -33,7 +33,7 @@ _ONLY_WITH_RIGHTS: Final = "accessTokenLifespan"  # in every realm, but not in w
 
 
 def observe(connection: Connection, directory: Directory, desired: Collection[Resource]) -> Iterator[Observed]:
-    """What there is of the desired resources; the directory learns the ids of all that was seen."""
+    """Reads the live objects of the desired resources; the directory learns the ids of all that was seen."""
     realms: dict[str, dict[Address, Resource]] = {}
     for resource in desired:
         realms.setdefault(resource.address.path[0], {})[resource.address] = resource
@@ -106,7 +106,7 @@ def _people(
 
 @dataclass(frozen=True, slots=True)
 class Modes:
-    """What the file says of objects of a realm that it does not declare, by section; and in whose name it speaks."""
+    """The file's policy for undeclared objects of a realm, by section, and the owner in whose name it speaks."""
 
     of_sections: Mapping[str, Value]
     owner: Value
@@ -126,7 +126,7 @@ def _modes(realm: str, wanted: Mapping[Address, Resource]) -> Modes:
 
 
 def _is_surplus(connection: Connection, kind: RestKind, address: Address, item: Item, modes: Modes) -> bool:
-    """Whether the file wants nothing of this type that it does not declare; never what one can't do without."""
+    """Returns whether undeclared objects of this type are unwanted; never true for indispensable ones."""
     mode = modes.of(kind)
     if mode not in (OWNED, EXACT) or kind.is_builtin(address.path) or kind.keeps(item.body):
         return False
@@ -211,7 +211,7 @@ def _looked_for(wanted: Mapping[Address, Resource], modes: Modes) -> set[str]:
 
 
 def is_exported(kinds: Collection[str]) -> bool:
-    """Whether these types take an export of the realm; its settings alone are cheaper."""
+    """Returns whether these types need an export of the realm; its settings alone are cheaper."""
     return not {REALM, FLOW_BINDINGS, USER, PASSWORD}.issuperset(kinds)
 
 

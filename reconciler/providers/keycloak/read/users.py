@@ -52,7 +52,7 @@ class People:
             yield {**body, **memberships[name], **identities.get(name, {})}
 
     def _is_read(self, name: str, *properties: str) -> bool:
-        """Whether one of these is asked for of this user."""
+        """Returns whether one of these is read for this user."""
         resource = self.wanted.get(name)
         declared = self.always.union(resource.spec if resource else ())
         return not declared.isdisjoint(properties)
@@ -104,7 +104,7 @@ class People:
             raise Denied("there are users, but the account sees none of them")
 
     def _identities(self, found: Mapping[str, Representation]) -> Mapping[str, Mapping[str, Value]]:
-        """What identities of other providers the users that declare them have, by name."""
+        """The identities at other providers of the users that declare them, by name."""
         names = [name for name in found if self._is_read(name, _IDENTITIES)]
         return _of_each(self._identities_of, names, found)
 
@@ -114,7 +114,7 @@ class People:
     # -------------------------------------------------------------- memberships
 
     def _memberships(self, found: Mapping[str, Representation]) -> Mapping[str, Mapping[str, Value]]:
-        """What the users that declare it belong to, by name."""
+        """The memberships of the users that declare them, by name."""
         with_groups = [name for name in found if self._is_read(name, "groups")]
         with_roles = [name for name in found if self._is_read(name, *_ROLES)]
         made: dict[str, dict[str, Value]] = {name: {} for name in found}
@@ -135,7 +135,7 @@ class People:
             yield "/" + "/".join(item.keys), item.body["id"]
 
     def _sorts(self, names: Collection[str]) -> Sequence[str]:
-        """Which roles are asked for of any of these users: those of the realm, those of clients."""
+        """The sorts of roles to read for these users: those of the realm, those of clients."""
         return [sort for sort in _ROLES if any(self._is_read(name, sort) for name in names)]
 
     def _roles(self, names: Collection[str]) -> Iterator[tuple[tuple[str, ...], str]]:
@@ -157,7 +157,7 @@ class People:
                 yield item.keys, f"clients/{clients[client]}/roles/{quote(role, safe='')}/users"
 
     def _by_group(self, names: Collection[str]) -> Mapping[str, Mapping[str, Value]] | None:
-        """What groups these users are in, group by group; None where asking user by user is less."""
+        """The groups of these users, read group by group; None if reading user by user is less."""
         groups = dict(self._groups())
         if len(names) <= FEW or len(groups) >= len(names):
             return None
@@ -169,7 +169,7 @@ class People:
         return {name: {"groups": tuple(paths)} for name, paths in found.items()}
 
     def _by_role(self, names: Collection[str]) -> Mapping[str, Mapping[str, Value]] | None:
-        """What roles these users have, role by role; None where asking user by user is less."""
+        """The roles of these users, read role by role; None if reading user by user is less."""
         roles = dict(self._roles(names))
         if len(names) <= FEW or len(roles) >= len(names):
             return None
@@ -217,12 +217,12 @@ class _Held:
 def _of_each(
     ask: Callable[[Representation], Mapping[str, Value]], names: Sequence[str], found: Mapping[str, Representation]
 ) -> Mapping[str, Mapping[str, Value]]:
-    """What is asked for of each of these users, by name."""
+    """The parts to read of each of these users, by name."""
     return dict(zip(names, side_by_side(ask, (found[name] for name in names)), strict=True))
 
 
 def _there(answer: Any) -> Any:
-    """What belongs to a user who was there a moment ago."""
+    """The parts of a user who existed a moment ago."""
     if answer is ABSENT:
         raise Conflict("a user was deleted while the realm was read")
     return answer

@@ -89,7 +89,7 @@ CREDENTIALS: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Where the server is and who we are there; ``limits`` are those of each answer."""
+    """The server's address and our account; ``limits`` are those of each answer."""
 
     url: str
     ca_file: str | None = None
@@ -228,7 +228,7 @@ class AdminClient:
     # -------------------------------------------------------------- is it up
 
     def ready(self) -> Verdict:
-        """Whether the server answers and takes our account; one or two cheap requests. Raises Denied."""
+        """Returns whether the server answers and takes our account; one or two cheap requests. Raises Denied."""
         try:
             self._knock()
             self._fresh()
@@ -255,7 +255,7 @@ class AdminClient:
     # -------------------------------------------------------------- requests
 
     def _read(self, method: str, path: str, body: Value = None) -> Response:
-        """What changes nothing, tried again where it failed for a reason that may be gone, each time later.
+        """Sends a read, again after a failure that may pass, each time later.
 
         A server that has not answered yet is not waited for here: whoever looks knows whether it is starting.
         """
@@ -537,5 +537,5 @@ def _hung_up(error: BaseException) -> bool:
 
 
 def _seconds(text: str) -> float:
-    """What a header asks to wait, 0 if nothing."""
+    """The seconds that a header asks to wait, 0 without one."""
     return float(text) if text.isdigit() else 0.0

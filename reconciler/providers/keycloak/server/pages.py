@@ -54,7 +54,7 @@ def _page(path: str, start: int, query: str) -> str:
 
 
 def _size(query: str) -> int:
-    """How long a page is; the list of all users is read faster in long ones, as long as little is shown of each."""
+    """The size of a page; the list of all users is faster in long pages if each user is shown in brief."""
     return _BRIEF_PAGE if query == BRIEF else PAGE
 
 

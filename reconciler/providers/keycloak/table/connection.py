@@ -47,7 +47,7 @@ class Connection(Protocol):
         ...
 
     def takes(self, realm: str, username: str, password: Secret) -> bool:
-        """Whether a user could log in with this password; raises Rejected where the realm does not tell."""
+        """Returns whether a user could log in with this password; raises Rejected if the realm hides it."""
         ...
 
     def login(self) -> None:
@@ -55,7 +55,7 @@ class Connection(Protocol):
         ...
 
     def is_account(self, address: Address) -> bool:
-        """Whether this is who we work as, or the realm that it lives in."""
+        """Returns whether this is the account in use, or the realm that it lives in."""
         ...
 
 
@@ -67,7 +67,7 @@ class Live(Protocol):
 
     @property
     def settled(self) -> set[tuple[Address, Value]]:
-        """What this process has written of that which can't be read; it outlives a pass."""
+        """The unreadable values that this process has written; it outlives a pass."""
         ...
 
     def id(self, address: Address) -> str:

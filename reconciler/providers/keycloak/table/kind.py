@@ -1,4 +1,4 @@
-"""What a table of one Keycloak type says, and what follows from it: the core's table, the expected values,
+"""The table of one Keycloak type, and its consequences: the core's table, the expected values,
 the bodies of requests. All of it is pure; read/observe.py and write/perform.py do the talking.
 
 A type is a `RestKind`: where its objects stand in a realm representation, under which path the Admin REST API
@@ -90,12 +90,12 @@ class Parts:
     label: Callable[[Representation], str] | None = None
 
     def called(self, body: Representation) -> str:
-        """What a part is called within its object."""
+        """The name of a part within its object."""
         return self.label(body) if self.label else str(body.get(self.key))
 
 
 class PartWriter(Protocol):
-    """How parts are written that need more than a request each."""
+    """Writes parts that need more than a request each."""
 
     def create(self, live: Live, address: Address, part: str, body: Mapping[str, Value]) -> None: ...
 
@@ -223,7 +223,7 @@ class RestKind:
 
     @property
     def is_setting(self) -> bool:
-        """Whether it can't be made, only set: what is there once for each parent, and what is there when it is set."""
+        """Returns whether it can't be made, only set: one for each parent, or one that exists when it is set."""
         return self.singleton or self.save is not None
 
     def id_of(self, body: Representation, address: Address) -> str:
@@ -231,7 +231,7 @@ class RestKind:
         return str(body[self.id_key]) if self.id_key else address.name
 
     def named(self, body: Representation) -> str:
-        """What an object of this type is called within its parent."""
+        """The name of an object of this type within its parent."""
         return self.label(body) if self.label else str(body.get(self.key))
 
     def address(self, realm: str, keys: Path) -> Address:
@@ -286,11 +286,11 @@ class RestKind:
         return self.also({**self.on_creation, **self._implied(body), **body})
 
     def _is_without(self, name: str, normal: Value) -> bool:
-        """Whether a property that older servers refuse has the value that a server without it amounts to."""
+        """Returns whether a property that older servers refuse has the value of a server without it."""
         return name in self.since and normal == self.properties[name].normal(ABSENT)
 
     def in_creation(self, name: str) -> bool:
-        """Whether the POST of an object takes this property."""
+        """Returns whether the POST of an object takes this property."""
         elsewhere = self.links.get(name) or self.parts.get(name)
         return elsewhere is None or elsewhere.in_creation
 
@@ -304,7 +304,7 @@ class RestKind:
         return as_list(self.parts[name].key)(without_absent(normal))
 
     def needs_live(self, patch: Mapping[str, Value]) -> bool:
-        """Whether a PUT of this patch has to take something along from the live object."""
+        """Returns whether a PUT of this patch needs other values of the live object."""
         return (
             self.replaces
             or bool(self.always)
@@ -321,7 +321,7 @@ class RestKind:
 
 
 def options_of(spec: Spec) -> Mapping[str, Value]:
-    """What stands under ``x-reconcile``."""
+    """The value of ``x-reconcile``."""
     options = spec.get("x-reconcile")
     return options if isinstance(options, Mapping) else {}
 

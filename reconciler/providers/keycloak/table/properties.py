@@ -44,7 +44,7 @@ class Property:
         return self.field.normalise(value)
 
     def expected(self, declared: Value, live: Value) -> Value:
-        """What the server should show, given what is declared and what it shows now."""
+        """The value expected on the server, by the declared one and the live one."""
         if self.complete is None:
             return live if declared in _MASKS else declared
         return self.complete(self.normal(declared), self.normal(live))
@@ -289,7 +289,7 @@ def as_secret(value: Value) -> Value:
 
 
 def is_masked(value: Value) -> bool:
-    """Whether a value stands for one that can't be shown."""
+    """Returns whether a value stands for one that can't be shown."""
     return value in _MASKS
 
 

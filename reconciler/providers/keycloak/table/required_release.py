@@ -1,4 +1,4 @@
-"""What only newer releases of Keycloak have, or none without a feature, and how a server that lacks it is told of.
+"""Properties that need a newer Keycloak or one of its features, and the message for a server that lacks it.
 
 Source: the representations of 26.4.7, 26.5.0, 26.6.0 and 26.7.0, and what the servers say. An older one refuses such a
 word as unrecognized, or has no such path, which is found out somewhere in the middle of the work. One without the
@@ -33,7 +33,7 @@ class Since:
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """What else a server may drop without a word.
+    """A check for another value that a server silently drops.
 
     ``asked`` is what is to be known about a change, ABSENT where there is nothing to ask; ``lack`` reads what the
     server says to that, and why it can't hold it.
@@ -54,14 +54,14 @@ class Need:
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """What a server says of itself; ``features`` are those that are switched on."""
+    """The server's information about itself; ``features`` are those that are switched on."""
 
     version: str
     features: frozenset[str]
 
 
 def is_in(row: Since, export: Mapping[str, Any]) -> bool:
-    """Whether the release that made an export may have something; one that does not say is taken for new."""
+    """Returns whether the release that made an export may have something; an unknown one is taken for new."""
     version = export.get("keycloakVersion")
     return not version or _release(version) >= row.release
 
@@ -77,7 +77,7 @@ def server(get: Callable[[str], Any], ask: Callable[[str], Any], realm_path: str
 
 
 def needed(rows: Mapping[str, Since], checks: Mapping[str, Check], change: Change) -> Iterator[Need]:
-    """What a change needs of the server; what it shows already it has, unless a feature makes it more than a word.
+    """The requirements of a change; values that the server already shows need nothing, unless a feature decides.
 
     ``rows`` are by property, or by the path to one in which ``*`` stands for any name and ``**`` for any number of
     them, "" for the object itself; ``checks`` are by property.
@@ -95,7 +95,7 @@ def needed(rows: Mapping[str, Since], checks: Mapping[str, Check], change: Chang
 
 
 def _asked(name: str, row: Since, change: Change) -> Value:
-    """What a change wants of what a row names, None for the object itself; ABSENT where it has no need of the row."""
+    """The change's value for a row's name, None for the object itself; ABSENT if it does not need the row."""
     if not name:
         return None if change.observed is None else ABSENT
     if change.observed and name in change.observed.spec and not row.feature:
@@ -106,7 +106,7 @@ def _asked(name: str, row: Since, change: Change) -> Value:
 
 
 def _reached(row: Path, path: Path, value: Value) -> Iterator[Value]:
-    """What a change at a place has there of what a row names."""
+    """The values at a row's name that a change at a place reaches."""
     if not row:
         yield value
     elif row[0] == "**":
@@ -127,7 +127,7 @@ def _place(change: Change, name: str) -> Origin | None:
 
 
 def lack(rows: Mapping[str, Since], name: str, found: Server, asked: Value = None) -> str:
-    """Why this server can't hold what is ``asked`` of what one of the rows is about; empty where it can.
+    """Explains why this server can't hold what is ``asked`` for one of the rows; empty if it can.
 
     Any server can hold that a feature it knows of is not used.
     """

@@ -77,7 +77,7 @@ class Performer:
             raise Rejected("\n".join(("the server lacks what is declared, so nothing is written:", *lacks)))
 
     def lacks(self, step: Step) -> Iterator[Problem]:
-        """What of that the server lacks, as warnings."""
+        """The features that the server lacks, as warnings."""
         needs = step.args["needs"]
         assert isinstance(needs, Sequence)
         for need in map(as_map, needs):
@@ -136,7 +136,7 @@ class Performer:
             raise Rejected(said, address=next(iter(failed)))
 
     def _import_failure(self, address: Address, body: Value) -> str:
-        """Why the server does not take this object by itself, "" where it does."""
+        """Explains why the server does not take this object by itself, "" if it does."""
         try:
             self._import(address, (body,))
         except (Conflict, Rejected) as error:
@@ -199,7 +199,7 @@ class Performer:
             raise Rejected(reason)
 
     def _refusal(self, address: Address, body: Mapping[str, Value]) -> str:
-        """Why this body would not have its effect, "" where it would."""
+        """Explains why this body would not have its effect, "" if it would."""
         refuses = KINDS[address.kind].refuses
         return refuses(self._directory.once, address.path[0], body) if refuses else ""
 
@@ -321,7 +321,7 @@ def _with_advice(said: str, address: Address) -> str:
 
 
 def _with_remedy(error: Denied, address: Address) -> str:
-    """What was refused, and what it takes."""
+    """The refusal, and its remedy."""
     kind = KINDS[address.kind]
     needed = f"{error.args[0]}; the account needs the role {kind.right} in realm {address.path[0]}"
     # 26.7 lets no account write to the client realm-management.

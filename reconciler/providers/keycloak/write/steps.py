@@ -80,7 +80,7 @@ def _behind(first: Step | None, step: Step) -> Step:
 
 @dataclass(frozen=True, slots=True)
 class _Whole:
-    """What is made together with a new realm: the objects, and what the realm's body says of them."""
+    """The objects made together with a new realm, and the realm's body about them."""
 
     brings: frozenset[Address]
     body: Mapping[str, Value]
@@ -130,7 +130,7 @@ def _renamed(step: Step, batched: Mapping[Address, str]) -> Step:
 
 
 def _comes_by_itself(address: Address, missing: Mapping[Address, Resource | None]) -> bool:
-    """Whether the server makes it together with its realm, or what it is in; the next pass sees it and compares."""
+    """Returns whether the server makes it with its realm or parent; the next pass sees it and compares."""
     kind = KINDS[address.kind]
     parent = kind.parent_of(address)
     if parent is None:
@@ -218,7 +218,7 @@ def _renewed(kind: RestKind, change: Change) -> Iterator[Step]:
 
 
 def _named_in_body(kind: RestKind, resource: Resource) -> Iterator[str]:
-    """What the body names; the server drops unknown scopes without a word, and answers 500 to unknown groups."""
+    """The names in the body; the server silently drops unknown scopes, and answers 500 to unknown groups."""
     for name, links in kind.links.items():
         if links.in_creation and name in resource.spec:
             value = kind.properties[name].normal(resource.spec[name])
@@ -320,7 +320,7 @@ def _all_links(kind: RestKind, address: Address, by_name: Mapping[str, Sequence[
 
 
 def _targets(links: Links, address: Address, differences: Iterable[FieldChange], *, old: bool) -> Iterator[Address]:
-    """What only the old value names, or only the new one."""
+    """The targets that only the old value names, or only the new one."""
     for difference in differences:
         before, after = (
             tuple(links.targets(address.path[0], value, difference.path[1:]))
