@@ -241,7 +241,7 @@ def test_a_permission_that_keycloak_does_not_take_is_told_of_by_name(driver: Dri
         pytest.skip("this release takes it")
     permission = {**a_permission("p", "Users", ["ann"], "view"), "decisionStrategy": "AFFIRMATIVE"}
 
-    with pytest.raises(Rejected, match=r"`p`: unknown_error .*takes no `decisionStrategy` of a permission but UNANIM"):
+    with pytest.raises(Rejected, match=r"`p`: .*unknown_error .*takes no `decisionStrategy` of a permission but U"):
         driver.apply(a_realm(realm, permission))
 
 

@@ -63,10 +63,14 @@ _POOL: Final[Mapping[str, Any]] = {
 }
 EXPIRES_SOON: Final = timedelta(seconds=5)
 _FRONT: Final = "realms/master"
+USUAL_PATH: Final = "/auth"
+"""The path of Keycloak 16 and older, which many servers have kept."""
 LOOPBACK: Final = ("localhost", "127.0.0.1", "::1")
 
 THROTTLED: Final = 429
 TEMPORARY: Final = (502, 503, 504)
+_READ_AGAIN: Final = (THROTTLED, 500, *TEMPORARY)
+"""Statuses of a read that is tried again; 500 also means that the database gave up one transaction for another."""
 FAILURES: Final[Mapping[int, type[ProviderError]]] = {
     401: Denied,
     403: Denied,
@@ -250,7 +254,10 @@ class AdminClient:
 
     def _path_hint(self) -> str:
         path = urlsplit(self._settings.url).path.rstrip("/")
-        return f"the path {path} in the URL is one too many" if path else "the URL lacks a path such as /auth"
+        if not path:
+            return f"the URL lacks a path such as {USUAL_PATH}"
+        other = "" if path == USUAL_PATH else f", or should be another one such as {USUAL_PATH}"
+        return f"the path {path} in the URL is one too many{other}"
 
     # -------------------------------------------------------------- requests
 
@@ -267,7 +274,7 @@ class AdminClient:
                 if not self._has_answered or time.monotonic() - began >= self._settings.limits.seconds:
                     raise
             else:
-                if response.status_code not in (THROTTLED, *TEMPORARY):
+                if response.status_code not in _READ_AGAIN:
                     return response
                 asked_s = _seconds(response.headers.get("Retry-After", "")) or pause_s
                 pause_s = min(max(asked_s, pause_s), MOST_PAUSE_S)  # noqa: PLW2901

@@ -98,7 +98,7 @@ def test_a_read_is_tried_again_later_each_time_and_a_write_is_not() -> None:
     pauses: list[float] = []
     answers = {
         "GET /a": [(503, b""), (502, b""), (200, b"1")],
-        "POST /export": [(504, b""), (200, b"2")],
+        "POST /export": [(500, b"{}"), (504, b""), (200, b"2")],
         "PUT /b": [(503, b"")],
         "POST /b": [(502, b"")],
     }
@@ -108,18 +108,20 @@ def test_a_read_is_tried_again_later_each_time_and_a_write_is_not() -> None:
             with pytest.raises(Unreachable):
                 write()
 
-    assert script.asked[1:] == [*["GET /a"] * 3, *["POST /export"] * 2, "PUT /b", "POST /b", "POST /b"]
-    assert pauses == [0.25, 0.5, 0.25]
+    assert script.asked[1:] == [*["GET /a"] * 3, *["POST /export"] * 3, "PUT /b", "POST /b", "POST /b"]
+    assert pauses == [0.25, 0.5, 0.25, 0.5]
 
 
 def test_a_read_is_given_up_after_a_while() -> None:
-    with line({"GET /a": [(429, b"")], "GET /b": [(503, b"")]}) as (client, script):
+    with line({"GET /a": [(429, b"")], "GET /b": [(503, b"")], "GET /c": [(500, b"")]}) as (client, script):
         with pytest.raises(Throttled):
             client.get("a")
         with pytest.raises(Unreachable):
             client.get("b")
+        with pytest.raises(Rejected):
+            client.get("c")
 
-    assert script.asked[1:] == [*["GET /a"] * 4, *["GET /b"] * 4]
+    assert script.asked[1:] == [*["GET /a"] * 4, *["GET /b"] * 4, *["GET /c"] * 4]
 
 
 def test_a_server_that_never_answered_is_not_waited_for() -> None:
@@ -257,7 +259,11 @@ def test_a_url_of_the_wrong_scheme_is_told_with_the_right_one(tmp_path: Path) ->
 
 @pytest.mark.parametrize(
     ("path", "words"),
-    [("", "the URL lacks a path such as /auth"), ("/auth", "the path /auth in the URL is one too many")],
+    [
+        ("", "the URL lacks a path such as /auth$"),
+        ("/auth", "the path /auth in the URL is one too many$"),
+        ("/elsewhere", "the path /elsewhere in the URL is one too many, or should be another one such as /auth$"),
+    ],
 )
 def test_a_url_of_the_wrong_path_is_told_with_the_right_one(path: str, words: str) -> None:
     with serving({}) as script:
