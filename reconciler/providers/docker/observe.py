@@ -129,13 +129,26 @@ class Reader:
             facts: dict[str, Value] = {}
             status = Status()
             if image.is_built(resource.spec):
-                facts["inputs"] = _inputs(resource.spec["build"], found)
+                facts["inputs"] = self._inputs(resource.spec, found)
             elif image.is_due(resource.spec, found, datetime.now(UTC)):
                 facts["asked"], status = self._asked(address.name)
             if other := image.other_platform(resource.spec, found):
                 status = Status(Health.FAILED, other)
             spec = image.read(found, str(facts.get("asked", "")))
             yield Observed(address, found["Id"], spec, status=status, outputs={"id": found["Id"]}, facts=facts)
+
+    def _inputs(self, spec: Any, found: Json) -> str:
+        """The hash that the label of a built image must have; "" if Compose built the image and it can stay.
+
+        If an image of ours with that hash exists, somebody moved the name, also if Compose did.
+        """
+        inputs = digest_of(spec["build"])
+        can_stay = image.is_from_compose(spec, found) and image.is_named_since(found, changed_at(spec["build"]))
+        return "" if can_stay and not image.is_ours(found) and not self._is_built(inputs) else inputs
+
+    def _is_built(self, inputs: str) -> bool:
+        """Returns whether an image that we built of these inputs exists, under any name or none."""
+        return bool(self._engine.get("/images/json", filters={"label": [f"{labels.INPUTS}={inputs}"]}))
 
     def _image(self, reference: str) -> Json | None:
         """None where it is not there, as what the engine does not take for a reference; to get it says so."""
@@ -354,12 +367,6 @@ class Reader:
         for mount in spec["volumes"].values():
             if mount["type"] == "volume":
                 yield self._of_volume.get(mount["source"], volume_address(mount["source"]))
-
-
-def _inputs(build: Any, found: Json) -> str:
-    """The hash of what an image is to be built from; none, as in its labels, where somebody else built it of that."""
-    is_as_good = not image.is_ours(found) and image.is_named_since(found, changed_at(build))
-    return "" if is_as_good else digest_of(build)
 
 
 def name_of(inspect: Json) -> str:

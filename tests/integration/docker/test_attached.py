@@ -126,6 +126,20 @@ def test_a_link_on_the_default_bridge_is_started_again_and_one_in_a_network_is_n
     assert {name: change.effect for name, change in found.items()} == {SIDE: Effect.RESTART}
 
 
+def test_a_link_on_the_default_bridge_that_is_edited_is_seen_and_made(project):
+    project.service("web", **READY, network_mode="bridge")
+    project.service("side", **READY, network_mode="bridge", links=["web:vee"])
+    project.settle()
+
+    project.service("side", **READY, network_mode="bridge", links=["web:double"])
+    found = project.fields(SIDE)
+    project.settle()
+
+    assert set(found) == {"links"}
+    names = {link.rpartition("/")[2] for link in project.inspect("side")["HostConfig"]["Links"]}
+    assert names & {"vee", "double"} == {"double"}
+
+
 # ------------------------------------------------------------------ outside the project
 
 

@@ -21,9 +21,10 @@ EVERY = 1 if os.environ.get("RECONCILE_TEST_FIELDS") == "all" else 3
 """Each takes about three seconds, so that all of them are for the night."""
 
 ELSEWHERE = {(image.NAME, name) for name in ("inputs", "digest", "tags")}
-ELSEWHERE |= {(container.NAME, name) for name in ("files_signal", "depends_on", "volumes_from", "pre_start")}
+ELSEWHERE |= {(container.NAME, name) for name in ("files_signal", "depends_on", "volumes_from", "pre_start", "links")}
 ELSEWHERE |= {(volume.NAME, name) for name in ("name", "driver", "driver_opts")}
-"""Shown in tests of their own: below, in ``test_files.py``, ``test_pull.py`` and ``test_engine_commands.py``."""
+"""Shown in tests of their own: below, in ``test_attached.py``, ``test_files.py``, ``test_pull.py`` and
+``test_engine_commands.py``."""
 
 STARTING = [row for row in ROWS if row.starts][::EVERY]
 

@@ -195,6 +195,8 @@ ROWS = (
     Row("cgroup", "private", "host", "cgroup", {"HostConfig.CgroupnsMode": "private"}, **FREE),
     Row("cgroup_parent", "/one", "/two", "cgroup_parent", {"HostConfig.CgroupParent": "/three"}),
     Row("runtime", "runc", "io.containerd.runc.v2", "runtime", {"HostConfig.Runtime": "runc"}, **FREE),
+    Row("security_opt", ["systempaths=unconfined"], None, "systempaths",
+        {"HostConfig.MaskedPaths": [], "HostConfig.ReadonlyPaths": []}, **FREE),
 )  # fmt: skip
 
 MAC = Row(

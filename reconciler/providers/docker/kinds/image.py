@@ -74,8 +74,14 @@ def is_ours(image: Json) -> bool:
     return labels.INPUTS in (dig(image, "Config.Labels") or {})
 
 
+def is_from_compose(spec: Any, image: Json) -> bool:
+    """Returns whether Compose built it for one of these services. Its classic builder does not name the service."""
+    found = dig(image, "Config.Labels") or {}
+    return found[labels.SERVICE] in spec["services"] if labels.SERVICE in found else labels.IMAGE_BUILDER in found
+
+
 def is_named_since(image: Json, changed_at: datetime) -> bool:
-    """Returns whether it was built after the last change of its files, as far as a foreign image shows that."""
+    """Returns whether it got its name after the last change of its files, the only trace of what Compose built from."""
     named = named_at(image)
     return named is not None and changed_at.replace(microsecond=0) <= named
 

@@ -21,6 +21,8 @@ ONEOFF: Final = f"{COMPOSE}oneoff"
 NETWORK: Final = f"{COMPOSE}network"
 VOLUME: Final = f"{COMPOSE}volume"
 HOOK: Final = f"{COMPOSE}hook"
+IMAGE_BUILDER: Final = f"{COMPOSE}image.builder"
+"""On an image that Compose had built by the engine's classic builder; on others it puts the project and the service."""
 OF_WHICH: Final = (PROJECT, SERVICE, NUMBER)
 OF_A_HOOK: Final = {HOOK: "pre_start", ONEOFF: "True"}
 """On a container that is run before that of a service, besides those that say of which one."""

@@ -38,3 +38,17 @@ def test_when_an_image_was_named_is_compared_in_seconds(named, is_since):
 def test_ours_is_told_by_its_label():
     assert image.is_ours({"Config": {"Labels": {labels.INPUTS: "abc"}}})
     assert not image.is_ours({"Config": {"Labels": None}})
+
+
+@pytest.mark.parametrize(
+    ("found", "is_from_compose"),
+    [
+        ({labels.SERVICE: "web"}, True),
+        ({labels.IMAGE_BUILDER: "classic"}, True),
+        ({labels.SERVICE: "other", labels.IMAGE_BUILDER: "classic"}, False),
+        ({"team": "a"}, False),
+        (None, False),
+    ],
+)
+def test_compose_says_in_labels_that_it_built_an_image(found, is_from_compose):
+    assert image.is_from_compose({"services": ("web", "worker")}, {"Config": {"Labels": found}}) is is_from_compose
