@@ -45,7 +45,7 @@ class Cascades:
         for path, found in parts.items():
             for each in found:
                 self._holders.setdefault(each, set()).add((address, path))
-        below = {*kind.takes(realm, item.body), *(each for found in parts.values() for each in found)}
+        below = {*kind.dependencies.takes(realm, item.body), *(each for found in parts.values() for each in found)}
         if below:
             self._below.setdefault(address, set()).update(below)
         if parts:

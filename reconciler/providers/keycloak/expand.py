@@ -34,7 +34,7 @@ def _expanded(document: Document, at: DocumentPath, realm: Representation) -> It
     _check(document, at, name, found)
     for kind, item in found:
         spec = {**_spec(kind, item), **_owner(document, kind, item, realm)}
-        origin, sources = _places(document, (*at, *item.at), spec, kind.words)
+        origin, sources = _places(document, (*at, *item.at), spec, kind.wording.words)
         address = kind.address(name, item.keys)
         yield Resource(address, spec, _after(kind, address, spec, declared), origin, sources)
 
@@ -66,7 +66,7 @@ def _check(document: Document, at: DocumentPath, realm: str, found: Sequence[tup
 def _owner(document: Document, kind: RestKind, item: Item, realm: Representation) -> Spec:
     """The owner of an object: written to the realm, and to objects to be marked."""
     modes = prune_modes(realm)
-    if OWNED not in (modes.values() if kind.name == REALM else (modes.get(kind.section),)):
+    if OWNED not in (modes.values() if kind.name == REALM else (modes.get(kind.pruning.section),)):
         return {}
     return {_OPTIONS: {**item.body.get(_OPTIONS, {}), "owner": document.project}}
 
@@ -104,7 +104,7 @@ def _above(kind: RestKind, address: Address) -> Iterator[Address]:
 
 def _named(kind: RestKind, address: Address, spec: Spec) -> Iterable[Address]:
     realm = address.path[0]
-    yield from kind.uses(realm, spec)
+    yield from kind.dependencies.uses(realm, spec)
     for name, links in kind.links.items():
         if links.waits and name in spec:
             yield from links.targets(realm, kind.properties[name].normal(spec[name]))

@@ -81,12 +81,12 @@ def _exported(connection: Connection, realm: str) -> tuple[str, Representation]:
 
 def _organizations(connection: Connection, base: str, realm: str, export: Representation) -> Mapping[str, Any]:
     kind = KINDS[ORGANIZATION]
-    if not export.get("organizationsEnabled") or kind.more is None:
+    if not export.get("organizationsEnabled") or kind.reading.more is None:
         return {}
-    found = kind.more(connection, base, export, ())["organizations"]
+    found = kind.reading.more(connection, base, export, ())["organizations"]
     lists = {"members": (), "identityProviders": ()}
     wanted = [Resource(kind.address(realm, (body["alias"],)), lists) for body in found]
-    read = kind.more(connection, base, export, wanted)
+    read = kind.reading.more(connection, base, export, wanted)
     with_groups = _with_groups(connection, base, realm, {**export, **read})
     return {"organizations": [_organization(body) for body in with_groups]}
 
@@ -101,7 +101,9 @@ def _with_groups(connection: Connection, base: str, realm: str, read: Representa
         )
         for body in read["organizations"]
     ]
-    found: Iterable[Representation] = kind.more(connection, base, read, wanted)["organizations"] if kind.more else ()
+    found: Iterable[Representation] = (
+        kind.reading.more(connection, base, read, wanted)["organizations"] if kind.reading.more else ()
+    )
     return found
 
 
@@ -119,7 +121,7 @@ def _organization(body: Representation) -> Representation:
 def _workflows(connection: Connection, base: str, realm: str, export: Representation) -> Mapping[str, Any]:
     kind = KINDS[WORKFLOW]
     with needing(kind.right, realm):
-        return kind.more(connection, base, export, ()) if kind.more else {}
+        return kind.reading.more(connection, base, export, ()) if kind.reading.more else {}
 
 
 def new_realm(connection: Connection, realm: str, *, sleep: Callable[[float], None] = time.sleep) -> dict[str, Any]:

@@ -74,11 +74,11 @@ class Directory:
 
     def lack(self, address: Address, name: str, asked: Value) -> str:
         """Explains why the server can't hold this property of an object, or "" the object itself; empty if it can."""
-        check = KINDS[address.kind].checks.get(name)
+        check = KINDS[address.kind].requirements.checks.get(name)
         if check:
             return check.lack(self.once, asked)
         realm = BASE.format(realm=quote(address.path[0], safe=""))
-        return lack(KINDS[address.kind].since, name, server(self.once, self.connection.ask, realm), asked)
+        return lack(KINDS[address.kind].requirements.since, name, server(self.once, self.connection.ask, realm), asked)
 
     def path(self, template: str, address: Address, **more: str) -> str:
         """A path of a table with the names and ids filled in that it asks for."""
@@ -97,7 +97,7 @@ class Directory:
     def _asked(self, address: Address) -> str | None:
         kind = KINDS[address.kind]
         try:
-            path = self.path(kind.find, address)
+            path = self.path(kind.paths.find, address)
         except Conflict:  # what it would be in is not there
             return None
         answer = self.connection.get(path)

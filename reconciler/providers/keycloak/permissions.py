@@ -30,7 +30,7 @@ def rights(resources: Iterable[Resource]) -> Mapping[str, Mapping[str, str]]:
 
 def _of(realm: str, wanted: Mapping[Address, Resource]) -> Mapping[str, str]:
     kinds, read = {address.kind for address in wanted}, looked_for(realm, wanted)
-    named = (each.kind for at, one in wanted.items() for each in KINDS[at.kind].uses(realm, one.spec))
+    named = (each.kind for at, one in wanted.items() for each in KINDS[at.kind].dependencies.uses(realm, one.spec))
     reads = {**(_EXPORT if is_exported(read) else _PROFILE), **(_USERS if USER in {*read, *named} else {})}
     writes: dict[str, list[str]] = {}
     for name, kind in KINDS.items():

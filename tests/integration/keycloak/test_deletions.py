@@ -230,7 +230,7 @@ DELETIONS = {
         ("keycloak.flow",),
     ),
 }  # fmt: skip
-SECTIONS = sorted({kind.section for kind in KINDS.values() if kind.section})
+SECTIONS = sorted({kind.pruning.section for kind in KINDS.values() if kind.pruning.section})
 
 
 def realm_of(name: str, sections: Section, prune: str) -> dict[str, Any]:
@@ -279,7 +279,7 @@ def test_every_kind_that_a_file_can_take_away_is_tried() -> None:
     tried = {kind for deletion in DELETIONS.values() for kind in deletion.gone}
     alike = {"keycloak.client-role", "keycloak.identity-provider-mapper", "keycloak.localization", "keycloak.workflow"}
 
-    assert tried | alike == {name for name, kind in KINDS.items() if kind.section}
+    assert tried | alike == {name for name, kind in KINDS.items() if kind.pruning.section}
 
 
 # ------------------------------------------------------------------ fixed once made

@@ -52,7 +52,7 @@ def refuses(hand: ByHand, name: str) -> bool:
 
 
 def test_settings_that_a_release_is_said_to_lack_are_those_that_it_refuses(by_hand: ByHand) -> None:
-    rows = KINDS[REALM].since
+    rows = KINDS[REALM].requirements.since
     server = replace(server_of(by_hand.client), features=frozenset(row.feature for row in rows.values()))
 
     for name in rows:

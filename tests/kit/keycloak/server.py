@@ -395,13 +395,13 @@ def still(client: Client, what: str) -> bool:
 
 def lacks(server: About, kind: str, name: str = "") -> bool:
     """Whether it can't have a type of object, or one property of it."""
-    return bool(required_release.lack(KINDS[kind].since, name, server))
+    return bool(required_release.lack(KINDS[kind].requirements.since, name, server))
 
 
 def without_newer(client: Client, realm: Mapping[str, Any]) -> dict[str, Any]:
     """The realm without what the server can't have."""
     server = server_of(client)
-    newer = {name for name in KINDS[REALM].since if lacks(server, REALM, name)}
+    newer = {name for name in KINDS[REALM].requirements.since if lacks(server, REALM, name)}
     newer |= {"workflows"} if lacks(server, WORKFLOW) else set()
     made = {key: value for key, value in realm.items() if key not in newer}
     if "organizations" in made and lacks(server, ORGANIZATION_GROUPS, "groups"):

@@ -38,7 +38,7 @@ def test_other_names_are_no_secrets(name: str) -> None:
 @pytest.mark.parametrize(
     "key",
     sorted(
-        {path[-1] for kind in KINDS.values() for path in kind.secrets}
+        {path[-1] for kind in KINDS.values() for path in kind.reading.secrets}
         | {*client._SECRET_ATTRIBUTES, *component._SECRETS, *identity_provider._SECRETS}
         | {"codeSecret", "registrationAccessToken", "secretData", "password"}
     ),

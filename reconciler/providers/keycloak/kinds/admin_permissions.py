@@ -34,6 +34,7 @@ from reconciler.providers.keycloak.kinds.client import ADMIN_PERMISSIONS_CLIENT
 from reconciler.providers.keycloak.kinds.ids import NAMES, NamesById, names_by_id
 from reconciler.providers.keycloak.kinds.policies import applied, in_order, listed, made_again
 from reconciler.providers.keycloak.table.connection import BASE, Connection, Live, Representation
+from reconciler.providers.keycloak.table.groups import Dependencies, Paths, Put, Reading
 from reconciler.providers.keycloak.table.kind import Item, RestKind
 from reconciler.providers.keycloak.table.names import ADMIN_PERMISSIONS, CLIENT, ORGANIZATION, USER
 from reconciler.providers.keycloak.table.properties import as_map, merged
@@ -325,14 +326,10 @@ KIND: Final = RestKind(
     key="realm",
     properties={"policies": POLICIES},
     objects=_permissions,
-    item=BASE,
-    collections={},
-    find=BASE,
+    paths=Paths(item=BASE, find=BASE, id_key=""),
     right="manage-authorization",
-    uses=_uses,
     singleton=True,
-    save=_save,
-    id_key="",
-    flags=frozenset({"exportClients"}),
-    more=_read,
+    put=Put(save=_save),
+    dependencies=Dependencies(uses=_uses),
+    reading=Reading(flags=frozenset({"exportClients"}), more=_read),
 )

@@ -23,6 +23,7 @@ from reconciler.providers.keycloak.kinds.ids import NamesById, names_by_id
 from reconciler.providers.keycloak.kinds.policies import in_order, listed, made_again
 from reconciler.providers.keycloak.kinds.role import role
 from reconciler.providers.keycloak.table.connection import BASE, Live, Representation
+from reconciler.providers.keycloak.table.groups import Dependencies, Paths, Put, Reading
 from reconciler.providers.keycloak.table.kind import Item, RestKind
 from reconciler.providers.keycloak.table.names import AUTHORIZATION, CLIENT, USER
 from reconciler.providers.keycloak.table.properties import (
@@ -303,14 +304,11 @@ KIND: Final = RestKind(
         "policies": POLICIES,
     },
     objects=_settings,
-    item=_PATH,
-    collections={},
-    find=_PATH,
+    paths=Paths(item=_PATH, find=_PATH, id_key=""),
     right="manage-authorization",
     parent=CLIENT,
-    uses=named,
     singleton=True,
-    save=_save,
-    id_key="",
-    flags=frozenset({"exportClients"}),
+    put=Put(save=_save),
+    dependencies=Dependencies(uses=named),
+    reading=Reading(flags=frozenset({"exportClients"})),
 )

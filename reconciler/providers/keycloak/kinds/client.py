@@ -17,6 +17,7 @@ from reconciler.providers.keycloak.kinds.client_scope import scope
 from reconciler.providers.keycloak.kinds.mappers import MAPPERS, mappers
 from reconciler.providers.keycloak.kinds.user import service_account_of
 from reconciler.providers.keycloak.table.connection import BASE, Live, Representation
+from reconciler.providers.keycloak.table.groups import Builtins, Creation, Dependencies, Paths, Pruning, Put, Reading
 from reconciler.providers.keycloak.table.kind import Item, Links, RestKind
 from reconciler.providers.keycloak.table.names import CLIENT, DEFAULT_CLIENT_SCOPES, FLOW, REALM, USER
 from reconciler.providers.keycloak.table.properties import (
@@ -140,7 +141,7 @@ def _confidential(body: Mapping[str, Value]) -> Mapping[str, Value]:
 def _with_realm(clients: Sequence[Resource]) -> tuple[Sequence[Resource], Mapping[str, Value]]:
     """The client that nobody can change later (26.7), as another release had it; the server adds to its roles."""
     own = [each for each in clients if each.address.name == UNCHANGEABLE and not each.spec.get(_FLOWS)]
-    return own, {"clients": tuple(map(KIND.creation, own))} if own else {}
+    return own, {"clients": tuple(map(KIND.creation_body, own))} if own else {}
 
 
 def _listed(value: Value) -> tuple[Value, ...]:
@@ -198,28 +199,17 @@ KIND: Final = RestKind(
         "optionalClientScopes": names(),
     },
     objects=_clients,
-    item=f"{BASE}/clients/{{id}}",
-    collections={REALM: f"{BASE}/clients"},
-    find=f"{BASE}/clients?clientId={{name}}",
+    paths=Paths(
+        item=f"{BASE}/clients/{{id}}", find=f"{BASE}/clients?clientId={{name}}", collections={REALM: f"{BASE}/clients"}
+    ),
     right="manage-clients",
     links={
         "defaultClientScopes": Links("default-client-scopes/{target}", scope, in_creation=True),
         "optionalClientScopes": Links("optional-client-scopes/{target}", scope, in_creation=True),
     },
     parts={"protocolMappers": MAPPERS},
-    # A PUT that leaves the one out switches authorization services off, with all their settings; without the
-    # other, web origins are made of the redirect URIs where there are none.
-    always=("authorizationServicesEnabled", "webOrigins"),
-    # A realm import switches the one on for the other; POST and PUT answer 500 if it is missing.
-    implies={"authorizationServicesEnabled": {"serviceAccountsEnabled": True}},
-    also=_confidential,
     adjust=_adjust,
-    uses=_needs,
-    takes=_service_account,
-    resolve=_with_flow_ids,
-    flags=frozenset({"exportClients"}),
-    section="clients",
-    mark=as_text,
+    outputs={"secret": Output(declared_by="secret", stale_on=frozenset({"secret"}))},
     vital=frozenset(
         {
             "enabled",
@@ -232,9 +222,20 @@ KIND: Final = RestKind(
             "directAccessGrantsEnabled",
         }
     ),
-    outputs={"secret": Output(declared_by="secret", stale_on=frozenset({"secret"}))},
-    secrets=(("secret",), *(("attributes", name) for name in _SECRET_ATTRIBUTES)),
-    is_builtin=_is_builtin,
-    arises=_arises,
-    with_realm=_with_realm,
+    put=Put(
+        # A PUT that leaves the one out switches authorization services off, with all their settings; without the
+        # other, web origins are made of the redirect URIs where there are none.
+        always=("authorizationServicesEnabled", "webOrigins"),
+        # A realm import switches the one on for the other; POST and PUT answer 500 if it is missing.
+        implies={"authorizationServicesEnabled": {"serviceAccountsEnabled": True}},
+        resolve=_with_flow_ids,
+    ),
+    creation=Creation(complete=_confidential, with_realm=_with_realm),
+    builtins=Builtins(is_builtin=_is_builtin, arises=_arises),
+    pruning=Pruning(section="clients", mark=as_text),
+    dependencies=Dependencies(uses=_needs, takes=_service_account),
+    reading=Reading(
+        flags=frozenset({"exportClients"}),
+        secrets=(("secret",), *(("attributes", name) for name in _SECRET_ATTRIBUTES)),
+    ),
 )

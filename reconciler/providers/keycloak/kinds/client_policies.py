@@ -8,6 +8,7 @@ from typing import Final
 from reconciler.core.address import Address
 from reconciler.core.values import Spec
 from reconciler.providers.keycloak.table.connection import BASE, Representation
+from reconciler.providers.keycloak.table.groups import Dependencies, Paths, Requirements
 from reconciler.providers.keycloak.table.kind import Item, RestKind
 from reconciler.providers.keycloak.table.names import CLIENT_POLICIES, CLIENT_PROFILES
 from reconciler.providers.keycloak.table.properties import objects
@@ -32,24 +33,18 @@ PROFILES: Final = RestKind(
     key="realm",
     properties={"profiles": objects("name")},
     objects=_section("clientProfiles", "profiles"),
-    item=f"{BASE}/client-policies/profiles",
-    collections={},
-    find=f"{BASE}/client-policies/profiles",
+    paths=Paths(item=f"{BASE}/client-policies/profiles", find=f"{BASE}/client-policies/profiles", id_key=""),
     right="manage-realm",
     singleton=True,
-    id_key="",
 )
 POLICIES: Final = RestKind(
     name=CLIENT_POLICIES,
     key="realm",
     properties={"policies": objects("name")},
     objects=_section("clientPolicies", "policies"),
-    item=f"{BASE}/client-policies/policies",
-    collections={},
-    find=f"{BASE}/client-policies/policies",
+    paths=Paths(item=f"{BASE}/client-policies/policies", find=f"{BASE}/client-policies/policies", id_key=""),
     right="manage-realm",
-    uses=_profiles,
-    since={"policies.*.mode": Since((26, 7))},
     singleton=True,
-    id_key="",
+    dependencies=Dependencies(uses=_profiles),
+    requirements=Requirements(since={"policies.*.mode": Since((26, 7))}),
 )

@@ -9,6 +9,7 @@ from reconciler.core.resource import Observed, Resource
 from reconciler.core.values import ABSENT, Path, Spec, Value
 from reconciler.providers.keycloak.kinds import client, role
 from reconciler.providers.keycloak.table.connection import BASE, Representation
+from reconciler.providers.keycloak.table.groups import Builtins, Paths, Pruning, Put, Reading
 from reconciler.providers.keycloak.table.kind import Item, RestKind
 from reconciler.providers.keycloak.table.names import CLIENT, CLIENT_ROLE
 from reconciler.providers.keycloak.table.properties import as_names, flag
@@ -50,18 +51,18 @@ KIND: Final = RestKind(
     key="name",
     properties=role.ROLE_ROWS,
     objects=_roles,
-    item=role.ROLE_ITEM,
-    collections={CLIENT: f"{BASE}/clients/{{parent}}/roles"},
-    find=f"{BASE}/clients/{{parent}}/roles/{{name}}",
+    paths=Paths(
+        item=role.ROLE_ITEM,
+        find=f"{BASE}/clients/{{parent}}/roles/{{name}}",
+        collections={CLIENT: f"{BASE}/clients/{{parent}}/roles"},
+        answers_id=False,
+    ),
     right="manage-clients",
     parent=CLIENT,
     links=role.ROLE_LINKS,
-    always=role.ROLE_ALWAYS,
     adjust=_adjust,
-    is_builtin=_is_builtin,
-    comes_with=_comes_with,
-    located_by_id=False,
-    section="clientRoles",
-    mark=as_names,
-    flags=frozenset({"exportClients", "exportGroupsAndRoles"}),
+    put=Put(always=role.ROLE_ALWAYS),
+    builtins=Builtins(is_builtin=_is_builtin, comes_with=_comes_with),
+    pruning=Pruning(section="clientRoles", mark=as_names),
+    reading=Reading(flags=frozenset({"exportClients", "exportGroupsAndRoles"})),
 )

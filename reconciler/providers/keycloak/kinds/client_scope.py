@@ -13,6 +13,7 @@ from reconciler.core.kind import Field
 from reconciler.core.values import Path, Value
 from reconciler.providers.keycloak.kinds.mappers import MAPPERS, mappers
 from reconciler.providers.keycloak.table.connection import BASE, Representation
+from reconciler.providers.keycloak.table.groups import Builtins, Creation, Paths, Pruning, Put
 from reconciler.providers.keycloak.table.kind import Item, RestKind
 from reconciler.providers.keycloak.table.names import CLIENT_SCOPE, REALM
 from reconciler.providers.keycloak.table.properties import (
@@ -74,14 +75,17 @@ KIND: Final = RestKind(
         "protocolMappers": mappers(),
     },
     objects=_scopes,
-    item=f"{BASE}/client-scopes/{{id}}",
-    collections={REALM: f"{BASE}/client-scopes"},
-    find=f"{BASE}/client-scopes",
+    paths=Paths(
+        item=f"{BASE}/client-scopes/{{id}}", find=f"{BASE}/client-scopes", collections={REALM: f"{BASE}/client-scopes"}
+    ),
     right="manage-clients",
     parts={"protocolMappers": MAPPERS},
-    always=("name",),  # a PUT without it is answered with 500
-    on_creation={"protocol": "openid-connect"},  # a POST without it is refused
-    is_builtin=_is_builtin,
-    section="clientScopes",
-    mark=as_text,
+    put=Put(
+        always=("name",),  # a PUT without it is answered with 500
+    ),
+    creation=Creation(
+        defaults={"protocol": "openid-connect"},  # a POST without it is refused
+    ),
+    builtins=Builtins(is_builtin=_is_builtin),
+    pruning=Pruning(section="clientScopes", mark=as_text),
 )

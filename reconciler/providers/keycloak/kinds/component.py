@@ -18,6 +18,7 @@ from reconciler.core.kind import Field
 from reconciler.core.resource import Observed, Resource
 from reconciler.core.values import ABSENT, Path, Value, has_secret
 from reconciler.providers.keycloak.table.connection import BASE, Live, Representation
+from reconciler.providers.keycloak.table.groups import Builtins, Creation, Paths, Pruning, Put, Requirements, Wording
 from reconciler.providers.keycloak.table.kind import Item, RestKind
 from reconciler.providers.keycloak.table.names import COMPONENT, REALM
 from reconciler.providers.keycloak.table.properties import (
@@ -177,7 +178,7 @@ def _with_realm(components: Sequence[Resource]) -> tuple[Sequence[Resource], Map
     own = [each for each in components if each.spec.get("providerType") == KEYS]
     if not {str(each.spec.get("providerId")) for each in own} >= _OF_EVERY_REALM:
         return (), {}
-    bodies = [{key: part for key, part in KIND.creation(each).items() if key != "providerType"} for each in own]
+    bodies = [{key: part for key, part in KIND.creation_body(each).items() if key != "providerType"} for each in own]
     return own, {"components": {KEYS: tuple(bodies)}}
 
 
@@ -198,18 +199,20 @@ KIND: Final = RestKind(
         "config": Property(Field(normalise=_config), complete=_completed, wire=_cleared),
     },
     objects=_components,
-    item=f"{BASE}/components/{{id}}",
-    collections={REALM: f"{BASE}/components", COMPONENT: f"{BASE}/components"},
-    find=f"{BASE}/components?parent={{parent}}",
+    paths=Paths(
+        item=f"{BASE}/components/{{id}}",
+        find=f"{BASE}/components?parent={{parent}}",
+        collections={REALM: f"{BASE}/components", COMPONENT: f"{BASE}/components"},
+    ),
     right="manage-realm",
-    replaces=True,
-    resolve=_with_parent,
-    label=label,
     adjust=_adjust,
-    checks={"config": Check(_asked, _unknown)},
-    is_builtin=_is_builtin,
-    with_realm=_with_realm,
-    keeps=_is_key,
-    section="components",
-    comes_inside=True,  # a new LDAP federation has mappers
+    put=Put(replaces=True, resolve=_with_parent),
+    creation=Creation(with_realm=_with_realm),
+    builtins=Builtins(
+        is_builtin=_is_builtin,
+        comes_inside=True,  # a new LDAP federation has mappers
+    ),
+    pruning=Pruning(section="components", keeps=_is_key),
+    requirements=Requirements(checks={"config": Check(_asked, _unknown)}),
+    wording=Wording(label=label),
 )

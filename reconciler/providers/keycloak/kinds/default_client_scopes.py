@@ -8,6 +8,7 @@ from typing import Final
 from reconciler.core.values import Path
 from reconciler.providers.keycloak.kinds.client_scope import scope
 from reconciler.providers.keycloak.table.connection import BASE, Representation
+from reconciler.providers.keycloak.table.groups import Builtins, Paths
 from reconciler.providers.keycloak.table.kind import Item, Links, RestKind
 from reconciler.providers.keycloak.table.names import DEFAULT_CLIENT_SCOPES
 from reconciler.providers.keycloak.table.properties import names
@@ -31,15 +32,12 @@ KIND: Final = RestKind(
     key="realm",
     properties={name: names() for name in _NAMES},
     objects=_scopes,
-    item=BASE,
-    collections={},
-    find=BASE,
+    paths=Paths(item=BASE, find=BASE, id_key=""),
     right="manage-clients",
+    singleton=True,
     links={
         "defaultDefaultClientScopes": Links("default-default-client-scopes/{target}", scope),
         "defaultOptionalClientScopes": Links("default-optional-client-scopes/{target}", scope),
     },
-    is_builtin=_is_builtin,
-    singleton=True,
-    id_key="",
+    builtins=Builtins(is_builtin=_is_builtin),
 )

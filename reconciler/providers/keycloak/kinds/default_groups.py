@@ -8,6 +8,7 @@ from typing import Final
 from reconciler.core.kind import Field
 from reconciler.providers.keycloak.kinds.group import group, paths
 from reconciler.providers.keycloak.table.connection import BASE, Representation
+from reconciler.providers.keycloak.table.groups import Paths, Reading
 from reconciler.providers.keycloak.table.kind import Item, Links, RestKind
 from reconciler.providers.keycloak.table.names import DEFAULT_GROUPS
 from reconciler.providers.keycloak.table.properties import Property
@@ -23,12 +24,9 @@ KIND: Final = RestKind(
     key="realm",
     properties={"defaultGroups": Property(Field(normalise=paths), unset=())},
     objects=_groups,
-    item=BASE,
-    collections={},
-    find=BASE,
+    paths=Paths(item=BASE, find=BASE, id_key=""),
     right="manage-realm",
-    links={"defaultGroups": Links("default-groups/{target}", group)},
     singleton=True,
-    id_key="",
-    flags=frozenset({"exportGroupsAndRoles"}),
+    links={"defaultGroups": Links("default-groups/{target}", group)},
+    reading=Reading(flags=frozenset({"exportGroupsAndRoles"})),
 )

@@ -16,6 +16,7 @@ from reconciler.core.resource import Resource
 from reconciler.core.values import Path, Value
 from reconciler.providers.keycloak.kinds.role import BUILTIN, ROLE_ITEM, role
 from reconciler.providers.keycloak.table.connection import BASE, Connection, Representation
+from reconciler.providers.keycloak.table.groups import Builtins, Paths, Reading
 from reconciler.providers.keycloak.table.kind import Item, Links, RestKind
 from reconciler.providers.keycloak.table.names import DEFAULT_ROLES
 from reconciler.providers.keycloak.table.properties import Property, as_list_map, as_names, declared_keys
@@ -57,13 +58,10 @@ KIND: Final = RestKind(
         "clientRoles": Property(Field(normalise=as_list_map), complete=declared_keys, unset={}),
     },
     objects=_roles,
-    item=ROLE_ITEM,
-    collections={},
-    find=f"{BASE}/roles/default-roles-{{name}}",
+    paths=Paths(item=ROLE_ITEM, find=f"{BASE}/roles/default-roles-{{name}}"),
     right="manage-realm",
-    links={"realmRoles": _COMPOSITES, "clientRoles": _COMPOSITES},
-    is_builtin=_is_builtin,
     singleton=True,
-    flags=frozenset({"exportGroupsAndRoles"}),
-    more=_read,
+    links={"realmRoles": _COMPOSITES, "clientRoles": _COMPOSITES},
+    builtins=Builtins(is_builtin=_is_builtin),
+    reading=Reading(flags=frozenset({"exportGroupsAndRoles"}), more=_read),
 )

@@ -17,6 +17,16 @@ from reconciler.core.kind import Field
 from reconciler.core.resource import Observed, Resource
 from reconciler.core.values import ABSENT, Path, Spec, Value
 from reconciler.providers.keycloak.table.connection import BASE, Live, Representation
+from reconciler.providers.keycloak.table.groups import (
+    Builtins,
+    Creation,
+    Dependencies,
+    Paths,
+    Pruning,
+    Put,
+    Replacement,
+    Requirements,
+)
 from reconciler.providers.keycloak.table.kind import Item, Parts, RestKind
 from reconciler.providers.keycloak.table.names import FLOW, REALM
 from reconciler.providers.keycloak.table.properties import (
@@ -199,7 +209,7 @@ def _executions(spec: Spec) -> Sequence[Mapping[str, Value]]:
 def _sent(flow: Resource) -> Mapping[str, Value]:
     """A flow as a realm's body has it."""
     executions = tuple(_sent_execution(index, body) for index, body in enumerate(_executions(flow.spec)))
-    return {**KIND.creation(flow), _EXECUTIONS: executions}
+    return {**KIND.creation_body(flow), _EXECUTIONS: executions}
 
 
 def _sent_execution(index: int, body: Mapping[str, Value]) -> Mapping[str, Value]:
@@ -300,7 +310,7 @@ def _successor(desired: Resource, observed: Observed) -> Resource:
     return replace(desired, spec={**observed.spec, **desired.spec, _EXECUTIONS: executions})
 
 
-def _renewal(desired: Resource, observed: Observed) -> str:
+def _obstacle(desired: Resource, observed: Observed) -> str:
     """Explains why there can't be a new flow in place of this one."""
     if observed.spec.get("builtIn"):
         return "is built in, and would be"
@@ -357,22 +367,27 @@ KIND: Final = RestKind(
         _EXECUTIONS: Property(Field(normalise=_by_name), complete=_completed, unset=()),
     },
     objects=_flows,
-    item=f"{BASE}/authentication/flows/{{id}}",
-    collections={REALM: f"{BASE}/authentication/flows"},
-    find=f"{BASE}/authentication/flows",
+    paths=Paths(
+        item=f"{BASE}/authentication/flows/{{id}}",
+        find=f"{BASE}/authentication/flows",
+        collections={REALM: f"{BASE}/authentication/flows"},
+    ),
     right="manage-realm",
     parts={_EXECUTIONS: Parts("", "name", _ROWS, in_creation=False, writer=_Executions(), takes=_subflow)},
-    always=("alias", "description", "providerId", "topLevel", "builtIn"),  # a PUT replaces, and refuses to do without
-    on_creation={"providerId": "basic-flow", "topLevel": True, "builtIn": False},
     adjust=_adjust,
-    uses=_subflows,
-    refuses=_refused,
-    with_realm=_with_realm,
-    remedies={"a built in flow": "copy the flow under another name and bind that, or leave the built-in one out"},
-    is_builtin=_is_builtin,
-    renewal=_renewal,
-    successor=_successor,
-    set_aside=_set_aside,
-    keeps=_is_brought,
-    section="authenticationFlows",
+    put=Put(
+        # A PUT replaces, and refuses to do without these.
+        always=("alias", "description", "providerId", "topLevel", "builtIn")
+    ),
+    creation=Creation(
+        defaults={"providerId": "basic-flow", "topLevel": True, "builtIn": False}, with_realm=_with_realm
+    ),
+    builtins=Builtins(is_builtin=_is_builtin),
+    pruning=Pruning(section="authenticationFlows", keeps=_is_brought),
+    dependencies=Dependencies(uses=_subflows),
+    replacement=Replacement(obstacle=_obstacle, successor=_successor, set_aside=_set_aside),
+    requirements=Requirements(
+        refuses=_refused,
+        remedies={"a built in flow": "copy the flow under another name and bind that, or leave the built-in one out"},
+    ),
 )

@@ -10,6 +10,7 @@ from reconciler.core.address import Address
 from reconciler.core.values import Spec, Value
 from reconciler.providers.keycloak.kinds import realm
 from reconciler.providers.keycloak.table.connection import BASE, Representation
+from reconciler.providers.keycloak.table.groups import Dependencies, Paths, Put, Requirements
 from reconciler.providers.keycloak.table.kind import Item, RestKind
 from reconciler.providers.keycloak.table.names import FLOW, FLOW_BINDINGS
 from reconciler.providers.keycloak.table.properties import text
@@ -48,14 +49,11 @@ KIND: Final = RestKind(
     key="realm",
     properties={name: text() for name in NAMES},
     objects=_bindings,
-    item=BASE,
-    collections={},
-    find=BASE,
+    paths=Paths(item=BASE, find=BASE, id_key=""),
     right="manage-realm",
-    always=realm.ALWAYS,
-    uses=_flows,
-    refuses=_refused,
     singleton=True,
     vital=frozenset({"directGrantFlow", "clientAuthenticationFlow"}),
-    id_key="",
+    put=Put(always=realm.ALWAYS),
+    dependencies=Dependencies(uses=_flows),
+    requirements=Requirements(refuses=_refused),
 )

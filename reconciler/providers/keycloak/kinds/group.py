@@ -14,6 +14,7 @@ from reconciler.core.kind import Field
 from reconciler.core.values import Path, Value
 from reconciler.providers.keycloak.kinds.role import role
 from reconciler.providers.keycloak.table.connection import BASE, Representation
+from reconciler.providers.keycloak.table.groups import Paths, Pruning, Put, Reading
 from reconciler.providers.keycloak.table.kind import Item, Links, RestKind
 from reconciler.providers.keycloak.table.names import GROUP, REALM
 from reconciler.providers.keycloak.table.properties import Property, as_name_map, as_names, attributes, names, text
@@ -56,13 +57,16 @@ KIND: Final = RestKind(
         "clientRoles": Property(Field(normalise=as_name_map), unset={}),
     },
     objects=_groups,
-    item=f"{BASE}/groups/{{id}}",
-    collections={REALM: f"{BASE}/groups", GROUP: f"{BASE}/groups/{{parent}}/children"},
-    find=f"{BASE}/group-by-path/{{path}}",
+    paths=Paths(
+        item=f"{BASE}/groups/{{id}}",
+        find=f"{BASE}/group-by-path/{{path}}",
+        collections={REALM: f"{BASE}/groups", GROUP: f"{BASE}/groups/{{parent}}/children"},
+    ),
     right="manage-users",
     links=ROLE_LINKS,
-    always=("name", "description"),  # a PUT needs the one and erases the other where it is left out
-    section="groups",
-    mark=as_names,
-    flags=frozenset({"exportGroupsAndRoles"}),
+    put=Put(
+        always=("name", "description"),  # a PUT needs the one and erases the other where it is left out
+    ),
+    pruning=Pruning(section="groups", mark=as_names),
+    reading=Reading(flags=frozenset({"exportGroupsAndRoles"})),
 )

@@ -14,6 +14,7 @@ from reconciler.core.address import Address
 from reconciler.core.kind import Field
 from reconciler.core.values import Secret, Spec, Value
 from reconciler.providers.keycloak.table.connection import BASE, Representation
+from reconciler.providers.keycloak.table.groups import Dependencies, Paths, Pruning, Put, Reading
 from reconciler.providers.keycloak.table.kind import Item, RestKind
 from reconciler.providers.keycloak.table.names import FLOW, IDENTITY_PROVIDER, REALM
 from reconciler.providers.keycloak.table.properties import (
@@ -66,14 +67,16 @@ KIND: Final = RestKind(
         "config": Property(Field(normalise=_config), complete=declared_keys, whole=True),
     },
     objects=_providers,
-    item=f"{BASE}/identity-provider/instances/{{name}}",
-    collections={REALM: f"{BASE}/identity-provider/instances"},
-    find=f"{BASE}/identity-provider/instances/{{name}}",
+    paths=Paths(
+        item=f"{BASE}/identity-provider/instances/{{name}}",
+        find=f"{BASE}/identity-provider/instances/{{name}}",
+        collections={REALM: f"{BASE}/identity-provider/instances"},
+        answers_id=False,
+        id_key="alias",
+    ),
     right="manage-identity-providers",
-    replaces=True,
-    uses=_flows,
-    secrets=tuple(("config", name) for name in _SECRETS),
-    section="identityProviders",
-    located_by_id=False,
-    id_key="alias",
+    put=Put(replaces=True),
+    pruning=Pruning(section="identityProviders"),
+    dependencies=Dependencies(uses=_flows),
+    reading=Reading(secrets=tuple(("config", name) for name in _SECRETS)),
 )

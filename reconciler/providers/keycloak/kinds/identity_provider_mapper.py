@@ -7,6 +7,7 @@ from typing import Final
 
 from reconciler.core.kind import Field
 from reconciler.providers.keycloak.table.connection import BASE, Representation
+from reconciler.providers.keycloak.table.groups import Paths, Pruning, Put
 from reconciler.providers.keycloak.table.kind import Item, RestKind
 from reconciler.providers.keycloak.table.names import IDENTITY_PROVIDER, IDENTITY_PROVIDER_MAPPER
 from reconciler.providers.keycloak.table.properties import Property, as_text_map, text, unmasked
@@ -28,11 +29,9 @@ KIND: Final = RestKind(
         "config": Property(Field(normalise=as_text_map), complete=unmasked, unset={}, whole=True),
     },
     objects=_mappers,
-    item=f"{_PATH}/{{id}}",
-    collections={IDENTITY_PROVIDER: _PATH},
-    find=_PATH,
+    paths=Paths(item=f"{_PATH}/{{id}}", find=_PATH, collections={IDENTITY_PROVIDER: _PATH}),
     right="manage-identity-providers",
     parent=IDENTITY_PROVIDER,
-    section="identityProviderMappers",
-    replaces=True,
+    put=Put(replaces=True),
+    pruning=Pruning(section="identityProviderMappers"),
 )

@@ -10,6 +10,7 @@ from reconciler.core.address import Address
 from reconciler.core.kind import Field
 from reconciler.core.values import ABSENT, Value
 from reconciler.providers.keycloak.table.connection import BASE, Live, Representation
+from reconciler.providers.keycloak.table.groups import Paths, Pruning, Put
 from reconciler.providers.keycloak.table.kind import Item, RestKind
 from reconciler.providers.keycloak.table.names import LOCALIZATION, REALM
 from reconciler.providers.keycloak.table.properties import Property, as_map, as_text_map
@@ -37,11 +38,8 @@ KIND: Final = RestKind(
     key="locale",
     properties={"texts": Property(Field(normalise=as_text_map), unset={}, whole=True)},
     objects=_languages,
-    item=_PATH,
-    collections={REALM: _PATH},
-    find=_PATH,
+    paths=Paths(item=_PATH, find=_PATH, collections={REALM: _PATH}, id_key=""),
     right="manage-realm",
-    save=_save,
-    section="localizationTexts",
-    id_key="",
+    put=Put(save=_save),
+    pruning=Pruning(section="localizationTexts"),
 )

@@ -14,6 +14,7 @@ from reconciler.core.resource import Resource
 from reconciler.core.values import ABSENT, Path, Value
 from reconciler.providers.keycloak.server.pages import pages, pages_if_any
 from reconciler.providers.keycloak.table.connection import BASE, Connection, Representation
+from reconciler.providers.keycloak.table.groups import Creation, Paths, Pruning, Put, Reading
 from reconciler.providers.keycloak.table.kind import Item, Links, RestKind
 from reconciler.providers.keycloak.table.names import IDENTITY_PROVIDER, ORGANIZATION, REALM, USER
 from reconciler.providers.keycloak.table.properties import (
@@ -97,17 +98,18 @@ KIND: Final = RestKind(
         "members": names(),
     },
     objects=_organizations,
-    item=f"{BASE}/organizations/{{id}}",
-    collections={REALM: f"{BASE}/organizations"},
-    find=f"{BASE}/organizations?first=0&max=1000",
+    paths=Paths(
+        item=f"{BASE}/organizations/{{id}}",
+        find=f"{BASE}/organizations?first=0&max=1000",
+        collections={REALM: f"{BASE}/organizations"},
+    ),
     right="manage-realm",
     links={
         "identityProviders": Links("identity-providers", _provider, by_id=True),
         "members": Links("members", _member, by_id=True),
     },
-    also=_named,
-    section="organizations",
-    mark=as_names,
-    replaces=True,
-    more=read,
+    put=Put(replaces=True),
+    creation=Creation(complete=_named),
+    pruning=Pruning(section="organizations", mark=as_names),
+    reading=Reading(more=read),
 )

@@ -20,6 +20,7 @@ from reconciler.providers.keycloak.kinds.group import ROLE_LINKS, paths
 from reconciler.providers.keycloak.kinds.role import role
 from reconciler.providers.keycloak.server.pages import pages
 from reconciler.providers.keycloak.table.connection import BASE, Connection, Live, Representation
+from reconciler.providers.keycloak.table.groups import Dependencies, Paths, Put, Reading, Requirements
 from reconciler.providers.keycloak.table.kind import Item, RestKind
 from reconciler.providers.keycloak.table.names import CLIENT, ORGANIZATION, ORGANIZATION_GROUPS, USER
 from reconciler.providers.keycloak.table.properties import (
@@ -220,19 +221,18 @@ KIND: Final = RestKind(
         "members": Property(Field(normalise=_memberships), complete=declared_keys, unset={}),
     },
     objects=_organizations,
-    item=f"{BASE}/organizations/{{parent}}",
-    collections={},
-    find=f"{BASE}/organizations/{{parent}}",
+    paths=Paths(item=f"{BASE}/organizations/{{parent}}", find=f"{BASE}/organizations/{{parent}}", id_key=""),
     right="manage-realm",
     parent=ORGANIZATION,
-    uses=_named,
     singleton=True,
-    since={
-        "groups": _SINCE,
-        "members": _SINCE,
-        **{f"groups.*.**.{name}": _ROLES_SINCE for name in ROLE_LINKS},
-    },
-    save=_save,
-    id_key="",
-    more=_read,
+    put=Put(save=_save),
+    dependencies=Dependencies(uses=_named),
+    requirements=Requirements(
+        since={
+            "groups": _SINCE,
+            "members": _SINCE,
+            **{f"groups.*.**.{name}": _ROLES_SINCE for name in ROLE_LINKS},
+        }
+    ),
+    reading=Reading(more=_read),
 )

@@ -19,6 +19,7 @@ from reconciler.core.address import Address
 from reconciler.core.resource import Resource
 from reconciler.core.values import ABSENT, Secret, Spec, Value
 from reconciler.providers.keycloak.table.connection import BASE, Live, Representation
+from reconciler.providers.keycloak.table.groups import Paths, Put, Wording
 from reconciler.providers.keycloak.table.kind import Item, RestKind
 from reconciler.providers.keycloak.table.names import PASSWORD, USER
 from reconciler.providers.keycloak.table.properties import MASK, secret
@@ -124,13 +125,11 @@ KIND: Final = RestKind(
     name=PASSWORD,
     key="username",
     properties={LABEL: secret(), VERIFY: secret(), ALWAYS: secret()},
-    words=dict.fromkeys((LABEL, VERIFY, ALWAYS), "password"),
     objects=_passwords,
-    item=_USER,
-    collections={},
-    find="",
+    paths=Paths(item=_USER, find=""),
     right="manage-users",
     parent=USER,
     singleton=True,
-    save=_save,
+    put=Put(save=_save),
+    wording=Wording(words=dict.fromkeys((LABEL, VERIFY, ALWAYS), "password")),
 )

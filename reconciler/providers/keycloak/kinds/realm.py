@@ -12,6 +12,7 @@ from typing import Final
 from reconciler.core.kind import Field
 from reconciler.core.values import ABSENT, Path, Value
 from reconciler.providers.keycloak.table.connection import BASE, Representation
+from reconciler.providers.keycloak.table.groups import Builtins, Creation, Paths, Put, Requirements
 from reconciler.providers.keycloak.table.kind import Item, RestKind
 from reconciler.providers.keycloak.table.names import REALM
 from reconciler.providers.keycloak.table.properties import (
@@ -185,20 +186,22 @@ KIND: Final = RestKind(
     key="realm",
     properties=_ROWS,
     objects=_itself,
-    item=BASE,
-    collections={"": "admin/realms"},
-    find=BASE,
+    paths=Paths(item=BASE, find=BASE, collections={"": "admin/realms"}),
     right="manage-realm",
     parent=None,
-    is_builtin=_is_master,
     vital=frozenset({"enabled"}),
-    since=_SINCE,
-    always=ALWAYS,
-    on_creation={"enabled": True},  # the server's own default is a realm that nobody can use
-    also=_whole_otp_policy,
-    carries={
-        **_together(_OTP_ROWS),
-        **_together(_SECURITY_KEY_ROWS),
-        **_together(_PASSKEY_ROWS),
-    },
+    put=Put(
+        always=ALWAYS,
+        carries={
+            **_together(_OTP_ROWS),
+            **_together(_SECURITY_KEY_ROWS),
+            **_together(_PASSKEY_ROWS),
+        },
+    ),
+    creation=Creation(
+        defaults={"enabled": True},  # the server's own default is a realm that nobody can use
+        complete=_whole_otp_policy,
+    ),
+    builtins=Builtins(is_builtin=_is_master),
+    requirements=Requirements(since=_SINCE),
 )

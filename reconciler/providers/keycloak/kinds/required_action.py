@@ -8,6 +8,7 @@ from typing import Final
 from reconciler.core.kind import Field
 from reconciler.core.values import Path, Value
 from reconciler.providers.keycloak.table.connection import BASE, Representation
+from reconciler.providers.keycloak.table.groups import Builtins, Creation, Paths, Put
 from reconciler.providers.keycloak.table.kind import Item, RestKind
 from reconciler.providers.keycloak.table.names import REALM, REQUIRED_ACTION
 from reconciler.providers.keycloak.table.properties import Property, as_text_map, fixed, flag, number, text, unmasked
@@ -68,13 +69,15 @@ KIND: Final = RestKind(
         "config": Property(Field(normalise=as_text_map), complete=unmasked, unset={}, whole=True),
     },
     objects=_actions,
-    item=f"{BASE}/authentication/required-actions/{{name}}",
-    collections={REALM: f"{BASE}/authentication/register-required-action"},
-    find=f"{BASE}/authentication/required-actions/{{name}}",
+    paths=Paths(
+        item=f"{BASE}/authentication/required-actions/{{name}}",
+        find=f"{BASE}/authentication/required-actions/{{name}}",
+        collections={REALM: f"{BASE}/authentication/register-required-action"},
+        answers_id=False,
+        id_key="alias",
+    ),
     right="manage-realm",
-    also=_registration,
-    replaces=True,
-    is_builtin=_is_builtin,
-    located_by_id=False,
-    id_key="alias",
+    put=Put(replaces=True),
+    creation=Creation(complete=_registration),
+    builtins=Builtins(is_builtin=_is_builtin),
 )

@@ -10,6 +10,7 @@ from reconciler.core.kind import Field
 from reconciler.core.resource import Observed, Resource
 from reconciler.core.values import Path, Value
 from reconciler.providers.keycloak.table.connection import BASE, Representation
+from reconciler.providers.keycloak.table.groups import Builtins, Paths, Pruning, Put, Reading
 from reconciler.providers.keycloak.table.kind import Item, Links, RestKind
 from reconciler.providers.keycloak.table.names import CLIENT_ROLE, REALM, ROLE
 from reconciler.providers.keycloak.table.properties import Property, as_map, as_name_map, as_names, attributes, text
@@ -77,16 +78,12 @@ KIND: Final = RestKind(
     key="name",
     properties=ROLE_ROWS,
     objects=_roles,
-    item=ROLE_ITEM,
-    collections={REALM: f"{BASE}/roles"},
-    find=f"{BASE}/roles/{{name}}",
+    paths=Paths(item=ROLE_ITEM, find=f"{BASE}/roles/{{name}}", collections={REALM: f"{BASE}/roles"}, answers_id=False),
     right="manage-realm",
     links=ROLE_LINKS,
-    always=ROLE_ALWAYS,
     adjust=_adjust,
-    is_builtin=_is_builtin,
-    located_by_id=False,
-    section="roles",
-    mark=as_names,
-    flags=frozenset({"exportGroupsAndRoles"}),
+    put=Put(always=ROLE_ALWAYS),
+    builtins=Builtins(is_builtin=_is_builtin),
+    pruning=Pruning(section="roles", mark=as_names),
+    reading=Reading(flags=frozenset({"exportGroupsAndRoles"})),
 )

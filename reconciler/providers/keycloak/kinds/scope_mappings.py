@@ -11,6 +11,7 @@ from typing import Any, Final
 from reconciler.core.kind import Field
 from reconciler.providers.keycloak.kinds.role import role
 from reconciler.providers.keycloak.table.connection import BASE, Representation
+from reconciler.providers.keycloak.table.groups import Paths, Reading
 from reconciler.providers.keycloak.table.kind import Item, Links, RestKind
 from reconciler.providers.keycloak.table.names import CLIENT, CLIENT_SCOPE, CLIENT_SCOPE_MAPPINGS, SCOPE_MAPPINGS
 from reconciler.providers.keycloak.table.properties import Property, as_name_map, names
@@ -59,28 +60,22 @@ OF_CLIENTS: Final = RestKind(
     key="client",
     properties=_ROWS,
     objects=_of_clients,
-    item=f"{BASE}/clients/{{parent}}",
-    collections={},
-    find=f"{BASE}/clients/{{parent}}",
+    paths=Paths(item=f"{BASE}/clients/{{parent}}", find=f"{BASE}/clients/{{parent}}", id_key=""),
     right="manage-clients",
     parent=CLIENT,
-    links=_LINKS,
     singleton=True,
-    id_key="",
-    flags=frozenset({"exportClients"}),
+    links=_LINKS,
+    reading=Reading(flags=frozenset({"exportClients"})),
 )
 OF_SCOPES: Final = RestKind(
     name=CLIENT_SCOPE_MAPPINGS,
     key="clientScope",
     properties=_ROWS,
     objects=_of_scopes,
-    item=f"{BASE}/client-scopes/{{parent}}",
-    collections={},
-    find=f"{BASE}/client-scopes/{{parent}}",
+    paths=Paths(item=f"{BASE}/client-scopes/{{parent}}", find=f"{BASE}/client-scopes/{{parent}}", id_key=""),
     right="manage-clients",
     parent=CLIENT_SCOPE,
-    links=_LINKS,
     singleton=True,
-    id_key="",
-    flags=frozenset({"exportClients"}),
+    links=_LINKS,
+    reading=Reading(flags=frozenset({"exportClients"})),
 )

@@ -18,6 +18,15 @@ from reconciler.core.values import ABSENT, Path, Spec, Value
 from reconciler.providers.keycloak.kinds.group import ROLE_LINKS, group, paths
 from reconciler.providers.keycloak.kinds.password import INITIAL
 from reconciler.providers.keycloak.table.connection import BASE, Representation
+from reconciler.providers.keycloak.table.groups import (
+    Builtins,
+    Creation,
+    Dependencies,
+    Paths,
+    Pruning,
+    Put,
+    Requirements,
+)
 from reconciler.providers.keycloak.table.kind import Item, Links, Parts, RestKind
 from reconciler.providers.keycloak.table.names import CLIENT, IDENTITY_PROVIDER, REALM, USER, USER_PROFILE
 from reconciler.providers.keycloak.table.properties import (
@@ -207,21 +216,26 @@ KIND: Final = RestKind(
         "federatedIdentities": Property(Field(normalise=_identities), unset=()),
     },
     objects=_users,
-    item=f"{BASE}/users/{{id}}",
-    collections={REALM: f"{BASE}/users"},
-    find=f"{BASE}/users?username={{name}}&exact=true&briefRepresentation=true",
+    paths=Paths(
+        item=f"{BASE}/users/{{id}}",
+        find=f"{BASE}/users?username={{name}}&exact=true&briefRepresentation=true",
+        collections={REALM: f"{BASE}/users"},
+    ),
     right="manage-users",
-    parts={"federatedIdentities": Parts("federated-identity", "identityProvider", _IDENTITY, named=True)},
     links={"groups": Links("groups/{target}", group, in_creation=True), **ROLE_LINKS},
-    # A PUT replaces the profile: what it leaves out of these is erased, whatever it is about.
-    always=("username", "email", "firstName", "lastName", "attributes"),
-    on_creation={"enabled": True},  # the server's own default is a user who can't log in
+    parts={"federatedIdentities": Parts("federated-identity", "identityProvider", _IDENTITY, named=True)},
     adjust=_adjust,
-    uses=_needs,
-    arises=_arises,
-    refuses=_refused,
-    imported=_imported,
-    section="users",
-    keeps=_is_of_others,
     vital=frozenset({"enabled", "groups", "realmRoles", "clientRoles"}),
+    put=Put(
+        # A PUT replaces the profile: what it leaves out of these is erased, whatever it is about.
+        always=("username", "email", "firstName", "lastName", "attributes")
+    ),
+    creation=Creation(
+        defaults={"enabled": True},  # the server's own default is a user who can't log in
+        imported=_imported,
+    ),
+    builtins=Builtins(arises=_arises),
+    pruning=Pruning(section="users", keeps=_is_of_others),
+    dependencies=Dependencies(uses=_needs),
+    requirements=Requirements(refuses=_refused),
 )

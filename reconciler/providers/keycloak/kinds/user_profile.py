@@ -17,6 +17,7 @@ from reconciler.core.resource import Resource
 from reconciler.core.values import ABSENT, Value
 from reconciler.providers.keycloak.kinds.component import PROFILE
 from reconciler.providers.keycloak.table.connection import BASE, Connection, Representation
+from reconciler.providers.keycloak.table.groups import Paths, Put, Reading
 from reconciler.providers.keycloak.table.kind import Item, RestKind
 from reconciler.providers.keycloak.table.names import USER_PROFILE
 from reconciler.providers.keycloak.table.properties import Property, as_list, as_map, as_plain, by, text
@@ -65,12 +66,9 @@ KIND: Final = RestKind(
         "unmanagedAttributePolicy": text(),
     },
     objects=_profile,
-    item=f"{BASE}/users/profile",
-    collections={},
-    find=f"{BASE}/users/profile",
+    paths=Paths(item=f"{BASE}/users/profile", find=f"{BASE}/users/profile", id_key=""),
     right="manage-realm",
-    replaces=True,
     singleton=True,
-    id_key="",
-    more=_read,
+    put=Put(replaces=True),
+    reading=Reading(more=_read),
 )

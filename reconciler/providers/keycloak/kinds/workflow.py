@@ -14,6 +14,7 @@ from reconciler.core.resource import Resource
 from reconciler.core.values import Value
 from reconciler.providers.keycloak.server.pages import pages
 from reconciler.providers.keycloak.table.connection import BASE, Connection, Representation
+from reconciler.providers.keycloak.table.groups import Paths, Pruning, Put, Reading, Requirements
 from reconciler.providers.keycloak.table.kind import Item, RestKind
 from reconciler.providers.keycloak.table.names import REALM, WORKFLOW
 from reconciler.providers.keycloak.table.properties import Property, as_list_map, as_map, as_text, as_text_map, flag
@@ -70,15 +71,19 @@ KIND: Final = RestKind(
         "steps": Property(Field(normalise=_steps), unset=(), whole=True, wire=_in_order),
     },
     objects=_workflows,
-    item=f"{BASE}/workflows/{{id}}",
-    collections={REALM: f"{BASE}/workflows"},
-    find=f"{BASE}/workflows?search={{name}}&exact=true",
+    paths=Paths(
+        item=f"{BASE}/workflows/{{id}}",
+        find=f"{BASE}/workflows?search={{name}}&exact=true",
+        collections={REALM: f"{BASE}/workflows"},
+    ),
     right="realm-admin",  # also to read them; no other role or set of roles will do (26.7)
-    remedies={
-        "scheduled resources": "give the changed one another name, or delete it first: either ends what is planned"
-    },
-    since={"": _SINCE},
-    replaces=True,
-    section="workflows",
-    more=_read,
+    put=Put(replaces=True),
+    pruning=Pruning(section="workflows"),
+    requirements=Requirements(
+        since={"": _SINCE},
+        remedies={
+            "scheduled resources": "give the changed one another name, or delete it first: either ends what is planned"
+        },
+    ),
+    reading=Reading(more=_read),
 )

@@ -53,7 +53,7 @@ def _realm(
     cascades = Cascades(seen)
     for address, item in seen.items():
         kind = KINDS[address.kind]
-        if kind.name != REALM and kind.id_key in item.body:
+        if kind.name != REALM and kind.paths.id_key in item.body:
             directory.learn(address, kind.id_of(item.body, address))
         is_surplus = address not in wanted and _is_surplus(connection, kind, address, item, modes)
         if address in wanted or is_surplus:
@@ -112,7 +112,7 @@ class Modes:
     owner: Value
 
     def of(self, kind: RestKind) -> Value:
-        return self.of_sections.get(kind.section) if kind.section else None
+        return self.of_sections.get(kind.pruning.section) if kind.pruning.section else None
 
     @property
     def kinds(self) -> set[str]:
@@ -128,7 +128,7 @@ def _modes(realm: str, wanted: Mapping[Address, Resource]) -> Modes:
 def _is_surplus(connection: Connection, kind: RestKind, address: Address, item: Item, modes: Modes) -> bool:
     """Returns whether undeclared objects of this type are unwanted; never true for indispensable ones."""
     mode = modes.of(kind)
-    if mode not in (OWNED, EXACT) or kind.is_builtin(address.path) or kind.keeps(item.body):
+    if mode not in (OWNED, EXACT) or kind.builtins.is_builtin(address.path) or kind.pruning.keeps(item.body):
         return False
     mark = as_names((item.body.get("attributes") or {}).get(MARK))
     return (mode == EXACT or mark == (modes.owner,)) and not connection.is_account(address)
@@ -136,7 +136,7 @@ def _is_surplus(connection: Connection, kind: RestKind, address: Address, item: 
 
 def _observed(connection: Connection, kind: RestKind, address: Address, item: Item, modes: Modes) -> Observed:
     spec = {name: item.body[name] for name in kind.properties if name in item.body}
-    for path in kind.secrets:
+    for path in kind.reading.secrets:
         spec = _hidden(spec, path)
     parent = kind.parent_of(address)
     named = frozenset(_named(kind, address, item.body)) if modes.kinds else frozenset[Address]()
@@ -146,7 +146,7 @@ def _observed(connection: Connection, kind: RestKind, address: Address, item: It
         spec,
         outputs={"secret": secret_of(item.body)} if "secret" in kind.outputs else {},
         vital=kind.vital if connection.is_account(address) else frozenset(),
-        after=frozenset((*((parent,) if parent else ()), *kind.uses(address.path[0], item.body))),
+        after=frozenset((*((parent,) if parent else ()), *kind.dependencies.uses(address.path[0], item.body))),
         names=named,
     )
 
@@ -181,7 +181,7 @@ def _snapshot(
     base, kinds = BASE.format(realm=quote(realm, safe="")), _looked_for(wanted, modes)
     if not is_exported(kinds):
         return _settings(connection, base, realm)
-    flags = {flag for name in kinds for flag in KINDS[name].flags}
+    flags = {flag for name in kinds for flag in KINDS[name].reading.flags}
     query = "&".join(f"{flag}={str(flag in flags).lower()}" for flag in ("exportClients", "exportGroupsAndRoles"))
     with needing("manage-realm, view-clients and query-groups", realm):
         answer = connection.ask(f"{base}/partial-export?{query}")
@@ -191,9 +191,9 @@ def _snapshot(
     live = {**answer, "clients": _together(answer, clients)} if CLIENT in kinds else answer
     for name in sorted(kinds):
         kind, own = KINDS[name], [each for address, each in wanted.items() if address.kind == name]
-        if kind.more:
+        if kind.reading.more:
             with needing(kind.right, realm):
-                live = {**live, **kind.more(connection, base, live, own)}
+                live = {**live, **kind.reading.more(connection, base, live, own)}
     return live
 
 

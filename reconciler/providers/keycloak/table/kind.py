@@ -2,7 +2,7 @@
 the bodies of requests. All of it is pure; read/observe.py and write/perform.py do the talking.
 
 A type is a `RestKind`: where its objects stand in a realm representation, under which path the Admin REST API
-has them, its properties (properties.py), and how a PUT treats those it is not given (facts of 26.7, measured).
+has them, its properties (properties.py), and how the server treats them (groups.py: facts of 26.7, measured).
 `Links` are sets of other objects with an endpoint of their own, `Parts` objects without a life of their own.
 """
 
@@ -11,14 +11,26 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Protocol, TypeAlias
+from typing import Protocol, TypeAlias
 
 from reconciler.core.address import Address
 from reconciler.core.document import DocumentPath
 from reconciler.core.kind import Field, Kind, Output
 from reconciler.core.resource import Observed, Resource
 from reconciler.core.values import ABSENT, Path, Spec, Value
-from reconciler.providers.keycloak.table.connection import Connection, Live, Representation
+from reconciler.providers.keycloak.table.connection import Live, Representation
+from reconciler.providers.keycloak.table.groups import (
+    Builtins,
+    Creation,
+    Dependencies,
+    Paths,
+    Pruning,
+    Put,
+    Reading,
+    Replacement,
+    Requirements,
+    Wording,
+)
 from reconciler.providers.keycloak.table.names import REALM
 from reconciler.providers.keycloak.table.properties import (
     MARK,
@@ -28,7 +40,6 @@ from reconciler.providers.keycloak.table.properties import (
     without_absent,
     without_masks,
 )
-from reconciler.providers.keycloak.table.required_release import Check, Since
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,128 +122,57 @@ def _as_it_is(_desired: Resource, _observed: Observed, expected: dict[str, Value
     return expected
 
 
-def _nothing(_realm: str, _spec: Spec) -> Iterable[Address]:
-    return ()
-
-
-def _never(_keys: Path) -> bool:
-    return False
-
-
-def _always(_keys: Path, _parent: Spec) -> bool:
-    return True
-
-
-def _is_not(_body: Representation) -> bool:
-    return False
-
-
-def _same_body(body: Mapping[str, Value]) -> Mapping[str, Value]:
-    return body
-
-
 @dataclass(frozen=True)
 class RestKind:
-    """The table of one type.
+    """The table of one type: what it is called, which properties it has, and groups of what else it has (groups.py).
 
-    Paths: ``collections`` says per kind of parent where to POST, ``item`` where one object is, ``find`` what
-    to GET for its id; they may hold ``{realm}``, ``{parent}``, ``{id}``, ``{name}`` and ``{path}``.
-    PUT: ``always`` goes along in each, taken from the live object, and ``carries`` says which properties go
-    along with which, as the server would reset them or ignore the change otherwise.
-    ``implies`` says what a property that is switched on needs besides. ``on_creation`` fills up a new object;
-    ``also`` does it depending on what is declared.
-    ``replaces`` says that a PUT erases whatever it leaves out, so that all that is live goes along.
-    ``arises`` says that the server makes the object by itself; ``refuses`` why a body would not have its effect.
-    ``located_by_id`` says that a creation is answered with the new id; ``right`` is the role that may write.
-    ``id_key`` is the property that holds the id, "" where there is none. A ``singleton`` is there once for each
-    parent, and has its parent's keys. ``save`` takes the place of PUT, and of POST as well where the object arises.
-    ``resolve`` puts ids in a body in the place of names.
-    ``imported`` makes of the body of a creation the one that a partial import takes, where there is one.
-    ``section`` is what `prune` in a file calls the type, "" for what is never pruned, and ``keeps`` says which of its
-    objects are not, whatever a file says; ``mark`` makes of our name the attribute that says whose an object is.
-    ``vital`` are the properties by which an account could lock itself out.
-    ``comes_with`` says of one that is built in whether a new parent, as it is declared, brings it.
-    ``comes_inside`` says that a new object of this type brings others of its type, which the next pass sees.
-    ``words`` are what a reader knows properties by, where that is not their key.
-    ``label`` says what an object is called in its address, where that is more than its key.
-    ``with_realm`` takes what is declared of a new realm, and says which of it is made together with the realm, in place
-    of the server's own, and what the realm's body says of it.
-    ``remedies`` says by some of the server's words what to do where it refuses with them.
-    ``takes`` are the objects that the server deletes along with one, besides those that have it as their parent.
-    ``renewal``, ``successor`` and ``set_aside`` are there where a new object can be made while the old one
-    still serves: why a certain one can't be, what it is like, and what gives the old one another name.
-    ``since`` says from which release on a server has a property, or under "" the type itself, and ``checks`` what else
-    it may lack.
-    ``flags`` are those that a partial export needs to show these objects; ``more`` reads what it does not show.
+    ``objects`` finds those of a realm representation, and ``right`` is the role that may write them. A ``singleton``
+    is there once for each parent and has its parent's keys. ``adjust`` corrects the expected properties by what is
+    live. ``vital`` are the properties by which an account could lock itself out.
     """
 
     name: str
     key: str
     properties: Mapping[str, Property]
     objects: Callable[[Representation], Iterator[Item]]
-    item: str
-    collections: Mapping[str, str]
-    find: str
+    paths: Paths
     right: str
     parent: str | None = REALM
+    singleton: bool = False
     links: Mapping[str, Links] = field(default_factory=dict)
     parts: Mapping[str, Parts] = field(default_factory=dict)
-    always: tuple[str, ...] = ()
-    carries: Mapping[str, frozenset[str]] = field(default_factory=dict)
-    implies: Mapping[str, Mapping[str, Value]] = field(default_factory=dict)
-    on_creation: Mapping[str, Value] = field(default_factory=dict)
-    also: Callable[[Mapping[str, Value]], Mapping[str, Value]] = _same_body
     adjust: Adjust = _as_it_is
-    uses: Callable[[str, Spec], Iterable[Address]] = _nothing
     outputs: Mapping[str, Output] = field(default_factory=dict)
-    secrets: tuple[Path, ...] = ()
-    is_builtin: Callable[[Path], bool] = _never
-    arises: Callable[[Path], bool] = _never
-    refuses: Callable[[Callable[[str], Any], str, Mapping[str, Value]], str] | None = None
-    located_by_id: bool = True
-    replaces: bool = False
-    id_key: str = "id"
-    singleton: bool = False
-    save: Callable[[Live, Address, Mapping[str, Value]], None] | None = None
-    resolve: Callable[[Live, Address, Mapping[str, Value]], Mapping[str, Value]] | None = None
-    flags: frozenset[str] = frozenset()
-    more: Callable[[Connection, str, Representation, Iterable[Resource]], Representation] | None = None
-    words: Mapping[str, str] = field(default_factory=dict)
-    label: Callable[[Representation], str] | None = None
-    with_realm: Callable[[Sequence[Resource]], tuple[Sequence[Resource], Mapping[str, Value]]] | None = None
-    comes_with: Callable[[Path, Spec], bool] = _always
-    comes_inside: bool = False
-    imported: Callable[[str, Mapping[str, Value]], Mapping[str, Value]] | None = None
-    section: str = ""
-    keeps: Callable[[Representation], bool] = _is_not
-    mark: Callable[[Value], Value] | None = None
     vital: frozenset[str] = frozenset()
-    takes: Callable[[str, Spec], Iterable[Address]] = _nothing
-    renewal: Callable[[Resource, Observed], str] | None = None
-    successor: Callable[[Resource, Observed], Resource] | None = None
-    set_aside: Callable[[Live, Address, str], None] | None = None
-    remedies: Mapping[str, str] = field(default_factory=dict)
-    since: Mapping[str, Since] = field(default_factory=dict)
-    checks: Mapping[str, Check] = field(default_factory=dict)
+    put: Put = field(default_factory=Put)
+    creation: Creation = field(default_factory=Creation)
+    builtins: Builtins = field(default_factory=Builtins)
+    pruning: Pruning = field(default_factory=Pruning)
+    dependencies: Dependencies = field(default_factory=Dependencies)
+    replacement: Replacement | None = None
+    requirements: Requirements = field(default_factory=Requirements)
+    reading: Reading = field(default_factory=Reading)
+    wording: Wording = field(default_factory=Wording)
 
     @cached_property
     def kind(self) -> Kind:
         """The table as the core reads it."""
         fields: Mapping[str, Field] = {name: row.field for name, row in self.properties.items()}
-        return Kind(self.name, fields, self.outputs, self.parent, self.expect, renewal=self.renewal)
+        renewal = self.replacement.obstacle if self.replacement else None
+        return Kind(self.name, fields, self.outputs, self.parent, self.expect, renewal=renewal)
 
     @property
     def is_setting(self) -> bool:
         """Returns whether it can't be made, only set: one for each parent, or one that exists when it is set."""
-        return self.singleton or self.save is not None
+        return self.singleton or self.put.save is not None
 
     def id_of(self, body: Representation, address: Address) -> str:
         """The id in a representation; the name of what has none."""
-        return str(body[self.id_key]) if self.id_key else address.name
+        return str(body[self.paths.id_key]) if self.paths.id_key else address.name
 
     def named(self, body: Representation) -> str:
         """The name of an object of this type within its parent."""
-        return self.label(body) if self.label else str(body.get(self.key))
+        return self.wording.label(body) if self.wording.label else str(body.get(self.key))
 
     def address(self, realm: str, keys: Path) -> Address:
         return Address(self.name, (realm, *keys))
@@ -249,7 +189,7 @@ class RestKind:
     @property
     def nested_in(self) -> str:
         """The kind of a parent other than the realm."""
-        return next((kind for kind in self.collections if kind != REALM), REALM)
+        return next((kind for kind in self.paths.collections if kind != REALM), REALM)
 
     def expect(self, desired: Resource, observed: Observed) -> Spec:
         """The declared properties, with what the server or others may have in them besides."""
@@ -271,7 +211,7 @@ class RestKind:
         live = normal(observed.get(name, ABSENT))
         return {**expected, name: _grafted(normal(expected[name]), live, pointer[1:])}
 
-    def creation(self, resource: Resource, *, everything: bool = False) -> Mapping[str, Value]:
+    def creation_body(self, resource: Resource, *, everything: bool = False) -> Mapping[str, Value]:
         """The body that makes the object, with all that is declared and that a POST takes; an import takes it all."""
         body: dict[str, Value] = {self.key: resource.address.name}
         for name, value in resource.spec.items():
@@ -281,22 +221,18 @@ class RestKind:
             if normal is not ABSENT and not self._is_without(name, normal):
                 body[name] = self._listed(name, normal)
         owner = options_of(resource.spec).get("owner")
-        if owner and self.mark:
-            body["attributes"] = {**as_map(body.get("attributes", {})), MARK: self.mark(owner)}
-        return self.also({**self.on_creation, **self._implied(body), **body})
+        if owner and self.pruning.mark:
+            body["attributes"] = {**as_map(body.get("attributes", {})), MARK: self.pruning.mark(owner)}
+        return self.creation.complete({**self.creation.defaults, **self.put.implied(body), **body})
 
     def _is_without(self, name: str, normal: Value) -> bool:
         """Returns whether a property that older servers refuse has the value of a server without it."""
-        return name in self.since and normal == self.properties[name].normal(ABSENT)
+        return name in self.requirements.since and normal == self.properties[name].normal(ABSENT)
 
     def in_creation(self, name: str) -> bool:
         """Returns whether the POST of an object takes this property."""
         elsewhere = self.links.get(name) or self.parts.get(name)
         return elsewhere is None or elsewhere.in_creation
-
-    def _implied(self, body: Mapping[str, Value]) -> Mapping[str, Value]:
-        needed = (other for name, other in self.implies.items() if body.get(name) is True)
-        return {key: value for other in needed for key, value in other.items()}
 
     def _listed(self, name: str, normal: Value) -> Value:
         if name not in self.parts or not isinstance(normal, Mapping):
@@ -306,16 +242,14 @@ class RestKind:
     def needs_live(self, patch: Mapping[str, Value]) -> bool:
         """Returns whether a PUT of this patch needs other values of the live object."""
         return (
-            self.replaces
-            or bool(self.always)
-            or any(self.properties[name].whole or name in self.carries for name in patch)
+            self.put.replaces
+            or bool(self.put.always)
+            or any(self.properties[name].whole or name in self.put.carries for name in patch)
         )
 
     def update(self, patch: Mapping[str, Value], live: Representation) -> Mapping[str, Value]:
         """The body of the PUT that changes what ``patch`` says, and nothing else."""
-        along = (*self.always, *(other for name in patch for other in sorted(self.carries.get(name, ()))))
-        kept = dict(live) if self.replaces else {name: live[name] for name in along if name in live}
-        return {**kept, **self._implied(patch)} | {
+        return {**self.put.kept(patch, live), **self.put.implied(patch)} | {
             name: self.properties[name].sent(value, live.get(name, ABSENT)) for name, value in patch.items()
         }
 

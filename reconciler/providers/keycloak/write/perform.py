@@ -92,7 +92,7 @@ class Performer:
         """POST. Answered with 409 it is done if we tried before, as answers get lost; else somebody was faster."""
         kind, address, body = KINDS[step.address.kind], step.address, as_map(step.args["body"])
         parent = kind.parent_of(address)
-        path = self._directory.path(kind.collections[parent.kind if parent else ""], address)
+        path = self._directory.path(kind.paths.collections[parent.kind if parent else ""], address)
         body = self._resolved(kind, address, body)
         self._targets(step)
         self._check(address, body)
@@ -104,7 +104,7 @@ class Performer:
         except (Conflict, Rejected) as error:  # of the name of a workflow 26.7 says that it must be unique (400)
             self._settle(step, error, is_again=is_again)
             return
-        if kind.located_by_id and address.kind != REALM:
+        if kind.paths.answers_id and address.kind != REALM:
             self._directory.learn(address, name)
         if address.kind == REALM:
             self._connection.login()
@@ -144,7 +144,7 @@ class Performer:
         return ""
 
     def _import(self, address: Address, bodies: Sequence[Value]) -> None:
-        section = KINDS[address.kind].section
+        section = KINDS[address.kind].pruning.section
         if not bodies:
             return
         path = self._directory.path(f"{BASE}/partialImport", address)
@@ -154,29 +154,29 @@ class Performer:
     def update(self, step: Step) -> None:
         kind, patch = KINDS[step.address.kind], as_map(step.args["patch"])
         self._check(step.address, patch)
-        if kind.save:
-            kind.save(self._directory, step.address, patch)
+        if kind.put.save:
+            kind.put.save(self._directory, step.address, patch)
             return
-        path = self._directory.path(kind.item, step.address)
+        path = self._directory.path(kind.paths.item, step.address)
         live = self._live(path, step.address) if kind.needs_live(patch) else {}
         self._connection.put(path, self._resolved(kind, step.address, kind.update(patch, live)))
 
     def set_aside(self, step: Step) -> None:
         """Give the object another name, so that a new one can have it."""
-        move = KINDS[step.address.kind].set_aside
-        assert move is not None
-        move(self._directory, step.address, str(step.args["id"]))
+        replacement = KINDS[step.address.kind].replacement
+        assert replacement is not None
+        replacement.set_aside(self._directory, step.address, str(step.args["id"]))
         self._directory.drop(step.address)
 
     def delete(self, step: Step) -> None:
         """DELETE, unless it is what Keycloak or this program cannot do without."""
         kind, address = KINDS[step.address.kind], step.address
-        if kind.is_builtin(address.path):
+        if kind.builtins.is_builtin(address.path):
             raise Rejected("it is built into Keycloak, and never deleted")
         if self._connection.is_account(address):
             raise Rejected("it belongs to the account that reconcile works with, and is never deleted")
         try:
-            self._connection.delete(self._directory.path(kind.item, address))
+            self._connection.delete(self._directory.path(kind.paths.item, address))
         except (Conflict, Rejected):  # of a workflow that is gone 26.7 says that it is not valid (400)
             self._directory.drop(address)
             if self._directory.find(address) is not None:
@@ -184,7 +184,7 @@ class Performer:
         self._directory.drop(address)
 
     def _resolved(self, kind: RestKind, address: Address, body: Mapping[str, Value]) -> dict[str, Value]:
-        return dict(kind.resolve(self._directory, address, body) if kind.resolve else body)
+        return dict(kind.put.resolve(self._directory, address, body) if kind.put.resolve else body)
 
     def _live(self, path: str, address: Address) -> Representation:
         live = self._connection.get(path)
@@ -200,7 +200,7 @@ class Performer:
 
     def _refusal(self, address: Address, body: Mapping[str, Value]) -> str:
         """Explains why this body would not have its effect, "" if it would."""
-        refuses = KINDS[address.kind].refuses
+        refuses = KINDS[address.kind].requirements.refuses
         return refuses(self._directory.once, address.path[0], body) if refuses else ""
 
     # -------------------------------------------------------------- sets of other objects
@@ -234,7 +234,7 @@ class Performer:
         links = kind.links[str(step.args["field"])]
         targets = self._targets(step)
         ids = list(targets.values())
-        template = f"{kind.item}/{links.path}"
+        template = f"{kind.paths.item}/{links.path}"
         if links.by_id:
             self._link_by_id(step, self._directory.path(template, step.address), ids[0])
             return
@@ -307,7 +307,7 @@ class Performer:
     def _parts(self, step: Step) -> tuple[Parts, str]:
         kind = KINDS[step.address.kind]
         parts = kind.parts[str(step.args["field"])]
-        return parts, self._directory.path(f"{kind.item}/{parts.path}", step.address)
+        return parts, self._directory.path(f"{kind.paths.item}/{parts.path}", step.address)
 
     def _part(self, path: str, parts: Parts, step: Step) -> Any:
         found = self._connection.get(path)
@@ -317,7 +317,9 @@ class Performer:
 
 def _with_advice(said: str, address: Address) -> str:
     """The server's words, and what its table has to say of them."""
-    return "; ".join((said, *(advice for words, advice in KINDS[address.kind].remedies.items() if words in said)))
+    return "; ".join(
+        (said, *(advice for words, advice in KINDS[address.kind].requirements.remedies.items() if words in said))
+    )
 
 
 def _with_remedy(error: Denied, address: Address) -> str:
@@ -325,7 +327,7 @@ def _with_remedy(error: Denied, address: Address) -> str:
     kind = KINDS[address.kind]
     needed = f"{error.args[0]}; the account needs the role {kind.right} in realm {address.path[0]}"
     # 26.7 lets no account write to the client realm-management.
-    is_fixed = kind.is_builtin(address.path)
+    is_fixed = kind.builtins.is_builtin(address.path)
     return f"{needed}, or nobody can change it, as it is built into Keycloak" if is_fixed else needed
 
 

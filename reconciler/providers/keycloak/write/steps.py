@@ -62,7 +62,7 @@ def _required(changes: Sequence[Change]) -> Iterator[Step]:
     realms: dict[str, list[Value]] = {}
     for change in changes:
         kind = KINDS[change.address.kind]
-        for need in needed(kind.since, kind.checks, change):
+        for need in needed(kind.requirements.since, kind.requirements.checks, change):
             said = {
                 "address": str(change.address),
                 "name": need.name,
@@ -90,9 +90,9 @@ class _Whole:
         brings: set[Address] = set()
         body: dict[str, Value] = {}
         for kind in KINDS.values():
-            if kind.with_realm:
+            if kind.creation.with_realm:
                 own = [each.desired for each in changes if each.desired and each.address.kind == kind.name]
-                along, more = kind.with_realm([each for each in own if kind.parent_of(each.address) == realm])
+                along, more = kind.creation.with_realm([each for each in own if kind.parent_of(each.address) == realm])
                 brings |= {each.address for each in along}
                 body |= more
         return cls(frozenset(brings), body)
@@ -108,7 +108,7 @@ def _batches(creations: Sequence[Change]) -> Iterator[Step]:
     groups: dict[tuple[str, str], list[Change]] = {}
     for change in creations:
         kind = KINDS[change.address.kind]
-        if kind.imported and not kind.arises(change.address.path):
+        if kind.creation.imported and not kind.builtins.arises(change.address.path):
             groups.setdefault((kind.name, change.address.path[0]), []).append(change)
     for (name, realm), found in groups.items():
         for start in range(0, len(found) if len(found) >= FEWEST else 0, BATCH):
@@ -117,7 +117,11 @@ def _batches(creations: Sequence[Change]) -> Iterator[Step]:
 
 def _import(kind: RestKind, realm: str, creations: Sequence[Change]) -> Step:
     resources = [change.desired for change in creations if change.desired]
-    bodies = tuple(kind.imported(realm, kind.creation(each, everything=True)) for each in resources if kind.imported)
+    bodies = tuple(
+        kind.creation.imported(realm, kind.creation_body(each, everything=True))
+        for each in resources
+        if kind.creation.imported
+    )
     covers = tuple(change.address for change in creations)
     why = f"{len(covers)} do not exist"
     return replace(_step(covers[0], IMPORT, why=why, bodies=bodies), covers=covers)
@@ -137,8 +141,12 @@ def _comes_by_itself(address: Address, missing: Mapping[Address, Resource | None
         return False
     is_new = not missing.keys().isdisjoint({Address(REALM, address.path[:1]), parent})
     above = missing.get(parent)
-    is_inside = kind.comes_inside and parent.kind == kind.name and parent in missing
-    is_brought = is_new and kind.is_builtin(address.path) and kind.comes_with(address.path, above.spec if above else {})
+    is_inside = kind.builtins.comes_inside and parent.kind == kind.name and parent in missing
+    is_brought = (
+        is_new
+        and kind.builtins.is_builtin(address.path)
+        and kind.builtins.comes_with(address.path, above.spec if above else {})
+    )
     if is_inside or is_brought:
         return True
     return kind.singleton and _comes_by_itself(parent, missing)
@@ -189,9 +197,9 @@ def _creation(kind: RestKind, change: Change) -> Iterator[Step]:
     if kind.is_setting:
         first = tuple(_put(kind, change, _by_name(change)))
         yield from first
-    elif not kind.arises(change.address.path):
+    elif not kind.builtins.arises(change.address.path):
         named = tuple(_named_in_body(kind, resource))
-        first = (_step(change.address, CREATE, why=change.reason, body=kind.creation(resource), targets=named),)
+        first = (_step(change.address, CREATE, why=change.reason, body=kind.creation_body(resource), targets=named),)
         yield from first
     before = frozenset(step.id for step in first)
     outside = {name: found for name, found in _by_name(change).items() if not kind.in_creation(name)}
@@ -209,8 +217,8 @@ def _renewed(kind: RestKind, change: Change) -> Iterator[Step]:
     desired, observed = change.desired, change.observed
     assert desired is not None
     assert observed is not None
-    assert kind.successor is not None
-    whole = kind.successor(desired, observed)
+    assert kind.replacement is not None
+    whole = kind.replacement.successor(desired, observed)
     aside = _step(change.address, SET_ASIDE, why=change.reason, id=observed.id)
     yield aside
     for step in _creation(kind, replace(diff(kind.kind, whole, None), reason=change.reason)):

@@ -221,9 +221,9 @@ def test_what_can_be_pruned_is_what_tables_say() -> None:
     described = DEFINITIONS["realmOptions"]["properties"]["prune"]["properties"]
 
     assert {name: tuple(body["enum"]) for name, body in described.items()} == {
-        kind.section: ("off", "owned", "exact") if kind.mark else ("off", "exact")
+        kind.pruning.section: ("off", "owned", "exact") if kind.pruning.mark else ("off", "exact")
         for kind in KINDS.values()
-        if kind.section
+        if kind.pruning.section
     }
 
 

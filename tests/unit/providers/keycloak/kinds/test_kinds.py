@@ -324,7 +324,7 @@ def test_attributes_of_old_exports_that_mirror_a_setting_are_the_setting() -> No
 def test_a_profile_that_the_export_leaves_out_is_asked_for() -> None:
     own = {"attributes": [{"name": "email", "multivalued": False}]}
     connection = ScriptedConnection({"GET lab/users/profile": own})
-    read = KINDS["keycloak.user-profile"].more
+    read = KINDS["keycloak.user-profile"].reading.more
     assert read
 
     assert read(connection, "lab", {}, ()) == {"userProfile": own}

@@ -43,7 +43,7 @@ def test_a_list_that_is_not_there_is_told_from_an_empty_one() -> None:
 
 
 def read(kind: str, answers: dict[str, Any], **spec: Any) -> Any:
-    more, address = KINDS[kind].more, KINDS[kind].address("lab", ("acme",))
+    more, address = KINDS[kind].reading.more, KINDS[kind].address("lab", ("acme",))
     assert more
     return more(ScriptedConnection(answers), "lab", {}, [Resource(address, spec)])
 

@@ -68,14 +68,14 @@ def required(plan: Plan) -> list[Step]:
 def test_a_server_that_lacks_something_is_told_which_release_has_it(
     version: str, features: tuple[str, ...], said: str
 ) -> None:
-    answer = lack(WORKFLOWS.since, "", Server(version, frozenset(features)))
+    answer = lack(WORKFLOWS.requirements.since, "", Server(version, frozenset(features)))
 
     assert said in answer
     assert bool(said) == bool(answer)
 
 
 def test_a_property_that_the_server_lacks_is_named() -> None:
-    answer = lack(KINDS["keycloak.realm"].since, "scimApiEnabled", Server("26.5.6", frozenset()))
+    answer = lack(KINDS["keycloak.realm"].requirements.since, "scimApiEnabled", Server("26.5.6", frozenset()))
 
     assert answer == (
         "`scimApiEnabled` needs Keycloak 26.6 or newer with `--features=scim-api`, and this server is 26.5.6; take it "
@@ -84,7 +84,9 @@ def test_a_property_that_the_server_lacks_is_named() -> None:
 
 
 def test_a_feature_that_no_release_has_by_itself_is_named() -> None:
-    answer = lack(KINDS["keycloak.realm"].since, "verifiableCredentialsEnabled", Server("26.7.3", frozenset()))
+    answer = lack(
+        KINDS["keycloak.realm"].requirements.since, "verifiableCredentialsEnabled", Server("26.7.3", frozenset())
+    )
 
     assert answer == (
         "`verifiableCredentialsEnabled` needs the feature oid4vc-vci, which this server has not switched on; start it "
@@ -100,7 +102,7 @@ def test_a_feature_that_no_release_has_by_itself_is_named() -> None:
     ],
 )
 def test_a_feature_that_was_switched_off_is_named(name: str, feature: str, option: str) -> None:
-    server, rows = Server("26.7.3", frozenset()), KINDS["keycloak.realm"].since
+    server, rows = Server("26.7.3", frozenset()), KINDS["keycloak.realm"].requirements.since
 
     assert lack(rows, name, server, asked=True) == (
         f"`{name}` needs the feature {feature}, which this server has switched off; start it without "

@@ -1,0 +1,188 @@
+"""Groups of columns in the table of a Keycloak type, and what a type has that does not name a group.
+
+A group holds what belongs to one question: where the server has the objects, how it takes a PUT, what makes a new
+object, which objects it makes by itself, which may be pruned. Most types need two or three of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from reconciler.core.address import Address
+from reconciler.core.resource import Observed, Resource
+from reconciler.core.values import Path, Spec, Value
+from reconciler.providers.keycloak.table.connection import Connection, Live, Representation
+from reconciler.providers.keycloak.table.required_release import Check, Since
+
+
+def _nothing(_realm: str, _spec: Spec) -> Iterable[Address]:
+    return ()
+
+
+def _never(_keys: Path) -> bool:
+    return False
+
+
+def _always(_keys: Path, _parent: Spec) -> bool:
+    return True
+
+
+def _is_not(_body: Representation) -> bool:
+    return False
+
+
+def _same_body(body: Mapping[str, Value]) -> Mapping[str, Value]:
+    return body
+
+
+@dataclass(frozen=True, slots=True)
+class Paths:
+    """The paths of the Admin REST API; they may hold ``{realm}``, ``{parent}``, ``{id}``, ``{name}`` and ``{path}``.
+
+    ``item`` is one object, and a GET of ``find`` tells its id. ``collections`` has the path of the POST for each kind
+    of parent. ``answers_id`` says that a creation is answered with the new id. ``id_key`` is the property that holds
+    the id, or "" where objects have none.
+    """
+
+    item: str
+    find: str
+    collections: Mapping[str, str] = field(default_factory=dict)
+    answers_id: bool = True
+    id_key: str = "id"
+
+
+@dataclass(frozen=True, slots=True)
+class Put:
+    """How the server treats what a PUT leaves out.
+
+    Where it ``replaces``, it erases all that is left out, so the whole live object goes along. The properties in
+    ``always`` go along in each PUT, with their live values. ``carries`` names those that go along with a certain
+    property, because the server would otherwise reset them or ignore the change. ``implies`` names the values that a
+    property needs once it is switched on, in a POST as well. ``resolve`` puts ids into a body where names stand.
+    ``save`` takes the place of the PUT, and of the POST for objects that the server makes by itself.
+    """
+
+    always: tuple[str, ...] = ()
+    carries: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    implies: Mapping[str, Mapping[str, Value]] = field(default_factory=dict)
+    replaces: bool = False
+    resolve: Callable[[Live, Address, Mapping[str, Value]], Mapping[str, Value]] | None = None
+    save: Callable[[Live, Address, Mapping[str, Value]], None] | None = None
+
+    def implied(self, body: Mapping[str, Value]) -> Mapping[str, Value]:
+        """The values that the properties which a body switches on need."""
+        needed = (other for name, other in self.implies.items() if body.get(name) is True)
+        return {key: value for other in needed for key, value in other.items()}
+
+    def kept(self, patch: Iterable[str], live: Representation) -> Mapping[str, Value]:
+        """What goes along with a patch of these properties, as it is live."""
+        if self.replaces:
+            return live
+        along = (*self.always, *(other for name in patch for other in sorted(self.carries.get(name, ()))))
+        return {name: live[name] for name in along if name in live}
+
+
+@dataclass(frozen=True, slots=True)
+class Creation:
+    """What makes a new object, besides what the file says of it.
+
+    ``defaults`` fill up its body, and ``complete`` does so depending on what is declared. ``imported`` turns the body
+    into that of a partial import, where the type has one. ``with_realm`` takes all that is declared of a new realm;
+    it returns the objects that are made together with the realm, in place of the server's own, and what the realm's
+    body says of them.
+    """
+
+    defaults: Mapping[str, Value] = field(default_factory=dict)
+    complete: Callable[[Mapping[str, Value]], Mapping[str, Value]] = _same_body
+    imported: Callable[[str, Mapping[str, Value]], Mapping[str, Value]] | None = None
+    with_realm: Callable[[Sequence[Resource]], tuple[Sequence[Resource], Mapping[str, Value]]] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Builtins:
+    """Objects that the server makes by itself.
+
+    ``is_builtin`` says it of an object that every server has, and ``comes_with`` whether a new parent, as it is
+    declared, brings it. ``arises`` says it of an object that the server makes out of another one. With
+    ``comes_inside``, a new object brings others of its own type, which only the next pass sees.
+    """
+
+    is_builtin: Callable[[Path], bool] = _never
+    comes_with: Callable[[Path, Spec], bool] = _always
+    arises: Callable[[Path], bool] = _never
+    comes_inside: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Pruning:
+    """Which objects may be deleted that no file declares.
+
+    ``section`` is the type's name under `prune` in a file, or "" where the type is never pruned. ``keeps`` says which
+    objects stay, whatever a file says. ``mark`` turns the owner's name into the attribute that marks its objects.
+    """
+
+    section: str = ""
+    keeps: Callable[[Representation], bool] = _is_not
+    mark: Callable[[Value], Value] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Dependencies:
+    """Other objects that an object hangs together with, besides its parent and its links.
+
+    ``uses`` returns those that it needs, and ``takes`` those that the server deletes along with it.
+    """
+
+    uses: Callable[[str, Spec], Iterable[Address]] = _nothing
+    takes: Callable[[str, Spec], Iterable[Address]] = _nothing
+
+
+@dataclass(frozen=True, slots=True)
+class Replacement:
+    """How a new object takes the place of one that still serves.
+
+    ``obstacle`` says why that can't be done with a certain one, or "". ``successor`` returns the new object, and
+    ``set_aside`` gives the old one another name.
+    """
+
+    obstacle: Callable[[Resource, Observed], str]
+    successor: Callable[[Resource, Observed], Resource]
+    set_aside: Callable[[Live, Address, str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Requirements:
+    """What the server must have or allow, and what to do where it refuses.
+
+    ``since`` names the first release that has a property, or the type itself under "". ``checks`` ask for whatever
+    else a server may lack. ``refuses`` says why a body would not have its effect, or "". ``remedies`` say what to do
+    where the server's refusal contains certain words.
+    """
+
+    since: Mapping[str, Since] = field(default_factory=dict)
+    checks: Mapping[str, Check] = field(default_factory=dict)
+    refuses: Callable[[Callable[[str], Any], str, Mapping[str, Value]], str] | None = None
+    remedies: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """How the objects are read.
+
+    ``flags`` are those that a partial export needs to show the objects, and ``more`` reads what it does not show.
+    ``secrets`` are the places of values that only the server and the one who declares them may know.
+    """
+
+    flags: frozenset[str] = frozenset()
+    more: Callable[[Connection, str, Representation, Iterable[Resource]], Representation] | None = None
+    secrets: tuple[Path, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Wording:
+    """What a reader calls the properties in ``words``, and an object by its ``label``, where that is not the key."""
+
+    words: Mapping[str, str] = field(default_factory=dict)
+    label: Callable[[Representation], str] | None = None
