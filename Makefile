@@ -9,7 +9,7 @@ DEV := .venv/.installed-dev
 PYTEST := $(BIN)/python -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-down venv test test-unit test-integration nightly nightly-config nightly-faults nightly-keycloak nightly-docker drift-matrix test-newer-engine test-rootless-engine test-restart test-e2e test-machine lint format check bench structure images lock release-check coverage mutation clean python
+.PHONY: help demo demo-down venv test test-unit test-integration nightly nightly-config nightly-faults nightly-keycloak nightly-docker drift-matrix test-newer-engine test-rootless-engine test-restart test-e2e test-machine lint format check bench structure schema images lock release-check coverage mutation clean python
 
 help: ## list the targets
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 26
@@ -119,6 +119,9 @@ bench: $(DEV) ## measure, as docs/performance.md reports
 
 structure: ## measure the source: sizes, docstrings, folders, circles of imports
 	@scripts/structure.py
+
+schema: ## write what follows from the rest of schemas/stack.schema.json
+	@scripts/stack_schema.py
 
 images: ## build the local stand-ins for the official images
 	@scripts/demo/local_images.py

@@ -109,9 +109,16 @@ def plan_problems(saved: Any, file: str) -> list[Problem]:
 
 
 @cache
+def schema_document(name: str) -> Mapping[str, Any]:
+    """The schema of that name as it is written, for readers of its definitions."""
+    document: Mapping[str, Any] = json.loads(schema_text(name))
+    return document
+
+
+@cache
 def load_schema(name: str) -> Schema:
     """The schema of that name: ``stack``, ``users`` or ``plan``."""
-    return compiled(json.loads(schema_text(name)))
+    return compiled(schema_document(name))
 
 
 def compiled(document: Mapping[str, Any]) -> Schema:

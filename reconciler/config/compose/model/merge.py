@@ -1,7 +1,8 @@
 """One file laid over another: what becomes of a value that both have, by the rules of the Compose Specification.
 
 Mappings are merged key by key, lists are joined, of anything else the upper value counts. The exceptions are rows of
-a table. Values may be in any form, short or long; those of a wrong type are left for the schema to complain of.
+a table, by an attribute's form in the schema or by its name. Values may be in any form, short or long; those of a
+wrong type are left for the schema to complain of.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
+from reconciler.config.compose.model.attributes import by_form
 from reconciler.config.compose.model.longform import build_mapping, edge_mapping, name_mapping
 from reconciler.config.compose.model.shapes import Malformed, text
 from reconciler.config.yaml.tree import (
@@ -196,28 +198,27 @@ _LIST: Final = Rule(form=_list, join=_appended)
 _ONCE: Final = Rule(form=_list)
 _LABELS: Final = Rule(inside={"labels": _ONCE})
 _BUILD: Final = {"additional_contexts": _LIST, "args": _LIST, "extra_hosts": _ONCE, "labels": _LIST}
-_SERVICE: Final[Mapping[str, Rule]] = {
-    "annotations": _LIST,
-    "build": Rule(form=build_mapping, inside=_BUILD),
+_BY_FORM: Final[Mapping[str, Rule]] = {
     "command": _UPPER,
+    "env_files": _LIST,
+    "hosts": _ONCE,
+    "mapping": _LIST,
+    "text_list": _ONCE,
+    "text_or_texts": _LIST,
+    "ulimits": Rule(inside={"*": _UPPER}),
+}
+"""The rule of an attribute of a service by its form in the schema; any other form has the plain rule."""
+
+_SERVICE: Final[Mapping[str, Rule]] = {
+    **by_form("service", _BY_FORM),
+    "build": Rule(form=build_mapping, inside=_BUILD),
     "depends_on": Rule(form=edge_mapping),
     "deploy": Rule(inside={"labels": _LIST}),
-    "dns": _LIST,
     "dns_opt": _LIST,
-    "dns_search": _LIST,
-    "entrypoint": _UPPER,
-    "env_file": _LIST,
-    "environment": _LIST,
-    "extra_hosts": _ONCE,
     "healthcheck": Rule(inside={"test": _UPPER}),
-    "label_file": _ONCE,
-    "labels": _LIST,
     "logging": Rule(join=_of_one_driver),
     "models": Rule(form=name_mapping),
     "networks": Rule(form=name_mapping),
-    "sysctls": _LIST,
-    "tmpfs": _LIST,
-    "ulimits": Rule(inside={"*": _UPPER}),
 }
 _NETWORK: Final = {"ipam": Rule(inside={"config": Rule(join=_pools)}), "labels": _LIST}
 DOCUMENT: Final = Rule(

@@ -1,6 +1,7 @@
 """The canonical model as tables: each attribute, and the form it has in the model.
 
-The schema says what a user may write, this says what becomes of it; a test holds the two together.
+The schema says what a user may write, this says what becomes of it; a test holds the two together. An attribute of a
+service has a row here only if its form in the schema does not say what becomes of it.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
+from reconciler.config.compose.model.attributes import by_form, forms
 from reconciler.config.compose.model.shapes import (
     Always,
     Field,
@@ -199,16 +201,26 @@ WATCH: Final[Fields] = {
     "initial_sync": flag,
 }
 ENV_FILE: Final[Fields] = {"path": text, "required": Given(same), "format": text}
-CONTAINER: Final[Fields] = {
-    "annotations": mapping,
-    "blkio_config": Given(record(BLKIO)),
-    "cap_add": each(text),
-    "cap_drop": each(text),
-    "cgroup": text,
-    "cgroup_parent": text,
+_BY_FORM: Final[Fields] = {
+    "string": text,
+    "boolean": flag,
+    "integer": integer,
+    "texts": each(text),
+    "texts_or_numbers": each(text),
+    "text_or_texts": each(text),
+    "text_list": each(text),
     "command": Always(command),
+    "mapping": mapping,
+    "duration": Given(time_span),
+    "size": byte_size,
+    "hosts": host_list,
+    "ulimits": by_name(_ulimit),
+}
+"""The field of an attribute of a service by its form in the schema."""
+
+_CONTAINER: Final[Fields] = {
+    "blkio_config": Given(record(BLKIO)),
     "configs": each(record(FILE_MOUNT)),
-    "cpu_count": integer,
     "cpu_percent": processors,
     "cpu_period": integer,
     "cpu_quota": integer,
@@ -216,88 +228,59 @@ CONTAINER: Final[Fields] = {
     "cpu_rt_runtime": integer,
     "cpu_shares": integer,
     "cpus": processors,
-    "cpuset": text,
     "credential_spec": Given(record({"config": text, "file": text, "registry": text})),
-    "device_cgroup_rules": each(text),
     "devices": each(record(DEVICE)),
-    "dns": each(text),
-    "dns_opt": each(text),
-    "dns_search": each(text),
-    "domainname": text,
-    "entrypoint": Always(command),
     "env_file": each(record(ENV_FILE)),
     "environment": variables,
-    "extra_hosts": host_list,
     "gpus": each(record(DEVICE_REQUEST)),
-    "group_add": each(text),
-    "hostname": text,
-    "image": text,
     "init": Given(flag),
-    "ipc": text,
-    "isolation": text,
-    "label_file": each(text),
-    "labels": mapping,
     "logging": Given(record(LOGGING)),
-    "mac_address": text,
-    "mem_limit": byte_size,
     "mem_reservation": byte_size,
     "mem_swappiness": byte_size,
-    "memswap_limit": byte_size,
     "models": by_name(record({"endpoint_var": text, "model_var": text})),
-    "network_mode": text,
     "networks": by_name(record(ATTACHMENT)),
-    "oom_kill_disable": flag,
-    "oom_score_adj": integer,
-    "pid": text,
     "pids_limit": integer,
-    "platform": text,
-    "privileged": flag,
-    "pull_policy": text,
-    "pull_refresh_after": text,
-    "read_only": flag,
-    "runtime": text,
     "secrets": each(record(FILE_MOUNT)),
-    "security_opt": each(text),
-    "shm_size": byte_size,
-    "stop_grace_period": Given(time_span),
-    "stop_signal": text,
     "storage_opt": mapping,
-    "sysctls": mapping,
-    "tmpfs": each(text),
-    "ulimits": by_name(_ulimit),
-    "use_api_socket": flag,
-    "user": text,
-    "userns_mode": text,
-    "uts": text,
     "volumes": each(record(MOUNT)),
-    "volumes_from": each(text),
-    "working_dir": text,
 }
+READ_BEFORE: Final = frozenset({"version", "include", "services.*.extends"})
+"""Attributes that have become something else, or nothing, by the time the model is made."""
+
+
+def fields(definition: str, rows: Fields) -> Fields:
+    """The field of each attribute that a definition of the schema has: its row, else the field of its form."""
+    found = {**by_form(definition, _BY_FORM), **rows}
+    lacking = [name for name in forms(definition) if name not in found and f"services.*.{name}" not in READ_BEFORE]
+    if lacking:
+        raise LookupError(f"the schema does not say what becomes of {', '.join(lacking)}; add rows to {__name__}")
+    return found
+
+
+PRE_START: Final = fields("container", _CONTAINER)
+"""A container that is run before the start of a service."""
+
+CONTAINER: Final[Fields] = {name: field for name, field in PRE_START.items() if name in forms("service")}
 """What a service is as one container; those that run before its start have it too."""
 
-SERVICE: Final[Fields] = {
-    **CONTAINER,
-    "attach": Given(flag),
-    "build": Given(record(BUILD)),
-    "container_name": text,
-    "depends_on": by_name(record(DEPENDENCY)),
-    "deploy": Given(record(DEPLOY)),
-    "develop": Given(record({"watch": each(record(WATCH))})),
-    "expose": each(text),
-    "external_links": each(text),
-    "healthcheck": Given(record(HEALTHCHECK)),
-    "links": each(text),
-    "ports": each(record(PORT)),
-    "post_start": each(record(HOOK)),
-    "pre_start": each(record({**CONTAINER, "per_replica": flag})),
-    "pre_stop": each(record(HOOK)),
-    "profiles": each(text),
-    "provider": Given(record({"type": text, "options": repeated})),
-    "restart": text,
-    "scale": Given(integer),
-    "stdin_open": flag,
-    "tty": flag,
-}
+SERVICE: Final = fields(
+    "service",
+    {
+        **_CONTAINER,
+        "attach": Given(flag),
+        "build": Given(record(BUILD)),
+        "depends_on": by_name(record(DEPENDENCY)),
+        "deploy": Given(record(DEPLOY)),
+        "develop": Given(record({"watch": each(record(WATCH))})),
+        "healthcheck": Given(record(HEALTHCHECK)),
+        "ports": each(record(PORT)),
+        "post_start": each(record(HOOK)),
+        "pre_start": each(record(PRE_START)),
+        "pre_stop": each(record(HOOK)),
+        "provider": Given(record({"type": text, "options": repeated})),
+        "scale": Given(integer),
+    },
+)
 POOL: Final[Fields] = {"subnet": text, "gateway": text, "ip_range": text, "aux_addresses": mapping}
 IPAM: Final[Fields] = {"driver": text, "config": each(record(POOL)), "options": mapping}
 NETWORK: Final[Fields] = {
@@ -334,5 +317,3 @@ STACK: Final[Fields] = {
     "configs": by_name(record(FILE)),
     "models": by_name(record(MODEL)),
 }
-READ_BEFORE: Final = frozenset({"version", "include", "services.*.extends"})
-"""Attributes that have become something else, or nothing, by the time the model is made."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
+from reconciler.config.compose.model.attributes import forms
 from reconciler.config.variables.template import Variables
 from reconciler.config.yaml.tree import Place, Tainted, Tree, TreePath, dotted, placed
 from reconciler.core.problem import Problem, Severity
@@ -16,48 +17,40 @@ from reconciler.core.secrecy import (
 from reconciler.core.values import Secret, Value
 
 _HOOKS: Final = tuple(("services", "*", hooks, "*") for hooks in ("post_start", "pre_start", "pre_stop"))
-_MAY_BE_SECRET: Final = frozenset(
-    {
-        *((*hook, key) for hook in _HOOKS for key in ("command", "entrypoint", "environment", "labels")),
-        ("configs", "*", "content"),
-        ("services", "*", "provider", "options"),
-        ("networks", "*", "driver_opts"),
-        ("networks", "*", "labels"),
-        ("services", "*", "annotations"),
-        ("services", "*", "build", "args"),
-        ("services", "*", "build", "labels"),
-        ("services", "*", "command"),
-        ("services", "*", "entrypoint"),
-        ("services", "*", "environment"),
-        ("services", "*", "extra_hosts"),
-        ("services", "*", "healthcheck", "test"),
-        ("services", "*", "labels"),
-        ("services", "*", "logging", "options"),
-        ("services", "*", "sysctls"),
-        ("volumes", "*", "driver_opts"),
-        ("volumes", "*", "labels"),
-        ("x-",),
-    }
-)
-"""Where a secret stays one. Anywhere else (images, ports, names, paths …) it has to be seen, and so is a plain text."""
+
+
+def _of_services(*wanted: str) -> Iterator[tuple[str, ...]]:
+    """The patterns of the attributes of a service that have one of these forms in the schema."""
+    return (("services", "*", name) for name, form in forms("service").items() if form in wanted)
+
 
 _NAMED: Final = frozenset(
     {
         *((*hook, key) for hook in _HOOKS for key in ("environment", "labels")),
+        *_of_services("mapping"),
         ("networks", "*", "driver_opts"),
         ("networks", "*", "labels"),
-        ("services", "*", "annotations"),
         ("services", "*", "build", "args"),
         ("services", "*", "build", "labels"),
-        ("services", "*", "environment"),
-        ("services", "*", "labels"),
         ("services", "*", "logging", "options"),
         ("services", "*", "provider", "options"),
         ("volumes", "*", "driver_opts"),
         ("volumes", "*", "labels"),
     }
-)
+) - {("services", "*", "sysctls")}
 """Where a name that looks like a secret's makes its value one, even if it is written in the open."""
+
+_MAY_BE_SECRET: Final = frozenset(
+    {
+        *((*hook, key) for hook in _HOOKS for key in ("command", "entrypoint")),
+        *_of_services("command", "hosts", "mapping"),
+        *_NAMED,
+        ("configs", "*", "content"),
+        ("services", "*", "healthcheck", "test"),
+        ("x-",),
+    }
+)
+"""Where a secret stays one. Anywhere else (images, ports, names, paths …) it has to be seen, and so is a plain text."""
 
 
 def sealed_stack(model: Tree) -> Mapping[str, Value]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Final
 
+from reconciler.config.compose.model.attributes import by_form
 from reconciler.config.compose.model.mounts import BadMount, written_target
 from reconciler.config.yaml.tree import Items, Map, Tree, entries, from_items, with_places
 
@@ -78,28 +79,22 @@ def _file_mount(folder: str) -> Key:
 
 
 _NAMES: Final = {"labels": _name}
+_BY_FORM: Final[Mapping[str, Key]] = {"env_files": _env_file, "mapping": _name, "text_or_texts": _name}
 _SERVICE: Final[Mapping[str, Tree]] = {
-    "annotations": _name,
+    **by_form("service", _BY_FORM),
     "build": {"additional_contexts": _name, "args": _name, "labels": _name, "tags": _name},
     "cap_add": _name,
     "cap_drop": _name,
     "configs": _file_mount(""),
     "deploy": _NAMES,
     "devices": _device,
-    "dns": _name,
     "dns_opt": _name,
-    "dns_search": _name,
-    "env_file": _env_file,
-    "environment": _name,
     "expose": _whole,
-    "labels": _name,
     "links": _name,
     "networks": {"*": {"aliases": _name, "link_local_ips": _name}},
     "ports": _port,
     "profiles": _name,
     "secrets": _file_mount("/run/secrets"),
-    "sysctls": _name,
-    "tmpfs": _name,
     "volumes": _target,
 }
 _KEYS: Final[Mapping[str, Tree]] = {"services": {"*": _SERVICE}, "networks": {"*": _NAMES}}
