@@ -58,11 +58,11 @@ Another service of the stack may not be touched, and its container is looked at 
 
 ## Every field of a container
 
-How a field is changed when the file says something else, what is done when somebody changed the live container by hand,
-what follows when the line is taken out of the file (where the engine is then free to choose, nothing), and what the
-Compose CLI makes of the change by hand. A field without a row here fails the tests
-(`tests/integration/docker/test_fields.py`, which shows all of it, and that the same file once more, also reordered,
-is no difference). "Not here": this machine's kernel or engine can't hold it; the comparison is then tested without.
+The columns show the reaction to a change in the file, to a change by hand, and to a removed line. The last one shows
+the Compose CLI's reaction to the change by hand. A removed line has no effect if the engine is free to choose the
+value. A field without a row fails the tests (`tests/integration/docker/test_fields.py`), which also show
+that a reordered file is no difference. "Not here" means that this machine's kernel or engine can't hold the value;
+then only the comparison is tested.
 
 | field | as a user writes it | changed in the file | changed by hand | taken out | Compose CLI, changed by hand |
 |---|---|---|---|---|---|
