@@ -1,4 +1,7 @@
-"""Memory of one run: which changes were written, so that what was written in vain is not written for ever."""
+"""Memory of one run: which changes were written, so that what was written in vain is not written for ever.
+
+It also says what a pass with a failure leaves for another one.
+"""
 
 from __future__ import annotations
 
@@ -66,3 +69,22 @@ def without(plan: Plan, changes: tuple[Change, ...]) -> Plan:
     )
     kept = tuple(change for change in plan.changes if change.address not in left_out)
     return replace(plan, changes=kept, steps=steps)
+
+
+def stepless(plan: Plan) -> frozenset[Address]:
+    """The changes without a step: a server makes these objects with their parent, and the next pass compares them."""
+    begun = {address for step in plan.steps for address in (step.address, *step.covers)}
+    return frozenset(change.address for change in plan.changes if change.acts and change.address not in begun)
+
+
+def restricted(plan: Plan, addresses: frozenset[Address]) -> Plan:
+    """The plan without all other changes, and without each change that waits for one of them."""
+    kept = addresses
+    while True:
+        others = tuple(change for change in plan.changes if change.acts and change.address not in kept)
+        left_out = {change.address for change in others}
+        dropped = {step.id for step in plan.steps if left_out.intersection((step.address, *step.covers))}
+        waiting = {each for step in plan.steps if step.after & dropped for each in (step.address, *step.covers)}
+        if not kept & waiting:
+            return without(plan, others)
+        kept -= waiting

@@ -15,7 +15,7 @@ from reconciler.core.address import Address
 from reconciler.core.change import Change
 from reconciler.core.compare import FieldChange
 from reconciler.core.document import Document
-from reconciler.core.errors import Conflict, ReconcileError, Refused, Unreachable, unforeseen
+from reconciler.core.errors import Conflict, ReconcileError, Refused, Rejected, Unreachable, unforeseen
 from reconciler.core.graph import needs_of
 from reconciler.core.plan import Plan, Step, make
 from reconciler.core.policy import Policy, refusals
@@ -24,7 +24,7 @@ from reconciler.core.provider import AccessSource, BystanderSource, ObstacleSour
 from reconciler.core.report import Event, Report, Standing, What, standing
 from reconciler.core.resource import Bystander, Health, Observed, Resource
 from reconciler.core.secrecy import concealed
-from reconciler.core.written import Written, without
+from reconciler.core.written import Written, restricted, stepless, without
 from reconciler.render.known import KnownSecrets
 from reconciler.run.clock import Clock
 from reconciler.run.collector import undisturbed
@@ -125,10 +125,12 @@ class Reconciler:
         yields each look and what happens.
 
         ``approve`` is called with each look that has steps or refusals, and raises what it does not allow. A pass
-        with a failure is the last one, unless the world just moved under it. What was written in vain is reported as
-        failed, and left out of what is done.
+        with a failure is the last one, unless the world just moved under it, or the server refused something: then what
+        the pass had no steps for is still done. What was written in vain is reported as failed, and left out of what is
+        done.
         """
         desired, written = self.desired(), Written()
+        rest: frozenset[Address] | None = None
         for _ in range(MOST_PASSES):
             look, first = first or self.look(desired, stop=stop), None
             yield look
@@ -137,6 +139,7 @@ class Reconciler:
             in_vain = written.in_vain(look.plan)
             yield from (reported(change, self.providers[change.address.provider]) for change in in_vain)
             left = without(look.plan, in_vain)
+            left = left if rest is None else restricted(left, rest)
             look = replace(look, plan=replace(left, refusals=refusals(left, self.policy)))
             if not look.plan.steps and not look.plan.refusals:
                 return
@@ -148,8 +151,12 @@ class Reconciler:
                 report += [event]
                 yield event
             written = written.after(look.plan, report)
-            if in_vain or _is_final(report) or (stop and stop.is_set()):
+            if in_vain or (stop and stop.is_set()):
                 return
+            if _is_final(report):
+                rest = _rest(look.plan, report)
+                if not rest:
+                    return
         raise NotConverging(
             f"still different after {MOST_PASSES} passes: {_still_different(look.plan)}; "
             "does something else change these resources?"
@@ -286,6 +293,12 @@ def _closure(
 def _still_different(plan: Plan) -> str:
     acting = (change for change in plan.changes if change.acts)
     return ", ".join(f"{change.address} ({change.reason})" for change in acting)
+
+
+def _rest(plan: Plan, report: Report) -> frozenset[Address]:
+    """The changes that a failed pass did not come to, where each failure was a refusal: the server is well."""
+    is_refused = all(isinstance(event.error, Rejected | Conflict) for event in report.failed)
+    return stepless(plan) if is_refused else frozenset()
 
 
 def _is_final(report: Report) -> bool:

@@ -10,10 +10,13 @@ from reconciler.core.change import Action, Change
 from reconciler.core.errors import Conflict, Denied, Rejected, Unreachable
 from reconciler.core.plan import Step
 from reconciler.core.provider import Done, Pending
+from reconciler.core.report import Event, What
 from reconciler.core.values import ABSENT, Secret, Value
 from reconciler.providers.keycloak.provider import KeycloakProvider
 from reconciler.providers.keycloak.table.names import WORKFLOW
 from reconciler.providers.keycloak.write.steps import steps
+from reconciler.run.clock import RealClock
+from reconciler.run.once import Reconciler
 from tests.kit.keycloak.realms import GROUPS_MAPPER, a_realm
 from tests.kit.keycloak.server import (
     ByHand,
@@ -44,6 +47,25 @@ def test_a_new_realm_and_a_new_user_are_enabled_unless_declared_otherwise(
     by_hand = ByHand(server.client(), fresh)
     assert by_hand.get()["enabled"]
     assert {user["username"]: user["enabled"] for user in by_hand.get("users")} == {"ann": True, "bob": False}
+    by_hand.client.close()
+
+
+def test_what_the_server_refuses_keeps_nothing_back_that_comes_with_a_new_realm(
+    driver: Driver, server: Server, fresh: str
+) -> None:
+    actions = [{"alias": "CONFIGURE_TOTP", "name": "Code", "priority": 77}, {"alias": "NO_SUCH_ACTION", "name": "None"}]
+    file = plain(fresh, requiredActions=actions, clients=[{"clientId": "account", "name": "Mine"}])
+    wanted = Reconciler(document(file), {"keycloak": driver.provider}, RealClock())
+
+    events = [event for event in wanted.converge(lambda _look: None) if isinstance(event, Event)]
+
+    failed = [event.step.address.name for event in events if event.what is What.FAILED]
+    done = {event.step.address.name for event in events if event.what is What.DONE}
+    by_hand = ByHand(server.client(), fresh)
+    assert failed == ["NO_SUCH_ACTION"]
+    assert done >= {fresh, "CONFIGURE_TOTP", "account"}
+    assert by_hand.get("authentication/required-actions/CONFIGURE_TOTP")["priority"] == 77
+    assert by_hand.one("clients", clientId="account")["name"] == "Mine"
     by_hand.client.close()
 
 

@@ -7,6 +7,7 @@ from typing import ClassVar
 import pytest
 
 from reconciler.cli.exitcodes import Exit, of_report
+from reconciler.core.change import Action
 from reconciler.core.errors import ReconcileError, Refused, Rejected, Unreachable, WrittenInVain
 from reconciler.core.policy import Policy
 from reconciler.core.problem import Problem
@@ -82,6 +83,46 @@ def test_a_failure_ends_it_after_the_pass():
     assert [event.what for event in events if not isinstance(event, Look)].count(What.FAILED) == 1
     assert address("memory.box/other") in memory.live
     assert len(looks(events)) == 1
+
+
+class Bringing(MemoryProvider):
+    """A memory that makes its other boxes with the client, so that only a later pass changes them."""
+
+    def steps(self, changes):
+        is_new = any(change.action is Action.CREATE and change.address == address(CLIENT) for change in changes)
+        found = super().steps(changes)
+        return [
+            each for each in found if each.address.kind != "memory.box" or each.address == address(BOX) or not is_new
+        ]
+
+
+@pytest.mark.parametrize(("error", "sizes"), [(Rejected("boom"), (2, 3)), (Unreachable("away"), (0, 0))])
+def test_what_a_refusal_left_without_steps_is_done_and_told_in_the_same_run(error, sizes):
+    one, two, waiting = "memory.box/one", "memory.box/two", "memory.box/waiting"
+    memory = Bringing(
+        [
+            resource(CLIENT),
+            resource(BOX, size=1),
+            resource(one, size=2),
+            resource(two, size=3),
+            resource(waiting, after=(BOX,), size=4),
+        ]
+    )
+
+    def fail(step):
+        if step.address == address(BOX):
+            raise error
+        if step.address == address(CLIENT):
+            memory.live |= {address(each): live(each, size=0) for each in (one, two, waiting)}
+
+    memory.before_call = fail
+    events = converge(reconciler(memory))
+
+    done = {event.step.address for event in events if not isinstance(event, Look) and event.what is What.DONE}
+    assert tuple(memory.live[address(each)].spec["size"] for each in (one, two)) == sizes
+    assert memory.live[address(waiting)].spec["size"] == 0
+    assert address(one) in done or sizes == (0, 0)
+    assert len({event.step.id for event in failures(events)}) == 1
 
 
 def test_what_a_policy_forbids_is_refused_before_anything_is_done():
