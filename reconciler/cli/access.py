@@ -12,11 +12,11 @@ from reconciler.cli.state import State
 
 
 @click.command("access")
-@click.option("--live", is_flag=True, help="As it is in Keycloak, instead of as the files have it.")
-@click.option("--realm", multiple=True, metavar="REALM", help="Only this realm; with --live any that there is.")
+@click.option("--live", is_flag=True, help="Read Keycloak instead of the files.")
+@click.option("--realm", multiple=True, metavar="REALM", help="Only this realm; with --live any existing one.")
 @click.option("--user", multiple=True, metavar="NAME", help="Only this user.")
 @click.option("--client", multiple=True, metavar="ID", help="Only this client.")
-@click.option("--format", type=click.Choice(["text", "json"]), default="text", help="How it is printed.")
+@click.option("--format", type=click.Choice(["text", "json"]), default="text", help="Output format.")
 @click.pass_obj
 def command(state: State, /, **options: Any) -> None:
     """Print who can get into what: for each user the roles and groups that each client is told of.

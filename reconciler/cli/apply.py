@@ -23,21 +23,32 @@ if TYPE_CHECKING:
     from reconciler.run.session import Session
 
 
-DISRUPT: Final = "Cut off what uses it outside the plan."
+DISRUPT: Final = "Allow disrupting users of this resource outside the plan."
 
 
 @click.command("apply")
 @click.argument("plan", type=click.Path(path_type=Path), required=False, metavar="[PLAN]")
-@click.option("--yes", is_flag=True, help="Do not ask; deletions are allowed too.")
-@click.option("--dry-run", is_flag=True, help="Only show the plan; exit code 2 where there is something to do.")
-@click.option("--target", multiple=True, callback=addresses, metavar="ADDRESS", help="Only this, and its needs.")
-@click.option("--allow-delete", multiple=True, callback=addresses, metavar="ADDRESS", help="Its data may go.")
+@click.option("--yes", is_flag=True, help="Do not ask; allow deletions.")
+@click.option("--dry-run", is_flag=True, help="Only show the plan; exit code 2 if there are differences.")
 @click.option(
-    "--max-delete", type=click.IntRange(0), metavar="N", help="How many of one type in Keycloak may go; else a fifth."
+    "--target", multiple=True, callback=addresses, metavar="ADDRESS", help="Only this resource and its dependencies."
 )
-@click.option("--adopt", multiple=True, callback=addresses, metavar="ADDRESS", help="Take it over.")
+@click.option(
+    "--allow-delete",
+    multiple=True,
+    callback=addresses,
+    metavar="ADDRESS",
+    help="Allow deleting this resource and its data.",
+)
+@click.option(
+    "--max-delete",
+    type=click.IntRange(0),
+    metavar="N",
+    help="Most deletions of one type in Keycloak; default: a fifth.",
+)
+@click.option("--adopt", multiple=True, callback=addresses, metavar="ADDRESS", help="Adopt this existing resource.")
 @click.option("--allow-disrupt", multiple=True, callback=addresses, metavar="ADDRESS", help=DISRUPT)
-@click.option("--wait", type=float, default=300.0, metavar="SECONDS", help="For a starting Keycloak.")
+@click.option("--wait", type=float, default=300.0, metavar="SECONDS", help="How long to wait for Keycloak to start.")
 @click.option("--lock-wait", type=float, default=0.0, metavar="SECONDS", help="How long to wait for another run.")
 @click.pass_obj
 def command(state: State, /, **options: Any) -> int:
@@ -163,7 +174,9 @@ def _read_plan(path: Path) -> Any:
         raise ConfigError([Problem(str(error), Origin(str(path)))]) from error
     except (ValueError, RecursionError) as error:
         why = "it is nested too deep" if isinstance(error, RecursionError) else str(error)
-        raise ConfigError([Problem(f"is no plan: {why}; write one with `diff --out`", Origin(str(path)))]) from error
+        raise ConfigError(
+            [Problem(f"is not a valid plan: {why}; write one with `diff --out`", Origin(str(path)))]
+        ) from error
     if problems := plan_problems(saved, str(path)):
         raise ConfigError(problems)
     return saved

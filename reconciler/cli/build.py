@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @click.command("build")
 @click.argument("services", nargs=-1, metavar="[SERVICE]...")
-@click.option("--push", is_flag=True, help="Send each image to its registry, under each of its names.")
+@click.option("--push", is_flag=True, help="Push each image to its registry, under all its names.")
 @click.pass_obj
 def command(state: State, *, services: tuple[str, ...], push: bool) -> int:
     """Build the images of all services, or of those named, where what they are built from has changed.

@@ -11,7 +11,7 @@ from reconciler.cli.state import State
 
 
 @click.command("config")
-@click.option("--format", type=click.Choice(["yaml", "json"]), default="yaml", help="How it is printed.")
+@click.option("--format", type=click.Choice(["yaml", "json"]), default="yaml", help="Output format.")
 @click.option("--show-secrets", is_flag=True, help="Print the values of secrets, too.")
 @click.pass_obj
 def command(state: State, /, **options: Any) -> None:

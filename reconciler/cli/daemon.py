@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 @click.command("daemon")
-@click.option("--interval", type=click.FloatRange(0.5), default=30.0, metavar="SECONDS", help="How often to look.")
+@click.option("--interval", type=click.FloatRange(0.5), default=30.0, metavar="SECONDS", help="Time between looks.")
 @click.option("--observe", is_flag=True, help="Only report differences; repair nothing.")
 @click.pass_obj
 def command(state: State, *, interval: float, observe: bool) -> int:

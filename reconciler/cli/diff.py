@@ -23,11 +23,13 @@ FORMATS = ("text", "json", "markdown", "github")
 
 
 @click.command("diff")
-@click.option("--format", type=click.Choice(FORMATS), default="text", help="How the plan is printed.")
+@click.option("--format", type=click.Choice(FORMATS), default="text", help="Output format of the plan.")
 @click.option("--out", type=click.Path(path_type=Path), metavar="FILE", help="Also write it there, for `apply FILE`.")
-@click.option("--target", multiple=True, callback=addresses, metavar="ADDRESS", help="Only this, and its needs.")
-@click.option("--summary", is_flag=True, help="Leave out the single fields.")
-@click.option("--wait", type=float, default=120.0, metavar="SECONDS", help="For a starting Keycloak.")
+@click.option(
+    "--target", multiple=True, callback=addresses, metavar="ADDRESS", help="Only this resource and its dependencies."
+)
+@click.option("--summary", is_flag=True, help="Omit the fields.")
+@click.option("--wait", type=float, default=120.0, metavar="SECONDS", help="How long to wait for Keycloak to start.")
 @click.pass_obj
 def command(state: State, /, **options: Any) -> int:
     """Show what is different between the files and what is live, and what apply would do about it.
@@ -52,7 +54,7 @@ def _write(path: Path, plan: Any) -> None:
     target = path.resolve()
     try:
         if target.exists() and not _may_be_replaced(target):
-            raise click.UsageError(f"{path} is there already and is no plan; it is not written over.")
+            raise click.UsageError(f"{path} exists and is not a plan; it is not overwritten.")
         with TemporaryDirectory(dir=target.parent, prefix=f".{target.name}.") as folder:  # made with mode 0700
             made = Path(folder, target.name)
             made.touch(0o600)

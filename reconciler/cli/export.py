@@ -11,8 +11,8 @@ from reconciler.cli.state import State
 
 
 @click.command("export")
-@click.option("--realm", required=True, metavar="REALM", help="Which realm.")
-@click.option("--format", type=click.Choice(["yaml", "json"]), default="yaml", help="How it is printed.")
+@click.option("--realm", required=True, metavar="REALM", help="Name of the realm.")
+@click.option("--format", type=click.Choice(["yaml", "json"]), default="yaml", help="Output format.")
 @click.pass_obj
 def command(state: State, /, **options: Any) -> None:
     """Print a live realm as users.yaml, without what every new realm has.

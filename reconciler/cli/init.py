@@ -30,8 +30,11 @@ def command(state: State) -> None:
     if not path.exists():
         say("No secrets are declared; there is nothing to write.")
         return
-    what = "created" if is_new else "completed" if missing else "complete already"
-    say(f"{path}: {what}; {len(missing)} secret{'s' if len(missing) != 1 else ''} generated.")
+    if missing or is_new:
+        what = "created" if is_new else "completed"
+        say(f"{path}: {what}; {len(missing)} secret{'s' if len(missing) != 1 else ''} generated.")
+    else:
+        say(f"{path} is already complete.")
     if _ignore(state.settings.directory / ".gitignore", path.name):
         say(f"{state.settings.directory / '.gitignore'}: {path.name} is ignored by git now.")
 

@@ -21,9 +21,9 @@ COLOURS: Final = ("36", "33", "32", "35", "34", "96", "93", "92", "95", "94")
 
 @click.command("logs")
 @click.argument("services", nargs=-1, metavar="[SERVICE]...")
-@click.option("-f", "--follow", is_flag=True, help="Go on showing what is written.")
+@click.option("-f", "--follow", is_flag=True, help="Follow the output.")
 @click.option("--tail", type=click.IntRange(0), default=None, metavar="N", help="Only the last N lines of each.")
-@click.option("-t", "--timestamps", is_flag=True, help="With the time of each line.")
+@click.option("-t", "--timestamps", is_flag=True, help="Show the time of each line.")
 @click.pass_obj
 def command(state: State, *, services: tuple[str, ...], follow: bool, tail: int | None, timestamps: bool) -> None:
     """Show the logs of all services, or of those named."""

@@ -18,19 +18,19 @@ from reconciler.settings import Settings, process_environment
 
 COMMANDS: Final = {
     "init": "Write .env with generated secrets, and .gitignore.",
-    "validate": "Check both files, without looking at anything live.",
+    "validate": "Check both files, offline.",
     "config": "Print the desired state: loaded, interpolated, in canonical form.",
-    "diff": "Show what is different and what apply would do.",
-    "apply": "Do only what is different, and look again.",
+    "diff": "Show the differences and the actions of apply.",
+    "apply": "Apply the differences, and compare again.",
     "build": "Build the images of the stack, and push them.",
-    "status": "Show for each resource whether it is as declared, and how it fares.",
-    "secrets": "List the declared secrets, and get lost ones back from what lives.",
-    "logs": "Show what the containers write.",
+    "status": "Show the state and health of each resource.",
+    "secrets": "List declared secrets, and recover lost ones from live resources.",
+    "logs": "Show the output of the containers.",
     "down": "Stop and remove the project's containers and networks.",
-    "unlock": "Take away the mark of a run that is gone.",
-    "daemon": "Keep it so: look, compare, repair, again and again.",
-    "export": "Print a live realm as users.yaml, without what is default.",
-    "access": "Print who can get into what, and through what.",
+    "unlock": "Release the lock of a run that has ended.",
+    "daemon": "Run continuously: detect and repair drift.",
+    "export": "Print a live realm as users.yaml, without defaults.",
+    "access": "Print the access of users, and its sources.",
     "permissions": "Print the roles that the account in Keycloak needs.",
     "schema": "Print the JSON Schema of stack.yaml or users.yaml.",
 }
@@ -85,15 +85,15 @@ FOLDER: Final = click.Path(exists=True, file_okay=False, path_type=Path)
         "max_content_width": 100,
     },
 )
-@click.option("--project-directory", type=FOLDER, help="Where paths in the files start; else the folder of the first.")
+@click.option("--project-directory", type=FOLDER, help="Base of relative paths; default: folder of the first file.")
 @click.option("-f", "--file", type=PATH, multiple=True, metavar="FILE", help="A stack file.")
 @click.option("-u", "--users", type=PATH, multiple=True, metavar="FILE", help="A users file.")
 @click.option("--env-file", type=PATH, multiple=True, metavar="FILE", help="Variables; instead of .env.")
-@click.option("-p", "--project", metavar="NAME", help="The project's name, instead of the one in the stack file.")
+@click.option("-p", "--project", metavar="NAME", help="Project name; overrides the stack file.")
 @click.option("--profile", multiple=True, metavar="NAME", help="Enable a profile of the stack file.")
-@click.option("--keycloak-url", metavar="URL", help="Where Keycloak is, instead of what the users file says.")
-@click.option("--log-format", type=click.Choice(["human", "json"]), default=None, help="How progress is told.")
-@click.option("-v", "--verbose", is_flag=True, help="Tell more: full values, tracebacks of unexpected errors.")
+@click.option("--keycloak-url", metavar="URL", help="URL of Keycloak; overrides the users file.")
+@click.option("--log-format", type=click.Choice(["human", "json"]), default=None, help="Format of progress output.")
+@click.option("-v", "--verbose", is_flag=True, help="Show more detail: full values, tracebacks of unexpected errors.")
 @click.version_option(__version__, prog_name="reconcile")
 @click.pass_context
 def cli(ctx: click.Context, /, **options: Any) -> None:

@@ -24,7 +24,7 @@ def command() -> None:
 
 
 @command.command("list")
-@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", help="How they are printed.")
+@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", help="Output format.")
 @click.pass_obj
 def list_secrets(state: State, *, form: str) -> None:
     """Say for each declared secret whether it has a value, where that is set, and where it is used.

@@ -1,4 +1,4 @@
-"""``reconcile status``: each resource, whether it is as declared, and how it fares."""
+"""``reconcile status``: the state and health of each resource."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from reconciler.cli.state import State, in_colour
 
 
 @click.command("status")
-@click.option("--format", type=click.Choice(["text", "json"]), default="text", help="How it is printed.")
+@click.option("--format", type=click.Choice(["text", "json"]), default="text", help="Output format.")
 @click.option("--watch", is_flag=True, help="Print it again every two seconds.")
-@click.option("--wait", type=float, default=0.0, metavar="SECONDS", help="For a starting Keycloak.")
+@click.option("--wait", type=float, default=0.0, metavar="SECONDS", help="How long to wait for Keycloak to start.")
 @click.pass_obj
 def command(state: State, /, **options: Any) -> None:
     """Show every resource: in sync, drifted, degraded, missing or blocked."""

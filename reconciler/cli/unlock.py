@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 @click.command("unlock")
-@click.option("--yes", is_flag=True, help="Break the lock of a run that may still be at work, too.")
+@click.option("--yes", is_flag=True, help="Also break the lock of a run that may still be active.")
 @click.pass_obj
 def command(state: State, *, yes: bool) -> int:
     """Report who holds the project's lock, and break it where nobody is at work any more.

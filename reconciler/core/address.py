@@ -25,7 +25,7 @@ class Address(NamedTuple):
         """Read an address as it is written; raises ValueError where it names no kind and key."""
         kind, *path = text.split("/")
         if "." not in kind or not path or not all(path):
-            raise ValueError(f"`{text}` is no address; expected KIND/NAME, for example docker.container/redis")
+            raise ValueError(f"`{text}` is not a valid address; expected KIND/NAME, for example docker.container/redis")
         return cls(kind, tuple(unquote(segment) for segment in path))
 
     @property

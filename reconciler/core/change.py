@@ -91,7 +91,7 @@ def diff(kind: Kind, desired: Resource | None, observed: Observed | None) -> Cha
     """Compare one resource; at least one side is given."""
     if desired is None:
         assert observed is not None
-        return Change(observed.address, Action.DELETE, reason="no longer declared", observed=observed)
+        return Change(observed.address, Action.DELETE, reason="not declared", observed=observed)
     if observed is None:
         declared = tuple(replace(field, effect=Effect.NOTE) for field in compare(kind, desired.spec, {}))
         return Change(desired.address, Action.CREATE, declared, "does not exist", desired, verb=kind.verb(desired))

@@ -95,7 +95,7 @@ def _remarks(change: Change) -> Iterator[Problem]:
     if change.action is not Action.KEEP or change.observed is None:
         return
     if change.desired is None:
-        yield remark(f"is no longer declared, and left alone{f': {used_by}' if used_by else ''}")
+        yield remark(f"is not declared, and left alone{f': {used_by}' if used_by else ''}")
     if change.desired and change.observed.status.health is Health.FAILED:
         yield remark(f"is as declared, but {change.observed.status.note}")
     for note in change.fields:
@@ -265,7 +265,7 @@ def _orphan(kind: Kind, orphan: Observed, waits: tuple[Address, ...], *, prune: 
     """It stays as long as somebody uses it who is to do without it only in a later pass."""
     if prune:
         return _deferred(diff(kind, None, orphan), waits)
-    return Change(orphan.address, Action.KEEP, reason="no longer declared", observed=orphan)
+    return Change(orphan.address, Action.KEEP, reason="not declared", observed=orphan)
 
 
 # ------------------------------------------------------------------ steps

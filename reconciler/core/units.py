@@ -36,7 +36,7 @@ def nanoseconds(text: str) -> int:
         return 0
     parts = _PART.findall(unsigned)
     if not parts or len(text) > _LONGEST or "".join(number + unit for number, unit in parts) != unsigned:
-        raise BadQuantity(f"`{text}` is no duration; write one like 30s or 1m30s")
+        raise BadQuantity(f"`{text}` is not a valid duration; write one like 30s or 1m30s")
     span = sum(_exact(number, _NANOSECONDS[unit]) for number, unit in parts)
     return -span if text.startswith("-") else span
 
@@ -53,7 +53,7 @@ def bytes_of(value: float | str) -> int:
         return int(value)
     match = _SIZE.fullmatch(value)
     if not match or len(value) > _LONGEST:
-        raise BadQuantity(f"`{value}` is no size; write one like 512m or 1.5g")
+        raise BadQuantity(f"`{value}` is not a valid size; write one like 512m or 1.5g")
     return int(float(match[1]) * 1024 ** _PREFIXES.index(match[2].lower()))
 
 

@@ -54,11 +54,11 @@ class Progress:
                 yield f"  ✗ {address} {event.note}"
             case What.BLOCKED if event.step.address not in self._blocked and event.note != str(event.step.address):
                 self._blocked.add(event.step.address)
-                yield f"  ✗ {address} not done, because {event.note} failed"
+                yield f"  ✗ {address} skipped: {event.note} failed"
             case What.ROLLED_BACK:
                 yield f"  ↩ {address} rolled back: {event.step.returns_to or _RETURNED}"
             case What.NOT_STARTED:
-                yield f"  - {address} {event.step.verb} was not begun"
+                yield f"  - {address} {event.step.verb} not started"
             case What.INTERRUPTED:
                 yield f"  - {address} {event.step.verb} was interrupted, after {event.seconds:.0f} s{_note(event)}"
             case _:
@@ -85,8 +85,8 @@ def outcome(report: Report, changed: Collection[Address], seconds: float) -> str
     left = report.unfinished - failed - blocked
     text = f"{len(done)} resource{'s' if len(done) != 1 else ''} done"
     text += f", {len(failed)} failed" if failed else ""
-    text += f", {len(blocked)} blocked by that" if blocked else ""
-    text += f", {len(left)} interrupted or not begun" if left else ""
+    text += f", {len(blocked)} skipped as a result" if blocked else ""
+    text += f", {len(left)} interrupted or not started" if left else ""
     return f"{text}, in {seconds:.1f} s."
 
 

@@ -48,7 +48,7 @@ COSTS: Final[Mapping[Effect, str]] = {
     Effect.RECONNECT: "by reconnecting",
     Effect.RESTART: "by restarting",
     Effect.HANDOVER: "the old one serves until the new one is ready",
-    Effect.REPLACE: "out of service while the new one starts",
+    Effect.REPLACE: "with downtime until the new one is ready",
     Effect.DATA_LOSS: "its data is lost",
     Effect.FIXED: "not possible",
 }
@@ -211,6 +211,8 @@ def summary(plan: Plan, names: Sequence[str]) -> str:
     done = [f"{counts[action]} to {action.value}" for action in SYMBOLS if counts[action] and action in COLOURS]
     done = [text.replace("to deferred", "deferred") for text in done]
     kept = counts[Action.KEEP]
+    if not done and not kept:
+        return f"No resources are declared in {' and '.join(names)}."
     if not done:
         match = "1 resource matches" if kept == 1 else f"{kept} resources match"
         return f"No changes. {match} {' and '.join(names)}."

@@ -12,7 +12,7 @@ from reconciler import __version__
 from reconciler.cli.main import COMMANDS
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "changelog.d").glob("*.md")])
+PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), ROOT / "changelog.d/README.md"])
 WORDS = 30
 """The most that a sentence has; a colon does not end one."""
 LETTERS = 125

@@ -94,7 +94,7 @@ def _twice(tree: Tree, path: TreePath, names: tuple[str, ...]) -> Iterator[tuple
 def _named(names: tuple[str, ...], item: Mapping[str, Tree]) -> str:
     fields = ("username", "email", "clientId", "alias", "name", "client", "clientScope")
     name = next((item[field] for field in fields if item.get(field)), "the same")
-    told = " (Keycloak does not tell capitals from small letters)" if names[-1:] == ("users",) else ""
+    told = " (Keycloak usernames are case-insensitive)" if names[-1:] == ("users",) else ""
     return f"`{name}`{told}"
 
 

@@ -129,7 +129,7 @@ def _table(file: TextFile, realm: str) -> CsvFile:
                 rows.append(before + 1)
             before = reader.line_num
     except csv.Error as error:
-        raise ConfigError([*problems, file.problem(f"is no CSV: {error}", reader.line_num, 1)]) from error
+        raise ConfigError([*problems, file.problem(f"is not valid CSV: {error}", reader.line_num, 1)]) from error
     if problems:
         raise ConfigError(problems)
     return CsvFile(file, ({"realm": realm, "users": people},), rows=tuple(rows), header=tuple(header))

@@ -61,7 +61,7 @@ def plain_words(file: TextFile, error: Any) -> Problem:
     tab = _tab_before(file, line)
     if tab:
         return file.problem(_RESERVED["\t"], line, tab)
-    message = next((text for words, text in _AT_PROBLEM.items() if words in said), f"is no YAML here: {said}")
+    message = next((text for words, text in _AT_PROBLEM.items() if words in said), f"is not valid YAML here: {said}")
     return file.problem(message, line, column)
 
 
@@ -75,6 +75,6 @@ def _tab_before(file: TextFile, line: int) -> int:
 def _unreadable_character(file: TextFile, error: Any) -> Problem:
     position = getattr(error, "position", None)
     if position is None:
-        return file.problem(f"is no YAML: {error}")
+        return file.problem(f"is not valid YAML: {error}")
     line, column = file.position(position)
     return file.problem(_AT_PROBLEM["control characters are not allowed"], line, column)

@@ -42,7 +42,7 @@ def test_what_is_there_stays(init, tmp_path):
 
     assert ".env: completed; 1 secret generated." in init().err
     first = settings(tmp_path)
-    assert ".env: complete already; 0 secrets generated." in init().err
+    assert ".env is already complete." in init().err
 
     assert settings(tmp_path) == first
     assert first["A_KEY"] == "mine"

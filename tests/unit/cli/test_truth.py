@@ -127,7 +127,7 @@ SENTENCES = {
     r"docker\.(\w+)/(\S+) is left, as it is in use": is_there,
     r"docker\.container/(\S+) +rolled back: .* serves again": serves_again,
     r"docker\.container/(\S+) +rolled back: .* in its place again": same_one,
-    r"docker\.container/(\S+) +container\.(\w+) was not begun": not_begun,
+    r"docker\.container/(\S+) +container\.(\w+) not started": not_begun,
     rf"{PROJECT}: down": is_down,
     rf"{PROJECT}: not all is down": lambda world: not is_down(world),
 }
@@ -227,8 +227,8 @@ def test_a_failure_is_told_once_and_what_it_blocks_is_counted(world):
     ran = world.command("apply", "--yes")
 
     assert ran.code == 3
-    assert "because docker.container/a failed" in ran.err
-    assert "1 resource done, 1 failed, 1 blocked by that" in ran.err
+    assert "skipped: docker.container/a failed" in ran.err
+    assert "1 resource done, 1 failed, 1 skipped as a result" in ran.err
     assert len([line for line in ran.err.splitlines() if line.startswith("  ✗ docker.container/a ")]) == 1
 
 
@@ -254,8 +254,8 @@ def test_what_was_not_begun_when_it_was_interrupted_is_said_to_be(world):
 
     ran = world.command("apply", "--yes")
 
-    assert (ran.code, "container.create was not begun" in ran.err) == (130, True)
-    assert "1 resource done, 2 interrupted or not begun, in" in ran.err
+    assert (ran.code, "container.create not started" in ran.err) == (130, True)
+    assert "1 resource done, 2 interrupted or not started, in" in ran.err
 
 
 def test_a_wait_that_was_given_up_is_interrupted(world):
@@ -273,7 +273,7 @@ def test_a_wait_that_was_given_up_is_interrupted(world):
 
     assert ran.code == 130
     assert re.search("docker.container/a +container.wait was interrupted, after 0 s: health: starting", ran.err)
-    assert "1 resource done, 2 interrupted or not begun, in" in ran.err
+    assert "1 resource done, 2 interrupted or not started, in" in ran.err
 
 
 def test_a_project_that_is_interrupted_on_its_way_down_is_not_down(world):

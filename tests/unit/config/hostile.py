@@ -61,8 +61,8 @@ FILES: dict[str, tuple[dict[str, str], str]] = {
     "ranges of ports": (service("ports: ['1-65535:1-65535']"), "more than 20000 ports"),
     "long numbers": (service(f"scale: {DIGITS}"), "must be a whole number"),
     "long ports": (service(f"ports: ['{DIGITS}:80']"), "is no host port"),
-    "long sizes": (service(f"mem_limit: '{DIGITS}'"), "is no size"),
-    "long durations": (service(f"stop_grace_period: {DIGITS}s"), "is no duration"),
+    "long sizes": (service(f"mem_limit: '{DIGITS}'"), "is not a valid size"),
+    "long durations": (service(f"stop_grace_period: {DIGITS}s"), "is not a valid duration"),
     "open parentheses": (service(f'command: "{"$( " * 20_000}"'), "is not closed"),
     "a long chain of services": (
         {"stack.yaml": "services:\n" + "".join(f"  s{n}: {{extends: s{n + 1}}}\n" for n in range(1000))},

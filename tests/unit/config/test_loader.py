@@ -107,7 +107,7 @@ def test_the_projects_name(write, given, environment, named, project):
 def test_a_name_that_is_none_is_refused(write, tmp_path):
     stack = write("stack.yaml", a_stack())
 
-    with pytest.raises(ConfigError, match=r"--project: `My Project` is no project name"):
+    with pytest.raises(ConfigError, match=r"--project: `My Project` is not a valid project name"):
         load(Sources(directory=tmp_path, stack_files=(stack,), project="My Project"))
 
 

@@ -161,8 +161,8 @@ def test_a_large_env_file_is_refused(run, tmp_path):
 
 PLANS = {
     "nested": ("[" * 200_000, "nested too deep"),
-    "no JSON": ("{", "is no plan"),
-    "not UTF-8": (b"\xff\xfe\x00", "is no plan"),
+    "no JSON": ("{", "is not a valid plan"),
+    "not UTF-8": (b"\xff\xfe\x00", "is not a valid plan"),
     "another document": ("{}", "plan"),
 }
 
@@ -188,7 +188,7 @@ def test_a_plan_that_is_no_file_is_refused_and_not_written_over(named, kind):
 
     with pytest.raises(ConfigError, match=f"is a {kind}"):
         _read_plan(path)
-    with pytest.raises(click.UsageError, match="no plan"):
+    with pytest.raises(click.UsageError, match="not a plan"):
         _write(path, {})
 
 
@@ -218,7 +218,7 @@ def test_what_is_no_plan_is_not_written_over(tmp_path, text):
     link.symlink_to(path)
 
     for each in (path, link):
-        with pytest.raises(click.UsageError, match="not written over"):
+        with pytest.raises(click.UsageError, match="not overwritten"):
             _write(each, {})
 
     assert path.read_text(encoding="utf-8") == text

@@ -26,7 +26,7 @@ def test_durations_are_read(text, expected):
 
 @pytest.mark.parametrize("text", ["", "s", "5 s", "1x", "abc"])
 def test_what_is_no_duration_is_refused(text):
-    with pytest.raises(ValueError, match="no duration"):
+    with pytest.raises(ValueError, match="not a valid duration"):
         nanoseconds(text)
 
 
@@ -60,5 +60,5 @@ def test_sizes_are_read_in_units_of_1024(text, expected):
 
 
 def test_what_is_no_size_is_refused():
-    with pytest.raises(ValueError, match="no size"):
+    with pytest.raises(ValueError, match="not a valid size"):
         bytes_of("12 apples")

@@ -85,7 +85,7 @@ def test_the_text_says_what_changes_from_what_to_what_and_at_what_cost():
       key         (secret)
 ~ memory.box/live                              update, in place
       size  1 → 2
-± memory.box/swap                              replace, out of service while the new one starts
+± memory.box/swap                              replace, with downtime until the new one is ready
       image  sha256:aaaaaaaaaaaa → sha256:bbbbbbbbbbbb
       key    (secret) → (another secret)
 > memory.box/down                              start
@@ -93,7 +93,7 @@ def test_the_text_says_what_changes_from_what_to_what_and_at_what_cost():
 + memory.client/app                            create
       redirect  x
 … memory.box/waits                             create, deferred: waits for memory.client/app#secret
-- memory.box/orphan                            delete, no longer declared
+- memory.box/orphan                            delete, not declared
 
 ! memory.box/kept is as declared, but
 
@@ -161,7 +161,7 @@ def test_annotations_stand_at_the_line_of_the_file_with_the_worst_first():
     lines = plan_github(a_plan(), KINDS, ["stack.yaml"]).splitlines()
 
     assert lines[0].startswith(
-        "::warning file=stack.yaml,line=1,col=1,title=memory.box/swap%3A replace%2C out of service"
+        "::warning file=stack.yaml,line=1,col=1,title=memory.box/swap%3A replace%2C with downtime"
     )
     assert "%0A" in lines[0]
 

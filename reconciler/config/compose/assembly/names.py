@@ -38,7 +38,9 @@ def project_name(given: str | None, variables: Variables, directory: Path, trees
     if said:
         is_possible = normalised(said) == said
         where = Origin("--project" if given else _VARIABLE)
-        return ProjectName(said, () if is_possible else (Problem(f"`{said}` is no project name; {_RULE}", where),))
+        return ProjectName(
+            said, () if is_possible else (Problem(f"`{said}` is not a valid project name; {_RULE}", where),)
+        )
     named = next((tree for tree in reversed(trees) if tree.get("name")), Map())
     written = filled(named.get("name"), variables).tree
     name = normalised(written) if isinstance(written, str) else ""

@@ -182,7 +182,9 @@ def known_addresses(stack: Stack) -> Iterator[Problem]:
         parsed = _parsed(address)
         if parsed is None:
             example = address if address in stack.services else "redis"
-            yield from said(place, f"`{address}` is no address; expected KIND/NAME such as docker.container/{example}")
+            yield from said(
+                place, f"`{address}` is not a valid address; expected KIND/NAME such as docker.container/{example}"
+            )
         elif parsed.provider == "docker" and not _is_declared(parsed, stack):
             hint = suggestion(parsed.name, list(_declared(parsed.kind, stack)))
             yield from said(place, f"`{address}` is not declared{hint}")

@@ -117,7 +117,7 @@ def _exposed(tree: Tree, pattern: tuple[str, ...], path: TreePath, place: Place 
     if pattern in _MAY_BE_SECRET:
         return
     if isinstance(tree, Tainted) and place:
-        message = f"{dotted(path)} has a secret in it, and is shown in the open; use it in `environment` instead"
+        message = f"{dotted(path)} has a secret in it, and is shown in plain text; use it in `environment` instead"
         yield place.problem(message, severity=Severity.WARNING)
     keys = tree if isinstance(tree, dict) else range(len(tree)) if isinstance(tree, list) else ()
     for key in keys:

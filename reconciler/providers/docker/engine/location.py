@@ -134,7 +134,7 @@ def _with_port(url: str, port: int) -> str:
     try:
         is_complete = not url.startswith("tcp://") or urlsplit(url).port
     except ValueError as error:
-        raise Unreachable(f"{url} is no address of a Docker engine: {error}") from error
+        raise Unreachable(f"{url} is not a valid address of a Docker engine: {error}") from error
     return url if is_complete else f"{url.rstrip('/')}:{port}"
 
 

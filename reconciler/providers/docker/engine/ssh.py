@@ -54,7 +54,7 @@ def command(url: str) -> list[str]:
         parts = urlsplit(url)
         port = parts.port
     except ValueError as error:
-        raise Unreachable(f"{url} is no address of a Docker engine: {error}") from error
+        raise Unreachable(f"{url} is not a valid address of a Docker engine: {error}") from error
     if not parts.hostname or parts.hostname.startswith("-") or parts.password or parts.query or parts.fragment:
         raise Unreachable(f"expected ssh://[USER@]HOST[:PORT][/SOCKET] for an engine, and not ssh://{parts.hostname}…")
     host = parts.netloc.rpartition("@")[2].removesuffix(f":{port}").strip("[]")  # as written: ssh minds the case

@@ -30,7 +30,7 @@ def spoken(oldest: Version, newest: Version, asked: str) -> Version:
     first, last = max(oldest, OLDEST_API), min(newest, TESTED_API)
     if asked and not first <= version_of(asked) <= last:
         may_be = f"{text_of(first)} to {text_of(last)}"
-        raise Unreachable(f"DOCKER_API_VERSION is {asked}; with this engine it may be {may_be}, or be left out")
+        raise Unreachable(f"DOCKER_API_VERSION is {asked}; this engine supports only {may_be}; unset it")
     return version_of(asked) if asked else last
 
 

@@ -111,7 +111,7 @@ class Settings:
         auth: Mapping[str, Value] = found if isinstance(found, Mapping) else {}
         url = _checked_url(_text(connection.get("url")))
         if not auth.get("password") and not auth.get("clientSecret"):
-            raise NoLogin(f"there is no account to work with; {CREDENTIALS}")
+            raise NoLogin(f"no Keycloak credentials are configured; {CREDENTIALS}")
         return cls(
             url=url.rstrip("/") + "/",
             ca_file=_text(connection.get("caFile")),

@@ -126,7 +126,7 @@ def test_a_secret_in_the_open_is_a_plain_text_and_a_warning(tmp_path):
     assert loaded.document.stack["services"]["web"]["image"] == "x:t"
     assert [str(warning) for warning in loaded.warnings] == [
         (
-            "stack.yaml:3:5: services.web.image has a secret in it, and is shown in the open; "
+            "stack.yaml:3:5: services.web.image has a secret in it, and is shown in plain text; "
             "use it in `environment` instead"
         )
     ]

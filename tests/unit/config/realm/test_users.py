@@ -354,10 +354,7 @@ def test_of_many_users_the_wrong_ones_are_found(realms):
 
     assert [str(problem) for problem in caught.value.problems] == [
         "0.yaml:1503:26: unknown key `emial` in users[1500]; did you mean `email`?",
-        (
-            "0.yaml:3002:5: users has `user17` (Keycloak does not tell capitals from small letters) twice; "
-            "keep one of the two"
-        ),
+        ("0.yaml:3002:5: users has `user17` (Keycloak usernames are case-insensitive) twice; keep one of the two"),
     ]
 
 
@@ -431,7 +428,7 @@ def test_a_user_of_a_table_is_found_in_it(beside):
         ('username,"attributes.a",enabled\na,"x,y",no\n', "people.csv:2:9: users[0].enabled must be one of"),
         ("username,emial\n", "people.csv:1:10: unknown column `emial`; did you mean `email`?"),
         ("username,password\nann,pw\nAnn,pw\n", "people.csv:3:1: users has `Ann`"),
-        ('username\n"a\n', "people.csv:2:1: is no CSV"),
+        ('username\n"a\n', "people.csv:2:1: is not valid CSV"),
     ],
 )
 def test_mistakes_in_a_table_are_told_with_their_line(beside, table, problem):

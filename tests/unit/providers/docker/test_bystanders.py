@@ -156,7 +156,7 @@ def test_a_network_that_is_no_longer_declared_is_left_while_others_are_in_it(eng
     tried(document, engine, UNASKED)
 
     plan = a_reconciler(document, engine, UNASKED).look().plan
-    said = "is no longer declared, and left alone: in use by container in-orphan of project theirs, which would be"
+    said = "is not declared, and left alone: in use by container in-orphan of project theirs, which would be"
     assert plan.in_sync
     assert [said in remark.message for remark in plan.remarks()] == [True]
     assert "p_gone" in [each["Name"] for each in engine.networks.values()]

@@ -144,7 +144,7 @@ def test_an_engine_by_ssh_does_not_see_the_files_that_are_here(config, host, els
 
 @pytest.mark.parametrize("host", ["tcp://there:port", "tcp://[there"])
 def test_what_is_no_address_is_said(config, host):
-    with pytest.raises(Unreachable, match="no address of a Docker engine"):
+    with pytest.raises(Unreachable, match="not a valid address of a Docker engine"):
         config.located(DOCKER_HOST=host)
 
 

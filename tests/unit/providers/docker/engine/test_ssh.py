@@ -46,7 +46,7 @@ def test_what_it_could_take_for_something_else_is_refused_and_no_password_repeat
 
 @pytest.mark.parametrize("url", ["ssh://there:port", "ssh://[there"])
 def test_what_is_no_address_is_said(url):
-    with pytest.raises(Unreachable, match="no address of a Docker engine"):
+    with pytest.raises(Unreachable, match="not a valid address of a Docker engine"):
         Engine({"DOCKER_HOST": url}).get("/networks")
 
 

@@ -30,9 +30,9 @@ def test_it_is_the_newest_that_both_know_or_the_one_that_is_asked_for(oldest, ne
         ((1, 12), (1, 40), "", r"speaks API 1\.40, and reconcile 1\.41 to .*; update it to Docker 20\.10 or newer"),
         ((1, 12), (1, 40), "1.40", r"speaks API 1\.40"),
         (NEWER, NEWER, "", "or newer, and reconcile .*; update reconcile"),
-        ((1, 24), (1, 47), "1.40", r"DOCKER_API_VERSION is 1\.40; with this engine it may be 1\.41 to 1\.47"),
-        ((1, 44), (1, 47), "1.41", r"it may be 1\.44 to 1\.47, or be left out"),
-        ((1, 24), NEWER, "1.99", f"it may be 1.41 to {TESTED_API[0]}.{TESTED_API[1]}"),
+        ((1, 24), (1, 47), "1.40", r"DOCKER_API_VERSION is 1\.40; this engine supports only 1\.41 to 1\.47"),
+        ((1, 44), (1, 47), "1.41", r"this engine supports only 1\.44 to 1\.47; unset it"),
+        ((1, 24), NEWER, "1.99", f"this engine supports only 1.41 to {TESTED_API[0]}.{TESTED_API[1]}"),
         ((1, 24), (1, 47), "newest", "DOCKER_API_VERSION is newest"),
     ],
 )
