@@ -37,7 +37,7 @@ class Settings:
     environment: Mapping[str, str] = field(default_factory=dict)
     keycloak_url: str | None = None
 
-    def keycloak(self) -> Mapping[tuple[str, ...], str]:
+    def connection(self) -> Mapping[tuple[str, ...], str]:
         """The connection to Keycloak from the environment or the command line: path in the connection → value."""
         found = {path: self.environment[name] for name, path in _KEYCLOAK.items() if self.environment.get(name)}
         return found | ({("url",): self.keycloak_url} if self.keycloak_url else {})

@@ -60,7 +60,7 @@ def _realms(state: State, options: Mapping[str, Any]) -> Any:
     with state.session() as session:
         if session.document.realms is None:
             raise click.UsageError("Without a users file nothing is declared; name one with -u, or use --live.")
-        return list(declared(session.document, options["realm"]))
+        return list(declared(session, options["realm"]))
 
 
 def _check(what: str, names: Any, there: Any) -> None:

@@ -13,8 +13,7 @@ from reconciler.cli.runner import Teller, interruptible
 from reconciler.cli.state import State, show_error
 
 if TYPE_CHECKING:
-    from reconciler.core.provider import ImagePusher
-    from reconciler.core.resource import Resource
+    from reconciler.core.provider import BuiltImage, ImageBuilder
     from reconciler.run.once import Look
 
 
@@ -27,14 +26,15 @@ def command(state: State, *, services: tuple[str, ...], push: bool) -> int:
 
     No container is touched: the next apply replaces those whose image is another one.
     """
-    from reconciler.run.images import built
+    from reconciler.run.images import builder_of, built
 
     with state.session() as session:
-        images = built(session.reconciler().desired(), services)
-        if not images:
+        builder = builder_of(session.providers.values())
+        images = built(builder, session.reconciler().desired(), services)
+        if builder is None or not images:
             say("Nothing to build: no service has `build`.")
             return Exit.DONE
-        reconciler = session.reconciler(only=frozenset(image.address for image in images))
+        reconciler = session.reconciler(only=frozenset(image.resource.address for image in images))
         with session.locked("build"), interruptible() as stop:
             teller = Teller(state)
             if error := teller.follow(reconciler.converge(_agree, stop=stop.flag)):
@@ -43,8 +43,7 @@ def command(state: State, *, services: tuple[str, ...], push: bool) -> int:
             if not teller.report.events:
                 say(f"{len(images)} up to date.")
             if push and not teller.report.failed and not stop.code:
-                pusher: ImagePusher = session.providers["docker"]  # type: ignore[assignment]
-                _push(pusher, images)
+                _push(builder, images)
         return stop.code or of_report(teller.report)
 
 
@@ -52,13 +51,11 @@ def _agree(_look: Look) -> None:
     pass
 
 
-def _push(pusher: ImagePusher, images: Sequence[Resource]) -> None:
-    from reconciler.run.images import names
-
+def _push(builder: ImageBuilder, images: Sequence[BuiltImage]) -> None:
     for image in images:
-        if not names(image):
-            say(f"  - {image.address} has no `image`, so there is no registry that it could go to")
-        for line in _changing(pusher.push(image, names(image))):
+        if not image.names:
+            say(f"  - {image.resource.address} has no `image`, so there is no registry that it could go to")
+        for line in _changing(builder.push(image.resource, image.names)):
             say(f"  ↑ {line}")
 
 

@@ -34,7 +34,8 @@ def command(state: State, *, volumes: bool, confirm: str | None, allow_disrupt: 
         reconciler = session.reconciler(policy=session.policy(may_disrupt=allow_disrupt))
         with session.locked("down"), interruptible() as stop:
             teller = Teller(state)
-            if error := teller.follow(removal(reconciler, kinds_to_remove(volumes=volumes), stop=stop.flag)):
+            kinds = kinds_to_remove(session.kinds.values(), volumes=volumes)
+            if error := teller.follow(removal(reconciler, kinds, stop=stop.flag)):
                 show_error(error, begun=True)
                 return stop.code or of_error(error, begun=True)
         for line in left_in_use(teller.look.plan):

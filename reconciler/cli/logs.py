@@ -6,15 +6,12 @@ import queue
 import threading
 from collections.abc import Iterator
 from itertools import cycle
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import click
 
 from reconciler.cli.output import show
 from reconciler.cli.state import State, in_colour
-
-if TYPE_CHECKING:
-    from reconciler.core.provider import LogSource
 
 COLOURS: Final = ("36", "33", "32", "35", "34", "96", "93", "92", "95", "94")
 
@@ -27,10 +24,11 @@ COLOURS: Final = ("36", "33", "32", "35", "34", "96", "93", "92", "95", "94")
 @click.pass_obj
 def command(state: State, *, services: tuple[str, ...], follow: bool, tail: int | None, timestamps: bool) -> None:
     """Show the logs of all services, or of those named."""
+    from reconciler.core.provider import LogSource
     from reconciler.render.plain import one_line, painted, with_its_colours
 
     with state.session() as session:
-        source: LogSource | None = session.providers.get("docker")  # type: ignore[assignment]
+        source = next((each for each in session.providers.values() if isinstance(each, LogSource)), None)
         if source is None:
             raise click.UsageError("Without a stack file there are no containers whose logs could be shown.")
         names = source.log_names(services)

@@ -12,12 +12,13 @@ from reconciler.cli.state import State
 @click.pass_obj
 def command(state: State, /) -> None:
     """Print the roles of realm-management that the account needs for what the files declare, realm by realm."""
-    from reconciler.providers.keycloak.permissions import rights
+    from reconciler.core.provider import PermissionSource
 
     with state.session() as session:
-        keycloak = session.providers.get("keycloak")
-        if keycloak is None:
+        if session.document.realms is None:
             raise click.UsageError("Without a users file nothing in Keycloak is declared; name one with -u.")
-        for realm, roles in rights(keycloak.expand(session.document)).items():
-            for role, reason in roles.items():
-                show(f"{realm}  {role:<28}{reason}")
+        for provider in session.providers.values():
+            if isinstance(provider, PermissionSource):
+                for realm, roles in provider.permissions(provider.expand(session.document)).items():
+                    for role, reason in roles.items():
+                        show(f"{realm}  {role:<28}{reason}")

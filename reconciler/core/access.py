@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
+from typing import Protocol
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,3 +43,25 @@ class AccessChange:
     gains: tuple[str, ...] = ()
     loses: tuple[str, ...] = ()
     note: str = ""
+
+
+class Grants(Protocol):
+    """The roles and groups of one realm, and what they lead to."""
+
+    @property
+    def users(self) -> Collection[str]:
+        """The names of all users."""
+        ...
+
+    @property
+    def clients(self) -> Collection[str]:
+        """The names of all clients."""
+        ...
+
+    def open_clients(self) -> Collection[str]:
+        """The clients that each user can log in to."""
+        ...
+
+    def entries(self, user: str, clients: Collection[str] = ()) -> Iterable[Access]:
+        """The access of one user, to these clients or to all."""
+        ...

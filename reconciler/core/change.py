@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Final
@@ -101,9 +101,8 @@ def diff(kind: Kind, desired: Resource | None, observed: Observed | None) -> Cha
     change = Change(desired.address, Action.KEEP, fields, desired=desired, observed=observed)
     action = ACTION_OF[change.effect]
     verb = kind.verb(desired) if action is Action.UPDATE else ""
-    return Change(
-        desired.address, action, fields, reason_of(change), desired, observed, verb=verb, obstacle=_obstacle(fields)
-    )
+    reason = reason_of(change, kind.singular)
+    return Change(desired.address, action, fields, reason, desired, observed, verb=verb, obstacle=_obstacle(fields))
 
 
 def _obstacle(fields: Sequence[FieldChange]) -> str:
@@ -118,20 +117,17 @@ def _handed_over(field: FieldChange) -> FieldChange:
     return replace(field, effect=Effect.HANDOVER) if field.effect is Effect.REPLACE else field
 
 
-def reason_of(change: Change) -> str:
+def reason_of(change: Change, singular: Collection[str] = ()) -> str:
     """A few words on why: the fields with the greatest effect."""
     worst = [field for field in change.fields if field.effect is change.effect]
     if change.effect is Effect.NOTE or not worst:
         return ""
     names = list(dict.fromkeys(field.path[0] for field in worst))
-    return differ(names)
+    return differ(names, singular)
 
 
-_SINGULAR: Final = frozenset({"access", "address", "alias", "dns", "status", "tmpfs"})
-
-
-def differ(names: Sequence[str]) -> str:
-    """Says in words that fields of these names differ."""
+def differ(names: Sequence[str], singular: Collection[str] = ()) -> str:
+    """Says in words that fields of these names differ; ``singular`` ones end with an s and mean one thing."""
     listed = ", ".join(names[:_FEW]) + (f" and {len(names) - _FEW} more" if len(names) > _FEW else "")
-    is_one = len(names) == 1 and (not names[0].endswith("s") or names[0] in _SINGULAR)
+    is_one = len(names) == 1 and (not names[0].endswith("s") or names[0] in singular)
     return f"{listed} {'differs' if is_one else 'differ'}"

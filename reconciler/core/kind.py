@@ -90,7 +90,12 @@ class Kind:
     unknown one does not defer a creation. ``verb`` is the word of the trade for creating or updating one,
     where there is a better one than these two. ``overlaps`` says whether a new one
     can be up beside the old one that it is to replace. ``renewal`` is there where a new one can be made while the old
-    one still serves, and says why a certain one can't be.
+    one still serves, and says why a certain one can't be. ``singular`` are fields whose names end with an s and mean
+    one thing.
+
+    ``section`` is the name of the kind in `prune` of a stack file, "" where that can't name it. A ``prunable`` one is
+    deleted once it is no longer declared, unless the files forbid it. With one that ``keeps_data`` data is lost. One
+    that is ``left_in_use`` is not deleted while others use it. ``goes_down`` says that it ends with its project.
     """
 
     name: str
@@ -102,3 +107,9 @@ class Kind:
     verb: Callable[[Resource], str] = lambda _desired: ""
     overlaps: Callable[[Resource, Observed], bool] = one_at_a_time
     renewal: Callable[[Resource, Observed], str] | None = None
+    singular: frozenset[str] = frozenset()
+    section: str = ""
+    prunable: bool = False
+    keeps_data: bool = False
+    left_in_use: bool = False
+    goes_down: bool = False

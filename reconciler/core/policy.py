@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Final
+from typing import Any, Final
 
 from reconciler.core.address import Address
 from reconciler.core.change import Action, Change
 from reconciler.core.compare import FieldChange
 from reconciler.core.errors import Refusal
-from reconciler.core.kind import Effect
+from reconciler.core.kind import Effect, Kind
 from reconciler.core.plan import Plan
 from reconciler.core.resource import Bystander, Observed
 from reconciler.core.values import ABSENT
 from reconciler.core.wording import in_use_by
-
-PRUNED: Final[Mapping[str, str]] = MappingProxyType({"docker.container": "owned", "docker.network": "owned"})
-"""What is deleted when it is no longer declared, unless the files say otherwise: nothing that holds data."""
-
 
 A_FEW: Final = 5
 
@@ -42,10 +38,21 @@ class Policy:
     may_adopt: frozenset[Address] = frozenset()
     may_disrupt: frozenset[Address] = frozenset()
     protected: frozenset[Address] = frozenset()
-    prune: Mapping[str, str] = field(default_factory=lambda: PRUNED)
+    prune: Mapping[str, str] = field(default_factory=dict)
     most_surplus: int | None = None
-    keeps_data: frozenset[str] = frozenset({"docker.volume", "keycloak.realm", "keycloak.user"})
-    left_in_use: frozenset[str] = frozenset({"docker.network", "docker.volume"})
+    keeps_data: frozenset[str] = frozenset()
+    left_in_use: frozenset[str] = frozenset()
+
+    @classmethod
+    def of(cls, kinds: Iterable[Kind], *, prune: Mapping[str, str] = MappingProxyType({}), **allowed: Any) -> Policy:
+        """Returns the rules that the tables of these kinds give; ``prune`` of the files goes before them."""
+        tables = tuple(kinds)
+        return cls(
+            prune={**{kind.name: "owned" for kind in tables if kind.prunable}, **prune},
+            keeps_data=frozenset(kind.name for kind in tables if kind.keeps_data),
+            left_in_use=frozenset(kind.name for kind in tables if kind.left_in_use),
+            **allowed,
+        )
 
     def prunes(self, orphan: Observed) -> bool:
         """Returns whether a resource that is not declared is to be deleted."""

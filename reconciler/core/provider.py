@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol, TypeAlias, runtime_checkable
+from typing import Any, Protocol, TypeAlias, runtime_checkable
 
-from reconciler.core.access import AccessChange
+from reconciler.core.access import AccessChange, Grants
 from reconciler.core.address import Address
 from reconciler.core.change import Change
 from reconciler.core.document import Document
@@ -80,8 +80,22 @@ class Provider(Protocol):
         ...
 
 
-class ImagePusher(Protocol):
-    """A provider that can send what it built to where others get it."""
+@dataclass(frozen=True, slots=True)
+class BuiltImage:
+    """An image that is built for ``services``; ``names`` are those of the files under which it can be pushed."""
+
+    resource: Resource
+    services: tuple[str, ...]
+    names: tuple[str, ...]
+
+
+@runtime_checkable
+class ImageBuilder(Protocol):
+    """A provider that builds images, and can send them to where others get them."""
+
+    def images(self, desired: Iterable[Resource]) -> Sequence[BuiltImage]:
+        """The desired resources that are built from a context; pure."""
+        ...
 
     def push(self, image: Resource, names: Sequence[str]) -> Iterator[str]:
         """Send an image to the registries of these names; yields progress, each line with the name that it is about.
@@ -91,6 +105,7 @@ class ImagePusher(Protocol):
         ...
 
 
+@runtime_checkable
 class LogSource(Protocol):
     """A provider whose resources write logs."""
 
@@ -103,6 +118,7 @@ class LogSource(Protocol):
         ...
 
 
+@runtime_checkable
 class HintSource(Protocol):
     """A provider that tells when something changed. What changed is found out by looking."""
 
@@ -117,6 +133,37 @@ class AccessSource(Protocol):
 
     def access(self, changes: Sequence[Change]) -> Sequence[AccessChange]:
         """Lists users who gain or lose by these changes of the last look; asks nothing unless one is about access."""
+        ...
+
+
+@runtime_checkable
+class GrantSource(Protocol):
+    """A provider that knows who can get into what, realm by realm."""
+
+    def declared_grants(self, realm: Mapping[str, Value]) -> Grants:
+        """The grants of a realm of the document; what it leaves out stays open."""
+        ...
+
+    def live_grants(self, realm: str, users: Collection[str]) -> Grants:
+        """The grants of a live realm, of these users or of all; raises ProviderError if there is none."""
+        ...
+
+
+@runtime_checkable
+class ExportSource(Protocol):
+    """A provider whose live realms can be written as files."""
+
+    def exported(self, realm: str) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
+        """The live realm, and a new one of the same name as the server makes it; raises ProviderError."""
+        ...
+
+
+@runtime_checkable
+class PermissionSource(Protocol):
+    """A provider that works with an account whose permissions can be limited."""
+
+    def permissions(self, desired: Iterable[Resource]) -> Mapping[str, Mapping[str, str]]:
+        """By realm, the roles that the account needs for these resources, and what each is for; pure."""
         ...
 
 
@@ -159,6 +206,7 @@ class ContentSource(Protocol):
         ...
 
 
+@runtime_checkable
 class LeaseStore(Protocol):
     """A place that all reconcilers of a project can see, for marks that say who is at work."""
 

@@ -77,10 +77,9 @@ class Daemon:
     def _follow(self, session: Session) -> None:
         self._files = session.files
         self.hints.follow("files", lambda: changed_files(lambda: self._files, self._stop))
-        engine = session.providers.get("docker")
-        if engine is not None:
-            source: HintSource = engine  # type: ignore[assignment]  # the Docker provider gives hints
-            self.hints.follow("engine events", source.hints)
+        for name, provider in session.providers.items():
+            if isinstance(provider, HintSource):
+                self.hints.follow(f"{name} events", provider.hints)
 
     def _next(self) -> list[str]:
         """Wait for the interval or a hint. After failures only a changed file cuts the wait short.

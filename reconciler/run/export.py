@@ -2,37 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from typing import Any
 
-from reconciler.config import load
 from reconciler.config.realm.minimal import minimal
 from reconciler.core.document import Document
-from reconciler.run.session import completed_sources, connection_of
+from reconciler.core.provider import ExportSource, Provider
+from reconciler.core.resource import Origin
+from reconciler.providers.registry import connect
+from reconciler.run.session import connection_of, read
 from reconciler.settings import Settings
-
-if TYPE_CHECKING:
-    from reconciler.providers.keycloak.table.connection import Client
 
 
 def exported(settings: Settings, realm: str) -> dict[str, Any]:
     """The realm without what every new realm has. Where Keycloak is, the files and the environment say."""
-    from reconciler.providers.keycloak.export import new_realm, whole
-
-    with connected(settings) as (client, _), client.understood():
-        return minimal(whole(client, realm), new_realm(client, realm))
+    with servers(settings) as (providers, _):
+        source = next(each for each in providers if isinstance(each, ExportSource))
+        return minimal(*source.exported(realm))
 
 
 @contextmanager
-def connected(settings: Settings) -> Iterator[tuple[Client, Document | None]]:
-    """A line to the Keycloak that the files and the environment name, and the files, if there are any."""
-    from reconciler.providers.keycloak.server.client import AdminClient
-    from reconciler.providers.keycloak.server.client import Settings as Account
-
-    document = load(completed_sources(settings)).document if settings.users_files else None
-    client = AdminClient(Account.of(connection_of(document.connection if document else {}, settings)))
+def servers(settings: Settings) -> Iterator[tuple[Collection[Provider], Document]]:
+    """The providers of realms, reached as the files and the environment say, and the document, empty without files."""
+    document = read(settings)[0].document if settings.users_files else _without_files(settings)
+    providers = connect(replace(document, stack=None, realms=document.realms or ()), settings.environment).values()
     try:
-        yield client, document
+        yield providers, document
     finally:
-        client.close()
+        for provider in providers:
+            provider.close()
+
+
+def _without_files(settings: Settings) -> Document:
+    connection = connection_of({}, settings)
+    return Document("", str(settings.directory), lambda _path: Origin(""), connection=connection)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from threading import Event as Flag
 
 from reconciler.core.change import Action
 from reconciler.core.errors import Refused
+from reconciler.core.kind import Kind
 from reconciler.core.plan import Plan
 from reconciler.core.policy import refusals
 from reconciler.core.report import Event
@@ -17,8 +18,9 @@ from reconciler.run.execute import execute
 from reconciler.run.once import Look, Reconciler
 
 
-def kinds_to_remove(*, volumes: bool) -> frozenset[str]:
-    return frozenset({"docker.container", "docker.network"} | ({"docker.volume"} if volumes else set()))
+def kinds_to_remove(kinds: Iterable[Kind], *, volumes: bool) -> frozenset[str]:
+    """The names of the kinds that end with their project; with ``volumes`` also of those that keep data."""
+    return frozenset(kind.name for kind in kinds if kind.goes_down and (volumes or not kind.keeps_data))
 
 
 def left_in_use(plan: Plan) -> Iterator[str]:
@@ -34,19 +36,19 @@ def removal(reconciler: Reconciler, kinds: frozenset[str], *, stop: Flag | None 
     A network or volume that others use is left, too. Raises Refused for what is protected, and where others would be
     hurt.
     """
-    providers = {name: each for name, each in reconciler.providers.items() if name == "docker"}
-    only_containers = replace(reconciler, providers=providers)
-    desired = only_containers.desired()
+    providers = {name: each for name, each in reconciler.providers.items() if kinds & each.kinds.keys()}
+    concerned = replace(reconciler, providers=providers)
+    desired = concerned.desired()
     external = {resource.address for resource in desired if resource.spec.get("external")}
 
     def goes(live: Observed) -> bool:
         is_meant = live.owned and live.address.kind in kinds and live.address not in external
         return is_meant and not reconciler.policy.leaves(live)
 
-    observed = {each.address: each for each in only_containers.observed(desired)}
-    look = only_containers.planned((), observed, prunes=goes)
+    observed = {each.address: each for each in concerned.observed(desired)}
+    look = concerned.planned((), observed, prunes=goes)
     refused = refusals(look.plan, replace(reconciler.policy, deletes=True, may_lose=frozenset(observed)))
     yield replace(look, plan=replace(look.plan, refusals=refused))
     if refused:
         raise Refused(refused)
-    yield from execute(look.plan.steps, only_containers.perform, reconciler.clock, stop=stop)
+    yield from execute(look.plan.steps, concerned.perform, reconciler.clock, stop=stop)

@@ -15,7 +15,7 @@ from reconciler.core.address import Address
 from reconciler.core.document import Document
 from reconciler.core.errors import Conflict
 from reconciler.core.kind import Kind
-from reconciler.core.policy import PRUNED, Policy
+from reconciler.core.policy import Policy
 from reconciler.core.problem import Problem
 from reconciler.core.provider import LeaseStore, Provider, WarningSource
 from reconciler.core.values import Secret, Value
@@ -77,10 +77,11 @@ class Session:
     def policy(self, **allowed: Any) -> Policy:
         """The rules of the files, with what the command line allows besides."""
         own: Mapping[str, Any] = _mapping((self.document.stack or {}).get("x-reconcile"))
-        prune = {f"docker.{kind.removesuffix('s')}": mode for kind, mode in _mapping(own.get("prune")).items()}
+        said = _mapping(own.get("prune"))
+        prune = {kind.name: said[kind.section] for kind in self.kinds.values() if kind.section in said}
         options = (own, *(_mapping(realm.get("x-reconcile")) for realm in self.document.realms or ()))
         protected = frozenset(Address.parse(str(text)) for each in options for text in each.get("protect") or ())
-        return Policy(prune={**PRUNED, **prune}, protected=protected, **allowed)
+        return Policy.of(self.kinds.values(), prune=prune, protected=protected, **allowed)
 
     @contextmanager
     def locked(self, what: str, *, wait_s: float = 0.0) -> Iterator[None]:
@@ -98,7 +99,7 @@ class Session:
     @property
     def leases(self) -> LeaseStore | None:
         """The place for marks of runs; None without an engine."""
-        return self.providers.get("docker")  # type: ignore[return-value]  # the Docker provider keeps leases
+        return next((each for each in self.providers.values() if isinstance(each, LeaseStore)), None)
 
 
 def _say_nothing(_message: str) -> None:
@@ -246,7 +247,7 @@ def env_file(settings: Settings) -> Path:
 def connection_of(declared: Mapping[str, Value], settings: Settings) -> Mapping[str, Value]:
     """The connection of the file, with what the environment says laid over it."""
     connection: dict[str, Any] = {**declared, "auth": dict(_mapping(declared.get("auth")))}
-    for path, text in settings.keycloak().items():
+    for path, text in settings.connection().items():
         place = connection["auth"] if len(path) > 1 else connection
         place[path[-1]] = Secret(text) if path[-1] in ("password", "clientSecret") else text
     return connection

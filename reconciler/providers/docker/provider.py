@@ -14,7 +14,7 @@ from reconciler.core.errors import Conflict, Unreachable
 from reconciler.core.kind import Kind
 from reconciler.core.plan import Step
 from reconciler.core.problem import Problem, Severity
-from reconciler.core.provider import Done, Pending, Verdict
+from reconciler.core.provider import BuiltImage, Done, Pending, Verdict
 from reconciler.core.resource import Bystander, Observed, Origin, Resource
 from reconciler.core.values import ABSENT, UNKNOWN, Path, Value
 from reconciler.providers.docker import bystanders, expand
@@ -122,6 +122,13 @@ class DockerProvider:
         for stream in self._streams.values():
             stream.close()
         self.engine.close()
+
+    def images(self, desired: Iterable[Resource]) -> Sequence[BuiltImage]:
+        return [
+            BuiltImage(each, *image.users_and_names(each.spec))
+            for each in desired
+            if each.address.kind == image.NAME and image.is_built(each.spec)
+        ]
 
     def push(self, image: Resource, names: Sequence[str]) -> Iterator[str]:
         build: Any = image.spec["build"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import Final
+from typing import Any, Final
 
 from reconciler.core.access import AccessChange
 from reconciler.core.address import Address
@@ -18,6 +18,7 @@ from reconciler.core.resource import Observed, Resource
 from reconciler.core.values import Value
 from reconciler.providers.keycloak.access.affected import access_changes
 from reconciler.providers.keycloak.access.changes import concerns
+from reconciler.providers.keycloak.access.grants import Grants, specs_of
 from reconciler.providers.keycloak.expand import expand
 from reconciler.providers.keycloak.ids import Directory
 from reconciler.providers.keycloak.read.observe import observe
@@ -74,6 +75,26 @@ class KeycloakProvider:
         directory, _ = self._work()
         with self._connected().understood():
             return tuple(access_changes(directory, found))
+
+    def declared_grants(self, realm: Mapping[str, Value]) -> Grants:
+        return Grants(str(realm["realm"]), specs_of(realm), complete=False)
+
+    def live_grants(self, realm: str, users: Collection[str]) -> Grants:
+        from reconciler.providers.keycloak.export import realm_of_access
+
+        with self._connected().understood():
+            return Grants(realm, specs_of(realm_of_access(self._connected(), realm, users)))
+
+    def exported(self, realm: str) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
+        from reconciler.providers.keycloak.export import new_realm, whole
+
+        with self._connected().understood():
+            return whole(self._connected(), realm), new_realm(self._connected(), realm)
+
+    def permissions(self, desired: Iterable[Resource]) -> Mapping[str, Mapping[str, str]]:
+        from reconciler.providers.keycloak.permissions import rights
+
+        return rights(desired)
 
     def obstacles(self, steps: Sequence[Step]) -> Sequence[Problem]:
         asking = [step for step in steps if step.verb == REQUIRE]

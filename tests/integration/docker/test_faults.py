@@ -9,7 +9,7 @@ import socket
 import pytest
 
 from reconciler.core.errors import ProviderError
-from reconciler.core.policy import PRUNED, Policy
+from reconciler.core.policy import Policy
 from reconciler.core.report import Event, Report
 from reconciler.providers.answers import Limits
 from reconciler.providers.docker.engine.client import Engine
@@ -68,7 +68,7 @@ def run(project, environment) -> list[ProviderError]:
     with project.session() as session:
         provider = DockerProvider(project.name, environment)
         provider.engine = Engine(environment, limits=LIMITS)
-        policy = Policy(deletes=True, prune=PRUNED)
+        policy = Policy.of(provider.kinds.values(), deletes=True)
         reconciler = Reconciler(session.document, {"docker": provider}, RealClock(), policy)
         try:
             happened = list(reconciler.converge(lambda _look: None))

@@ -72,6 +72,6 @@ def test_who_takes_all_away_runs_the_hooks_too(project, tmp_path):
     project.settle()
 
     with project.session() as session:
-        list(removal(session.reconciler(), kinds_to_remove(volumes=False)))
+        list(removal(session.reconciler(), kinds_to_remove(session.kinds.values(), volumes=False)))
 
     assert (tmp_path / "told").exists()

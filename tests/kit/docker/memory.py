@@ -24,7 +24,7 @@ from urllib.parse import parse_qsl, urlsplit
 from reconciler.config import Sources, load
 from reconciler.core.document import Document
 from reconciler.core.errors import Conflict
-from reconciler.core.policy import PRUNED, Policy
+from reconciler.core.policy import Policy
 from reconciler.core.report import Event, Report
 from reconciler.providers.docker.engine.client import Engine
 from reconciler.providers.docker.engine.location import USUAL, Location
@@ -35,7 +35,7 @@ from tests.kit.clock import TurnedClock
 PROJECT = "p"
 HEALTHY_AFTER_S = 1.0
 _EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
-ALLOWED = Policy(deletes=True, prune=PRUNED)
+ALLOWED = Policy.of(DockerProvider.kinds.values(), deletes=True)
 
 _HOST_DEFAULTS: Mapping[str, Any] = {
     "NetworkMode": "default",

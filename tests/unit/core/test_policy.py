@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from reconciler.core.kind import Kind
 from reconciler.core.plan import make
 from reconciler.core.policy import Policy, refusals
 from reconciler.core.resource import Bystander
@@ -39,6 +40,20 @@ def test_a_kind_that_holds_data_is_never_deleted_by_a_yes():
     policy = Policy(deletes=True, keeps_data=frozenset({"memory.box"}))
 
     assert refused(policy, (), [live(BOX)]) == ["allow it with `--allow-delete memory.box/a`"]
+
+
+def test_the_rules_for_a_kind_are_in_its_table_and_the_files_go_before_them():
+    kinds = [
+        Kind("swarm.service", {}, prunable=True),
+        Kind("swarm.network", {}, prunable=True, left_in_use=True),
+        Kind("swarm.volume", {}, keeps_data=True, left_in_use=True),
+    ]
+
+    policy = Policy.of(kinds, prune={"swarm.service": "off", "swarm.volume": "owned"}, deletes=True)
+
+    assert policy.prune == {"swarm.service": "off", "swarm.network": "owned", "swarm.volume": "owned"}
+    assert (policy.keeps_data, policy.left_in_use) == ({"swarm.volume"}, {"swarm.network", "swarm.volume"})
+    assert policy.deletes
 
 
 def test_what_somebody_else_made_is_not_touched():

@@ -140,7 +140,7 @@ def test_what_is_as_declared_is_not_touched_not_even_by_a_lock(world):
 def test_it_follows_the_files_and_the_engine_and_lets_go_at_the_end(world):
     daemon = world.run()
 
-    assert daemon.hints.followed == ["files", "engine events"]
+    assert daemon.hints.followed == ["files", "docker events"]
     assert daemon.hints.is_closed
     assert world.log.told[-1][2] == "daemon ends"
 

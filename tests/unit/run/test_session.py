@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import ClassVar
 
 import pytest
 
 from reconciler.config.commandline import find
 from reconciler.core.errors import ConfigError
+from reconciler.core.kind import Kind
 from reconciler.core.plan import Plan
-from reconciler.core.policy import PRUNED
 from reconciler.core.values import Secret
+from reconciler.providers.memory import MemoryProvider
 from reconciler.run.once import Look
+from reconciler.run.remove import kinds_to_remove
 from reconciler.run.session import env_file, opened, read
 from reconciler.settings import Settings
 from tests.kit.build import address
 from tests.kit.clock import TurnedClock
 from tests.kit.docker.memory import MemoryEngine, served
+from tests.kit.leases import MemoryLeases
 
 STACK = "services:\n  web: {image: 'app:1', environment: {DB_PASSWORD: '${DB_PASSWORD}'}}\n"
 SECRET = f"x-reconcile: {{secrets: [DB_PASSWORD]}}\n{STACK}"
@@ -190,7 +194,9 @@ def test_the_rules_of_the_file_and_what_the_command_line_allows_are_one_policy(s
 def test_a_file_without_rules_prunes_what_holds_no_data(settings):
     policy = session_of(settings("services: {}\n")).policy()
 
-    assert (policy.prune, policy.protected, policy.deletes) == (PRUNED, frozenset(), False)
+    assert (policy.protected, policy.deletes) == (frozenset(), False)
+    assert policy.prune == {"docker.container": "owned", "docker.network": "owned"}
+    assert policy.left_in_use == {"docker.network", "docker.volume"}
 
 
 def test_where_there_is_no_engine_there_is_no_lock(settings):
@@ -203,3 +209,29 @@ def test_a_look_stays_good_where_nobody_has_to_wait_for_anybody(settings):
 
     assert session_of(settings(users=USERS)).still_good(look) is look
     assert session_of(settings(STACK, environment={"DB_PASSWORD": "x"})).still_good(look) is None
+
+
+class Swarm(MemoryProvider, MemoryLeases):
+    """A provider that nobody has heard of, which keeps leases and whose services are pruned."""
+
+    name = "swarm"
+    kinds: ClassVar = {
+        "swarm.service": Kind("swarm.service", {}, section="containers", prunable=True, goes_down=True),
+        "swarm.volume": Kind("swarm.volume", {}, section="volumes", keeps_data=True, goes_down=True),
+    }
+
+
+def test_a_provider_is_known_by_what_it_can_do_and_by_its_tables(settings):
+    own = {"x-reconcile": {"prune": {"containers": "off"}}}
+    with opened(settings("services: {}\n"), TurnedClock()) as session:
+        swarm = replace(session, providers={"swarm": Swarm()}, document=replace(session.document, stack=own))
+
+    assert swarm.leases is swarm.providers["swarm"]
+    assert swarm.policy().prune == {"swarm.service": "off"}
+    assert kinds_to_remove(swarm.kinds.values(), volumes=False) == {"swarm.service"}
+    assert kinds_to_remove(swarm.kinds.values(), volumes=True) == {"swarm.service", "swarm.volume"}
+
+
+def test_a_provider_without_leases_is_no_place_to_meet(settings):
+    with opened(settings("services: {}\n"), TurnedClock()) as session:
+        assert replace(session, providers={"memory": MemoryProvider()}).leases is None

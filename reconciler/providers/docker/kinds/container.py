@@ -498,6 +498,10 @@ KIND: Final = Kind(
     expect=expect,
     late=frozenset({"image", "networks"}),
     overlaps=rollout.overlaps,
+    singular=frozenset({"dns", "tmpfs"}),
+    section="containers",
+    prunable=True,
+    goes_down=True,
 )
 
 

@@ -44,6 +44,12 @@ def is_built(spec: Spec) -> bool:
     return "build" in spec and spec.get("pull_policy") != "never"
 
 
+def users_and_names(spec: Any) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The services that a built image is for, and the names that the file gives it, under which it can be pushed."""
+    own = [str(spec["ref"])] if spec["is_named"] else []
+    return tuple(spec["services"]), (*own, *map(str, spec["build"].get("tags") or ()))
+
+
 def refresh_s(service: Json) -> float | None:
     """After how many seconds the registry is to be asked again for a service's image; None for never."""
     policy, after = str(service.get("pull_policy") or ""), service.get("pull_refresh_after")

@@ -114,6 +114,10 @@ KIND: Final = Kind(
     },
     outputs={"id": Output()},
     expect=expect,
+    section="networks",
+    prunable=True,
+    left_in_use=True,
+    goes_down=True,
 )
 
 

@@ -53,6 +53,10 @@ KIND: Final = Kind(
         "labels": Field(Effect.NOTE),
     },
     outputs={"name": Output(declared_by="name", held=True)},
+    section="volumes",
+    keeps_data=True,
+    left_in_use=True,
+    goes_down=True,
 )
 
 

@@ -325,7 +325,8 @@ class _Container:
         for tag, part in (("lifted", lifted), ("", rest)):
             if part:
                 body = container.live_body(part)
-                yield self._step("container.update", differ(sorted(part)), tag=tag, container=self.live_id, body=body)
+                why = differ(sorted(part), container.KIND.singular)
+                yield self._step("container.update", why, tag=tag, container=self.live_id, body=body)
 
     def _live_fields(self) -> dict[str, Value]:
         """Name → desired value of what /update takes; memory goes together with its swap."""

@@ -189,6 +189,7 @@ KIND: Final = RestKind(
     paths=Paths(item=BASE, find=BASE, collections={"": "admin/realms"}),
     right="manage-realm",
     parent=None,
+    keeps_data=True,
     vital=frozenset({"enabled"}),
     put=Put(
         always=ALWAYS,

@@ -201,6 +201,7 @@ def unknown_attributes(profile: Mapping[str, Any], attributes: Mapping[str, Valu
 KIND: Final = RestKind(
     name=USER,
     key="username",
+    keeps_data=True,
     properties={
         "email": text(_lower),
         "emailVerified": flag(),

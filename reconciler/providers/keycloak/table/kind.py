@@ -128,7 +128,8 @@ class RestKind:
 
     ``objects`` finds those of a realm representation, and ``right`` is the role that may write them. A ``singleton``
     is there once for each parent and has its parent's keys. ``adjust`` corrects the expected properties by what is
-    live. ``vital`` are the properties by which an account could lock itself out.
+    live. ``vital`` are the properties by which an account could lock itself out. With an object of a type that
+    ``keeps_data`` data is lost that no file has.
     """
 
     name: str
@@ -143,6 +144,7 @@ class RestKind:
     parts: Mapping[str, Parts] = field(default_factory=dict)
     adjust: Adjust = _as_it_is
     outputs: Mapping[str, Output] = field(default_factory=dict)
+    keeps_data: bool = False
     vital: frozenset[str] = frozenset()
     put: Put = field(default_factory=Put)
     creation: Creation = field(default_factory=Creation)
@@ -159,7 +161,15 @@ class RestKind:
         """The table as the core reads it."""
         fields: Mapping[str, Field] = {name: row.field for name, row in self.properties.items()}
         renewal = self.replacement.obstacle if self.replacement else None
-        return Kind(self.name, fields, self.outputs, self.parent, self.expect, renewal=renewal)
+        return Kind(
+            self.name,
+            fields,
+            self.outputs,
+            self.parent,
+            self.expect,
+            renewal=renewal,
+            keeps_data=self.keeps_data,
+        )
 
     @property
     def is_setting(self) -> bool:

@@ -10,12 +10,15 @@ import pytest
 
 from reconciler.core.errors import Conflict, Refused
 from reconciler.providers.docker.perform import STREAMS, VERBS
+from reconciler.providers.docker.provider import DockerProvider
 from reconciler.providers.docker.table import labels
 from reconciler.render.text import plan_text
 from reconciler.run.once import Look
 from reconciler.run.remove import kinds_to_remove, left_in_use, removal
 from tests.kit.build import address
 from tests.kit.docker.memory import ALLOWED, Line, MemoryEngine, a_reconciler, a_stack, apply
+
+KINDS = DockerProvider.kinds.values()
 
 STACK = """
 services:
@@ -168,7 +171,12 @@ def test_a_project_that_is_taken_down_leaves_the_networks_and_volumes_that_other
         Line(engine).delete(f"/containers/{name}", force=1)
     before = theirs(engine)
 
-    events = list(removal(a_reconciler(a_stack(STACK, tmp_path), engine), kinds_to_remove(volumes=volumes)))
+    events = list(
+        removal(
+            a_reconciler(a_stack(STACK, tmp_path), engine),
+            kinds_to_remove(KINDS, volumes=volumes),
+        )
+    )
 
     assert theirs(engine) == before
     assert not [event for event in events if not isinstance(event, Look) and event.error]
@@ -183,7 +191,12 @@ def test_a_project_is_not_taken_down_where_others_live_in_its_containers(engine,
     writes = len(engine.writes)
 
     with pytest.raises(Refused, match="--allow-disrupt docker.container/web"):
-        list(removal(a_reconciler(a_stack(STACK, tmp_path), engine), kinds_to_remove(volumes=True)))
+        list(
+            removal(
+                a_reconciler(a_stack(STACK, tmp_path), engine),
+                kinds_to_remove(KINDS, volumes=True),
+            )
+        )
 
     assert len(engine.writes) == writes
 

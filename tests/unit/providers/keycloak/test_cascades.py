@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -19,7 +20,7 @@ from reconciler.render.text import plan_text
 from tests.kit.keycloak.scripted import ScriptedConnection
 from tests.kit.keycloak.server import document
 
-ALL = Policy(deletes=True)
+ALL = Policy.of(KeycloakProvider({}).kinds.values(), deletes=True)
 
 
 def planned(live: dict[str, Any], realm: dict[str, Any], policy: Policy = ALL) -> Plan:
@@ -183,7 +184,7 @@ def test_a_protected_child_is_not_deleted_with_its_parent() -> None:
     live = {"groups": [{"id": "g", "name": "staff", "path": "/staff", "subGroups": [
         {"id": "h", "name": "admins", "path": "/staff/admins", "subGroups": []}]}]}  # fmt: skip
     child = Address("keycloak.group", ("lab", "staff", "admins"))
-    policy = Policy(deletes=True, protected=frozenset({child}))
+    policy = replace(ALL, protected=frozenset({child}))
 
     plan = planned(live, {"x-reconcile": PRUNE}, policy)
 

@@ -116,7 +116,7 @@ def test_keys_service_accounts_and_federated_users_stay() -> None:
 
 
 def test_a_user_goes_only_when_it_is_named_on_the_command_line() -> None:
-    policy = Policy(deletes=True)
+    policy = Policy.of(KeycloakProvider({}).kinds.values(), deletes=True)
     plan = planned({"users": [{"username": "bob"}], "x-reconcile": {"prune": {"users": "exact"}}}, policy=policy)
 
     assert [each.remedy for each in refusals(plan, policy)] == ["allow it with `--allow-delete keycloak.user/lab/ann`"]
