@@ -49,7 +49,8 @@ _FEW: Final = 3
 class Change:
     """A resource's action and the fields that ask for it; ``reason`` is for the reader only.
 
-    A deferred change ``waits_for`` outputs that are not known yet, or for resources that come first. ``verb`` is the
+    A deferred change ``waits_for`` outputs that are not known yet, or for resources that come first; its action then is
+    ``later``, as far as that is known. ``verb`` is the
     word of the trade for it, where there is a better one than the action's. ``along`` is what the server deletes with
     it besides, and ``goes_with`` the resource with which it would go itself. ``obstacle`` says why it can't be done.
     """
@@ -65,6 +66,7 @@ class Change:
     along: tuple[Address, ...] = ()
     goes_with: Address | None = None
     obstacle: str = ""
+    later: Action | None = None
 
     @property
     def effect(self) -> Effect:
@@ -79,7 +81,7 @@ class Change:
     @property
     def intended(self) -> Action:
         """The action of this pass or, where it is deferred, that of the later one, as far as it is known."""
-        return Action(self.reason) if self.action is Action.DEFERRED and self.reason else self.action
+        return self.later or self.action
 
     @property
     def acts(self) -> bool:

@@ -32,7 +32,8 @@ class Step:
     what is replaced waits for it. A step begins ``delay_s`` after what comes before it. One with a ``hold_s`` is done
     when it was seen to be, with the same mark, for so long. What it leaves behind where it fails is taken away by what
     it ``clears``, whether there is a way back or not. Nobody who needs the resource waits for a ``trailing`` step: it
-    takes away what is left over. ``returns_to`` says what is there once the way back was taken.
+    takes away what is left over. ``returns_to`` says what is there once the way back was taken. A ``final`` step
+    removes what the way back leads to.
     """
 
     id: str
@@ -54,6 +55,7 @@ class Step:
     clears: tuple[Step, ...] = ()
     trailing: bool = False
     returns_to: str = ""
+    final: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,8 +259,10 @@ def _is_late(ref: Ref, resource: Resource, kind: Kind) -> bool:
 def _deferred(change: Change, waits_for: tuple[Address | Ref, ...]) -> Change:
     if not waits_for:
         return change
-    verb = "" if change.action is Action.KEEP else change.action.value
-    return replace(change, action=Action.DEFERRED, waits_for=waits_for, reason=verb)
+    later = None if change.action is Action.KEEP else change.action
+    return replace(
+        change, action=Action.DEFERRED, waits_for=waits_for, later=later, reason=later.value if later else ""
+    )
 
 
 def _orphan(kind: Kind, orphan: Observed, waits: tuple[Address, ...], *, prune: bool) -> Change:

@@ -18,6 +18,7 @@ from reconciler.providers.docker.container import endpoints, files, hooks, outsi
 from reconciler.providers.docker.container.mounts import anonymous_volumes, image_volumes
 from reconciler.providers.docker.engine import rootless
 from reconciler.providers.docker.engine.client import Engine
+from reconciler.providers.docker.engine.failures import NoReference
 from reconciler.providers.docker.expand import (
     container_address,
     network_address,
@@ -154,9 +155,7 @@ class Reader:
         """None where it is not there, as what the engine does not take for a reference; to get it says so."""
         try:
             found: Json | None = self._engine.get(f"/images/{reference}/json")
-        except Rejected as error:
-            if "invalid reference format" not in str(error):
-                raise
+        except NoReference:
             return None
         return found
 

@@ -16,6 +16,7 @@ from reconciler.providers.docker.container import endpoints, files, hooks, one_s
 from reconciler.providers.docker.engine import occupied_ports, required_api, rootless
 from reconciler.providers.docker.engine.client import Engine
 from reconciler.providers.docker.engine.credentials import logged_in
+from reconciler.providers.docker.engine.failures import NeedsBuildKit
 from reconciler.providers.docker.kinds import image
 from reconciler.providers.docker.observe import last_probe, name_of, probed
 from reconciler.providers.docker.table import labels
@@ -113,7 +114,7 @@ def _with_last_lines(lines: Iterable[str], obstacle: str) -> Iterator[str]:
             last = [*last[1 - LAST_LINES :], line]
             yield line
     except Rejected as error:
-        what = f"{error}: {obstacle}" if "BuildKit" in str(error) and obstacle else str(error)
+        what = f"{error}: {obstacle}" if isinstance(error, NeedsBuildKit) and obstacle else str(error)
         raise Rejected(_with_lines(f"the build failed: {what}", last)) from error
 
 

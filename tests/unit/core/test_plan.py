@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from reconciler.core.change import Action
@@ -93,6 +95,14 @@ def test_a_value_that_only_exists_later_defers_who_needs_it():
 
     assert action(plan, BOX) is Action.DEFERRED
     assert order(plan) == ["memory.client/app:put"]
+
+
+def test_the_later_action_of_what_is_deferred_does_not_hang_on_the_words_for_it():
+    plan = plan_of([resource(BOX, key=Ref(address(CLIENT), "secret")), resource(CLIENT, redirect="x")])
+
+    deferred = next(change for change in plan.changes if change.address == address(BOX))
+
+    assert replace(deferred, reason="in other words").intended is Action.CREATE
 
 
 def test_a_change_that_leaves_the_output_alone_defers_nobody():

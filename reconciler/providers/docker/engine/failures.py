@@ -15,6 +15,15 @@ from reconciler.providers.docker.engine.versions import version_of
 
 WHO: Final = "the Docker engine"
 
+
+class NeedsBuildKit(Rejected):
+    """The classic builder can't carry out a build file."""
+
+
+class NoReference(Rejected):
+    """The engine does not accept a text as the name of an image."""
+
+
 BETWEEN_TWO_RUNS_S: Final = 0.5
 BETWEEN_TWO_TRIES_S: Final = 1.0
 
@@ -100,7 +109,7 @@ def error_of(answer: Any, asked: str, message: str = "") -> ProviderError:
         case 502 | 503 | 504:
             return Unreachable(text)
         case _:
-            return Rejected(text)
+            return rejected(text)
 
 
 def _unworded(answer: Any) -> str:
@@ -117,4 +126,15 @@ _BETWEEN_TWO_RUNS: Final = ("cannot update a stopped", "cannot update a deleted 
 def raise_error_in(line: Mapping[str, Any]) -> None:
     """A failed pull or build answers 200 and says so in its stream (docker-py #2286)."""
     if "error" in line:
-        raise Rejected(str(line["error"]).strip())
+        raise rejected(str(line["error"]).strip())
+
+
+def rejected(text: str) -> Rejected:
+    """The error with these words of the engine, of a type of its own where a caller has an answer to it."""
+    return next((sort for sign, sort in _ANSWERED if sign in text), Rejected)(text)
+
+
+_ANSWERED: Final[tuple[tuple[str, type[Rejected]], ...]] = (
+    ("BuildKit", NeedsBuildKit),
+    ("invalid reference format", NoReference),
+)

@@ -384,7 +384,7 @@ class _Container:
                 yield replace(step, on_failure=back)
         if predecessor:
             yield replace(self._gate(self.live_id, is_new=True), on_failure=back)
-            yield from self._gone(predecessor, "predecessor")
+            yield from self._gone(predecessor, "predecessor", final=True)
         elif is_down or any(field.effect is Effect.RESTART for field in self.change.fields):
             # While it was paused its health checks failed: what they say now is of the past.
             yield self._gate(self.live_id, may_recover=state == "paused")
@@ -439,7 +439,7 @@ class _Container:
             self._gate(self.name, is_new=True),
         ]
         yield from self._or_back(ways)
-        yield self._remove(self.live_id, "predecessor")
+        yield self._remove(self.live_id, "predecessor", final=True)
 
     def _beside(self) -> Iterator[Step]:
         """Start-first: the predecessor serves until the successor is ready, which nobody finds before."""
@@ -457,7 +457,7 @@ class _Container:
             replace(self._renamed(successor), milestone=STARTED),
         ]
         yield from self._or_back(ways)
-        yield from self._gone(self.live_id, "predecessor")
+        yield from self._gone(self.live_id, "predecessor", final=True)
 
     def _shown(self, successor: str, networks: Mapping[str, Any]) -> Iterator[Step]:
         """The engine takes the names of a container in a network only when it is connected."""
@@ -540,14 +540,15 @@ class _Container:
         frees = self._given_up() if container_id == self.live_id else frozenset[str]()
         return replace(step, timeout_s=grace + 60.0, frees=frees)
 
-    def _gone(self, container_id: str, why: str) -> Iterator[Step]:
+    def _gone(self, container_id: str, why: str, *, final: bool = False) -> Iterator[Step]:
         """It may be running: it is given the time that it was promised."""
         yield from self._stopped(container_id, why)
-        yield self._remove(container_id, why)
+        yield self._remove(container_id, why, final=final)
 
-    def _remove(self, container_id: str, why: str, *, of: str = "") -> Step:
+    def _remove(self, container_id: str, why: str, *, of: str = "", final: bool = False) -> Step:
         marked = {"mark": self.facts["mark"]} if container_id == self.live_id and self.facts.get("mark") else {}
-        return self._step("container.remove", why, tag=f"remove:{of or why}", container=container_id, **marked)
+        step = self._step("container.remove", why, tag=f"remove:{of or why}", container=container_id, **marked)
+        return replace(step, final=final)
 
     def renewed(self) -> Iterator[Step]:
         """Nothing may have the volume while it is made anew: the old container goes first, and nobody can serve again.

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import Any, Final
+from typing import Any
 
 from reconciler.core.change import Action, Change
 from reconciler.core.kind import Effect
 from reconciler.core.plan import Step
-
-LAST_WORD: Final = "remove:predecessor"
-"""How the id of the step ends that takes a predecessor away."""
 
 
 def in_turn(parts: Sequence[tuple[Change, Sequence[Step]]]) -> Iterator[Step]:
@@ -38,7 +35,7 @@ def _all_or_none(turns: Sequence[Sequence[Step]], *, at_once: int) -> list[Seque
     backs = [next((step.on_failure for step in reversed(steps) if step.on_failure), ()) for steps in turns]
 
     def bound(step: Step, number: int) -> Step:
-        if _is_last_word(step):
+        if step.final:
             return replace(step, after=step.after | ends)
         if not step.on_failure:
             return step
@@ -48,14 +45,9 @@ def _all_or_none(turns: Sequence[Sequence[Step]], *, at_once: int) -> list[Seque
     return [[bound(step, number) for step in steps] for number, steps in enumerate(turns)]
 
 
-def _is_last_word(step: Step) -> bool:
-    """After it there is no predecessor to go back to."""
-    return step.id.endswith(f":{LAST_WORD}")
-
-
 def _settled(steps: Sequence[Step]) -> Step:
     """The step after which a container is as it should be."""
-    return next(step for step in reversed(steps) if not _is_last_word(step))
+    return next(step for step in reversed(steps) if not step.final)
 
 
 def _setting(change: Change, name: str) -> Any:
@@ -66,7 +58,7 @@ def _setting(change: Change, name: str) -> Any:
 def _takes_turns(change: Change, steps: Sequence[Step]) -> bool:
     """Returns whether it is out of service meanwhile, or an interrupted run left a predecessor to go back to."""
     is_out = change.action in (Action.UPDATE, Action.REPLACE) and change.effect >= Effect.RECONNECT
-    return is_out or any(map(_is_last_word, steps))
+    return is_out or any(step.final for step in steps)
 
 
 def _at_its_turn(step: Step, change: Change, before: Sequence[Step]) -> Step:
