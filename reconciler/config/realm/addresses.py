@@ -8,6 +8,7 @@ from typing import Final
 from reconciler.config.realm.canonical import with_usernames
 from reconciler.config.yaml.tree import Tree
 from reconciler.core.address import Address
+from reconciler.vocabulary.keycloak import CLIENT_ROLE, GROUP, REALM, ROLE, SECTIONS, USER
 
 _Paths = Callable[[Mapping[str, Tree]], Iterable[tuple[str, ...]]]
 
@@ -43,16 +44,12 @@ def _users(realm: Mapping[str, Tree]) -> Iterator[tuple[str, ...]]:
 
 
 _KINDS: Final[Mapping[str, _Paths]] = {
-    "keycloak.realm": lambda _realm: [()],
-    "keycloak.client": _named("clients", "clientId"),
-    "keycloak.client-scope": _named("clientScopes", "name"),
-    "keycloak.role": _roles,
-    "keycloak.client-role": _client_roles,
-    "keycloak.group": _groups,
-    "keycloak.user": _users,
-    "keycloak.identity-provider": _named("identityProviders", "alias"),
-    "keycloak.flow": _named("authenticationFlows", "alias"),
-    "keycloak.workflow": _named("workflows", "name"),
+    REALM: lambda _realm: [()],
+    ROLE: _roles,
+    CLIENT_ROLE: _client_roles,
+    GROUP: _groups,
+    USER: _users,
+    **{section.kind: _named(name, section.keys[0]) for name, section in SECTIONS.items() if section.kind},
 }
 
 

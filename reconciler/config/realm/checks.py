@@ -18,38 +18,20 @@ from reconciler.config.realm.merge import Realm
 from reconciler.config.yaml.suggest import suggestion
 from reconciler.config.yaml.tree import Tree, TreePath, dotted
 from reconciler.core.problem import Problem, Severity
+from reconciler.vocabulary.keycloak import (
+    ADMIN_PERMISSIONS_CLIENT,
+    BUILT_IN_CLIENTS,
+    BUILT_IN_ROLES,
+    BUILT_IN_SCOPES,
+    MASTER,
+)
 
-BUILT_IN_SCOPES: Final = frozenset(
-    {
-        "AuthnContextClassRef",
-        "acr",
-        "address",
-        "basic",
-        "email",
-        "microprofile-jwt",
-        "offline_access",
-        "organization",
-        "phone",
-        "profile",
-        "role_list",
-        "roles",
-        "saml_organization",
-        "service_account",
-        "web-origins",
-    }
-)
-BUILT_IN_CLIENTS: Final = frozenset(
-    {"account", "account-console", "admin-cli", "broker", "realm-management", "security-admin-console"}
-)
-_BUILT_IN_ROLES: Final = frozenset({"offline_access", "uma_authorization"})
 _AUTHORIZATION_ROLE: Final = "uma_protection"  # of every client with authorization services
-_ADMIN_PERMISSIONS: Final = "admin-permissions"
 _FIXED: Final = {
     "allowRemoteResourceManagement": True,
     "policyEnforcementMode": "ENFORCING",
     "decisionStrategy": "UNANIMOUS",
 }
-_MASTER: Final = "master"
 _ADMIN_ROLES: Final = frozenset({"admin", "create-realm"})
 _LEFT_ALONE: Final = {
     "clientConsents": "only users themselves can give consent",
@@ -132,8 +114,8 @@ def _organizations(realm: Mapping[str, Tree]) -> Iterator[Finding]:
 
 def _roles(realm: Mapping[str, Tree]) -> Iterator[Finding]:
     section = _dict(realm.get("roles"))
-    declared = _names(section.get("realm")) | _BUILT_IN_ROLES | {default_role(realm)}
-    declared |= _ADMIN_ROLES if realm["realm"] == _MASTER else set()
+    declared = _names(section.get("realm")) | BUILT_IN_ROLES | {default_role(realm)}
+    declared |= _ADMIN_ROLES if realm["realm"] == MASTER else set()
     clients = {name: _names(roles) for name, roles in _dict(section.get("client")).items()}
     known = "roles" in realm
     for path, owner, client, role in _named_roles(realm):
@@ -232,16 +214,17 @@ def _json_list(value: Tree) -> list[Tree]:
 def _admin_permissions(realm: Mapping[str, Tree]) -> Iterator[Finding]:
     """Checks for settings that the client for administrators' permissions can't have."""
     for index, client in enumerate(_items(realm, "clients")):
-        if client.get("clientId") != _ADMIN_PERMISSIONS:
+        if client.get("clientId") != ADMIN_PERMISSIONS_CLIENT:
             continue
         settings = _dict(client.get("authorizationSettings"))
         for key, fixed in _FIXED.items():
             if settings.get(key, fixed) not in (fixed, str(fixed).lower(), None):
-                said = f"Keycloak sets `{key}` of {_ADMIN_PERMISSIONS}, and lets nobody change it; it is left as it is"
-                yield Finding(("clients", index, "authorizationSettings", key), said, Severity.WARNING)
+                said = f"Keycloak sets `{key}` of {ADMIN_PERMISSIONS_CLIENT}, and lets nobody change it"
+                at = ("clients", index, "authorizationSettings", key)
+                yield Finding(at, f"{said}; it is left as it is", Severity.WARNING)
         if not realm.get("adminPermissionsEnabled"):
-            said = "is made by Keycloak once its realm has `adminPermissionsEnabled: true`"
-            yield Finding(("clients", index), f"{_ADMIN_PERMISSIONS} {said}, which is not declared", Severity.WARNING)
+            said = "is made by Keycloak once its realm has `adminPermissionsEnabled: true`, which is not declared"
+            yield Finding(("clients", index), f"{ADMIN_PERMISSIONS_CLIENT} {said}", Severity.WARNING)
 
 
 def _passwords(realm: Mapping[str, Tree]) -> Iterator[Finding]:

@@ -16,10 +16,10 @@ from reconciler.config.realm.checks import Finding
 from reconciler.config.realm.merge import Realm
 from reconciler.config.yaml.tree import Tree, TreePath
 from reconciler.core.problem import Severity
+from reconciler.vocabulary.keycloak import REALM_MANAGEMENT
 
 _ADDRESS: Final = re.compile(r"[^\s@]+@[^\s@]+|\".*\"@\S+")
 _SERVICE_ACCOUNT: Final = "service-account-"
-_MANAGEMENT: Final = "realm-management"  # exports of realms with the first admin permissions have it as none can be
 _MASK: Final = "**********"
 _TEXTS: Final[Mapping[Tree, bool]] = {"true": True, "false": False}
 
@@ -87,7 +87,8 @@ def combinations(realm: Realm) -> Iterator[Finding]:
     """Finds settings of the realm that exclude each other."""
     for row in COMBINATIONS:
         for path, body in _bodies(realm.merged, row.section):
-            if row.applies(body) and body.get("clientId") != _MANAGEMENT:
+            # Exports of realms with the first admin permissions have this client as none can be.
+            if row.applies(body) and body.get("clientId") != REALM_MANAGEMENT:
                 yield Finding((*path, row.at), row.why, row.severity)
     for check in _CHECKS:
         yield from check(realm.merged)

@@ -2,34 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable
 from typing import Final
 
 from reconciler.config.yaml.tree import Tree
+from reconciler.vocabulary.keycloak import COMPONENT_KEYS, INNER_KEYS, ROLE_KEYS, SECTIONS
 
-_KEYS: Final[Mapping[str, tuple[str, ...]]] = {
-    "applicationScopeMappings": ("client", "clientScope"),
-    "authenticationFlows": ("alias",),
-    "authenticatorConfig": ("alias",),
-    "attributes": ("name",),
-    "clientScopes": ("name",),
-    "clients": ("clientId",),
-    "groups": ("name",),
-    "federatedIdentities": ("identityProvider",),
-    "identityProviderMappers": ("identityProviderAlias", "name"),
-    "identityProviders": ("alias",),
-    "organizations": ("alias",),
-    "policies": ("name",),
-    "profiles": ("name",),
-    "protocolMappers": ("name", "protocol"),
-    "requiredActions": ("alias",),
-    "scopeMappings": ("client", "clientScope"),
-    "subGroups": ("name",),
-    "users": ("username",),
-    "workflows": ("name",),
-}
+_KEYS: Final = {**{name: section.keys for name, section in SECTIONS.items()}, **INNER_KEYS}
 _UNLESS_SAID: Final = {"protocol": "openid-connect"}
-_COMPONENT: Final = ("name", "subType", "providerId")
 
 
 def natural_key(path: tuple[str, ...], item: Tree) -> Hashable | None:
@@ -54,7 +34,7 @@ def _fields(path: tuple[str, ...]) -> tuple[str, ...]:
     if not path:
         return ()
     if path[0] == "roles":
-        return ("name",)
+        return ROLE_KEYS
     if path[0] == "components":
-        return _COMPONENT
+        return COMPONENT_KEYS
     return _KEYS.get(path[-1], ())

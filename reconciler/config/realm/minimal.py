@@ -11,6 +11,7 @@ from collections.abc import Hashable, Iterator, Mapping
 from typing import Any, Final
 
 from reconciler.config.realm.keys import natural_key
+from reconciler.vocabulary.keycloak import CLIENT_SECRETS, SECTIONS
 
 _TOLD_IF_EMPTY: Final = frozenset({"defaultClientScopes", "optionalClientScopes"})
 """What a new object would be given if the file said nothing."""
@@ -19,9 +20,9 @@ _OF_THE_SERVER: Final = frozenset(
     {
         "access",
         "adminPermissionsClient",
+        *CLIENT_SECRETS,
         "client.secret.creation.time",
         "client.secret.expiration.time",
-        "client.secret.rotated",
         "client.secret.rotated.creation.time",
         "client.secret.rotated.expiration.time",
         "containerId",
@@ -37,8 +38,6 @@ _OF_THE_SERVER: Final = frozenset(
         "parentId",
         "realm_client",
         "registrationAccessToken",
-        "saml.encryption.private.key",
-        "saml.signing.private.key",
         "self",
         "subGroupCount",
         "totp",
@@ -52,22 +51,6 @@ _OF_PLACE: Final[Mapping[str, frozenset[str]]] = {
     "subGroups": frozenset({"path"}),
     "authenticationExecutions": frozenset({"authenticatorFlow", "autheticatorFlow", "userSetupAllowed"}),
 }
-_SECTIONS: Final = frozenset(
-    {
-        "authenticationFlows",
-        "authenticatorConfig",
-        "clientScopes",
-        "clients",
-        "groups",
-        "identityProviderMappers",
-        "identityProviders",
-        "organizations",
-        "requiredActions",
-        "scopeMappings",
-        "users",
-        "workflows",
-    }
-)
 _FLOWS: Final = "authenticationFlows"
 _EXECUTIONS: Final = "authenticationExecutions"
 _SETTINGS: Final = "authenticatorConfig"
@@ -154,7 +137,7 @@ def _object(item: dict[str, Any], known: dict[str, Any] | None, path: tuple[str,
 def _is_section(path: tuple[str, ...]) -> bool:
     match path:
         case (name,):
-            return name in _SECTIONS
+            return name in SECTIONS
         case ("roles", "realm") | ("roles", "client", _) | ("components", _) | ("clientScopeMappings", _):
             return True
         case _:

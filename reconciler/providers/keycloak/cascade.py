@@ -10,8 +10,8 @@ from reconciler.core.resource import Place
 from reconciler.core.values import Path
 from reconciler.providers.keycloak.registry import KINDS
 from reconciler.providers.keycloak.table.kind import Item, RestKind
-from reconciler.providers.keycloak.table.names import REALM
 from reconciler.providers.keycloak.table.properties import as_map
+from reconciler.vocabulary.keycloak import REALM
 
 
 class Cascades:

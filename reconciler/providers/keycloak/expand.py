@@ -14,7 +14,7 @@ from reconciler.core.values import Path, Spec, Value
 from reconciler.providers.keycloak.registry import KINDS
 from reconciler.providers.keycloak.table.connection import Representation
 from reconciler.providers.keycloak.table.kind import Item, RestKind, options_of
-from reconciler.providers.keycloak.table.names import GROUP, REALM
+from reconciler.vocabulary.keycloak import GROUP, REALM
 
 _OPTIONS: Final = "x-reconcile"
 OWNED: Final = "owned"

@@ -23,7 +23,7 @@ from reconciler.providers.keycloak.read.organizations import of_users, organizat
 from reconciler.providers.keycloak.read.users import IN_FULL, People
 from reconciler.providers.keycloak.registry import KINDS
 from reconciler.providers.keycloak.table.connection import BASE, WHOLE_EXPORT, Connection, Representation
-from reconciler.providers.keycloak.table.names import ORGANIZATION, ORGANIZATION_GROUPS, WORKFLOW
+from reconciler.vocabulary.keycloak import ORGANIZATION, ORGANIZATION_GROUPS, WORKFLOW
 
 
 def whole(connection: Connection, realm: str) -> dict[str, Any]:

@@ -17,8 +17,8 @@ from reconciler.core.values import Path, Value
 from reconciler.providers.keycloak.expand import key_of
 from reconciler.providers.keycloak.registry import KINDS
 from reconciler.providers.keycloak.table.connection import BASE, Connection, Representation
-from reconciler.providers.keycloak.table.names import GROUP, USER
 from reconciler.providers.keycloak.table.required_release import lack, server
+from reconciler.vocabulary.keycloak import GROUP, USER
 
 
 class Directory:

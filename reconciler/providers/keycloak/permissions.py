@@ -9,7 +9,7 @@ from reconciler.core.address import Address
 from reconciler.core.resource import Resource
 from reconciler.providers.keycloak.read.observe import is_exported, looked_for
 from reconciler.providers.keycloak.registry import KINDS
-from reconciler.providers.keycloak.table.names import USER
+from reconciler.vocabulary.keycloak import USER
 
 _EXPORT: Final[Mapping[str, str]] = {
     "manage-realm": "to export the realm, which is how it is read",

@@ -13,7 +13,7 @@ import requests
 from reconciler.core.access import AccessChange
 from reconciler.providers.keycloak.access.grants import Grants, specs_of
 from reconciler.providers.keycloak.export import realm_of_access
-from reconciler.providers.keycloak.table.names import ORGANIZATION_GROUPS
+from reconciler.vocabulary.keycloak import ORGANIZATION_GROUPS
 from tests.kit.keycloak.server import Driver, Pass, Server, lacks, server_of
 
 

@@ -13,10 +13,10 @@ from reconciler.core.provider import Done, Pending
 from reconciler.core.report import Event, What
 from reconciler.core.values import ABSENT, Secret, Value
 from reconciler.providers.keycloak.provider import KeycloakProvider
-from reconciler.providers.keycloak.table.names import WORKFLOW
 from reconciler.providers.keycloak.write.steps import steps
 from reconciler.run.clock import RealClock
 from reconciler.run.once import Reconciler
+from reconciler.vocabulary.keycloak import WORKFLOW
 from tests.kit.keycloak.realms import GROUPS_MAPPER, a_realm
 from tests.kit.keycloak.server import (
     ByHand,

@@ -16,7 +16,7 @@ from reconciler.core.values import ABSENT
 from reconciler.providers.keycloak.export import whole
 from reconciler.providers.keycloak.provider import KeycloakProvider
 from reconciler.providers.keycloak.registry import KINDS
-from reconciler.providers.keycloak.table.names import CLIENT_POLICIES, ORGANIZATION_GROUPS, REALM, WORKFLOW
+from reconciler.vocabulary.keycloak import CLIENT_POLICIES, ORGANIZATION_GROUPS, REALM, WORKFLOW
 from tests.kit.keycloak.realms import a_whole_realm
 from tests.kit.keycloak.server import (
     ByHand,

@@ -34,9 +34,9 @@ from reconciler.providers.keycloak.registry import KINDS
 from reconciler.providers.keycloak.server.client import AdminClient, Settings
 from reconciler.providers.keycloak.table import required_release
 from reconciler.providers.keycloak.table.connection import Client
-from reconciler.providers.keycloak.table.names import ORGANIZATION_GROUPS, REALM, WORKFLOW
 from reconciler.providers.keycloak.table.required_release import Server as About
 from reconciler.run.collector import undisturbed
+from reconciler.vocabulary.keycloak import ORGANIZATION_GROUPS, REALM, WORKFLOW
 
 IMAGE = os.environ.get("RECONCILE_TEST_KEYCLOAK_IMAGE", "localhost/keycloak:26.7.3")
 OPTIONS = os.environ.get("RECONCILE_TEST_KEYCLOAK_OPTIONS", "").split()
@@ -414,7 +414,7 @@ def without_newer(client: Client, realm: Mapping[str, Any]) -> dict[str, Any]:
 def _without_roles(group: Mapping[str, Any]) -> dict[str, Any]:
     """A group without its roles and those of the groups below; or an organization's groups without theirs."""
     kept = {key: value for key, value in group.items() if key not in ("realmRoles", "clientRoles")}
-    below = {key: [*map(_without_roles, kept[key])] for key in ("groups", "subGroups") if key in kept}
+    below: dict[str, Any] = {key: [*map(_without_roles, kept[key])] for key in ("groups", "subGroups") if key in kept}
     return {**kept, **below}
 
 

@@ -15,8 +15,9 @@ from reconciler.core.secrecy import (
     secrets_in,
 )
 from reconciler.core.values import ABSENT, Secret
-from reconciler.providers.keycloak.kinds import client, component, identity_provider
+from reconciler.providers.keycloak.kinds import component, identity_provider
 from reconciler.providers.keycloak.registry import KINDS
+from reconciler.vocabulary.keycloak import CLIENT_SECRETS
 
 SPELLINGS = """db_password DB-PASSWORD dbPassword DbPwd DBPASS requirepass masterauth GPG_PASSPHRASE SMTP_AUTH smtp.auth
     REGISTRY_AUTH APIKEY api-key apiKey KEY tls.key SESSION_SALT JWT bearerToken x-api-key Authorization privateKey"""
@@ -39,7 +40,7 @@ def test_other_names_are_no_secrets(name: str) -> None:
     "key",
     sorted(
         {path[-1] for kind in KINDS.values() for path in kind.reading.secrets}
-        | {*client._SECRET_ATTRIBUTES, *component._SECRETS, *identity_provider._SECRETS}
+        | {*CLIENT_SECRETS, *component._SECRETS, *identity_provider._SECRETS}
         | {"codeSecret", "registrationAccessToken", "secretData", "password"}
     ),
 )

@@ -23,7 +23,7 @@ from reconciler.providers.keycloak.ids import Directory
 from reconciler.providers.keycloak.read.organizations import of_users, organizations, with_everybody
 from reconciler.providers.keycloak.read.users import People
 from reconciler.providers.keycloak.table.connection import BASE, WHOLE_EXPORT, Representation
-from reconciler.providers.keycloak.table.names import CLIENT, GROUP, ORGANIZATION, ORGANIZATION_GROUPS, REALM, USER
+from reconciler.vocabulary.keycloak import CLIENT, GROUP, ORGANIZATION, ORGANIZATION_GROUPS, REALM, USER
 
 _INSIDE: Final = (ORGANIZATION, ORGANIZATION_GROUPS)
 _WHOLE: Final = ("clients", "groups", "roles")

@@ -10,15 +10,15 @@ from reconciler.core.address import Address
 from reconciler.core.change import Action, Change
 from reconciler.core.values import Path, Spec
 from reconciler.providers.keycloak.access.grants import CONCERNED, EVERYBODY, Grants, Role, normal, role_name
-from reconciler.providers.keycloak.table.names import (
+from reconciler.providers.keycloak.table.properties import merged
+from reconciler.providers.keycloak.write.steps import patch_of
+from reconciler.vocabulary.keycloak import (
     CLIENT,
     CLIENT_ROLE,
     ORGANIZATION,
     ORGANIZATION_GROUPS,
     SCOPE_MAPPINGS,
 )
-from reconciler.providers.keycloak.table.properties import merged
-from reconciler.providers.keycloak.write.steps import patch_of
 
 _SAID: Final = frozenset({"description", "attributes"})
 

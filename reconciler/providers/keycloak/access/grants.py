@@ -19,10 +19,11 @@ from reconciler.core.access import Access, Inside
 from reconciler.core.address import Address
 from reconciler.core.values import Path, Spec, Value
 from reconciler.providers.keycloak.kinds.client import BUILTIN
-from reconciler.providers.keycloak.kinds.role import BUILTIN as BUILTIN_ROLES
 from reconciler.providers.keycloak.registry import KINDS
 from reconciler.providers.keycloak.table.connection import Representation
-from reconciler.providers.keycloak.table.names import (
+from reconciler.providers.keycloak.table.properties import as_map, as_name_map, as_names, merged
+from reconciler.vocabulary.keycloak import (
+    BUILT_IN_ROLES,
     CLIENT,
     CLIENT_ROLE,
     CLIENT_SCOPE,
@@ -38,7 +39,6 @@ from reconciler.providers.keycloak.table.names import (
     SCOPE_MAPPINGS,
     USER,
 )
-from reconciler.providers.keycloak.table.properties import as_map, as_name_map, as_names, merged
 
 Role: TypeAlias = tuple[str, ...]
 """The name of a realm role; the client and the name of a client role."""
@@ -135,7 +135,7 @@ class Grants:
         self._chains = {f"/{'/'.join(keys)}": keys for keys in self._of[GROUP]}
         self._default = (f"default-roles-{realm}".lower(),)
         self._of[ROLE] |= self._with_default_roles()
-        self._hidden = {(name,) for name in BUILTIN_ROLES} | {self._default}
+        self._hidden = {(name,) for name in BUILT_IN_ROLES} | {self._default}
 
     def _with_default_roles(self) -> dict[Path, Spec]:
         """The default role with what is said of it elsewhere, if anything is."""

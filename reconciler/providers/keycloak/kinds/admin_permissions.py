@@ -30,14 +30,13 @@ from reconciler.providers.keycloak.kinds.authorization import (
     named,
     role_of,
 )
-from reconciler.providers.keycloak.kinds.client import ADMIN_PERMISSIONS_CLIENT
 from reconciler.providers.keycloak.kinds.ids import NAMES, NamesById, names_by_id
 from reconciler.providers.keycloak.kinds.policies import applied, in_order, listed, made_again
 from reconciler.providers.keycloak.table.connection import BASE, Connection, Live, Representation
 from reconciler.providers.keycloak.table.groups import Dependencies, Paths, Put, Reading
 from reconciler.providers.keycloak.table.kind import Item, RestKind
-from reconciler.providers.keycloak.table.names import ADMIN_PERMISSIONS, CLIENT, ORGANIZATION, USER
 from reconciler.providers.keycloak.table.properties import as_map, merged
+from reconciler.vocabulary.keycloak import ADMIN_PERMISSIONS, ADMIN_PERMISSIONS_CLIENT, CLIENT, ORGANIZATION, USER
 
 _PERMISSION: Final = "scope"
 _is_id: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}").fullmatch

@@ -16,7 +16,6 @@ from reconciler.core.address import Address
 from reconciler.core.errors import Conflict, Rejected
 from reconciler.core.kind import Field
 from reconciler.core.values import ABSENT, Spec, Value
-from reconciler.providers.keycloak.kinds.client import ADMIN_PERMISSIONS_CLIENT
 from reconciler.providers.keycloak.kinds.client_scope import scope
 from reconciler.providers.keycloak.kinds.group import group
 from reconciler.providers.keycloak.kinds.ids import NamesById, names_by_id
@@ -25,7 +24,6 @@ from reconciler.providers.keycloak.kinds.role import role
 from reconciler.providers.keycloak.table.connection import BASE, Live, Representation
 from reconciler.providers.keycloak.table.groups import Dependencies, Paths, Put, Reading
 from reconciler.providers.keycloak.table.kind import Item, RestKind
-from reconciler.providers.keycloak.table.names import AUTHORIZATION, CLIENT, USER
 from reconciler.providers.keycloak.table.properties import (
     Property,
     as_list,
@@ -39,6 +37,7 @@ from reconciler.providers.keycloak.table.properties import (
     merged,
     text,
 )
+from reconciler.vocabulary.keycloak import ADMIN_PERMISSIONS_CLIENT, AUTHORIZATION, CLIENT, USER
 
 SETTINGS: Final = "authorizationSettings"
 _PATH: Final = f"{BASE}/clients/{{parent}}/authz/resource-server"

@@ -19,7 +19,6 @@ from reconciler.providers.keycloak.kinds.user import service_account_of
 from reconciler.providers.keycloak.table.connection import BASE, Live, Representation
 from reconciler.providers.keycloak.table.groups import Builtins, Creation, Dependencies, Paths, Pruning, Put, Reading
 from reconciler.providers.keycloak.table.kind import Item, Links, RestKind
-from reconciler.providers.keycloak.table.names import CLIENT, DEFAULT_CLIENT_SCOPES, FLOW, REALM, USER
 from reconciler.providers.keycloak.table.properties import (
     MARK,
     Property,
@@ -35,27 +34,24 @@ from reconciler.providers.keycloak.table.properties import (
     secret,
     text,
 )
-
-ADMIN_PERMISSIONS_CLIENT: Final = "admin-permissions"
-"""Whose authorization services hold who may administer what in the realm; there once that is switched on."""
-BUILTIN: Final = frozenset(
-    {
-        "account",
-        "account-console",
-        "admin-cli",
-        ADMIN_PERMISSIONS_CLIENT,
-        "broker",
-        "realm-management",
-        "security-admin-console",
-    }
+from reconciler.vocabulary.keycloak import (
+    ADMIN_PERMISSIONS_CLIENT,
+    BUILT_IN_CLIENTS,
+    CLIENT,
+    CLIENT_SECRETS,
+    DEFAULT_CLIENT_SCOPES,
+    FLOW,
+    MASTER,
+    REALM,
+    REALM_MANAGEMENT,
+    USER,
 )
-UNCHANGEABLE: Final = "realm-management"
-"""The client whose roles administrators of a realm have."""
+
+BUILTIN: Final = BUILT_IN_CLIENTS | {ADMIN_PERMISSIONS_CLIENT}
 
 SAML_SCOPES: Final = ("AuthnContextClassRef", "role_list", "saml_organization")
 """Built-in scopes that a client of OpenID Connect is never given."""
 _FLOWS: Final = "authenticationFlowBindingOverrides"
-_SECRET_ATTRIBUTES: Final = ("saml.signing.private.key", "saml.encryption.private.key", "client.secret.rotated")
 # What the server writes there itself; exports have it, and it differs from one server to the next.
 _MADE_BY_SERVER: Final = (
     "client.secret.creation.time",
@@ -69,7 +65,7 @@ _MADE_BY_SERVER: Final = (
 
 def _attributes(value: Value) -> Mapping[str, Value]:
     return {
-        key: as_secret(part) if key in _SECRET_ATTRIBUTES else part
+        key: as_secret(part) if key in CLIENT_SECRETS else part
         for key, part in as_text_map(value).items()
         if key not in _MADE_BY_SERVER and key != MARK
     }
@@ -140,7 +136,7 @@ def _confidential(body: Mapping[str, Value]) -> Mapping[str, Value]:
 
 def _with_realm(clients: Sequence[Resource]) -> tuple[Sequence[Resource], Mapping[str, Value]]:
     """The client that nobody can change later (26.7), as another release had it; the server adds to its roles."""
-    own = [each for each in clients if each.address.name == UNCHANGEABLE and not each.spec.get(_FLOWS)]
+    own = [each for each in clients if each.address.name == REALM_MANAGEMENT and not each.spec.get(_FLOWS)]
     return own, {"clients": tuple(map(KIND.creation_body, own))} if own else {}
 
 
@@ -150,7 +146,7 @@ def _listed(value: Value) -> tuple[Value, ...]:
 
 def _is_builtin(path: Path) -> bool:
     realm, client_id = path
-    return client_id in BUILTIN or (realm == "master" and client_id.endswith("-realm"))
+    return client_id in BUILTIN or (realm == MASTER and client_id.endswith("-realm"))
 
 
 def _arises(path: Path) -> bool:
@@ -236,6 +232,6 @@ KIND: Final = RestKind(
     dependencies=Dependencies(uses=_needs, takes=_service_account),
     reading=Reading(
         flags=frozenset({"exportClients"}),
-        secrets=(("secret",), *(("attributes", name) for name in _SECRET_ATTRIBUTES)),
+        secrets=(("secret",), *(("attributes", name) for name in CLIENT_SECRETS)),
     ),
 )

@@ -10,9 +10,9 @@ from reconciler.core.values import Spec
 from reconciler.providers.keycloak.table.connection import BASE, Representation
 from reconciler.providers.keycloak.table.groups import Dependencies, Paths, Requirements
 from reconciler.providers.keycloak.table.kind import Item, RestKind
-from reconciler.providers.keycloak.table.names import CLIENT_POLICIES, CLIENT_PROFILES
 from reconciler.providers.keycloak.table.properties import objects
 from reconciler.providers.keycloak.table.required_release import Since
+from reconciler.vocabulary.keycloak import CLIENT_POLICIES, CLIENT_PROFILES
 
 
 def _section(section: str, name: str) -> Callable[[Representation], Iterator[Item]]:

@@ -11,8 +11,8 @@ from reconciler.providers.keycloak.kinds import client, role
 from reconciler.providers.keycloak.table.connection import BASE, Representation
 from reconciler.providers.keycloak.table.groups import Builtins, Paths, Pruning, Put, Reading
 from reconciler.providers.keycloak.table.kind import Item, RestKind
-from reconciler.providers.keycloak.table.names import CLIENT, CLIENT_ROLE
 from reconciler.providers.keycloak.table.properties import as_names, flag
+from reconciler.vocabulary.keycloak import CLIENT, CLIENT_ROLE, MASTER, REALM_MANAGEMENT
 
 AUTHORIZATION_ROLE: Final = "uma_protection"
 """Of every client with authorization services; Keycloak makes it with them."""
@@ -30,7 +30,7 @@ def _is_builtin(path: Path) -> bool:
     realm, client_id, name = path
     if name == AUTHORIZATION_ROLE:
         return True
-    return client_id in client.BUILTIN or (realm == "master" and client_id.endswith("-realm"))
+    return client_id in client.BUILTIN or (realm == MASTER and client_id.endswith("-realm"))
 
 
 def _comes_with(path: Path, client_spec: Spec) -> bool:
@@ -41,8 +41,8 @@ def _comes_with(path: Path, client_spec: Spec) -> bool:
 
 def _adjust(desired: Resource, observed: Observed, expected: dict[str, Value]) -> Mapping[str, Value]:
     """Let the role that is all rights in one have those that came with a newer server."""
-    if desired.address.path[1:] == (client.UNCHANGEABLE, "realm-admin"):
-        return role.with_composites_of(lambda client_id: client_id == client.UNCHANGEABLE, observed, expected)
+    if desired.address.path[1:] == (REALM_MANAGEMENT, "realm-admin"):
+        return role.with_composites_of(lambda client_id: client_id == REALM_MANAGEMENT, observed, expected)
     return expected
 
 

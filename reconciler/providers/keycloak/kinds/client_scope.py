@@ -15,7 +15,6 @@ from reconciler.providers.keycloak.kinds.mappers import MAPPERS, mappers
 from reconciler.providers.keycloak.table.connection import BASE, Representation
 from reconciler.providers.keycloak.table.groups import Builtins, Creation, Paths, Pruning, Put
 from reconciler.providers.keycloak.table.kind import Item, RestKind
-from reconciler.providers.keycloak.table.names import CLIENT_SCOPE, REALM
 from reconciler.providers.keycloak.table.properties import (
     Property,
     as_text,
@@ -24,27 +23,7 @@ from reconciler.providers.keycloak.table.properties import (
     text,
     without_mark,
 )
-
-# The server lets one delete these, and breaks.
-BUILTIN: Final = frozenset(
-    {
-        "AuthnContextClassRef",
-        "acr",
-        "address",
-        "basic",
-        "email",
-        "microprofile-jwt",
-        "offline_access",
-        "organization",
-        "phone",
-        "profile",
-        "role_list",
-        "roles",
-        "saml_organization",
-        "service_account",
-        "web-origins",
-    }
-)
+from reconciler.vocabulary.keycloak import BUILT_IN_SCOPES, CLIENT_SCOPE, REALM
 
 
 def scope(realm: str, _keys: Path, name: str) -> Address:
@@ -62,7 +41,7 @@ def _attributes(value: Value) -> Mapping[str, Value]:
 
 
 def _is_builtin(path: Path) -> bool:
-    return path[-1] in BUILTIN
+    return path[-1] in BUILT_IN_SCOPES
 
 
 KIND: Final = RestKind(

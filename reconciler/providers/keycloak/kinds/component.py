@@ -20,7 +20,6 @@ from reconciler.core.values import ABSENT, Path, Value, has_secret
 from reconciler.providers.keycloak.table.connection import BASE, Live, Representation
 from reconciler.providers.keycloak.table.groups import Builtins, Creation, Paths, Pruning, Put, Requirements, Wording
 from reconciler.providers.keycloak.table.kind import Item, RestKind
-from reconciler.providers.keycloak.table.names import COMPONENT, REALM
 from reconciler.providers.keycloak.table.properties import (
     MASK,
     Property,
@@ -32,6 +31,7 @@ from reconciler.providers.keycloak.table.properties import (
     text,
 )
 from reconciler.providers.keycloak.table.required_release import Check
+from reconciler.vocabulary.keycloak import COMPONENT, REALM
 
 PROFILE: Final = "org.keycloak.userprofile.UserProfileProvider"
 WORKFLOWS: Final = "org.keycloak.models.workflow.WorkflowProvider"

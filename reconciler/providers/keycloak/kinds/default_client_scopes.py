@@ -10,8 +10,8 @@ from reconciler.providers.keycloak.kinds.client_scope import scope
 from reconciler.providers.keycloak.table.connection import BASE, Representation
 from reconciler.providers.keycloak.table.groups import Builtins, Paths
 from reconciler.providers.keycloak.table.kind import Item, Links, RestKind
-from reconciler.providers.keycloak.table.names import DEFAULT_CLIENT_SCOPES
 from reconciler.providers.keycloak.table.properties import names
+from reconciler.vocabulary.keycloak import DEFAULT_CLIENT_SCOPES
 
 _NAMES: Final = ("defaultDefaultClientScopes", "defaultOptionalClientScopes")
 

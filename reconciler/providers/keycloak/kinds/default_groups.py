@@ -10,8 +10,8 @@ from reconciler.providers.keycloak.kinds.group import group, paths
 from reconciler.providers.keycloak.table.connection import BASE, Representation
 from reconciler.providers.keycloak.table.groups import Paths, Reading
 from reconciler.providers.keycloak.table.kind import Item, Links, RestKind
-from reconciler.providers.keycloak.table.names import DEFAULT_GROUPS
 from reconciler.providers.keycloak.table.properties import Property
+from reconciler.vocabulary.keycloak import DEFAULT_GROUPS
 
 
 def _groups(realm: Representation) -> Iterator[Item]:

@@ -14,12 +14,12 @@ from typing import Any, Final
 from reconciler.core.kind import Field
 from reconciler.core.resource import Resource
 from reconciler.core.values import Path, Value
-from reconciler.providers.keycloak.kinds.role import BUILTIN, ROLE_ITEM, role
+from reconciler.providers.keycloak.kinds.role import ROLE_ITEM, role
 from reconciler.providers.keycloak.table.connection import BASE, Connection, Representation
 from reconciler.providers.keycloak.table.groups import Builtins, Paths, Reading
 from reconciler.providers.keycloak.table.kind import Item, Links, RestKind
-from reconciler.providers.keycloak.table.names import DEFAULT_ROLES
 from reconciler.providers.keycloak.table.properties import Property, as_list_map, as_names, declared_keys
+from reconciler.vocabulary.keycloak import BUILT_IN_ROLES, DEFAULT_ROLES
 
 _COMPOSITES: Final = Links("composites", role)
 
@@ -42,7 +42,7 @@ def _read(
 
 def _besides(declared: Value, live: Value) -> Value:
     """The declared roles, with those that Keycloak brought as far as they are there."""
-    return as_names((*as_names(declared), *(name for name in as_names(live) if name in BUILTIN)))
+    return as_names((*as_names(declared), *(name for name in as_names(live) if name in BUILT_IN_ROLES)))
 
 
 def _is_builtin(_path: Path) -> bool:

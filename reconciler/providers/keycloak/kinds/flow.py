@@ -28,7 +28,6 @@ from reconciler.providers.keycloak.table.groups import (
     Requirements,
 )
 from reconciler.providers.keycloak.table.kind import Item, Parts, RestKind
-from reconciler.providers.keycloak.table.names import FLOW, REALM
 from reconciler.providers.keycloak.table.properties import (
     Property,
     as_map,
@@ -42,6 +41,7 @@ from reconciler.providers.keycloak.table.properties import (
     without_absent,
     without_masks,
 )
+from reconciler.vocabulary.keycloak import FLOW, REALM
 
 BUILTIN: Final = frozenset(
     {

@@ -12,8 +12,8 @@ from reconciler.providers.keycloak.kinds import realm
 from reconciler.providers.keycloak.table.connection import BASE, Representation
 from reconciler.providers.keycloak.table.groups import Dependencies, Paths, Put, Requirements
 from reconciler.providers.keycloak.table.kind import Item, RestKind
-from reconciler.providers.keycloak.table.names import FLOW, FLOW_BINDINGS
 from reconciler.providers.keycloak.table.properties import text
+from reconciler.vocabulary.keycloak import FLOW, FLOW_BINDINGS
 
 NAMES: Final = (
     "browserFlow",

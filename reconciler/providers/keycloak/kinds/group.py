@@ -16,8 +16,8 @@ from reconciler.providers.keycloak.kinds.role import role
 from reconciler.providers.keycloak.table.connection import BASE, Representation
 from reconciler.providers.keycloak.table.groups import Paths, Pruning, Put, Reading
 from reconciler.providers.keycloak.table.kind import Item, Links, RestKind
-from reconciler.providers.keycloak.table.names import GROUP, REALM
 from reconciler.providers.keycloak.table.properties import Property, as_name_map, as_names, attributes, names, text
+from reconciler.vocabulary.keycloak import GROUP, REALM
 
 # Neither is taken by POST or PUT of the group; both answer as if it were.
 ROLE_LINKS: Final = {

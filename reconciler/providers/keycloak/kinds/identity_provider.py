@@ -16,7 +16,6 @@ from reconciler.core.values import Secret, Spec, Value
 from reconciler.providers.keycloak.table.connection import BASE, Representation
 from reconciler.providers.keycloak.table.groups import Dependencies, Paths, Pruning, Put, Reading
 from reconciler.providers.keycloak.table.kind import Item, RestKind
-from reconciler.providers.keycloak.table.names import FLOW, IDENTITY_PROVIDER, REALM
 from reconciler.providers.keycloak.table.properties import (
     Property,
     as_secret,
@@ -26,6 +25,7 @@ from reconciler.providers.keycloak.table.properties import (
     flag,
     text,
 )
+from reconciler.vocabulary.keycloak import FLOW, IDENTITY_PROVIDER, REALM
 
 _SECRETS: Final = ("clientSecret",)
 _FLOWS: Final = ("firstBrokerLoginFlowAlias", "postBrokerLoginFlowAlias")

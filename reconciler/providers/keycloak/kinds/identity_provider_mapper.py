@@ -9,8 +9,8 @@ from reconciler.core.kind import Field
 from reconciler.providers.keycloak.table.connection import BASE, Representation
 from reconciler.providers.keycloak.table.groups import Paths, Pruning, Put
 from reconciler.providers.keycloak.table.kind import Item, RestKind
-from reconciler.providers.keycloak.table.names import IDENTITY_PROVIDER, IDENTITY_PROVIDER_MAPPER
 from reconciler.providers.keycloak.table.properties import Property, as_text_map, text, unmasked
+from reconciler.vocabulary.keycloak import IDENTITY_PROVIDER, IDENTITY_PROVIDER_MAPPER
 
 
 def _mappers(realm: Representation) -> Iterator[Item]:

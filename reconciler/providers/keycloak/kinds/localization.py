@@ -12,8 +12,8 @@ from reconciler.core.values import ABSENT, Value
 from reconciler.providers.keycloak.table.connection import BASE, Live, Representation
 from reconciler.providers.keycloak.table.groups import Paths, Pruning, Put
 from reconciler.providers.keycloak.table.kind import Item, RestKind
-from reconciler.providers.keycloak.table.names import LOCALIZATION, REALM
 from reconciler.providers.keycloak.table.properties import Property, as_map, as_text_map
+from reconciler.vocabulary.keycloak import LOCALIZATION, REALM
 
 _PATH: Final = f"{BASE}/localization/{{name}}"
 

@@ -16,7 +16,6 @@ from reconciler.providers.keycloak.server.pages import pages, pages_if_any
 from reconciler.providers.keycloak.table.connection import BASE, Connection, Representation
 from reconciler.providers.keycloak.table.groups import Creation, Paths, Pruning, Put, Reading
 from reconciler.providers.keycloak.table.kind import Item, Links, RestKind
-from reconciler.providers.keycloak.table.names import IDENTITY_PROVIDER, ORGANIZATION, REALM, USER
 from reconciler.providers.keycloak.table.properties import (
     Property,
     as_list,
@@ -28,6 +27,7 @@ from reconciler.providers.keycloak.table.properties import (
     names,
     text,
 )
+from reconciler.vocabulary.keycloak import IDENTITY_PROVIDER, ORGANIZATION, REALM, USER
 
 _by_name: Final = by("name")
 _LISTS: Final = {"identityProviders": ("identity-providers", "alias"), "members": ("members", "username")}

@@ -22,7 +22,6 @@ from reconciler.providers.keycloak.server.pages import pages
 from reconciler.providers.keycloak.table.connection import BASE, Connection, Live, Representation
 from reconciler.providers.keycloak.table.groups import Dependencies, Paths, Put, Reading, Requirements
 from reconciler.providers.keycloak.table.kind import Item, RestKind
-from reconciler.providers.keycloak.table.names import CLIENT, ORGANIZATION, ORGANIZATION_GROUPS, USER
 from reconciler.providers.keycloak.table.properties import (
     Property,
     as_list_map,
@@ -36,6 +35,7 @@ from reconciler.providers.keycloak.table.properties import (
     without_absent,
 )
 from reconciler.providers.keycloak.table.required_release import Since, is_in
+from reconciler.vocabulary.keycloak import CLIENT, ORGANIZATION, ORGANIZATION_GROUPS, USER
 
 _COUNTED: Final = "briefRepresentation=false&subGroupsCount=true"
 _SINCE: Final = Since((26, 6))

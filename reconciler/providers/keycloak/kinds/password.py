@@ -21,8 +21,8 @@ from reconciler.core.values import ABSENT, Secret, Spec, Value
 from reconciler.providers.keycloak.table.connection import BASE, Live, Representation
 from reconciler.providers.keycloak.table.groups import Paths, Put, Wording
 from reconciler.providers.keycloak.table.kind import Item, RestKind
-from reconciler.providers.keycloak.table.names import PASSWORD, USER
 from reconciler.providers.keycloak.table.properties import MASK, secret
+from reconciler.vocabulary.keycloak import PASSWORD, USER
 
 INITIAL: Final = "initial"
 LABEL: Final = "label"

@@ -14,7 +14,6 @@ from reconciler.core.values import ABSENT, Path, Value
 from reconciler.providers.keycloak.table.connection import BASE, Representation
 from reconciler.providers.keycloak.table.groups import Builtins, Creation, Paths, Put, Requirements
 from reconciler.providers.keycloak.table.kind import Item, RestKind
-from reconciler.providers.keycloak.table.names import REALM
 from reconciler.providers.keycloak.table.properties import (
     Property,
     as_secret,
@@ -29,6 +28,7 @@ from reconciler.providers.keycloak.table.properties import (
     unmasked,
 )
 from reconciler.providers.keycloak.table.required_release import Since
+from reconciler.vocabulary.keycloak import MASTER, REALM
 
 
 def _policies(value: Value) -> Value:
@@ -171,7 +171,7 @@ def _whole_otp_policy(body: Mapping[str, Value]) -> Mapping[str, Value]:
 
 
 def _is_master(path: Path) -> bool:
-    return path == ("master",)
+    return path == (MASTER,)
 
 
 def _together(rows: Mapping[str, Property]) -> Mapping[str, frozenset[str]]:

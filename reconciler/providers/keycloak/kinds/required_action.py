@@ -10,8 +10,8 @@ from reconciler.core.values import Path, Value
 from reconciler.providers.keycloak.table.connection import BASE, Representation
 from reconciler.providers.keycloak.table.groups import Builtins, Creation, Paths, Put
 from reconciler.providers.keycloak.table.kind import Item, RestKind
-from reconciler.providers.keycloak.table.names import REALM, REQUIRED_ACTION
 from reconciler.providers.keycloak.table.properties import Property, as_text_map, fixed, flag, number, text, unmasked
+from reconciler.vocabulary.keycloak import REALM, REQUIRED_ACTION
 
 BUILTIN: Final = frozenset(
     {

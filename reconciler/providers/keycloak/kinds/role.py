@@ -12,10 +12,8 @@ from reconciler.core.values import Path, Value
 from reconciler.providers.keycloak.table.connection import BASE, Representation
 from reconciler.providers.keycloak.table.groups import Builtins, Paths, Pruning, Put, Reading
 from reconciler.providers.keycloak.table.kind import Item, Links, RestKind
-from reconciler.providers.keycloak.table.names import CLIENT_ROLE, REALM, ROLE
 from reconciler.providers.keycloak.table.properties import Property, as_map, as_name_map, as_names, attributes, text
-
-BUILTIN: Final = frozenset({"offline_access", "uma_authorization"})
+from reconciler.vocabulary.keycloak import BUILT_IN_ROLES, CLIENT_ROLE, MASTER, REALM, ROLE
 
 
 def role(realm: str, keys: Path, name: str) -> Address:
@@ -51,7 +49,7 @@ def _roles(realm: Representation) -> Iterator[Item]:
 
 
 def _is_builtin(path: Path) -> bool:
-    return path[-1] in BUILTIN or path[-1].startswith("default-roles-")
+    return path[-1] in BUILT_IN_ROLES or path[-1].startswith("default-roles-")
 
 
 def with_composites_of(
@@ -68,7 +66,7 @@ def with_composites_of(
 
 def _adjust(desired: Resource, observed: Observed, expected: dict[str, Value]) -> Mapping[str, Value]:
     """Let administrators of the server have the roles that come with each realm."""
-    if desired.address.path == ("master", "admin"):
+    if desired.address.path == (MASTER, "admin"):
         return with_composites_of(lambda client_id: client_id.endswith("-realm"), observed, expected)
     return expected
 

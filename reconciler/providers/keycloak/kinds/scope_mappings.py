@@ -13,8 +13,8 @@ from reconciler.providers.keycloak.kinds.role import role
 from reconciler.providers.keycloak.table.connection import BASE, Representation
 from reconciler.providers.keycloak.table.groups import Paths, Reading
 from reconciler.providers.keycloak.table.kind import Item, Links, RestKind
-from reconciler.providers.keycloak.table.names import CLIENT, CLIENT_SCOPE, CLIENT_SCOPE_MAPPINGS, SCOPE_MAPPINGS
 from reconciler.providers.keycloak.table.properties import Property, as_name_map, names
+from reconciler.vocabulary.keycloak import CLIENT, CLIENT_SCOPE, CLIENT_SCOPE_MAPPINGS, SCOPE_MAPPINGS
 
 
 def _of_clients(realm: Representation) -> Iterator[Item]:

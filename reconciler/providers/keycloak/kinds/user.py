@@ -28,7 +28,6 @@ from reconciler.providers.keycloak.table.groups import (
     Requirements,
 )
 from reconciler.providers.keycloak.table.kind import Item, Links, Parts, RestKind
-from reconciler.providers.keycloak.table.names import CLIENT, IDENTITY_PROVIDER, REALM, USER, USER_PROFILE
 from reconciler.providers.keycloak.table.properties import (
     Property,
     as_list_map,
@@ -43,6 +42,7 @@ from reconciler.providers.keycloak.table.properties import (
     only_on_creation,
     text,
 )
+from reconciler.vocabulary.keycloak import CLIENT, IDENTITY_PROVIDER, REALM, USER, USER_PROFILE
 
 SERVICE_ACCOUNT: Final = "service-account-"
 _SERVICES: Final = "authorizationServicesEnabled"  # these need a service account

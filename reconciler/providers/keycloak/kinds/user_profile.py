@@ -19,8 +19,8 @@ from reconciler.providers.keycloak.kinds.component import PROFILE
 from reconciler.providers.keycloak.table.connection import BASE, Connection, Representation
 from reconciler.providers.keycloak.table.groups import Paths, Put, Reading
 from reconciler.providers.keycloak.table.kind import Item, RestKind
-from reconciler.providers.keycloak.table.names import USER_PROFILE
 from reconciler.providers.keycloak.table.properties import Property, as_list, as_map, as_plain, by, text
+from reconciler.vocabulary.keycloak import USER_PROFILE
 
 _TEXT: Final = "kc.user.profile.config"
 

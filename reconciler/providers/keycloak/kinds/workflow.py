@@ -16,9 +16,9 @@ from reconciler.providers.keycloak.server.pages import pages
 from reconciler.providers.keycloak.table.connection import BASE, Connection, Representation
 from reconciler.providers.keycloak.table.groups import Paths, Pruning, Put, Reading, Requirements
 from reconciler.providers.keycloak.table.kind import Item, RestKind
-from reconciler.providers.keycloak.table.names import REALM, WORKFLOW
 from reconciler.providers.keycloak.table.properties import Property, as_list_map, as_map, as_text, as_text_map, flag
 from reconciler.providers.keycloak.table.required_release import Since, is_in
+from reconciler.vocabulary.keycloak import REALM, WORKFLOW
 
 _SINCE: Final = Since((26, 5), feature="workflows", by_default=(26, 6))  # those of 26.4 are written in other words
 

@@ -26,8 +26,8 @@ from reconciler.providers.keycloak.read.users import FEW, People
 from reconciler.providers.keycloak.registry import KINDS
 from reconciler.providers.keycloak.table.connection import BASE, Connection, Representation
 from reconciler.providers.keycloak.table.kind import Item, RestKind, options_of
-from reconciler.providers.keycloak.table.names import CLIENT, CLIENT_ROLE, FLOW_BINDINGS, PASSWORD, REALM, USER
 from reconciler.providers.keycloak.table.properties import MARK, as_names
+from reconciler.vocabulary.keycloak import CLIENT, CLIENT_ROLE, FLOW_BINDINGS, PASSWORD, REALM, USER
 
 _ONLY_WITH_RIGHTS: Final = "accessTokenLifespan"  # in every realm, but not in what is shown without view-realm
 

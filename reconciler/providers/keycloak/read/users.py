@@ -18,8 +18,8 @@ from reconciler.core.values import ABSENT, Value
 from reconciler.providers.keycloak.registry import KINDS
 from reconciler.providers.keycloak.server.pages import BRIEF, pages, side_by_side
 from reconciler.providers.keycloak.table.connection import Connection, Representation
-from reconciler.providers.keycloak.table.names import CLIENT_ROLE, GROUP, ROLE
 from reconciler.providers.keycloak.table.properties import as_names
+from reconciler.vocabulary.keycloak import CLIENT_ROLE, GROUP, ROLE
 
 FEW: Final = 20
 _LOOK_UPS_PER_PAGED: Final = 17  # looking one user up takes as long as 17 in a page (26.7: 5.5 and 0.32 ms)

@@ -43,7 +43,7 @@ from reconciler.providers.answers import (
     understood,
     why,
 )
-from reconciler.providers.keycloak.table.names import CLIENT, FLOW_BINDINGS, REALM, USER
+from reconciler.vocabulary.keycloak import CLIENT, FLOW_BINDINGS, REALM, USER
 
 if TYPE_CHECKING:
     from keycloak import ConnectionManager, KeycloakError, KeycloakOpenIDConnection

@@ -31,7 +31,6 @@ from reconciler.providers.keycloak.table.groups import (
     Requirements,
     Wording,
 )
-from reconciler.providers.keycloak.table.names import REALM
 from reconciler.providers.keycloak.table.properties import (
     MARK,
     Property,
@@ -40,6 +39,7 @@ from reconciler.providers.keycloak.table.properties import (
     without_absent,
     without_masks,
 )
+from reconciler.vocabulary.keycloak import REALM
 
 
 @dataclass(frozen=True, slots=True)

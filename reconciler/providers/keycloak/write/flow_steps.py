@@ -14,8 +14,8 @@ from reconciler.core.address import Address
 from reconciler.core.change import Action, Change
 from reconciler.core.plan import Step
 from reconciler.providers.keycloak.kinds.flow import old_name
-from reconciler.providers.keycloak.table.names import CLIENT, FLOW, FLOW_BINDINGS, IDENTITY_PROVIDER
 from reconciler.providers.keycloak.write.steps import DELETE, DELETE_PART
+from reconciler.vocabulary.keycloak import CLIENT, FLOW, FLOW_BINDINGS, IDENTITY_PROVIDER
 
 _BOUND: Final = frozenset({FLOW, FLOW_BINDINGS, CLIENT, IDENTITY_PROVIDER})
 """The kinds that are made of flows, or bind them."""

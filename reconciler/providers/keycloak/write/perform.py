@@ -22,7 +22,6 @@ from reconciler.providers.keycloak.ids import Directory
 from reconciler.providers.keycloak.registry import KINDS
 from reconciler.providers.keycloak.table.connection import BASE, Connection, Representation
 from reconciler.providers.keycloak.table.kind import Parts, RestKind, patched
-from reconciler.providers.keycloak.table.names import REALM
 from reconciler.providers.keycloak.table.properties import as_map
 from reconciler.providers.keycloak.write.steps import (
     ADD,
@@ -38,6 +37,7 @@ from reconciler.providers.keycloak.write.steps import (
     UPDATE_PART,
     texts,
 )
+from reconciler.vocabulary.keycloak import REALM
 
 
 class Performer:

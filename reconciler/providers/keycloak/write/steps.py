@@ -19,9 +19,9 @@ from reconciler.core.resource import Resource
 from reconciler.core.values import ABSENT, Path, Value
 from reconciler.providers.keycloak.registry import KINDS
 from reconciler.providers.keycloak.table.kind import Links, RestKind
-from reconciler.providers.keycloak.table.names import REALM
 from reconciler.providers.keycloak.table.properties import as_map, without_absent
 from reconciler.providers.keycloak.table.required_release import needed
+from reconciler.vocabulary.keycloak import REALM
 
 CREATE: Final = "create"
 UPDATE: Final = "update"

@@ -10,7 +10,7 @@ from reconciler.core.resource import Resource
 from reconciler.core.values import ABSENT
 from reconciler.providers.keycloak.registry import KINDS
 from reconciler.providers.keycloak.server.pages import PAGE, pages, pages_if_any
-from reconciler.providers.keycloak.table.names import ORGANIZATION, ORGANIZATION_GROUPS, WORKFLOW
+from reconciler.vocabulary.keycloak import ORGANIZATION, ORGANIZATION_GROUPS, WORKFLOW
 from tests.kit.keycloak.scripted import ScriptedConnection
 
 ACME = {"id": "o1", "alias": "acme", "name": "Acme"}
