@@ -5,7 +5,7 @@ from __future__ import annotations
 from scripts.structure import CLAUSES, modules, opening
 
 FOLDERS = ("reconciler", "scripts", "bench")
-ALLOWED = 10
+ALLOWED = 5
 """Summaries that may open with a clause; the number only goes down."""
 
 

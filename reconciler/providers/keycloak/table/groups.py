@@ -55,7 +55,7 @@ class Paths:
 
 @dataclass(frozen=True, slots=True)
 class Put:
-    """How the server treats what a PUT leaves out.
+    """The server's treatment of keys that a PUT omits.
 
     Where it ``replaces``, it erases all that is left out, so the whole live object goes along. The properties in
     ``always`` go along in each PUT, with their live values. ``carries`` names those that go along with a certain
@@ -77,7 +77,7 @@ class Put:
         return {key: value for other in needed for key, value in other.items()}
 
     def kept(self, patch: Iterable[str], live: Representation) -> Mapping[str, Value]:
-        """What goes along with a patch of these properties, as it is live."""
+        """The live values that go along with a patch of these properties."""
         if self.replaces:
             return live
         along = (*self.always, *(other for name in patch for other in sorted(self.carries.get(name, ()))))
@@ -86,7 +86,7 @@ class Put:
 
 @dataclass(frozen=True, slots=True)
 class Creation:
-    """What makes a new object, besides what the file says of it.
+    """The making of a new object, besides its declared part.
 
     ``defaults`` fill up its body, and ``complete`` does so depending on what is declared. ``imported`` turns the body
     into that of a partial import, where the type has one. ``with_realm`` takes all that is declared of a new realm;
@@ -117,7 +117,7 @@ class Builtins:
 
 @dataclass(frozen=True, slots=True)
 class Pruning:
-    """Which objects may be deleted that no file declares.
+    """The deletion of undeclared objects.
 
     ``section`` is the type's name under `prune` in a file, or "" where the type is never pruned. ``keeps`` says which
     objects stay, whatever a file says. ``mark`` turns the owner's name into the attribute that marks its objects.
@@ -141,7 +141,7 @@ class Dependencies:
 
 @dataclass(frozen=True, slots=True)
 class Replacement:
-    """How a new object takes the place of one that still serves.
+    """The replacement of an object that still serves by a new one.
 
     ``obstacle`` says why that can't be done with a certain one, or "". ``successor`` returns the new object, and
     ``set_aside`` gives the old one another name.
@@ -154,7 +154,7 @@ class Replacement:
 
 @dataclass(frozen=True, slots=True)
 class Requirements:
-    """What the server must have or allow, and what to do where it refuses.
+    """The server's features and permissions that are required, and the remedy for a refusal.
 
     ``since`` names the first release that has a property, or the type itself under "". ``checks`` ask for whatever
     else a server may lack. ``refuses`` says why a body would not have its effect, or "". ``remedies`` say what to do
@@ -169,7 +169,7 @@ class Requirements:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """How the objects are read.
+    """The way the objects are read.
 
     ``flags`` are those that a partial export needs to show the objects, and ``more`` reads what it does not show.
     ``secrets`` are the places of values that only the server and the one who declares them may know.
@@ -182,7 +182,7 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class Wording:
-    """What a reader calls the properties in ``words``, and an object by its ``label``, where that is not the key."""
+    """The names of properties in ``words`` for a reader, and an object's ``label``, if that is not the key."""
 
     words: Mapping[str, str] = field(default_factory=dict)
     label: Callable[[Representation], str] | None = None
