@@ -141,7 +141,7 @@ def _place(change: Change) -> str:
     if change.desired is None:
         return ""
     fixed = next((each.path[0] for each in change.fields if each.effect is Effect.FIXED), "")
-    source = change.desired.sources.get(fixed)
+    source = change.desired.source(fixed)
     origin = source.origin if source else change.desired.origin
     return f"{origin}: " if origin else ""
 

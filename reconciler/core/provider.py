@@ -163,7 +163,7 @@ class PermissionSource(Protocol):
     """A provider that works with an account whose permissions can be limited."""
 
     def permissions(self, desired: Iterable[Resource]) -> Mapping[str, Mapping[str, str]]:
-        """By realm, the roles that the account needs for these resources, and what each is for; pure."""
+        """The roles that the account needs for these resources, by realm, and what each is for; pure."""
         ...
 
 

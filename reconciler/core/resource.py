@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Final, TypeAlias
@@ -37,7 +37,26 @@ class Source:
     """The declaration of a field: its path in the user's own terms, and the place in the file."""
 
     path: str
-    origin: Origin
+    find: Callable[[], Origin] = field(repr=False, compare=False)
+
+    @property
+    def origin(self) -> Origin:
+        """The place in the file. Finding it may take another look at a large file."""
+        return self.find()
+
+
+Locate: TypeAlias = Callable[[str], Source | None]
+"""Finds where a field of a resource was declared, and under "" the resource itself; None for what no file declares."""
+
+
+def nowhere(_field: str) -> Source | None:
+    """The places of what no file declares."""
+    return None
+
+
+def at(origin: Origin) -> Locate:
+    """The places of a resource of which only its own is known."""
+    return lambda name: None if name else Source("", lambda: origin)
 
 
 Place: TypeAlias = tuple[Address, Path]
@@ -81,14 +100,24 @@ class Resource:
     """One desired resource.
 
     ``after`` names what must be there first, and how far it must have come (a milestone of its steps;
-    "" means all of them). ``sources`` says where single fields were declared.
+    "" means all of them). ``locate`` finds where it and its fields were declared. That may read the file again, so it
+    is asked only for what a message shows.
     """
 
     address: Address
     spec: Spec
     after: Mapping[Address, str] = field(default_factory=dict)
-    origin: Origin | None = None
-    sources: Mapping[str, Source] = field(default_factory=dict)
+    locate: Locate = field(default=nowhere, repr=False, compare=False)
+
+    @property
+    def origin(self) -> Origin | None:
+        """The place of the resource in the files."""
+        found = self.locate("")
+        return found.origin if found else None
+
+    def source(self, name: str) -> Source | None:
+        """The declaration of one of its fields, if there is one."""
+        return self.locate(name) if name else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,7 +55,7 @@ def _size(value: float) -> str:
 def path_of(field: FieldChange, change: Change) -> str:
     """The field's path in the words of the file: where it was declared, else its own name."""
     name, *rest = field.path
-    source = change.desired.sources.get(name) if change.desired else None
+    source = change.desired.source(name) if change.desired else None
     return ".".join((source.path if source else name, *rest))
 
 

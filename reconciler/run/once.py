@@ -74,12 +74,18 @@ class Reconciler:
     on_wait: Callable[[str], None] = _say_nothing
     before_step: Callable[[], None] = _do_nothing
     known: KnownSecrets = field(default_factory=KnownSecrets)
+    _expanded: list[Sequence[Resource]] = field(default_factory=list, init=False, repr=False, compare=False)
 
     def desired(self) -> Sequence[Resource]:
-        """Everything that the files ask for, or the targets with what they need. Raises ConfigError."""
-        with undisturbed():
-            everything = [each for provider in self.providers.values() for each in provider.expand(self.document)]
-        return _closure(everything, self.only, self.providers) if self.only else everything
+        """Everything that the files ask for, or the targets with what they need. Raises ConfigError.
+
+        The document is expanded once; a Reconciler of another document or with other providers is another one.
+        """
+        if not self._expanded:
+            with undisturbed():
+                everything = [each for provider in self.providers.values() for each in provider.expand(self.document)]
+            self._expanded.append(_closure(everything, self.only, self.providers) if self.only else everything)
+        return self._expanded[0]
 
     def look(self, desired: Sequence[Resource] | None = None, *, stop: Flag | None = None) -> Look:
         """Observe and plan. Waits for a provider that is starting, until ``stop`` is set; raises Unreachable for one

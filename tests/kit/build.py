@@ -7,7 +7,7 @@ from typing import Any
 
 from reconciler.core.address import Address
 from reconciler.core.document import Document
-from reconciler.core.resource import Health, Observed, Origin, Resource, Status
+from reconciler.core.resource import Health, Observed, Origin, Resource, Status, at
 
 HERE = Origin("stack.yaml", 1, 1)
 
@@ -18,7 +18,7 @@ def address(text: str) -> Address:
 
 def resource(where: str, after: Mapping[str, str] | Iterable[str] = (), **spec: Any) -> Resource:
     needs = after if isinstance(after, Mapping) else dict.fromkeys(after, "")
-    return Resource(address(where), spec, after={address(need): how for need, how in needs.items()}, origin=HERE)
+    return Resource(address(where), spec, after={address(need): how for need, how in needs.items()}, locate=at(HERE))
 
 
 def live(

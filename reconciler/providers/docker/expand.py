@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from types import MappingProxyType
 from typing import Any, Final, TypeAlias
 
 from reconciler.core.address import Address
 from reconciler.core.document import Document
 from reconciler.core.errors import ConfigError
-from reconciler.core.resource import Origin, Resource, Source
+from reconciler.core.resource import Origin, Resource, Source, at
 from reconciler.core.units import nanoseconds
 from reconciler.core.values import ABSENT, Ref, Value
 from reconciler.providers.docker.build import buildx
@@ -121,7 +122,7 @@ class Stack:
                 spec = {"name": item["name"]} if external else declared(item)
                 needs = required_api.needed(self.document, section, key)
                 spec |= {"external": external} | ({"since": needs} if needs else {})
-                yield Resource(address(key), spec, origin=self.origin(section, key))
+                yield Resource(address(key), spec, locate=at(self.origin(section, key)))
 
     def _used(self, attribute: str) -> set[str]:
         return {key for _, each in self._containers_run() for key in each.get(attribute) or ()}
@@ -157,11 +158,11 @@ class Stack:
                 spec |= {"build": build, "services": tuple(names), "is_named": is_named}
                 spec |= {"needs": needs} if (needs := buildx.needed(self.document, name)) else {}
             after = {self._image_address(other): "" for other in _contexts(service).values()}
-            yield Resource(image_address(reference), spec, after=after, origin=self._image_origin(name, service))
+            yield Resource(image_address(reference), spec, after=after, locate=at(self._image_origin(name, service)))
         others = {**self._mounted_images(), **self._images_of_hooks()}
         for reference, (spec, origin) in others.items():
             if reference not in users:
-                yield Resource(image_address(reference), {"ref": reference, **spec}, origin=origin)
+                yield Resource(image_address(reference), {"ref": reference, **spec}, locate=at(origin))
 
     def _build(self, service: Json) -> dict[str, Any]:
         """The build with secrets, and other services' images and builds, in place of their names."""
@@ -242,8 +243,7 @@ class Stack:
             container_address(name, number),
             spec,
             after=dict(self._needs(name, service)),
-            origin=self.origin("services", name),
-            sources=dict(self._sources(name, service)),
+            locate=partial(self._source, name, service),
         )
 
     def _before_start(self, name: str, service: Json, number: int) -> dict[str, Value]:
@@ -433,14 +433,16 @@ class Stack:
         ]
         return [*required_api.needed(self.document, "services", name), *macs]
 
-    def _sources(self, name: str, service: Json) -> Iterator[tuple[str, Source]]:
-        for each in container.PROPERTIES.values():
-            found = first(service, *each.paths)
-            if found:
-                path = found[0]
-                yield each.name, Source(path, self.origin("services", name, *path.split(".")))
-        for each_field in files.FIELDS:
-            yield each_field, Source("files", self.origin("services", name))
+    def _source(self, name: str, service: Json, field: str) -> Source | None:
+        """The declaration of a field of a container, and under "" that of the service."""
+        if not field or field in files.FIELDS:
+            return Source("files" if field else "", lambda: self.origin("services", name))
+        row = container.PROPERTIES.get(field)
+        found = first(service, *row.paths) if row else None
+        if not found:
+            return None
+        path = found[0]
+        return Source(path, lambda: self.origin("services", name, *path.split(".")))
 
 
 def _got(service: Json, refresh_s: float | None) -> dict[str, Value]:

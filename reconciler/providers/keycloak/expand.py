@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Final
 
 from reconciler.core.address import Address
 from reconciler.core.document import Document, DocumentPath
 from reconciler.core.errors import ConfigError
 from reconciler.core.problem import Problem
-from reconciler.core.resource import Origin, Resource, Source
+from reconciler.core.resource import Resource, Source
 from reconciler.core.values import Path, Spec, Value
 from reconciler.providers.keycloak.registry import KINDS
 from reconciler.providers.keycloak.table.connection import Representation
@@ -34,9 +35,9 @@ def _expanded(document: Document, at: DocumentPath, realm: Representation) -> It
     _check(document, at, name, found)
     for kind, item in found:
         spec = {**_spec(kind, item), **_owner(document, kind, item, realm)}
-        origin, sources = _places(document, (*at, *item.at), spec, kind.wording.words)
         address = kind.address(name, item.keys)
-        yield Resource(address, spec, _after(kind, address, spec, declared), origin, sources)
+        locate = partial(_source, document, (*at, *item.at), spec, kind.wording.words)
+        yield Resource(address, spec, _after(kind, address, spec, declared), locate)
 
 
 def key_of(address: Address) -> tuple[str, Path]:
@@ -110,10 +111,13 @@ def _named(kind: RestKind, address: Address, spec: Spec) -> Iterable[Address]:
             yield from links.targets(realm, kind.properties[name].normal(spec[name]))
 
 
-def _places(
-    document: Document, at: DocumentPath, spec: Spec, words: Mapping[str, str]
-) -> tuple[Origin, Mapping[str, Source]]:
-    """The place of the object and its properties; the one function that asks for it."""
-    named = (name for name in spec if name != _OPTIONS)
-    sources = {name: Source(words.get(name, name), document.locate((*at, name))) for name in named}
-    return document.locate(at), sources
+def _source(document: Document, at: DocumentPath, spec: Spec, words: Mapping[str, str], name: str) -> Source | None:
+    """The declaration of a property, or under "" that of the object; the one function that asks for a place.
+
+    In a large file that takes another look at the object's text, so nobody asks who has nothing to report.
+    """
+    if not name:
+        return Source("", lambda: document.locate(at))
+    if name == _OPTIONS or name not in spec:
+        return None
+    return Source(words.get(name, name), lambda: document.locate((*at, name)))

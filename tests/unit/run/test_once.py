@@ -379,3 +379,16 @@ def test_what_is_served_by_nobody_is_unreachable_at_once():
 
     with pytest.raises(Unreachable):
         reconciler(memory).look()
+
+
+def test_the_files_are_taken_apart_once_however_often_it_is_asked_for():
+    memory = MemoryProvider([resource(BOX, size=1)])
+    asked = []
+    memory.expand = lambda document: asked.append(document) or memory.resources
+    made = reconciler(memory)
+
+    converge(made)
+    made.look()
+    replace(made, document=a_document({})).look()
+
+    assert len(asked) == 2  # another document is another question

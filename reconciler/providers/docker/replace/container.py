@@ -225,7 +225,7 @@ class _Container:
             yield self._step("container.exec", name, tag=tag, container=container_name, **run)
 
     def _start(self, container_name: str, why: str) -> Step:
-        declared = self.change.desired.sources.get("ports") if self.change.desired else None
+        declared = self.change.desired.source("ports") if self.change.desired else None
         ports = str(declared.origin) if declared else ""  # for the message of a port that somebody else has
         step = self._step("container.start", why, milestone=STARTED, container=container_name, ports=ports)
         networks = self.spec.get("networks", {})

@@ -122,7 +122,7 @@ def _reached(row: Path, path: Path, value: Value) -> Iterator[Value]:
 
 def _place(change: Change, name: str) -> Origin | None:
     assert change.desired is not None
-    source = change.desired.sources.get(name.partition(".")[0])
+    source = change.desired.source(name.partition(".")[0])
     return source.origin if source else change.desired.origin
 
 

@@ -221,7 +221,7 @@ def test_the_labels_of_compose_say_whose_a_container_is(stack):
 def test_fields_and_resources_know_their_place_in_the_file(stack):
     found = stack("services:\n  web:\n    image: app:1\n    deploy: {resources: {limits: {memory: 64m}}}\n")
 
-    source = found[WEB].sources["mem_limit"]
+    source = found[WEB].source("mem_limit")
     assert (source.path, source.origin.line) == ("deploy.resources.limits.memory", 4)
     assert (found[WEB].origin.line, found["docker.image/app:1"].origin.line) == (2, 3)
 
