@@ -18,6 +18,7 @@ from reconciler.cli.runner import Stop, Teller, interruptible
 from reconciler.cli.state import State, addresses, is_terminal, show_error
 
 if TYPE_CHECKING:
+    from reconciler.core.change import Change
     from reconciler.core.policy import Policy
     from reconciler.run.once import Look, Reconciler
     from reconciler.run.session import Session
@@ -98,7 +99,7 @@ class _Apply:
             return self._stop.code or code
 
     def _warn_of_unknown(self, look: Look) -> None:
-        """Warns about options that name a resource neither declared nor live: most likely a slip."""
+        """Warns about options that name an unknown resource, most likely a slip, or one that needs no adoption."""
         from reconciler.config.yaml.suggest import suggestion
 
         known = [str(change.address) for change in look.plan.changes]
@@ -106,6 +107,9 @@ class _Apply:
             for address in sorted(map(str, allowed)):
                 if address not in known:
                     warn(f"--{name.replace('_', '-')} {address}: there is no such resource{suggestion(address, known)}")
+        for change in look.plan.changes:
+            if change.address in self._allowed["adopt"] and (reason := _why_no_adoption(change)):
+                warn(f"--adopt {change.address} has no effect: {reason}")
 
     def _converge(self, stop: threading.Event, first: Look | None) -> int:
         began = self._session.clock.now()
@@ -186,3 +190,12 @@ def _is_dangerous(look: Look) -> bool:
     from reconciler.core.change import Action
 
     return any(change.action in (Action.DELETE, Action.REPLACE) for change in look.plan.changes)
+
+
+def _why_no_adoption(change: Change) -> str:
+    """Explains why a resource can't be adopted; "" if it can, or if its provider can't be read yet."""
+    from reconciler.core.change import Action
+
+    if change.observed is None:
+        return "" if change.action is Action.DEFERRED else "it does not exist yet"
+    return "the project has it already" if change.observed.owned else ""

@@ -342,4 +342,13 @@ def test_what_is_allowed_for_a_resource_that_there_is_not_is_a_warning(world, op
         f"warning: {option} docker.container/wbe: there is no such resource; did you mean `docker.container/web`?"
         in ran.err
     )
-    assert ran.err.count("warning") == 1
+    assert ran.err.count("warning") == (2 if option == "--adopt" else 1)
+
+
+def test_an_adoption_that_there_is_no_need_for_is_a_warning(world):
+    world.set_up(ONE)
+
+    ran = world.command("apply", "--yes", "--adopt", "docker.container/web")
+
+    assert ran.code == 0
+    assert ran.err == "warning: --adopt docker.container/web has no effect: the project has it already\n"

@@ -352,6 +352,14 @@ def nothing_of_its_own(stack: Stack) -> Iterator[Problem]:
 _OF_ITS_OWN: Final = ("ports", "expose", "hostname", "dns", "extra_hosts")
 
 
+def hostname_of_the_machine(stack: Stack) -> Iterator[Problem]:
+    """Checks for a hostname that the engine refuses for a container with the machine's own one."""
+    for name, service in stack.each():
+        if service.get("uts") == "host" and service.get("hostname"):
+            message = f"services.{name}.hostname can't be had with `uts: host`, which gives the machine's own hostname"
+            yield from said(stack.place("services", name, "hostname"), f"{message}; take one of the two out")
+
+
 def two_at_a_time(stack: Stack) -> Iterator[Problem]:
     """Checks that containers which overlap during a replacement need nothing that only one can have."""
     for name, service in stack.each():
@@ -587,6 +595,7 @@ OURS: Final[tuple[Check, ...]] = (
     names_that_say_something,
     networks_to_be_found_in,
     nothing_of_its_own,
+    hostname_of_the_machine,
     ports_exist,
     two_at_a_time,
     known_failure_actions,

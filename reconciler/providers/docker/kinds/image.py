@@ -121,7 +121,7 @@ def verb(desired: Resource) -> str:
     """The verb that gets it."""
     if is_built(desired.spec):
         return "build"
-    return "" if desired.spec.get("pull_policy") == "never" else "pull"
+    return "missing, never pulled" if desired.spec.get("pull_policy") == "never" else "pull"
 
 
 KIND: Final = Kind(

@@ -11,6 +11,7 @@ from typing import Any, Final
 from reconciler.core.kind import Effect, Field, Kind, Output
 from reconciler.core.values import Value
 from reconciler.providers.docker.table import labels
+from reconciler.providers.docker.table.names import verb_of_external
 from reconciler.providers.docker.table.property import Json
 
 NAME: Final = "docker.volume"
@@ -53,6 +54,7 @@ KIND: Final = Kind(
         "labels": Field(Effect.NOTE),
     },
     outputs={"name": Output(declared_by="name", held=True)},
+    verb=verb_of_external,
     section="volumes",
     keeps_data=True,
     left_in_use=True,

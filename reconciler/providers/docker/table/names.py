@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from reconciler.core.resource import Resource
+
 STARTED: Final = "started"
 """The milestone of a container that has been started, whether it is ready or not."""
 
@@ -13,3 +15,8 @@ PREPARED: Final = "prepared"
 NEXT: Final = ".next"
 PREVIOUS: Final = ".prev"
 """What a replacement appends to the names of the container to come and of the one before; see ``replace``."""
+
+
+def verb_of_external(desired: Resource) -> str:
+    """The words for an external network or volume that is missing: nobody is going to create it."""
+    return "missing, declared as external" if desired.spec.get("external") else ""
