@@ -7,8 +7,9 @@ from base64 import b64decode
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Final, TypeAlias
+from urllib.parse import unquote
 
-from reconciler.core.secrecy import Span
+from reconciler.core.secrecy import Span, secrets_of_words
 from reconciler.core.values import Secret
 
 SHORTEST: Final = 6
@@ -24,6 +25,8 @@ _FORM: Final = re.compile(r"%[0-9A-Fa-f]{2}|\+")  # as a form is sent
 _ESCAPE: Final = re.compile(r"\\(?:u([0-9A-Fa-f]{4})|x([0-9A-Fa-f]{2})|([\"'\\/bfnrt$]))")
 _ESCAPED: Final = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
 _DEEPEST: Final = 3
+_WHOLE_URL: Final = re.compile(r"[a-z][a-z0-9+.-]*://[^\s/@:]*:(\S+)@[^\s@]*", re.IGNORECASE)
+"""A text that is a URL and nothing else may have a quote in its password."""
 
 Source: TypeAlias = Callable[[], Iterable[object]]
 
@@ -117,20 +120,33 @@ class KnownSecrets:
 
 
 def _forms_of(value: object) -> Iterator[str]:
-    """The secret texts in a value, and the lines of those that have several."""
+    """The secret texts in a value, the lines of those that have several, and what shows by its form within a text.
+
+    The password in a live URL is one by itself: the same may stand in another field, from which its line is gone.
+    """
     match value:
         case Secret():
             whole = value.reveal().strip()
             lines = [line.strip() for line in whole.splitlines()] if "\n" in whole else []
-            yield from (text for text in (whole, *lines) if len(text) >= SHORTEST)
+            yield from (text for text in (whole, *lines, *_shown_by_form(whole)) if len(text) >= SHORTEST)
+        case str():
+            yield from (text for text in _shown_by_form(value) if len(text) >= SHORTEST)
         case Mapping():
             for part in value.values():
-                if type(part) is not str:
-                    yield from _forms_of(part)
+                yield from _forms_of(part)
         case tuple() | list():
             for part in value:
-                if type(part) is not str:
-                    yield from _forms_of(part)
+                yield from _forms_of(part)
+
+
+def _shown_by_form(text: str) -> Iterator[str]:
+    """The secrets that a text shows by its form: most texts have no sign of one, and are not searched."""
+    if "=" in text or "://" in text:
+        for start, end in secrets_of_words(text):
+            yield text[start:end]
+            yield unquote(text[start:end])
+    if "@" in text and (whole := _WHOLE_URL.fullmatch(text)):
+        yield whole[1]
 
 
 def _view(text: str, escape: re.Pattern[str], decode: Callable[[re.Match[str]], bytes]) -> tuple[str, Sequence[int]]:

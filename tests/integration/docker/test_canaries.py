@@ -129,6 +129,22 @@ def test_no_secret_is_in_any_output(outputs: Outputs, project: Project) -> None:
     assert outputs.count > 120, outputs.count
 
 
+def test_a_password_that_is_only_in_a_live_url_is_hidden_where_its_line_is_gone(
+    outputs: Outputs, project: Project
+) -> None:
+    url = "postgres://u:${PG_PASSWORD}@h/db"
+    shown = {"labels": {"note": "${PG_PASSWORD}"}, "command": ["sh", "-c", "sleep 3600 # ${PG_PASSWORD}"]}
+    project.service(environment={"URL": url}, **shown)
+    outputs.run("apply", "apply", "--yes")
+    assert "canary-01" in str(project.inspect()["Config"]["Labels"])
+
+    rename(project.directory / ".env", CANARIES["PG_PASSWORD"], "another-one-by-now")
+    project.service(environment={"URL": url})
+    outputs.everything("rotated", LOGS)
+
+    assert outputs.leaks == []
+
+
 WRONG = {
     "an unknown key": "    environmnt: {DB_PASSWORD: canary-08-literal}",
     "a key twice": "    environment:\n      GPG_PASSPHRASE: canary-08-literal\n      GPG_PASSPHRASE: canary-10-option",

@@ -63,6 +63,25 @@ def test_other_text_is_as_it_was(text):
     assert a_writer(*SECRETS).text(text) == text
 
 
+@pytest.mark.parametrize("seal", [str, Secret])
+@pytest.mark.parametrize(
+    "live",
+    ["postgres://u:{}@h/db", "redis-server --requirepass={}", "SMTP_PASSWORD={} exec app", "mysql://u:{}@h, b=1"],
+)
+def test_what_a_live_text_shows_to_be_a_secret_is_hidden_in_another_one(live, seal):
+    writer = Writer()
+    writer.known.learn("live", lambda: [{"environment": {"A": seal(live.format("old-canary-4711"))}}])
+
+    assert writer.text("sleep 1000 # old-canary-4711") == "sleep 1000 # (secret)"
+
+
+def test_the_password_of_a_live_url_may_have_a_quote_in_it():
+    writer = Writer()
+    writer.known.learn("live", lambda: ["postgres://u:old\"canary'4711@h/db"])
+
+    assert writer.text("sleep 1000 # old\"canary'4711") == "sleep 1000 # (secret)"
+
+
 def test_a_line_of_a_secret_file_is_hidden_by_itself():
     assert a_writer("first line\nsecond line\n").text("it read second line") == "it read (secret)"
 
