@@ -272,7 +272,7 @@ class Reader:
             inspect["Id"],
             spec,
             owned=marks.get(labels.PROJECT) == self._project,
-            status=self._status(address, inspect, spec),
+            status=self._status(address, inspect, spec, others),
             outputs={"id": inspect["Id"], **restarts.outputs(inspect)},
             facts={
                 "started": dig(inspect, "State.StartedAt"),
@@ -332,11 +332,13 @@ class Reader:
         resource = self._desired.get(address)
         return pre_start.digest(resource.spec.get("pre_start")) if resource else ""
 
-    def _status(self, address: Address, inspect: Json, spec: Mapping[str, Value]) -> Status:
+    def _status(self, address: Address, inspect: Json, spec: Mapping[str, Value], others: Mapping[str, Any]) -> Status:
         resource = self._desired.get(address)
         if resource and container.is_done(resource.spec, spec):
             return Status(Health.OK, f"done, {container.FINISHED}")
-        return status_of(inspect, is_job=bool(resource and container.is_job(resource.spec)))
+        status = status_of(inspect, is_job=bool(resource and container.is_job(resource.spec)))
+        lost = outside.lost(resource, others) if status.health is Health.OK and spec["state"] in restarts.UP else ""
+        return Status(Health.FAILED, lost) if lost else status
 
     def _by_key(self, endpoints: Any, networks: Mapping[str, Json]) -> dict[str, Value]:
         """Endpoints under the keys of the file. One whose network is gone keeps its stale id, which differs.

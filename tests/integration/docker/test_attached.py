@@ -35,6 +35,22 @@ def lived_in(project, mode="network_mode", lender="service:web", **more):
     project.settle()
 
 
+# ------------------------------------------------------------------ cut off
+
+
+@pytest.mark.parametrize("mode", ["network_mode", "ipc"])
+def test_who_lives_where_nothing_runs_any_more_is_degraded(project, stranger, mode):
+    name, _ = stranger
+    project.service("side", **READY, **{mode: f"container:{name}"})
+    project.settle()
+
+    project.engine.post(f"/containers/{name}/stop", t=0)
+    (remark,) = project.plan().remarks()
+
+    wanted = f"is as declared, but attached to the container `{name}`, which does not run; start that one"
+    assert remark.message == wanted
+
+
 # ------------------------------------------------------------------ started since
 
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
 from reconciler.core.document import Document
+from reconciler.core.resource import Resource
 from reconciler.core.values import Value
 from reconciler.providers.docker.container import restarts
 from reconciler.providers.docker.table.property import Json, dig
@@ -49,6 +50,18 @@ BRIDGE: Final = ("bridge", "default")
 def facts(found: Mapping[str, Json | None]) -> dict[str, Value]:
     """Reference → id and times of the containers that are there."""
     return {name: {"id": inspect["Id"], **restarts.outputs(inspect)} for name, inspect in found.items() if inspect}
+
+
+def lost(desired: Resource | None, found: Mapping[str, Any]) -> str:
+    """Says which container it is still attached to that is up no more: nothing reaches it there, though it runs."""
+    wanted: Any = desired.spec.get("outside", ()) if desired else ()
+    gone = (
+        each["container"]
+        for each in wanted
+        if each["is_attached"] and not found.get(each["container"], {}).get(restarts.STARTED)
+    )
+    name = next(gone, "")
+    return f"attached to the container `{name}`, which does not run; start that one" if name else ""
 
 
 def lacks(wanted: Any, inspected: Callable[[str], Json | None]) -> Iterator[tuple[str, str]]:
