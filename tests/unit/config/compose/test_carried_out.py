@@ -1,7 +1,8 @@
 """Each attribute of the schema is carried out or refused, and none is left without either in silence.
 
 An attribute is carried out where the engine is asked for something else without it, or with another value of it.
-``tests/cases/config/carried_out.txt`` has a stack with all of them.
+``tests/cases/config/carried_out.txt`` has a stack with all of them; one that is not there stands in a row of
+``tests/kit/docker/fields.py``.
 """
 
 from __future__ import annotations
@@ -24,11 +25,25 @@ from reconciler.providers.docker.build import buildx
 from reconciler.providers.docker.build.context import dockerfile_of, packed
 from reconciler.providers.docker.expand import expand
 from reconciler.providers.docker.kinds import container, image, network, volume
+from tests.kit.docker.fields import ROWS
 from tests.unit.config.compose.test_files import CASES, read_case
 from tests.unit.config.compose.test_tables import STACK, properties, resolved
 
 CASE = read_case((CASES / "carried_out.txt").read_text(encoding="utf-8").removeprefix("=== "))
-LOADED = yaml.safe_load(CASE.files["stack.yaml"])
+
+
+def with_rows(stack: Any) -> Any:
+    """The stack with the attributes that only a row has, in a service and in a container before its start."""
+    known = {name for service in stack["services"].values() for name in service}
+    only = {row.attribute: row.value for row in ROWS if row.attribute not in known}
+    services = {
+        "of_rows": {"image": "x", **only},
+        "before_of_rows": {"image": "x", "pre_start": [{"command": ["a"], **only}]},
+    }
+    return {**stack, "services": {**stack["services"], **(services if only else {})}}
+
+
+LOADED = with_rows(yaml.safe_load(CASE.files["stack.yaml"]))
 ALWAYS = {path for path, row in PATTERNS.items() if row.applies is NotYet("").applies}
 WARNED_OF = {("version",), *OF_NO_EFFECT}
 # Where any other value than a changed text or number is needed, or what is there can't be left out.
