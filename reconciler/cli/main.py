@@ -12,7 +12,7 @@ from typing import Any, Final
 import click
 
 from reconciler import __version__
-from reconciler.cli.output import begin, learn_settings, say
+from reconciler.cli.output import begin, learn_settings, say, show
 from reconciler.cli.state import State, in_colour
 from reconciler.settings import Settings, process_environment
 
@@ -140,6 +140,9 @@ def run(arguments: Sequence[str]) -> int:
     except (click.Abort, KeyboardInterrupt):
         say("interrupted")
         return Exit.INTERRUPTED
+    except click.exceptions.NoArgsIsHelpError as error:
+        show(error.format_message())  # asking for nothing is no mistake
+        return Exit.DONE
     except click.ClickException as error:
         _show_usage(error)
         return Exit.USAGE

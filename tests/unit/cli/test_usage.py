@@ -24,6 +24,12 @@ def folder(tmp_path):
     return tmp_path
 
 
+def test_without_a_command_the_help_is_shown(reconcile, tmp_path):
+    ran, asked = reconcile(cwd=tmp_path), reconcile("--help", cwd=tmp_path)
+
+    assert (ran.code, ran.out.strip(), ran.err) == (0, asked.out.strip(), "")
+
+
 def test_help_lists_every_command_with_what_it_does(reconcile, tmp_path):
     ran = reconcile("--help", cwd=tmp_path)
 
