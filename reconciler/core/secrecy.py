@@ -13,7 +13,7 @@ from typing import Final, TypeAlias
 from reconciler.core.values import Path, Secret, Value, mapped, seal
 
 Span: TypeAlias = tuple[int, int]
-"""Where in a text a secret begins, and where it ends."""
+"""The beginning and the end of a secret in a text."""
 
 HIDDEN: Final = "(secret)"
 

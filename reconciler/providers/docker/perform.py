@@ -184,7 +184,7 @@ LACKS: Final[Mapping[str, Callable[[Engine, Mapping[str, Any]], Iterator[tuple[s
     "external.missing": lambda _engine, args: iter([(args["at"], _absent(args))]),
     "image.build": _unbuildable,
 }
-"""What is known of a step before it is taken: what it will be refused for, and where that is declared."""
+"""Facts about a step before it is taken: the reason and the place in the files for which it will be refused."""
 
 
 def _refuse(lacks: Iterable[tuple[str, str]]) -> None:
@@ -445,7 +445,7 @@ IN_NETWORKS: Final = frozenset(f"container.{verb}" for verb in ("create", "start
     "network.connect",
     "network.disconnect",
 }
-"""What may change who is in a network."""
+"""The verbs that may change which containers are in a network."""
 
 VERBS: Final[Mapping[str, Callable[[Engine, Mapping[str, Any]], Verdict | None]]] = {
     "network.create": _create_network,

@@ -38,7 +38,7 @@ _NAMED: Final = frozenset(
         ("volumes", "*", "labels"),
     }
 ) - {("services", "*", "sysctls")}
-"""Where a name that looks like a secret's makes its value one, even if it is written in the open."""
+"""Places at which a name that looks like a secret's makes its value one, even if it is written in plain text."""
 
 _MAY_BE_SECRET: Final = frozenset(
     {
@@ -50,7 +50,7 @@ _MAY_BE_SECRET: Final = frozenset(
         ("x-",),
     }
 )
-"""Where a secret stays one. Anywhere else (images, ports, names, paths …) it has to be seen, and so is a plain text."""
+"""Places at which a secret stays one. Anywhere else (images, ports, names …) it is shown, as plain text is."""
 
 
 def sealed_stack(model: Tree) -> Mapping[str, Value]:

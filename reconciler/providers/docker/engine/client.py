@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from reconciler.providers.docker.engine.ssh import Connections
 
 LIMITS: Final = Limits()
-"""Of each answer, logs and events apart."""
+"""The limits of each answer, apart from logs and events."""
 PAUSES_OF_A_READ_S: Final = (0.25, 0.5)
 """How long a read waits before it is tried again; what changes something is tried again by who has planned it."""
 _FRAME: Final = 8
@@ -456,4 +456,4 @@ _SHAPES: Final[Mapping[str, type]] = {
     "/images/json": list,
     **dict.fromkeys(("/volumes", "/info", "/version"), dict),
 }
-"""What is always there; all else that is asked for is one object, or not there."""
+"""The paths that always exist; any other is one object, or missing."""

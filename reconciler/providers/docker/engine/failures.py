@@ -120,7 +120,7 @@ def _unworded(answer: Any) -> str:
 
 _EXCERPT: Final = 200
 _BETWEEN_TWO_RUNS: Final = ("cannot update a stopped", "cannot update a deleted process", "sandbox ")
-"""Of a container whose process has ended, which the engine is about to notice or to start again (20.10)."""
+"""The state of a container whose process has ended, which the engine is about to notice or to start again (20.10)."""
 
 
 def raise_error_in(line: Mapping[str, Any]) -> None:
