@@ -79,7 +79,13 @@ ATTRIBUTES = {
 }
 """Attribute → its values; what a service may hold besides its image."""
 
-SERVICES = st.fixed_dictionaries({}, optional=ATTRIBUTES)
+
+def _without_refused(service):
+    """A container with the machine's own hostname can have no other one."""
+    return {key: value for key, value in service.items() if key != "hostname" or "uts" not in service}
+
+
+SERVICES = st.fixed_dictionaries({}, optional=ATTRIBUTES).map(_without_refused)
 
 NETWORKS = st.fixed_dictionaries(
     {},
