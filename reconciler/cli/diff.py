@@ -12,14 +12,17 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from reconciler.cli.exitcodes import Exit
-from reconciler.cli.output import say, show, show_json, write_json
+from reconciler.cli.findings import FORMATS as CI_FORMATS
+from reconciler.cli.findings import errors_as, show_findings
+from reconciler.cli.output import clean, say, show, show_json, write_json
 from reconciler.cli.state import State, addresses, in_colour
 
 if TYPE_CHECKING:
     from reconciler.core.plan import Plan
+    from reconciler.render.findings import Findings
     from reconciler.run.session import Session
 
-FORMATS = ("text", "json", "markdown", "github")
+FORMATS = ("text", "json", "markdown", *CI_FORMATS)
 
 
 @click.command("diff")
@@ -36,14 +39,16 @@ def command(state: State, /, **options: Any) -> int:
 
     Exit code 0: nothing differs; 2: something does. Nothing is changed.
     """
-    with state.session(needs_secrets=True) as session:
+    form = options["format"]
+    with errors_as(state, form), state.session(needs_secrets=True) as session:
         reconciler = session.reconciler(only=options["target"], patience_s=options["wait"], on_wait=say_once())
         plan = reconciler.look().plan
-        if options["format"] == "json":
+        if form == "json":
             show_json(document(session, plan))
+        elif form in CI_FORMATS:
+            show_findings(state, findings(session, plan), form)
         else:
-            text = rendered(state, session, plan, options["format"], fields=not options["summary"])
-            show(text, commands=options["format"] == "github")
+            show(rendered(state, session, plan, form, fields=not options["summary"]))
         if options["out"]:
             _write(options["out"], document(session, plan))
     return Exit.DONE if plan.in_sync else Exit.DIFFERENT
@@ -83,16 +88,20 @@ def rendered(state: State, session: Session, plan: Plan, form: str, *, fields: b
         case "markdown":
             from reconciler.render.markdown import plan_markdown
 
-            return plan_markdown(plan, session.kinds, session.names, session.document.project)
-        case "github":
-            from reconciler.render.github import plan_github
-
-            return plan_github(plan, session.kinds, session.names)
+            return plan_markdown(plan, session.kinds, session.names, session.document.project, clean=clean)
         case _:
             from reconciler.render.text import Style, plan_text
 
             style = Style(colour=in_colour(), fields=fields, full=state.verbose)
             return plan_text(plan, session.kinds, session.names, style)
+
+
+def findings(session: Session, plan: Plan) -> Findings:
+    """The plan as findings, with the warnings of its files."""
+    from reconciler.render.findings import findings_of_plan
+
+    project = session.document.project
+    return findings_of_plan(plan, session.kinds, session.names, project, warnings=session.warnings)
 
 
 def document(session: Session, plan: Plan, salt: str | None = None) -> dict[str, Any]:

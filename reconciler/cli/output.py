@@ -45,6 +45,23 @@ def show(text: str, *, commands: bool = False) -> None:
     click.echo(writer().text(text, commands=commands))
 
 
+def clean(text: str) -> str:
+    """A single text as it may leave the program: one line, harmless and without secrets."""
+    return writer().line(text)
+
+
+def show_clean(text: str) -> None:
+    """A result in which each foreign text is ``clean`` already; its own words stay, also if a secret is one of them."""
+    click.echo(text)
+
+
+def show_clean_json(value: Any) -> None:
+    """The same for a document."""
+    from reconciler.render.writer import plain_json
+
+    click.echo(plain_json(value))
+
+
 def show_own(text: str) -> None:
     """A text that is the program's own and has nothing of anybody's files in it."""
     click.echo(text, nl=False)

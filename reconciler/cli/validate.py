@@ -4,21 +4,28 @@ from __future__ import annotations
 
 import click
 
+from reconciler.cli.findings import WITH_COMMENT, errors_as, show_findings
 from reconciler.cli.output import show
 from reconciler.cli.state import State
 
 
 @click.command("validate")
+@click.option("--format", "form", type=click.Choice(["text", *WITH_COMMENT]), default="text", help="Output format.")
 @click.pass_obj
-def command(state: State) -> None:
+def command(state: State, *, form: str) -> None:
     """Check both files against their schemas, then everything that can be checked without looking at what is live.
 
     All problems are shown at once, each with its file, line and column.
     """
     from reconciler.core.graph import needs_of, ordered
 
-    with state.session() as session:
+    with errors_as(state, form), state.session() as session:
         resources = {resource.address: resource for resource in session.reconciler().desired()}
         ordered(resources, needs_of(resources, session.kinds))
-        names = " and ".join(session.names)
+        names, warnings = " and ".join(session.names), session.warnings
+    if form != "text":
+        from reconciler.render.findings import findings_of_problems
+
+        show_findings(state, findings_of_problems(warnings), form)
+        return
     show(f"{names}: valid, {len(resources)} resources.")

@@ -1,44 +1,42 @@
-"""The plan as workflow commands of GitHub Actions: each difference is marked at its line of the file."""
+"""Findings as workflow commands of GitHub Actions: each is marked at its line of the file."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
+from typing import Final
 
-from reconciler.core.change import Action, Change
-from reconciler.core.kind import Kind
-from reconciler.core.plan import Plan
-from reconciler.core.problem import Problem, Severity
 from reconciler.core.resource import Origin
+from reconciler.render.findings import Finding, Findings, Level
 from reconciler.render.plain import plain_line
-from reconciler.render.refusals import refusal_lines
-from reconciler.render.text import access_lines, describe, field_rows, summary
+
+MOST: Final = 10
+"""GitHub shows so many annotations of a level for each step, and drops the rest."""
+
+_COMMANDS: Final = {Level.ERROR: "error", Level.WARNING: "warning", Level.NOTE: "notice"}
 
 
-def plan_github(plan: Plan, kinds: Mapping[str, Kind], names: Sequence[str]) -> str:
-    """One warning for each resource that differs, the most disruptive first: only ten of a step are shown."""
-    changes = [change for change in plan.changes if change.action is not Action.KEEP]
-    changes.sort(key=lambda change: -change.effect)
-    lines = [_annotation("warning", _origin(change), _title(change), _text(change, kinds)) for change in changes]
-    lines = [*_refusals(plan), *lines]
-    lines += [_annotation("notice", remark.origin, str(remark.address), remark.message) for remark in plan.remarks()]
-    return "\n".join([*map(plain_line, access_lines(plan.access)), *lines, plain_line(summary(plan, names))])
+def findings_github(findings: Findings) -> str:
+    """The gravest findings as annotations, as many as GitHub shows; the rest as plain lines of the log."""
+    access = [each for each in findings.found if each.rule == "access"]
+    rest = [each for each in findings.by_gravity() if each.rule != "access"]
+    lines = [line for level, name in _COMMANDS.items() for line in _of_level(name, level, rest)]
+    return "\n".join([*map(plain_line, _under_titles(access)), *lines, plain_line(findings.summary)])
 
 
-def _refusals(plan: Plan) -> Iterator[str]:
-    """One error for each, at the place of what it is about; many of one sort are folded into a last one."""
-    places = {change.address: _origin(change) for change in plan.changes}
-    by_line = {f"refused: {refusal}": refusal.address for refusal in plan.refusals}
-    for line in refusal_lines(plan.refusals):
-        address = by_line.get(line)
-        yield _annotation(
-            "error", places.get(address, Origin("")) if address else Origin(""), str(address or "refused"), line
-        )
+def _under_titles(findings: list[Finding]) -> Iterator[str]:
+    """Access is for the log: it has no place in a file."""
+    for title in dict.fromkeys(each.title for each in findings):
+        yield f"{title}:"
+        yield from (f"  {each.message}" for each in findings if each.title == title)
 
 
-def problem_github(problem: Problem) -> str:
-    """A problem in the files as an annotation."""
-    level = "error" if problem.severity is Severity.ERROR else "warning"
-    return _annotation(level, problem.origin, "reconcile", problem.message)
+def _of_level(name: str, level: Level, findings: list[Finding]) -> Iterator[str]:
+    found = [each for each in findings if each.level is level]
+    shown = found if len(found) <= MOST else found[: MOST - 1]
+    yield from (_annotation(name, each.origin, each.title, each.message) for each in shown)
+    if left := found[len(shown) :]:
+        yield _annotation(name, Origin(""), "reconcile", f"{len(left)} more, listed in the log of this step")
+        yield from (plain_line(f"  {each.origin}: {each.text}") for each in left)
 
 
 def _annotation(level: str, origin: Origin, title: str, message: str) -> str:
@@ -53,16 +51,3 @@ def _data(text: str) -> str:
 
 def _property(text: str) -> str:
     return _data(text).replace(":", "%3A").replace(",", "%2C")
-
-
-def _origin(change: Change) -> Origin:
-    return change.desired.origin if change.desired and change.desired.origin else Origin("")
-
-
-def _title(change: Change) -> str:
-    return f"{change.address}: {describe(change)}"
-
-
-def _text(change: Change, kinds: Mapping[str, Kind]) -> str:
-    rows = field_rows(change, kinds[change.address.kind]) if change.observed else ()
-    return "\n".join(f"{path}: {text}" for path, text in rows) or change.reason

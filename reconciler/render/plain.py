@@ -17,7 +17,7 @@ _STEERING: Final = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f"  # C0 but for tab and newline, DEL, and C1
     "\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180e"  # invisible
     "\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"  # zero width, separators, bidi overrides and isolates
-    "\ud800-\udfff\U000e0000-\U000e0fff]"  # lone surrogates, tags
+    "\ud800-\udfff\ufffe\uffff\U000e0000-\U000e0fff]"  # lone surrogates, what XML forbids, tags
 )
 _COMMAND: Final = re.compile(r"^([ \t]*)(?=::)", re.MULTILINE)
 _OLD_COMMAND: Final = re.compile(r"##(?=\[|vso\[)")

@@ -103,6 +103,12 @@ def access_lines(changes: Sequence[AccessChange], style: Style | None = None) ->
             yield f"  and {len(lines) - _MOST_ACCESS} more; `--format json` has all"
 
 
+def access_texts(changes: Sequence[AccessChange]) -> Iterator[tuple[str, str]]:
+    """Every gain and loss in full, each with its realm."""
+    for change in changes:
+        yield from ((change.realm, line.strip()) for line in _access(change, Style(full=True)))
+
+
 def _access(change: AccessChange, style: Style) -> Iterator[str]:
     who = listed(change.users, 3) if change.users else "everybody"
     verbs = ("gain", "lose") if len(change.users) > 1 else ("gains", "loses")
@@ -156,11 +162,16 @@ def field_rows(change: Change, kind: Kind) -> Iterator[tuple[str, str]]:
     """Lists for each field its path in the words of the file, and its change."""
     is_new = change.observed is None
     for field in change.fields:
-        path, unit = path_of(field, change), unit_of(field, kind)
         if is_new:
+            path, unit = path_of(field, change), unit_of(field, kind)
             yield from ((name, shown(value, unit)) for name, value in _spread(path, field.after))
         elif field.effect is not Effect.NOTE:
-            yield path, _arrow(field, unit)
+            yield row_of(field, change, kind)
+
+
+def row_of(field: FieldChange, change: Change, kind: Kind) -> tuple[str, str]:
+    """The path of a differing field in the words of the file, and its change."""
+    return path_of(field, change), _arrow(field, unit_of(field, kind))
 
 
 def _cut(text: str) -> str:

@@ -10,6 +10,7 @@ from typing import Final
 from reconciler.core.change import Change
 from reconciler.core.compare import FieldChange
 from reconciler.core.kind import Kind
+from reconciler.core.resource import Origin
 from reconciler.core.values import ABSENT, UNKNOWN, Ref, Secret, Value
 
 _SIZES: Final = ("B", "KiB", "MiB", "GiB", "TiB")
@@ -57,6 +58,14 @@ def path_of(field: FieldChange, change: Change) -> str:
     name, *rest = field.path
     source = change.desired.source(name) if change.desired else None
     return ".".join((source.path if source else name, *rest))
+
+
+def origin_of(change: Change, field: FieldChange | None = None) -> Origin:
+    """The place of a field in the files, or of its resource where no line declares it."""
+    if change.desired is None:
+        return Origin("")
+    source = change.desired.source(field.path[0]) if field else None
+    return (source.origin if source else None) or change.desired.origin or Origin("")
 
 
 def unit_of(field: FieldChange, kind: Kind) -> str:

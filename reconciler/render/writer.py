@@ -50,4 +50,9 @@ class Writer:
 
     def json(self, value: Any, *, with_secrets: bool = False) -> str:
         """The data as JSON, for programs."""
-        return harmless_json(json.dumps(value if with_secrets else self.document(value), indent=2))
+        return plain_json(value if with_secrets else self.document(value))
+
+
+def plain_json(value: Any) -> str:
+    """A document as JSON that steers neither a terminal nor a CI system."""
+    return harmless_json(json.dumps(value, indent=2))

@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 from tests.kit.cli import Ran
 
-FORMATS = ("text", "json", "markdown", "github")
+FORMATS = ("text", "json", "markdown", "github", "gitlab", "junit", "sarif")
 LOOKS = (
     *(("diff", "--format", form) for form in FORMATS),
     ("-v", "diff"),

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.kit import canaries
 from tests.kit.cli import Ran, called
 from tests.kit.docker.memory import MemoryEngine, Refusal, served
 
@@ -24,7 +25,7 @@ HOSTILE = {
     "a table row": "x\n| forged | row |\n```\n",
     "a line of ours": "x\nall is well, forged",
 }
-FORMATS = [("diff", "--format", form) for form in ("text", "json", "markdown", "github")]
+FORMATS = [("diff", "--format", form) for form in canaries.FORMATS]
 LOOKS = [
     *FORMATS,
     ("-v", "diff"),
@@ -34,7 +35,7 @@ LOOKS = [
     ("config", "--format", "json"),
 ]
 RAW = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]")
-OURS = re.compile(r"::(?:warning|notice) (?:file=\S*,)?(?:line=\d+,)?(?:col=\d+,)?title=[^:\n]*::[^\n]*")
+OURS = re.compile(r"::(?:error|warning|notice) (?:file=\S*,)?(?:line=\d+,)?(?:col=\d+,)?title=[^:\n]*::[^\n]*")
 
 
 def is_harmless(text: str, *, commands: bool = False) -> bool:

@@ -14,39 +14,24 @@ from reconciler.core.errors import Refusal
 from reconciler.core.kind import Effect
 from reconciler.core.plan import make
 from reconciler.core.problem import Problem
-from reconciler.core.resource import Health, Origin
-from reconciler.core.values import Ref, Secret
+from reconciler.core.resource import Origin
+from reconciler.core.values import Secret
 from reconciler.providers.memory import MemoryProvider
-from reconciler.render.github import plan_github, problem_github
+from reconciler.render.findings import findings_of_plan, findings_of_problems
+from reconciler.render.github import findings_github
 from reconciler.render.jsonplan import PlanDocument
 from reconciler.render.markdown import LIMIT, plan_markdown
 from reconciler.render.text import Style, field_rows, plan_text, problem_text
 from reconciler.render.values import shown
 from tests.kit.build import address, live, resource
+from tests.kit.plans import a_plan
 
 KINDS = MemoryProvider.kinds
 SCHEMA = json.loads((Path(__file__).parents[3] / "schemas/plan.schema.json").read_text(encoding="utf-8"))
 
 
-def a_plan():
-    """One of everything."""
-    desired = [
-        resource("memory.box/new", size=1, key=Secret("hush-new"), settings={"a": 1, "off": False}),
-        resource("memory.box/live", size=2, image="x"),
-        resource("memory.box/swap", image="sha256:" + "b" * 64, key=Secret("hush-after")),
-        resource("memory.box/kept", size=1),
-        resource("memory.box/down", state="running"),
-        resource("memory.client/app", redirect="x"),
-        resource("memory.box/waits", key=Ref(address("memory.client/app"), "secret")),
-    ]
-    observed = [
-        live("memory.box/live", size=1, image="x"),
-        live("memory.box/swap", image="sha256:" + "a" * 64, key="hush-before"),
-        live("memory.box/kept", size=1, health=Health.FAILED),
-        live("memory.box/down", state="paused"),
-        live("memory.box/orphan"),
-    ]
-    return make({"memory": MemoryProvider()}, desired, observed, prunes=lambda _: True)
+def github(plan):
+    return findings_github(findings_of_plan(plan, KINDS, ["stack.yaml"], "p"))
 
 
 def renderings():
@@ -56,7 +41,7 @@ def renderings():
         "colour": plan_text(plan, KINDS, ["stack.yaml"], Style(colour=True)),
         "json": json.dumps(PlanDocument("p", KINDS, "salt").of(plan)),
         "markdown": plan_markdown(plan, KINDS, ["stack.yaml"], "p"),
-        "github": plan_github(plan, KINDS, ["stack.yaml"]),
+        "github": github(plan),
     }
 
 
@@ -154,16 +139,16 @@ def test_markdown_ends_with_a_mark_for_bots_and_stays_below_the_limit():
 
     assert text.endswith("<!-- reconcile:shop -->")
     assert len(text) <= LIMIT
-    assert "more are not shown" in text
+    assert "more details are not shown" in text
 
 
 def test_annotations_stand_at_the_line_of_the_file_with_the_worst_first():
-    lines = plan_github(a_plan(), KINDS, ["stack.yaml"]).splitlines()
+    lines = github(a_plan()).splitlines()
 
     assert lines[0].startswith(
         "::warning file=stack.yaml,line=1,col=1,title=memory.box/swap%3A replace%2C with downtime"
     )
-    assert "%0A" in lines[0]
+    assert "image: sha256" in lines[0]
 
 
 def test_a_problem_is_shown_with_its_line_and_a_mark_under_the_place():
@@ -172,7 +157,7 @@ def test_a_problem_is_shown_with_its_line_and_a_mark_under_the_place():
     assert problem_text(problem) == (
         "stack.yaml:3:5: unknown key `imagee`; did you mean `image`?\n        imagee: x\n        ^"
     )
-    assert problem_github(problem).startswith("::error file=stack.yaml,line=3,col=5,")
+    assert findings_github(findings_of_problems([problem])).startswith("::error file=stack.yaml,line=3,col=5,")
 
 
 @pytest.mark.parametrize(
@@ -222,7 +207,7 @@ def test_who_gains_or_loses_is_said_first_and_in_json_in_full():
     ]
     assert text.splitlines()[:7] == [*lines, ""]
     assert "\n".join(lines) in plan_markdown(plan, KINDS, ["stack.yaml"], "p")
-    assert plan_github(plan, KINDS, ["stack.yaml"]).splitlines()[:6] == lines
+    assert github(plan).splitlines()[:6] == lines
     assert [len(each["users"]) for each in document["access"]] == [97, 1, 0, 0]
     assert [each["everybody"] for each in document["access"]] == [False, False, True, False]
     jsonschema.validate(document, SCHEMA)
@@ -236,16 +221,16 @@ def a_refused_plan(count):
     return replace(plan, refusals=(*floods, live_one))
 
 
-@pytest.mark.parametrize(("count", "lines"), [(5, 6), (9, 5)])
-def test_every_format_has_the_refusals_and_folds_many_of_one_sort(count, lines):
+@pytest.mark.parametrize(("count", "lines", "shown"), [(5, 6, 6), (9, 5, 10), (40, 5, 10)])
+def test_every_format_has_the_refusals_and_folds_many_of_one_sort(count, lines, shown):
     plan = a_refused_plan(count)
 
     text, markdown = plan_text(plan, KINDS, ["s"]), plan_markdown(plan, KINDS, ["s"], "p")
-    github, document = plan_github(plan, KINDS, ["s"]), PlanDocument("p", KINDS, "salt").of(plan)
+    annotations, document = github(plan), PlanDocument("p", KINDS, "salt").of(plan)
 
     assert [form.count("refused: ") for form in (text, markdown)] == [lines, lines]
-    assert github.count("::error ") == lines
-    assert "::error file=stack.yaml,line=1,col=1,title=memory.box/live::refused: memory.box/live is protected" in github
+    assert annotations.count("::error ") == shown
+    assert "::error file=stack.yaml,line=1,col=1,title=refused::memory.box/live is protected" in annotations
     assert len(document["refusals"]) == count + 1
     jsonschema.validate(document, SCHEMA)
 

@@ -1,0 +1,91 @@
+"""The formats for CI systems, of a plan as well as of an error that kept it from being made."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from reconciler.cli.output import clean, show_clean, show_clean_json
+from reconciler.cli.state import State
+
+if TYPE_CHECKING:
+    from reconciler.render.findings import Findings
+
+FORMATS: Final = ("github", "gitlab", "junit", "sarif")
+WITH_COMMENT: Final = ("markdown", *FORMATS)
+_ROOTS: Final = ("GITHUB_WORKSPACE", "CI_PROJECT_DIR")
+"""Variables with the folder of the repository, to which CI systems relate paths."""
+
+
+def show_findings(state: State, findings: Findings, form: str) -> None:
+    """Prints findings in one of the formats, with secrets hidden in each text."""
+    from reconciler.render.findings import cleaned
+
+    project = findings.project or state.settings.project or state.settings.directory.resolve().name
+    finished = cleaned(replace(findings, project=project), clean, _place(state))
+    match form:
+        case "markdown":
+            from reconciler.render.markdown import findings_markdown
+
+            show_clean(findings_markdown(finished))
+        case "github":
+            from reconciler.render.github import findings_github
+
+            show_clean(findings_github(finished))
+        case "gitlab":
+            from reconciler.render.gitlab import findings_gitlab
+
+            show_clean_json(findings_gitlab(finished))
+        case "junit":
+            from reconciler.render.junit import findings_junit
+
+            show_clean(findings_junit(finished))
+        case _:
+            from reconciler.render.sarif import findings_sarif
+
+            show_clean_json(findings_sarif(finished))
+
+
+@contextmanager
+def errors_as(state: State, form: str) -> Iterator[None]:
+    """Prints an error in the format as well, so that a CI system shows wrong files at their lines."""
+    from reconciler.core.errors import ReconcileError
+
+    try:
+        yield
+    except ReconcileError as error:
+        if form in WITH_COMMENT:
+            from reconciler.render.findings import findings_of_error
+
+            show_findings(state, findings_of_error(error), form)
+        raise
+
+
+def _place(state: State) -> Callable[[str], str]:
+    """The path of a file from the repository's folder, or from here; that of the first file for "" and for no file."""
+    settings = state.settings
+    files = [*settings.stack_files, *settings.users_files]
+    root = _root(settings.environment)
+
+    def place(file: str) -> str:
+        found = next(
+            (base / file for base in (Path.cwd(), settings.directory) if file and (base / file).exists()), None
+        )
+        path = found or (files[0] if files else None)
+        return _relative(path, root) if path else "stack.yaml"
+
+    return place
+
+
+def _root(environment: Mapping[str, Any]) -> Path:
+    here = Path.cwd()
+    named = (Path(environment[name]).resolve() for name in _ROOTS if environment.get(name))
+    return next((path for path in named if here.resolve().is_relative_to(path)), here)
+
+
+def _relative(path: Path, root: Path) -> str:
+    return Path(os.path.relpath(path.absolute(), root)).as_posix()
