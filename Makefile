@@ -55,11 +55,11 @@ nightly-faults: $(DEV) test-machine ## every request of a look, a start and a ch
 	RECONCILE_TEST_FAULTS=all $(PYTEST) -n auto tests/faults
 	RECONCILE_TEST_FAULTS=all $(PYTEST) -n 2 tests/integration/keycloak/test_faults.py tests/integration/docker/test_faults.py
 
+nightly-keycloak nightly-docker: export RECONCILE_TEST_SWEEPS = all
 nightly-keycloak: $(DEV) test-machine ## all of RECONCILE_KEYCLOAK_CORPUS, many random realms, older Keycloaks, 100,000 users
 	RECONCILE_KEYCLOAK_CORPUS_EVERY=1 $(PYTEST) tests/integration/keycloak/test_corpus.py
 	RECONCILE_TEST_EXAMPLES=100 $(PYTEST) tests/integration/keycloak/test_random.py
-	RECONCILE_TEST_CASES_EVERY=1 $(PYTEST) -n 4 tests/integration/keycloak/test_combinations.py
-	RECONCILE_TEST_ORDERS=10 $(PYTEST) tests/integration/keycloak/test_deletions.py
+	RECONCILE_TEST_CASES_EVERY=1 RECONCILE_TEST_ORDERS=10 $(PYTEST) -n 4 tests/integration/keycloak
 	scripts/demo/local_images.py $(addprefix keycloak-,$(OLDER_KEYCLOAKS))
 	for release in $(OLDER_KEYCLOAKS); do \
 	  RECONCILE_TEST_KEYCLOAK_IMAGE=localhost/keycloak:$$release $(PYTEST) -n 4 tests/integration/keycloak || exit 1; done
@@ -72,8 +72,7 @@ nightly-keycloak: $(DEV) test-machine ## all of RECONCILE_KEYCLOAK_CORPUS, many 
 EXAMPLES ?= 10000
 nightly-docker: $(DEV) test-machine test-newer-engine test-rootless-engine ## EXAMPLES random services, each field, a kill after each call, the newer and the rootless engine
 	RECONCILE_TEST_EXAMPLES=$(EXAMPLES) $(PYTEST) -n 2 tests/integration/docker/test_property.py
-	RECONCILE_TEST_FIELDS=all $(PYTEST) -n 2 tests/integration/docker/test_fields.py
-	RECONCILE_TEST_CRASHES=all $(PYTEST) -n 4 tests/integration/docker/test_crash.py
+	RECONCILE_TEST_FIELDS=all RECONCILE_TEST_CRASHES=all $(PYTEST) -n 4 tests/integration/docker
 
 # While the engine is restarted nothing else may run. Images of several platforms are held by containerd alone.
 test-newer-engine: $(DEV) test-machine ## the Docker tests against a second, newer engine, where there can be one

@@ -106,6 +106,7 @@ def unnamed(project, service="web"):
     return {mount["Name"] for mount in mounts if mount["Destination"] == "/more"}
 
 
+@pytest.mark.sweep(every=2)
 @pytest.mark.parametrize("scenario", SCENARIOS)
 def test_killed_after_any_call_the_next_run_finishes_the_work(project, tmp_path, scenario):
     before, change, options = SCENARIOS[scenario]

@@ -17,7 +17,7 @@ from tests.kit.docker.fields import FOLLOW, MAC, ROWS, by_hand, declare, filled,
 from tests.kit.docker.hands import HANDS, NETWORK_ROWS
 
 BATCH = 6
-EVERY = 1 if os.environ.get("RECONCILE_TEST_FIELDS") == "all" else 3
+EVERY = 1 if os.environ.get("RECONCILE_TEST_FIELDS") == "all" else 5
 """Each takes about three seconds, so that all of them are for the night."""
 
 ELSEWHERE = {(image.NAME, name) for name in ("inputs", "digest", "tags")}
@@ -204,6 +204,7 @@ def network_made_by_hand(project, changes):
     project.engine.post(f"/networks/{name}/connect", body)
 
 
+@pytest.mark.sweep(every=3)
 @pytest.mark.parametrize("row", NETWORK_ROWS, ids=lambda row: row.field)
 def test_each_field_of_a_network_is_seen_and_repaired_with_its_container_reconnected(project, row):
     if row.api > project.engine.api_version:

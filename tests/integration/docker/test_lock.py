@@ -74,6 +74,7 @@ def wait_for_mark(project):
 
 
 @pytest.mark.skipif(not shutil.which("unshare"), reason="util-linux is not installed")
+@pytest.mark.sweep(every=3)
 @pytest.mark.parametrize("who", ["first", "second"])
 @pytest.mark.parametrize("wrapper", APART.values(), ids=APART)
 def test_a_run_that_we_can_not_see_keeps_its_lock(project, in_namespace, wrapper, who):

@@ -55,6 +55,7 @@ def wait_until_it_ended(project):
         time.sleep(0.1)
 
 
+@pytest.mark.sweep(every=3)
 @pytest.mark.parametrize("words", WORDS, ids=json.dumps)
 @pytest.mark.parametrize("then", ["true", "sleep 1"])
 def test_it_runs_once_and_is_in_sync_then(project, words, then):

@@ -149,6 +149,7 @@ def shows_a_login(server: Server, realm: str) -> int:
         return error.code
 
 
+@pytest.mark.sweep(every=3)
 @pytest.mark.parametrize("prune", ["off", "exact"])
 @pytest.mark.parametrize("move", MOVES)
 def test_a_subflow_that_moves_is_made_anew_and_a_login_works_after_every_step(

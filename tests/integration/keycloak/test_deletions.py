@@ -261,6 +261,7 @@ def done_at_random(driver: Driver, file: Mapping[str, Any], seed: int) -> Iterat
     raise AssertionError(f"still different: {[str(change.address) for change in plan.changes if change.acts]}")
 
 
+@pytest.mark.sweep(every=2)
 @pytest.mark.parametrize("seed", range(ORDERS))
 @pytest.mark.parametrize("case", DELETIONS)
 def test_others_let_go_before_something_is_deleted(driver: Driver, fresh: str, case: str, seed: int) -> None:

@@ -415,6 +415,7 @@ def about(key: str) -> str:
     return f"{address.partition('/')[0].removeprefix('keycloak.')} {path.partition('.')[0]}"
 
 
+@pytest.mark.sweep(every=2)
 @pytest.mark.parametrize("name", CASES)
 def test_drift_is_named_exactly_and_repaired_by_the_least(lab: Lab, name: str) -> None:
     edit, writes, properties = CASES[name]

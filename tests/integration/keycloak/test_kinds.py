@@ -573,6 +573,7 @@ def without_roles(value: Any) -> Any:
     return {key: without_roles(part) for key, part in value.items() if key not in ("realmRoles", "clientRoles")}
 
 
+@pytest.mark.sweep(every=2)
 @pytest.mark.parametrize("case", CASES)
 def test_what_is_done_by_hand_is_named_and_repaired(lab: Lab, case: str) -> None:
     act, differences = CASES[case]

@@ -40,7 +40,7 @@ from reconciler.vocabulary.keycloak import ORGANIZATION_GROUPS, REALM, WORKFLOW
 
 IMAGE = os.environ.get("RECONCILE_TEST_KEYCLOAK_IMAGE", "localhost/keycloak:26.7.3")
 OPTIONS = os.environ.get("RECONCILE_TEST_KEYCLOAK_OPTIONS", "").split()
-START_S = 180.0
+START_S = 300.0
 _LOCK_TIMEOUT_MS = 60_000
 """How long a transaction waits for another one. By default H2 gives up after a second or two (HTTP 500), and tests
 that work on realms of their own at the same time meet in the same tables."""
