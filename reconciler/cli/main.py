@@ -129,10 +129,11 @@ def cli(ctx: click.Context, /, **options: Any) -> None:
 def run(arguments: Sequence[str]) -> int:
     """Run one command line; returns the exit code. Nothing but a bug gets out as a traceback."""
     from reconciler.cli.exitcodes import Exit
+    from reconciler.config.yaml.reading import reading
 
     begin()
     try:
-        with cli.make_context("reconcile", list(arguments)) as context:  # main() would end a broken pipe with 1
+        with reading(), cli.make_context("reconcile", list(arguments)) as context:  # main() ends a broken pipe with 1
             code = cli.invoke(context)
         sys.stdout.flush()
     except click.exceptions.Exit as error:

@@ -11,6 +11,7 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from reconciler.config import Loaded, Sources, declared_secrets, load, missing_secrets
+from reconciler.config.yaml.reading import forget
 from reconciler.core.address import Address
 from reconciler.core.document import Document
 from reconciler.core.errors import Conflict
@@ -165,15 +166,27 @@ def read(
 
     Those that were made up for an earlier look stay as they were, as ``made_up`` has them.
     """
-    sources = completed_sources(settings, made_up)
-    loaded, generated = load(sources), sources.generated
-    if keep_secrets or needs_secrets:
-        require_generable(settings, [name for name in generated if name not in made_up])
-    if keep_secrets and generated:
-        written = write_secrets(env_file(settings), generated)  # never for files that are wrong
-        loaded, generated = load(replace(sources, generated=written)), {}
+    try:
+        loaded, generated = _read(settings, made_up, keeps=keep_secrets, needs=keep_secrets or needs_secrets)
+    finally:
+        forget()  # a daemon loads again, and then wants the files as they are by then
     connection = connection_of(loaded.document.connection, settings)
     return replace(loaded, document=replace(loaded.document, connection=connection)), generated
+
+
+def _read(
+    settings: Settings, made_up: Mapping[str, str], *, keeps: bool, needs: bool
+) -> tuple[Loaded, Mapping[str, str]]:
+    sources = completed_sources(settings, made_up)
+    loaded = load(sources)
+    if needs:
+        require_generable(settings, [name for name in sources.generated if name not in made_up])
+    if not (keeps and sources.generated):
+        return loaded, sources.generated
+    written = write_secrets(env_file(settings), sources.generated)  # never for files that are wrong
+    # What was written is only a part where another program wrote some meanwhile, and a new .env begins as its example.
+    forget(env_file(settings))
+    return load(replace(sources, generated=written)), {}
 
 
 def completed_sources(settings: Settings, made_up: Mapping[str, str] = MappingProxyType({})) -> Sources:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from reconciler.config.realm.canonical import canonical_realm, sealed, source_path
@@ -18,6 +19,7 @@ from reconciler.config.schema.validator import load_schema
 from reconciler.config.variables.interpolate import filled
 from reconciler.config.variables.template import KEYCLOAK, Variables
 from reconciler.config.yaml.patterns import matches, not_yet
+from reconciler.config.yaml.reading import once
 from reconciler.config.yaml.tree import Tree, TreePath
 from reconciler.core.errors import ConfigError
 from reconciler.core.problem import Problem, Severity
@@ -52,10 +54,14 @@ def read_all(paths: Iterable[Path], directory: Path) -> tuple[list[UsersFile], l
     problems: list[Problem] = []
     for path in paths:
         try:
-            files.extend(with_people(read_users(path, directory), path, directory))
+            files.extend(once(path, ("users", directory), partial(_read_with_people, path, directory)))
         except ConfigError as error:
             problems.extend(error.problems)
     return files, [*problems, *(warning for users in files for warning in users.warnings)]
+
+
+def _read_with_people(path: Path, directory: Path) -> Sequence[UsersFile]:
+    return tuple(with_people(read_users(path, directory), path, directory))
 
 
 def declared(files: Iterable[UsersFile]) -> Iterator[str]:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from reconciler.config.yaml.masking import masked_line, without_values
+from reconciler.config.yaml.reading import once
 from reconciler.config.yaml.suggest import suggestion
 from reconciler.core.errors import ConfigError
 from reconciler.core.problem import Problem, Severity
@@ -83,8 +84,8 @@ def read_text(path: Path, *, directory: Path, limit: int, private: bool = False)
     """The file's text. Raises ConfigError where there is none, or none that could be parsed."""
     name = shown_name(path, directory)
     try:
-        data = read_bytes(path, limit)
-        return TextFile(name, _decoded(data), private)
+        text = once(path, limit, lambda: _decoded(read_bytes(path, limit)))
+        return TextFile(name, text, private)
     except UnusableFile as error:
         raise ConfigError([Problem(str(error), Origin(name, error.line, min(error.line, 1)))]) from error
 

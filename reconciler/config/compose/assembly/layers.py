@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Final
 
 from reconciler.config.yaml.parse import parse
+from reconciler.config.yaml.reading import once
 from reconciler.config.yaml.textfile import STACK_LIMIT, TextFile, read_text
 from reconciler.config.yaml.tree import Map, Place, Tree, TreePath, placed
 from reconciler.core.errors import ConfigError
@@ -38,7 +40,7 @@ def read_layers(paths: Iterable[Path], directory: Path) -> Written:
     errors: list[Problem] = []
     for path in paths:
         try:
-            written = _read(path, directory)
+            written = once(path, ("layers", directory), partial(_read, path, directory))
         except ConfigError as error:
             errors.extend(error.problems)
             continue
