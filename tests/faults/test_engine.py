@@ -21,6 +21,7 @@ import pytest
 from reconciler.core.document import Document
 from reconciler.core.errors import ProviderError
 from reconciler.core.report import Event, Report
+from reconciler.providers.answers import Limits
 from reconciler.providers.docker.engine.client import Engine
 from reconciler.providers.docker.provider import DockerProvider
 from reconciler.run.once import Look, Reconciler
@@ -81,15 +82,15 @@ class World:
 
 
 @contextmanager
-def world(scenario: Scenario) -> Iterator[World]:
+def world(scenario: Scenario, limits: Limits = LIMITS) -> Iterator[World]:
     """What there is before, and a line to it that may fail."""
     engine = MemoryEngine()
     engine.image("app:1")
     apply(documents(scenario.before), engine)
-    with faulty(in_memory(engine)) as proxy:
+    with faulty(in_memory(engine), limits=limits) as proxy:
         provider = DockerProvider(PROJECT, {})
         environment = {"DOCKER_HOST": proxy.url.replace("http", "tcp")}
-        provider.engine = Engine(environment, limits=LIMITS, pause=lambda _seconds: None)
+        provider.engine = Engine(environment, limits=limits, pause=lambda _seconds: None)
         reconciler = Reconciler(documents(scenario.after), {"docker": provider}, engine.clock, ALLOWED)
         try:
             yield World(engine, proxy, reconciler)
@@ -119,7 +120,7 @@ CASES = [
 def test_a_wrong_answer_is_said_and_made_good(name: str, fault: Fault, numbers: range) -> None:
     for number in numbers:
         scenario = SCENARIOS[name]
-        with world(scenario) as made:
+        with world(scenario, fault.limits) as made:
             began = time.monotonic()
             made.proxy.spoil(fault, number)
             errors = failures(made, scenario)

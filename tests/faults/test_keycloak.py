@@ -13,7 +13,7 @@ import pytest
 from reconciler.core.errors import ProviderError
 from reconciler.core.values import Secret
 from reconciler.providers.keycloak.server.client import AdminClient, Settings
-from tests.kit.faulty import FAULTS, LIMITS, Fault, Given, Proxy, faulty
+from tests.kit.faulty import FAULTS, Fault, Given, Proxy, faulty
 
 LONGEST_S = 10.0
 LAB = "admin/realms/lab"
@@ -46,10 +46,12 @@ def right(method: str, path: str, _body: bytes, _headers: Mapping[str, str]) -> 
 
 
 @contextmanager
-def line() -> Iterator[tuple[AdminClient, Proxy]]:
-    with faulty(right) as proxy:
+def line(fault: Fault) -> Iterator[tuple[AdminClient, Proxy]]:
+    with faulty(right, limits=fault.limits) as proxy:
         auth = {"username": "me", "password": "secret-of-the-account"}
-        client = AdminClient(Settings.of({"url": proxy.url, "auth": auth}, limits=LIMITS), pause=lambda _seconds: None)
+        client = AdminClient(
+            Settings.of({"url": proxy.url, "auth": auth}, limits=fault.limits), pause=lambda _seconds: None
+        )
         try:
             yield client, proxy
         finally:
@@ -79,7 +81,7 @@ OTHER_WORDS = (
 
 @pytest.mark.parametrize("fault", FAULTS.values(), ids=str)
 def test_a_wrong_answer_to_a_login_is_said_and_the_account_goes_nowhere_else(fault: Fault) -> None:
-    with line() as (client, proxy):
+    with line(fault) as (client, proxy):
         proxy.spoil(fault, 0)
 
         told("a list", client)
@@ -89,7 +91,7 @@ def test_a_wrong_answer_to_a_login_is_said_and_the_account_goes_nowhere_else(fau
 
 @pytest.mark.parametrize("fault", FAULTS.values(), ids=str)
 def test_a_wrong_answer_to_a_request_is_said_and_no_write_is_sent_again(fault: Fault) -> None:
-    with line() as (client, proxy):
+    with line(fault) as (client, proxy):
         client.login()
         for name in CALLS:
             proxy.spoil(fault, 0)
