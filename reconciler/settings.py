@@ -26,7 +26,10 @@ def process_environment() -> Mapping[str, str]:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """One run's settings. Empty ``stack_files`` or ``users_files`` mean that this half is not managed."""
+    """One run's settings. Empty ``stack_files`` or ``users_files`` mean that this half is not managed.
+
+    Without ``starts`` the command starts nothing, and what only a start needs may be missing.
+    """
 
     directory: Path
     stack_files: tuple[Path, ...] = ()
@@ -36,6 +39,7 @@ class Settings:
     profiles: tuple[str, ...] = ()
     environment: Mapping[str, str] = field(default_factory=dict)
     keycloak_url: str | None = None
+    starts: bool = True
 
     def connection(self) -> Mapping[tuple[str, ...], str]:
         """The connection to Keycloak from the environment or the command line: path in the connection → value."""

@@ -44,7 +44,7 @@ def command(state: State, *, services: tuple[str, ...], push: bool) -> int:
                 say(f"{len(images)} up to date.")
             if push and not teller.report.failed and not stop.code:
                 _push(builder, images)
-        return stop.code or of_report(teller.report)
+        return stop.code or of_report(teller.report, nothing_done=Exit.ERROR)
 
 
 def _agree(_look: Look) -> None:

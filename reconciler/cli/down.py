@@ -28,7 +28,7 @@ def command(state: State, *, volumes: bool, confirm: str | None, allow_disrupt: 
     """
     from reconciler.run.remove import kinds_to_remove, left_in_use, removal
 
-    with state.session() as session:
+    with state.session(starts=False) as session:
         if volumes or confirm is not None:
             _confirm(session.document.project, confirm, volumes=volumes)
         reconciler = session.reconciler(policy=session.policy(may_disrupt=allow_disrupt))

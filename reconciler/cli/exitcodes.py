@@ -57,13 +57,16 @@ def of_error(error: ReconcileError, *, begun: bool = False) -> Exit:
     return next((code for kind, code in _BY_ERROR if isinstance(error, kind)), Exit.ERROR)
 
 
-def of_report(report: Report) -> Exit:
-    """The code of an apply whose steps are all told."""
+def of_report(report: Report, *, nothing_done: Exit = Exit.PARTIAL) -> Exit:
+    """The code of an apply whose steps are all reported; ``nothing_done`` where each one failed for reasons of its own.
+
+    Such an apply has tried, and what it had no step for is as declared: that is no error of the run itself.
+    """
     if not report.failed:
         return Exit.DONE
     if report.rolled_back:
         return Exit.ROLLED_BACK
     if report.of(What.DONE):
         return Exit.PARTIAL
-    errors = [event.error for event in report.failed if event.error]
-    return of_error(errors[0]) if errors else Exit.ERROR
+    code = of_error(errors[0]) if (errors := [event.error for event in report.failed if event.error]) else Exit.ERROR
+    return nothing_done if code is Exit.ERROR else code

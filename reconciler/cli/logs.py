@@ -27,7 +27,7 @@ def command(state: State, *, services: tuple[str, ...], follow: bool, tail: int 
     from reconciler.core.provider import LogSource
     from reconciler.render.plain import one_line, painted, with_its_colours
 
-    with state.session() as session:
+    with state.session(starts=False) as session:
         source = next((each for each in session.providers.values() if isinstance(each, LogSource)), None)
         if source is None:
             raise click.UsageError("Without a stack file there are no containers whose logs could be shown.")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -32,14 +32,18 @@ class State:
         return self.log_format == "json"
 
     @contextmanager
-    def session(self, *, needs_secrets: bool = False) -> Iterator[Session]:
-        """The project, loaded. Warnings of the files are shown; errors are raised."""
+    def session(self, *, needs_secrets: bool = False, starts: bool = True) -> Iterator[Session]:
+        """The project, loaded. Warnings of the files are shown; errors are raised.
+
+        A command that never ``starts`` anything is not held up by a file that only a start needs.
+        """
         from reconciler.run.clock import RealClock
         from reconciler.run.session import opened
 
         self.require_files()
         known = writer().known
-        with opened(self.settings, RealClock(), needs_secrets=needs_secrets, warn=warn, known=known) as session:
+        settings = replace(self.settings, starts=starts)
+        with opened(settings, RealClock(), needs_secrets=needs_secrets, warn=warn, known=known) as session:
             show_problems(session.warnings)
             yield session
 

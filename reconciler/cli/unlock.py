@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from reconciler.cli.exitcodes import Exit
+from reconciler.cli.exitcodes import Exit, of_error
 from reconciler.cli.output import say, warn
 from reconciler.cli.state import State, show_error
 
@@ -29,7 +29,7 @@ def command(state: State, *, yes: bool) -> int:
     from reconciler.run.lock import State as Mark
     from reconciler.run.lock import holders, other_names
 
-    with state.session() as session:
+    with state.session(starts=False) as session:
         store, project = session.leases, session.document.project
         found = holders(store, project) if store else []
         for name in other_names(store, project) if store else ():
@@ -41,9 +41,11 @@ def command(state: State, *, yes: bool) -> int:
         for holder in found:
             if store and holder not in living:
                 refusals += _removed(store, project, holder)
-        if refusals:
-            show_error(Refused(refusals), begun=len(refusals) < len(found))
-        return Exit.REFUSED if refusals else Exit.DONE
+        if not refusals:
+            return Exit.DONE
+        refused, begun = Refused(refusals), len(refusals) < len(found)
+        show_error(refused, begun=begun)
+        return of_error(refused, begun=begun)
 
 
 _REMEDY = "wait for it to end, or break its lock with `reconcile unlock --yes`"

@@ -32,7 +32,8 @@ class Sources:
     """The files to load. A half without files is not managed.
 
     ``env_files`` of None means the directory's ``.env`` where there is one. ``environment`` is the process's, handed
-    in. ``generated`` are values for declared secrets that the env files do not have yet.
+    in. ``generated`` are values for declared secrets that the env files do not have yet. Without ``starts``
+    nothing is to be started, and what only a start needs may be missing: env files, seccomp profiles, variables.
     """
 
     directory: Path
@@ -43,6 +44,7 @@ class Sources:
     project: str | None = None
     profiles: tuple[str, ...] = ()
     generated: Mapping[str, str] = field(default_factory=dict)
+    starts: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +66,7 @@ def load(sources: Sources) -> Loaded:
     directory = sources.directory.absolute()
     variables, found = _variables(sources, files)
     problems = [*files.problems, *found]
-    settings = Settings(directory, variables, sources.project, sources.profiles)
+    settings = Settings(directory, variables, sources.project, sources.profiles, starts=sources.starts)
     stack = load_written(files.stack, settings) if files.stack else None
     users = load_files(files.users, variables)
     problems.extend((*(stack.problems if stack else ()), *users.problems))

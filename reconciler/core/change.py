@@ -53,6 +53,7 @@ class Change:
     ``later``, as far as that is known. ``verb`` is the
     word of the trade for it, where there is a better one than the action's. ``along`` is what the server deletes with
     it besides, and ``goes_with`` the resource with which it would go itself. ``obstacle`` says why it can't be done.
+    One that ``is_missing`` is never made by an apply: its creation fails, and counts as none.
     """
 
     address: Address
@@ -67,6 +68,7 @@ class Change:
     goes_with: Address | None = None
     obstacle: str = ""
     later: Action | None = None
+    is_missing: bool = False
 
     @property
     def effect(self) -> Effect:
@@ -96,7 +98,8 @@ def diff(kind: Kind, desired: Resource | None, observed: Observed | None) -> Cha
         return Change(observed.address, Action.DELETE, reason="not declared", observed=observed)
     if observed is None:
         declared = tuple(replace(field, effect=Effect.NOTE) for field in compare(kind, desired.spec, {}))
-        return Change(desired.address, Action.CREATE, declared, "does not exist", desired, verb=kind.verb(desired))
+        change = Change(desired.address, Action.CREATE, declared, "does not exist", desired, verb=kind.verb(desired))
+        return replace(change, is_missing=kind.is_never_made(desired))
     fields = tuple(compare(kind, kind.expect(desired, observed), observed.spec))
     if any(field.effect is Effect.REPLACE for field in fields) and kind.overlaps(desired, observed):
         fields = tuple(_handed_over(field) for field in fields)

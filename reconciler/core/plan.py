@@ -82,8 +82,9 @@ class Plan:
         return (*self.obstacles, *(remark for change in self.changes for remark in _remarks(change)))
 
     @property
-    def deferred(self) -> tuple[Change, ...]:
-        return tuple(change for change in self.changes if change.action is Action.DEFERRED)
+    def missing(self) -> tuple[Change, ...]:
+        """The creations that no apply can make."""
+        return tuple(change for change in self.changes if change.is_missing)
 
 
 def _remarks(change: Change) -> Iterator[Problem]:
@@ -142,12 +143,18 @@ def make(
     changes |= held_up
     changes |= _with_it(wanted, changes, held_up.keys())
     users = _users(changes)
-    for address, orphan in live.items():
-        if address not in wanted:
-            waits = tuple(user for user in users.get(address, ()) if _is_deferred(changes[user]))
-            changes[address] = _orphan(kinds[address.kind], orphan, waits, prune=prunes(orphan))
+    for address in _orphans(kinds, live.keys() - wanted.keys()):
+        waits = tuple(user for user in users.get(address, ()) if _is_deferred(changes[user]))
+        changes[address] = _orphan(kinds[address.kind], live[address], waits, prune=prunes(live[address]))
     changes = with_cascades(kinds, changes)
     return Plan(tuple(changes.values()), _linked(_steps(planners, changes), changes, needs))
+
+
+def _orphans(kinds: Mapping[str, Kind], addresses: Iterable[Address]) -> Sequence[Address]:
+    """The addresses in the order of their kinds, then of their names."""
+    # Several threads read what is live, so it arrives in any order; a plan must not differ from one look to the next.
+    order = {name: number for number, name in enumerate(kinds)}
+    return sorted(addresses, key=lambda address: (order[address.kind], address))
 
 
 def _held_up(kinds: Mapping[str, Kind], changes: Mapping[Address, Change]) -> dict[Address, Change]:

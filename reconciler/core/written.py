@@ -7,11 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from typing import Final
 
 from reconciler.core.address import Address
 from reconciler.core.change import Action, Change
 from reconciler.core.plan import Plan
 from reconciler.core.report import Report, What
+from reconciler.core.resource import Health
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,9 +44,22 @@ class Written:
         return tuple(change for change in plan.changes if change.acts and self._is_in_vain(change))
 
     def _is_in_vain(self, change: Change) -> bool:
+        if self.has_failed(change):
+            return True
         before = [each for each in self.changes.get(change.address, ()) if _is_of_the_same(each, change)]
         times = min((sum(field in each.fields for each in before) for field in change.fields), default=len(before))
         return times > (0 if change.address in self.alone else 1)
+
+    def has_failed(self, change: Change) -> bool:
+        """Returns whether a start would repeat one of this run: what was started has ended with a failure since."""
+        # A migration that fails after a minute would otherwise run in each pass, ten times where others keep it busy.
+        is_failed = change.observed is not None and change.observed.status.health is Health.FAILED
+        before = self.changes.get(change.address, ())
+        return change.action in _STARTS and is_failed and any(each.action in _STARTED_BY for each in before)
+
+
+_STARTS: Final = (Action.START, Action.RUN)
+_STARTED_BY: Final = (Action.CREATE, Action.REPLACE, *_STARTS)
 
 
 def _is_of_the_same(before: Change, change: Change) -> bool:

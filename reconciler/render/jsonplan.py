@@ -142,11 +142,12 @@ def access(change: AccessChange) -> dict[str, Any]:
 
 
 def counts(plan: Plan) -> dict[str, int]:
-    """The number of resources for each action."""
-    found = Counter(change.action for change in plan.changes)
+    """The number of resources for each action; those that no apply can create are ``missing``."""
+    found = Counter(change.action for change in plan.changes if not change.is_missing)
     return {action.value: found[action] for action in _COUNTED} | {
         "unchanged": found[Action.KEEP],
         "deferred": found[Action.DEFERRED],
+        "missing": len(plan.missing),
     }
 
 

@@ -218,9 +218,9 @@ def _parts(field: FieldChange) -> str:
 
 def summary(plan: Plan, names: Sequence[str]) -> str:
     """The last line: what is to be done, or how much was compared and found equal."""
-    counts = Counter(change.action for change in plan.changes)
+    counts, missing = Counter(change.action for change in plan.changes if not change.is_missing), len(plan.missing)
     done = [f"{counts[action]} to {action.value}" for action in SYMBOLS if counts[action] and action in COLOURS]
-    done = [text.replace("to deferred", "deferred") for text in done]
+    done = [text.replace("to deferred", "deferred") for text in done] + ([f"{missing} missing"] if missing else [])
     kept = counts[Action.KEEP]
     if not done and not kept:
         return f"No resources are declared in {' and '.join(names)}."

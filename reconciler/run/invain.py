@@ -8,6 +8,7 @@ from reconciler.core.errors import WrittenInVain
 from reconciler.core.plan import Step
 from reconciler.core.provider import Provider
 from reconciler.core.report import Event, What
+from reconciler.core.resource import Health
 from reconciler.render.values import path_of, shown, unit_of
 
 _VERB = "look again"
@@ -27,6 +28,8 @@ def _message(change: Change, provider: Provider) -> str:
             return f"{_place(change)}{title} accepted it, but does not have it under this name afterwards"
         case Action.DELETE:
             return f"{title} accepted the deletion, but keeps it"
+        case Action.START | Action.RUN if change.observed and change.observed.status.health is Health.FAILED:
+            return f"{_place(change)}it was started, and has failed since ({change.observed.status.note})"
         case _:
             kept = "; ".join(_kept(field, change, provider) for field in change.fields)
             return f"{title} keeps {kept}. Declare what it keeps, or leave it out of the file"

@@ -45,7 +45,9 @@ def removal(reconciler: Reconciler, kinds: frozenset[str], *, stop: Flag | None 
         is_meant = live.owned and live.address.kind in kinds and live.address not in external
         return is_meant and not reconciler.policy.leaves(live)
 
-    observed = {each.address: each for each in concerned.observed(desired)}
+    # Images stay, so nobody asks what they are built from: the context may be gone.
+    of_kinds = [resource for resource in desired if resource.address.kind in kinds]
+    observed = {each.address: each for each in concerned.observed(of_kinds)}
     look = concerned.planned((), observed, prunes=goes)
     refused = refusals(look.plan, replace(reconciler.policy, deletes=True, may_lose=frozenset(observed)))
     yield replace(look, plan=replace(look.plan, refusals=refused))

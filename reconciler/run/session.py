@@ -249,6 +249,7 @@ def sources_of(settings: Settings) -> Sources:
         environment=settings.environment,
         project=settings.project,
         profiles=settings.profiles,
+        starts=settings.starts,
     )
 
 

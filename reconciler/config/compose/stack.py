@@ -35,13 +35,17 @@ from reconciler.core.resource import Origin
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """The settings for loading a stack. ``strict`` is for applying it; else it is loaded as Compose loads it."""
+    """The settings for loading a stack. ``strict`` is for applying it; else it is loaded as Compose loads it.
+
+    Without ``starts`` nothing is to be started, and what only a start needs may be missing.
+    """
 
     directory: Path
     variables: Variables
     project: str | None = None
     profiles: tuple[str, ...] = ()
     strict: bool = True
+    starts: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,10 +90,10 @@ def load_written(written: Written, settings: Settings) -> LoadedStack:
     found.problems.extend(unsupported.problems(document) if settings.strict else ())
     found.problems.extend(_unknown_profiles(document, settings.profiles))
     document, inactive = _active(document, _profiles(settings, variables))
-    found.problems.extend(_weighed(found.doubts, inactive))
+    found.problems.extend(_weighed(found.doubts, inactive, settings))
     stack = checks.Stack(document, around, inactive, _doubtful(found.gone))
     _check(stack, settings, found)
-    model = _model(document, around, found, is_carried_out=settings.strict)
+    model = _model(document, around, found, settings)
     addresses = ((stack.place(*path), address) for path, address in references.x_addresses(stack))
     named = tuple((place, address) for place, address in addresses if place)
     file = shown_name(written.layers[0].path, settings.directory)
@@ -108,11 +112,11 @@ def _inside(document: Map, root: Path, found: Findings) -> Map:
     return taken_out(document, [path[:4] for path, _ in wrong if path[2] in _READ])
 
 
-def _weighed(doubts: Sequence[Doubt], inactive: frozenset[str]) -> list[Problem]:
+def _weighed(doubts: Sequence[Doubt], inactive: frozenset[str], settings: Settings) -> list[Problem]:
     """The doubts as problems: undefined variables are only warnings where nothing comes of them."""
     return [
         replace(doubt.problem, severity=Severity.WARNING)
-        if doubt.undefined and _is_idle(doubt.path, inactive)
+        if doubt.undefined and (not settings.starts or _is_idle(doubt.path, inactive))
         else doubt.problem
         for doubt in doubts
     ]
@@ -167,6 +171,7 @@ def _check(stack: checks.Stack, settings: Settings, found: Findings) -> None:
     found.problems.extend(checks.problems(stack, (*references.COMPOSE, *contradictions.COMPOSE)))
     if settings.strict:
         found.problems.extend(checks.problems(stack, (*references.OURS, *contradictions.OURS)))
+        found.problems.extend(checks.problems(stack, references.OF_STARTS if settings.starts else ()))
         of_hooks = checks.OfHooks(stack.document, stack.around, stack.inactive)
         found.problems.extend(checks.problems(of_hooks, (*references.OF_HOOKS, *contradictions.OF_HOOKS)))
 
@@ -179,7 +184,7 @@ def _idle(document: Map, model: Map, inactive: frozenset[str]) -> frozenset[Addr
     return frozenset(Address(kind, (name,)) for kind, names in found.items() for name in names)
 
 
-def _model(document: Map, around: Surroundings, found: Findings, *, is_carried_out: bool) -> Map:
+def _model(document: Map, around: Surroundings, found: Findings, settings: Settings) -> Map:
     """Compose neither reads what a hook's container names, nor counts it as used; but it is run."""
     try:
         model = canonical(document, around)
@@ -188,13 +193,14 @@ def _model(document: Map, around: Surroundings, found: Findings, *, is_carried_o
         found.problems.extend(with_env_files(canonical(_files_alone(document), around), around)[1])
         return Map()
     found.files.extend(named_files(model))
-    model, problems = with_env_files(model, around, of_hooks=is_carried_out)
-    found.problems.extend(dict.fromkeys(problems))
-    if is_carried_out:
+    if settings.starts:
+        model, problems = with_env_files(model, around, of_hooks=settings.strict)
+        found.problems.extend(dict.fromkeys(problems))
+    if settings.starts and settings.strict:
         found.files.extend(profile_files(model, around))
         model, problems = with_profiles(model, around)
         found.problems.extend(problems)
-    return _needed(model, of_hooks=is_carried_out)
+    return _needed(model, of_hooks=settings.strict)
 
 
 def _files_alone(document: Map) -> Map:

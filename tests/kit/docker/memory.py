@@ -148,6 +148,8 @@ class MemoryEngine:
                 found = self._noted(f"{method} {path}", lambda: self._answer(method, path, body, params))
             except Refusal as refusal:
                 return Answer(refusal.status, json.dumps({"message": str(refusal)}).encode())
+            if isinstance(found, bytes):
+                return Answer(200, found)
             return Answer(200, b"" if found is None else json.dumps(found).encode())
 
     def pull(self, repository: str, tag: str, **_rest: Any) -> Iterator[Mapping[str, Any]]:
@@ -181,6 +183,13 @@ class MemoryEngine:
 
     def logs(self, container: str, **_rest: Any) -> Iterator[bytes]:
         yield f"last words of {self._container(container)['Name'].lstrip('/')}\n".encode()
+
+    def get_logs(self, container: str, **_: Any) -> bytes:
+        (line,) = self.logs(container)
+        return b"\1\0\0\0" + len(line).to_bytes(4, "big") + line
+
+    def get_usage(self, **_: Any) -> Any:
+        return {"Volumes": [{**each, "UsageData": {"RefCount": 0, "Size": 0}} for each in self.volumes.values()]}
 
     def close(self) -> None:
         pass
@@ -517,6 +526,8 @@ _ROUTES: Mapping[str, str] = {
     r"GET /containers/([^/]+)/json": "inspect",
     r"POST /containers/([^/]+)/start": "start",
     r"PUT /containers/([^/]+)/archive": "unpack",
+    r"GET /containers/([^/]+)/logs": "get_logs",
+    r"GET /system/df": "get_usage",
     r"POST /containers/([^/]+)/kill": "kill",
     r"POST /containers/([^/]+)/stop": "stop",
     r"POST /containers/([^/]+)/pause": "pause",
@@ -566,6 +577,7 @@ def _completed(body: Mapping[str, Any], image: Mapping[str, Any]) -> dict[str, A
     if check.get("Test") != ["NONE"]:
         check = {key: check.get(key) or usual.get(key) for key in {*check, *usual}}
     config["Healthcheck"] = check or None
+    config.setdefault("Tty", False)
     return config
 
 

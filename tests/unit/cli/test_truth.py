@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 import os
 import re
 import signal
@@ -13,6 +14,7 @@ import pytest
 
 from reconciler.providers.docker.table import labels
 from reconciler.run.clock import RealClock
+from reconciler.run.owner import PREFIX, Owner
 from tests.kit.cli import Ran, called
 from tests.kit.docker.memory import PROJECT, Line, MemoryEngine, a_reconciler, a_stack, served
 
@@ -352,3 +354,63 @@ def test_an_adoption_that_there_is_no_need_for_is_a_warning(world):
 
     assert ran.code == 0
     assert ran.err == "warning: --adopt docker.container/web has no effect: the project has it already\n"
+
+
+@pytest.mark.parametrize(
+    ("service", "more"),
+    [
+        ("env_file: gone.env", ""),
+        ("label_file: gone.labels", ""),
+        ('security_opt: ["seccomp=gone.json"]', ""),
+        ("pre_start: [{image: 'app:1', command: [x], env_file: gone.env}]", ""),
+        ("secrets: [s]", "secrets: {s: {file: gone.txt}}"),
+        ("secrets: [s]", "secrets: {s: {environment: GONE}}"),
+        ("configs: [s]", "configs: {s: {file: gone.txt}}"),
+        ("configs: [s]", "configs: {s: {environment: GONE}}"),
+        ("build: ./gone", ""),
+        ("build: {context: ., dockerfile: gone}", ""),
+        ("volumes: ['./gone.txt:/x']", ""),
+        ("extra_hosts: ['a:${GONE}']", ""),
+    ],
+)
+def test_a_file_that_only_a_start_needs_does_not_keep_a_project_up(world, service, more):
+    world.set_up(ONE)
+    world.stack(f"services: {{web: {{{CHECKED}, {service}}}}}\n{more}")
+
+    assert world.run("logs", "--tail", "1").code == 0
+    ran = world.run("down")
+
+    assert ran.code == 0, ran.err
+    assert by_name(world.engine) == {}
+    assert world.run("unlock").code == 0
+
+
+def test_an_apply_of_which_every_step_failed_ends_as_one_of_which_some_did(world):
+    world.set_up("services: {}")
+    world.stack("services: {web: {image: 'app:1', networks: [theirs]}}\nnetworks: {theirs: {external: true}}")
+
+    ran = world.command("apply", "--yes")
+
+    assert (ran.code, "0 resources done, 1 failed, 1 skipped" in ran.err) == (3, True), ran.err
+    assert "1 to create, 1 missing" in ran.out
+
+
+def test_what_is_missing_and_never_made_counts_as_no_creation(world):
+    world.stack("services: {web: {image: 'app:1', networks: [theirs]}}\nnetworks: {theirs: {external: true}}")
+
+    shown = json.loads(world.run("diff", "--format", "json").out)
+
+    assert (shown["summary"]["create"], shown["summary"]["missing"]) == (1, 1)
+
+
+def test_unlock_that_broke_some_locks_and_not_others_is_done_in_part(world):
+    world.stack(ONE)
+    foreign = Owner("elsewhere", 1, "1", "apply", "another-boot pid:[1] time:[1]").mark()
+    for number, mark in enumerate(({**foreign, f"{PREFIX}pid": "abc"}, foreign)):
+        body = {"Name": f"reconcile-lock-{PROJECT}-{number:012x}", "Labels": {"reconcile.lock": PROJECT, **mark}}
+        Line(world.engine).post("/volumes/create", body)
+
+    ran = world.run("unlock")
+
+    assert (ran.code, "Nothing was done" in ran.err) == (3, False), ran.err
+    assert list(world.engine.volumes) == [f"reconcile-lock-{PROJECT}-{1:012x}"]

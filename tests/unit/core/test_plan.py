@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import permutations
 
 import pytest
 
@@ -136,6 +137,18 @@ def test_who_acts_and_needs_what_is_deferred_is_deferred_too_but_not_who_keeps()
 
     assert action(plan, "memory.box/b") is Action.DEFERRED
     assert action(plan, "memory.box/c") is Action.KEEP
+
+
+def test_orphans_are_in_the_order_of_kinds_and_names_whichever_arrived_first():
+    orphans = [live("memory.box/b"), live(CLIENT), live("memory.box/a"), live("memory.client/aaa")]
+
+    plans = [plan_of([], each, prunes=lambda _: True) for each in permutations(orphans)]
+
+    assert [str(change.address) for change in plans[0].changes] == [
+        *("memory.box/a", "memory.box/b"),
+        *("memory.client/aaa", CLIENT),
+    ]
+    assert all(plan == plans[0] for plan in plans)
 
 
 def test_an_orphan_is_left_alone_unless_it_is_to_be_pruned():

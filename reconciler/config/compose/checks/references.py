@@ -294,12 +294,14 @@ COMPOSE: Final[tuple[Check, ...]] = (
 OURS: Final[tuple[Check, ...]] = (
     known_addresses,
     known_keycloak,
-    known_variables,
     known_reloads,
     known_settings,
     no_circle_of_builds,
 )
 """Errors where the stack is to be carried out."""
+
+OF_STARTS: Final[tuple[Check, ...]] = (known_variables,)
+"""Errors where services are to be started."""
 
 OF_HOOKS: Final[tuple[Check, ...]] = (known_networks, known_volumes, known_files)
 """Errors of what is run before a service as well, where Compose does not look."""

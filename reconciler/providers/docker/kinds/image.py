@@ -121,7 +121,12 @@ def verb(desired: Resource) -> str:
     """The verb that gets it."""
     if is_built(desired.spec):
         return "build"
-    return "missing, never pulled" if desired.spec.get("pull_policy") == "never" else "pull"
+    return "missing, never pulled" if is_never_pulled(desired) else "pull"
+
+
+def is_never_pulled(desired: Resource) -> bool:
+    """Returns whether an image that is not built has to be in the engine already."""
+    return not is_built(desired.spec) and desired.spec.get("pull_policy") == "never"
 
 
 KIND: Final = Kind(
@@ -130,6 +135,7 @@ KIND: Final = Kind(
     outputs={"id": Output(stale_on=frozenset({"inputs", "digest"}))},
     expect=expect,
     verb=verb,
+    is_never_made=is_never_pulled,
 )
 
 

@@ -12,7 +12,7 @@ from reconciler.core.kind import Effect, Field, Kind, Output
 from reconciler.core.resource import Observed, Resource
 from reconciler.core.values import ABSENT, Spec, Value
 from reconciler.providers.docker.table import labels
-from reconciler.providers.docker.table.names import verb_of_external
+from reconciler.providers.docker.table.names import is_external, verb_of_external
 from reconciler.providers.docker.table.property import Json
 
 NAME: Final = "docker.network"
@@ -116,6 +116,7 @@ KIND: Final = Kind(
     outputs={"id": Output()},
     expect=expect,
     verb=verb_of_external,
+    is_never_made=is_external,
     section="networks",
     prunable=True,
     left_in_use=True,

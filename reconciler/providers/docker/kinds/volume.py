@@ -11,7 +11,7 @@ from typing import Any, Final
 from reconciler.core.kind import Effect, Field, Kind, Output
 from reconciler.core.values import Value
 from reconciler.providers.docker.table import labels
-from reconciler.providers.docker.table.names import verb_of_external
+from reconciler.providers.docker.table.names import is_external, verb_of_external
 from reconciler.providers.docker.table.property import Json
 
 NAME: Final = "docker.volume"
@@ -55,6 +55,7 @@ KIND: Final = Kind(
     },
     outputs={"name": Output(declared_by="name", held=True)},
     verb=verb_of_external,
+    is_never_made=is_external,
     section="volumes",
     keeps_data=True,
     left_in_use=True,

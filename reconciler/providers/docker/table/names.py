@@ -19,4 +19,9 @@ PREVIOUS: Final = ".prev"
 
 def verb_of_external(desired: Resource) -> str:
     """The words for an external network or volume that is missing: nobody is going to create it."""
-    return "missing, declared as external" if desired.spec.get("external") else ""
+    return "missing, declared as external" if is_external(desired) else ""
+
+
+def is_external(desired: Resource) -> bool:
+    """Returns whether a network or volume is somebody else's, so that it has to be there already."""
+    return bool(desired.spec.get("external"))
