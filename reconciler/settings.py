@@ -40,6 +40,14 @@ class Settings:
     environment: Mapping[str, str] = field(default_factory=dict)
     keycloak_url: str | None = None
     starts: bool = True
+    state_directory: Path | None = None
+
+    def state(self, project: str) -> Path | None:
+        """The folder of what is remembered of a project, which may be lost; None where there is no place for it."""
+        home = self.environment.get("HOME")
+        usual = self.environment.get("XDG_STATE_HOME") or (f"{home}/.local/state" if home else "")
+        base = self.state_directory or (Path(usual, "reconcile") if usual.startswith("/") else None)
+        return base / project if base else None
 
     def connection(self) -> Mapping[tuple[str, ...], str]:
         """The connection to Keycloak from the environment or the command line: path in the connection → value."""

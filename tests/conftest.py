@@ -1,6 +1,29 @@
-"""Random tests say nothing of how busy the machine is."""
+"""Random tests say nothing of how busy the machine is, and what a test remembers of its project no other one reads."""
 
+import os
+from itertools import count
+from pathlib import Path
+from tempfile import mkdtemp
+
+import pytest
 from hypothesis import HealthCheck, settings
 
 settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("any machine")
+
+NUMBERS = count()
+STATE = "XDG_STATE_HOME"
+os.environ[STATE] = mkdtemp(prefix="reconcile-state-")  # for fixtures that serve more than one test
+
+
+@pytest.fixture(autouse=True)
+def _state_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Gives each test a folder for the history, which is made where something is written."""
+    monkeypatch.setenv(STATE, str(Path(os.environ[STATE], str(next(NUMBERS)))))
+
+
+def pytest_sessionfinish() -> None:
+    """Takes the folders away."""
+    from shutil import rmtree
+
+    rmtree(os.environ[STATE], ignore_errors=True)

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from reconciler.core.change import Change
     from reconciler.core.policy import Policy
     from reconciler.run.once import Look, Reconciler
+    from reconciler.run.recorder import Recorder
     from reconciler.run.session import Session
 
 
@@ -93,10 +94,17 @@ class _Apply:
             show(rendered(self._state, self._session, look.plan, "text"))
             if not self._dry_run:
                 self._session.keep_secrets()
+                with self._session.recorded("apply") as record:
+                    record.saw(look, self._reconciler)
             return Exit.DONE if look.plan.in_sync else Exit.DIFFERENT
-        with self._session.locked("apply", wait_s=self._lock_wait), interruptible() as self._stop:
-            code = self._converge(self._stop.flag, self._session.still_good(look))
-            return self._stop.code or code
+        with (
+            self._session.locked("apply", wait_s=self._lock_wait),
+            self._session.recorded("apply") as record,
+            interruptible() as self._stop,
+        ):
+            code = self._converge(self._stop.flag, self._session.still_good(look), record)
+            record.code = self._stop.code or code
+            return record.code
 
     def _warn_of_unknown(self, look: Look) -> None:
         """Warns about options that name an unknown resource, most likely a slip, or one that needs no adoption."""
@@ -111,10 +119,11 @@ class _Apply:
             if change.address in self._allowed["adopt"] and (reason := _why_no_adoption(change)):
                 warn(f"--adopt {change.address} has no effect: {reason}")
 
-    def _converge(self, stop: threading.Event, first: Look | None) -> int:
+    def _converge(self, stop: threading.Event, first: Look | None, record: Recorder) -> int:
         began = self._session.clock.now()
         teller = Teller(self._state)
-        error = teller.follow(self._reconciler.converge(self._approve, stop=stop, first=first))
+        events = self._reconciler.converge(self._approve, stop=stop, first=first)
+        error = teller.follow(record.follow(events, self._reconciler))
         say(teller.outcome(self._session.clock.now() - began - self._asked_s))
         if error:
             show_error(error, begun=True)
@@ -149,11 +158,19 @@ class _Apply:
             return
         saved = _read_plan(self._plan_file)
         now = writer().document(document(self._session, look.plan, saved["salt"]))
-        if (saved["project"], saved["actions"]) != (now["project"], now["actions"]):
+        if (saved["project"], _without_causes(saved)) != (now["project"], _without_causes(now)):
             raise StalePlan(
                 f"{self._plan_file} is stale: the files or the live resources changed since it was made; "
                 "look at a new `reconcile diff`, and apply that"
             )
+
+
+def _without_causes(plan: Any) -> Any:
+    """The actions of a plan without their causes, which another machine may not know."""
+    return [
+        {**action, "cause": "", "changes": [{**change, "cause": ""} for change in action["changes"]]}
+        for action in plan["actions"]
+    ]
 
 
 def _ask() -> None:

@@ -32,12 +32,14 @@ def command(state: State, *, volumes: bool, confirm: str | None, allow_disrupt: 
         if volumes or confirm is not None:
             _confirm(session.document.project, confirm, volumes=volumes)
         reconciler = session.reconciler(policy=session.policy(may_disrupt=allow_disrupt))
-        with session.locked("down"), interruptible() as stop:
+        with session.locked("down"), session.recorded("down") as record, interruptible() as stop:
             teller = Teller(state)
             kinds = kinds_to_remove(session.kinds.values(), volumes=volumes)
-            if error := teller.follow(removal(reconciler, kinds, stop=stop.flag)):
+            if error := teller.follow(record.follow(removal(reconciler, kinds, stop=stop.flag))):
                 show_error(error, begun=True)
-                return stop.code or of_error(error, begun=True)
+                record.code = stop.code or of_error(error, begun=True)
+                return record.code
+            record.code = stop.code or of_report(teller.report)
         for line in left_in_use(teller.look.plan):
             say(f"  - {line}")
         kept = "" if volumes else "; volumes and images are left"

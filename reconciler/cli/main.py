@@ -92,6 +92,7 @@ FOLDER: Final = click.Path(exists=True, file_okay=False, path_type=Path)
 @click.option("-p", "--project", metavar="NAME", help="Project name; overrides the stack file.")
 @click.option("--profile", multiple=True, metavar="NAME", help="Enable a profile of the stack file.")
 @click.option("--keycloak-url", metavar="URL", help="URL of Keycloak; overrides the users file.")
+@click.option("--state-directory", type=PATH, metavar="DIR", help="Folder of the history; default: XDG_STATE_HOME.")
 @click.option("--log-format", type=click.Choice(["human", "json"]), default=None, help="Format of progress output.")
 @click.option("-v", "--verbose", is_flag=True, help="Show more detail: full values, tracebacks of unexpected errors.")
 @click.version_option(__version__, prog_name="reconcile")
@@ -120,6 +121,7 @@ def cli(ctx: click.Context, /, **options: Any) -> None:
         options["profile"],
         found.environment,
         options["keycloak_url"],
+        state_directory=options["state_directory"],
     )
     learn_settings(settings)
     ctx.color = in_colour()  # else click takes colour out wherever there is no terminal, FORCE_COLOR or not

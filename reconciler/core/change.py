@@ -8,9 +8,10 @@ from enum import Enum
 from typing import Final
 
 from reconciler.core.address import Address
+from reconciler.core.cause import Cause
 from reconciler.core.compare import FieldChange, compare
 from reconciler.core.kind import Effect, Kind
-from reconciler.core.resource import Observed, Resource
+from reconciler.core.resource import Observed, Origin, Resource
 from reconciler.core.values import Ref
 
 
@@ -18,7 +19,6 @@ class Action(Enum):
     """The action for a resource."""
 
     KEEP = "keep"
-    ADOPT = "adopt"
     CREATE = "create"
     START = "start"
     RUN = "run"
@@ -49,8 +49,8 @@ _FEW: Final = 3
 class Change:
     """A resource's action and the fields that ask for it; ``reason`` is for the reader only.
 
-    A deferred change ``waits_for`` outputs that are not known yet, or for resources that come first; its action then is
-    ``later``, as far as that is known. ``verb`` is the
+    Its ``cause`` is that of its costliest fields. A deferred change ``waits_for`` outputs that are not known yet, or
+    for resources that come first; its action then is ``later``, as far as that is known. ``verb`` is the
     word of the trade for it, where there is a better one than the action's. ``along`` is what the server deletes with
     it besides, and ``goes_with`` the resource with which it would go itself. ``obstacle`` says why it can't be done.
     One that ``is_missing`` is never made by an apply: its creation fails, and counts as none.
@@ -69,11 +69,28 @@ class Change:
     obstacle: str = ""
     later: Action | None = None
     is_missing: bool = False
+    cause: Cause = Cause.UNKNOWN
 
     @property
     def effect(self) -> Effect:
         """The greatest effect of the fields that differ."""
         return max((field.effect for field in self.fields), default=Effect.NOTE)
+
+    def place(self, field: FieldChange) -> Origin | None:
+        """The place in the files of a field that differs; of what the file leaves out, that of the resource."""
+        return self.desired.place(field.path) if self.desired else None
+
+    @property
+    def origin(self) -> Origin | None:
+        """The place in the files that a reader has to see: that of the costliest field which stands there."""
+        worst = (self.place(field) for field in self.fields if field.effect is self.effect)
+        own = self.desired.origin if self.desired else None
+        return next((place for place in worst if place != own), own)
+
+    @property
+    def adopts(self) -> bool:
+        """Returns whether it takes over a live resource that is not the project's."""
+        return bool(self.intended is not Action.KEEP and self.desired and self.observed and not self.observed.owned)
 
     @property
     def loses_data(self) -> bool:

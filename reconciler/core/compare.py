@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from reconciler.core.cause import Cause
 from reconciler.core.kind import Effect, Field, Kind
 from reconciler.core.values import ABSENT, Path, Spec, Value, seal, veil
 
 
 @dataclass(frozen=True, slots=True)
 class FieldChange:
-    """One differing value. ``cause`` is declared, drift, image or default, or "" where it can't be told."""
+    """One differing value. Two that differ in nothing but their ``cause`` are the same."""
 
     path: Path
     before: Value
     after: Value
     effect: Effect
-    cause: str = ""
+    cause: Cause = field(default=Cause.UNKNOWN, compare=False)
 
 
 def compare(kind: Kind, expected: Spec, observed: Spec) -> Iterator[FieldChange]:
@@ -25,22 +26,27 @@ def compare(kind: Kind, expected: Spec, observed: Spec) -> Iterator[FieldChange]
 
     A field that ``expected`` leaves out is not managed.
     """
-    for name, field in kind.fields.items():
+    for name, row in kind.fields.items():
         if name in expected:
-            yield from _compare_field((name,), field, observed.get(name, ABSENT), expected[name])
+            yield from _compare_field((name,), row, observed.get(name, ABSENT), expected[name])
 
 
-def _compare_field(path: Path, field: Field, before: Value, after: Value) -> Iterator[FieldChange]:
-    before, after = field.normalise(before), field.normalise(after)
+def sides(row: Field, before: Value, after: Value) -> tuple[Value, Value]:
+    """Both sides of a field in the form in which they are compared, with secrets sealed on both."""
+    before, after = row.normalise(before), row.normalise(after)
     if before == after:  # nearly always
-        return
-    if field.secret:
+        return before, after
+    if row.secret:
         before, after = seal(before), seal(after)
-    before, after = veil(before, after), veil(after, before)
-    if field.equal(before, after):
+    return veil(before, after), veil(after, before)
+
+
+def _compare_field(path: Path, row: Field, before: Value, after: Value) -> Iterator[FieldChange]:
+    before, after = sides(row, before, after)
+    if before == after or row.equal(before, after):
         return
     for leaf, old, new in _leaves(path, before, after):
-        yield FieldChange(leaf, old, new, field.cost(old, new))
+        yield FieldChange(leaf, old, new, row.cost(old, new))
 
 
 def _leaves(path: Path, before: Value, after: Value) -> Iterator[tuple[Path, Value, Value]]:

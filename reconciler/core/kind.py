@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum
 
+from reconciler.core.cause import Cause
 from reconciler.core.resource import Observed, Resource
 from reconciler.core.values import Spec, Value
 
@@ -37,7 +38,8 @@ class Field:
 
     ``effect`` may depend on the values (before, after) of the differing part. ``normalise`` brings either
     side to one form: a mapping is then compared key by key, anything else as a whole. ``unit`` is how a
-    number is to be shown: "bytes" or "seconds".
+    number is to be shown: "bytes" or "seconds". ``given_by`` is the name in the spec from which the field comes, where
+    that is another one. ``otherwise`` is the cause of another expected value whose declaration is the same.
     """
 
     effect: Effect | Callable[[Value, Value], Effect] = Effect.LIVE
@@ -45,6 +47,8 @@ class Field:
     equal: Callable[[Value, Value], bool] = operator.eq
     secret: bool = False
     unit: str = ""
+    given_by: str = ""
+    otherwise: Cause = Cause.DEFAULT
 
     def cost(self, before: Value, after: Value) -> Effect:
         return self.effect(before, after) if callable(self.effect) else self.effect
@@ -97,6 +101,7 @@ class Kind:
     deleted once it is no longer declared, unless the files forbid it. With one that ``keeps_data`` data is lost. One
     that is ``left_in_use`` is not deleted while others use it. ``goes_down`` says that it ends with its project.
     ``is_never_made`` says of a resource that it has to be there already: no apply creates a missing one.
+    ``cause`` is that of a change of who refers to such a resource, if it gives another value.
     """
 
     name: str
@@ -115,3 +120,4 @@ class Kind:
     left_in_use: bool = False
     goes_down: bool = False
     is_never_made: Callable[[Resource], bool] = lambda _desired: False
+    cause: Cause = Cause.DEPENDENCY

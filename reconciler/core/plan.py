@@ -33,7 +33,8 @@ class Step:
     when it was seen to be, with the same mark, for so long. What it leaves behind where it fails is taken away by what
     it ``clears``, whether there is a way back or not. Nobody who needs the resource waits for a ``trailing`` step: it
     takes away what is left over. ``returns_to`` says what is there once the way back was taken. A ``final`` step
-    removes what the way back leads to.
+    removes what the way back leads to. ``serves`` says whether the resource serves after this step, where the step
+    makes a difference; nothing serves in between.
     """
 
     id: str
@@ -56,6 +57,7 @@ class Step:
     trailing: bool = False
     returns_to: str = ""
     final: bool = False
+    serves: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -140,9 +140,8 @@ def _place(change: Change) -> str:
     """The place in a file where the resource, or its fixed field, is declared."""
     if change.desired is None:
         return ""
-    fixed = next((each.path[0] for each in change.fields if each.effect is Effect.FIXED), "")
-    source = change.desired.source(fixed)
-    origin = source.origin if source else change.desired.origin
+    fixed = next((each.path for each in change.fields if each.effect is Effect.FIXED), ())
+    origin = change.desired.place(fixed)
     return f"{origin}: " if origin else ""
 
 

@@ -8,6 +8,7 @@ from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 from reconciler.core.access import AccessChange, Grants
 from reconciler.core.address import Address
+from reconciler.core.author import Author
 from reconciler.core.change import Change
 from reconciler.core.document import Document
 from reconciler.core.kind import Kind
@@ -203,6 +204,25 @@ class ContentSource(Protocol):
 
         ABSENT where there is none, UNKNOWN where it can't be read.
         """
+        ...
+
+
+@runtime_checkable
+class AuthorSource(Protocol):
+    """A provider whose server records who changed what."""
+
+    def authors(self, changes: Sequence[Change], *, since: float) -> Mapping[Address, Sequence[Author]]:
+        """The acts on these resources since a time (seconds since 1970), newest first, without our own."""
+        ...
+
+
+@runtime_checkable
+class Located(Protocol):
+    """A provider that works on one of several servers, so that what is known of one must not be said of another."""
+
+    @property
+    def server(self) -> str:
+        """The address of the server, "" where it can't be told; asks nobody."""
         ...
 
 

@@ -45,18 +45,21 @@ class Source:
         return self.find()
 
 
-Locate: TypeAlias = Callable[[str], Source | None]
-"""Finds where a field of a resource was declared, and under "" the resource itself; None for what no file declares."""
+Locate: TypeAlias = Callable[[Path], Source | None]
+"""Finds where a field of a resource, or a part of one, was declared, and under () the resource itself.
+
+A part that has no place of its own has that of the nearest thing around it. None for what no file declares.
+"""
 
 
-def nowhere(_field: str) -> Source | None:
+def nowhere(_path: Path) -> Source | None:
     """The places of what no file declares."""
     return None
 
 
 def at(origin: Origin) -> Locate:
     """The places of a resource of which only its own is known."""
-    return lambda name: None if name else Source("", lambda: origin)
+    return lambda path: None if path else Source("", lambda: origin)
 
 
 Place: TypeAlias = tuple[Address, Path]
@@ -112,12 +115,17 @@ class Resource:
     @property
     def origin(self) -> Origin | None:
         """The place of the resource in the files."""
-        found = self.locate("")
+        found = self.locate(())
         return found.origin if found else None
 
-    def source(self, name: str) -> Source | None:
-        """The declaration of one of its fields, if there is one."""
-        return self.locate(name) if name else None
+    def source(self, *path: str) -> Source | None:
+        """The declaration of one of its fields, or of a part of one, if there is one."""
+        return self.locate(path) if path else None
+
+    def place(self, path: Path) -> Origin | None:
+        """The place of a field or a part of one; of what the file leaves out, that of the resource."""
+        found = self.source(*path)
+        return found.origin if found else self.origin
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Final, Literal, TypeAlias, Union
+from typing import Any, Final, Literal, TypeAlias, Union
 
 from reconciler.core.address import Address
 
@@ -115,6 +115,22 @@ def mapped(value: Value, change: Callable[[Value], Value]) -> Value:
 def substitute(value: Value, lookup: Callable[[Ref], Value]) -> Value:
     """The value with every reference replaced by what ``lookup`` says of it."""
     return mapped(value, lambda leaf: lookup(leaf) if isinstance(leaf, Ref) else leaf)
+
+
+def plain(value: Value, of_secret: Callable[[Secret], Any]) -> Any:
+    """The value as JSON can have it: what is unknown says so, what is absent is null, secrets are as ``of_secret`` has
+    them."""
+    match value:
+        case str() | int() | float() | None:
+            return value
+        case Secret():
+            return of_secret(value)
+        case Mapping():
+            return {key: plain(part, of_secret) for key, part in value.items()}
+        case Sequence():
+            return [plain(part, of_secret) for part in value]
+        case _:
+            return None if value is ABSENT else {"unknown": True}
 
 
 def has_secret(value: Value) -> bool:

@@ -48,7 +48,6 @@ RULES: Final[Mapping[str, Rule]] = {
             ("access", Level.NOTE, "Users gain or lose access."),
             ("remark", Level.NOTE, "A live resource needs attention, and the plan does not change it."),
             ("file-warning", Level.WARNING, "A file is valid, and is probably not what its author means."),
-            ("adopt", Level.WARNING, "A live resource becomes a part of the project as it is."),
             ("deferred", Level.WARNING, "A resource waits for another one, and differs or is missing."),
             ("run", Level.WARNING, "A job has to run."),
             ("start", Level.WARNING, "A resource does not run."),

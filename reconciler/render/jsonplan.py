@@ -20,7 +20,7 @@ from reconciler.core.kind import Effect, Kind
 from reconciler.core.plan import Plan, Step
 from reconciler.core.problem import Problem
 from reconciler.core.resource import Origin
-from reconciler.core.values import ABSENT, UNKNOWN, Ref, Secret, Value
+from reconciler.core.values import Value, plain
 from reconciler.render.values import path_of
 
 SCHEMA: Final = "reconcile.plan/v1"
@@ -52,7 +52,6 @@ _COUNTED: Final = (
     Action.DELETE,
     Action.START,
     Action.RUN,
-    Action.ADOPT,
 )
 
 
@@ -84,8 +83,9 @@ class PlanDocument:
         return {
             "address": str(change.address),
             "action": change.action.value,
-            "disruption": _disruption(change),
+            "disruption": disruption(change),
             "reason": change.reason,
+            "cause": change.cause.value,
             "source": _source(origin),
             "changes": [self._field(field, change) for field in change.fields],
             "depends_on": [str(address) for address in before],
@@ -100,27 +100,12 @@ class PlanDocument:
             "before": self.value(field.before),
             "after": self.value(field.after),
             "reaction": REACTIONS[field.effect],
-            "cause": field.cause or None,
+            "cause": field.cause.value,
+            "source": _source(change.place(field)),
         }
 
     def value(self, value: Value) -> Any:
-        match value:
-            case Secret():
-                return {"sensitive": True, "digest": self._digest(value.reveal())}
-            case Ref():
-                return {"unknown": True}
-            case _ if value is UNKNOWN:
-                return {"unknown": True}
-            case _ if value is ABSENT:
-                return None
-            case str():
-                return value
-            case Mapping():
-                return {key: self.value(part) for key, part in value.items()}
-            case Sequence():
-                return [self.value(part) for part in value]
-            case _:
-                return value
+        return plain(value, lambda secret: {"sensitive": True, "digest": self._digest(secret.reveal())})
 
     def _digest(self, text: str) -> str:
         if text not in self._digests:
@@ -145,6 +130,7 @@ def counts(plan: Plan) -> dict[str, int]:
     """The number of resources for each action; those that no apply can create are ``missing``."""
     found = Counter(change.action for change in plan.changes if not change.is_missing)
     return {action.value: found[action] for action in _COUNTED} | {
+        "adopt": sum(change.adopts for change in plan.changes),
         "unchanged": found[Action.KEEP],
         "deferred": found[Action.DEFERRED],
         "missing": len(plan.missing),
@@ -166,7 +152,8 @@ def _refusal(refusal: Refusal) -> dict[str, Any]:
     return {"address": address, "message": refusal.message, "remedy": refusal.remedy}
 
 
-def _disruption(change: Change) -> str:
+def disruption(change: Change) -> str:
+    """The cost of a change while it is done, in the words of the schema."""
     if change.action in (Action.CREATE, Action.DEFERRED):
         return "none"
     is_kept = change.effect is Effect.DATA_LOSS and not change.loses_data

@@ -9,7 +9,7 @@ from contextlib import suppress
 from typing import Final, TypeAlias
 from urllib.parse import unquote
 
-from reconciler.core.secrecy import Span, secrets_of_words
+from reconciler.core.secrecy import Span, replaced, secrets_in, secrets_of_words
 from reconciler.core.values import Secret
 
 SHORTEST: Final = 6
@@ -68,6 +68,10 @@ class KnownSecrets:
         if "+" in text and "%" in text:
             yield from self._decoded(text, _FORM, _unquoted)
         yield from self._in_base64(text)
+
+    def hidden(self, text: str) -> str:
+        """The text without the secrets that are known or show by their form."""
+        return replaced(text, (*self.spans(text), *secrets_in(text)))
 
     def collect(self) -> None:
         """Take what the sources have now, before one of them is replaced."""

@@ -18,7 +18,6 @@ DONE: Final[Mapping[Action, str]] = {
     Action.UPDATE: "updated",
     Action.REPLACE: "replaced",
     Action.DELETE: "deleted",
-    Action.ADOPT: "adopted",
     Action.KEEP: "ready",
 }
 _DONE: Final = {"build": "built", "pull": "pulled"}

@@ -27,7 +27,6 @@ SYMBOLS: Final[Mapping[Action, str]] = {
     Action.UPDATE: "~",
     Action.REPLACE: "±",
     Action.DELETE: "-",
-    Action.ADOPT: "=",
     Action.DEFERRED: "…",
     Action.KEEP: " ",
 }

@@ -62,10 +62,7 @@ def path_of(field: FieldChange, change: Change) -> str:
 
 def origin_of(change: Change, field: FieldChange | None = None) -> Origin:
     """The place of a field in the files, or of its resource where no line declares it."""
-    if change.desired is None:
-        return Origin("")
-    source = change.desired.source(field.path[0]) if field else None
-    return (source.origin if source else None) or change.desired.origin or Origin("")
+    return (change.place(field) if field else change.origin) or Origin("")
 
 
 def unit_of(field: FieldChange, kind: Kind) -> str:

@@ -9,7 +9,6 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from reconciler.core.secrecy import replaced, secrets_in
 from reconciler.render.known import KnownSecrets
 from reconciler.render.plain import coloured, harmless, harmless_json, indented, one_line
 
@@ -34,7 +33,7 @@ class Writer:
 
     def hidden(self, text: str) -> str:
         """The text without the secrets that are known or show by their form."""
-        return replaced(text, (*self.known.spans(text), *secrets_in(text)))
+        return self.known.hidden(text)
 
     def document(self, value: Any) -> Any:
         """Plain data with the secrets hidden in each of its texts."""

@@ -42,8 +42,7 @@ def _kept(field: FieldChange, change: Change, provider: Provider) -> str:
 
 
 def _declared_at(field: FieldChange, change: Change) -> str:
-    source = change.desired.source(field.path[0]) if change.desired else None
-    origin = source.origin if source else change.desired.origin if change.desired else None
+    origin = change.place(field)
     return f" ({origin})" if origin else ""
 
 

@@ -12,6 +12,8 @@ from typing import Final
 
 from reconciler.core.access import AccessChange
 from reconciler.core.address import Address
+from reconciler.core.attribution import attributed
+from reconciler.core.cause import Memory, NoMemory
 from reconciler.core.change import Change
 from reconciler.core.compare import FieldChange
 from reconciler.core.document import Document
@@ -63,6 +65,7 @@ class Reconciler:
 
     ``only`` restricts everything to these resources and what they need. ``patience_s`` is how long a provider
     is waited for that is just starting. ``before_step`` raises ProviderError where nothing may be done any more.
+    ``memory`` tells the causes of differences.
     """
 
     document: Document
@@ -74,6 +77,7 @@ class Reconciler:
     on_wait: Callable[[str], None] = _say_nothing
     before_step: Callable[[], None] = _do_nothing
     known: KnownSecrets = field(default_factory=KnownSecrets)
+    memory: Memory = field(default_factory=NoMemory)
     _expanded: list[Sequence[Resource]] = field(default_factory=list, init=False, repr=False, compare=False)
 
     def desired(self) -> Sequence[Resource]:
@@ -100,7 +104,7 @@ class Reconciler:
                 look = self.planned(desired, observed, unread=waits, prunes=self.policy.prunes)
             if not unread or any(change.acts for change in look.plan.changes) or (stop and stop.is_set()):
                 plan = replace(look.plan, access=self._access(look.plan), obstacles=self._obstacles(look.plan))
-                plan = replace(plan, refusals=refusals(plan, self.policy))
+                plan = replace(plan, refusals=refusals(plan, self.policy), changes=self._attributed(plan, desired))
                 return replace(look, plan=self._concealed(plan, desired, observed))
             self._wait_for(unread, observed, self.clock.now() - began)
 
@@ -199,6 +203,11 @@ class Reconciler:
             except Exception as error:
                 raise unforeseen(error, doing=f"read {name}") from error
         return found, unread
+
+    def _attributed(self, plan: Plan, desired: Sequence[Resource]) -> tuple[Change, ...]:
+        """The changes of a plan with their causes."""
+        kinds = {name: kind for provider in self.providers.values() for name, kind in provider.kinds.items()}
+        return attributed(plan, {resource.address: resource for resource in desired}, kinds, self.memory)
 
     def _concealed(self, plan: Plan, desired: Sequence[Resource], observed: Mapping[Address, Observed]) -> Plan:
         """The plan, with the live secrets sealed whose line in the files is gone. The steps stay as they are."""

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from reconciler.config import Loaded, Sources, declared_secrets, load, missing_secrets
 from reconciler.config.yaml.reading import forget
@@ -18,8 +20,11 @@ from reconciler.core.errors import Conflict
 from reconciler.core.kind import Kind
 from reconciler.core.policy import Policy
 from reconciler.core.problem import Problem
-from reconciler.core.provider import LeaseStore, Provider, WarningSource
+from reconciler.core.provider import LeaseStore, Located, Provider, WarningSource
 from reconciler.core.values import Secret, Value
+from reconciler.history.memory import AppliedMemory
+from reconciler.history.records import Run
+from reconciler.history.store import FILE, History
 from reconciler.providers.registry import connect
 from reconciler.render.known import KnownSecrets
 from reconciler.run.clock import Clock
@@ -30,6 +35,9 @@ from reconciler.run.once import Look, Reconciler
 from reconciler.secrets import generated_secrets, write_secrets
 from reconciler.secrets.recovery import Recovery
 from reconciler.settings import Settings
+
+if TYPE_CHECKING:
+    from reconciler.run.recorder import Recorder
 
 _LARGEST_SECRET: Final = 1_000_000
 
@@ -47,6 +55,28 @@ class Session:
     made_up: Mapping[str, str] = field(default_factory=dict)
     files: tuple[Path, ...] = ()
     known: KnownSecrets = field(default_factory=KnownSecrets)
+    history: History = field(default_factory=lambda: History(None))
+
+    @property
+    def memory(self) -> AppliedMemory:
+        """The memory of what was last applied."""
+        servers = {name: each.server for name, each in self.providers.items() if isinstance(each, Located)}
+        return AppliedMemory(self.history, {name: servers.get(name, "") for name in self.providers})
+
+    @contextmanager
+    def recorded(self, command: str, *, trigger: str = "", revision: str = "") -> Iterator[Recorder]:
+        """A run of a command, written into the history; its exit code is set by the caller, and is 1 after an error."""
+        from reconciler.run.recorder import Recorder
+
+        run = Run(0, command, time.time(), _user(), os.uname().nodename, trigger, revision)
+        recorder = Recorder(self.history, self.memory, self.providers, self.known, run, self.clock)
+        try:
+            yield recorder
+        except BaseException:
+            recorder.code = recorder.code or 1
+            raise
+        finally:
+            recorder.end()
 
     @property
     def kinds(self) -> Mapping[str, Kind]:
@@ -67,7 +97,7 @@ class Session:
     ) -> Reconciler:
         policy = policy or self.policy()
         made = Reconciler(self.document, self.providers, self.clock, policy, only, patience_s, known=self.known)
-        made = replace(made, before_step=self.lock.require_held)
+        made = replace(made, before_step=self.lock.require_held, memory=self.memory)
         return replace(made, on_wait=on_wait) if on_wait else made
 
     def keep_secrets(self) -> None:
@@ -130,14 +160,34 @@ def opened(
     known = known or KnownSecrets()
     learn_files(known, loaded)
     providers = connect(loaded.document, settings.environment)
+    history = history_of(settings, loaded.document.project, warn)
     try:
         doubtful = [each for each in providers.values() if isinstance(each, WarningSource)]
         warnings = (*loaded.warnings, *(found for each in doubtful for found in each.warnings(loaded.document)))
         lock = Lock(clock, warn)
-        yield Session(settings, loaded.document, warnings, providers, clock, lock, made_up, loaded.files, known)
+        yield Session(
+            settings, loaded.document, warnings, providers, clock, lock, made_up, loaded.files, known, history
+        )
     finally:
+        history.close()
         for provider in providers.values():
             provider.close()
+
+
+def history_of(settings: Settings, project: str, warn: Callable[[str], None] = _say_nothing) -> History:
+    """The history of a project; nothing is opened before it is needed."""
+    folder = settings.state(project)
+    return History(folder / FILE if folder else None, warn)
+
+
+def _user() -> str:
+    """The name of the user who runs the program; the number of one without a name."""
+    import getpass
+
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return str(os.getuid())
 
 
 def learn_files(known: KnownSecrets, loaded: Loaded) -> None:

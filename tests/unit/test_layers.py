@@ -18,13 +18,14 @@ MAY_IMPORT = {
     "core": set(),
     "vocabulary": set(),
     "config": {"core", "vocabulary"},
+    "history": {"core"},
     "secrets": {"core"},
     "providers": {"core", "vocabulary"},
     "render": {"core"},
     "log": set(),
     "settings": set(),
-    "run": {"core", "config", "secrets", "providers", "render", "settings"},
-    "cli": {"core", "config", "secrets", "providers", "render", "run", "log", "settings"},
+    "run": {"core", "config", "history", "secrets", "providers", "render", "settings"},
+    "cli": {"core", "config", "history", "secrets", "providers", "render", "run", "log", "settings"},
     "__main__": {"cli"},
 }
 HOMES = {
@@ -36,6 +37,7 @@ HOMES = {
     "jsonschema": {"config/schema/validator.py"},
     "jsonschema_rs": {"config/schema/validator.py"},
     "deepdiff": {"render/explain.py"},
+    "sqlite3": {"history/store.py"},
     "structlog": {"log.py"},
     "watchfiles": {"run/hints.py"},
 }

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
 from typing import Final
 
-from reconciler.config.yaml.tree import Tree
+from reconciler.config.yaml.tree import Tree, TreePath, reached
 from reconciler.vocabulary.keycloak import COMPONENT_KEYS, INNER_KEYS, ROLE_KEYS, SECTIONS
 
 _KEYS: Final = {**{name: section.keys for name, section in SECTIONS.items()}, **INNER_KEYS}
 _UNLESS_SAID: Final = {"protocol": "openid-connect"}
 
 
-def natural_key(path: tuple[str, ...], item: Tree) -> Hashable | None:
+def natural_key(path: tuple[str, ...], item: Tree) -> tuple[str | None, ...] | None:
     """The key of an item of the list at ``path`` (without numbers); None where it has none."""
     fields = _fields(path)
     if path[-1:] == ("users",) and isinstance(item, dict) and item.get("username") is None:
@@ -23,6 +22,22 @@ def natural_key(path: tuple[str, ...], item: Tree) -> Hashable | None:
     if not all(isinstance(value, str | None) for value in values):
         return None
     return tuple(str(value).lower() for value in values) if path[-1] == "users" else values
+
+
+def numbered(realm: Tree, path: TreePath) -> TreePath:
+    """The path with the number of an object in a list where it has the object's name."""
+    found: list[str | int] = []
+    names: tuple[str, ...] = ()
+    tree = realm
+    for step in path:
+        key = step
+        if isinstance(tree, list) and isinstance(step, str):
+            key = next((number for number, item in enumerate(tree) if step in (natural_key(names, item) or ())), step)
+        elif isinstance(step, str):
+            names = (*names, step)
+        found.append(key)
+        tree = reached(tree, (key,))
+    return tuple(found)
 
 
 def has_objects(path: tuple[str, ...]) -> bool:

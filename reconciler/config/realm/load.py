@@ -12,6 +12,7 @@ from reconciler.config.realm.checks import Finding, duplicates, references
 from reconciler.config.realm.combinations import combinations
 from reconciler.config.realm.csvfile import with_people
 from reconciler.config.realm.file import UsersFile, read_users
+from reconciler.config.realm.keys import numbered
 from reconciler.config.realm.merge import Part, Realm, realms
 from reconciler.config.schema.explain import Fault
 from reconciler.config.schema.fitting import fitted
@@ -44,7 +45,7 @@ class LoadedUsers:
     def locate(self, index: int, path: TreePath) -> Origin:
         """The place in a file of the value at a path of a canonical realm."""
         realm = self.realms[index]
-        users, own = realm.source(source_path(realm.merged, path))
+        users, own = realm.source(source_path(realm.merged, numbered(realm.merged, path)))
         return users.place(own).key
 
 

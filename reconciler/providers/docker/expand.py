@@ -13,7 +13,7 @@ from reconciler.core.document import Document
 from reconciler.core.errors import ConfigError
 from reconciler.core.resource import Origin, Resource, Source, at
 from reconciler.core.units import nanoseconds
-from reconciler.core.values import ABSENT, Ref, Value
+from reconciler.core.values import ABSENT, Path, Ref, Value
 from reconciler.providers.docker.build import buildx
 from reconciler.providers.docker.container import (
     endpoints,
@@ -30,7 +30,7 @@ from reconciler.providers.docker.engine import remote, required_api
 from reconciler.providers.docker.kinds import container, image, network, volume
 from reconciler.providers.docker.table import labels
 from reconciler.providers.docker.table.names import STARTED
-from reconciler.providers.docker.table.property import Json, first
+from reconciler.providers.docker.table.property import Json, first, numbered
 
 _Path: TypeAlias = tuple[str | int, ...]
 _SECOND: Final = 1_000_000_000
@@ -122,7 +122,7 @@ class Stack:
                 spec = {"name": item["name"]} if external else declared(item)
                 needs = required_api.needed(self.document, section, key)
                 spec |= {"external": external} | ({"since": needs} if needs else {})
-                yield Resource(address(key), spec, locate=at(self.origin(section, key)))
+                yield Resource(address(key), spec, locate=partial(self._source_in, (section, key), item))
 
     def _used(self, attribute: str) -> set[str]:
         return {key for _, each in self._containers_run() for key in each.get(attribute) or ()}
@@ -433,16 +433,30 @@ class Stack:
         ]
         return [*required_api.needed(self.document, "services", name), *macs]
 
-    def _source(self, name: str, service: Json, field: str) -> Source | None:
-        """The declaration of a field of a container, and under "" that of the service."""
-        if not field or field in files.FIELDS:
-            return Source("files" if field else "", lambda: self.origin("services", name))
+    def _source(self, name: str, service: Json, path: Path) -> Source | None:
+        """The declaration of a field of a container or a part of it, and under () that of the service."""
+        if not path:
+            return Source("", lambda: self.origin("services", name))
+        field, *rest = path
+        if field in files.FIELDS:
+            return Source("files", lambda: self.origin(*(files.place(service, *rest) or ("services", name))))
         row = container.PROPERTIES.get(field)
-        found = first(service, *row.paths) if row else None
+        found = first(service, *(row.paths if row else (field,)))
         if not found:
             return None
-        path = found[0]
-        return Source(path, lambda: self.origin("services", name, *path.split(".")))
+        declared, value = found
+        return Source(declared, lambda: self.origin("services", name, *declared.split("."), *numbered(value, rest)))
+
+    def _source_in(self, at: _Path, item: Json, path: Path) -> Source | None:
+        """The declaration of a field of a network or volume or a part of it, and under () its own."""
+        if not path:
+            return Source("", lambda: self.origin(*at))
+        field, *rest = path
+        found = first(item, network.PATHS.get(field, field))
+        if not found:
+            return None
+        declared, value = found
+        return Source(field, lambda: self.origin(*at, *declared.split("."), *numbered(value, rest)))
 
 
 def _got(service: Json, refresh_s: float | None) -> dict[str, Value]:

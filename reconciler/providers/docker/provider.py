@@ -68,6 +68,13 @@ class DockerProvider:
             return {}
 
     @property
+    def server(self) -> str:
+        try:
+            return self.engine.location.url
+        except Unreachable:  # which is reported when the engine is first spoken to
+            return ""
+
+    @property
     def _is_elsewhere(self) -> bool:
         try:
             return self.engine.location.is_elsewhere

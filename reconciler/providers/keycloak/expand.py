@@ -111,13 +111,14 @@ def _named(kind: RestKind, address: Address, spec: Spec) -> Iterable[Address]:
             yield from links.targets(realm, kind.properties[name].normal(spec[name]))
 
 
-def _source(document: Document, at: DocumentPath, spec: Spec, words: Mapping[str, str], name: str) -> Source | None:
-    """The declaration of a property, or under "" that of the object; the one function that asks for a place.
+def _source(document: Document, at: DocumentPath, spec: Spec, words: Mapping[str, str], path: Path) -> Source | None:
+    """The declaration of a property or a part of it, or under () that of the object; only this asks for a place.
 
     In a large file that takes another look at the object's text, so nobody asks who has nothing to report.
     """
-    if not name:
+    if not path:
         return Source("", lambda: document.locate(at))
+    name = path[0]
     if name == _OPTIONS or name not in spec:
         return None
-    return Source(words.get(name, name), lambda: document.locate((*at, name)))
+    return Source(words.get(name, name), lambda: document.locate((*at, *path)))

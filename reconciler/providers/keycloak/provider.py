@@ -49,6 +49,10 @@ class KeycloakProvider:
         return {name: table.kind for name, table in KINDS.items()}
 
     @property
+    def server(self) -> str:
+        return str(self._settings.get("url") or "")
+
+    @property
     def served_by(self) -> Address | None:
         service = self._settings.get("service")
         return Address("docker.container", (str(service),)) if service else None

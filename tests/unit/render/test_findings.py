@@ -169,9 +169,9 @@ def test_each_resource_that_was_compared_is_a_test_case():
 def a_located_resource(**places: int) -> Resource:
     """A box whose fields are declared at these lines."""
 
-    def locate(name: str) -> Source | None:
-        line = places.get(name, 0) if name else 1
-        return Source(name, lambda: Origin("stack.yaml", line, 7)) if line else None
+    def locate(path: tuple[str, ...]) -> Source | None:
+        line = places.get(path[0], 0) if path else 1
+        return Source("".join(path[:1]), lambda: Origin("stack.yaml", line, 7)) if line else None
 
     return replace(resource("memory.box/web", size=2, image="b"), locate=locate)
 

@@ -125,7 +125,14 @@ def test_the_json_has_the_actions_in_order_of_dependency():
     names = [action["address"] for action in actions]
     assert names.index("memory.client/app") < names.index("memory.box/waits")
     assert actions[names.index("memory.box/live")]["changes"] == [
-        {"path": "size", "before": 1, "after": 2, "reaction": "in-place", "cause": None}
+        {
+            "path": "size",
+            "before": 1,
+            "after": 2,
+            "reaction": "in-place",
+            "cause": "unknown",
+            "source": {"file": "stack.yaml", "line": 1, "column": 1},
+        }
     ]
 
 

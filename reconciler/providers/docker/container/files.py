@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from reconciler.core.address import Address
+from reconciler.core.cause import Cause
 from reconciler.core.errors import Rejected
 from reconciler.core.kind import Effect, Field
 from reconciler.core.values import ABSENT, Secret, Value
@@ -36,7 +37,11 @@ _OWNED: Final = ("uid", "gid", "mode")
 
 def _costs(cost: Effect) -> Field:
     """The effect of a changed file. The first sight of a mounted file is only noted."""
-    return Field(lambda before, after: Effect.LIVE if before is ABSENT and not _says_copied(after) else cost)
+    return Field(
+        lambda before, after: Effect.LIVE if before is ABSENT and not _says_copied(after) else cost,
+        given_by="mounted",
+        otherwise=Cause.DECLARED,
+    )
 
 
 FIELDS: Final[Mapping[str, Field]] = {
@@ -60,7 +65,7 @@ def mounted(service: Json, sections: Mapping[str, Json], *, is_elsewhere: bool =
     usual, named = _reactions(service)
     for section, folder in _FOLDERS.items():
         for mount in service.get(section) or ():
-            target = posixpath.normpath(posixpath.join(folder, mount.get("target") or mount["source"]))
+            target = _target(folder, mount)
             reaction = named.get(target, usual)
             yield {
                 "target": target,
@@ -73,6 +78,10 @@ def mounted(service: Json, sections: Mapping[str, Json], *, is_elsewhere: bool =
         target = posixpath.normpath(mount["target"])
         if mount["type"] == "bind" and target in named and not is_elsewhere:
             yield {"target": target, "secret": True, "file": mount["source"], "bound": True, **named[target]}
+
+
+def _target(folder: str, mount: Json) -> str:
+    return posixpath.normpath(posixpath.join(folder, mount.get("target") or mount["source"]))
 
 
 def _reactions(service: Json) -> tuple[Json, Mapping[str, Json]]:
@@ -100,6 +109,15 @@ def _copied(mount: Json, file: Json, reaction: Json, *, is_elsewhere: bool) -> J
         return {}
     mode = int(str(mount.get("mode") or _USUAL_MODE), 8)
     return {"copied": {"mode": mode, **{key: int(mount.get(key) or 0) for key in ("uid", "gid")}}}
+
+
+def place(service: Json, target: str = "") -> tuple[str | int, ...]:
+    """The path in the stack of what is mounted at a target: the config or secret itself; () where there is none."""
+    for section, folder in _FOLDERS.items():
+        for mount in service.get(section) or ():
+            if _target(folder, mount) == target:
+                return section, str(mount["source"])
+    return ()
 
 
 def as_binds(files: Iterable[Json]) -> list[Json]:

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
+from reconciler.core.cause import Cause
 from reconciler.core.kind import Effect, Field, Output
 from reconciler.core.resource import Observed, Resource
 from reconciler.core.values import UNKNOWN, Value
@@ -43,7 +44,7 @@ def _effect(_before: Value, after: Value) -> Effect:
     return Effect.REPLACE if after == _ANEW else Effect.RESTART
 
 
-FIELD: Final = Field(_effect)
+FIELD: Final = Field(_effect, given_by="restarts_with", otherwise=Cause.DEPENDENCY)
 
 
 def needed(services: Mapping[str, Json], name: str) -> Iterator[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any, Final
 
+from reconciler.core.cause import Cause
 from reconciler.core.kind import Effect, Field, Kind, Output
 from reconciler.core.resource import Observed, Resource
 from reconciler.core.units import bytes_of, nanoseconds
@@ -131,11 +132,16 @@ def is_never_pulled(desired: Resource) -> bool:
 
 KIND: Final = Kind(
     NAME,
-    fields={name: Field(Effect.LIVE) for name in ("inputs", "tags", "digest")},
+    fields={
+        "inputs": Field(Effect.LIVE, given_by="build", otherwise=Cause.IMAGE),
+        "tags": Field(Effect.LIVE, given_by="build"),
+        "digest": Field(Effect.LIVE, given_by="ref", otherwise=Cause.IMAGE),
+    },
     outputs={"id": Output(stale_on=frozenset({"inputs", "digest"}))},
     expect=expect,
     verb=verb,
     is_never_made=is_never_pulled,
+    cause=Cause.IMAGE,
 )
 
 

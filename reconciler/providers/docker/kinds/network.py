@@ -74,6 +74,14 @@ def _pools(pools: Any) -> dict[str, Value]:
     }
 
 
+PATHS: Final[Mapping[str, str]] = {
+    "ipam": "ipam.config",
+    "ipam_driver": "ipam.driver",
+    "ipam_options": "ipam.options",
+}
+"""The places of fields that a file declares under another name."""
+
+
 def expect(desired: Resource, observed: Observed) -> Spec:
     """The expected address pool has only the declared keys: the engine picks the gateway.
 

@@ -258,7 +258,9 @@ class _Container:
             may_recover=may_recover,
             **({one_shot.NAME: self.spec[one_shot.NAME]} if one_shot.NAME in self.spec else {}),
         )
-        return replace(step, timeout_s=float(gate["timeout_s"]), hold_s=rollout["hold_s"] if is_new else 0.0)
+        return replace(
+            step, timeout_s=float(gate["timeout_s"]), hold_s=rollout["hold_s"] if is_new else 0.0, serves=True
+        )
 
     # -------------------------------------------------------------- in place
 
@@ -538,7 +540,7 @@ class _Container:
         grace, tag = int(self.live.get("stop_grace_period") or 10), f"stop:{why}" if why else ""
         step = self._step("container.stop", why or self.change.reason, tag=tag, container=container_id, grace_s=grace)
         frees = self._given_up() if container_id == self.live_id else frozenset[str]()
-        return replace(step, timeout_s=grace + 60.0, frees=frees)
+        return replace(step, timeout_s=grace + 60.0, frees=frees, serves=False)
 
     def _gone(self, container_id: str, why: str, *, final: bool = False) -> Iterator[Step]:
         """It may be running: it is given the time that it was promised."""

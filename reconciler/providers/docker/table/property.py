@@ -6,7 +6,7 @@ what it is where the file is silent, how the create body takes it, and what chan
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeAlias
 
@@ -87,6 +87,28 @@ def first(service: Json, *paths: str) -> tuple[str, Any] | None:
         if value is not None:
             return path, value
     return None
+
+
+def numbered(value: Any, path: Sequence[str]) -> Iterator[str | int]:
+    """The path in a declared value, with an item's number where the table has the name by which it knows the item."""
+    for name in path:
+        key: str | int = name
+        if isinstance(value, Sequence) and not isinstance(value, str):
+            key = next((number for number, item in enumerate(value) if _is_known_as(item, name)), name)
+        yield key
+        value = value[key] if isinstance(key, int) else value.get(key) if isinstance(value, Mapping) else None
+
+
+def _is_known_as(item: Any, name: str) -> bool:
+    """Returns whether a declared item has this name: a target, a port with its protocol, a text or what it begins with.
+
+    >>> _is_known_as({"target": 80, "protocol": "tcp"}, "80/tcp"), _is_known_as("host:10.0.0.1", "host")
+    (True, True)
+    """
+    if isinstance(item, Mapping):
+        values = set(map(str, item.values()))
+        return name in values or set(name.split("/")) <= values
+    return str(item) == name or str(item).startswith((f"{name}=", f"{name}:"))
 
 
 def same(value: Any) -> Any:

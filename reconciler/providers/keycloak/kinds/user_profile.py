@@ -32,7 +32,7 @@ def _profile(realm: Representation) -> Iterator[Item]:
     for index, component in enumerate((realm.get("components") or {}).get(PROFILE) or ()):
         found = _parsed(component)
         if found:
-            yield Item((), ("components", PROFILE, index), found)
+            yield Item((), ("components", PROFILE, index, "config", _TEXT), found)
 
 
 def _parsed(component: Representation) -> Mapping[str, Any]:

@@ -122,8 +122,7 @@ def _reached(row: Path, path: Path, value: Value) -> Iterator[Value]:
 
 def _place(change: Change, name: str) -> Origin | None:
     assert change.desired is not None
-    source = change.desired.source(name.partition(".")[0])
-    return source.origin if source else change.desired.origin
+    return change.desired.place((name.partition(".")[0],))
 
 
 def lack(rows: Mapping[str, Since], name: str, found: Server, asked: Value = None) -> str:

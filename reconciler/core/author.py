@@ -1,0 +1,23 @@
+"""The author of a change behind our back, as far as a server records it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Author:
+    """One act on a live resource: when (seconds since 1970), what, and who did it with which client from where.
+
+    A part that the server does not record is empty.
+    """
+
+    at: float
+    act: str
+    user: str = ""
+    client: str = ""
+    address: str = ""
+
+    def as_json(self) -> dict[str, Any]:
+        return {"at": self.at, "act": self.act, "user": self.user, "client": self.client, "address": self.address}
