@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from reconciler.cli.diff import document, rendered, say_once
+from reconciler.cli.diff import checksum_of, document, rendered, say_once
 from reconciler.cli.exitcodes import Exit, of_error, of_report
 from reconciler.cli.output import agreed, say, show, warn, writer
 from reconciler.cli.runner import Stop, Teller, interruptible
@@ -30,6 +30,7 @@ DISRUPT: Final = "Allow disrupting users of this resource outside the plan."
 
 @click.command("apply")
 @click.argument("plan", type=click.Path(path_type=Path), required=False, metavar="[PLAN]")
+@click.option("--checksum", metavar="H", help="Apply only the plan that `diff` showed with this checksum.")
 @click.option("--yes", is_flag=True, help="Do not ask; allow deletions.")
 @click.option("--dry-run", is_flag=True, help="Only show the plan; exit code 2 if there are differences.")
 @click.option(
@@ -69,6 +70,7 @@ class _Apply:
     def __init__(self, state: State, session: Session, options: Mapping[str, Any]) -> None:
         self._state, self._session = state, session
         self._plan_file: Path | None = options["plan"]
+        self._checksum: str | None = options["checksum"]
         self._dry_run, self._lock_wait = options["dry_run"], options["lock_wait"]
         self._asks = is_terminal() and not options["yes"]
         policy: Policy = session.policy(
@@ -151,10 +153,17 @@ class _Apply:
         self._approved = True
 
     def _check_saved(self, look: Look) -> None:
-        """Raise StalePlan unless the saved plan, if there is one, is what would be done now."""
+        """Raise StalePlan unless the saved plan or the checksum, if there is one, is of what would be done now."""
         from reconciler.core.errors import StalePlan
 
-        if self._plan_file is None or self._approved:
+        if self._approved:
+            return
+        if self._checksum is not None and self._checksum != checksum_of(self._session, look.plan):
+            raise StalePlan(
+                f"{self._checksum} is not the checksum of this plan: the files or the live resources changed since it "
+                "was shown; look at a new `reconcile diff`, and apply that"
+            )
+        if self._plan_file is None:
             return
         saved = _read_plan(self._plan_file)
         now = writer().document(document(self._session, look.plan, saved["salt"]))

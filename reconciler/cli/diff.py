@@ -13,8 +13,8 @@ import click
 
 from reconciler.cli.exitcodes import Exit
 from reconciler.cli.findings import FORMATS as CI_FORMATS
-from reconciler.cli.findings import errors_as, show_findings
-from reconciler.cli.output import clean, say, show, show_json, write_json
+from reconciler.cli.findings import errors_as, reports, text_of, write_report
+from reconciler.cli.output import clean, say, show, show_clean, show_json, write_json, writer
 from reconciler.cli.state import State, addresses, in_colour
 
 if TYPE_CHECKING:
@@ -31,6 +31,14 @@ FORMATS = ("text", "json", "markdown", *CI_FORMATS)
 @click.option(
     "--target", multiple=True, callback=addresses, metavar="ADDRESS", help="Only this resource and its dependencies."
 )
+@click.option(
+    "--report",
+    "files",
+    multiple=True,
+    callback=reports,
+    metavar="FORMAT=FILE",
+    help="Also write a report in this format, as junit=report.xml.",
+)
 @click.option("--summary", is_flag=True, help="Omit the fields.")
 @click.option("--wait", type=float, default=120.0, metavar="SECONDS", help="How long to wait for Keycloak to start.")
 @click.pass_obj
@@ -40,18 +48,29 @@ def command(state: State, /, **options: Any) -> int:
     Exit code 0: nothing differs; 2: something does. Nothing is changed.
     """
     form = options["format"]
-    with errors_as(state, form), state.session(needs_secrets=True) as session:
+    with errors_as(state, form, options["files"]), state.session(needs_secrets=True) as session:
         reconciler = session.reconciler(only=options["target"], patience_s=options["wait"], on_wait=say_once())
         plan = reconciler.look().plan
         if form == "json":
             show_json(document(session, plan))
         elif form in CI_FORMATS:
-            show_findings(state, findings(session, plan), form)
+            show_clean(text_of(state, findings(session, plan), form))
         else:
             show(rendered(state, session, plan, form, fields=not options["summary"]))
+        for report in options["files"]:
+            write_report(report.path, _report(state, session, plan, report.form))
         if options["out"]:
             _write(options["out"], document(session, plan))
+        if form == "text" and not plan.in_sync:
+            checksum = checksum_of(session, plan)
+            say(f"Checksum {checksum}: `reconcile apply --checksum {checksum}` does exactly this, or nothing.")
     return Exit.DONE if plan.in_sync else Exit.DIFFERENT
+
+
+def _report(state: State, session: Session, plan: Plan, form: str) -> str:
+    if form == "markdown":
+        return writer().text(rendered(state, session, plan, form))
+    return text_of(state, findings(session, plan), form)
 
 
 def _write(path: Path, plan: Any) -> None:
@@ -88,7 +107,8 @@ def rendered(state: State, session: Session, plan: Plan, form: str, *, fields: b
         case "markdown":
             from reconciler.render.markdown import plan_markdown
 
-            return plan_markdown(plan, session.kinds, session.names, session.document.project, clean=clean)
+            project, checksum = session.document.project, checksum_of(session, plan)
+            return plan_markdown(plan, session.kinds, session.names, project, clean=clean, checksum=checksum)
         case _:
             from reconciler.render.text import Style, plan_text
 
@@ -102,6 +122,13 @@ def findings(session: Session, plan: Plan) -> Findings:
 
     project = session.document.project
     return findings_of_plan(plan, session.kinds, session.names, project, warnings=session.warnings)
+
+
+def checksum_of(session: Session, plan: Plan) -> str:
+    """The digest of what a plan does, for `apply --checksum`; empty for a plan that does nothing."""
+    from reconciler.render.jsonplan import checksum
+
+    return "" if plan.in_sync else checksum(plan, session.document.project, session.kinds)
 
 
 def document(session: Session, plan: Plan, salt: str | None = None) -> dict[str, Any]:

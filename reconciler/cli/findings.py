@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from reconciler.cli.output import clean, show_clean, show_clean_json
+import click
+
+from reconciler.cli.output import clean, clean_json, show_clean, write_clean
 from reconciler.cli.state import State
 
 if TYPE_CHECKING:
@@ -21,8 +23,21 @@ _ROOTS: Final = ("GITHUB_WORKSPACE", "CI_PROJECT_DIR")
 """Variables with the folder of the repository, to which CI systems relate paths."""
 
 
+@dataclass(frozen=True, slots=True)
+class Report:
+    """A file to write besides the result, and its format."""
+
+    form: str
+    path: Path
+
+
 def show_findings(state: State, findings: Findings, form: str) -> None:
-    """Prints findings in one of the formats, with secrets hidden in each text."""
+    """Prints findings in one of the formats."""
+    show_clean(text_of(state, findings, form))
+
+
+def text_of(state: State, findings: Findings, form: str) -> str:
+    """Findings in one of the formats, with secrets hidden in each text."""
     from reconciler.render.findings import cleaned
 
     project = findings.project or state.settings.project or state.settings.directory.resolve().name
@@ -31,37 +46,57 @@ def show_findings(state: State, findings: Findings, form: str) -> None:
         case "markdown":
             from reconciler.render.markdown import findings_markdown
 
-            show_clean(findings_markdown(finished))
+            return findings_markdown(finished)
         case "github":
             from reconciler.render.github import findings_github
 
-            show_clean(findings_github(finished))
+            return findings_github(finished)
         case "gitlab":
             from reconciler.render.gitlab import findings_gitlab
 
-            show_clean_json(findings_gitlab(finished))
+            return clean_json(findings_gitlab(finished))
         case "junit":
             from reconciler.render.junit import findings_junit
 
-            show_clean(findings_junit(finished))
+            return findings_junit(finished)
         case _:
             from reconciler.render.sarif import findings_sarif
 
-            show_clean_json(findings_sarif(finished))
+            return clean_json(findings_sarif(finished))
+
+
+def reports(_ctx: click.Context, _param: click.Parameter, values: tuple[str, ...]) -> tuple[Report, ...]:
+    """Click callback: texts such as ``junit=report.xml``."""
+    found = tuple(Report(form, Path(path)) for form, _, path in (value.partition("=") for value in values))
+    for each in found:
+        if each.form not in WITH_COMMENT or not each.path.name:
+            raise click.BadParameter(f"expected FORMAT=FILE, with one of the formats {', '.join(WITH_COMMENT)}")
+    return found
+
+
+def write_report(path: Path, text: str) -> None:
+    """Writes a report into its file. Raises UsageError where that is not possible."""
+    try:
+        write_clean(path, text)
+    except OSError as error:
+        raise click.UsageError(f"The report can't be written to {path}: {error.strerror}.") from error
 
 
 @contextmanager
-def errors_as(state: State, form: str) -> Iterator[None]:
-    """Prints an error in the format as well, so that a CI system shows wrong files at their lines."""
+def errors_as(state: State, form: str, reports: Sequence[Report] = ()) -> Iterator[None]:
+    """Reports an error in these formats as well, so that a CI system shows wrong files at their lines."""
     from reconciler.core.errors import ReconcileError
 
     try:
         yield
     except ReconcileError as error:
-        if form in WITH_COMMENT:
-            from reconciler.render.findings import findings_of_error
+        from reconciler.render.findings import findings_of_error
 
-            show_findings(state, findings_of_error(error), form)
+        findings = findings_of_error(error)
+        for report in reports:
+            write_report(report.path, text_of(state, findings, report.form))
+        if form in WITH_COMMENT:
+            show_findings(state, findings, form)
         raise
 
 

@@ -12,6 +12,7 @@ from typing import Any, Final
 import click
 
 from reconciler import __version__
+from reconciler.cli.examples import epilog
 from reconciler.cli.output import begin, learn_settings, say, show
 from reconciler.cli.state import State, in_colour
 from reconciler.settings import Settings, process_environment
@@ -55,6 +56,7 @@ class LazyGroup(click.Group):
         if name not in COMMANDS:
             return None
         command: click.Command = import_module(f"reconciler.cli.{name}").command
+        command.epilog = epilog(name)
         return command
 
     def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:

@@ -55,11 +55,16 @@ def show_clean(text: str) -> None:
     click.echo(text)
 
 
-def show_clean_json(value: Any) -> None:
-    """The same for a document."""
+def clean_json(value: Any) -> str:
+    """A document as JSON in which each foreign text is ``clean`` already."""
     from reconciler.render.writer import plain_json
 
-    click.echo(plain_json(value))
+    return plain_json(value)
+
+
+def write_clean(path: Path, text: str) -> None:
+    """Such a result as a file. Raises OSError."""
+    path.write_text(f"{text}\n", encoding="utf-8")
 
 
 def show_own(text: str) -> None:

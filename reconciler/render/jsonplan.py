@@ -7,6 +7,7 @@ because the file may be shown to others, and passwords are short.
 from __future__ import annotations
 
 import hashlib
+import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
@@ -45,6 +46,9 @@ REACTIONS: Final[Mapping[Effect, str]] = {
     Effect.LIVE: "in-place",
     Effect.HANDOVER: "replace",
 }
+_CHECKED: Final = ("address", "action", "disruption", "changes", "waits_for", "along")
+"""The parts of an action that a checksum covers: what is done, and not the words and places around it."""
+
 _COUNTED: Final = (
     Action.CREATE,
     Action.UPDATE,
@@ -64,8 +68,6 @@ class PlanDocument:
 
     def of(self, plan: Plan) -> dict[str, Any]:
         """The whole document, ready for ``json.dumps``."""
-        before = _comes_first(plan.steps)
-        changes = [change for change in plan.changes if change.action is not Action.KEEP]
         return {
             "schema": SCHEMA,
             "project": self._project,
@@ -73,10 +75,17 @@ class PlanDocument:
             "salt": self._salt,
             "summary": counts(plan),
             "access": [access(change) for change in plan.access],
-            "actions": [self._action(change, before.get(change.address, ())) for change in changes],
+            "checksum": None if plan.in_sync else checksum(plan, self._project, self._kinds),
+            "actions": self.actions(plan),
             "refusals": [_refusal(refusal) for refusal in plan.refusals],
             "diagnostics": [diagnostic(remark) for remark in plan.remarks()],
         }
+
+    def actions(self, plan: Plan) -> list[dict[str, Any]]:
+        """The changes that ask for something, in order of execution."""
+        before = _comes_first(plan.steps)
+        changes = [change for change in plan.changes if change.action is not Action.KEEP]
+        return [self._action(change, before.get(change.address, ())) for change in changes]
 
     def _action(self, change: Change, before: Sequence[Address]) -> dict[str, Any]:
         origin = change.desired.origin if change.desired else None
@@ -112,6 +121,29 @@ class PlanDocument:
             raw = hashlib.scrypt(text.encode(), salt=self._salt.encode(), n=2**13, r=8, p=1, dklen=12)
             self._digests[text] = raw.hex()
         return self._digests[text]
+
+
+class _Unsalted(PlanDocument):
+    """A document that collects its secrets instead of a digest of each."""
+
+    def __init__(self, project: str, kinds: Mapping[str, Kind]) -> None:
+        super().__init__(project, kinds, "")
+        self.secrets: list[str] = []
+
+    def _digest(self, text: str) -> str:
+        self.secrets.append(text)
+        return ""
+
+
+def checksum(plan: Plan, project: str, kinds: Mapping[str, Kind]) -> str:
+    """The digest of what a plan does, the same for the same plan, wherever its lines stand in the files.
+
+    Secrets are part of it, so it is slow on purpose, once for all of them: it may be shown to others.
+    """
+    document = _Unsalted(project, kinds)
+    actions = [{key: action[key] for key in _CHECKED} for action in document.actions(plan)]
+    text = json.dumps([project, actions, document.secrets], sort_keys=True)
+    return hashlib.scrypt(text.encode(), salt=SCHEMA.encode(), n=2**13, r=8, p=1, dklen=16).hex()
 
 
 def access(change: AccessChange) -> dict[str, Any]:

@@ -38,6 +38,7 @@ def plan_markdown(
     project: str,
     *,
     clean: Callable[[str], str] = one_line,
+    checksum: str = "",
 ) -> str:
     """The comment; it ends with a mark by which a bot finds it again. Cut at whole resources where it is too long.
 
@@ -61,7 +62,10 @@ def plan_markdown(
         parts += ["", "```", *access, "```"]
     if rows := page.lines("resources"):
         parts += ["", "| | resource | action | declared at |", "|---|---|---|---|", *rows]
-    parts += ["", *page.lines("details"), *page.lines("refusals"), *page.lines("remarks"), "", _mark(project)]
+    parts += ["", *page.lines("details"), *page.lines("refusals"), *page.lines("remarks")]
+    if checksum:
+        parts += ["", f"`reconcile apply --checksum {checksum}` does exactly this, or nothing."]
+    parts += ["", _mark(project)]
     return "\n".join(parts)
 
 

@@ -87,6 +87,7 @@ BLIND = {"core", "run", "cli", "render"}
 PROVIDERS = re.compile("docker|keycloak")
 SPEAKS_OF_A_PROVIDER = {
     ("core/address.py", "docker.container/redis"): "the example of an address in a message",
+    ("cli/examples.py", "docker."): "the addresses of examples",
     ("cli/main.py", "--keycloak-url"): "the option",
     ("cli/main.py", "keycloak_url"): "the option's value",
 }

@@ -7,7 +7,8 @@ from functools import partial
 
 import pytest
 
-from reconciler.cli.main import ALIASES, COMMANDS
+from reconciler.cli.examples import EXAMPLES
+from reconciler.cli.main import ALIASES, COMMANDS, cli
 from tests.kit.cli import called, command, environment
 
 STACK = "services: {web: {image: nginx}}\n"
@@ -44,6 +45,18 @@ def test_every_command_has_help(reconcile, name, tmp_path):
 
     assert ran.code == 0
     assert "Usage: reconcile" in ran.out
+    assert "Examples:\n" in ran.out
+
+
+@pytest.mark.parametrize("example", [each for name in EXAMPLES for each in EXAMPLES[name]])
+def test_every_example_has_only_options_that_there_are(example):
+    for line in example.split(" && "):
+        name, *arguments = line.partition(" >")[0].split()
+        assert name == "reconcile"
+        with cli.make_context("reconcile", arguments) as context:
+            found, command, rest = cli.resolve_command(context, [*context._protected_args, *context.args])
+            parsed = command.make_context(found, rest, parent=context)
+        assert parsed.command is command
 
 
 @pytest.mark.parametrize(

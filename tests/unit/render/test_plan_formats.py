@@ -14,12 +14,12 @@ from reconciler.core.errors import Refusal
 from reconciler.core.kind import Effect
 from reconciler.core.plan import make
 from reconciler.core.problem import Problem
-from reconciler.core.resource import Origin
+from reconciler.core.resource import Origin, at
 from reconciler.core.values import Secret
 from reconciler.providers.memory import MemoryProvider
 from reconciler.render.findings import findings_of_plan, findings_of_problems
 from reconciler.render.github import findings_github
-from reconciler.render.jsonplan import PlanDocument
+from reconciler.render.jsonplan import PlanDocument, checksum
 from reconciler.render.markdown import LIMIT, plan_markdown
 from reconciler.render.text import Style, field_rows, plan_text, problem_text
 from reconciler.render.values import shown
@@ -258,3 +258,16 @@ def test_another_secret_is_said_only_where_it_is_another(before, after, shown_as
     change = Change(kept.address, Action.UPDATE, fields, observed=kept)
 
     assert [text for _, text in field_rows(change, KINDS["memory.box"])] == [shown_as]
+
+
+def boxes(*, key="hush-1", line=1, size=1):
+    desired = replace(resource("memory.box/a", size=size, key=Secret(key)), locate=at(Origin("stack.yaml", line, 1)))
+    return make({"memory": MemoryProvider()}, [desired], [])
+
+
+def test_a_checksum_is_of_what_is_done_secrets_among_it_and_not_of_where_that_is_declared():
+    plain = checksum(boxes(), "p", KINDS)
+
+    assert plain == checksum(boxes(line=9), "p", KINDS)
+    others = [(boxes(key="hush-2"), "p"), (boxes(size=2), "p"), (boxes(), "q")]
+    assert plain not in {checksum(plan, project, KINDS) for plan, project in others}

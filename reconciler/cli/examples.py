@@ -1,0 +1,38 @@
+"""Examples of every command, as `--help` shows them under its options."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+EXAMPLES: Final[Mapping[str, tuple[str, ...]]] = {
+    "init": ("reconcile init",),
+    "validate": ("reconcile validate", "reconcile validate --format sarif >problems.sarif"),
+    "config": ("reconcile config --format json", "reconcile -f stack.yaml -f production.yaml config"),
+    "diff": (
+        "reconcile diff --target docker.container/web",
+        "reconcile diff --format github --report junit=report.xml --report markdown=comment.md",
+    ),
+    "apply": (
+        "reconcile apply",
+        "reconcile diff --out plan.json && reconcile apply plan.json",
+        "reconcile apply --yes --allow-delete docker.volume/data",
+    ),
+    "build": ("reconcile build --push web",),
+    "status": ("reconcile status --watch", "reconcile status --format json"),
+    "secrets": ("reconcile secrets list", "reconcile secrets recover"),
+    "logs": ("reconcile logs --follow --tail 20 web",),
+    "down": ("reconcile down", "reconcile down --volumes --confirm shop"),
+    "unlock": ("reconcile unlock",),
+    "daemon": ("reconcile daemon --interval 60", "reconcile --log-format human daemon --observe"),
+    "export": ("reconcile export --realm shop >users.yaml",),
+    "access": ("reconcile access --user alice", "reconcile access --live --format json"),
+    "permissions": ("reconcile permissions",),
+    "schema": ("reconcile schema stack >stack.schema.json",),
+}
+
+
+def epilog(name: str) -> str:
+    """The examples of a command, each on a line of its own; empty if there are none."""
+    examples = EXAMPLES.get(name, ())
+    return "\n".join(["\b", "Examples:", *(f"  {each}" for each in examples)]) if examples else ""

@@ -1,0 +1,46 @@
+"""`diff --report FORMAT=FILE`: several reports from one look."""
+
+from __future__ import annotations
+
+import json
+from functools import partial
+
+import pytest
+from junitparser import JUnitXml
+
+from tests.kit.cli import called
+from tests.kit.docker.memory import MemoryEngine, served
+
+
+@pytest.fixture
+def reconcile(monkeypatch, capsys, tmp_path):
+    (tmp_path / "stack.yaml").write_text("name: p\nservices: {web: {image: 'app:1'}}\n", encoding="utf-8")
+    with served(MemoryEngine()) as url:
+        yield partial(called, monkeypatch, capsys, cwd=tmp_path, env={"DOCKER_HOST": url})
+
+
+def test_each_report_is_what_the_format_prints(reconcile, tmp_path):
+    forms = ("github", "gitlab", "junit", "sarif", "markdown")
+
+    ran = reconcile("diff", *(part for form in forms for part in ("--report", f"{form}={tmp_path / form}")))
+
+    assert ran.code == 2
+    for form in forms:
+        assert (tmp_path / form).read_text(encoding="utf-8") == reconcile("diff", "--format", form).out
+    assert len(json.loads((tmp_path / "gitlab").read_text(encoding="utf-8"))) == 3
+    assert JUnitXml.fromstring((tmp_path / "junit").read_bytes()) is not None
+
+
+@pytest.mark.parametrize("value", ["junit", "junit=", "xml=report.xml"])
+def test_a_report_without_a_format_or_a_file_is_wrong_usage(reconcile, value):
+    ran = reconcile("diff", "--report", value)
+
+    assert ran.code == 64
+    assert "expected FORMAT=FILE" in ran.err
+
+
+def test_a_report_that_cannot_be_written_is_wrong_usage(reconcile, tmp_path):
+    ran = reconcile("diff", "--report", f"junit={tmp_path / 'no/such'}")
+
+    assert ran.code == 64
+    assert "No such file or directory" in ran.err
