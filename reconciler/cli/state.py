@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from reconciler.cli.output import say, warn, writer
+from reconciler.cli.output import log, say, warn, writer
 from reconciler.core.errors import Cancelled, ConfigError, ReconcileError, Refused
 from reconciler.core.problem import Problem
 from reconciler.settings import Settings
@@ -38,12 +38,15 @@ class State:
         A command that never ``starts`` anything is not held up by a file that only a start needs.
         """
         from reconciler.run.clock import RealClock
+        from reconciler.run.requestlog import ignored, logged
         from reconciler.run.session import opened
 
         self.require_files()
         known = writer().known
         settings = replace(self.settings, starts=starts)
-        with opened(settings, RealClock(), needs_secrets=needs_secrets, warn=warn, known=known) as session:
+        note = logged(log(as_json=self.logs_json, verbose=True)) if self.verbose else ignored
+        clock = RealClock()
+        with opened(settings, clock, needs_secrets=needs_secrets, warn=warn, known=known, note=note) as session:
             show_problems(session.warnings)
             yield session
 

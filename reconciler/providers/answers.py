@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from http.client import HTTPException, IncompleteRead, RemoteDisconnected
 from time import monotonic
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TypeAlias, TypeVar
 from urllib.parse import urlsplit
 
 from reconciler.core.errors import ProviderError, ReconcileError, Rejected, Unreachable
@@ -31,17 +31,38 @@ class Limits:
     size_bytes: int = 64 << 20
 
 
-def read_within(who: str, limits: Limits) -> Callable[..., None]:
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A request that has ended, for the log: without its query and body, which may hold secrets.
+
+    ``ms`` lasts until the answer was read, or until a stream began. ``error`` says why there is no answer.
+    """
+
+    method: str
+    path: str
+    status: int = 0
+    ms: int = 0
+    error: str = ""
+
+
+Note: TypeAlias = Callable[[Request], None]
+
+
+def ignored(_request: Request) -> None:
+    """Keeps no log of requests."""
+
+
+def read_within(who: str, limits: Limits, note: Note = ignored) -> Callable[..., None]:
     """A response hook for a session of requests: reads the body within the limits, and follows no redirect.
 
     A redirect would carry the credentials to wherever the answer says, and turn a write into a read (301 to 303).
     A request with a time-out of its own has that for the body, too. What is streamed is left to its reader, unless it
-    is a failure.
+    is a failure. Each answer that was read is handed to ``note``.
     """
 
     def read(response: Any, *, stream: bool = False, timeout: Any = None, **_sent: Any) -> None:
         status, asked = response.status_code, asked_of(response.request)
-        seconds = timeout if isinstance(timeout, int | float) else limits.seconds
+        seconds, began = timeout if isinstance(timeout, int | float) else limits.seconds, monotonic()
         try:
             _require_no_redirect(response, who, asked)
             if not stream or status >= 400:
@@ -51,8 +72,26 @@ def read_within(who: str, limits: Limits) -> Callable[..., None]:
         except BaseException:
             response.close()
             raise
+        method, _, path = asked.partition(" ")
+        note(Request(method, path, status, _ms(response.elapsed.total_seconds() + monotonic() - began)))
 
     return read
+
+
+@contextmanager
+def noted(asked: str, note: Note) -> Iterator[None]:
+    """Hands a request to ``note`` if the block raises what is no answer of the server."""
+    began = monotonic()
+    try:
+        yield
+    except Unreachable as error:
+        method, _, path = asked.partition(" ")
+        note(Request(method, path, ms=_ms(monotonic() - began), error=str(error)))
+        raise
+
+
+def _ms(seconds: float) -> int:
+    return round(seconds * 1000)
 
 
 def asked_of(request: Any) -> str:

@@ -2,21 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 
 from reconciler.core.document import Document
 from reconciler.core.provider import Provider
+from reconciler.providers.answers import Request
 
 
-def connect(document: Document, environment: Mapping[str, str]) -> Mapping[str, Provider]:
-    """The providers that a document needs, those that others are served by first; nothing is contacted yet."""
+def _ignored(_provider: str, _request: Request) -> None:
+    pass
+
+
+def connect(
+    document: Document, environment: Mapping[str, str], note: Callable[[str, Request], None] = _ignored
+) -> Mapping[str, Provider]:
+    """The providers that a document needs, those that others are served by first; nothing is contacted yet.
+
+    ``note`` gets the name of the provider and each request that has ended.
+    """
     providers: dict[str, Provider] = {}
     if document.stack is not None:
         from reconciler.providers.docker.provider import DockerProvider
 
-        providers["docker"] = DockerProvider(document.project, environment)
+        providers["docker"] = DockerProvider(document.project, environment, note=partial(note, "docker"))
     if document.realms is not None:
         from reconciler.providers.keycloak.provider import KeycloakProvider
 
-        providers["keycloak"] = KeycloakProvider(document.connection)
+        providers["keycloak"] = KeycloakProvider(document.connection, note=partial(note, "keycloak"))
     return providers

@@ -22,7 +22,7 @@ from reconciler.core.plan import Plan, Step
 from reconciler.core.problem import Problem
 from reconciler.core.resource import Origin
 from reconciler.core.values import Value, plain
-from reconciler.render.values import path_of
+from reconciler.render.values import are_lists_of_objects, path_of
 
 SCHEMA: Final = "reconcile.plan/v1"
 
@@ -111,6 +111,25 @@ class PlanDocument:
             "reaction": REACTIONS[field.effect],
             "cause": field.cause.value,
             "source": _source(change.place(field)),
+            **self._parts(field),
+        }
+
+    def _parts(self, field: FieldChange) -> dict[str, Any]:
+        """The leaves that differ inside two lists of objects; most fields have none."""
+        if not are_lists_of_objects(field.before, field.after):
+            return {}
+        from reconciler.render.explain import differences, place_of
+
+        return {
+            "parts": [
+                {
+                    "path": place_of(part.path),
+                    "before": self.value(part.before),
+                    "after": self.value(part.after),
+                    "moved": part.is_moved,
+                }
+                for part in differences(field.before, field.after)
+            ]
         }
 
     def value(self, value: Value) -> Any:

@@ -18,7 +18,7 @@ from reconciler.core.values import UNKNOWN, Value, revealed
 from reconciler.core.wording import listed
 from reconciler.render.plain import joined, one_line, painted
 from reconciler.render.refusals import refusal_lines
-from reconciler.render.values import path_of, shown, unit_of
+from reconciler.render.values import are_lists_of_objects, path_of, shown, unit_of
 
 SYMBOLS: Final[Mapping[Action, str]] = {
     Action.CREATE: "+",
@@ -205,10 +205,11 @@ def _arrow(field: FieldChange, unit: str) -> str:
 
 
 def _parts(field: FieldChange) -> str:
-    """Keeps only the items that differ between two long lists."""
+    """Keeps only the parts that differ between two long lists, or two lists of objects."""
     before, after = field.before, field.after
     lists = [value for value in (before, after) if isinstance(value, Sequence) and not isinstance(value, str)]
-    if len(lists) < 2 or max(map(len, lists)) < _LONG_LIST:
+    is_long = len(lists) == 2 and max(map(len, lists)) >= _LONG_LIST
+    if not (is_long or are_lists_of_objects(before, after)):
         return ""
     from reconciler.render.explain import explained
 

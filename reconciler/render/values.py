@@ -53,6 +53,12 @@ def _size(value: float) -> str:
     return f"{value:g} {_SIZES[power]}"
 
 
+def are_lists_of_objects(before: Value, after: Value) -> bool:
+    """Returns whether both are lists, and one has objects in it: then the parts that differ are worth a name."""
+    lists = [each for each in (before, after) if isinstance(each, Sequence) and not isinstance(each, str)]
+    return len(lists) == 2 and any(isinstance(item, Mapping) for each in lists for item in each)
+
+
 def path_of(field: FieldChange, change: Change) -> str:
     """The field's path in the words of the file: where it was declared, else its own name."""
     name, *rest = field.path

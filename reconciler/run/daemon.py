@@ -22,6 +22,7 @@ from reconciler.render.known import KnownSecrets
 from reconciler.run.clock import Clock
 from reconciler.run.hints import FILE, Hints, changed_files
 from reconciler.run.once import Look
+from reconciler.run.requestlog import logged
 from reconciler.run.session import Session, learn_files, opened, read
 from reconciler.settings import Settings
 
@@ -60,6 +61,7 @@ class Daemon:
             needs_secrets=True,
             warn=self._warn,
             known=self._known,
+            note=logged(self._log),
         ) as first:
             self._log.info("daemon begins", project=first.document.project, interval_s=self._rhythm.interval_s)
             self._follow(first)
@@ -119,7 +121,7 @@ class Daemon:
         learn_files(self._known, loaded)
         self._log.info("files reloaded")
         reached = _reached(document) == _reached(session.document)
-        providers = session.providers if reached else connect(document, self._settings.environment)
+        providers = session.providers if reached else connect(document, self._settings.environment, session.note)
         return replace(session, document=document, providers=providers, made_up=made_up)
 
     def _report_wrong(self, phrase: str, problems: tuple[str, ...]) -> None:

@@ -32,6 +32,7 @@ from reconciler.run.collector import undisturbed
 from reconciler.run.lock import Lock
 from reconciler.run.lostsecrets import recovery, require_new, uses_of_secrets
 from reconciler.run.once import Look, Reconciler
+from reconciler.run.requestlog import Note, ignored
 from reconciler.secrets import generated_secrets, write_secrets
 from reconciler.secrets.recovery import Recovery
 from reconciler.settings import Settings
@@ -55,6 +56,7 @@ class Session:
     made_up: Mapping[str, str] = field(default_factory=dict)
     files: tuple[Path, ...] = ()
     known: KnownSecrets = field(default_factory=KnownSecrets)
+    note: Note = ignored
     history: History = field(default_factory=lambda: History(None))
 
     @property
@@ -146,10 +148,11 @@ def opened(
     needs_secrets: bool = False,
     warn: Callable[[str], None] = _say_nothing,
     known: KnownSecrets | None = None,
+    note: Note = ignored,
 ) -> Iterator[Session]:
     """Load everything and hand it over; connections are given back at the end.
 
-    ``warn`` gets what went wrong beside it, ``known`` learns what is secret.
+    ``warn`` gets what went wrong beside it, ``known`` learns what is secret, and ``note`` gets each request.
 
     Declared secrets that are missing are generated: for good, into .env, with ``keep_secrets``, else only for this
     look. With ``needs_secrets``, or to keep them, that is refused where something that lives was given one. Raises
@@ -159,14 +162,24 @@ def opened(
         loaded, made_up = read(settings, keep_secrets=keep_secrets, needs_secrets=needs_secrets)
     known = known or KnownSecrets()
     learn_files(known, loaded)
-    providers = connect(loaded.document, settings.environment)
+    providers = connect(loaded.document, settings.environment, note)
     history = history_of(settings, loaded.document.project, warn)
     try:
         doubtful = [each for each in providers.values() if isinstance(each, WarningSource)]
         warnings = (*loaded.warnings, *(found for each in doubtful for found in each.warnings(loaded.document)))
         lock = Lock(clock, warn)
         yield Session(
-            settings, loaded.document, warnings, providers, clock, lock, made_up, loaded.files, known, history
+            settings,
+            loaded.document,
+            warnings,
+            providers,
+            clock,
+            lock,
+            made_up,
+            loaded.files,
+            known,
+            note,
+            history,
         )
     finally:
         history.close()

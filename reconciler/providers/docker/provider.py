@@ -17,6 +17,7 @@ from reconciler.core.problem import Problem, Severity
 from reconciler.core.provider import BuiltImage, Done, Pending, Verdict
 from reconciler.core.resource import Bystander, Observed, Origin, Resource
 from reconciler.core.values import ABSENT, UNKNOWN, Path, Value
+from reconciler.providers.answers import Note, ignored
 from reconciler.providers.docker import bystanders, expand
 from reconciler.providers.docker.build import buildx
 from reconciler.providers.docker.engine import proxies, remote
@@ -48,8 +49,8 @@ class DockerProvider:
     tells_every_s = 5.0
     """How often a pull or a build says how far it is."""
 
-    def __init__(self, project: str, environment: Mapping[str, str]) -> None:
-        self.engine = Engine(environment)
+    def __init__(self, project: str, environment: Mapping[str, str], *, note: Note = ignored) -> None:
+        self.engine = Engine(environment, note=note)
         self._project = project
         self._streams: dict[str, Generator[str, None, None]] = {}
         self._together = Together()

@@ -16,6 +16,7 @@ from reconciler.core.problem import Problem
 from reconciler.core.provider import Verdict
 from reconciler.core.resource import Observed, Resource
 from reconciler.core.values import Value
+from reconciler.providers.answers import Note, ignored
 from reconciler.providers.keycloak.access.affected import access_changes
 from reconciler.providers.keycloak.access.changes import concerns
 from reconciler.providers.keycloak.access.grants import Grants, specs_of
@@ -39,8 +40,8 @@ class KeycloakProvider:
     name: Final = "keycloak"
     title: Final = "Keycloak"
 
-    def __init__(self, connection: Mapping[str, Value], *, client: Client | None = None) -> None:
-        self._settings, self._client = connection, client
+    def __init__(self, connection: Mapping[str, Value], *, client: Client | None = None, note: Note = ignored) -> None:
+        self._settings, self._client, self._note = connection, client, note
         self._lock = threading.Lock()
         self._session: tuple[Directory, Performer] | None = None
 
@@ -134,5 +135,5 @@ class KeycloakProvider:
 
         with self._lock:
             if self._client is None:
-                self._client = AdminClient(Settings.of(self._settings))
+                self._client = AdminClient(Settings.of(self._settings), note=self._note)
             return self._client

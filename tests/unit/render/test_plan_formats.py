@@ -60,6 +60,24 @@ def test_a_long_value_is_cut_where_it_is_new_but_never_where_it_differs():
     assert f"image  {'j' * 100} → {'i' * 100}\n" in plan_text(other, KINDS, ["stack.yaml"])
 
 
+def test_every_format_names_the_leaf_that_differs_in_a_list_of_objects():
+    before, after = ({"name": "a", "n": 1}, {"name": "b", "n": 1}), ({"name": "a", "n": 1}, {"name": "b", "n": 2})
+    plan = make(
+        {"memory": MemoryProvider()},
+        [resource("memory.box/web", image=after)],
+        [live("memory.box/web", image=before)],
+    )
+
+    shown_parts = "[1].n 1 → 2"
+    document = PlanDocument("p", KINDS, "salt").of(plan)
+    jsonschema.validate(document, SCHEMA)
+    assert f"image  {shown_parts}\n" in plan_text(plan, KINDS, ["stack.yaml"])
+    assert shown_parts in plan_markdown(plan, KINDS, ["stack.yaml"], "p")
+    assert shown_parts in github(plan)
+    (change,) = document["actions"][0]["changes"]
+    assert change["parts"] == [{"path": "[1].n", "before": 1, "after": 2, "moved": False}]
+
+
 def test_the_text_says_what_changes_from_what_to_what_and_at_what_cost():
     assert (
         plan_text(a_plan(), KINDS, ["stack.yaml"])

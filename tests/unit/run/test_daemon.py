@@ -30,6 +30,9 @@ class Log:
     def __getattr__(self, level):
         return lambda phrase, **fields: self.told.append((self.clock.now(), level, phrase, fields))
 
+    def bind(self, **_fields):
+        return self
+
     def of(self, phrase):
         return [fields for _, _, told, fields in self.told if told == phrase]
 

@@ -20,7 +20,17 @@ from typing import IO, TYPE_CHECKING, Any, Final, Literal
 
 from reconciler.core.errors import Denied, ReconcileError, Rejected, Unreachable
 from reconciler.core.values import Value, revealed
-from reconciler.providers.answers import Limits, decoded, read_within, require_shape, understood, why
+from reconciler.providers.answers import (
+    Limits,
+    Note,
+    decoded,
+    ignored,
+    noted,
+    read_within,
+    require_shape,
+    understood,
+    why,
+)
 from reconciler.providers.docker.engine.credentials import logged_in, readable_credentials
 from reconciler.providers.docker.engine.failures import (
     WHO,
@@ -54,9 +64,10 @@ class Engine:
         *,
         limits: Limits = LIMITS,
         pause: Callable[[float], None] = time.sleep,
+        note: Note = ignored,
     ) -> None:
         """``environment`` holds DOCKER_HOST, DOCKER_CONTEXT and the like, as the Docker CLI reads them."""
-        self._environment, self._limits, self._pause = dict(environment), limits, pause
+        self._environment, self._limits, self._pause, self._note = dict(environment), limits, pause, note
         self._location: Location | None = None
         self._ssh: Connections | None = None
         self._own: Mapping[str, Any] | None = None
@@ -343,7 +354,7 @@ class Engine:
                 tls=tls is not None,
             )
         api.trust_env = False
-        api.hooks["response"].append(read_within(WHO, self._limits))
+        api.hooks["response"].append(read_within(WHO, self._limits, self._note))
         if tls:
             api.verify, api.cert = (tls.authority or True) if tls.verify else False, tls.own
             _allow_unverified()
@@ -364,20 +375,21 @@ class Engine:
         from docker.errors import APIError, DockerException
         from urllib3.exceptions import HTTPError
 
-        try:
-            yield
-        except ReconcileError:
-            raise
-        except APIError as error:
-            raise error_of(error.response, asked, str(error.explanation or error)) from error
-        except requests.exceptions.ReadTimeout as error:
-            raise Unreachable(
-                f"{WHO} took more than {patience_s or self._limits.seconds:g} s to answer {asked}"
-            ) from error
-        except (requests.exceptions.RequestException, HTTPError, HTTPException, DockerException, OSError) as error:
-            raise Unreachable(unreachable(self.location, error, asked)) from error
-        except Exception as error:  # the library reads some answers itself, and expects them to be in order
-            raise Unreachable(f"{WHO} answers {asked} with what can't be used: {why(error)}") from error
+        with noted(asked, self._note):
+            try:
+                yield
+            except ReconcileError:
+                raise
+            except APIError as error:
+                raise error_of(error.response, asked, str(error.explanation or error)) from error
+            except requests.exceptions.ReadTimeout as error:
+                raise Unreachable(
+                    f"{WHO} took more than {patience_s or self._limits.seconds:g} s to answer {asked}"
+                ) from error
+            except (requests.exceptions.RequestException, HTTPError, HTTPException, DockerException, OSError) as error:
+                raise Unreachable(unreachable(self.location, error, asked)) from error
+            except Exception as error:  # the library reads some answers itself, and expects them to be in order
+                raise Unreachable(f"{WHO} answers {asked} with what can't be used: {why(error)}") from error
 
 
 def _unframed(stream: bytes) -> bytes:

@@ -35,8 +35,11 @@ from reconciler.core.provider import Done, Pending, Verdict
 from reconciler.core.values import ABSENT, Secret, Value
 from reconciler.providers.answers import (
     Limits,
+    Note,
     asked_of,
     decoded,
+    ignored,
+    noted,
     read_within,
     require_shape,
     underneath,
@@ -152,8 +155,10 @@ class AdminClient:
     ``pause`` waits for so many seconds.
     """
 
-    def __init__(self, settings: Settings, *, pause: Callable[[float], None] = time.sleep) -> None:
-        self._settings, self._pause = settings, pause
+    def __init__(
+        self, settings: Settings, *, pause: Callable[[float], None] = time.sleep, note: Note = ignored
+    ) -> None:
+        self._settings, self._pause, self._note = settings, pause, note
         self._local = threading.local()
         self._lock = threading.RLock()
         self._connection: KeycloakOpenIDConnection | None = None
@@ -183,7 +188,7 @@ class AdminClient:
 
     def put_text(self, path: str, text: str) -> None:
         with self._lock:
-            self._plain = self._plain or _front(self._settings)
+            self._plain = self._plain or _front(self._settings, self._note)
             token = (self._fresh().token or {}).get("access_token")
             self._plain.headers = {"Authorization": f"Bearer {token}", "Content-Type": "text/plain"}
             with self._translated(f"PUT /{path}"):
@@ -214,7 +219,7 @@ class AdminClient:
     def _asked_openly(self, path: str, form: dict[str, str]) -> Response:
         """A POST that anybody may send."""
         with self._lock:
-            self._front = self._front or _front(self._settings)
+            self._front = self._front or _front(self._settings, self._note)
         with self._translated(f"POST /realms/{quote(path)}"):
             return self._front.raw_post(f"realms/{quote(path)}", form)
 
@@ -243,7 +248,7 @@ class AdminClient:
     def _knock(self) -> None:
         """Raise Unreachable unless the server has opened: it listens for some time before it is ready."""
         with self._lock:
-            self._front = self._front or _front(self._settings)
+            self._front = self._front or _front(self._settings, self._note)
         with self._translated(f"GET /{_FRONT}"):
             response = self._front.raw_get(_FRONT)
         if response.status_code != 200:
@@ -339,7 +344,7 @@ class AdminClient:
             _require_token(connection)
 
     def _connected(self) -> KeycloakOpenIDConnection:
-        self._connection = self._connection or _with_account(self._settings)
+        self._connection = self._connection or _with_account(self._settings, self._note)
         return self._connection
 
     def close(self) -> None:
@@ -356,18 +361,21 @@ class AdminClient:
         """Exceptions of the libraries as ours."""
         from keycloak.exceptions import KeycloakConnectionError, KeycloakError
 
-        try:
-            yield
-        except ReconcileError:
-            raise
-        except KeycloakConnectionError as error:
-            if ours := underneath(error, ReconcileError):
-                raise ours from None  # of what read the answer
-            raise self._silent(error, asked) from error
-        except KeycloakError as error:
-            raise self._refused(error, asked) from error
-        except Exception as error:  # the library reads tokens itself, and expects them to be in order
-            raise Unreachable(f"{self._settings.url} answers {asked} with what can't be used: {why(error)}") from error
+        with noted(asked, self._note):
+            try:
+                yield
+            except ReconcileError:
+                raise
+            except KeycloakConnectionError as error:
+                if ours := underneath(error, ReconcileError):
+                    raise ours from None  # of what read the answer
+                raise self._silent(error, asked) from error
+            except KeycloakError as error:
+                raise self._refused(error, asked) from error
+            except Exception as error:  # the library reads tokens itself, and expects them to be in order
+                raise Unreachable(
+                    f"{self._settings.url} answers {asked} with what can't be used: {why(error)}"
+                ) from error
 
     def _silent(self, error: KeycloakError, asked: str) -> ProviderError:
         """No answer came: the library says no more than that, the exception behind it does."""
@@ -399,7 +407,7 @@ class AdminClient:
 # ------------------------------------------------------------------ connections
 
 
-def _with_account(settings: Settings) -> KeycloakOpenIDConnection:
+def _with_account(settings: Settings, note: Note) -> KeycloakOpenIDConnection:
     from keycloak import KeycloakOpenIDConnection
 
     password, secret = settings.password, settings.client_secret
@@ -416,25 +424,25 @@ def _with_account(settings: Settings) -> KeycloakOpenIDConnection:
         **_POOL,
     )
     for manager in (connection.keycloak_openid.connection, connection):
-        _set_up(manager, settings)
+        _set_up(manager, settings, note)
     return connection
 
 
-def _front(settings: Settings) -> ConnectionManager:
+def _front(settings: Settings, note: Note) -> ConnectionManager:
     from keycloak import ConnectionManager
 
     timeout: Any = (CONNECT_TIMEOUT_S, settings.limits.seconds)
     manager = ConnectionManager(settings.url, timeout=timeout, **_POOL)
-    _set_up(manager, settings)
+    _set_up(manager, settings, note)
     return manager
 
 
-def _set_up(manager: ConnectionManager, settings: Settings) -> None:
+def _set_up(manager: ConnectionManager, settings: Settings, note: Note) -> None:
     """No proxy of the environment for this very machine, for others what NO_PROXY leaves; and whom to trust.
 
     The certificate is set afterwards, as the constructor hands it to httpx as well, which does not take a path.
     """
-    manager._s.hooks["response"].append(read_within(WHO, settings.limits))  # noqa: SLF001  # the session of requests
+    manager._s.hooks["response"].append(read_within(WHO, settings.limits, note))  # noqa: SLF001  # the session of requests
     if urlsplit(settings.url).hostname in LOOPBACK:
         manager._s.trust_env = False  # noqa: SLF001  # there is no other way to say so
     if settings.ca_file:
