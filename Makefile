@@ -45,7 +45,7 @@ test-integration: $(DEV) test-machine ## tests with the real engine and the real
 
 # Older releases of Keycloak that the provider is tried with, as images are named by scripts/demo/local_images.py.
 OLDER_KEYCLOAKS := 26.6.4 26.5.6 26.4.7
-nightly: nightly-config nightly-faults nightly-keycloak nightly-docker drift-matrix ## what takes hours: the tries below, all of them
+nightly: nightly-config nightly-faults nightly-keycloak nightly-docker drift-matrix mutation ## what takes hours: the tries below, all of them
 	RECONCILE_TEST_EXAMPLES=1000 $(MAKE) test-restart
 
 nightly-config: $(DEV) ## 2,000 random stacks, as we and as the Compose CLI read them

@@ -1,4 +1,7 @@
-"""Random tests say nothing of how busy the machine is, and what a test remembers of its project no other one reads."""
+"""Random tests say nothing of how busy the machine is, and what a test remembers of its project no other one reads.
+
+Expected texts in files can be written anew.
+"""
 
 import os
 from itertools import count
@@ -7,6 +10,8 @@ from tempfile import mkdtemp
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+from tests.kit.golden import Golden
 
 settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("any machine")
@@ -27,3 +32,13 @@ def pytest_sessionfinish() -> None:
     from shutil import rmtree
 
     rmtree(os.environ[STATE], ignore_errors=True)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    words = "write what is found into the files of tests/cases, instead of comparing it; use it with -n 0"
+    parser.addoption("--update-golden", action="store_true", help=words)
+
+
+@pytest.fixture(scope="session")
+def golden(request: pytest.FixtureRequest) -> Golden:
+    return Golden(is_updated=bool(request.config.getoption("--update-golden")))

@@ -37,7 +37,6 @@ class LoadedUsers:
     realms: Sequence[Realm] = ()
     connection: Mapping[str, Value] = field(default_factory=dict)
     problems: tuple[Problem, ...] = ()
-    addresses: tuple[tuple[Origin, str], ...] = ()
 
     def canonical(self) -> tuple[Mapping[str, Value], ...]:
         return tuple(canonical_realm(realm.merged) for realm in self.realms)

@@ -288,7 +288,6 @@ class Reader:
                 "pre_stop": self._before_stop(address),
                 "pre_start": self._started_after(address),
                 "leftovers": {name_of(other): other["Id"] for other in leftovers},
-                "ip": _addresses(inspect),
             },
             after=frozenset(self._uses(spec)),
         )
@@ -383,11 +382,6 @@ def _named_namespace(mode: Value, names: Mapping[str, str]) -> Value:
     """``container:<id>``, as the engine stores it, with the name that the file uses."""
     kind, _, target = str(mode).partition(":")
     return f"container:{names[target]}" if kind == "container" and target in names else mode
-
-
-def _addresses(inspect: Json) -> dict[str, Value]:
-    endpoints = dig(inspect, "NetworkSettings.Networks") or {}
-    return {name: endpoint.get("IPAddress") or "" for name, endpoint in endpoints.items()}
 
 
 def status_of(inspect: Json, *, is_job: bool = False) -> Status:

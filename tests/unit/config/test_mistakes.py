@@ -23,7 +23,7 @@ def cases(kind: str) -> Iterator[object]:
         lines = rest.rstrip("\n").split("\n")
         expected = [line.removeprefix("--- ") for line in lines if line.startswith("--- ")]
         text = "".join(f"{line}\n" for line in lines if not line.startswith("--- "))
-        yield pytest.param(text if text.strip() else "", expected, id=title)
+        yield pytest.param(title, text if text.strip() else "", expected, id=title)
 
 
 def told(file: Path, **files: tuple[Path, ...]) -> list[str]:
@@ -36,20 +36,20 @@ def told(file: Path, **files: tuple[Path, ...]) -> list[str]:
     return [f"{prefix}{problem.origin.line}:{problem.origin.column}: {problem.message}" for problem in found]
 
 
-@pytest.mark.parametrize(("text", "expected"), list(cases("stack")))
-def test_mistakes_in_a_stack_are_told_with_their_places(text, expected, tmp_path):
+@pytest.mark.parametrize(("title", "text", "expected"), list(cases("stack")))
+def test_mistakes_in_a_stack_are_told_with_their_places(title, text, expected, tmp_path, golden):
     file = tmp_path / "stack.yaml"
     file.write_text(text, encoding="utf-8")
 
-    assert told(file, stack_files=(file,)) == expected
+    golden.lines(CASES / "stack_mistakes.txt", title, told(file, stack_files=(file,)), expected)
 
 
-@pytest.mark.parametrize(("text", "expected"), list(cases("users")))
-def test_mistakes_in_users_are_told_with_their_places(text, expected, tmp_path):
+@pytest.mark.parametrize(("title", "text", "expected"), list(cases("users")))
+def test_mistakes_in_users_are_told_with_their_places(title, text, expected, tmp_path, golden):
     file = tmp_path / "users.yaml"
     file.write_text(text, encoding="utf-8")
 
-    assert told(file, users_files=(file,)) == expected
+    golden.lines(CASES / "users_mistakes.txt", title, told(file, users_files=(file,)), expected)
 
 
 def test_problems_of_both_files_are_told_together(tmp_path):

@@ -18,6 +18,7 @@ import pytest
 from reconciler.core.errors import Refused
 from reconciler.render.text import plan_text
 from tests.kit.docker.memory import Line, MemoryEngine, a_reconciler, a_stack, apply
+from tests.kit.golden import parts_of
 
 CASES = Path(__file__).parents[3] / "cases" / "docker"
 FILES = sorted(CASES.glob("*.txt"))
@@ -28,8 +29,7 @@ class Case:
     """One file, and the world that it speaks of."""
 
     def __init__(self, file, directory):
-        parts = re.split(r"^--- (.+)\n", file.read_text(encoding="utf-8"), flags=re.MULTILINE)
-        self.parts = dict(zip(parts[1::2], parts[2::2], strict=True))
+        self.file, self.parts = file, parts_of(file)
         self.directory = directory
         self.engine = MemoryEngine(registry={"new:1": {}})
         for reference in ("app:1", "app:2", "localhost/job:1"):
@@ -98,22 +98,22 @@ def case(request, tmp_path_factory):
     return made
 
 
-def test_the_plan_is_as_written(case):
+def test_the_plan_is_as_written(case, golden):
     made = a_reconciler(case.document, case.engine)
 
     plan = made.look().plan
 
-    assert without_ids(plan_text(plan, made.providers["docker"].kinds, NAMES)) + "\n" == case.parts["plan"]
-    assert "".join(f"{line}\n" for line in told(plan.steps)) == case.parts.get("steps", "")
+    text = without_ids(plan_text(plan, made.providers["docker"].kinds, NAMES)) + "\n"
+    golden.parts(case.file, {"plan": text, "steps": "".join(f"{line}\n" for line in told(plan.steps))})
 
 
-def test_what_was_planned_settles_it_or_says_why_not(case):
+def test_what_was_planned_settles_it_or_says_why_not(case, golden):
     try:
         said = [event.note for event in apply(case.document, case.engine).failed]
     except Refused as refused:
         said = str(refused).splitlines()
 
-    assert "".join(f"{line}\n" for line in said) == case.parts.get("told", "")
+    golden.parts(case.file, {"told": "".join(f"{line}\n" for line in said)})
     if not said:
         assert a_reconciler(case.document, case.engine).look().plan.in_sync
         assert not [name for name in case.engine.names if name.endswith((".next", ".prev"))]
