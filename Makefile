@@ -72,7 +72,7 @@ nightly-keycloak: $(DEV) test-machine ## all of RECONCILE_KEYCLOAK_CORPUS, many 
 EXAMPLES ?= 10000
 nightly-docker: $(DEV) test-machine test-newer-engine test-rootless-engine ## EXAMPLES random services, each field, a kill after each call, the newer and the rootless engine
 	RECONCILE_TEST_EXAMPLES=$(EXAMPLES) $(PYTEST) -n 2 tests/integration/docker/test_property.py
-	RECONCILE_TEST_FIELDS=all RECONCILE_TEST_CRASHES=all $(PYTEST) -n 4 tests/integration/docker
+	RECONCILE_TEST_FIELDS=all RECONCILE_TEST_CRASHES=all RECONCILE_TEST_ADOPTION=all $(PYTEST) -n 4 tests/integration/docker
 
 # While the engine is restarted nothing else may run. Images of several platforms are held by containerd alone.
 test-newer-engine: $(DEV) test-machine ## the Docker tests against a second, newer engine, where there can be one

@@ -25,6 +25,7 @@ EXAMPLES: Final[Mapping[str, tuple[str, ...]]] = {
     "down": ("reconcile down", "reconcile down --volumes --confirm shop"),
     "unlock": ("reconcile unlock",),
     "daemon": ("reconcile daemon --interval 60", "reconcile --log-format human daemon --observe"),
+    "adopt": ("reconcile adopt shop", "reconcile adopt proxy registry"),
     "export": ("reconcile export --realm shop >users.yaml",),
     "access": ("reconcile access --user alice", "reconcile access --live --format json"),
     "permissions": ("reconcile permissions",),

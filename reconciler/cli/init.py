@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import click
 
-from reconciler.cli.output import say, write_line
+from reconciler.cli.output import ignore, say
 from reconciler.cli.state import State
 
 
@@ -35,14 +33,5 @@ def command(state: State) -> None:
         say(f"{path}: {what}; {len(missing)} secret{'s' if len(missing) != 1 else ''} generated.")
     else:
         say(f"{path} is already complete.")
-    if _ignore(state.settings.directory / ".gitignore", path.name):
+    if ignore(state.settings.directory / ".gitignore", path.name):
         say(f"{state.settings.directory / '.gitignore'}: {path.name} is ignored by git now.")
-
-
-def _ignore(gitignore: Path, name: str) -> bool:
-    """Add a line for the file unless there is one; whether that was needed."""
-    lines = gitignore.read_text(encoding="utf-8").splitlines() if gitignore.exists() else []
-    if {name, f"/{name}"} & {line.strip() for line in lines}:
-        return False
-    write_line(gitignore, name)
-    return True

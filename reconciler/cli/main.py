@@ -30,6 +30,7 @@ COMMANDS: Final = {
     "down": "Stop and remove the project's containers and networks.",
     "unlock": "Release the lock of a run that has ended.",
     "daemon": "Run continuously: detect and repair drift.",
+    "adopt": "Write running containers as stack.yaml.",
     "export": "Print a live realm as users.yaml, without defaults.",
     "access": "Print the access of users, and its sources.",
     "permissions": "Print the roles that the account in Keycloak needs.",

@@ -79,14 +79,25 @@ def show_json(value: Any, *, with_secrets: bool = False) -> None:
 
 def show_yaml(value: Any, *, with_secrets: bool = False) -> None:
     """A result that is a file of ours."""
+    click.echo(_yaml(value if with_secrets else writer().document(value)), nl=False)
+
+
+def _yaml(value: Any) -> str:
     from reconciler.config.yaml.parse import yaml_text
     from reconciler.render.plain import harmless_yaml, steers
 
-    shown = value if with_secrets else writer().document(value)
-    text = yaml_text(shown)
-    if steers(text):
-        text = harmless_yaml(yaml_text(shown, is_escaped=steers, only_ascii=True))
-    click.echo(text, nl=False)
+    text = yaml_text(value)
+    return harmless_yaml(yaml_text(value, is_escaped=steers, only_ascii=True)) if steers(text) else text
+
+
+def write_yaml(path: Path, value: Any, *, overwrite: bool) -> bool:
+    """A file of ours, put in its place at once; False where there is one, unless it is to be written over.
+
+    Its secrets are variables by now, and masking would change what it says. Raises OSError.
+    """
+    from reconciler.atomicfile import file_text, replace_file
+
+    return replace_file(path, file_text(path) if overwrite else None, _yaml(value))
 
 
 def write_json(path: Path, value: Any) -> None:
@@ -98,6 +109,15 @@ def write_line(path: Path, text: str) -> None:
     """A line added at the end of a file, which is made where there is none. Raises OSError."""
     lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
     path.write_text("\n".join([*lines, writer().line(text), ""]), encoding="utf-8")
+
+
+def ignore(gitignore: Path, name: str) -> bool:
+    """Add a line for a file to .gitignore unless there is one; returns whether that was needed. Raises OSError."""
+    lines = gitignore.read_text(encoding="utf-8").splitlines() if gitignore.exists() else []
+    if {name, f"/{name}"} & {line.strip() for line in lines}:
+        return False
+    write_line(gitignore, name)
+    return True
 
 
 def agreed(question: str) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 from reconciler.core.access import AccessChange, Grants
@@ -147,6 +147,33 @@ class GrantSource(Protocol):
 
     def live_grants(self, realm: str, users: Collection[str]) -> Grants:
         """The grants of a live realm, of these users or of all; raises ProviderError if there is none."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Adoption:
+    """Live resources in the words of a file, as plain data with its secrets in the open.
+
+    ``remarks`` say what a file can't say of them.
+    """
+
+    file: Mapping[str, Any] = field(repr=False)
+    remarks: tuple[str, ...] = ()
+
+
+@runtime_checkable
+class StackSource(Protocol):
+    """A provider whose live resources can be written as a stack file."""
+
+    def projects(self) -> Sequence[str]:
+        """The names of the projects that live there."""
+        ...
+
+    def adopted(self, names: Sequence[str], *, project: str, directory: str) -> Adoption:
+        """The stack of a project, and of resources that belong to none; raises Conflict for what there is not.
+
+        ``project`` is the name of the stack where no project is among the ``names``, ``directory`` that of the file.
+        """
         ...
 
 

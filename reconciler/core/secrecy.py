@@ -267,6 +267,11 @@ def _is_named(path: Path) -> bool:
     return looks_secret(path[-1]) if len(path) == _CHOSEN and path[0] in _CHOSEN_NAMES else names_secret(path[-1])
 
 
+def names_secret_at(path: Path) -> bool:
+    """Returns whether the last name on a path of a stack file is that of a secret."""
+    return _is_named(path[-_CHOSEN:])
+
+
 _CHOSEN: Final = 2
 _CHOSEN_NAMES: Final = frozenset(
     {"annotations", "args", "driver_opts", "environment", "labels", "log_options", "options"}

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import fcntl
 import os
-import stat
-import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
+from reconciler.atomicfile import file_text, replace_file
 from reconciler.core.errors import ConfigError
 from reconciler.core.problem import Problem
 from reconciler.core.resource import Origin
@@ -36,12 +35,16 @@ def write_secrets(path: Path, values: Mapping[str, str], *, over_example: bool =
 
 def _written(path: Path, values: Mapping[str, str], *, over_example: bool) -> Mapping[str, str]:
     for _ in range(_TRIES):
-        before = _read(path)
+        before = file_text(path)
         text = before
         if text is None:
             text = without(_beginning(path), values) if over_example else _beginning(path)
         filled = filled_in(text, values)
-        if filled.text != before and (filled.text or before is not None) and not _replaced(path, before, filled.text):
+        if (
+            filled.text != before
+            and (filled.text or before is not None)
+            and not replace_file(path, before, filled.text, mode=_PRIVATE)
+        ):
             continue  # somebody edits it right now: look again
         if path.exists():
             path.chmod(_PRIVATE)
@@ -49,53 +52,8 @@ def _written(path: Path, values: Mapping[str, str], *, over_example: bool) -> Ma
     raise OSError(f"{path} is being changed by another program")
 
 
-def _read(path: Path) -> str | None:
-    """The file's text with its line endings; None where there is no file."""
-    try:
-        if not stat.S_ISREG(path.stat().st_mode):
-            raise OSError(f"{path} is no regular file")
-        return path.read_bytes().decode("utf-8", "surrogateescape")
-    except FileNotFoundError:
-        return None
-
-
 def _beginning(path: Path) -> str:
-    return _read(path.with_name(f"{path.name}.example")) or ""
-
-
-def _replaced(path: Path, before: str | None, text: str) -> bool:
-    """Put the text in the file's place at once; False where the file is no longer what was read."""
-    target = path.resolve()
-    descriptor, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)  # made with mode 0600
-    temporary = Path(name)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            _keep_owner(target, file.fileno())
-            file.write(text.encode("utf-8", "surrogateescape"))
-            file.flush()
-            os.fsync(file.fileno())
-        if _read(path) != before:
-            return False
-        temporary.replace(target)
-    finally:
-        temporary.unlink(missing_ok=True)
-    _sync(target.parent)
-    return True
-
-
-def _keep_owner(target: Path, descriptor: int) -> None:
-    """Root must not take the file away from whom it belongs to."""
-    with suppress(FileNotFoundError, PermissionError):
-        owner = target.stat()
-        os.fchown(descriptor, owner.st_uid, owner.st_gid)
-
-
-def _sync(directory: Path) -> None:
-    descriptor = os.open(directory, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    return file_text(path.with_name(f"{path.name}.example")) or ""
 
 
 @contextmanager

@@ -27,7 +27,12 @@ class Variables:
 
     def is_secret(self, name: str) -> bool:
         """Returns whether a text into which the variable flows is secret: by declaration, its name or its value."""
-        return name in self.declared or looks_secret(name) or holds_secret(self.values.get(name) or "")
+        is_named = looks_secret(name) and name not in _WORKING_DIRECTORIES
+        return name in self.declared or is_named or holds_secret(self.values.get(name) or "")
+
+
+_WORKING_DIRECTORIES: Final = ("PWD", "OLDPWD")
+"""The variables of a shell whose names end as those of passwords do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +91,13 @@ def interpolate(text: str, variables: Variables, dialect: Dialect = COMPOSE) -> 
     reader = _Reader(text, variables, dialect)
     filled = reader.fill(0, len(text))
     return (Tainted(filled) if reader.tainted else filled), tuple(reader.faults)
+
+
+def escaped(text: str, dialect: Dialect = COMPOSE) -> str:
+    """The text as it has to stand in a file: what would be read as a variable is written so that it means itself."""
+    if dialect is COMPOSE:
+        return text.replace("$", "$$")
+    return dialect.start.sub(lambda found: "$" if text[found.end()] == "$" else "$$", text)
 
 
 def _pairs(text: str, one: str, other: str) -> Mapping[int, int]:

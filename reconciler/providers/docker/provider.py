@@ -14,7 +14,7 @@ from reconciler.core.errors import Conflict, Unreachable
 from reconciler.core.kind import Kind
 from reconciler.core.plan import Step
 from reconciler.core.problem import Problem, Severity
-from reconciler.core.provider import BuiltImage, Done, Pending, Verdict
+from reconciler.core.provider import Adoption, BuiltImage, Done, Pending, Verdict
 from reconciler.core.resource import Bystander, Observed, Origin, Resource
 from reconciler.core.values import ABSENT, UNKNOWN, Path, Value
 from reconciler.providers.answers import Note, ignored
@@ -146,6 +146,20 @@ class DockerProvider:
         else:
             for name in names:
                 yield from pushing(name, self.engine.push(name))
+
+    # -------------------------------------------------------------- adoption
+
+    def projects(self) -> Sequence[str]:
+        from reconciler.providers.docker.adoption import stack
+
+        with self.engine.understood():
+            return stack.projects(self.engine)
+
+    def adopted(self, names: Sequence[str], *, project: str, directory: str) -> Adoption:
+        from reconciler.providers.docker.adoption import stack  # only here: a look has no use for it
+
+        with self.engine.understood():
+            return stack.adopted(self.engine, names, project, directory)
 
     # -------------------------------------------------------------- logs and events
 

@@ -226,7 +226,8 @@ class MemoryEngine:
 
     def _network(self, body: Mapping[str, Any]) -> dict[str, Any]:
         self._made += 1
-        ipam = {"Driver": "default", "Config": [{"Subnet": f"172.{self._made}.0.0/16", "Gateway": "172.0.0.1"}]}
+        pool = f"172.{17 + self._made % 15}.0"
+        ipam = {"Driver": "default", "Config": [{"Subnet": f"{pool}.0/16", "Gateway": f"{pool}.1"}]}
         usual = {"Driver": "bridge", "Options": {}, "Internal": False, "Attachable": False, "EnableIPv6": False}
         return {**usual, "Labels": {}, "IPAM": ipam, **body, "Id": _identity("network", self._made)}
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from reconciler.core.values import ABSENT, Value
 from reconciler.providers.docker.table import forms
-from reconciler.providers.docker.table.property import Json, Property, dig, nest, row
+from reconciler.providers.docker.table.property import Json, Property, dig, nest, plain_of, row
 
 
 def _declared_requests(service: Json) -> Value:
@@ -51,6 +51,26 @@ def _requests_body(requests: Any) -> Json:
     return nest("HostConfig.DeviceRequests", [_request_body(request) for request in requests])
 
 
+def _said_requests(requests: Any) -> Json:
+    """Requests for GPUs under ``gpus``, and others under ``deploy``."""
+    said = [(_is_gpu(request), _said_request(request)) for request in requests]
+    gpus = [each for is_gpu, each in said if is_gpu]
+    others = [each for is_gpu, each in said if not is_gpu]
+    reserved = nest("deploy.resources.reservations.devices", others) if others else {}
+    return {**({"gpus": gpus} if gpus else {}), **reserved}
+
+
+def _is_gpu(request: Any) -> bool:
+    return any("gpu" in group for group in request["capabilities"])
+
+
+def _said_request(request: Any) -> Json:
+    capabilities = [each for group in request["capabilities"] for each in group]
+    asked = {**request, "capabilities": [each for each in capabilities if not (_is_gpu(request) and each == "gpu")]}
+    said = {key: plain_of(value) for key, value in asked.items() if value}
+    return {**said, "count": "all"} if request["count"] == -1 else said
+
+
 REQUESTS = Property(
     "gpus",
     declared=_declared_requests,
@@ -58,6 +78,7 @@ REQUESTS = Property(
     write=lambda spec: _requests_body(spec["gpus"]) if "gpus" in spec else {},
     silent=lambda _: (),
     paths=("gpus", "deploy.resources.reservations.devices"),
+    said=_said_requests,
 )
 
 
@@ -70,7 +91,12 @@ def throttle(name: str, key: str, unit: str) -> Property:
     def body(limits: Mapping[str, Any]) -> list[Json]:
         return [{"Path": path, unit: limit} for path, limit in limits.items()]
 
-    return row(f"blkio_config.{name}", at=f"HostConfig.{key}", parse=numbers, load=numbers, dump=body, silent={})
+    def said(limits: Mapping[str, Any]) -> list[Json]:
+        return [{"path": path, unit.lower(): limit} for path, limit in limits.items()]
+
+    return row(
+        f"blkio_config.{name}", at=f"HostConfig.{key}", parse=numbers, load=numbers, dump=body, silent={}, said=said
+    )
 
 
 THROTTLES = (

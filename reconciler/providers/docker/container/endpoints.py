@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, Final
 
 from reconciler.core.kind import Effect, Field
 from reconciler.core.values import ABSENT, Spec, Value
 from reconciler.providers.docker.table import forms
-from reconciler.providers.docker.table.property import Json, Property, dig, nest
+from reconciler.providers.docker.table.property import Json, Property, dig, nest, plain_of
 
 INTERFACE: Final = "com.docker.network.endpoint.ifname"
 """The option of a connection that names the interface inside."""
@@ -145,6 +145,22 @@ LINKS = Property(
     paths=("links", "external_links"),
 )
 """The links of a container on the default bridge; elsewhere they are settings of the connection."""
+
+
+def said(endpoint: Json, implied: Collection[str]) -> dict[str, Any]:
+    """An endpoint as a file has it, without the ``implied`` names and without what the engine made up."""
+    options = dict(endpoint.get("driver_opts") or {})
+    interface = options.pop(INTERFACE, "")
+    return _given(
+        aliases=[alias for alias in endpoint["aliases"] if alias not in implied],
+        ipv4_address=endpoint["ipv4_address"],
+        ipv6_address=endpoint["ipv6_address"],
+        link_local_ips=list(endpoint.get("link_local_ips") or ()),
+        driver_opts=plain_of(options),
+        interface_name=interface,
+        gw_priority=endpoint.get("gw_priority"),
+    )
+
 
 NETWORKS = Property(
     "networks",

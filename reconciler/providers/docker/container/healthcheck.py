@@ -7,7 +7,7 @@ from typing import Any
 from reconciler.core.units import duration, nanoseconds
 from reconciler.core.values import ABSENT, Spec, Value
 from reconciler.providers.docker.table import forms
-from reconciler.providers.docker.table.property import Json, Property, dig
+from reconciler.providers.docker.table.property import Json, Property, dig, plain_of
 
 
 def _healthcheck(check: Any) -> dict[str, Value]:
@@ -62,6 +62,16 @@ def _merged_healthcheck(declared: Any, image: Json, _observed: Value) -> Value:
     return {**_healthcheck(image.get("Healthcheck")), **declared}
 
 
+def _said_healthcheck(check: Any) -> Json:
+    if check.get("test") == ("NONE",):
+        return {"healthcheck": {"disable": True}}
+    said: dict[str, Any] = plain_of(check)
+    match said.get("test"):
+        case ["CMD-SHELL", command]:
+            said["test"] = command
+    return {"healthcheck": said} if said else {}
+
+
 HEALTHCHECK = Property(
     "healthcheck",
     declared=_declared_healthcheck,
@@ -69,5 +79,6 @@ HEALTHCHECK = Property(
     write=_healthcheck_body,
     silent=lambda image: _healthcheck(image.get("Healthcheck")),
     merge=_merged_healthcheck,
+    said=_said_healthcheck,
     paths=("healthcheck",),
 )

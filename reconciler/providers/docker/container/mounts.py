@@ -10,7 +10,7 @@ from typing import Any, Final
 from reconciler.core.units import bytes_of
 from reconciler.core.values import ABSENT, Spec, Value
 from reconciler.providers.docker.table import forms, labels
-from reconciler.providers.docker.table.property import Json, Property, dig, nest
+from reconciler.providers.docker.table.property import Json, Property, dig, nest, plain_of
 
 ANONYMOUS: Final = "(anonymous)"
 _BIND_OPTIONS: Final = ("NonRecursive", "ReadOnlyNonRecursive", "ReadOnlyForceRecursive")
@@ -128,6 +128,43 @@ def _mount_body(mount: Json) -> Json:
     return body
 
 
+# ------------------------------------------------------------------ as a file has them
+
+_WORD_OF: Final = {option: word for word, option in _RECURSIVE.items() if option}
+
+
+def _said_volumes(volumes: Any) -> Json:
+    """Mounts in their short form, where it has words for all of them; sources are the file's by now."""
+    return {"volumes": [_said_mount(target, mount) for target, mount in volumes.items()]} if volumes else {}
+
+
+def _said_mount(target: str, mount: Json) -> Any:
+    kind, source = mount["type"], mount.get("source")
+    options = _said_options(mount)
+    is_short = kind in ("bind", "volume") and not options and not any(":" in str(part) for part in (source, target))
+    if is_short:
+        named = "" if source == ANONYMOUS else f"{source}:"
+        if named or not mount["read_only"]:
+            return f"{named}{target}{':ro' if mount['read_only'] else ''}"
+    said: dict[str, Any] = {"type": kind, **_given(source="" if source == ANONYMOUS else source), "target": target}
+    said |= {"read_only": True} if mount["read_only"] and kind != "image" else {}
+    return said | ({kind: options} if options else {})
+
+
+def _said_options(mount: Json) -> dict[str, Any]:
+    """The options of a mount under the name of its type."""
+    if mount["type"] == "tmpfs":
+        return _given(size=forms.said_size(mount["size"]), mode=mount["mode"])
+    if mount["type"] == "bind":
+        propagation = mount["propagation"]
+        return _given(
+            propagation="" if propagation == "rprivate" else propagation,
+            recursive=_WORD_OF.get(str(mount.get("recursive")), ""),
+            selinux=mount.get("selinux"),
+        )
+    return _given(subpath=mount.get("subpath"), labels=plain_of(mount.get("labels")), nocopy=mount.get("nocopy"))
+
+
 VOLUMES = Property(
     "volumes",
     declared=_declared_volumes,
@@ -136,6 +173,7 @@ VOLUMES = Property(
     silent=image_volumes,
     merge=lambda declared, image, _: {**image_volumes(image), **declared},
     paths=("volumes",),
+    said=_said_volumes,
 )
 
 
@@ -150,6 +188,11 @@ def _options(text: str) -> str:
     return ",".join(sorted(part for part in text.split(",") if part))
 
 
+def _said_tmpfs(mounts: Any) -> Json:
+    said = [f"{target}:{options}" if options else target for target, options in mounts.items()]
+    return {"tmpfs": said} if said else {}
+
+
 TMPFS = Property(
     "tmpfs",
     declared=lambda service: _tmpfs(service.get("tmpfs")) or ABSENT,
@@ -157,4 +200,5 @@ TMPFS = Property(
     write=lambda spec: nest("HostConfig.Tmpfs", spec.get("tmpfs") or {}),
     silent=lambda _: {},
     paths=("tmpfs",),
+    said=_said_tmpfs,
 )

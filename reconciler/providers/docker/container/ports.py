@@ -51,6 +51,20 @@ def _ports_body(spec: Spec) -> Json:
     }
 
 
+def _said_ports(ports: Any) -> Json:
+    """Ports in their short form."""
+    said = [_said_port(key, bound) for key, several in ports.items() for bound in several or (":",)]
+    return {"ports": said} if said else {}
+
+
+def _said_port(key: str, bound: str) -> str:
+    """``ADDRESS:PUBLISHED:TARGET/PROTOCOL``, without what is usual."""
+    address, _, published = bound.rpartition(":")
+    target = key.removesuffix("/tcp")
+    host = f"[{address}]" if ":" in address else address
+    return f"{host}:{published}:{target}" if host else f"{published}:{target}" if published else target
+
+
 PORTS = Property(
     "ports",
     declared=_declared_ports,
@@ -58,6 +72,7 @@ PORTS = Property(
     write=_ports_body,
     silent=lambda _: {},
     paths=("ports",),
+    said=_said_ports,
 )
 
 

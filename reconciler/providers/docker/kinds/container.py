@@ -43,6 +43,9 @@ def _where_set(cost: Effect, unset: Effect) -> Any:
 # the kernel has cgroup v2, -1 as mem_reservation would keep all memory of the container from being reclaimed.
 LIMIT: Final = _where_set(Effect.LIVE, Effect.REPLACE)
 
+_SHARED_MEMORY: Final = 64 << 20
+"""The engine's own ``shm_size``, unless its configuration has another one, which no request shows."""
+
 
 # ------------------------------------------------------------------ rows that need more than a path
 
@@ -113,9 +116,9 @@ STATE = Property(
 )
 
 
-def _image_effect(_before: Value, after: Value) -> Effect:
-    """The effect of another image: the id counts, the name by which it was asked for does not."""
-    is_id = after is UNKNOWN or str(after).startswith("sha256:")
+def _image_effect(before: Value, after: Value) -> Effect:
+    """The effect of another image: the id counts, the name by which it was asked for does not, be that an id or not."""
+    is_id = after is UNKNOWN or (str(before).startswith("sha256:") and str(after).startswith("sha256:"))
     return Effect.REPLACE if is_id else Effect.NOTE
 
 
@@ -144,6 +147,7 @@ SYSTEM_PATHS = Property(
     "systempaths",
     declared=lambda service: "unconfined" if forms.SYSTEM_PATHS in (service.get("security_opt") or ()) else ABSENT,
     read=lambda inspect: "unconfined" if all(dig(inspect, f"HostConfig.{key}") == [] for key in _MASKED) else "",
+    said=lambda value: {"security_opt": [forms.SYSTEM_PATHS]} if value else {},
     write=lambda spec: {"HostConfig": {key: [] for key in _MASKED}} if spec.get("systempaths") else {},
     silent=lambda _: "",
     paths=("security_opt",),
@@ -192,6 +196,7 @@ PROPERTIES: Final[Mapping[str, Property]] = {
             load=forms.whole_seconds,
             silent=10,
             unit="seconds",
+            said=lambda value: f"{value}s",
         ),
         HEALTHCHECK,
         PORTS,
@@ -223,6 +228,7 @@ PROPERTIES: Final[Mapping[str, Property]] = {
             silent=0,
             effect=LIMIT,
             unit="bytes",
+            said=forms.said_size,
             live=("Memory", "MemorySwap"),
         ),
         row(
@@ -232,6 +238,7 @@ PROPERTIES: Final[Mapping[str, Property]] = {
             load=int,
             effect=LIMIT,
             unit="bytes",
+            said=forms.said_size,
             live=("Memory", "MemorySwap"),
         ),
         row(
@@ -243,6 +250,7 @@ PROPERTIES: Final[Mapping[str, Property]] = {
             silent=0,
             effect=LIMIT,
             unit="bytes",
+            said=forms.said_size,
             live=("MemoryReservation",),
         ),
         row(
@@ -352,6 +360,7 @@ PROPERTIES: Final[Mapping[str, Property]] = {
             load=forms.devices,
             dump=forms.device_bodies,
             silent=(),
+            said=forms.said_devices,
         ),
         row(
             "device_cgroup_rules",
@@ -372,20 +381,46 @@ PROPERTIES: Final[Mapping[str, Property]] = {
             silent=lambda _: ABSENT,
             merge=lambda declared, _, observed: {**(observed if isinstance(observed, Mapping) else {}), **declared},
             paths=("ulimits",),
+            said=lambda limits: {"ulimits": forms.said_ulimits(limits)} if limits else {},
         ),
-        row("shm_size", at="HostConfig.ShmSize", parse=bytes_of, load=int, unit="bytes"),
-        row("ipc", at="HostConfig.IpcMode", parse=forms.text, load=forms.text),
+        row(
+            "shm_size",
+            at="HostConfig.ShmSize",
+            parse=bytes_of,
+            load=int,
+            unit="bytes",
+            said=forms.said_size,
+            usual=lambda _: (_SHARED_MEMORY,),
+        ),
+        row("ipc", at="HostConfig.IpcMode", parse=forms.text, load=forms.text, usual=lambda _: ("private",)),
         row("pid", at="HostConfig.PidMode", parse=forms.text, load=forms.text, silent=""),
         row("uts", at="HostConfig.UTSMode", parse=forms.text, load=forms.text, silent=""),
         row("userns_mode", at="HostConfig.UsernsMode", parse=forms.text, load=forms.text, silent=""),
-        row("cgroup", at="HostConfig.CgroupnsMode", parse=forms.text, load=forms.text),
+        row(
+            "cgroup",
+            at="HostConfig.CgroupnsMode",
+            parse=forms.text,
+            load=forms.text,
+            usual=lambda info: ("private" if str(info.get("CgroupVersion")) == "2" else "host",),
+        ),
         row("cgroup_parent", at="HostConfig.CgroupParent", parse=forms.text, load=forms.text, silent=""),
-        row("runtime", at="HostConfig.Runtime", parse=forms.text, load=forms.text),
+        row(
+            "runtime",
+            at="HostConfig.Runtime",
+            parse=forms.text,
+            load=forms.text,
+            usual=lambda info: (str(info.get("DefaultRuntime") or "runc"),),
+        ),
         row("dns", at="HostConfig.Dns", parse=forms.texts, load=forms.texts, dump=list, silent=()),
         row("dns_search", at="HostConfig.DnsSearch", parse=forms.texts, load=forms.texts, dump=list, silent=()),
         row("dns_opt", at="HostConfig.DnsOptions", parse=forms.texts, load=forms.texts, dump=list, silent=()),
         row("extra_hosts", at="HostConfig.ExtraHosts", parse=forms.hosts, load=forms.hosts, dump=list, silent=()),
-        row("logging.driver", at="HostConfig.LogConfig.Type", load=forms.text),
+        row(
+            "logging.driver",
+            at="HostConfig.LogConfig.Type",
+            load=forms.text,
+            usual=lambda info: (str(info.get("LoggingDriver") or "json-file"),),
+        ),
         row("logging.options", at="HostConfig.LogConfig.Config", parse=forms.text_map, load=forms.text_map),
     )
 }
@@ -477,12 +512,30 @@ def _derived(desired: Spec, expected: Spec, observed: Spec) -> Spec:
     if "networks" in desired:
         mode = observed.get("network_mode")  # the name of whichever network it was made in
         derived["network_mode"] = mode if is_network(mode) else "networks"
+        derived["networks"] = _with_own_name(desired, expected["networks"], observed)
     elif "hostname" not in desired and str(desired.get("network_mode")).partition(":")[0] in ("host", "container"):
         derived["hostname"] = observed.get("hostname", "")  # that of the machine, or of the other container
     now = observed.get("state")
     if (desired["state"], now) in {(FINISHED, RUNNING), (FINISHED, "restarting"), (RUNNING, "restarting")}:
         derived["state"] = now  # under way; the status says how it fares
     return derived
+
+
+def _with_own_name(desired: Spec, networks: Any, observed: Spec) -> Value:
+    """Endpoints whose container need not have its own name as an alias: the engine resolves that one by itself.
+
+    Compose asks for it nevertheless, and ``docker run`` does not.
+    """
+    name, live = desired.get("container_name"), observed.get("networks")
+    if name != observed.get("container_name") or not isinstance(live, Mapping):
+        return networks  # type: ignore[no-any-return]
+
+    def resolved(key: str, endpoint: Json) -> Json:
+        shown: Any = live.get(key) or {}
+        left = tuple(alias for alias in endpoint["aliases"] if alias != name)
+        return {**endpoint, "aliases": left} if shown.get("aliases") == left else endpoint
+
+    return {key: resolved(key, endpoint) for key, endpoint in networks.items()}
 
 
 def is_job(spec: Spec) -> bool:

@@ -67,6 +67,49 @@ def read(network: Json) -> dict[str, Value]:
     }
 
 
+def said(network: Json, *, is_addressed: bool) -> dict[str, Any]:
+    """A live network in the words of a file, without what the engine chose or would choose.
+
+    The engine also shows the pool of addresses that it took by itself. One that looks so is left out, unless the
+    network ``is_addressed``: only a declared pool lets a container ask for an address.
+    """
+    spec: Mapping[str, Any] = read(network)
+    pools: dict[str, Any] = {} if not is_addressed and all(map(_is_given, spec["ipam"].items())) else spec["ipam"]
+    config = [{**({"subnet": subnet} if subnet else {}), **pool} for subnet, pool in pools.items()]
+    driver = spec["ipam_driver"] if spec["ipam_driver"] != "default" else ""
+    ipam = {"driver": driver, "options": spec["ipam_options"], "config": config}
+    found = {
+        "driver": spec["driver"] if spec["driver"] != "bridge" else "",
+        "driver_opts": spec["driver_opts"],
+        "internal": spec["internal"],
+        "attachable": spec["attachable"],
+        "enable_ipv6": spec["enable_ipv6"],
+        "ipam": {key: value for key, value in ipam.items() if value},
+        "labels": spec["labels"],
+    }
+    kept = {key: value for key, value in found.items() if value}
+    return kept if spec["enable_ipv4"] else {**kept, "enable_ipv4": False}
+
+
+_GIVEN: Final = (
+    *(f"172.{second}.0.0/16" for second in range(17, 32)),
+    *(f"192.168.{third}.0/20" for third in range(0, 256, 16)),
+)
+"""The pools from which an engine takes addresses for a network that declares none; ``ipamutils`` of libnetwork."""
+
+
+def _is_given(item: tuple[str, Mapping[str, Any]]) -> bool:
+    """Returns whether a pool is one that the engine takes by itself, with its first address as the gateway."""
+    subnet, pool = item
+    usual = f"{subnet.rpartition('.')[0]}.1"
+    is_local = subnet.startswith("fd") and subnet.endswith("/64")  # those of IPv6 are made up
+    return (
+        (subnet in _GIVEN or is_local)
+        and pool.keys() <= {"gateway"}
+        and (is_local or pool.get("gateway", usual) == usual)
+    )
+
+
 def _pools(pools: Any) -> dict[str, Value]:
     return {
         str(pool.get("subnet") or ""): {key: value for key, value in pool.items() if value and key != "subnet"}

@@ -39,6 +39,14 @@ def read(volume: Json) -> dict[str, Value]:
     }
 
 
+def said(volume: Json) -> dict[str, Any]:
+    """A live volume in the words of a file, without what is usual."""
+    spec: Mapping[str, Any] = read(volume)
+    driver = spec["driver"] if spec["driver"] != "local" else ""
+    found = {"driver": driver, "driver_opts": spec["driver_opts"], "labels": spec["labels"]}
+    return {key: value for key, value in found.items() if value}
+
+
 def leads_elsewhere(volume: Json) -> bool:
     """Returns whether the volume only mounts a directory of the host, or a share of the network."""
     options = volume.get("Options") or {}

@@ -156,3 +156,32 @@ def environment(values: Any) -> list[str | Secret]:
         return key if value is None else f"{key}={value}"
 
     return [entry(key, value) for key, value in values.items()]
+
+
+# ------------------------------------------------------------------ as a file has them
+
+_UNITS: Final = (("g", 1 << 30), ("m", 1 << 20), ("k", 1 << 10))
+
+
+def said_size(value: Any) -> str | int:
+    """A number of bytes in the largest unit that divides it."""
+    size = int(value)
+    unit = next(((name, factor) for name, factor in _UNITS if size > 0 and size % factor == 0), None)
+    return f"{size // unit[1]}{unit[0]}" if unit else size
+
+
+def said_devices(values: Sequence[str]) -> list[str]:
+    """Devices in their short form."""
+
+    def entry(text: str) -> str:
+        source, target, permissions = text.rsplit(":", 2)
+        if permissions != "rwm":
+            return text
+        return source if source == target else f"{source}:{target}"
+
+    return [entry(value) for value in values]
+
+
+def said_ulimits(limits: Mapping[str, Any]) -> dict[str, Any]:
+    """Limits, each as one number where the soft and the hard one are the same."""
+    return {name: limit["soft"] if limit["soft"] == limit["hard"] else dict(limit) for name, limit in limits.items()}

@@ -1,7 +1,7 @@
 """A row of the container's table, and the shapes that most rows have.
 
-A row answers five questions about one property: where the file declares it, how the engine's inspect shows it,
-what it is where the file is silent, how the create body takes it, and what changing it costs.
+A row answers six questions about one property: where the file declares it, how the engine's inspect shows it,
+what it is where the file is silent, how the create body takes it, what changing it costs, and how a file would say it.
 """
 
 from __future__ import annotations
@@ -11,11 +11,28 @@ from dataclasses import dataclass, field
 from typing import Any, Final, TypeAlias
 
 from reconciler.core.kind import Effect, Field
-from reconciler.core.values import ABSENT, Spec, Value
+from reconciler.core.values import ABSENT, Secret, Spec, Value
 
 Json: TypeAlias = Mapping[str, Any]
 
 REPLACED: Final = Field(Effect.REPLACE)
+
+
+def _none(_info: Json) -> Sequence[Value]:
+    return ()
+
+
+def plain_of(value: Any) -> Any:
+    """A value as plain data for a file."""
+    match value:
+        case Secret():
+            return value.reveal()
+        case Mapping():
+            return {key: plain_of(part) for key, part in value.items()}
+        case list() | tuple():
+            return [plain_of(part) for part in value]
+        case _:
+            return value
 
 
 def _keep(declared: Any, _image: Json, _observed: Value) -> Value:
@@ -32,6 +49,8 @@ class Property:
     that the container was made from; ``merge`` completes a declared value, ``silent`` stands in for a missing
     one (ABSENT: then not managed). ``write`` gives the property's part of the create body. ``live`` are the keys
     of POST /containers/{id}/update that change it in place; ``lifted`` is its part of that body that takes it away.
+    ``said`` gives the part of a service that declares a value that was read. ``usual`` takes GET /info and lists the
+    values that an engine gives by itself, where ``silent`` has none.
     """
 
     name: str
@@ -44,12 +63,21 @@ class Property:
     live: tuple[str, ...] = ()
     lifted: Json | None = None
     paths: tuple[str, ...] = ()
+    said: Callable[[Any], Json] | None = None
+    usual: Callable[[Json], Sequence[Value]] = _none
 
     def expected(self, spec: Spec, image: Json, observed: Value) -> Value:
         """The inspect expected for this desired spec, with the engine's own part."""
         if self.name in spec:
             return self.merge(spec[self.name], image, observed)
         return self.silent(image)
+
+    def declaration(self, value: Any) -> Json:
+        """The part of a service that declares a value, as ``read`` has it; nothing for one that says nothing."""
+        if self.said is not None:
+            return self.said(value)
+        plain = plain_of(value)
+        return nest(self.name, plain) if plain not in ([], {}, "", None) else {}
 
 
 def dig(tree: Any, path: str) -> Any:
@@ -128,12 +156,14 @@ def row(
     live: tuple[str, ...] = (),
     lifted: Any = None,
     name: str = "",
+    said: Callable[[Any], Any] = plain_of,
+    usual: Callable[[Json], Sequence[Value]] = _none,
 ) -> Property:
     """A property that is one attribute of the service and one key of inspect, of the same name in create.
 
     ``parse`` reads the file's form, ``load`` and ``dump`` the engine's; ``image`` is the key of the image's
     Config that fills in where the file is silent, ``silent`` what stands there in the end, ``lifted`` what takes
-    it away in place.
+    it away in place. ``said`` puts a value that was read into the file's form; ``usual`` is that of :class:`Property`.
     """
     name = name or paths[0]
 
@@ -150,6 +180,10 @@ def row(
     def write(spec: Spec) -> Json:
         return nest(at, dump(spec[name])) if name in spec else {}
 
+    def declaration(value: Any) -> Json:
+        return nest(name, said(value))
+
     shown = Field(effect, unit=unit)
     off = None if lifted is None else nest(at, lifted)
-    return Property(name, declared, read, write, without, field=shown, live=live, lifted=off, paths=paths)
+    rest: dict[str, Any] = {"field": shown, "live": live, "lifted": off, "paths": paths}
+    return Property(name, declared, read, write, without, said=declaration, usual=usual, **rest)

@@ -1,0 +1,102 @@
+"""``reconcile adopt``: what lives, as files."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from reconciler.cli.exitcodes import Exit
+from reconciler.cli.output import ignore, say, warn, write_yaml, writer
+from reconciler.settings import Settings
+
+if TYPE_CHECKING:
+    from reconciler.run.adopt import AdoptedFile
+
+STACK: Final = "stack.yaml"
+USERS: Final = "users.yaml"
+
+
+@click.command("adopt")
+@click.argument("names", nargs=-1, metavar="[PROJECT|CONTAINER]...")
+@click.option("--overwrite", is_flag=True, help="Write over files that are there.")
+@click.pass_context
+def command(ctx: click.Context, /, names: tuple[str, ...], **options: Any) -> int:
+    """Write a running Compose project, or containers, as stack.yaml.
+
+    Whatever image, engine or Compose give by themselves is left out. Secrets go into .env; a value that is there
+    stays. Nothing is changed but the files: no container is touched. Afterwards the files are compared with what
+    lives. Exit code 0: nothing differs; 3: the files are written, and something differs.
+    """
+    from reconciler.run.adopt import adopted_stack
+
+    settings = here(ctx)
+    path = settings.directory / STACK
+    _require_free([path], overwrite=options["overwrite"])
+    stack = adopted_stack(settings, names)
+    _keep(settings, stack)
+    _write(path, stack, overwrite=options["overwrite"])
+    return _compared(settings, stack=path)
+
+
+def here(ctx: click.Context) -> Settings:
+    """The settings for files that are to be written: into the named directory, else into the one where we are.
+
+    Files that are there may be another project's, also in a folder above, and say nothing of those to come.
+    """
+    from reconciler.config.commandline import working_directory
+
+    settings: Settings = ctx.obj.settings
+    given: dict[str, Any] = ctx.parent.params if ctx.parent else {}
+    directory = working_directory(settings.environment) / (given.get("project_directory") or "")
+    return replace(settings, directory=directory, env_files=given.get("env_file") or None)
+
+
+def _require_free(paths: list[Path], *, overwrite: bool) -> None:
+    there = [str(path) for path in paths if path.exists()]
+    if there and not overwrite:
+        message = f"{' and '.join(there)} exists; `--overwrite` writes over it, `reconcile export` prints instead."
+        raise click.UsageError(message)
+
+
+def _keep(settings: Settings, adopted: AdoptedFile) -> None:
+    """Put the secrets into the env file first: the file refers to them."""
+    from reconciler.run.session import env_file
+    from reconciler.secrets import write_secrets
+
+    if not adopted.variables:
+        return
+    path = env_file(settings)
+    written = write_secrets(path, adopted.variables, over_example=True)
+    say(f"{path}: {len(written)} secret{'s' if len(written) != 1 else ''} written, {len(adopted.variables)} in use.")
+    if ignore(settings.directory / ".gitignore", path.name):
+        say(f"{settings.directory / '.gitignore'}: {path.name} is ignored by git now.")
+
+
+def _write(path: Path, adopted: AdoptedFile, *, overwrite: bool) -> None:
+    if not write_yaml(path, adopted.content, overwrite=overwrite):
+        raise click.UsageError(f"{path} was made by another program meanwhile; nothing is overwritten.")
+    say(f"{path}: written.")
+    for remark in adopted.remarks:
+        warn(remark)
+
+
+def _compared(settings: Settings, *, stack: Path | None = None, users: Path | None = None) -> int:
+    """Compare what was written with what lives, and say what differs."""
+    from reconciler.core.change import Action
+    from reconciler.run.adopt import settings_of_files
+    from reconciler.run.clock import RealClock
+    from reconciler.run.session import opened
+
+    with opened(settings_of_files(settings, stack=stack, users=users), RealClock(), known=writer().known) as session:
+        plan = session.reconciler().look().plan
+    different = [change for change in plan.changes if change.action is not Action.KEEP]
+    for change in different:
+        warn(f"{change.address} still differs: {change.reason or change.intended.value}")
+    if different:
+        say("`reconcile diff` shows it in full.")
+        return Exit.PARTIAL
+    say(f"Nothing differs: {len(plan.changes)} resources are as the files say.")
+    return Exit.DONE

@@ -1,0 +1,1 @@
+"""Live containers, networks and volumes in the words of stack.yaml; for ``adopt`` and ``export``."""

@@ -1,0 +1,102 @@
+"""Live resources as files: for `reconcile adopt`, which writes them, and `reconcile export`, which prints them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
+from typing import Any, Protocol
+
+from reconciler.config.compose.assembly.names import project_name
+from reconciler.config.variables.sources import env_file_paths, read_variables
+from reconciler.config.variables.template import COMPOSE, Variables, escaped
+from reconciler.config.yaml.reading import forget
+from reconciler.core.document import Document
+from reconciler.core.errors import ConfigError, Conflict
+from reconciler.core.problem import Severity
+from reconciler.core.provider import Provider, StackSource
+from reconciler.core.resource import Origin
+from reconciler.providers.registry import connect
+from reconciler.secrets.extraction import Extracted, extracted
+from reconciler.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class AdoptedFile:
+    """A file's content, the variables that it needs beside, and what it can't say."""
+
+    content: Mapping[str, Any]
+    variables: Mapping[str, str] = field(default_factory=dict, repr=False)
+    remarks: tuple[str, ...] = ()
+
+
+def adopted_stack(settings: Settings, names: Sequence[str]) -> AdoptedFile:
+    """The stack of a project, and of containers without one. Without names the project is that of the directory.
+
+    Raises ConfigError, ProviderError.
+    """
+    variables = _variables(settings)
+    project = project_name(settings.project, variables, settings.directory.absolute())
+    if project.problems:
+        raise ConfigError(project.problems)
+    directory = str(settings.directory.absolute())
+    source = _source(settings, project.text)
+    try:
+        wanted = names or _only_project(source, project.text)
+        found = source.adopted(wanted, project=project.text, directory=directory)
+    finally:
+        source.close()
+    done = extracted(found.file, known=variables.values, escape=partial(escaped, dialect=COMPOSE))
+    return AdoptedFile(_with_secrets(done), done.variables, found.remarks)
+
+
+class _Source(StackSource, Provider, Protocol):
+    """A provider of stacks."""
+
+
+def _source(settings: Settings, project: str) -> _Source:
+    document = Document(project, str(settings.directory), lambda _path: Origin(""), stack={})
+    providers = connect(document, settings.environment).values()
+    found: Any = next(each for each in providers if isinstance(each, StackSource))
+    return found  # type: ignore[no-any-return]
+
+
+def _only_project(source: StackSource, project: str) -> Sequence[str]:
+    there = source.projects()
+    if project in there:
+        return (project,)
+    known = f"there are {', '.join(there)}" if there else "there is none"
+    raise Conflict(f"no project is named `{project}`; name a project or containers: {known}")
+
+
+def _with_secrets(done: Extracted) -> Mapping[str, Any]:
+    """The stack, which declares its secrets so that a lost value is an error and never another one."""
+    if not done.variables:
+        return done.file  # type: ignore[no-any-return]
+    return {**done.file, "x-reconcile": {"secrets": sorted(done.variables)}}
+
+
+def _variables(settings: Settings) -> Variables:
+    """The variables that the environment and the env files give. Raises ConfigError where these are wrong."""
+    variables, problems = read_variables(
+        settings.environment,
+        env_file_paths(settings.directory, settings.env_files),
+        directory=settings.directory.absolute(),
+    )
+    errors = [problem for problem in problems if problem.severity is Severity.ERROR]
+    if errors:
+        raise ConfigError(errors)
+    return variables
+
+
+def settings_of_files(settings: Settings, *, stack: Path | None, users: Path | None) -> Settings:
+    """The settings that load what was written, and nothing else; what was read of it before is forgotten."""
+    forget()
+    return replace(
+        settings,
+        stack_files=(stack,) if stack else (),
+        users_files=(users,) if users else (),
+        project=None,
+        profiles=(),
+    )

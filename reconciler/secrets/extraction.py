@@ -1,0 +1,131 @@
+"""Secrets out of a file that is to be written: ``${NAME}`` is in the place of each. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import chain, count
+from typing import Any, Final
+
+from reconciler.core.secrecy import Span, is_switch, merged_spans, names_secret_at, secrets_of_words
+from reconciler.core.values import Path
+
+_BETWEEN: Final = "\0"
+"""Between the arguments of a command, which can't hold it."""
+
+_MASKED: Final = re.compile(r"\**")
+_UNUSABLE: Final = re.compile(r"[^A-Z0-9]+")
+_MAY_HOLD: Final = frozenset(
+    {"annotations", "attributes", "command", "config", "entrypoint", "environment", "healthcheck", "labels", "options"}
+)
+"""Keys below which a text may have another's secret in it; elsewhere, as in names, an equal text is one by chance."""
+
+_WORD: Final = re.compile(r"[A-Za-z]*|\d*")
+_SHARED: Final = 8
+"""An equal secret of fewer letters may be so by chance, and gets a variable of its own. So does a word."""
+
+
+@dataclass(frozen=True, slots=True)
+class Extracted:
+    """The file without its secrets, and these by the names of their variables."""
+
+    file: Any
+    variables: Mapping[str, str] = field(repr=False)
+
+
+def extracted(
+    tree: Any,
+    *,
+    known: Mapping[str, str],
+    escape: Callable[[str], str],
+    is_secret: Callable[[Path], bool] = names_secret_at,
+) -> Extracted:
+    """Take the secrets out of plain data.
+
+    ``known`` are the variables that have a value already: such a name is used again for the same value only.
+    ``escape`` writes a text so that nothing in it is read as a variable. ``is_secret`` says of which keys, by their
+    path without the numbers of lists, the whole value is one.
+    """
+    walk = _Walk(known, escape, is_secret)
+    walk.value(tree, ())  # values that are secrets as a whole give the names to those that are parts of others
+    walk.takes_parts = True
+    return Extracted(walk.value(tree, ()), walk.variables)
+
+
+@dataclass(slots=True)
+class _Walk:
+    known: Mapping[str, str] = field(repr=False)
+    escape: Callable[[str], str]
+    is_secret: Callable[[Path], bool]
+    takes_parts: bool = False
+    variables: dict[str, str] = field(default_factory=dict, repr=False)
+
+    def value(self, tree: Any, path: Path) -> Any:
+        match tree:
+            case Mapping():
+                return {key: self.value(part, (*path, str(key))) for key, part in tree.items()}
+            case list() | tuple() if tree and all(isinstance(part, str) for part in tree):
+                return self._texts(tree, path)
+            case list() | tuple():
+                return [self.value(part, path) for part in tree]
+            case str():
+                return self._texts([tree], path)[0]
+            case _:
+                return tree
+
+    def _texts(self, texts: Sequence[str], path: Path) -> list[str]:
+        if path and self.is_secret(path):
+            return [self._whole(text, path) for text in texts]
+        spans = tuple(self._spans(_BETWEEN.join(texts), path)) if self.takes_parts else ()
+        return list(self._without(texts, spans, path)) if spans else [self.escape(text) for text in texts]
+
+    def _spans(self, text: str, path: Path) -> Iterator[Span]:
+        """The secrets that show by their form, and those that are the whole value of something else."""
+        yield from secrets_of_words(text)
+        for value in self.variables.values() if _MAY_HOLD.intersection(path) else ():
+            if len(value) >= _SHARED and not _WORD.fullmatch(value):
+                yield from (found.span() for found in re.finditer(re.escape(value), text))
+
+    def _whole(self, text: str, path: Path) -> str:
+        is_one = text and not is_switch(text) and not _MASKED.fullmatch(text) and not text.startswith("${")
+        return self._variable(text, (path[-1],), path) if is_one else self.escape(text)
+
+    def _without(self, texts: Sequence[str], spans: Iterable[Span], path: Path) -> Iterator[str]:
+        """Each text with variables in place of the spans, which count over all of them."""
+        found, start = tuple(merged_spans(spans)), 0
+        for text in texts:
+            end, parts, at = start + len(text), "", start
+            for first, last in ((max(one, start), min(other, end)) for one, other in found):
+                if first < last:
+                    hint = path[-1:] if (first, last) == (start, end) and len(texts) == 1 else (*path[-1:], "password")
+                    parts += self.escape(text[at - start : first - start])
+                    parts += self._variable(text[first - start : last - start], hint, path)
+                    at = last
+            yield parts + self.escape(text[at - start :])
+            start = end + len(_BETWEEN)
+
+    def _variable(self, secret: str, hint: Path, path: Path) -> str:
+        same = next((name for name, value in self.variables.items() if value == secret), "")
+        name = same if same and len(secret) >= _SHARED else self._name(secret, hint, path)
+        self.variables[name] = secret
+        return f"${{{name}}}"
+
+    def _name(self, secret: str, hint: Path, path: Path) -> str:
+        """A name that nothing else has: the key, else with more of its path before it, else with a number."""
+        longer = (*path[-3:-2], *hint), (*path[:-1], *hint)
+        names = [_name_of(hint), *map(_name_of, longer)]
+        usual = names[-1]
+        every = chain(names, (f"{usual}_{number}" for number in count(2)))
+        taken = {**self.known, **self.variables}
+        return next(name for name in every if taken.get(name) in (None, "", secret))
+
+
+def _name_of(words: Iterable[str]) -> str:
+    name = "_".join(filter(None, (_UNUSABLE.sub("_", _parted(word)).strip("_") for word in words)))
+    return name if name[:1].isalpha() else f"SECRET_{name}".rstrip("_")
+
+
+def _parted(word: str) -> str:
+    """The word in capitals, with its parts apart: ``clientSecret`` becomes ``CLIENT_SECRET``."""
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", word).upper()
