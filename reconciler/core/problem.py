@@ -20,7 +20,8 @@ class Severity(Enum):
 class Problem:
     """A mistake in a file: text, place and remedy, in a sentence or two.
 
-    ``text`` is the line of the file at ``origin``, for showing under the message.
+    ``text`` is the line of the file at ``origin``, for showing under the message, and ``mark`` the column
+    in it, which is another one than the file's where secrets before it are hidden.
     """
 
     message: str
@@ -28,6 +29,7 @@ class Problem:
     severity: Severity = Severity.ERROR
     text: str = ""
     address: Address | None = None
+    mark: int = 0
 
     def __str__(self) -> str:
         return f"{self.origin}: {self.message}"

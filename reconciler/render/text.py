@@ -236,6 +236,6 @@ def problem_text(problem: Problem) -> str:
     if not problem.text:
         return one_line(head)
     line = problem.text.rstrip("\n")
-    before = line[: max(problem.origin.column - 1, 0)]
+    before = line[: max((problem.mark or problem.origin.column) - 1, 0)]
     padding = "".join("\t" if char == "\t" else " " for char in before)
     return joined((head, f"    {line}", f"    {padding}^"))

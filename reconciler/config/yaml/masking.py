@@ -8,7 +8,7 @@ from difflib import get_close_matches
 from functools import lru_cache
 from typing import Final
 
-from reconciler.core.secrecy import LISTS_OF_NAMES, Span, looks_secret, replaced, secrets_of_words
+from reconciler.core.secrecy import LISTS_OF_NAMES, Span, looks_secret, merged_spans, replaced, secrets_of_words
 
 MASK: Final = "********"
 
@@ -24,6 +24,8 @@ _ITEM: Final = re.compile(r"^\s*(?:-\s+)?(?P<value>\S.*)$")
 _WORD: Final = re.compile(r"[a-z]{4,}")
 _NOUNS: Final = ("credential", "passphrase", "passwd", "password", "secret", "token")
 _ALIKE: Final = 0.85
+_QUOTES: Final = "\"'"
+_BEFORE_A_VALUE: Final = ("", ":", "-", ",", "[", "{", "=")
 _PUNCTUATION: Final = str.maketrans("[]{},\"'", " " * 7)
 
 
@@ -32,13 +34,31 @@ def masked(line: str) -> str:
     return replaced(line, _secrets(line), MASK)
 
 
+def masked_line(lines: tuple[str, ...], column: int = 0) -> tuple[str, int]:
+    """The last of these lines, masked whole where it is the value of a key or an option above it.
+
+    With it comes the column at which the character at ``column`` stands now, or the mask that hides it.
+    """
+    spans = _spans(lines)
+    return replaced(lines[-1], spans, MASK), _moved(column, spans)
+
+
 @lru_cache(maxsize=1_000)  # a line with many problems is shown under each of them
-def masked_line(lines: tuple[str, ...]) -> str:
-    """The last of these lines, masked whole where it is the value of a key or an option above it."""
+def _spans(lines: tuple[str, ...]) -> tuple[Span, ...]:
     *above, line = lines
     if _is_value_of_secret(above, line) and (item := _ITEM.match(line)):
-        return replaced(line, [item.span("value")], MASK)
-    return masked(line)
+        return (item.span("value"),)
+    return tuple(merged_spans(_secrets(line)))
+
+
+def _moved(column: int, spans: Sequence[Span]) -> int:
+    longer = 0
+    for start, end in spans:
+        if start < column - 1 < end:
+            return start + longer + 1
+        if end <= column - 1:
+            longer += len(MASK) - (end - start)
+    return column + longer
 
 
 def without_values(line: str) -> str:
@@ -47,14 +67,55 @@ def without_values(line: str) -> str:
 
 
 def _secrets(line: str) -> Iterator[Span]:
-    at = 0
+    at, assigned = 0, set[int]()
     while found := _ASSIGNED.search(line, at):
         if _is_secret(found["name"]):
-            yield found.start("value"), len(line)
+            assigned.add(found.start("value"))
+            yield found.start("value"), _end(line, found.start("name"), found.start("value"))
         at = found.end("name")
     yield from (found.span("value") for found in _DEFAULT.finditer(line) if looks_secret(found["name"]))
     yield from secrets_of_words(line)
-    yield from secrets_of_words(line.translate(_PUNCTUATION))  # the items of a list in brackets as words
+    # The items of a list in brackets are words, too. Without its brackets an assigned value has no end.
+    yield from (span for span in secrets_of_words(line.translate(_PUNCTUATION)) if span[0] not in assigned)
+
+
+def _end(line: str, name: int, value: int) -> int:
+    """The end of a value: of its quotes, of its item in brackets, else of the line.
+
+    In doubt it is the end of the line: a plain text may have any character in it.
+    """
+    quote, is_in_brackets = _surroundings(line[:name])
+    own = line[value - 1] if line[value - 1] in _QUOTES and value - 1 > name else ""
+    if quote or (own and own != quote):
+        return _closing(line, value, own or quote)
+    if is_in_brackets:
+        return next((at for at in range(value, len(line)) if line[at] in ",]}"), len(line))
+    return len(line)
+
+
+def _surroundings(text: str) -> tuple[str, bool]:
+    """The quote that is open at the end of a text, and whether a bracket of YAML is."""
+    at, depth = 0, 0
+    while at < len(text):
+        before = text[:at].rstrip()[-1:]
+        # A quote or bracket counts where a value may begin: elsewhere it is a character of a plain text.
+        if before in _BEFORE_A_VALUE and text[at] in _QUOTES:
+            closing = _closing(text, at + 1, text[at])
+            if closing == len(text):
+                return text[at], depth > 0
+            at = closing
+        elif (before in _BEFORE_A_VALUE and text[at] in "[{") or (depth and text[at] in "]}"):
+            depth += 1 if text[at] in "[{" else -1
+        at += 1
+    return "", depth > 0
+
+
+def _closing(text: str, start: int, quote: str) -> int:
+    """The place of the quote that closes a text, or the end."""
+    at = start
+    while at < len(text) and text[at] != quote:
+        at += 2 if text[at] == "\\" else 1
+    return min(at, len(text))
 
 
 def _is_secret(name: str) -> bool:

@@ -52,16 +52,21 @@ class TextFile:
     def origin(self, line: int = 0, column: int = 0) -> Origin:
         return Origin(self.name, line, column)
 
-    def line(self, number: int) -> str:
-        """The text of a line, for showing under a message, without secrets; empty where there is none."""
+    def line(self, number: int, column: int = 0) -> tuple[str, int]:
+        """The text of a line, for showing under a message, without secrets; empty where there is none.
+
+        With it comes the column of it at which the character at ``column`` stands.
+        """
         if not 0 < number <= len(self.lines):
-            return ""
+            return "", column
         if self.private:
-            return without_values(self.lines[number - 1][:_SHOWN_LENGTH])
-        return masked_line(tuple(line[:_SHOWN_LENGTH] for line in self.lines[max(number - _CONTEXT, 0) : number]))
+            return without_values(self.lines[number - 1][:_SHOWN_LENGTH]), column
+        above = self.lines[max(number - _CONTEXT, 0) : number]
+        return masked_line(tuple(line[:_SHOWN_LENGTH] for line in above), column)
 
     def problem(self, message: str, line: int = 0, column: int = 0, severity: Severity = Severity.ERROR) -> Problem:
-        return Problem(_shortened(message), self.origin(line, column), severity, self.line(line))
+        text, mark = self.line(line, column)
+        return Problem(_shortened(message), self.origin(line, column), severity, text, mark=mark)
 
     @cached_property
     def _starts(self) -> tuple[int, ...]:

@@ -17,11 +17,17 @@ from reconciler.core.secrecy import (
 from reconciler.core.values import Secret, Value
 
 _HOOKS: Final = tuple(("services", "*", hooks, "*") for hooks in ("post_start", "pre_start", "pre_stop"))
+_BEFORE_START: Final = ("services", "*", "pre_start", "*")
 
 
 def _of_services(*wanted: str) -> Iterator[tuple[str, ...]]:
-    """The patterns of the attributes of a service that have one of these forms in the schema."""
-    return (("services", "*", name) for name, form in forms("service").items() if form in wanted)
+    """The patterns of the attributes of a service that have one of these forms in the schema.
+
+    A container that runs before a service has the same attributes.
+    """
+    for name, form in forms("service").items():
+        if form in wanted:
+            yield from (("services", "*", name), (*_BEFORE_START, name))
 
 
 _NAMED: Final = frozenset(
@@ -33,11 +39,12 @@ _NAMED: Final = frozenset(
         ("services", "*", "build", "args"),
         ("services", "*", "build", "labels"),
         ("services", "*", "logging", "options"),
+        (*_BEFORE_START, "logging", "options"),
         ("services", "*", "provider", "options"),
         ("volumes", "*", "driver_opts"),
         ("volumes", "*", "labels"),
     }
-) - {("services", "*", "sysctls")}
+) - {("services", "*", "sysctls"), (*_BEFORE_START, "sysctls")}
 """Places at which a name that looks like a secret's makes its value one, even if it is written in plain text."""
 
 _MAY_BE_SECRET: Final = frozenset(

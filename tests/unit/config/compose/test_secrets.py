@@ -98,6 +98,23 @@ def test_secrets_are_sealed_wherever_they_flow(sources):
     }
 
 
+def test_a_container_that_runs_before_has_its_secrets_sealed_as_the_service_has(tmp_path):
+    attributes = """{
+      image: nginx, command: "serve ${OWN}", entrypoint: [sh, -c, "echo ${OWN}"], environment: {A: "${OWN}"},
+      labels: {a: "${OWN}"}, annotations: {a: "${OWN}"}, sysctls: {net.x: "${OWN}"}, extra_hosts: ["h:${OWN}"],
+      logging: {driver: splunk, options: {splunk-token: literal}}, storage_opt: {a: "${OWN}"}}"""
+    file = tmp_path / "stack.yaml"
+    text = f"services:\n  a: {attributes}\n  b: {{image: nginx, pre_start: [{attributes}]}}\n"
+    file.write_text(text, encoding="utf-8")
+
+    services = load(Sources(tmp_path, (file,), environment=ENVIRONMENT)).document.stack["services"]
+
+    (before,) = services["b"]["pre_start"]
+    for name in set(before) & set(services["a"]):
+        assert shown(before[name]) == shown(services["a"][name]), name
+    assert {"annotations", "extra_hosts", "logging", "sysctls", "storage_opt"} <= set(before)
+
+
 def test_elsewhere_too(sources):
     stack = shown(load(sources).document.stack)
 

@@ -11,10 +11,10 @@ from reconciler.config.yaml.masking import masked, masked_line, without_values
     ("line", "shown"),
     [
         ("  DB_PASSWORD: hunter2", "  DB_PASSWORD: ********"),
-        ("  password: 'hun ter2' # c", "  password: '********"),
+        ("  password: 'hun ter2' # c", "  password: '********' # c"),
         ("  - API_TOKEN=hunter2", "  - API_TOKEN=********"),
-        ("{username: a, password: hunter2, email: x}", "{username: a, password: ********"),
-        ('"secret": "hunter2",', '"secret": "********'),
+        ("{username: a, password: hunter2, email: x}", "{username: a, password: ********, email: x}"),
+        ('"secret": "hunter2",', '"secret": "********",'),
         ("      value: hunter2", "      value: ********"),
         ("  SECRET_KEY: ${SECRET_KEY:?run it}", None),
         ("  URL: postgres://u:${DB_PASSWORD}@db", None),
@@ -22,7 +22,16 @@ from reconciler.config.yaml.masking import masked, masked_line, without_values
         ("  secrets: [DB_PASSWORD, API_TOKEN]", None),
         ("  command: [redis-server, --requirepass, x]", "  command: [redis-server, --requirepass, ********]"),
         ("  image: nginx", None),
-        ("environmnt: {DB_PASSWORD: x}", "environmnt: {DB_PASSWORD: ********"),
+        ("  password: hun, ter2]} x", "  password: ********"),
+        ("  command: echo { PASSWORD=hun,ter2; }", "  command: echo { PASSWORD=********"),
+        ("  command: \"a PASSWORD='hun ter2' b\", x: y", "  command: \"a PASSWORD='********' b\", x: y"),
+        ("  command: 'a PASSWORD=hun, ter2 b', x: y", "  command: 'a PASSWORD=********', x: y"),
+        ('  a: {password: "hun\\" ter2", b: c}', '  a: {password: "********", b: c}'),
+        ('  a: {password: "hun, ter2', '  a: {password: "********'),
+        ("  a: [A_PASSWORD=hun ter2, B=c]", "  a: [A_PASSWORD=********, B=c]"),
+        ("  {a: don't, password: hun'ter2, b: c}", "  {a: don't, password: ********, b: c}"),
+        ("  [x] password: hun, ter2", "  [x] password: ********"),
+        ("environmnt: {DB_PASSWORD: x}", "environmnt: {DB_PASSWORD: ********}"),
         ("  GPG_PASSPHRASE: x", "  GPG_PASSPHRASE: ********"),
         ("  SMTP_AUTH: x", "  SMTP_AUTH: ********"),
         ("  APIKEY: x", "  APIKEY: ********"),
@@ -61,9 +70,31 @@ def test_of_a_private_file_only_names_are_shown(line, shown):
     ],
 )
 def test_a_value_is_masked_by_the_line_above_it(above, line):
-    assert "ter2" not in masked_line(("services:", above, line))
+    assert "ter2" not in masked_line(("services:", above, line))[0]
 
 
 @pytest.mark.parametrize("line", ["  A_PASSWORD:", "  - A_PASSWORD"])
 def test_the_names_of_declared_secrets_are_shown(line):
-    assert masked_line(("secrets:", line)) == line
+    assert masked_line(("secrets:", line))[0] == line
+
+
+@pytest.mark.parametrize(
+    ("line", "at"),
+    [
+        ("{password: a, enviroment: x}", "enviroment"),
+        ("{password: much-longer-than-the-mask, enviroment: x}", "enviroment"),
+        ("{enviroment: x, password: a}", "enviroment"),
+        ("{a: {token: x}, password: 'y', enviroment: z}", "enviroment"),
+        ("{enviroment: x}", "enviroment"),
+    ],
+)
+def test_the_mark_stays_under_its_place(line, at):
+    shown, column = masked_line((line,), line.index(at) + 1)
+
+    assert shown[column - 1 :].startswith(at)
+
+
+def test_the_mark_of_something_hidden_stands_under_the_mask():
+    shown, column = masked_line(("{token: a, password: hunter2}",), 25)
+
+    assert shown[column - 1 :].startswith("********}")
