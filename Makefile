@@ -105,7 +105,7 @@ lint: $(DEV) ## style and types
 	$(BIN)/mypy
 	$(BIN)/mypy scripts/*.py scripts/*/*.py
 	$(BIN)/mypy --explicit-package-bases bench/*.py
-	$(BIN)/mypy -m tests.kit.sso -m tests.kit.machine.s3 -m tests.kit.machine.browser -m tests.kit.machine.registry
+	$(BIN)/mypy -p tests.kit
 
 format: $(DEV) ## put the source into its form
 	$(BIN)/ruff check --fix .

@@ -117,6 +117,10 @@ def _each_value(change: Callable[[Any], Any]) -> Callable[[Any], Any]:
     return changed
 
 
+def _always(value: Any) -> Callable[[Any], Any]:
+    return lambda _old: value
+
+
 def _drip(handler: _Handler, right: Given) -> None:
     handler.head(right.status, {"Content-Length": "100000"})
     for _ in range(60):
@@ -141,6 +145,7 @@ _SAID = json.dumps({"message": WORDS, "errorMessage": WORDS}).encode()
 _SAID_IN_A_LIST = json.dumps({"errors": [{"field": "a", "errorMessage": WORDS}, {"errorMessage": "another"}]}).encode()
 _STATUSES = (400, 401, 403, 404, 405, 406, 408, 409, 410, 412, 413, 415, 422, 429, 500, 501, 502, 503, 504)
 
+_VALUES: Mapping[str, Any] = {"null": None, "a number": 7, "a text": "x", "a list": ["x"], "an object": {"x": {}}}
 FAULTS: Mapping[str, Fault] = {
     fault.name: fault
     for fault in (
@@ -175,16 +180,7 @@ FAULTS: Mapping[str, Fault] = {
         Fault("another sort", _json(_other_sort)),
         Fault("without keys", _json(_without_keys)),
         Fault("a list of other things", _json(lambda _: [None, 1, "text", []])),
-        *(
-            Fault(f"each value is {name}", _json(_each_value(lambda _old, value=value: value)))
-            for name, value in {
-                "null": None,
-                "a number": 7,
-                "a text": "x",
-                "a list": ["x"],
-                "an object": {"x": {}},
-            }.items()
-        ),
+        *(Fault(f"each value is {name}", _json(_each_value(_always(value)))) for name, value in _VALUES.items()),
         Fault("dripping", _drip, limits=SHORT),
         Fault("endless", _endless),
     )

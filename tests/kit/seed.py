@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from reconciler.core.values import Secret
+from reconciler.core.values import Secret, Value
 from reconciler.providers.docker.engine.client import Engine
 from reconciler.providers.keycloak.server.client import AdminClient, Settings
 from tests.kit.cli import ROOT, Ran, environment
@@ -79,7 +79,7 @@ class Seed:
     def admin(self) -> AdminClient:
         """Keycloak's administrator."""
         password = Secret(self.settings["KEYCLOAK_ADMIN_PASSWORD"])
-        auth = {"username": self.settings.get("KEYCLOAK_ADMIN", "admin"), "password": password}
+        auth: dict[str, Value] = {"username": self.settings.get("KEYCLOAK_ADMIN", "admin"), "password": password}
         return AdminClient(Settings.of({"url": self.url("KEYCLOAK_PORT"), "auth": auth}))
 
 

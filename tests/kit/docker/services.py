@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from hypothesis import strategies as st
 
 NAMES = st.from_regex(r"[a-z][a-z0-9]{0,7}", fullmatch=True)
@@ -10,11 +13,11 @@ SIZES = st.sampled_from(["16m", "32mb", "67108864", "0.0625g"])
 PATHS = NAMES.map(lambda name: f"/{name}")
 
 
-def some(elements, most=3):
+def some(elements: st.SearchStrategy[str], most: int = 3) -> st.SearchStrategy[list[str]]:
     return st.lists(elements, max_size=most, unique=True)
 
 
-ATTRIBUTES = {
+ATTRIBUTES: dict[str, st.SearchStrategy[Any]] = {
     "environment": st.dictionaries(NAMES.map(str.upper), TEXTS, max_size=4),
     "labels": st.dictionaries(NAMES, TEXTS, max_size=3),
     "command": st.one_of(st.just("sleep 3600"), st.lists(TEXTS.filter(bool), min_size=1, max_size=3)),
@@ -80,7 +83,7 @@ ATTRIBUTES = {
 """Attribute → its values; what a service may hold besides its image."""
 
 
-def _without_refused(service):
+def _without_refused(service: Mapping[str, Any]) -> dict[str, Any]:
     """A container with the machine's own hostname can have no other one."""
     return {key: value for key, value in service.items() if key != "hostname" or "uts" not in service}
 
