@@ -46,7 +46,8 @@ REACTIONS: Final[Mapping[Effect, str]] = {
     Effect.LIVE: "in-place",
     Effect.HANDOVER: "replace",
 }
-_CHECKED: Final = ("address", "action", "disruption", "changes", "waits_for", "along")
+_CHECKED: Final = ("address", "action", "disruption", "waits_for", "along")
+_CHECKED_OF_A_FIELD: Final = ("path", "before", "after", "reaction")
 """The parts of an action that a checksum covers: what is done, and not the words and places around it."""
 
 _COUNTED: Final = (
@@ -160,7 +161,14 @@ def checksum(plan: Plan, project: str, kinds: Mapping[str, Kind]) -> str:
     Secrets are part of it, so it is slow on purpose, once for all of them: it may be shown to others.
     """
     document = _Unsalted(project, kinds)
-    actions = [{key: action[key] for key in _CHECKED} for action in document.actions(plan)]
+    # A cause is what one machine remembers of earlier runs, and a place moves with the lines above it.
+    actions = [
+        {
+            **{key: action[key] for key in _CHECKED},
+            "changes": [{key: field[key] for key in _CHECKED_OF_A_FIELD} for field in action["changes"]],
+        }
+        for action in document.actions(plan)
+    ]
     text = json.dumps([project, actions, document.secrets], sort_keys=True)
     return hashlib.scrypt(text.encode(), salt=SCHEMA.encode(), n=2**13, r=8, p=1, dklen=16).hex()
 

@@ -8,6 +8,7 @@ import jsonschema
 import pytest
 
 from reconciler.core.access import AccessChange
+from reconciler.core.cause import Cause
 from reconciler.core.change import Action, Change
 from reconciler.core.compare import FieldChange
 from reconciler.core.errors import Refusal
@@ -283,9 +284,16 @@ def boxes(*, key="hush-1", line=1, size=1):
     return make({"memory": MemoryProvider()}, [desired], [])
 
 
+def remembered(plan):
+    """The plan as a machine makes it that knows another cause of each change."""
+    changes = [replace(c, fields=tuple(replace(f, cause=Cause.DRIFT) for f in c.fields)) for c in plan.changes]
+    return replace(plan, changes=tuple(changes))
+
+
 def test_a_checksum_is_of_what_is_done_secrets_among_it_and_not_of_where_that_is_declared():
     plain = checksum(boxes(), "p", KINDS)
 
     assert plain == checksum(boxes(line=9), "p", KINDS)
+    assert plain == checksum(remembered(boxes()), "p", KINDS)
     others = [(boxes(key="hush-2"), "p"), (boxes(size=2), "p"), (boxes(), "q")]
     assert plain not in {checksum(plan, project, KINDS) for plan, project in others}
