@@ -7,15 +7,16 @@ import threading
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from reconciler.cli.diff import checksum_of, document, rendered, say_once
 from reconciler.cli.exitcodes import Exit, of_error, of_report
+from reconciler.cli.options import DISRUPT, TARGET, address_option
 from reconciler.cli.output import agreed, say, show, warn, writer
 from reconciler.cli.runner import Stop, Teller, interruptible
-from reconciler.cli.state import State, addresses, is_terminal, show_error
+from reconciler.cli.state import State, is_terminal, show_error
 
 if TYPE_CHECKING:
     from reconciler.core.change import Change
@@ -25,32 +26,21 @@ if TYPE_CHECKING:
     from reconciler.run.session import Session
 
 
-DISRUPT: Final = "Allow disrupting users of this resource outside the plan."
-
-
 @click.command("apply")
 @click.argument("plan", type=click.Path(path_type=Path), required=False, metavar="[PLAN]")
 @click.option("--checksum", metavar="H", help="Apply only the plan that `diff` showed with this checksum.")
 @click.option("--yes", is_flag=True, help="Do not ask; allow deletions.")
 @click.option("--dry-run", is_flag=True, help="Only show the plan; exit code 2 if there are differences.")
-@click.option(
-    "--target", multiple=True, callback=addresses, metavar="ADDRESS", help="Only this resource and its dependencies."
-)
-@click.option(
-    "--allow-delete",
-    multiple=True,
-    callback=addresses,
-    metavar="ADDRESS",
-    help="Allow deleting this resource and its data.",
-)
+@address_option("--target", TARGET)
+@address_option("--allow-delete", "Allow deleting this resource and its data.")
 @click.option(
     "--max-delete",
     type=click.IntRange(0),
     metavar="N",
     help="Most deletions of one type in Keycloak; default: a fifth.",
 )
-@click.option("--adopt", multiple=True, callback=addresses, metavar="ADDRESS", help="Adopt this existing resource.")
-@click.option("--allow-disrupt", multiple=True, callback=addresses, metavar="ADDRESS", help=DISRUPT)
+@address_option("--adopt", "Adopt this existing resource.")
+@address_option("--allow-disrupt", DISRUPT)
 @click.option("--wait", type=float, default=300.0, metavar="SECONDS", help="How long to wait for Keycloak to start.")
 @click.option("--lock-wait", type=float, default=0.0, metavar="SECONDS", help="How long to wait for another run.")
 @click.pass_obj

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from reconciler.cli.exitcodes import Exit, of_error, of_report
+from reconciler.cli.options import services_argument
 from reconciler.cli.output import say
 from reconciler.cli.runner import Teller, interruptible
 from reconciler.cli.state import State, show_error
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 
 @click.command("build")
-@click.argument("services", nargs=-1, metavar="[SERVICE]...")
+@services_argument()
 @click.option("--push", is_flag=True, help="Push each image to its registry, under all its names.")
 @click.pass_obj
 def command(state: State, *, services: tuple[str, ...], push: bool) -> int:

@@ -14,8 +14,9 @@ import click
 from reconciler.cli.exitcodes import Exit
 from reconciler.cli.findings import FORMATS as CI_FORMATS
 from reconciler.cli.findings import errors_as, reports, text_of, write_report
+from reconciler.cli.options import TARGET, address_option
 from reconciler.cli.output import clean, say, show, show_clean, show_json, write_json, writer
-from reconciler.cli.state import State, addresses, in_colour
+from reconciler.cli.state import State, in_colour
 
 if TYPE_CHECKING:
     from reconciler.core.plan import Plan
@@ -28,9 +29,7 @@ FORMATS = ("text", "json", "markdown", *CI_FORMATS)
 @click.command("diff")
 @click.option("--format", type=click.Choice(FORMATS), default="text", help="Output format of the plan.")
 @click.option("--out", type=click.Path(path_type=Path), metavar="FILE", help="Also write it there, for `apply FILE`.")
-@click.option(
-    "--target", multiple=True, callback=addresses, metavar="ADDRESS", help="Only this resource and its dependencies."
-)
+@address_option("--target", TARGET)
 @click.option(
     "--report",
     "files",

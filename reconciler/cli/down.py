@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from reconciler.cli.apply import DISRUPT
 from reconciler.cli.exitcodes import of_error, of_report
+from reconciler.cli.options import DISRUPT, address_option
 from reconciler.cli.output import answer, say
 from reconciler.cli.runner import Teller, interruptible
-from reconciler.cli.state import State, addresses, is_terminal, show_error
+from reconciler.cli.state import State, is_terminal, show_error
 
 if TYPE_CHECKING:
     from reconciler.core.address import Address
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 @click.command("down")
 @click.option("--volumes", is_flag=True, help="Remove the volumes too: their data is lost.")
 @click.option("--confirm", metavar="PROJECT", help="The project's name, to remove volumes without being asked.")
-@click.option("--allow-disrupt", multiple=True, callback=addresses, metavar="ADDRESS", help=DISRUPT)
+@address_option("--allow-disrupt", DISRUPT)
 @click.pass_obj
 def command(state: State, *, volumes: bool, confirm: str | None, allow_disrupt: frozenset[Address]) -> int:
     """Stop and remove the project's containers and networks; with --volumes also its data.

@@ -29,6 +29,12 @@ EXAMPLES: Final[Mapping[str, tuple[str, ...]]] = {
     "export": ("reconcile export --realm shop >users.yaml",),
     "access": ("reconcile access --user alice", "reconcile access --live --format json"),
     "permissions": ("reconcile permissions",),
+    "graph": ("reconcile graph", "reconcile graph --format svg >graph.svg"),
+    "restart": ("reconcile restart", "reconcile restart --timeout 30 web"),
+    "completion": (
+        "reconcile completion bash >~/.local/share/bash-completion/completions/reconcile",
+        "reconcile completion fish >~/.config/fish/completions/reconcile.fish",
+    ),
     "schema": ("reconcile schema stack >stack.schema.json",),
 }
 

@@ -10,6 +10,7 @@ from typing import Final
 
 import click
 
+from reconciler.cli.options import services_argument
 from reconciler.cli.output import show
 from reconciler.cli.state import State, in_colour
 
@@ -17,7 +18,7 @@ COLOURS: Final = ("36", "33", "32", "35", "34", "96", "93", "92", "95", "94")
 
 
 @click.command("logs")
-@click.argument("services", nargs=-1, metavar="[SERVICE]...")
+@services_argument()
 @click.option("-f", "--follow", is_flag=True, help="Follow the output.")
 @click.option("--tail", type=click.IntRange(0), default=None, metavar="N", help="Only the last N lines of each.")
 @click.option("-t", "--timestamps", is_flag=True, help="Show the time of each line.")
@@ -26,12 +27,13 @@ def command(state: State, *, services: tuple[str, ...], follow: bool, tail: int 
     """Show the logs of all services, or of those named."""
     from reconciler.core.provider import LogSource
     from reconciler.render.plain import one_line, painted, with_its_colours
+    from reconciler.run.services import known_services
 
     with state.session(starts=False) as session:
         source = next((each for each in session.providers.values() if isinstance(each, LogSource)), None)
         if source is None:
             raise click.UsageError("Without a stack file there are no containers whose logs could be shown.")
-        names = source.log_names(services)
+        names = source.log_names(known_services(session, source, services) if services else ())
         streams = {name: source.logs(name, tail=tail, follow=follow, timestamps=timestamps) for name in names}
         width = max(map(len, names), default=0)
         colours = dict(zip(names, cycle(COLOURS), strict=False))

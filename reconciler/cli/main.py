@@ -7,15 +7,18 @@ import sys
 from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
 from reconciler import __version__
 from reconciler.cli.examples import epilog
 from reconciler.cli.output import begin, learn_settings, say, show
-from reconciler.cli.state import State, in_colour
-from reconciler.settings import Settings, process_environment
+from reconciler.cli.state import COMPLETE, State, in_colour, settings_of
+from reconciler.settings import process_environment
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
 COMMANDS: Final = {
     "init": "Write .env with generated secrets, and .gitignore.",
@@ -34,6 +37,9 @@ COMMANDS: Final = {
     "export": "Print a live realm as users.yaml, without defaults.",
     "access": "Print the access of users, and its sources.",
     "permissions": "Print the roles that the account in Keycloak needs.",
+    "graph": "Print the graph of dependencies: text, DOT, Mermaid or SVG.",
+    "restart": "Restart the containers of services.",
+    "completion": "Print the completion script of a shell.",
     "schema": "Print the JSON Schema of stack.yaml or users.yaml.",
 }
 ALIASES: Final = {"plan": "diff"}
@@ -48,6 +54,13 @@ Begin with:
 
 class LazyGroup(click.Group):
     """Knows its commands by name; the module of one is imported when it is called."""
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """The commands by the table, so that none of them is imported for it, and the options."""
+        from click.shell_completion import CompletionItem
+
+        found = [CompletionItem(name, help=text) for name, text in COMMANDS.items() if name.startswith(incomplete)]
+        return [*found, *click.Command.shell_complete(self, ctx, incomplete)]
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 (click's signature)
         return list(COMMANDS)
@@ -106,26 +119,7 @@ def cli(ctx: click.Context, /, **options: Any) -> None:
     Everything that is declared is compared with what is live, field by field; only what differs is changed, by
     the least disruptive means.
     """
-    from reconciler.config import commandline
-
-    found = commandline.find(
-        options["file"],
-        options["users"],
-        directory=options["project_directory"],
-        env_files=options["env_file"],
-        environment=process_environment(),
-    )
-    settings = Settings(
-        found.directory,
-        found.stack,
-        found.users,
-        found.env_files,
-        options["project"],
-        options["profile"],
-        found.environment,
-        options["keycloak_url"],
-        state_directory=options["state_directory"],
-    )
+    settings = settings_of(options)
     learn_settings(settings)
     ctx.color = in_colour()  # else click takes colour out wherever there is no terminal, FORCE_COLOR or not
     ctx.obj = State(settings, log_format=options["log_format"], verbose=options["verbose"])
@@ -137,6 +131,10 @@ def run(arguments: Sequence[str]) -> int:
     from reconciler.config.yaml.reading import reading
 
     begin()
+    if instruction := process_environment().get(COMPLETE):
+        from reconciler.cli.completion import completed
+
+        return completed(cli, instruction)
     try:
         with reading(), cli.make_context("reconcile", list(arguments)) as context:  # main() ends a broken pipe with 1
             code = cli.invoke(context)

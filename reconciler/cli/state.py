@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
 from reconciler.cli.output import log, say, warn, writer
 from reconciler.core.errors import Cancelled, ConfigError, ReconcileError, Refused
 from reconciler.core.problem import Problem
-from reconciler.settings import Settings
+from reconciler.settings import Settings, process_environment
 
 if TYPE_CHECKING:
     from reconciler.run.session import Session
+
+
+COMPLETE: Final = "_RECONCILE_COMPLETE"
+"""The variable by which the script of a shell asks for completions, as click spells it."""
 
 
 @dataclass(slots=True)
@@ -58,14 +62,36 @@ class State:
             )
 
 
+def settings_of(options: Mapping[str, Any]) -> Settings:
+    """The settings of the options before the command. Raises ConfigError."""
+    from reconciler.config import commandline
+
+    found = commandline.find(
+        options["file"] or (),
+        options["users"] or (),
+        directory=options["project_directory"],
+        env_files=options["env_file"] or (),
+        environment=process_environment(),
+    )
+    return Settings(
+        found.directory,
+        found.stack,
+        found.users,
+        found.env_files,
+        options["project"],
+        options["profile"],
+        found.environment,
+        options["keycloak_url"],
+        state_directory=options["state_directory"],
+    )
+
+
 def is_terminal() -> bool:
     return sys.stdin.isatty() and sys.stdout.isatty()
 
 
 def in_colour() -> bool:
     """Returns whether to use colour: on a terminal, unless NO_COLOR or TERM=dumb; always with FORCE_COLOR."""
-    from reconciler.settings import process_environment
-
     environment = process_environment()
     if environment.get("FORCE_COLOR"):
         return True

@@ -120,6 +120,15 @@ class LogSource(Protocol):
 
 
 @runtime_checkable
+class Restarter(LogSource, Protocol):
+    """A provider whose running resources can be restarted, by the names of their logs."""
+
+    def restart(self, name: str, *, timeout_s: int | None) -> None:
+        """Restart it as it is; it has so long to stop, or its own time. Raises Conflict where there is none."""
+        ...
+
+
+@runtime_checkable
 class HintSource(Protocol):
     """A provider that tells when something changed. What changed is found out by looking."""
 

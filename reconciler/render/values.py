@@ -67,8 +67,11 @@ def path_of(field: FieldChange, change: Change) -> str:
 
 
 def origin_of(change: Change, field: FieldChange | None = None) -> Origin:
-    """The place of a field in the files, or of its resource where no line declares it."""
-    return (change.place(field) if field else change.origin) or Origin("")
+    """The place of a field in the files, or of its resource; of one that is missing, the place where it begins."""
+    if field:
+        return change.place(field) or Origin("")
+    own = change.desired.origin if change.desired else None
+    return (own if change.observed is None else change.origin) or Origin("")
 
 
 def unit_of(field: FieldChange, kind: Kind) -> str:

@@ -90,7 +90,7 @@ SPEAKS_OF_A_PROVIDER = {
     ("core/address.py", "docker.container/redis"): "the example of an address in a message",
     ("cli/examples.py", "docker."): "the addresses of examples",
     ("cli/main.py", "--keycloak-url"): "the option",
-    ("cli/main.py", "keycloak_url"): "the option's value",
+    ("cli/state.py", "keycloak_url"): "the option's value",
 }
 
 FILES = sorted(path.relative_to(PACKAGE).as_posix() for path in PACKAGE.rglob("*.py"))

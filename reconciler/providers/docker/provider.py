@@ -35,6 +35,9 @@ EVENTS: Final = [
     *("health_status", "connect", "disconnect", "remove", "tag", "untag", "delete", "pull"),
 ]
 
+_STOP_S: Final = 10
+"""The time to stop of a container that has none of its own; the engine's default."""
+
 _DF_TYPES: Final = (1, 42)
 """Since this API version the engine can measure volumes alone."""
 
@@ -169,11 +172,7 @@ class DockerProvider:
         return tuple(name for service in services or found for name in found.get(service) or (service,))
 
     def logs(self, name: str, *, tail: int | None, follow: bool, timestamps: bool) -> Iterator[str]:
-        with self.engine.understood():
-            ids = {each: found for names in self._containers().values() for each, found in names.items()}
-        container_id = ids.get(name)
-        if container_id is None:
-            raise Conflict(f"service {name} has no container; `reconcile status` shows what there is")
+        container_id = self._container(name)
         rest = b""
         pieces = self.engine.logs(
             container_id, tail="all" if tail is None else tail, follow=follow, timestamps=timestamps
@@ -183,6 +182,21 @@ class DockerProvider:
             yield from (line.decode(errors="replace").rstrip("\r") for line in lines)
         if rest:
             yield rest.decode(errors="replace")
+
+    def restart(self, name: str, *, timeout_s: int | None) -> None:
+        path = f"/containers/{self._container(name)}"
+        with self.engine.understood():
+            own = self.engine.get(f"{path}/json")["Config"].get("StopTimeout")
+            grace_s = next(each for each in (timeout_s, own, _STOP_S) if each is not None)
+            self.engine.post(f"{path}/restart", t=grace_s)
+
+    def _container(self, name: str) -> str:
+        """The id of the container that has a log of this name."""
+        with self.engine.understood():
+            ids = {each: found for names in self._containers().values() for each, found in names.items()}
+        if name not in ids:
+            raise Conflict(f"service {name} has no container; `reconcile status` shows what there is")
+        return ids[name]
 
     def _containers(self) -> Mapping[str, Mapping[str, str]]:
         """Service → name → id of its containers; where there are several, each goes by its number as well."""

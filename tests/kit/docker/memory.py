@@ -114,6 +114,7 @@ class MemoryEngine:
     networks: dict[str, Any] = field(default_factory=dict)
     volumes: dict[str, Any] = field(default_factory=dict)
     containers: dict[str, Any] = field(default_factory=dict)
+    restarted: list[tuple[str, int]] = field(default_factory=list)
     executed: list[tuple[str, list[str]]] = field(default_factory=list)
     hooks: dict[str, list[Any]] = field(default_factory=lambda: {"response": []})
     _made: int = 0
@@ -446,6 +447,11 @@ class MemoryEngine:
         if state["Running"]:
             state.update(Status="exited", Running=False, Paused=False, ExitCode=143)
 
+    def restart(self, name: str, *, params: Mapping[str, Any], **_: Any) -> None:
+        self.restarted.append((self._container(name)["Name"].lstrip("/"), params["t"]))
+        self.stop(name)
+        self.start(name)
+
     def make_exec(self, name: str, *, body: Any, **_: Any) -> Any:
         if not self._container(name)["State"]["Running"]:
             raise Refusal(409, f"Container {name} is not running")
@@ -531,6 +537,7 @@ _ROUTES: Mapping[str, str] = {
     r"GET /system/df": "get_usage",
     r"POST /containers/([^/]+)/kill": "kill",
     r"POST /containers/([^/]+)/stop": "stop",
+    r"POST /containers/([^/]+)/restart": "restart",
     r"POST /containers/([^/]+)/pause": "pause",
     r"POST /containers/([^/]+)/exec": "make_exec",
     r"POST /exec/([^/]+)/start": "start_exec",

@@ -1,0 +1,84 @@
+"""`reconcile restart`: the right containers in the right order, as they are."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import pytest
+
+from tests.kit.cli import called
+from tests.kit.docker.memory import MemoryEngine, served
+
+STACK = """name: p
+services:
+  web:
+    image: app:1
+    depends_on: {api: {condition: service_started, restart: true}}
+  api:
+    image: app:1
+    depends_on: [db]
+    deploy: {replicas: 2}
+  db: {image: 'app:1', stop_grace_period: 3s}
+"""
+
+
+@pytest.fixture
+def world(tmp_path, monkeypatch, capsys):
+    (tmp_path / "stack.yaml").write_text(STACK, encoding="utf-8")
+    engine = MemoryEngine()
+    engine.image("app:1")
+    with served(engine) as url:
+        run = partial(called, monkeypatch, capsys, cwd=tmp_path, env={"DOCKER_HOST": url})
+        assert run("apply", "--yes").code == 0
+        yield run, engine
+
+
+def restarted(ran):
+    return [line.split()[1] for line in ran.err.splitlines() if "restarted" in line]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "names"),
+    [
+        ([], ["db", "api-1", "api-2", "web"]),
+        (["db"], ["db"]),
+        (["api"], ["api-1", "api-2", "web"]),
+        (["--no-deps", "api"], ["api-1", "api-2"]),
+        (["web", "db"], ["db", "web"]),
+    ],
+)
+def test_services_restart_after_those_they_depend_on_and_with_those_that_say_so(world, arguments, names):
+    run, _ = world
+
+    ran = run("restart", *arguments)
+
+    assert (ran.code, restarted(ran)) == (0, names)
+    assert run("diff").code == 0
+
+
+def test_a_container_has_its_own_time_to_stop_or_the_one_given(world):
+    run, engine = world
+
+    run("restart", "db", "web")
+    run("restart", "--timeout", "1", "db")
+
+    assert engine.restarted == [("p-db-1", "3"), ("p-web-1", "10"), ("p-db-1", "1")]
+
+
+@pytest.mark.parametrize("name", ["logs", "restart"])
+def test_an_unknown_service_is_named_with_the_nearest_and_all_there_are(world, name):
+    run, _ = world
+
+    ran = run(name, "wbe")
+
+    assert ran.code == 1
+    assert "there is no service `wbe`; the services are: api, api-1, api-2, db, web; did you mean `web`?" in ran.err
+
+
+def test_without_a_stack_there_is_nothing_to_restart(tmp_path, monkeypatch, capsys):
+    (tmp_path / "users.yaml").write_text("realm: r\n", encoding="utf-8")
+
+    ran = called(monkeypatch, capsys, "restart", cwd=tmp_path, env={"RECONCILE_KEYCLOAK_URL": "http://localhost:1"})
+
+    assert ran.code == 64
+    assert "no containers to restart" in ran.err
