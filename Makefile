@@ -58,6 +58,7 @@ nightly-faults: $(DEV) test-machine ## every request of a look, a start and a ch
 nightly-keycloak nightly-docker: export RECONCILE_TEST_SWEEPS = all
 nightly-keycloak: $(DEV) test-machine ## all of RECONCILE_KEYCLOAK_CORPUS, many random realms, older Keycloaks, 100,000 users
 	RECONCILE_KEYCLOAK_CORPUS_EVERY=1 $(PYTEST) tests/integration/keycloak/test_corpus.py
+	RECONCILE_TEST_ADOPTION=all $(PYTEST) -n 4 tests/integration/keycloak/test_printed.py
 	RECONCILE_TEST_EXAMPLES=100 $(PYTEST) tests/integration/keycloak/test_random.py
 	RECONCILE_TEST_CASES_EVERY=1 RECONCILE_TEST_ORDERS=10 $(PYTEST) -n 4 tests/integration/keycloak
 	scripts/demo/local_images.py $(addprefix keycloak-,$(OLDER_KEYCLOAKS))

@@ -21,24 +21,38 @@ USERS: Final = "users.yaml"
 
 @click.command("adopt")
 @click.argument("names", nargs=-1, metavar="[PROJECT|CONTAINER]...")
+@click.option("--realm", "realms", multiple=True, metavar="REALM", help="A realm, as users.yaml.")
 @click.option("--overwrite", is_flag=True, help="Write over files that are there.")
 @click.pass_context
-def command(ctx: click.Context, /, names: tuple[str, ...], **options: Any) -> int:
-    """Write a running Compose project, or containers, as stack.yaml.
+def command(ctx: click.Context, /, names: tuple[str, ...], realms: tuple[str, ...], *, overwrite: bool) -> int:
+    """Write a running Compose project, or containers, as stack.yaml, and a realm as users.yaml.
 
-    Whatever image, engine or Compose give by themselves is left out. Secrets go into .env; a value that is there
-    stays. Nothing is changed but the files: no container is touched. Afterwards the files are compared with what
+    Whatever image, engine, Compose or Keycloak give by themselves is left out. Secrets go into .env; a value that is
+    there stays. Nothing is changed but the files: no container is touched. Afterwards the files are compared with what
     lives. Exit code 0: nothing differs; 3: the files are written, and something differs.
     """
-    from reconciler.run.adopt import adopted_stack
+    from reconciler.run.adopt import adopted_realms, adopted_stack
 
+    require_names(names, realms)
     settings = here(ctx)
-    path = settings.directory / STACK
-    _require_free([path], overwrite=options["overwrite"])
-    stack = adopted_stack(settings, names)
-    _keep(settings, stack)
-    _write(path, stack, overwrite=options["overwrite"])
-    return _compared(settings, stack=path)
+    stack = settings.directory / STACK if names or not realms else None
+    users = settings.directory / USERS if realms else None
+    _require_free([path for path in (stack, users) if path], overwrite=overwrite)
+    if stack:
+        found = adopted_stack(settings, names)
+        _keep(settings, found)
+        _write(stack, found, overwrite=overwrite)
+    if users:
+        found = adopted_realms(settings, realms, with_secrets=True)
+        _keep(settings, found)
+        _write(users, found, overwrite=overwrite)
+    return _compared(settings, stack=stack, users=users)
+
+
+def require_names(names: tuple[str, ...], realms: tuple[str, ...]) -> None:
+    """Raises UsageError for empty names, as an unset variable of a shell gives them."""
+    if "" in (*names, *realms):
+        raise click.UsageError("A name is empty.")
 
 
 def here(ctx: click.Context) -> Settings:

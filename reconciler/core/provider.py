@@ -186,12 +186,33 @@ class StackSource(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """An object as a server made it of the ``asked`` properties; it tells the defaults of objects ``like`` it."""
+
+    asked: Mapping[str, Any]
+    like: Mapping[str, Any]
+    made: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class LiveRealm:
+    """A live realm, a ``new`` one of the same name as the server makes it, and samples of objects by section."""
+
+    realm: Mapping[str, Any] = field(repr=False)
+    new: Mapping[str, Any] = field(repr=False)
+    samples: Mapping[str, Sequence[Sample]] = field(default_factory=dict)
+
+
 @runtime_checkable
 class ExportSource(Protocol):
     """A provider whose live realms can be written as files."""
 
-    def exported(self, realm: str) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
-        """The live realm, and a new one of the same name as the server makes it; raises ProviderError."""
+    def exported(self, realm: str, *, with_secrets: bool = False) -> LiveRealm:
+        """The live realm and what is default in it; raises ProviderError.
+
+        ``with_secrets`` shows those that the server shows to administrators, else they are masked.
+        """
         ...
 
 

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from reconciler.config.compose.assembly.names import project_name
+from reconciler.config.realm.minimal import is_secret
 from reconciler.config.variables.sources import env_file_paths, read_variables
-from reconciler.config.variables.template import COMPOSE, Variables, escaped
+from reconciler.config.variables.template import COMPOSE, KEYCLOAK, Variables, escaped
 from reconciler.config.yaml.reading import forget
 from reconciler.core.document import Document
 from reconciler.core.errors import ConfigError, Conflict
@@ -18,6 +19,7 @@ from reconciler.core.problem import Severity
 from reconciler.core.provider import Provider, StackSource
 from reconciler.core.resource import Origin
 from reconciler.providers.registry import connect
+from reconciler.run.export import live_realm
 from reconciler.secrets.extraction import Extracted, extracted
 from reconciler.settings import Settings
 
@@ -49,6 +51,28 @@ def adopted_stack(settings: Settings, names: Sequence[str]) -> AdoptedFile:
         source.close()
     done = extracted(found.file, known=variables.values, escape=partial(escaped, dialect=COMPOSE))
     return AdoptedFile(_with_secrets(done), done.variables, found.remarks)
+
+
+def adopted_realms(settings: Settings, names: Sequence[str], *, with_secrets: bool) -> AdoptedFile:
+    """These realms as a users file. Raises ConfigError, ProviderError.
+
+    Secrets that Keycloak shows are taken over ``with_secrets``, else they stay masked, which means that they are kept.
+    Attributes with a secret in them are variables in any case.
+    """
+    known = dict(_variables(settings).values)
+    realms: list[Any] = []
+    variables: dict[str, str] = {}
+    for name in names:
+        found = live_realm(settings, name, with_secrets=with_secrets)
+        escape = partial(escaped, dialect=KEYCLOAK)
+        done = extracted(found, known={**known, **variables}, escape=escape, is_secret=is_secret)
+        realms.append(done.file)
+        variables |= done.variables
+    own: dict[str, Any] = {"secrets": sorted(variables)} if variables else {}
+    url = settings.connection().get(("url",))
+    own |= {"connection": {"url": url}} if url and with_secrets else {}
+    content = realms[0] if len(realms) == 1 else {"realms": realms}
+    return AdoptedFile({**({"x-reconcile": own} if own else {}), **content}, variables)
 
 
 class _Source(StackSource, Provider, Protocol):

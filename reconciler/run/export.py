@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
@@ -16,11 +16,12 @@ from reconciler.run.session import connection_of, read
 from reconciler.settings import Settings
 
 
-def exported(settings: Settings, realm: str) -> dict[str, Any]:
+def live_realm(settings: Settings, realm: str, *, with_secrets: bool = False) -> Mapping[str, Any]:
     """The realm without what every new realm has. Where Keycloak is, the files and the environment say."""
     with servers(settings) as (providers, _):
         source = next(each for each in providers if isinstance(each, ExportSource))
-        return minimal(*source.exported(realm))
+        found = source.exported(realm, with_secrets=with_secrets)
+        return minimal(found.realm, found.new, found.samples)
 
 
 @contextmanager

@@ -44,8 +44,8 @@ def extracted(
     """Take the secrets out of plain data.
 
     ``known`` are the variables that have a value already: such a name is used again for the same value only.
-    ``escape`` writes a text so that nothing in it is read as a variable. ``is_secret`` says of which keys, by their
-    path without the numbers of lists, the whole value is one.
+    ``escape`` writes a text so that nothing in it is read as a variable. ``is_secret`` says of which keys the whole
+    value is one, by their path, in which the name of an item is in the place of its number.
     """
     walk = _Walk(known, escape, is_secret)
     walk.value(tree, ())  # values that are secrets as a whole give the names to those that are parts of others
@@ -68,7 +68,7 @@ class _Walk:
             case list() | tuple() if tree and all(isinstance(part, str) for part in tree):
                 return self._texts(tree, path)
             case list() | tuple():
-                return [self.value(part, path) for part in tree]
+                return [self.value(part, (*path, *_named(part))) for part in tree]
             case str():
                 return self._texts([tree], path)[0]
             case _:
@@ -98,7 +98,8 @@ class _Walk:
             end, parts, at = start + len(text), "", start
             for first, last in ((max(one, start), min(other, end)) for one, other in found):
                 if first < last:
-                    hint = path[-1:] if (first, last) == (start, end) and len(texts) == 1 else (*path[-1:], "password")
+                    is_whole = (first, last) == (start, end) and len(texts) == 1
+                    hint = path[-1:] if is_whole else (*path[-1:], "password")
                     parts += self.escape(text[at - start : first - start])
                     parts += self._variable(text[first - start : last - start], hint, path)
                     at = last
@@ -112,13 +113,27 @@ class _Walk:
         return f"${{{name}}}"
 
     def _name(self, secret: str, hint: Path, path: Path) -> str:
-        """A name that nothing else has: the key, else with more of its path before it, else with a number."""
-        longer = (*path[-3:-2], *hint), (*path[:-1], *hint)
-        names = [_name_of(hint), *map(_name_of, longer)]
-        usual = names[-1]
-        every = chain(names, (f"{usual}_{number}" for number in count(2)))
+        """A name that nothing else has: the key, else with its owner before it, else with a number.
+
+        A key that is not chosen by a user, such as `secret`, says nothing without its owner.
+        """
+        owner = path[-3:-2] if path[-2:-1] and path[-2] in _MAY_HOLD else path[-2:-1]
+        longer = [_name_of((*owner, *hint)), _name_of((*path[:-1], *hint))]
+        is_alone = _OWN_WORDS.isdisjoint(path[-1:]) and _OF_OBJECTS.isdisjoint(path[-2:-1])
+        names = [_name_of(hint), *longer] if is_alone else longer
+        every = chain(names, (f"{longer[-1]}_{number}" for number in count(2)))
         taken = {**self.known, **self.variables}
         return next(name for name in every if taken.get(name) in (None, "", secret))
+
+
+_OWN_WORDS: Final = frozenset({"command", "entrypoint", "password", "secret", "test"})
+_OF_OBJECTS: Final = frozenset({"attributes", "config"})
+
+
+def _named(item: Any) -> Path:
+    """The name of an item of a list, if it has one."""
+    found = (item.get(key) for key in ("clientId", "username", "alias", "name")) if isinstance(item, Mapping) else ()
+    return tuple(str(name) for name in found if isinstance(name, str))[:1]
 
 
 def _name_of(words: Iterable[str]) -> str:

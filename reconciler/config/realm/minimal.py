@@ -7,14 +7,20 @@ kept. Anything inside an object that is a list is kept as a whole or not at all,
 from __future__ import annotations
 
 import json
-from collections.abc import Hashable, Iterator, Mapping
+from collections.abc import Hashable, Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, Final
 
 from reconciler.config.realm.keys import natural_key
-from reconciler.vocabulary.keycloak import CLIENT_SECRETS, SECTIONS
+from reconciler.core.provider import Sample
+from reconciler.core.secrecy import looks_secret, names_secret
+from reconciler.vocabulary.keycloak import CLIENT_SECRETS, OF_PEOPLE, SECTIONS
 
 _TOLD_IF_EMPTY: Final = frozenset({"defaultClientScopes", "optionalClientScopes"})
 """What a new object would be given if the file said nothing."""
+_GIVEN_BY: Final[Mapping[str, str]] = {"webOrigins": "redirectUris"}
+"""What a new object would be given because of another property of its own."""
+
 _NONE: Final[frozenset[str]] = frozenset()
 _OF_THE_SERVER: Final = frozenset(
     {
@@ -61,27 +67,43 @@ _IN_ORDER: Final = ("workflows", "steps")
 _NAMES: Final = ("name", "username", "clientId", "alias", "realm", "client", "clientScope", "providerId", "subType")
 
 
-def minimal(realm: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
-    """The realm as a file has it; ``new`` is a realm as the server makes it, with the same name."""
+def minimal(
+    realm: Mapping[str, Any], new: Mapping[str, Any], samples: Mapping[str, Sequence[Sample]] = MappingProxyType({})
+) -> dict[str, Any]:
+    """The realm as a file has it; ``new`` is a realm as the server makes it, with the same name.
+
+    ``samples`` are objects, by section, as the server makes them of next to nothing.
+    """
     own, known = _cleaned(realm, ()), _cleaned(new, ())
     left = _left(own, known, ())
     assert isinstance(left, dict)
     left |= _whole_flows(left, own, known)
+    left |= {section: _beyond_samples(left, section, found, own, known) for section, found in samples.items()}
+    left = {key: value for key, value in left.items() if value not in ([], {}) or own.get(key) == value}
     return {"realm": realm["realm"], **{key: value for key, value in left.items() if key != "realm"}}
 
 
-def _whole_flows(left: Mapping[str, Any], realm: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
-    """Keycloak's own flows with their settings, all of them in full, where they are not made as those of a new realm.
+def is_secret(path: Sequence[str]) -> bool:
+    """Returns whether the last key on a path in a realm is that of a secret.
 
-    Another release made them; a new realm takes all of them or none, and nothing can be added to them later.
+    In attributes of people it is one that a user chose, else one of Keycloak's own.
+    """
+    is_chosen = path[0] in OF_PEOPLE and "attributes" in path[1:-1]
+    return looks_secret(path[-1]) if is_chosen else names_secret(path[-1])
+
+
+def _whole_flows(left: Mapping[str, Any], realm: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
+    """Keycloak's own flows with their settings, all of them in full, where one is not as in a new realm.
+
+    A new realm takes all of them or none, and nothing can be added to them later. So a part of them would be in a realm
+    of a newer release, whose own flows are others, a part of nothing.
     """
     own = _built_in(realm)
-    if {alias: _runs(flow) for alias, flow in own.items()} == {a: _runs(flow) for a, flow in _built_in(new).items()}:
+    if own == _built_in(new) and _settings_of(own, realm) == _settings_of(own, new):
         return {}
-    named = {each.get("authenticatorConfig") for flow in own.values() for each in flow.get(_EXECUTIONS) or ()}
-    settings = [each for each in realm.get(_SETTINGS) or () if each["alias"] in named]
+    settings = _settings_of(own, realm)
     others = [flow for flow in left.get(_FLOWS) or () if flow["alias"] not in own]
-    more = [each for each in left.get(_SETTINGS) or () if each["alias"] not in named]
+    more = [each for each in left.get(_SETTINGS) or () if each not in settings]
     return {_FLOWS: [*own.values(), *others], **({_SETTINGS: [*settings, *more]} if settings or more else {})}
 
 
@@ -89,9 +111,10 @@ def _built_in(realm: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
     return {flow["alias"]: flow for flow in realm.get(_FLOWS) or () if flow.get("builtIn")}
 
 
-def _runs(flow: Mapping[str, Any]) -> list[str]:
-    """The executions of a flow, in any order."""
-    return sorted(str(each.get("flowAlias") or each.get("authenticator")) for each in flow.get(_EXECUTIONS) or ())
+def _settings_of(flows: Mapping[str, Mapping[str, Any]], realm: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """The settings that executions of these flows have."""
+    named = {each.get("authenticatorConfig") for flow in flows.values() for each in flow.get(_EXECUTIONS) or ()}
+    return [each for each in realm.get(_SETTINGS) or () if each["alias"] in named]
 
 
 def _cleaned(tree: Any, path: tuple[str, ...]) -> Any:
@@ -129,9 +152,66 @@ def _unlike(tree: Mapping[str, Any], known: Mapping[str, Any]) -> Iterator[tuple
 def _object(item: dict[str, Any], known: dict[str, Any] | None, path: tuple[str, ...]) -> dict[str, Any]:
     """An object of a section: its names, and what differs."""
     if known is None:
-        return {key: value for key, value in item.items() if key in _TOLD_IF_EMPTY or value not in ([], {})}
+        return {key: value for key, value in item.items() if value not in ([], {}) or _is_told_if_empty(key, item)}
     names = {key: item[key] for key in _NAMES if key in item}
     return {**names, **{key: value for key, value in _left(item, known, (*path, "*")).items() if key not in names}}
+
+
+# ------------------------------------------------------------------ objects made of next to nothing
+
+
+def _beyond_samples(
+    left: Mapping[str, Any],
+    section: str,
+    samples: Sequence[Sample],
+    realm: Mapping[str, Any],
+    new: Mapping[str, Any],
+) -> list[Any]:
+    """The objects of a section without what the server gives such objects by itself.
+
+    Those that a new realm has as well are told by that realm.
+    """
+    known = {_key((section,), item) for item in new.get(section) or ()}
+    has_own_scopes = any(realm.get(key) != new.get(key) for key in _DEFAULT_SCOPES)
+    kept = _TOLD_IF_EMPTY if has_own_scopes else _NONE
+    return [
+        item if _key((section,), item) in known else _beyond_sample(item, section, samples, kept)
+        for item in left.get(section) or ()
+    ]
+
+
+_DEFAULT_SCOPES: Final = ("defaultDefaultClientScopes", "defaultOptionalClientScopes")
+"""The sections that decide which scopes a new client is given."""
+
+
+def _beyond_sample(
+    item: dict[str, Any], section: str, samples: Sequence[Sample], kept: frozenset[str]
+) -> dict[str, Any]:
+    sample = next((each for each in samples if _is_like(each, item)), None)
+    if sample is None:
+        return item
+    made = _cleaned(sample.made, (section,))
+    told = {
+        key for key in item if key in kept or key in _NAMES or key in sample.asked or item.get(_GIVEN_BY.get(key, ""))
+    }
+    rest = {key: value if key in told else _without_equal(value, made.get(key)) for key, value in item.items()}
+    return {key: value for key, value in rest.items() if value is not None}
+
+
+def _is_like(sample: Sample, item: Mapping[str, Any]) -> bool:
+    return all(item.get(key) == value for key, value in sample.like.items())
+
+
+def _without_equal(value: Any, made: Any) -> Any:
+    """The part of a property that is not made so by itself; None for nothing."""
+    if isinstance(value, dict) and isinstance(made, dict):
+        return {key: part for key, part in value.items() if made.get(key) != part} or None
+    return None if value == made else value
+
+
+def _is_told_if_empty(key: str, item: Mapping[str, Any]) -> bool:
+    """Returns whether a new object would be given something if the file said nothing of this key."""
+    return key in _TOLD_IF_EMPTY or bool(item.get(_GIVEN_BY.get(key, "")))
 
 
 def _is_section(path: tuple[str, ...]) -> bool:

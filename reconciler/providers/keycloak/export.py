@@ -7,16 +7,16 @@ import secrets
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any, Final
 from urllib.parse import quote
 
-from reconciler.core.errors import ProviderError, Throttled, Unreachable
+from reconciler.core.errors import Conflict, ProviderError, Rejected, Throttled, Unreachable
+from reconciler.core.provider import LiveRealm
 from reconciler.core.resource import Resource
 from reconciler.core.values import ABSENT
 from reconciler.providers.keycloak.access.grants import MEMBERSHIPS
-from reconciler.providers.keycloak.kinds import admin_permissions
-from reconciler.providers.keycloak.kinds.client import with_flow_names
-from reconciler.providers.keycloak.kinds.component import WORKFLOWS
+from reconciler.providers.keycloak.kinds import admin_permissions, client, user_profile
 from reconciler.providers.keycloak.kinds.user import KIND as USERS
 from reconciler.providers.keycloak.read.observe import needing
 from reconciler.providers.keycloak.read.organizations import of_users, organizations, with_everybody
@@ -24,6 +24,37 @@ from reconciler.providers.keycloak.read.users import IN_FULL, People
 from reconciler.providers.keycloak.registry import KINDS
 from reconciler.providers.keycloak.table.connection import BASE, WHOLE_EXPORT, Connection, Representation
 from reconciler.vocabulary.keycloak import ORGANIZATION, ORGANIZATION_GROUPS, WORKFLOW
+
+
+def live_realm(
+    connection: Connection, realm: str, *, with_secrets: bool = False, sleep: Callable[[float], None] = time.sleep
+) -> LiveRealm:
+    """The realm, with what tells the defaults: a new realm, and in it a client of each sort that the realm has."""
+    found = whole(connection, realm)
+    asked = client.samples(found.get("clients") or ())
+    new = new_realm(
+        connection,
+        realm,
+        clients=[each.asked for each in asked],
+        with_profile=user_profile.SECTION in found,
+        sleep=sleep,
+    )
+    made = {str(each["clientId"]): each for each in new.get("clients") or ()}
+    samples = [replace(each, made=made.pop(str(each.asked["clientId"]), {})) for each in asked]
+    own = {**new, "clients": list(made.values())} if asked else new
+    shown = {**found, "clients": _with_secrets(connection, realm, found)} if with_secrets else found
+    return LiveRealm(shown, own, {"clients": [each for each in samples if each.made]})
+
+
+def _with_secrets(connection: Connection, realm: str, found: Representation) -> list[Representation]:
+    """The clients with the secrets that the list of clients shows in the clear, and an export masks."""
+    with needing("view-clients", realm):
+        listed = connection.get(f"{BASE.format(realm=quote(realm, safe=''))}/clients")
+    secret = {each["clientId"]: each.get("secret") for each in listed}
+    return [
+        {**each, "secret": secret[each["clientId"]]} if each.get("secret") and secret.get(each["clientId"]) else each
+        for each in found.get("clients") or ()
+    ]
 
 
 def whole(connection: Connection, realm: str) -> dict[str, Any]:
@@ -34,8 +65,8 @@ def whole(connection: Connection, realm: str) -> dict[str, Any]:
         **found,
         **_organizations(connection, base, realm, found),
         **_workflows(connection, base, realm, found),
-        "components": {sort: each for sort, each in (found.get("components") or {}).items() if sort != WORKFLOWS},
-        "clients": [with_flow_names(client, flows) for client in found.get("clients") or ()],
+        **user_profile.exported(found),
+        "clients": [client.with_flow_names(each, flows) for each in found.get("clients") or ()],
         "users": [*(found.get("users") or ()), *_users(connection, base, found)],
     }
     made["clients"] = admin_permissions.exported(connection, base, made)
@@ -124,13 +155,28 @@ def _workflows(connection: Connection, base: str, realm: str, export: Representa
         return kind.reading.more(connection, base, export, ()) if kind.reading.more else {}
 
 
-def new_realm(connection: Connection, realm: str, *, sleep: Callable[[float], None] = time.sleep) -> dict[str, Any]:
-    """A realm as this server makes it, under the name of another; it is there for a moment, and gone again."""
+def new_realm(
+    connection: Connection,
+    realm: str,
+    *,
+    clients: Sequence[Mapping[str, Any]] = (),
+    with_profile: bool = False,
+    sleep: Callable[[float], None] = time.sleep,
+) -> dict[str, Any]:
+    """A realm as this server makes it, under the name of another; it is there for a moment, and gone again.
+
+    These clients are made in it, as far as the server takes them.
+    """
     name = f"reconcile-{secrets.token_hex(6)}"
     try:
         connection.create("admin/realms", {"realm": name, "enabled": True})
         connection.login()
+        for each in clients:
+            with suppress(Rejected, Conflict):
+                connection.create(f"admin/realms/{name}/clients", each)
         found = connection.ask(f"admin/realms/{name}/{WHOLE_EXPORT}")
+        if with_profile:
+            found = {**found, user_profile.SECTION: connection.get(f"admin/realms/{name}/users/profile")}
     except (Unreachable, Throttled):  # its creation may be under way
         _take_away(connection, name, _PAUSES_S, sleep)
         raise

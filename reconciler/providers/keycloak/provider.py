@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import Any, Final
+from typing import Final
 
 from reconciler.core.access import AccessChange
 from reconciler.core.address import Address
@@ -13,7 +13,7 @@ from reconciler.core.document import Document
 from reconciler.core.kind import Kind
 from reconciler.core.plan import Step
 from reconciler.core.problem import Problem
-from reconciler.core.provider import Verdict
+from reconciler.core.provider import LiveRealm, Verdict
 from reconciler.core.resource import Observed, Resource
 from reconciler.core.values import Value
 from reconciler.providers.answers import Note, ignored
@@ -90,11 +90,11 @@ class KeycloakProvider:
         with self._connected().understood():
             return Grants(realm, specs_of(realm_of_access(self._connected(), realm, users)))
 
-    def exported(self, realm: str) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
-        from reconciler.providers.keycloak.export import new_realm, whole
+    def exported(self, realm: str, *, with_secrets: bool = False) -> LiveRealm:
+        from reconciler.providers.keycloak.export import live_realm
 
         with self._connected().understood():
-            return whole(self._connected(), realm), new_realm(self._connected(), realm)
+            return live_realm(self._connected(), realm, with_secrets=with_secrets)
 
     def permissions(self, desired: Iterable[Resource]) -> Mapping[str, Mapping[str, str]]:
         from reconciler.providers.keycloak.permissions import rights

@@ -12,7 +12,7 @@ import pytest
 from reconciler.config import Sources, load
 from reconciler.config.realm.minimal import minimal
 from reconciler.core.values import Value
-from reconciler.providers.keycloak.export import new_realm, whole
+from reconciler.providers.keycloak.export import live_realm, whole
 from tests.kit.keycloak.realms import a_realm, a_whole_realm
 from tests.kit.keycloak.server import Driver, Server, dropped, unique_realm, without_newer
 
@@ -20,7 +20,8 @@ from tests.kit.keycloak.server import Driver, Server, dropped, unique_realm, wit
 def exported(server: Server, realm: str) -> dict[str, Any]:
     client = server.client()
     try:
-        return minimal(whole(client, realm), new_realm(client, realm))
+        found = live_realm(client, realm)
+        return minimal(found.realm, found.new, found.samples)
     finally:
         client.close()
 

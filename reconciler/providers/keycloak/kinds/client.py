@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from reconciler.core.address import Address
 from reconciler.core.kind import Field, Output
+from reconciler.core.provider import Sample
 from reconciler.core.resource import Observed, Resource
 from reconciler.core.values import ABSENT, Path, Spec, Value
 from reconciler.providers.keycloak.kinds.client_scope import scope
@@ -83,6 +84,24 @@ def with_flow_names(client: Representation, flows: Mapping[str, str]) -> Represe
     if not own:
         return client
     return {**client, _FLOWS: {use: flows.get(flow, flow) for use, flow in own.items()}}
+
+
+_SORT: Final = ("protocol", "publicClient", "bearerOnly", "serviceAccountsEnabled", "authorizationServicesEnabled")
+"""The properties that decide which defaults a new client is given."""
+
+_USUAL_PROTOCOL: Final = "openid-connect"
+
+
+def samples(clients: Sequence[Representation]) -> Sequence[Sample]:
+    """A client of next to no properties for each sort of clients; those that every realm has tell nothing of others."""
+    sorts = (tuple(each.get(name) for name in _SORT) for each in clients if each["clientId"] not in BUILTIN)
+    return [_sample(number, dict(zip(_SORT, sort, strict=True))) for number, sort in enumerate(dict.fromkeys(sorts))]
+
+
+def _sample(number: int, like: Mapping[str, Any]) -> Sample:
+    # A client that names its protocol is a public one unless it says otherwise (26.7).
+    needed = {name: value for name, value in like.items() if value and value != _USUAL_PROTOCOL}
+    return Sample({"clientId": f"reconcile-sample-{number}", **needed}, like)
 
 
 def _with_flow_ids(live: Live, address: Address, body: Mapping[str, Value]) -> Mapping[str, Value]:

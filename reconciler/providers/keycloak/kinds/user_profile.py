@@ -15,7 +15,7 @@ from typing import Any, Final
 from reconciler.core.kind import Field
 from reconciler.core.resource import Resource
 from reconciler.core.values import ABSENT, Value
-from reconciler.providers.keycloak.kinds.component import PROFILE
+from reconciler.providers.keycloak.kinds.component import PROFILE, WORKFLOWS
 from reconciler.providers.keycloak.table.connection import BASE, Connection, Representation
 from reconciler.providers.keycloak.table.groups import Paths, Put, Reading
 from reconciler.providers.keycloak.table.kind import Item, RestKind
@@ -23,6 +23,7 @@ from reconciler.providers.keycloak.table.properties import Property, as_list, as
 from reconciler.vocabulary.keycloak import USER_PROFILE
 
 _TEXT: Final = "kc.user.profile.config"
+SECTION: Final = "userProfile"
 
 
 def _profile(realm: Representation) -> Iterator[Item]:
@@ -39,6 +40,14 @@ def _parsed(component: Representation) -> Mapping[str, Any]:
     texts = (component.get("config") or {}).get(_TEXT) or ()
     found: Mapping[str, Any] = json.loads(texts[0]) if texts else {}
     return found
+
+
+def exported(realm: Representation) -> Mapping[str, Any]:
+    """The profile of an export as a structure, and the components without it and without what is none of them."""
+    components = {sort: each for sort, each in (realm.get("components") or {}).items() if sort != WORKFLOWS}
+    found = next((_parsed(each) for each in components.get(PROFILE) or ()), {})
+    rest = {sort: each for sort, each in components.items() if sort != PROFILE}
+    return {"components": rest, SECTION: found} if found else {"components": components}
 
 
 def _read(connection: Connection, base: str, export: Representation, _wanted: Iterable[Resource]) -> Mapping[str, Any]:
