@@ -13,6 +13,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from tests.kit.cli import called
+
 ROOT = Path(__file__).resolve().parents[2]
 STACK = (ROOT / "stack.yaml").read_text()
 USERS = (ROOT / "users.yaml").read_text()
@@ -120,11 +122,32 @@ def test_client_secret_and_redirect_address_agree(configured) -> None:
     ]
 
 
-def test_groups_that_mlflow_knows_are_declared(configured) -> None:
-    mlflow = configured["services"]["mlflow"]["environment"]
-    groups = {group["name"] for group in yaml.safe_load(USERS)["groups"]}
+@pytest.mark.parametrize("names", [{}, {"OIDC_GROUP_NAME": "team", "OIDC_ADMIN_GROUP_NAME": "leads"}])
+def test_both_halves_follow_the_names_of_the_groups(tmp_path, monkeypatch, capsys, names) -> None:
+    text = re.sub(r"^(\w+)=$", r"\1=secret-\1", EXAMPLE, flags=re.MULTILINE)
+    (tmp_path / "env").write_text(text + "".join(f"{name}={value}\n" for name, value in names.items()))
+    command = ["--env-file", tmp_path / "env", "config", "--format", "json"]
+    printed = json.loads(called(monkeypatch, capsys, *command, cwd=ROOT).out)
+    (realm,) = printed["realms"]
 
-    assert {mlflow["OIDC_GROUP_NAME"], mlflow["OIDC_ADMIN_GROUP_NAME"]} <= groups
+    told = printed["services"]["mlflow"]["environment"]
+    members = {user["username"]: user["groups"] for user in realm["users"]}
+
+    assert {told["OIDC_GROUP_NAME"], told["OIDC_ADMIN_GROUP_NAME"]} == {group["name"] for group in realm["groups"]}
+    assert members["mlflow_user"] == [f"/{names.get('OIDC_GROUP_NAME', 'mlflow_users')}"]
+    assert members["mlflow_admin"] == [f"/{names.get('OIDC_ADMIN_GROUP_NAME', 'mlflow_admins')}"]
+
+
+def test_containers_can_do_no_more_than_they_need(configured) -> None:
+    for name, service in configured["services"].items():
+        assert service["cap_drop"] == ["ALL"], name
+        assert service["security_opt"] == ["no-new-privileges:true"], name
+        assert service.get("read_only", False) is (name != "keycloak")
+
+
+def test_no_secret_is_among_the_arguments_of_a_program(configured) -> None:
+    for name, service in configured["services"].items():
+        assert "secret-" not in json.dumps([service.get("command"), service.get("entrypoint")]), name
 
 
 def test_entrypoints_and_scripts_can_be_run() -> None:

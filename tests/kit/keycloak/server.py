@@ -87,8 +87,12 @@ def running(shared: Path) -> Iterator[Server]:
         yield Server(url, user, os.environ.get("RECONCILE_TEST_KEYCLOAK_PASSWORD", "admin"))
         return
     with _counted(shared, +1) as state:
-        if "id" not in state:
-            state.update(_started())
+        try:
+            if "id" not in state:
+                state.update(_started())
+        except BaseException:
+            state["workers"] -= 1  # else the last one out would leave the container of another try
+            raise
     try:
         yield Server(state["url"], container=state["id"])
     finally:
