@@ -24,6 +24,7 @@ _WITHIN: Final = re.compile(r"password|passwd|passphrase|secret|token|credential
 _NOUNS: Final = frozenset({"accesskey", "auth", "jwt", "key", "masterauth", "pat", "psk", "pw", "salt"})
 _NOUN_ENDINGS: Final = ("pass", "pwd")
 _NO_SECRET: Final = frozenset({"bypass", "compass"})
+_OF_THE_SHELL: Final = frozenset({"PWD", "OLDPWD"})  # the working directory, in every environment
 _PLACES: Final = frozenset({"file", "path", "dir"})  # where a secret is, not what it is
 
 LISTS_OF_NAMES: Final = frozenset({"credentials", "secrets"})
@@ -54,7 +55,7 @@ def looks_secret(name: str) -> bool:
     (True, False)
     """
     words = [word.lower() for word in _WORD.findall(name)]
-    if not words or words[-1] in _PLACES:
+    if not words or words[-1] in _PLACES or name in _OF_THE_SHELL:
         return False
     last = words[-1]
     is_noun = last in _NOUNS or (last.endswith(_NOUN_ENDINGS) and last not in _NO_SECRET)

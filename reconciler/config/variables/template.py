@@ -27,12 +27,7 @@ class Variables:
 
     def is_secret(self, name: str) -> bool:
         """Returns whether a text into which the variable flows is secret: by declaration, its name or its value."""
-        is_named = looks_secret(name) and name not in _WORKING_DIRECTORIES
-        return name in self.declared or is_named or holds_secret(self.values.get(name) or "")
-
-
-_WORKING_DIRECTORIES: Final = ("PWD", "OLDPWD")
-"""The variables of a shell whose names end as those of passwords do."""
+        return name in self.declared or looks_secret(name) or holds_secret(self.values.get(name) or "")
 
 
 @dataclass(frozen=True, slots=True)

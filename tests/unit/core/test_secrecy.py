@@ -22,7 +22,8 @@ from reconciler.vocabulary.keycloak import CLIENT_SECRETS
 SPELLINGS = """db_password DB-PASSWORD dbPassword DbPwd DBPASS requirepass masterauth GPG_PASSPHRASE SMTP_AUTH smtp.auth
     REGISTRY_AUTH APIKEY api-key apiKey KEY tls.key SESSION_SALT JWT bearerToken x-api-key Authorization privateKey"""
 NO_SECRETS = (
-    "monkey keyboard bypass author AWS_ACCESS_KEY_ID PASSWORD_FILE tokenPath secretDir HOST neighbour passenger"
+    "PWD OLDPWD monkey keyboard bypass author "
+    "AWS_ACCESS_KEY_ID PASSWORD_FILE tokenPath secretDir HOST neighbour passenger"
 )
 
 
