@@ -23,6 +23,7 @@ from reconciler.providers.keycloak.read.organizations import of_users, organizat
 from reconciler.providers.keycloak.read.users import IN_FULL, People
 from reconciler.providers.keycloak.registry import KINDS
 from reconciler.providers.keycloak.table.connection import BASE, WHOLE_EXPORT, Connection, Representation
+from reconciler.providers.keycloak.table.properties import DIGESTS
 from reconciler.vocabulary.keycloak import ORGANIZATION, ORGANIZATION_GROUPS, WORKFLOW
 
 
@@ -63,6 +64,7 @@ def whole(connection: Connection, realm: str) -> dict[str, Any]:
     flows = {flow["id"]: flow["alias"] for flow in found.get("authenticationFlows") or ()}
     made = {
         **found,
+        "attributes": {key: part for key, part in (found.get("attributes") or {}).items() if key != DIGESTS},
         **_organizations(connection, base, realm, found),
         **_workflows(connection, base, realm, found),
         **user_profile.exported(found),

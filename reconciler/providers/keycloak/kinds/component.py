@@ -2,13 +2,14 @@
 
 They are named by their name (with the sort in brackets where there are two of a name, as for anonymous and for
 authenticated registration), components inside others by both names. ``config`` is managed by declared key, as a PUT
-merges it and the server adds to it. What it hides there (private keys, passwords) is set on creation only. What
-a provider does not know there the server drops without a word, so that it is asked first.
+merges it and the server adds to it. A password that it masks there is told from another one by a digest; of keys it
+shows nothing at all, so they are set on creation only. What a provider does not know there the server drops without a
+word, so that it is asked first.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from reconciler.core.address import Address
@@ -16,9 +17,18 @@ from reconciler.core.change import Change
 from reconciler.core.document import DocumentPath
 from reconciler.core.kind import Field
 from reconciler.core.resource import Observed, Resource
-from reconciler.core.values import ABSENT, Path, Value, has_secret
+from reconciler.core.values import ABSENT, Path, Spec, Value, has_secret
 from reconciler.providers.keycloak.table.connection import BASE, Live, Representation
-from reconciler.providers.keycloak.table.groups import Builtins, Creation, Paths, Pruning, Put, Requirements, Wording
+from reconciler.providers.keycloak.table.groups import (
+    Builtins,
+    Creation,
+    Paths,
+    Pruning,
+    Put,
+    Reading,
+    Requirements,
+    Wording,
+)
 from reconciler.providers.keycloak.table.kind import Item, RestKind
 from reconciler.providers.keycloak.table.properties import (
     MASK,
@@ -29,6 +39,7 @@ from reconciler.providers.keycloak.table.properties import (
     as_secret,
     fixed,
     text,
+    without_blanks,
 )
 from reconciler.providers.keycloak.table.required_release import Check
 from reconciler.vocabulary.keycloak import COMPONENT, REALM
@@ -71,8 +82,11 @@ _ALIKE: Final = 0.8
 _SECRETS: Final = ("bindCredential", "keyPassword", "keystorePassword", "privateKey", "secret")
 
 
+_LISTS: Final = without_blanks(as_list_map)
+
+
 def _config(value: Value) -> Mapping[str, Value]:
-    return {key: _hidden(part) if key in _SECRETS else part for key, part in as_list_map(value).items()}
+    return {key: _hidden(part) if key in _SECRETS else part for key, part in as_map(_LISTS(value)).items()}
 
 
 def _hidden(value: Value) -> Value:
@@ -93,6 +107,10 @@ def _seen(declared: Value, live: Value) -> Value:
 def _cleared(value: Value) -> Value:
     """A PUT keeps what is left out or null; an empty list takes it away. A mask is never sent."""
     return {key: () if part is None else part for key, part in as_map(value).items() if part != (MASK,)}
+
+
+def _masked(spec: Spec) -> Iterable[str]:
+    return () if spec.get("providerType") == KEYS else ("config",)
 
 
 def label(body: Mapping[str, Any]) -> str:
@@ -214,5 +232,6 @@ KIND: Final = RestKind(
     ),
     pruning=Pruning(section="components", keeps=_is_key),
     requirements=Requirements(checks={"config": Check(_asked, _unknown)}),
+    reading=Reading(masked=_masked),
     wording=Wording(label=label),
 )

@@ -7,9 +7,10 @@ the file says. Settings of an execution, which files have in `authenticatorConfi
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
+from urllib.parse import quote
 
 from reconciler.core.address import Address
 from reconciler.core.errors import Conflict, Rejected
@@ -24,6 +25,7 @@ from reconciler.providers.keycloak.table.groups import (
     Paths,
     Pruning,
     Put,
+    Reading,
     Replacement,
     Requirements,
 )
@@ -38,6 +40,7 @@ from reconciler.providers.keycloak.table.properties import (
     only_on_creation,
     text,
     unmasked,
+    whole_number,
     without_absent,
     without_masks,
 )
@@ -101,7 +104,7 @@ def _by_name(value: Value) -> Mapping[str, Value]:
         return {name: _normal(as_map(body)) for name, body in value.items()}
     bodies = [body for body in value if isinstance(body, Mapping)] if isinstance(value, Sequence) else []
     found: dict[str, Value] = {}
-    for body in sorted(bodies, key=lambda body: int(str(body.get("priority", 0)))):
+    for body in sorted(bodies, key=lambda body: whole_number(body.get("priority") or 0)):
         found[_free(_named(body), found)] = _normal(body)
     return found
 
@@ -152,6 +155,10 @@ def _adjust(_desired: Resource, observed: Observed, expected: dict[str, Value]) 
         live = _by_name(observed.spec.get(_EXECUTIONS, ()))
         expected[_EXECUTIONS] = {**live, **as_map(expected[_EXECUTIONS])}
     return expected
+
+
+def _masked(_spec: Spec) -> Iterable[str]:
+    return (_EXECUTIONS,)
 
 
 def _flows(realm: Representation) -> Iterator[Item]:
@@ -223,6 +230,22 @@ def _sent_execution(index: int, body: Mapping[str, Value]) -> Mapping[str, Value
 def _refused(_read: Callable[[str], Any], _realm: str, body: Mapping[str, Value]) -> str:
     """Explains why a flow would stay empty, and could not even be deleted."""
     return _MADE_EMPTY if body.get("builtIn") is True else ""
+
+
+def unknown_flows(
+    read: Callable[[str], Any], realm: str, body: Mapping[str, Value], properties: Collection[str]
+) -> str:
+    """The message about properties that name a flow which is not there, "" if none.
+
+    The server only says that it failed (26.7).
+    """
+    named = {name: body[name] for name in properties if body.get(name) not in (None, "", ABSENT)}
+    if not named:
+        return ""
+    found = read(f"{BASE.format(realm=quote(realm, safe=''))}/authentication/flows")
+    there = {flow["alias"] for flow in found} if isinstance(found, Sequence) else set(named.values())
+    missing = sorted(f"{name} names `{flow}`" for name, flow in named.items() if flow not in there)
+    return f"{', '.join(missing)}, which is not there; declare it under authenticationFlows" if missing else ""
 
 
 def _is_builtin(path: Path) -> bool:
@@ -386,6 +409,7 @@ KIND: Final = RestKind(
     pruning=Pruning(section="authenticationFlows", keeps=_is_brought),
     dependencies=Dependencies(uses=_subflows),
     replacement=Replacement(obstacle=_obstacle, successor=_successor, set_aside=_set_aside),
+    reading=Reading(masked=_masked),
     requirements=Requirements(
         refuses=_refused,
         remedies={"a built in flow": "copy the flow under another name and bind that, or leave the built-in one out"},

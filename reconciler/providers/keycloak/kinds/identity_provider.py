@@ -1,29 +1,31 @@
 """Identity providers: other places where people may log in.
 
-``config`` is managed by declared key, as some types write there themselves. Its secret is masked by the server, so
-it is set when the provider is made or when something else of it changes; a reference such as `${vault.name}` is shown
-and compared.
+``config`` is managed by declared key, as some types write there themselves. Its secret is masked by the server, and
+told from another one by a digest; a reference such as `${vault.name}` is shown and compared.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Final
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, Final
 
 from reconciler.core.address import Address
 from reconciler.core.kind import Field
 from reconciler.core.values import Secret, Spec, Value
+from reconciler.providers.keycloak.kinds.flow import unknown_flows
 from reconciler.providers.keycloak.table.connection import BASE, Representation
-from reconciler.providers.keycloak.table.groups import Dependencies, Paths, Pruning, Put, Reading
+from reconciler.providers.keycloak.table.groups import Dependencies, Paths, Pruning, Put, Reading, Requirements
 from reconciler.providers.keycloak.table.kind import Item, RestKind
 from reconciler.providers.keycloak.table.properties import (
     Property,
     as_secret,
+    as_text,
     as_text_map,
     declared_keys,
     fixed,
     flag,
     text,
+    without_blanks,
 )
 from reconciler.vocabulary.keycloak import FLOW, IDENTITY_PROVIDER, REALM
 
@@ -46,6 +48,14 @@ def _providers(realm: Representation) -> Iterator[Item]:
         yield Item((body["alias"],), ("identityProviders", index), body)
 
 
+def _refused(read: Callable[[str], Any], realm: str, body: Mapping[str, Value]) -> str:
+    return unknown_flows(read, realm, body, _FLOWS)
+
+
+def _masked(_spec: Spec) -> Iterable[str]:
+    return ("config",)
+
+
 def _flows(realm: str, spec: Spec) -> Iterable[Address]:
     return tuple(Address(FLOW, (realm, str(spec[name]))) for name in _FLOWS if spec.get(name))
 
@@ -63,7 +73,7 @@ KIND: Final = RestKind(
         "trustEmail": flag(),
         "addReadTokenRoleOnCreate": flag(),
         "authenticateByDefault": flag(),
-        **{name: text() for name in _FLOWS},
+        **{name: text(without_blanks(as_text)) for name in _FLOWS},
         "config": Property(Field(normalise=_config), complete=declared_keys, whole=True),
     },
     objects=_providers,
@@ -78,5 +88,6 @@ KIND: Final = RestKind(
     put=Put(replaces=True),
     pruning=Pruning(section="identityProviders"),
     dependencies=Dependencies(uses=_flows),
-    reading=Reading(secrets=tuple(("config", name) for name in _SECRETS)),
+    requirements=Requirements(refuses=_refused),
+    reading=Reading(secrets=tuple(("config", name) for name in _SECRETS), masked=_masked),
 )

@@ -7,18 +7,14 @@ at which the password was set. ``verify`` tries to log in; ``always`` sets it on
 
 from __future__ import annotations
 
-import secrets
-from base64 import urlsafe_b64encode
 from collections.abc import Iterator, Mapping
-from functools import lru_cache
-from hashlib import scrypt
-from hmac import compare_digest
 from typing import Final
 
 from reconciler.core.address import Address
 from reconciler.core.resource import Resource
 from reconciler.core.values import ABSENT, Secret, Spec, Value
 from reconciler.providers.keycloak.table.connection import BASE, Live, Representation
+from reconciler.providers.keycloak.table.digests import ANOTHER, digest_of, is_digest_of
 from reconciler.providers.keycloak.table.groups import Paths, Put, Wording
 from reconciler.providers.keycloak.table.kind import Item, RestKind
 from reconciler.providers.keycloak.table.properties import MASK, secret
@@ -28,13 +24,7 @@ INITIAL: Final = "initial"
 LABEL: Final = "label"
 VERIFY: Final = "verify"
 ALWAYS: Final = "always"
-ANOTHER: Final = Secret("")
-"""Stands for a password that is live and not the declared one; none can be declared that is empty."""
-
 _USER: Final = f"{BASE}/users/{{id}}"
-_SIGN: Final = "reconcile:1"
-_SALT_BYTES: Final = 12
-_DIGEST_BYTES: Final = 24
 
 
 def _passwords(realm: Representation) -> Iterator[Item]:
@@ -57,7 +47,7 @@ def told(live: Live, desired: Resource, user: Representation) -> Spec:
         credential = _credential(live, str(user["id"]), desired.address)
         if credential is None:
             return {}
-        is_it = is_label_of(str(credential.get("userLabel")), declared, str(credential.get("createdDate")))
+        is_it = is_digest_of(str(credential.get("userLabel")), declared, str(credential.get("createdDate")))
     elif mode == VERIFY:
         is_it = _opens(live, desired.address, user, declared)
     else:
@@ -95,30 +85,9 @@ def _save(live: Live, address: Address, patch: Mapping[str, Value]) -> None:
     if mode == LABEL:
         credential = _credential(live, user_id, address)
         if credential is not None:
-            label = label_of(password, str(credential.get("createdDate")))
+            label = digest_of(password, str(credential.get("createdDate")))
             live.connection.put_text(f"{path}/credentials/{credential['id']}/userLabel", label)
     live.settled.add((address, password))
-
-
-def label_of(password: Secret, set_at: str) -> str:
-    """A label that tells this password, set then, from others; each time another one."""
-    salt = secrets.token_urlsafe(_SALT_BYTES)
-    return f"{_SIGN}:{salt}:{_digest(password, salt, set_at)}"
-
-
-def is_label_of(label: str, password: Secret, set_at: str) -> bool:
-    """Returns whether the label was made for this password, and is not that of an earlier one put back."""
-    start, _, digest = label.rpartition(":")
-    sign, _, salt = start.rpartition(":")
-    return sign == _SIGN and compare_digest(digest.encode(), _digest(password, salt, set_at).encode())
-
-
-@lru_cache(maxsize=10_000)
-def _digest(password: Secret, salt: str, set_at: str) -> str:
-    """As slow as what the server keeps itself (argon2id, 7 MiB, 5 rounds): whoever may read users can see it."""
-    seasoned = f"{salt}:{set_at}".encode()
-    raw = scrypt(password.reveal().encode(), salt=seasoned, n=2**14, r=8, p=5, dklen=_DIGEST_BYTES)
-    return urlsafe_b64encode(raw).decode()
 
 
 KIND: Final = RestKind(

@@ -6,15 +6,16 @@ there; ``smtpServer`` is exact.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
 from reconciler.core.kind import Field
-from reconciler.core.values import ABSENT, Path, Value
+from reconciler.core.values import ABSENT, Path, Spec, Value
 from reconciler.providers.keycloak.table.connection import BASE, Representation
-from reconciler.providers.keycloak.table.groups import Builtins, Creation, Paths, Put, Requirements
+from reconciler.providers.keycloak.table.groups import Builtins, Creation, Paths, Put, Reading, Requirements
 from reconciler.providers.keycloak.table.kind import Item, RestKind
 from reconciler.providers.keycloak.table.properties import (
+    DIGESTS,
     Property,
     as_secret,
     as_text,
@@ -48,9 +49,19 @@ def _lower(value: Value) -> Value:
 def _smtp(value: Value) -> Mapping[str, Value]:
     """Mail settings; the console writes "false" where there was nothing."""
     found = {key: ABSENT if part == "false" else part for key, part in as_text_map(value).items()}
-    return found | ({"password": as_secret(found["password"])} if "password" in found else {})
+    return {key: as_secret(part) if key in _MAIL_SECRETS else part for key, part in found.items()}
 
 
+def _attributes(value: Value) -> Mapping[str, Value]:
+    """Attributes of the realm without ours, which exports of the server have."""
+    return {key: part for key, part in as_text_map(value).items() if key != DIGESTS}
+
+
+def _masked(_spec: Spec) -> Iterable[str]:
+    return ("smtpServer",)
+
+
+_MAIL_SECRETS: Final = ("password", "authTokenClientSecret")
 _TEXTS: Final = (
     "displayName displayNameHtml defaultSignatureAlgorithm loginTheme accountTheme adminTheme emailTheme "
     "defaultLocale bruteForceStrategy"
@@ -122,7 +133,7 @@ _ROWS: Final[Mapping[str, Property]] = {
     **_PASSKEY_ROWS,
     "browserSecurityHeaders": settings(),
     "smtpServer": Property(Field(normalise=_smtp), complete=unmasked, unset={}, whole=True),
-    "attributes": Property(Field(normalise=as_text_map), complete=declared_keys, whole=True),
+    "attributes": Property(Field(normalise=_attributes), complete=declared_keys, whole=True),
 }
 
 _SINCE: Final = {
@@ -205,4 +216,5 @@ KIND: Final = RestKind(
     ),
     builtins=Builtins(is_builtin=_is_master),
     requirements=Requirements(since=_SINCE),
+    reading=Reading(masked=_masked),
 )

@@ -26,6 +26,7 @@ from reconciler.providers.keycloak.read.users import FEW, People
 from reconciler.providers.keycloak.registry import KINDS
 from reconciler.providers.keycloak.table.connection import BASE, Connection, Representation
 from reconciler.providers.keycloak.table.kind import Item, RestKind, options_of
+from reconciler.providers.keycloak.table.masked import recalled
 from reconciler.providers.keycloak.table.properties import MARK, as_names
 from reconciler.vocabulary.keycloak import CLIENT, CLIENT_ROLE, FLOW_BINDINGS, PASSWORD, REALM, USER
 
@@ -58,6 +59,10 @@ def _realm(
         is_surplus = address not in wanted and _is_surplus(connection, kind, address, item, modes)
         if address in wanted or is_surplus:
             found = _observed(connection, kind, address, item, modes)
+            if address in wanted:
+                found = replace(
+                    found, spec={**found.spec, **recalled(kind, address, wanted[address].spec, live, item.body)}
+                )
             along, holders = cascades.along(address), cascades.holders(address)
             yield replace(found, surplus=is_surplus, along=along, holders=holders)
     yield from _unset(wanted.keys() - seen.keys(), seen.keys())

@@ -33,6 +33,10 @@ def _is_not(_body: Representation) -> bool:
     return False
 
 
+def _no_names(_spec: Spec) -> Iterable[str]:
+    return ()
+
+
 def _same_body(body: Mapping[str, Value]) -> Mapping[str, Value]:
     return body
 
@@ -172,12 +176,14 @@ class Reading:
     """The way the objects are read.
 
     ``flags`` are those that a partial export needs to show the objects, and ``more`` reads what it does not show.
-    ``secrets`` are the places of values that only the server and the one who declares them may know.
+    ``secrets`` are the places of values that only the server and the one who declares them may know. ``masked`` names
+    the properties of an object in which the server shows a mask in place of a secret.
     """
 
     flags: frozenset[str] = frozenset()
     more: Callable[[Connection, str, Representation, Iterable[Resource]], Representation] | None = None
     secrets: tuple[Path, ...] = ()
+    masked: Callable[[Spec], Iterable[str]] = _no_names
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,12 +12,14 @@ from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 from reconciler.core.kind import Effect, Field
-from reconciler.core.values import ABSENT, Secret, Value
+from reconciler.core.values import ABSENT, Secret, Value, mapped
 
 MASK: Final = "**********"
 """What Keycloak shows in place of a secret. In a file it means: keep what is there."""
 MARK: Final = "reconcile.owner"
 """The attribute that says which project made an object, where what is no longer declared is to go."""
+DIGESTS: Final = "reconcile.masked"
+"""The attribute of a realm with digests of the secrets that Keycloak does not show (masked.py)."""
 _MASKS: Final = (MASK, Secret(MASK))
 
 Complete: TypeAlias = Callable[[Value, Value], Value]
@@ -99,6 +101,15 @@ def as_text(value: Value) -> Value:
             return str(value)
         case _:
             return value
+
+
+def without_blanks(normalise: Callable[[Value], Value]) -> Callable[[Value], Value]:
+    """A normal form in which a text of nothing but blanks is no text, as the server drops it (26.7)."""
+
+    def normal(value: Value) -> Value:
+        return normalise(mapped(value, lambda leaf: None if isinstance(leaf, str) and not leaf.strip() else leaf))
+
+    return normal
 
 
 def as_names(value: Value) -> tuple[Value, ...]:
@@ -183,11 +194,15 @@ def _as_flag(default: bool) -> Callable[[Value], Value]:  # noqa: FBT001
 
 def _as_number(default: int) -> Callable[[Value], Value]:
     def normalise(value: Value) -> Value:
-        if value is None or value is ABSENT or value == "":
-            return default
-        return int(value) if isinstance(value, str) else value
+        return default if value is None or value is ABSENT or value == "" else whole_number(value)
 
     return normalise
+
+
+def whole_number(value: Value) -> int:
+    """A whole number in any spelling that the files may have, such as ``10.0``."""
+    text = str(value)
+    return int(text) if text.lstrip("-").isdecimal() else int(float(text))
 
 
 # ------------------------------------------------------------------ what may stay
@@ -255,9 +270,9 @@ def number(default: int = 0) -> Property:
     return Property(Field(normalise=_as_number(default)), unset=default)
 
 
-def names() -> Property:
+def names(normalise: Callable[[Value], Value] = as_names) -> Property:
     """A list that is a set, compared as a whole."""
-    return Property(Field(normalise=as_names), unset=())
+    return Property(Field(normalise=normalise), unset=())
 
 
 def settings() -> Property:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from typing import Any, Final
 from urllib.parse import quote
@@ -22,7 +23,8 @@ from reconciler.providers.keycloak.ids import Directory
 from reconciler.providers.keycloak.registry import KINDS
 from reconciler.providers.keycloak.table.connection import BASE, Connection, Representation
 from reconciler.providers.keycloak.table.kind import Parts, RestKind, patched
-from reconciler.providers.keycloak.table.properties import as_map
+from reconciler.providers.keycloak.table.masked import noted
+from reconciler.providers.keycloak.table.properties import DIGESTS, as_map
 from reconciler.providers.keycloak.write.steps import (
     ADD,
     CREATE,
@@ -30,6 +32,7 @@ from reconciler.providers.keycloak.write.steps import (
     DELETE,
     DELETE_PART,
     IMPORT,
+    NOTE,
     REMOVE,
     REQUIRE,
     SET_ASIDE,
@@ -47,6 +50,7 @@ class Performer:
         self._connection, self._directory = connection, directory
         self._tried: set[str] = set()  # creations of this pass, whatever came of them
         self._lock = threading.Lock()
+        self._settings = threading.Lock()  # a PUT of a realm replaces its attributes
         self._importing = threading.Lock()  # two at a time wait for each other's tables, and one fails (26.7 on H2)
 
     def forget(self) -> None:
@@ -158,8 +162,20 @@ class Performer:
             kind.put.save(self._directory, step.address, patch)
             return
         path = self._directory.path(kind.paths.item, step.address)
-        live = self._live(path, step.address) if kind.needs_live(patch) else {}
-        self._connection.put(path, self._resolved(kind, step.address, kind.update(patch, live)))
+        with self._settings if kind.paths.item == BASE else nullcontext():
+            live = self._live(path, step.address) if kind.needs_live(patch) else {}
+            self._connection.put(path, self._resolved(kind, step.address, kind.update(patch, live)))
+
+    def note(self, step: Step) -> None:
+        """Keep digests of the secrets that were written, which the server does not show."""
+        kind, realm = KINDS[step.address.kind], Address(REALM, step.address.path[:1])
+        path = self._directory.path(BASE, realm)
+        with self._settings:
+            live = self._live(path, realm)
+            own = self._directory.path(kind.paths.item, step.address)
+            body = live if step.address == realm else self._live(own, step.address)
+            attributes = {DIGESTS: noted(live, step.address, body, as_map(step.args["values"]))}
+            self._connection.put(path, KINDS[REALM].update({"attributes": attributes}, live))
 
     def set_aside(self, step: Step) -> None:
         """Give the object another name, so that a new one can have it."""
@@ -268,6 +284,7 @@ class Performer:
     def create_part(self, step: Step) -> None:
         parts, path = self._parts(step)
         part, own = str(step.args["part"]), as_map(step.args["body"])
+        self._check(step.address, {str(step.args["field"]): {part: own}})
         if parts.writer:
             parts.writer.create(self._directory, step.address, part, own)
             return
@@ -343,4 +360,5 @@ _VERBS: Final[Mapping[str, Callable[[Performer, Step], None]]] = {
     IMPORT: Performer.import_,
     REQUIRE: Performer.require,
     SET_ASIDE: Performer.set_aside,
+    NOTE: Performer.note,
 }

@@ -19,6 +19,7 @@ from reconciler.core.resource import Resource
 from reconciler.core.values import ABSENT, Path, Value
 from reconciler.providers.keycloak.registry import KINDS
 from reconciler.providers.keycloak.table.kind import Links, RestKind
+from reconciler.providers.keycloak.table.masked import masked_values, named
 from reconciler.providers.keycloak.table.properties import as_map, without_absent
 from reconciler.providers.keycloak.table.required_release import needed
 from reconciler.vocabulary.keycloak import REALM
@@ -34,6 +35,7 @@ DELETE_PART: Final = "delete part"
 IMPORT: Final = "import"
 REQUIRE: Final = "require"
 SET_ASIDE: Final = "set aside"
+NOTE: Final = "note"
 FEWEST: Final = 20
 """From how many on objects are imported rather than made one by one."""
 BATCH: Final = 100
@@ -153,6 +155,23 @@ def _comes_by_itself(address: Address, missing: Mapping[Address, Resource | None
 
 
 def _steps(change: Change, creating: frozenset[Address]) -> Iterable[Step]:
+    found = tuple(_written(change, creating))
+    return (*found, *_noted(change, found))
+
+
+def _noted(change: Change, written: Sequence[Step]) -> Iterator[Step]:
+    """The step that keeps digests of the secrets which the server masks, once they are written."""
+    kind, desired = KINDS[change.address.kind], change.desired
+    if not written or desired is None:
+        return
+    values = masked_values(kind, desired.spec)
+    is_new = change.action in (Action.CREATE, Action.REPLACE)
+    if values and (is_new or any(field.path == path[: len(field.path)] for field in change.fields for path in values)):
+        step = _step(change.address, NOTE, why="Keycloak does not show its secrets", values=named(values))
+        yield replace(step, after=frozenset(each.id for each in written))
+
+
+def _written(change: Change, creating: frozenset[Address]) -> Iterable[Step]:
     kind = KINDS[change.address.kind]
     match change.action:
         case Action.CREATE if change.address not in creating:

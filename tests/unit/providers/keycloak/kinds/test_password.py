@@ -8,8 +8,8 @@ import pytest
 
 from reconciler.core.plan import Plan, make
 from reconciler.core.values import Secret
-from reconciler.providers.keycloak.kinds.password import is_label_of, label_of
 from reconciler.providers.keycloak.provider import KeycloakProvider
+from reconciler.providers.keycloak.table.digests import digest_of, is_digest_of
 from reconciler.render.text import plan_text
 from tests.kit.keycloak.scripted import ScriptedConnection
 from tests.kit.keycloak.server import document
@@ -45,31 +45,31 @@ def labelled(label: str) -> Any:
 
 
 def test_a_label_tells_its_own_password_only_and_is_another_one_each_time() -> None:
-    first, second = label_of(DECLARED, "1"), label_of(DECLARED, "1")
+    first, second = digest_of(DECLARED, "1"), digest_of(DECLARED, "1")
 
     assert first != second
     assert DECLARED.reveal() not in first
-    assert is_label_of(first, DECLARED, "1")
-    assert is_label_of(second, DECLARED, "1")
-    assert not is_label_of(first, Secret("another"), "1")
+    assert is_digest_of(first, DECLARED, "1")
+    assert is_digest_of(second, DECLARED, "1")
+    assert not is_digest_of(first, Secret("another"), "1")
 
 
 def test_a_label_that_was_put_back_after_another_password_was_set_tells_nothing() -> None:
-    assert not is_label_of(label_of(DECLARED, "1"), DECLARED, "2")
+    assert not is_digest_of(digest_of(DECLARED, "1"), DECLARED, "2")
 
 
 @pytest.mark.parametrize(
     "label", ["", "None", "my laptop", "reconcile:1:é:ü", "reconcile:1:salt:", "reconcile:1", ":::"]
 )
 def test_what_somebody_else_wrote_there_is_no_label_of_ours(label: str) -> None:
-    assert not is_label_of(label, DECLARED, "1")
+    assert not is_digest_of(label, DECLARED, "1")
 
 
 @pytest.mark.parametrize(
     ("mode", "answers", "action"),
     [
-        ("label", labelled(label_of(DECLARED, str(SET_AT))), "keep"),
-        ("label", labelled(label_of(Secret("the last one"), str(SET_AT))), "update"),
+        ("label", labelled(digest_of(DECLARED, str(SET_AT))), "keep"),
+        ("label", labelled(digest_of(Secret("the last one"), str(SET_AT))), "update"),
         ("label", labelled(""), "update"),
         ("label", THERE, "update"),
         ("verify", THERE | {"ASK lab/ann": True}, "keep"),
@@ -98,7 +98,7 @@ def test_a_password_that_is_set_gets_its_label_last() -> None:
     assert reset == "PUT lab/users/u1/reset-password"
     assert body == {"type": "password", "value": DECLARED, "temporary": False}
     assert label == "PUT lab/users/u1/credentials/c1/userLabel"
-    assert is_label_of(str(text), DECLARED, str(SET_AT))
+    assert is_digest_of(str(text), DECLARED, str(SET_AT))
 
 
 def test_what_is_always_set_is_set_once_in_a_run() -> None:
