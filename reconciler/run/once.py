@@ -136,11 +136,12 @@ class Reconciler:
 
         ``approve`` is called with each look that has steps or refusals, and raises what it does not allow. A pass
         with a failure is the last one, unless the world just moved under it, or the server refused something: then what
-        the pass had no steps for is still done. What was written in vain is reported as failed, and left out of what is
-        done.
+        the pass had no steps for is still done. A world that has moved in the same way once more stands still. What was
+        written in vain is reported as failed, and left out of what is done.
         """
         desired, written = self.desired(), Written()
         rest: frozenset[Address] | None = None
+        moved: frozenset[tuple[str, str]] = frozenset()
         for _ in range(MOST_PASSES):
             look, first = first or self.look(desired, stop=stop), None
             yield look
@@ -163,7 +164,8 @@ class Reconciler:
             written = written.after(look.plan, report)
             if in_vain or (stop and stop.is_set()):
                 return
-            if _is_final(report):
+            before, moved = moved, _failures(report)
+            if _is_final(report) or moved & before:
                 rest = _rest(look.plan, report)
                 if not rest:
                     return
@@ -234,9 +236,9 @@ class Reconciler:
         }
 
     def _obstacles(self, plan: Plan) -> tuple[Problem, ...]:
-        """Lists the reasons for which the plan would fail."""
+        """Lists the reasons for which the plan would fail, each with a place in the files."""
         return tuple(
-            found
+            found if found.origin.file else _placed(found, plan)
             for name, provider in self.providers.items()
             if isinstance(provider, ObstacleSource)
             for found in provider.obstacles([step for step in plan.steps if step.address.provider == name])
@@ -261,6 +263,12 @@ class Reconciler:
                 raise Unreachable(f"{error.args[0]} ({host} is {status.note})") from error
             self.on_wait(f"waiting for {host}: {status.note}")
         self.clock.sleep(LOOK_AGAIN_S)
+
+
+def _placed(problem: Problem, plan: Plan) -> Problem:
+    """The problem at the place where its resource is declared."""
+    origins = (each.desired.origin for each in plan.changes if each.desired and each.address == problem.address)
+    return replace(problem, origin=next(origins, None) or problem.origin)
 
 
 def _concealed(change: Change, known: KnownSecrets) -> Change:
@@ -314,6 +322,11 @@ def _rest(plan: Plan, report: Report) -> frozenset[Address]:
     """The changes that a failed pass did not come to, where each failure was a refusal: the server is well."""
     is_refused = all(isinstance(event.error, Rejected | Conflict) for event in report.failed)
     return stepless(plan) if is_refused else frozenset()
+
+
+def _failures(report: Report) -> frozenset[tuple[str, str]]:
+    """The failed steps of a pass, each with its reason."""
+    return frozenset((event.step.id, event.note) for event in report.failed)
 
 
 def _is_final(report: Report) -> bool:

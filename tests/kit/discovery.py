@@ -10,12 +10,14 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import combinations, product
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeAlias, cast
 
 from reconciler.config import Sources, load
+from reconciler.core.address import Address
 from reconciler.core.change import Action
 from reconciler.core.document import Document
 from reconciler.core.errors import ConfigError
+from reconciler.core.problem import Problem
 from reconciler.core.report import Event, What
 from reconciler.providers.keycloak.provider import KeycloakProvider
 from reconciler.providers.keycloak.table.connection import Client
@@ -36,14 +38,56 @@ def alone_and_in_pairs(switches: Mapping[str, Sequence[Any]]) -> Iterator[dict[s
                 yield dict(zip(names, values, strict=True))
 
 
+Section: TypeAlias = str | tuple[str, ...]
+"""Where objects are in a realm's file."""
+
+
+def _file(section: Section, objects: Sequence[Body]) -> Body:
+    file: Any = objects
+    for key in reversed((section,) if isinstance(section, str) else section):
+        file = {key: file}
+    return cast("Body", file)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What is left to do after a run, or why it was not done."""
+
+    why: str
+    is_refused: bool
+
+    @property
+    def is_reason(self) -> bool:
+        """Whether it says to a user what is the matter."""
+        return self.is_refused and not any(words in self.why for words in (*NO_REASONS, " keeps ", "accepted"))
+
+
 @dataclass
 class Tried:
     """What became of the cases; ``wrong`` are those that end in no good way, with what is the matter."""
 
     count: int = 0
     refused_by_file: dict[str, str] = field(default_factory=dict)
+    refused_by_plan: dict[str, str] = field(default_factory=dict)
     refused_by_server: dict[str, str] = field(default_factory=dict)
     wrong: dict[str, str] = field(default_factory=dict)
+
+    def add(self, case: str, outcome: Outcome) -> None:
+        """Note what became of a case."""
+        (self.refused_by_server if outcome.is_reason else self.wrong)[case] = outcome.why
+
+    def __add__(self, other: Tried) -> Tried:
+        return Tried(
+            self.count + other.count,
+            self.refused_by_file | other.refused_by_file,
+            self.refused_by_plan | other.refused_by_plan,
+            self.refused_by_server | other.refused_by_server,
+            self.wrong | other.wrong,
+        )
+
+    def __str__(self) -> str:
+        """The cases that end in no good way, a line each."""
+        return "\n".join(f"{case} → {why}" for case, why in self.wrong.items())
 
 
 @dataclass(frozen=True)
@@ -61,18 +105,30 @@ class Laboratory:
         path.write_text(json.dumps({**self.base, "realm": self.realm, **file}), encoding="utf-8")
         return load(Sources(self.folder, users_files=(path,))).document
 
-    def objects(self, section: str, cases: Iterable[Body], key: str) -> Tried:
+    def objects(self, section: Section, cases: Iterable[Body], key: str) -> Tried:
         """Try cases that are objects of one section, all at the same time; each is named by ``key``."""
         tried, good = Tried(), list[Body]()
         for case in cases:
             tried.count += 1
             try:
-                self.document({section: [case]})
+                self.document(_file(section, [case]))
                 good.append(case)
             except ConfigError as error:
                 tried.refused_by_file[_said(case)] = str(error)
-        self._apply({section: good}, {str(case[key]).lower(): _said(case) for case in good}, tried)
+        names = {str(case[key]).lower(): _said(case) for case in good}
+        foreseen = {
+            each.address.name.lower(): each.message for each in self.foreseen(_file(section, good)) if each.address
+        }
+        tried.refused_by_plan |= {names.get(name, name): message for name, message in foreseen.items()}
+        good = [case for case in good if str(case[key]).lower() not in foreseen]
+        for address, outcome in self._outcome(_file(section, good)).items():
+            tried.add(names.get(address.name.lower(), str(address)), outcome)
         return tried
+
+    def foreseen(self, file: Body) -> Sequence[Problem]:
+        """What a plan says of itself that it will not be carried out."""
+        provider = KeycloakProvider({}, client=self.client)
+        return Reconciler(self.document(file), {"keycloak": provider}, RealClock()).look().plan.obstacles
 
     def whole(self, cases: Iterable[Body]) -> Tried:
         """Try cases that are settings of the realm itself, one after the other."""
@@ -80,12 +136,44 @@ class Laboratory:
         for case in cases:
             tried.count += 1
             try:
-                self._apply(case, {}, tried, said=_said(case))
+                for outcome in self._outcome(case).values():
+                    tried.add(_said(case), outcome)
             except ConfigError as error:
                 tried.refused_by_file[_said(case)] = str(error)
         return tried
 
-    def _apply(self, file: Body, names: Mapping[str, str], tried: Tried, *, said: str = "") -> None:
+    def settings(self, values: Mapping[str, Sequence[Any]]) -> Tried:
+        """Try values of many settings: the first of each together, then the second of each, and so on.
+
+        Where that does not end well, the half of them is tried, so that one does not hide another.
+        """
+        tried = Tried()
+        for number in range(max(map(len, values.values()), default=0)):
+            together = {name: own[number] for name, own in values.items() if number < len(own)}
+            tried.count += len(together)
+            self._halved(together, tried)
+        return tried
+
+    def _halved(self, file: Body, tried: Tried) -> None:
+        try:
+            outcomes = self._outcome(file)
+            if not outcomes:
+                return
+            error = ""
+        except ConfigError as refused:
+            outcomes, error = {}, str(refused)
+        if len(file) == 1:
+            if error:
+                tried.refused_by_file[_said(file)] = error
+            for outcome in outcomes.values():
+                tried.add(_said(file), outcome)
+            return
+        names = list(file)
+        for half in (names[: len(names) // 2], names[len(names) // 2 :]):
+            self._halved({name: file[name] for name in half}, tried)
+
+    def _outcome(self, file: Body) -> Mapping[Address, Outcome]:
+        """Applies a file, and returns what is left to do then, with the reason. Raises ConfigError."""
         provider = KeycloakProvider({}, client=self.client)
         reconciler = Reconciler(self.document(with_quick_keys(file)), {"keycloak": provider}, RealClock())
         failures: dict[str, str] = {}
@@ -94,14 +182,14 @@ class Laboratory:
             if not found or found == failures:
                 break
             failures = found
-        for change in reconciler.look().plan.changes:
-            if change.action is Action.KEEP:
-                continue
-            address = str(change.address)
-            case = names.get(change.address.name.lower(), said or address)
-            why = failures.get(address, f"{change.action.value}: {change.reason}")
-            is_reason = address in failures and not any(words in why for words in (*NO_REASONS, " keeps ", "accepted"))
-            (tried.refused_by_server if is_reason else tried.wrong)[case] = why
+        left = [change for change in reconciler.look().plan.changes if change.action is not Action.KEEP]
+        return {
+            change.address: Outcome(
+                failures.get(str(change.address), f"{change.action.value}: {change.reason}"),
+                is_refused=str(change.address) in failures,
+            )
+            for change in left
+        }
 
 
 def _failures(reconciler: Reconciler) -> dict[str, str]:
@@ -114,4 +202,4 @@ def _agree(_look: Look) -> None:
 
 
 def _said(case: Body) -> str:
-    return json.dumps({key: value for key, value in case.items() if value not in ("", None)}, ensure_ascii=False)
+    return json.dumps(case, ensure_ascii=False)

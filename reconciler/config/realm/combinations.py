@@ -155,8 +155,12 @@ def _locales(realm: Mapping[str, Tree]) -> Iterator[Finding]:
 
 
 def _secrets(realm: Mapping[str, Tree]) -> Iterator[Finding]:
-    """Secrets of clients that have none."""
+    """Secrets of clients that have none, and clients without the one that they must have."""
     for path, client in _bodies(realm, "clients"):
+        has_none = _switch(client, "publicClient") is True or _switch(client, "bearerOnly") is True
+        if "secret" in client and client["secret"] is None and not has_none:
+            said = "`secret` can't be unset: Keycloak gives one to each client that is not public"
+            yield Finding((*path, "secret"), f"{said}; leave the line out, or set `publicClient: true`")
         if _switch(client, "publicClient") is True and client.get("secret") not in (None, "", _MASK):
             said = "`secret` has no effect: a client with `publicClient: true` has none"
             yield Finding((*path, "secret"), said, Severity.WARNING)

@@ -26,6 +26,7 @@ from reconciler.providers.keycloak.read.observe import observe
 from reconciler.providers.keycloak.registry import KINDS
 from reconciler.providers.keycloak.table.connection import Client
 from reconciler.providers.keycloak.write.flow_steps import old_flows_last
+from reconciler.providers.keycloak.write.foreseen import Foreseen
 from reconciler.providers.keycloak.write.perform import Performer
 from reconciler.providers.keycloak.write.steps import REQUIRE, steps
 
@@ -102,12 +103,13 @@ class KeycloakProvider:
         return rights(desired)
 
     def obstacles(self, steps: Sequence[Step]) -> Sequence[Problem]:
-        asking = [step for step in steps if step.verb == REQUIRE]
-        if not asking:
+        if not steps:
             return ()
-        _, performer = self._work()
+        directory, performer = self._work()
+        asking = [step for step in steps if step.verb == REQUIRE]
         with self._connected().understood():
-            return tuple(lack for step in asking for lack in performer.lacks(step))
+            lacks = tuple(lack for step in asking for lack in performer.lacks(step))
+            return (*lacks, *Foreseen(directory, steps).problems())
 
     def perform(self, step: Step) -> Verdict:
         _, performer = self._work()

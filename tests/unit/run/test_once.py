@@ -8,7 +8,7 @@ import pytest
 
 from reconciler.cli.exitcodes import Exit, of_report
 from reconciler.core.change import Action
-from reconciler.core.errors import ReconcileError, Refused, Rejected, Unreachable, WrittenInVain
+from reconciler.core.errors import Conflict, ReconcileError, Refused, Rejected, Unreachable, WrittenInVain
 from reconciler.core.policy import Policy
 from reconciler.core.problem import Problem
 from reconciler.core.report import Report, What
@@ -83,6 +83,21 @@ def test_a_failure_ends_it_after_the_pass():
     assert [event.what for event in events if not isinstance(event, Look)].count(What.FAILED) == 1
     assert address("memory.box/other") in memory.live
     assert len(looks(events)) == 1
+
+
+def test_a_conflict_that_a_second_look_finds_again_ends_it():
+    memory = MemoryProvider([resource(BOX, size=1), resource("memory.box/other")])
+
+    def fail(step):
+        if step.address == address(BOX):
+            raise Conflict("memory.box/needed is not there")
+
+    memory.before_call = fail
+    events = converge(reconciler(memory))
+
+    assert [event.note for event in failures(events)] == ["memory.box/needed is not there"] * 2
+    assert address("memory.box/other") in memory.live
+    assert memory.calls.count("memory.box/other:put") == 1
 
 
 class Bringing(MemoryProvider):

@@ -24,6 +24,7 @@ from reconciler.providers.keycloak.table.properties import (
     MARK,
     Property,
     as_map,
+    as_names,
     as_secret,
     as_text,
     as_text_map,
@@ -34,6 +35,7 @@ from reconciler.providers.keycloak.table.properties import (
     number,
     secret,
     text,
+    without_blanks,
 )
 from reconciler.vocabulary.keycloak import (
     ADMIN_PERMISSIONS_CLIENT,
@@ -64,10 +66,14 @@ _MADE_BY_SERVER: Final = (
 )
 
 
+def _texts(value: Value) -> Mapping[str, Value]:
+    return as_map(without_blanks(as_text_map)(value))
+
+
 def _attributes(value: Value) -> Mapping[str, Value]:
     return {
         key: as_secret(part) if key in CLIENT_SECRETS else part
-        for key, part in as_text_map(value).items()
+        for key, part in _texts(value).items()
         if key not in _MADE_BY_SERVER and key != MARK
     }
 
@@ -188,14 +194,15 @@ KIND: Final = RestKind(
     name=CLIENT,
     key="clientId",
     properties={
-        **{name: text() for name in ("name", "description", "type", "rootUrl", "adminUrl", "baseUrl", "protocol")},
+        **{name: text() for name in ("name", "description", "rootUrl", "adminUrl", "baseUrl", "protocol")},
+        "type": text(without_blanks(as_text)),
         "enabled": flag(default=True),
         "alwaysDisplayInConsole": flag(),
         "surrogateAuthRequired": flag(),
         "clientAuthenticatorType": text(),
         "secret": secret(),
-        "redirectUris": names(),
-        "webOrigins": names(),
+        "redirectUris": names(without_blanks(as_names)),
+        "webOrigins": names(without_blanks(as_names)),
         "bearerOnly": flag(),
         "consentRequired": flag(),
         "standardFlowEnabled": flag(),

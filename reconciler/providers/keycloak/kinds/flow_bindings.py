@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Final
-from urllib.parse import quote
 
 from reconciler.core.address import Address
 from reconciler.core.values import Spec, Value
 from reconciler.providers.keycloak.kinds import realm
+from reconciler.providers.keycloak.kinds.flow import unknown_flows
 from reconciler.providers.keycloak.table.connection import BASE, Representation
 from reconciler.providers.keycloak.table.groups import Dependencies, Paths, Put, Requirements
 from reconciler.providers.keycloak.table.kind import Item, RestKind
@@ -37,11 +37,7 @@ def _flows(realm: str, spec: Spec) -> Iterable[Address]:
 
 
 def _refused(read: Callable[[str], Any], realm: str, body: Mapping[str, Value]) -> str:
-    """Names the missing flow; the server only says that it failed (26.7)."""
-    base = BASE.format(realm=quote(realm, safe=""))
-    there = {flow["alias"] for flow in read(f"{base}/authentication/flows")}
-    missing = sorted(f"{name} names `{flow}`" for name, flow in body.items() if flow and flow not in there)
-    return f"{', '.join(missing)}, which is not there; declare it under authenticationFlows" if missing else ""
+    return unknown_flows(read, realm, body, NAMES)
 
 
 KIND: Final = RestKind(

@@ -19,6 +19,7 @@ from reconciler.providers.keycloak.table.kind import Item, Links, RestKind
 from reconciler.providers.keycloak.table.properties import (
     Property,
     as_list,
+    as_map,
     as_names,
     attributes,
     by,
@@ -30,6 +31,7 @@ from reconciler.providers.keycloak.table.properties import (
 from reconciler.vocabulary.keycloak import IDENTITY_PROVIDER, ORGANIZATION, REALM, USER
 
 _by_name: Final = by("name")
+_VERIFIED: Final = flag()
 _LISTS: Final = {"identityProviders": ("identity-providers", "alias"), "members": ("members", "username")}
 
 
@@ -41,7 +43,16 @@ def _organizations(realm: Representation) -> Iterator[Item]:
 
 def _domains(value: Value) -> Value:
     """Domains by their names in the server's spelling: it folds capitals, and takes blanks around them off (26.7)."""
-    return {name.strip().lower(): body for name, body in _by_name(value).items()}
+    return {name.strip().lower(): _domain(as_map(body)) for name, body in _by_name(value).items()}
+
+
+def _domain(body: Mapping[str, Value]) -> Mapping[str, Value]:
+    return {name: _VERIFIED.normal(part) if name == "verified" else part for name, part in body.items()}
+
+
+def _usernames(value: Value) -> Value:
+    """The server stores usernames in lower case."""
+    return as_names([name.lower() if isinstance(name, str) else name for name in as_names(value)])
 
 
 def _provider(realm: str, _keys: Path, alias: str) -> Address:
@@ -95,7 +106,7 @@ KIND: Final = RestKind(
         ),
         "attributes": attributes(),
         "identityProviders": names(),
-        "members": names(),
+        "members": names(_usernames),
     },
     objects=_organizations,
     paths=Paths(

@@ -49,6 +49,11 @@ _SERVICES: Final = "authorizationServicesEnabled"  # these need a service accoun
 _ACTIONS: Final = "requiredActions"
 _UPDATE_PASSWORD: Final = "UPDATE_PASSWORD"  # noqa: S105 (a required action)
 _LOCALE: Final = "locale"  # dropped without a word by a realm that has no languages, whatever its policy (26.7)
+_READ_ONLY: Final = frozenset(
+    {"createtimestamp", "created_timestamp", "kerberos_principal", "ldap_entry_dn", "ldap_id", "modifytimestamp"}
+)
+"""Attributes that no administrator may set, whatever the profile says, in any spelling (26.7)."""
+_ALL: Final = "first=0&max=100000&briefRepresentation=true"
 _FLAG: Final = flag()
 _IDENTITY: Final = {"userId": text(), "userName": text()}
 _identities: Final = by("identityProvider")
@@ -168,16 +173,57 @@ def _is_of_others(user: Representation) -> bool:
 
 
 def _refused(read: Callable[[str], Any], realm: str, body: Mapping[str, Value]) -> str:
-    """Explains why the server would silently drop attributes: the realm's user profile does not know them."""
+    """Explains what of this body the server would refuse in other words, or drop without any (26.7)."""
+    base = BASE.format(realm=quote(realm, safe=""))
+    return "; ".join(filter(None, (rule(read, base, body) for rule in _RULES)))
+
+
+def _attributes_refused(read: Callable[[str], Any], base: str, body: Mapping[str, Value]) -> str:
     attributes = body.get("attributes")
     if not isinstance(attributes, Mapping) or not attributes:
         return ""
-    base = BASE.format(realm=quote(realm, safe=""))
+    if fixed := sorted(
+        name for name, value in attributes.items() if name.lower() in _READ_ONLY and value is not ABSENT
+    ):
+        return f"{_listed(fixed)} can't be set, as Keycloak keeps it for itself; leave it out"
     profile = read(f"{base}/users/profile")
     if not isinstance(profile, Mapping):
         return ""
     has_languages = _LOCALE in attributes and bool(read(base).get("internationalizationEnabled"))
     return unknown_attributes(profile, attributes, known=(_LOCALE,) if has_languages else ())
+
+
+def _actions_refused(read: Callable[[str], Any], base: str, body: Mapping[str, Value]) -> str:
+    """A POST or a PUT drops unknown actions, and an import takes them."""
+    asked = [str(name) for name in as_names(body.get(_ACTIONS))]
+    if not asked:
+        return ""
+    found = read(f"{base}/authentication/required-actions")
+    known = {each["alias"] for each in found} if isinstance(found, Sequence) else set(asked)
+    if unknown := [name for name in asked if name not in known]:
+        folded = {each.lower(): each for each in known}
+        meant = [f"`{folded[name.lower()]}`" for name in unknown if name.lower() in folded]
+        hint = f"did you mean {', '.join(meant)}?" if meant else "declare it under requiredActions, or leave it out"
+        return f"the realm has no required action {_listed(unknown)}, so Keycloak would drop it without a word; {hint}"
+    return ""
+
+
+def _identities_refused(read: Callable[[str], Any], base: str, body: Mapping[str, Value]) -> str:
+    """A link to nowhere is accepted and never shown, so a second one is refused as a double."""
+    asked = _identities(body.get("federatedIdentities", ()))
+    if not asked:
+        return ""
+    found = read(f"{base}/identity-provider/instances?{_ALL}")
+    known = {each["alias"] for each in found} if isinstance(found, Sequence) else set(asked)
+    unknown = [alias for alias in asked if alias not in known]
+    return f"the realm has no identity provider {_listed(unknown)}; declare it, or leave it out" if unknown else ""
+
+
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(f"`{name}`" for name in names)
+
+
+_RULES: Final = (_attributes_refused, _actions_refused, _identities_refused)
 
 
 def unknown_attributes(profile: Mapping[str, Any], attributes: Mapping[str, Value], known: Iterable[str] = ()) -> str:
@@ -192,7 +238,7 @@ def unknown_attributes(profile: Mapping[str, Any], attributes: Mapping[str, Valu
     if not unknown or profile.get("unmanagedAttributePolicy") in ("ENABLED", "ADMIN_EDIT"):
         return ""
     return (
-        f"the realm's user profile has no attribute {', '.join(f'`{name}`' for name in unknown)}, so Keycloak would "
+        f"the realm's user profile has no attribute {_listed(unknown)}, so Keycloak would "
         "drop it without a word; add it to the profile, or let administrators set any with "
         "`userProfile: {unmanagedAttributePolicy: ADMIN_EDIT}` in the realm"
     )

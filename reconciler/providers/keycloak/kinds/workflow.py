@@ -16,7 +16,7 @@ from reconciler.providers.keycloak.server.pages import pages
 from reconciler.providers.keycloak.table.connection import BASE, Connection, Representation
 from reconciler.providers.keycloak.table.groups import Paths, Pruning, Put, Reading, Requirements
 from reconciler.providers.keycloak.table.kind import Item, RestKind
-from reconciler.providers.keycloak.table.properties import Property, as_list_map, as_map, as_text, as_text_map, flag
+from reconciler.providers.keycloak.table.properties import Property, as_map, as_name_map, as_text, as_text_map, flag
 from reconciler.providers.keycloak.table.required_release import Since, is_in
 from reconciler.vocabulary.keycloak import REALM, WORKFLOW
 
@@ -44,7 +44,8 @@ def _steps(value: Value) -> Mapping[str, Value]:
 def _step(body: Mapping[str, Value]) -> Mapping[str, Value]:
     """One step, without what the server notes of it; its settings are sets of texts, whatever they were."""
     texts = {name: as_text(body[name]) for name in ("uses", "after") if name in body}
-    return {**texts, **({"with": as_list_map(body["with"])} if body.get("with") else {})}
+    settings = as_name_map(body.get("with"))  # an empty one is dropped (26.7)
+    return {**texts, **({"with": settings} if settings else {})}
 
 
 def _in_order(steps: Value) -> Value:

@@ -170,6 +170,7 @@ COMBINATIONS = {
     "clients: [{clientId: a, authorizationServicesEnabled: true, serviceAccountsEnabled: false}]\n": "2:61: ",
     "clients: [{clientId: a, authorizationServicesEnabled: true, publicClient: true}]\n": "2:61: ",
     "clients: [{clientId: a, authorizationServicesEnabled: true, bearerOnly: true}]\n": "2:61: ",
+    "clients: [{clientId: a, secret: null}]\n": "2:25: `secret` can't be unset",
     "registrationEmailAsUsername: true\nusers: [{username: Ann, email: a@x.org}]\n": "3:10: .*`Ann` by the address",
     "internationalizationEnabled: false\nusers: [{username: a, attributes: {locale: [de]}}]\n": "3:36: .*`locale`",
 }
@@ -187,6 +188,8 @@ def test_what_can_not_be_true_together_is_an_error_at_its_line(realms, text):
         "realm: r\nduplicateEmailsAllowed: true\nloginWithEmailAllowed: false\n",
         "realm: r\nduplicateEmailsAllowed: false\nloginWithEmailAllowed: true\n",
         "realm: r\nclients: [{clientId: a, authorizationServicesEnabled: true, publicClient: false}]\n",
+        "realm: r\nclients: [{clientId: a, publicClient: true, secret: null}]\n",
+        "realm: r\nclients: [{clientId: a, bearerOnly: true, secret: null}]\n",
         "realm: r\nclients: [{clientId: realm-management, authorizationServicesEnabled: true, bearerOnly: true}]\n",
         "realm: r\nregistrationEmailAsUsername: true\nusers: [{username: A@x.org, email: a@X.org}, {username: b}]\n",
         "realm: r\nusers: [{username: a, attributes: {locale: [de]}}]\n",

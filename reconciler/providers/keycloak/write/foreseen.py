@@ -1,0 +1,140 @@
+"""The steps of a plan that Keycloak or this program will refuse, as far as the live realm and the plan itself tell.
+
+A step is judged by the same rules as when it is performed. They read the realm as it will be: what the plan makes or
+changes counts as done.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, Final
+from urllib.parse import quote
+
+from reconciler.core.address import Address
+from reconciler.core.plan import Step
+from reconciler.core.problem import Problem, Severity
+from reconciler.core.resource import Origin
+from reconciler.core.values import ABSENT, Value
+from reconciler.providers.keycloak.ids import Directory
+from reconciler.providers.keycloak.kinds.flow import BUILTIN as BUILTIN_FLOWS
+from reconciler.providers.keycloak.registry import KINDS
+from reconciler.providers.keycloak.table.connection import BASE
+from reconciler.providers.keycloak.table.properties import as_map
+from reconciler.providers.keycloak.write.steps import ADD, CREATE, CREATE_PART, IMPORT, UPDATE, texts
+from reconciler.vocabulary.keycloak import FLOW, IDENTITY_PROVIDER, REALM, REQUIRED_ACTION, USER_PROFILE
+
+_PROFILE: Final = "/users/profile"
+_LISTS: Final = {
+    "/authentication/flows": FLOW,
+    "/authentication/required-actions": REQUIRED_ACTION,
+    "/identity-provider/instances": IDENTITY_PROVIDER,
+}
+"""The lists that rules read, each with the type of its objects, which have an alias."""
+_OF_A_NEW_REALM: Final[Mapping[str, Any]] = {
+    "": {},
+    _PROFILE: {"attributes": [{"name": name} for name in ("username", "email", "firstName", "lastName")]},
+    "/authentication/flows": [{"alias": alias} for alias in sorted(BUILTIN_FLOWS)],
+    "/identity-provider/instances": [],
+}
+"""The answers of a realm that the plan makes; others can't be told."""
+
+
+class Foreseen:
+    """The realms as they will be, and what of a plan will be refused; it asks only for what a step is about."""
+
+    def __init__(self, directory: Directory, steps: Sequence[Step]) -> None:
+        self._directory, self._steps = directory, steps
+        self._written = {address for step in steps for address in (step.address, *step.covers)}
+        self._new = {step.address for step in steps if step.verb == CREATE and step.address.kind == REALM}
+        self._answers: dict[str, Any] = {}  # not the directory's: those of a pass are read after what they depend on
+
+    def problems(self) -> Iterator[Problem]:
+        """Lists the refusals, each once."""
+        found = ((address, said) for step in self._steps for address, said in self._of(step) if said)
+        for address, said in dict.fromkeys(found):
+            yield Problem(said, Origin(""), Severity.WARNING, address=address)
+
+    def _of(self, step: Step) -> Iterator[tuple[Address, str]]:
+        for address, body in _bodies(step):
+            refuses = KINDS[address.kind].requirements.refuses
+            if refuses:
+                yield address, refuses(self._reading(address.path[0]), address.path[0], body)
+        if step.verb in (ADD, CREATE):
+            for target in map(Address.parse, texts(step.args.get("targets", ()))):
+                if not self._will_be_there(target):
+                    yield step.address, f"{target} is not there; declare it, or see who deleted it"
+
+    def _will_be_there(self, target: Address) -> bool:
+        """Returns whether an object is live, or comes with what the plan makes."""
+        kind = KINDS[target.kind]
+        parent = kind.parent_of(target)
+        is_made = target in self._written or Address(REALM, target.path[:1]) in self._new
+        may_arise = kind.builtins.arises(target.path) or (
+            parent is not None and parent.kind != REALM and parent in self._written
+        )
+        return is_made or may_arise or self._directory.find(target) is not None
+
+    def _reading(self, realm: str) -> Callable[[str], Any]:
+        base = BASE.format(realm=quote(realm, safe=""))
+
+        def read(path: str) -> Any:
+            place = path.removeprefix(base).partition("?")[0]
+            return self._planned(realm, place, self._answer(Address(REALM, (realm,)), path, place))
+
+        return read
+
+    def _answer(self, realm: Address, path: str, place: str) -> Any:
+        if realm in self._new:
+            return _OF_A_NEW_REALM.get(place, ABSENT)
+        if path not in self._answers:
+            self._answers[path] = self._directory.connection.get(path)
+        return self._answers[path]
+
+    def _planned(self, realm: str, place: str, answer: Any) -> Any:
+        """The answer of the realm once the plan is carried out."""
+        if answer is ABSENT:
+            return answer
+        own = [(address, body) for step in self._steps for address, body in _bodies(step) if address.path[0] == realm]
+        if place == "":
+            return {
+                **answer,
+                **{key: part for address, body in own if address.kind == REALM for key, part in body.items()},
+            }
+        if place == _PROFILE:
+            return _profile(answer, [body for address, body in own if address.kind == USER_PROFILE])
+        if place in _LISTS:
+            made = {
+                address.name for address in self._written if address.kind == _LISTS[place] and address.path[0] == realm
+            }
+            brought = (body.get("authenticationFlows", ()) for address, body in own if address.kind == REALM)
+            flows = [as_map(each) for found in brought if isinstance(found, Sequence) for each in found]
+            return [*answer, *({"alias": name} for name in made), *(flows if _LISTS[place] == FLOW else ())]
+        return answer
+
+
+def _bodies(step: Step) -> Iterator[tuple[Address, Mapping[str, Value]]]:
+    """The bodies that a step sends, each with the object that it is about."""
+    if step.verb == CREATE:
+        yield step.address, as_map(step.args["body"])
+    elif step.verb == UPDATE:
+        yield step.address, as_map(step.args["patch"])
+    elif step.verb == CREATE_PART:
+        yield step.address, {str(step.args["field"]): {str(step.args["part"]): step.args["body"]}}
+    elif step.verb == IMPORT:
+        bodies = step.args["bodies"]
+        assert isinstance(bodies, Sequence)
+        yield from zip(step.covers, map(as_map, bodies), strict=True)
+
+
+def _profile(live: Mapping[str, Any], patches: Sequence[Mapping[str, Value]]) -> Mapping[str, Any]:
+    """The user profile with the attributes and the policy that a plan gives it."""
+    profile = dict(live)
+    for patch in patches:
+        attributes = {each["name"]: each for each in profile.get("attributes") or ()}
+        changed = patch.get("attributes", {})
+        for name, body in changed.items() if isinstance(changed, Mapping) else ():
+            attributes[name] = {"name": name} if body is not ABSENT else ABSENT
+        own = {key: value for key, value in patch.items() if key != "attributes"}
+        kept = [each for each in attributes.values() if each is not ABSENT]
+        profile = {**profile, **own, "attributes": kept}
+    return profile

@@ -1,0 +1,98 @@
+"""A plan says what a step will be refused for, in the same words, and nothing of steps that succeed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from reconciler.core.errors import Conflict, Rejected
+from tests.integration.keycloak.test_fields import AN_ADDRESS
+from tests.kit.keycloak.realms import a_realm, a_whole_realm
+from tests.kit.keycloak.server import Driver, without_newer
+
+ANY = {"userProfile": {"unmanagedAttributePolicy": "ENABLED"}}
+LINK = {"identityProvider": "corp", "userId": "1", "userName": "ann"}
+CORP = {"alias": "corp", "providerId": "oidc", "config": AN_ADDRESS}
+
+
+def ann(**more: Any) -> dict[str, Any]:
+    return {"users": [{"username": "ann", "enabled": True, **more}]}
+
+
+REFUSED: Mapping[str, tuple[Mapping[str, Any], str]] = {
+    "language of a user": ({**ANY, **ann(attributes={"locale": ["de"]})}, "the realm has no languages"),
+    "attribute without a place": (
+        ann(attributes={"floor": ["1"]}),
+        "the realm's user profile has no attribute `floor`",
+    ),
+    "attribute of the server": ({**ANY, **ann(attributes={"LDAP_ID": ["abc"]})}, "`LDAP_ID` can't be set"),
+    "required action": (ann(requiredActions=["update_password"]), "did you mean `UPDATE_PASSWORD`?"),
+    "identity elsewhere": (ann(federatedIdentities=[LINK]), "the realm has no identity provider `corp`"),
+    "role of a user": (ann(realmRoles=["vip"]), "vip is not there"),
+    "role of a group": ({"groups": [{"name": "staff", "realmRoles": ["vip"]}]}, "vip is not there"),
+    "scope of a client": ({"clients": [{"clientId": "a", "defaultClientScopes": ["vip"]}]}, "vip is not there"),
+    "flow of the realm": ({"browserFlow": "ours"}, "browserFlow names `ours`"),
+    "flow of a provider": (
+        {"identityProviders": [{**CORP, "postBrokerLoginFlowAlias": "ours"}]},
+        "postBrokerLoginFlowAlias names `ours`",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_a_plan_says_what_a_step_is_refused_for(driver: Driver, realm: str, case: str) -> None:
+    file, words = REFUSED[case]
+
+    plan = driver.plan({"realm": realm, **file})
+    (foreseen,) = driver.provider.obstacles(plan.steps)
+    with pytest.raises((Conflict, Rejected)) as refused:
+        driver.perform(plan.steps)
+
+    assert words in foreseen.message
+    assert foreseen.message in str(refused.value.args[0])
+
+
+OURS = {"alias": "ours", "providerId": "basic-flow", "topLevel": True}
+ACTION = {"alias": "webauthn-register", "name": "Key", "providerId": "webauthn-register", "enabled": True}
+EDITABLE = {"permissions": {"view": ["admin"], "edit": ["admin"]}}
+TAKEN: Mapping[str, Mapping[str, Any]] = {
+    "language": {**ANY, **ann(attributes={"locale": ["de"]}), "internationalizationEnabled": True},
+    "attribute": {
+        "userProfile": {"attributes": [{"name": "username"}, {"name": "email"}, {"name": "floor", **EDITABLE}]},
+        **ann(attributes={"floor": ["1"]}),
+    },
+    "required action": {"requiredActions": [ACTION], **ann(requiredActions=["webauthn-register"])},
+    "identity elsewhere": {"identityProviders": [CORP], **ann(federatedIdentities=[LINK])},
+    "role": {"roles": {"realm": [{"name": "vip"}]}, "groups": [{"name": "g", "realmRoles": ["vip"]}]},
+    "role of a new client": {
+        "clients": [{"clientId": "a", "serviceAccountsEnabled": True, "authorizationServicesEnabled": True}],
+        **ann(clientRoles={"a": ["uma_protection"]}),
+    },
+    "flow": {
+        "authenticationFlows": [OURS],
+        "browserFlow": "ours",
+        "identityProviders": [{**CORP, "firstBrokerLoginFlowAlias": "ours"}],
+    },
+}
+
+
+@pytest.mark.parametrize("is_new", [True, False])
+@pytest.mark.parametrize("case", TAKEN)
+def test_what_the_same_plan_makes_counts_as_there(driver: Driver, fresh: str, case: str, is_new: bool) -> None:
+    file = {"realm": fresh, "enabled": True, **TAKEN[case]}
+    if not is_new:
+        driver.apply({"realm": fresh, "enabled": True})
+
+    plan = driver.plan(file)
+
+    assert [each.message for each in driver.provider.obstacles(plan.steps)] == []
+    driver.apply(file)
+
+
+@pytest.mark.parametrize("made", [a_realm, a_whole_realm])
+def test_nothing_is_foreseen_for_a_realm_that_is_sound(driver: Driver, fresh: str, made: Any) -> None:
+    plan = driver.plan(without_newer(driver.client.inner, made(fresh)))
+
+    assert [each.message for each in driver.provider.obstacles(plan.steps)] == []
