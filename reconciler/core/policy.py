@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -30,7 +30,8 @@ class Policy:
     made needs it in ``may_adopt``, and a change that hurts others who use the resource needs it in ``may_disrupt``;
     a deletion of what is ``left_in_use`` is then left out instead. ``most_surplus`` is how many of one kind may go at
     once because the files want no others; None is a few, or a fifth of them. What is in ``protected`` is never deleted
-    or replaced. ``prune`` says for a kind whether what is no longer declared is deleted: "owned" or "off".
+    or replaced; :meth:`covering` adds what is inside of it. ``prune`` says for a kind whether what is no longer
+    declared is deleted: "owned" or "off".
     """
 
     deletes: bool = False
@@ -53,6 +54,11 @@ class Policy:
             left_in_use=frozenset(kind.name for kind in tables if kind.left_in_use),
             **allowed,
         )
+
+    def covering(self, observed: Mapping[Address, Observed]) -> Policy:
+        """Returns the policy that also protects what is in a protected resource, and would be deleted along with it."""
+        inside = (observed[each].along.get((), ()) for each in self.protected if each in observed)
+        return replace(self, protected=self.protected.union(*inside)) if self.protected else self
 
     def prunes(self, orphan: Observed) -> bool:
         """Returns whether a resource that is not declared is to be deleted."""

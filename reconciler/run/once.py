@@ -101,10 +101,11 @@ class Reconciler:
                 found, unread = self._observed(desired)
                 observed = {each.address: each for each in found if self._is_looked_at(each.address, desired)}
                 waits = {name: host for name, (host, _) in unread.items()}
-                look = self.planned(desired, observed, unread=waits, prunes=self.policy.prunes)
+                policy = self.policy.covering(observed)
+                look = self.planned(desired, observed, unread=waits, prunes=policy.prunes)
             if not unread or any(change.acts for change in look.plan.changes) or (stop and stop.is_set()):
                 plan = replace(look.plan, access=self._access(look.plan), obstacles=self._obstacles(look.plan))
-                plan = replace(plan, refusals=refusals(plan, self.policy), changes=self._attributed(plan, desired))
+                plan = replace(plan, refusals=refusals(plan, policy), changes=self._attributed(plan, desired))
                 return replace(look, plan=self._concealed(plan, desired, observed))
             self._wait_for(unread, observed, self.clock.now() - began)
 
@@ -151,7 +152,8 @@ class Reconciler:
             yield from (reported(change, self.providers[change.address.provider]) for change in in_vain)
             left = without(look.plan, in_vain)
             left = left if rest is None else restricted(left, rest)
-            look = replace(look, plan=replace(left, refusals=refusals(left, self.policy)))
+            policy = self.policy.covering(look.observed)
+            look = replace(look, plan=replace(left, refusals=refusals(left, policy)))
             if not look.plan.steps and not look.plan.refusals:
                 return
             approve(look)

@@ -8,13 +8,13 @@ from typing import Final
 
 from reconciler.core.access import AccessChange
 from reconciler.core.address import Address
-from reconciler.core.change import Change
+from reconciler.core.change import Action, Change
 from reconciler.core.document import Document
 from reconciler.core.kind import Kind
 from reconciler.core.plan import Step
 from reconciler.core.problem import Problem
 from reconciler.core.provider import LiveRealm, Verdict
-from reconciler.core.resource import Observed, Resource
+from reconciler.core.resource import Bystander, Observed, Resource
 from reconciler.core.values import Value
 from reconciler.providers.answers import Note, ignored
 from reconciler.providers.keycloak.access.affected import access_changes
@@ -22,6 +22,7 @@ from reconciler.providers.keycloak.access.changes import concerns
 from reconciler.providers.keycloak.access.grants import Grants, specs_of
 from reconciler.providers.keycloak.expand import expand
 from reconciler.providers.keycloak.ids import Directory
+from reconciler.providers.keycloak.read.bystanders import bystanders
 from reconciler.providers.keycloak.read.observe import observe
 from reconciler.providers.keycloak.registry import KINDS
 from reconciler.providers.keycloak.table.connection import Client
@@ -81,6 +82,13 @@ class KeycloakProvider:
         directory, _ = self._work()
         with self._connected().understood():
             return tuple(access_changes(directory, found))
+
+    def bystanders(self, changes: Sequence[Change]) -> Mapping[Address, tuple[Bystander, ...]]:
+        if not any(change.action is Action.DELETE for change in changes):
+            return {}
+        directory, _ = self._work()
+        with self._connected().understood():
+            return bystanders(directory, changes)
 
     def declared_grants(self, realm: Mapping[str, Value]) -> Grants:
         return Grants(str(realm["realm"]), specs_of(realm), complete=False)

@@ -77,6 +77,18 @@ def test_what_is_protected_is_neither_deleted_nor_replaced():
     assert refused(policy, [resource(BOX, size=2)], [live(BOX, size=1)]) == []
 
 
+def test_what_is_inside_of_something_protected_is_protected_as_well():
+    inside, beside = address("memory.box/web/inside"), address("memory.box/web/beside")
+    outer = replace(live(BOX), along={(): frozenset({inside})}, surplus=True)
+    observed = {each.address: each for each in (outer, live(str(inside)), live(str(beside)))}
+    policy = Policy(prune={"memory.box": "owned"}, protected=frozenset({address(BOX)}))
+
+    assert policy.prunes(observed[inside])
+    assert not policy.covering(observed).prunes(observed[inside])
+    assert policy.covering(observed).prunes(observed[beside])
+    assert Policy().covering(observed) == Policy()
+
+
 def test_an_orphan_is_pruned_by_kind():
     policy = Policy(prune={"memory.box": "owned"})
 

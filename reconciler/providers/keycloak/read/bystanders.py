@@ -1,0 +1,84 @@
+"""Users and groups outside the plan that a deletion takes a group or a role from; read only if there is one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Final
+from urllib.parse import quote
+
+from reconciler.core.address import Address
+from reconciler.core.change import Action, Change
+from reconciler.core.resource import Bystander
+from reconciler.core.values import ABSENT
+from reconciler.providers.keycloak.ids import Directory
+from reconciler.providers.keycloak.read.users import People
+from reconciler.providers.keycloak.table.connection import BASE
+from reconciler.vocabulary.keycloak import CLIENT, CLIENT_ROLE, GROUP, ROLE, USER
+
+_PROPERTIES: Final = {GROUP: "groups", ROLE: "realmRoles", CLIENT_ROLE: "clientRoles"}
+"""The property of a user, or of a group, that names objects of a type."""
+_LOSS: Final = "would lose it"
+
+
+def bystanders(directory: Directory, changes: Sequence[Change]) -> Mapping[Address, tuple[Bystander, ...]]:
+    """Returns for each deleted group, role or client who has it or a part of it, unless a file says so of them."""
+    gone = {
+        change.address: change
+        for change in changes
+        if change.action is Action.DELETE and (change.address.kind in _PROPERTIES or change.address.kind == CLIENT)
+    }
+    declared = {change.address: change for change in changes} if gone else {}
+    found = {address: tuple(_holders(directory, change, declared)) for address, change in gone.items()}
+    return {address: holders for address, holders in found.items() if holders}
+
+
+def _holders(directory: Directory, change: Change, declared: Mapping[Address, Change]) -> Iterator[Bystander]:
+    own = [change.address, *(each for each in _inside(directory, change) if each not in declared)]
+    held = [each for each in own if each.kind in _PROPERTIES]
+    names = dict.fromkeys(name for each in held for name in _users(directory, each, declared))
+    groups = dict.fromkeys(path for each in held for path in _groups(directory, each, declared))
+    yield from (Bystander(name, f"user {name}", _LOSS) for name in names)
+    yield from (Bystander(path, f"group {path}", _LOSS) for path in groups)
+
+
+def _inside(directory: Directory, change: Change) -> Iterable[Address]:
+    """The objects deleted along; the roles of a client are asked for, as not every look has them."""
+    if change.address.kind != CLIENT:
+        return sorted(change.observed.along.get((), ())) if change.observed else ()
+    realm, client = change.address.path
+    found = directory.connection.get(directory.path(f"{BASE}/clients/{{id}}/roles", change.address))
+    return [Address(CLIENT_ROLE, (realm, client, role["name"])) for role in (found if found is not ABSENT else ())]
+
+
+def _users(directory: Directory, address: Address, declared: Mapping[Address, Change]) -> Iterator[str]:
+    """The users who are in a group, or have a role, of whom the files do not say so themselves."""
+    realm = address.path[0]
+    people = People(directory.connection, BASE.format(realm=quote(realm, safe="")), {}, False, {})  # noqa: FBT003
+    path = f"groups/{directory.id(address)}/members" if address.kind == GROUP else f"{_role(directory, address)}/users"
+    for name in people.members(path):
+        if not _is_declared(declared.get(Address(USER, (realm, name))), _PROPERTIES[address.kind]):
+            yield name
+
+
+def _groups(directory: Directory, address: Address, declared: Mapping[Address, Change]) -> Iterator[str]:
+    """The groups that have a role, of which the files do not say so themselves."""
+    if address.kind not in (ROLE, CLIENT_ROLE):
+        return
+    realm = address.path[0]
+    found = directory.connection.get(f"{BASE.format(realm=quote(realm, safe=''))}/{_role(directory, address)}/groups")
+    for group in found if found is not ABSENT else ():
+        holder = Address(GROUP, (realm, *group["path"].strip("/").split("/")))
+        if not _is_declared(declared.get(holder), _PROPERTIES[address.kind]):
+            yield str(group["path"])
+
+
+def _role(directory: Directory, address: Address) -> str:
+    name = quote(address.name, safe="")
+    if address.kind == ROLE:
+        return f"roles/{name}"
+    return f"clients/{directory.id(Address(CLIENT, address.path[:-1]))}/roles/{name}"
+
+
+def _is_declared(change: Change | None, name: str) -> bool:
+    """Returns whether a plan deletes the holder itself, or has what it belongs to from the files."""
+    return change is not None and (change.desired is None or name in change.desired.spec)
