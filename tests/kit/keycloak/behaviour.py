@@ -25,11 +25,18 @@ _SETTINGS: Final = (
     "registrationEmailAsUsername",
     "internationalizationEnabled",
 )
+_KEYS: Final = "org.keycloak.keys.KeyProvider"
 _PROFILE: Final = "org.keycloak.userprofile.UserProfileProvider"
 
 
 def _part(body: Body, *names: str) -> dict[str, Any]:
-    return {name: body.get(name) for name in names}
+    """The values at these names, in which ``.`` leads into a map."""
+    return {name: _at(body, name) for name in names}
+
+
+def _at(body: Any, name: str) -> Any:
+    first, _, rest = name.partition(".")
+    return _at(body.get(first) or {}, rest) if rest else body.get(first)
 
 
 def made(collection: str, body: Body, *names: str, **realm: Any) -> Probe:
@@ -73,6 +80,52 @@ def provider(hand: ByHand) -> Any:
     return {"hideOnLogin": found.get("hideOnLogin"), "config.hideOnLoginPage": found["config"].get("hideOnLoginPage")}
 
 
+def identities(hand: ByHand) -> Any:
+    """The identities of a user, one of them at a provider that is not there."""
+    user = hand.post("users", {"username": "ann"})
+    hand.post(f"users/{user}/federated-identity/none", {"userId": "1", "userName": "ann"})
+    return {"federatedIdentities": hand.get(f"users/{user}/federated-identity")}
+
+
+def masked_provider(hand: ByHand) -> Any:
+    config = {**_ADDRESS, "clientSecret": "abc"}
+    hand.post("identity-provider/instances", {"alias": "old", "providerId": "oidc", "config": config})
+    return {"config.clientSecret": hand.get("identity-provider/instances/old")["config"]["clientSecret"]}
+
+
+def mail(hand: ByHand) -> Any:
+    hand.put("", {"smtpServer": {"host": "m", "from": "a@x.org", "auth": "true", "user": "u", "password": "abc"}})
+    return {"smtpServer.password": hand.get()["smtpServer"]["password"]}
+
+
+def key(*names: str, **config: str) -> Probe:
+    """A key component with these settings."""
+
+    def probe(hand: ByHand) -> Any:
+        body = {"name": "probe", "providerId": "hmac-generated", "providerType": _KEYS}
+        made = hand.post("components", {**body, "config": {name: [part] for name, part in config.items()}})
+        found = hand.get(f"components/{made}")["config"]
+        hand.delete(f"components/{made}")
+        return {f"config.{name}": found.get(name) for name in names}
+
+    return probe
+
+
+def execution(requirement: str) -> Probe:
+    """An execution that is made with this requirement."""
+
+    def probe(hand: ByHand) -> Any:
+        flow = hand.post("authentication/flows", {"alias": "probe", "providerId": "basic-flow", "topLevel": True})
+        own = {"authenticator": "auth-cookie", "requirement": requirement, "parentFlow": flow, "priority": 1}
+        try:
+            hand.post("authentication/executions", own)
+            return {"requirement": hand.get("authentication/flows/probe/executions")[0]["requirement"]}
+        finally:
+            hand.delete(f"authentication/flows/{flow}")
+
+    return probe
+
+
 def profile(hand: ByHand) -> Any:
     export = hand.client.ask(hand.path(WHOLE_EXPORT))
     return {"export": export["components"].get(_PROFILE), "users/profile": [*hand.get("users/profile")]}
@@ -114,6 +167,29 @@ TABLES: Final[Mapping[str, tuple[Row, ...]]] = {
             "user: a required action that the server lacks",
             made("users", {"username": "ann", "requiredActions": ["NONE_SUCH"]}, "requiredActions"),
         ),
+        Row(
+            "user: `requiredActions: [update_password]`",
+            made("users", {"username": "ann", "requiredActions": ["update_password"]}, "requiredActions"),
+        ),
+        Row("user: an identity at a provider that the realm lacks", identities),
+        Row(
+            "client: blanks alone in `type`, `redirectUris`, `webOrigins` and in an attribute",
+            made(
+                "clients",
+                {
+                    "clientId": "app",
+                    "type": " ",
+                    "redirectUris": [" "],
+                    "webOrigins": [" "],
+                    "attributes": {"note": " "},
+                },
+                "type",
+                "redirectUris",
+                "webOrigins",
+                "attributes.note",
+            ),
+        ),
+        Row("component: blanks alone in `config.algorithm`", key("algorithm", algorithm=" ")),
     ),
     "Derived from something else": (
         Row(
@@ -151,6 +227,10 @@ TABLES: Final[Mapping[str, tuple[Row, ...]]] = {
         ),
     ),
     "Folded": (
+        Row(
+            "user: `requiredActions: [update_password]` in a partial import",
+            imported({"username": "ann", "requiredActions": ["update_password"]}, "requiredActions"),
+        ),
         Row("user: `username: Ann`", made("users", {"username": "Ann"}, "username")),
         Row("user: `email: Ann@X.org`", made("users", {"username": "ann", "email": "Ann@X.org"}, "email")),
         Row(
@@ -173,6 +253,36 @@ TABLES: Final[Mapping[str, tuple[Row, ...]]] = {
             "user: `attributes.email`",
             with_any_attribute(
                 made("users", {"username": "ann", "attributes": {"email": ["a@x.org"]}}, "email", "attributes")
+            ),
+        ),
+    ),
+    "Masked, and told from another value by a digest": (
+        Row("realm: `smtpServer.password: abc`", mail),
+        Row("identity provider: `config.clientSecret: abc`", masked_provider),
+    ),
+    "Refused without a reason": (
+        Row(
+            "identity provider: `postBrokerLoginFlowAlias` names a flow that the realm lacks",
+            made(
+                "identity-provider/instances",
+                {"alias": "old", "providerId": "oidc", "config": _ADDRESS, "postBrokerLoginFlowAlias": "none"},
+            ),
+        ),
+        Row("execution of a flow: `requirement: alternative`", execution("alternative")),
+        Row(
+            "user: `attributes.LDAP_ID`, any attribute allowed",
+            with_any_attribute(made("users", {"username": "ann", "attributes": {"LDAP_ID": ["1"]}}, "attributes")),
+        ),
+        Row(
+            "workflow: `schedule.after: 1y`",
+            made(
+                "workflows",
+                {
+                    "name": "probe",
+                    "on": "user-authenticated",
+                    "schedule": {"after": "1y"},
+                    "steps": [{"uses": "disable-user", "after": "40d"}],
+                },
             ),
         ),
     ),
