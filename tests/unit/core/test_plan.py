@@ -5,17 +5,25 @@ from itertools import permutations
 
 import pytest
 
-from reconciler.core.change import Action
+from reconciler.core.change import Action, Change
+from reconciler.core.compare import FieldChange
 from reconciler.core.errors import ConfigError
 from reconciler.core.graph import needs_of
-from reconciler.core.plan import make
-from reconciler.core.resource import Health
+from reconciler.core.kind import Effect
+from reconciler.core.plan import Plan, make
+from reconciler.core.problem import Problem, Severity
+from reconciler.core.resource import Bystander, Health, Origin, Status
 from reconciler.core.values import Ref, Secret
 from reconciler.providers.memory import MemoryProvider
-from tests.kit.build import address, live, resource
+from tests.kit.build import HERE, address, live, resource
 
 CLIENT = "memory.client/app"
 BOX = "memory.box/web"
+WEB, DESIRED = address(BOX), resource(BOX)
+SEEN = live(BOX)
+SICK = replace(SEEN, status=Status(Health.FAILED, "exited (1)"))
+BY_THEM = "in use by them, which would be disconnected"
+USED = replace(SEEN, bystanders=(Bystander("1", "them", "would be disconnected"),))
 
 
 def plan_of(desired, observed=(), **rest):
@@ -167,3 +175,43 @@ def test_what_is_as_declared_but_fails_is_remarked():
 
     assert plan.in_sync
     assert [remark.address for remark in plan.remarks()] == [address(BOX)]
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        (Change(WEB, Action.KEEP, desired=DESIRED, observed=SEEN), []),
+        (Change(WEB, Action.CREATE, desired=DESIRED), []),
+        (Change(WEB, Action.KEEP, desired=DESIRED, observed=SICK), ["is as declared, but exited (1)"]),
+        (Change(WEB, Action.UPDATE, desired=DESIRED, observed=SICK), []),
+        (Change(WEB, Action.KEEP, observed=SEEN), ["is not declared, and left alone"]),
+        (
+            Change(WEB, Action.KEEP, observed=USED),
+            [f"is not declared, and left alone: {BY_THEM}"],
+        ),
+        (Change(WEB, Action.DELETE, observed=USED), [f"is {BY_THEM}"]),
+        (Change(WEB, Action.KEEP, desired=DESIRED, observed=USED), []),
+        (
+            Change(WEB, Action.KEEP, (FieldChange(("a", "b"), 1, 2, Effect.NOTE),), desired=DESIRED, observed=SEEN),
+            ["a.b differs, which can't be changed and does no harm"],
+        ),
+        (
+            Change(WEB, Action.UPDATE, (FieldChange(("a",), 1, 2, Effect.NOTE),), desired=DESIRED, observed=SEEN),
+            [],
+        ),
+    ],
+)
+def test_a_reader_is_told_what_no_change_says(change, expected):
+    found = Plan((change,), ()).remarks()
+
+    assert [remark.message for remark in found] == expected
+    assert {remark.severity for remark in found} <= {Severity.WARNING}
+    assert {remark.address for remark in found} <= {WEB}
+    assert {remark.origin for remark in found} <= {HERE if change.desired else Origin("")}
+
+
+def test_obstacles_come_before_other_remarks():
+    obstacle = Problem("will fail", HERE)
+    sick = Change(WEB, Action.KEEP, desired=DESIRED, observed=SICK)
+
+    assert Plan((sick,), (), obstacles=(obstacle,)).remarks()[0] is obstacle

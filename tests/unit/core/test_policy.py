@@ -1,13 +1,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from types import MappingProxyType
 
 import pytest
 
-from reconciler.core.kind import Kind
+from reconciler.core.kind import Effect, Field, Kind
 from reconciler.core.plan import make
 from reconciler.core.policy import Policy, refusals
-from reconciler.core.resource import Bystander
+from reconciler.core.resource import Bystander, Origin, Source
 from reconciler.core.values import Ref
 from reconciler.providers.memory import MemoryProvider
 from tests.kit.build import address, live, resource
@@ -181,3 +182,23 @@ def test_what_only_a_later_pass_would_do_is_judged_by_the_first(policy, observed
     (told,) = refused(policy, desired, [live(BOX, image="a", **observed)])
 
     assert told.endswith(remedy)
+
+
+FIXED = replace(MemoryProvider.kinds["memory.box"], fields={"size": Field(Effect.FIXED), "wire": Field(Effect.LIVE)})
+
+
+class Stubborn(MemoryProvider):
+    kinds = MappingProxyType({"memory.box": FIXED})
+
+
+def test_what_is_fixed_once_made_is_refused_with_the_place_of_the_field():
+    places = {(): Origin("a.yaml", 1, 1), ("size",): Origin("a.yaml", 2, 3)}
+
+    def locate(path):
+        return Source(".".join(path), lambda: places[path]) if path in places else None
+
+    desired = replace(resource(BOX, size=2, wire="x"), locate=locate)
+    found = refusals(make({"memory": Stubborn()}, [desired], [live(BOX, size=1, wire="y")]), Policy())
+
+    assert [str(each).partition(":2:3: ")[0] for each in found] == ["a.yaml"]
+    assert "can't get another size" in found[0].message

@@ -8,13 +8,14 @@ from reconciler.core.secrecy import (
     concealed,
     holds_secret,
     holds_secret_words,
+    is_switch,
     looks_secret,
     names_secret,
     replaced,
     sealed_arguments,
     secrets_in,
 )
-from reconciler.core.values import ABSENT, Secret
+from reconciler.core.values import ABSENT, UNKNOWN, Secret
 from reconciler.providers.keycloak.kinds import component, identity_provider
 from reconciler.providers.keycloak.registry import KINDS
 from reconciler.vocabulary.keycloak import CLIENT_SECRETS
@@ -147,3 +148,32 @@ def test_other_arguments_are_shown(line: str) -> None:
 )
 def test_a_live_value_is_concealed_by_name_form_or_because_it_is_known(path, value, expected):
     assert concealed(path, value, lambda text: "known" in text) == expected
+
+
+@pytest.mark.parametrize("value", ["true", "FALSE", "null", "None", "yes", "no", "on", "Off", "*"])
+def test_a_switch_is_no_secret_whatever_its_name(value):
+    assert is_switch(value)
+    assert not is_switch(f"{value}x")
+    assert concealed(("environment", "PASSWORD"), value) == value
+
+
+@pytest.mark.parametrize("folder", ["/run/", "/etc/", "/var/", "/opt/", "/certs/", "./", "~/"])
+def test_the_path_of_a_file_that_holds_a_secret_is_none(folder):
+    assert is_switch(f"{folder}key")
+    assert not is_switch(f"x{folder}key")
+
+
+def test_arguments_are_sealed_one_by_one_and_keep_their_places():
+    arguments = ("run", "--password", "hunter2", "--port", "80", "", UNKNOWN, Secret("a"))
+
+    assert sealed_arguments(arguments) == ("run", "--password", Secret("hunter2"), *arguments[3:])
+    assert sealed_arguments(("--password=hunter2", "x")) == (Secret("--password=hunter2"), "x")
+    assert sealed_arguments(["a", "b"]) == ("a", "b")
+
+
+def test_what_is_inside_a_named_list_or_mapping_is_concealed_and_nothing_beside_it():
+    assert concealed(("a",), {"password": ["x", ""], "user": ["y"]}) == {"password": (Secret("x"), ""), "user": ("y",)}
+    assert concealed((), ("--password", "hunter2")) == ("--password", Secret("hunter2"))
+    assert concealed((), "hunter2") == "hunter2"
+    assert concealed((), {"a": {"b": "known"}}, lambda text: text == "known") == {"a": {"b": Secret("known")}}
+    assert concealed(("password",), 7) == 7

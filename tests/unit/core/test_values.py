@@ -6,7 +6,7 @@ import pytest
 
 from reconciler.core.address import Address
 from reconciler.core.secrecy import looks_secret
-from reconciler.core.values import ABSENT, Ref, Secret, has_secret, refs, seal, substitute, veil
+from reconciler.core.values import ABSENT, UNKNOWN, Ref, Secret, has_secret, plain, refs, seal, substitute, veil
 
 REF = Ref(Address("keycloak.client", ("r", "c")), "secret")
 
@@ -68,3 +68,27 @@ def test_names_of_secrets_are_known(name):
 @pytest.mark.parametrize("name", OTHERS.split())
 def test_other_names_are_not_taken_for_secrets(name):
     assert not looks_secret(name)
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        (None, None),
+        ("a", "a"),
+        (1, 1),
+        (1.5, 1.5),
+        (True, True),
+        (Secret("x"), ["hidden", "x"]),
+        (ABSENT, None),
+        (UNKNOWN, {"unknown": True}),
+        (Ref(Address("a.b", ("c",)), "id"), {"unknown": True}),
+        ({"a": (1, Secret("y"))}, {"a": [1, ["hidden", "y"]]}),
+        ([{"a": UNKNOWN}, "b"], [{"a": {"unknown": True}}, "b"]),
+    ],
+)
+def test_a_value_is_made_plain_for_json(value, expected):
+    assert plain(value, lambda secret: ["hidden", secret.reveal()]) == expected
+
+
+def test_what_is_no_value_has_a_name():
+    assert (str(UNKNOWN), str(ABSENT)) == ("(known after apply)", "(absent)")
