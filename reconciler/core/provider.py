@@ -263,6 +263,10 @@ class ContentSource(Protocol):
         """
         ...
 
+    def data_outside(self, desired: Resource) -> Sequence[str]:
+        """Places outside of all resources with data in them that an earlier resource of this sort may have written."""
+        ...
+
 
 @runtime_checkable
 class AuthorSource(Protocol):

@@ -77,6 +77,7 @@ class _Search:
     clues: list[Clue] = field(default_factory=list, repr=False)
     held: dict[str, str] = field(default_factory=dict)
     lives: bool = False
+    outside: dict[Address, Sequence[str]] = field(default_factory=dict)
 
     def result(self) -> Recovery:
         return recovered(self.names, self.clues, self.held, self.stand_ins)
@@ -116,6 +117,15 @@ class _Search:
                 data = observed.get(ref.address)
                 if data and data.owned and _holds_data(data, provider):
                     self._hold(use, f"{data.address} may have data made with it, and {use.address} is not there")
+            for place in self._outside(provider, resource):
+                self._hold(use, f"{place} may have data made with it, and {use.address} is not there")
+
+    def _outside(self, provider: Provider, resource: Resource) -> Sequence[str]:
+        """The data outside of all resources, asked for once."""
+        if resource.address not in self.outside:
+            found = provider.data_outside(resource) if isinstance(provider, ContentSource) else ()
+            self.outside[resource.address] = found
+        return self.outside[resource.address]
 
     def _hold(self, use: Use, why: str) -> None:
         for name in use.names:

@@ -20,6 +20,7 @@ from reconciler.core.values import ABSENT, UNKNOWN, Path, Value
 from reconciler.providers.answers import Note, ignored
 from reconciler.providers.docker import bystanders, expand
 from reconciler.providers.docker.build import buildx
+from reconciler.providers.docker.container import mounts
 from reconciler.providers.docker.engine import proxies, remote
 from reconciler.providers.docker.engine.client import Engine
 from reconciler.providers.docker.engine.location import settings_of
@@ -224,6 +225,18 @@ class DockerProvider:
         mounted: Any = desired.spec["mounted"]
         content = self.engine.file(live.id, mounted[int(path[1])]["target"])
         return ABSENT if content is None else content.decode(errors="replace")
+
+    def data_outside(self, desired: Resource) -> Sequence[str]:
+        """Host folders that are not empty, and are mounted where the image keeps its data."""
+        # Other binds are sources and settings, which are there before the first start of anything.
+        volumes: Any = desired.spec.get("volumes") or {}
+        binds = {} if self._is_elsewhere else mounts.written_binds(volumes)
+        if not binds:
+            return ()
+        image: Any = desired.spec["image"]
+        found = self.engine.get(f"/images/{image['ref']}/json") or {}
+        kept = mounts.image_volumes(found.get("Config") or {})
+        return [source for at, source in binds.items() if mounts.is_below(at, kept) and mounts.has_something(source)]
 
     # -------------------------------------------------------------- leases
 

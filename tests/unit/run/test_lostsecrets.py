@@ -158,6 +158,51 @@ def test_where_only_data_is_left_the_secret_it_was_made_with_is_not_generated_an
     assert not world.env.exists()
 
 
+def bound(target, options="", more=""):
+    return STACK.replace("data:/data", f"./pg:{target}{options}").replace("volumes: {data: {}}", more)
+
+
+@pytest.mark.parametrize("target", ["/var/lib/db", "/var/lib/db/", "/var/lib", "/var/lib/db/main"])
+def test_where_a_folder_has_the_data_of_an_image_the_secret_is_not_generated(world, target):
+    world.engine.image("app:1", Volumes={"/var/lib/db": {}})
+    folder = world.file.parent / "pg"
+    folder.mkdir()
+    (folder / "base").write_text("x")
+    world.write(bound(target))
+
+    said = world.refusal()
+
+    assert f"{folder} may have data made with it, and docker.container/db is not there" in said
+    assert "WEB_KEY" not in said
+
+
+@pytest.mark.parametrize(
+    ("target", "options", "content"),
+    [("/etc/app", "", "x"), ("/var/lib/db", ":ro", "x"), ("/var/lib/db", "", None), ("/var/lib/dbx", "", "x")],
+)
+def test_a_folder_of_settings_or_an_empty_one_keeps_no_secret_from_being_generated(world, target, options, content):
+    world.engine.image("app:1", Volumes={"/var/lib/db": {}})
+    folder = world.file.parent / "pg"
+    folder.mkdir()
+    if content:
+        (folder / "base").write_text(content)
+    world.write(bound(target, options))
+
+    read(world.settings, keep_secrets=True)
+
+    assert world.values.keys() == {"DB_PASSWORD", "WEB_KEY"}
+
+
+def test_an_external_volume_that_is_there_keeps_the_secret_from_being_generated(world):
+    world.write(STACK.replace("volumes: {data: {}}", "volumes: {data: {external: true, name: theirs}}"))
+    Line(world.engine).post("/volumes/create", {"Name": "theirs"})
+
+    said = world.refusal()
+
+    assert "docker.volume/data may have data made with it" in said
+    assert "WEB_KEY" not in said
+
+
 def test_a_new_secret_of_a_new_service_is_generated_beside_what_lives(world):
     world.apply()
     before = world.values

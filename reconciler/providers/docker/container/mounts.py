@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from pathlib import Path, PurePosixPath
 from typing import Any, Final
 
 from reconciler.core.units import bytes_of
@@ -75,6 +76,27 @@ def image_volumes(image: Json) -> dict[str, Value]:
     """Target → mount of the volumes that an image asks for; they have no name."""
     anonymous: Value = {"type": "volume", "read_only": False, "source": ANONYMOUS}
     return {posixpath.normpath(target): anonymous for target in image.get("Volumes") or ()}
+
+
+def is_below(target: str, folders: Collection[str]) -> bool:
+    """Returns whether a path is one of these folders, or in one, or has one in it."""
+    path = PurePosixPath(posixpath.normpath(target))
+    return any(path.is_relative_to(folder) or PurePosixPath(folder).is_relative_to(path) for folder in folders)
+
+
+def written_binds(volumes: Mapping[str, Json]) -> dict[str, str]:
+    """Target → folder of the host, of the mounts that a container can write to."""
+    return {at: each["source"] for at, each in volumes.items() if each["type"] == "bind" and not each["read_only"]}
+
+
+def has_something(folder: str) -> bool:
+    """Returns whether a folder of this machine is not empty, as far as it can be looked at."""
+    try:
+        return next(Path(folder).iterdir(), None) is not None
+    except (NotADirectoryError, FileNotFoundError):
+        return False
+    except OSError:
+        return True  # what is forbidden to look at may be a database's
 
 
 def anonymous_volumes(inspect: Json) -> dict[str, str]:
