@@ -40,14 +40,16 @@ def command(state: State, *, interval: float, observe: bool) -> int:
 
 
 def _on_signals(daemon: Daemon, stop: threading.Event) -> None:
+    from reconciler.core.provider import Hint
+
     def end(_number: int, _frame: Any) -> None:
         if stop.is_set():
             raise SystemExit(Exit.TERMINATED)
         stop.set()
-        daemon.hints.give("signal")
+        daemon.hints.give(Hint("signal"))
 
     def look(_number: int, _frame: Any) -> None:
-        daemon.hints.give("SIGHUP")
+        daemon.hints.give(Hint("SIGHUP"))
 
     signal.signal(signal.SIGTERM, end)
     signal.signal(signal.SIGINT, end)

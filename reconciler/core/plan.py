@@ -125,13 +125,13 @@ def make(
     desired: Iterable[Resource],
     observed: Iterable[Observed],
     *,
-    unread: Mapping[str, Address] | None = None,
+    unread: Mapping[str, Address | None] | None = None,
     prunes: Callable[[Observed], bool] = _nothing,
 ) -> Plan:
     """The plan of one pass.
 
-    ``unread`` are the providers that can't be read yet, each with the resource it waits for. ``prunes`` says
-    whether an owned resource that is no longer declared is to be deleted. Raises ConfigError on cycles.
+    ``unread`` are the providers that can't be read yet, each with the resource it waits for, if there is one.
+    ``prunes`` says whether an owned resource that is no longer declared is to be deleted. Raises ConfigError on cycles.
     """
     wanted = {resource.address: resource for resource in desired}
     live = {resource.address: resource for resource in observed}
@@ -197,7 +197,7 @@ class _Differences:
         wanted: Mapping[Address, Resource],
         live: Mapping[Address, Observed],
         needs: Needs,
-        unread: Mapping[str, Address],
+        unread: Mapping[str, Address | None],
     ) -> None:
         self._kinds, self._wanted, self._live, self._needs, self._unread = kinds, wanted, live, needs, unread
         self.changes: dict[Address, Change] = {}
@@ -208,8 +208,9 @@ class _Differences:
     def _change(self, resource: Resource) -> Change:
         address = resource.address
         if address.provider in self._unread:
-            unread = Change(address, Action.CREATE, desired=resource)
-            return _deferred(unread, (self._unread[address.provider],))
+            host, later = self._unread[address.provider], Action.CREATE
+            unread = Change(address, Action.DEFERRED, reason=later.value, desired=resource, later=later)
+            return replace(unread, waits_for=(host,)) if host else unread
         kind, live = self._kinds[address.kind], self._live.get(address)
         resolved, missing = self._resolved(resource)
         change = diff(kind, resolved, live)

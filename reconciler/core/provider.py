@@ -119,6 +119,25 @@ class LogSource(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Hint:
+    """A few words on a change that somebody noticed, and the resource that it is about or within, if that is known."""
+
+    text: str
+    address: Address | None = None
+
+    def concerns(self, address: Address) -> bool:
+        """Returns whether the hint is about this resource, or about one that contains it."""
+        own = self.address
+        if own is None or own.provider != address.provider:
+            return False
+        is_within = len(own.path) < len(address.path) and address.path[: len(own.path)] == own.path
+        return own == address or is_within
+
+    def __str__(self) -> str:
+        return self.text
+
+
 @runtime_checkable
 class Restarter(LogSource, Protocol):
     """A provider whose running resources can be restarted, by the names of their logs."""
@@ -130,10 +149,28 @@ class Restarter(LogSource, Protocol):
 
 @runtime_checkable
 class HintSource(Protocol):
-    """A provider that tells when something changed. What changed is found out by looking."""
+    """A provider that tells when something changed. The change itself is found by a look."""
 
-    def hints(self) -> Iterator[str]:
-        """Blocks, and yields a few words each time; ends when the connection does."""
+    def hint_sources(self) -> Mapping[str, Callable[[], Iterator[Hint]]]:
+        """The sources by name. Each blocks, and ends when its connection does or it has reported what is new; it is
+        begun again after two seconds."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Exit:
+    """The last end of a program: its exit code, and the last lines that it wrote."""
+
+    code: int | None
+    lines: tuple[str, ...] = ()
+
+
+@runtime_checkable
+class ExitSource(Protocol):
+    """A provider whose resources run programs."""
+
+    def last_exit(self, live: Observed) -> Exit | None:
+        """The last end of a resource's program; None if it has not ended by itself, as far as is known. Asks."""
         ...
 
 

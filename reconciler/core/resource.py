@@ -140,6 +140,7 @@ class Observed:
     before they are deleted, while a deletion waits for nothing. ``holders`` says for what is in more than one place
     which fields those are.
     ``bystanders`` are known only where the plan would hurt them.
+    ``restarts`` counts how often the other side has restarted it by itself.
     Where its ``data_stays`` it only leads to data that is kept elsewhere, and that its end does not touch.
     """
 
@@ -158,3 +159,4 @@ class Observed:
     holders: Mapping[Address, frozenset[Place]] = field(default_factory=dict)
     bystanders: tuple[Bystander, ...] = ()
     data_stays: bool = False
+    restarts: int = 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+import math
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from contextlib import closing
@@ -25,6 +26,8 @@ TRIES: Final = 4
 LOOK_AGAIN_S: Final = 0.25
 """How often what has to stay as it is for a while is looked at."""
 
+STOP_SEEN_WITHIN_S: Final = 0.2
+
 SIGN_OF_LIFE_S: Final = 10.0
 """After so long without news of a step there is an event that it still goes on."""
 
@@ -36,14 +39,15 @@ def execute(
     *,
     stop: Flag | None = None,
     workers: int = WORKERS,
+    grace_s: float = math.inf,
 ) -> Iterator[Event]:
     """Do the steps; yields what happens, as it happens.
 
     A failed step takes its way back, and blocks what comes after it and nothing else. Once ``stop`` is set
-    nothing new is begun, and what runs is finished.
+    nothing new is begun, and what runs is finished, if it is within ``grace_s``: a call may hang.
     """
     with closing(Workers(perform, workers)) as pool:
-        yield from _Run(steps, perform, clock, pool, stop or Flag()).events()
+        yield from _Run(steps, clock, pool, stop or Flag(), grace_s).events()
 
 
 @dataclass
@@ -62,10 +66,11 @@ class _Progress:
 @dataclass
 class _Run:
     steps: Sequence[Step]
-    perform: Callable[[Step], Verdict]
     clock: Clock
     pool: Workers[Step, Verdict]
     stop: Flag
+    grace_s: float
+    stopped_at: float | None = None
     blocked: dict[str, str] = field(default_factory=dict)
     running: dict[Future[Verdict], str] = field(default_factory=dict)
     waiting: list[tuple[float, str]] = field(default_factory=list)
@@ -76,15 +81,27 @@ class _Run:
         self.by_id = {step.id: step for step in self.steps}
         self.graph = TopologicalSorter({step.id: step.after | step.behind for step in self.steps})
         self.graph.prepare()
-        while self.graph.is_active() and not (self.stop.is_set() and not self.running):
+        while self.graph.is_active() and not (self.stop.is_set() and not self.running) and not self._is_given_up():
             for step_id in self.graph.get_ready():
                 yield from self._begin(self.by_id[step_id])
             self._wake()
             if self.running:
                 yield from self._collect()
             elif self.waiting:
-                self.clock.sleep(self.waiting[0][0] - self.clock.now())
+                self.clock.sleep(min(self.waiting[0][0] - self.clock.now(), self._longest_s(math.inf)))
         yield from self._left()
+
+    def _is_given_up(self) -> bool:
+        """Returns whether what still runs after a stop has had its time."""
+        if not self.stop.is_set():
+            return False
+        if self.stopped_at is None:
+            self.stopped_at = self.clock.now()
+        return self.clock.now() - self.stopped_at >= self.grace_s
+
+    def _longest_s(self, seconds: float) -> float:
+        """The seconds of a wait, cut where a stop has to be noticed meanwhile."""
+        return seconds if math.isinf(self.grace_s) else min(seconds, STOP_SEEN_WITHIN_S)
 
     def _begin(self, step: Step) -> Iterator[Event]:
         cause = next((self.blocked[other] for other in sorted(step.after) if other in self.blocked), None)
@@ -114,7 +131,7 @@ class _Run:
         patience = SIGN_OF_LIFE_S
         if self.waiting:
             patience = min(patience, max(0.0, self.waiting[0][0] - self.clock.now()))
-        for future in wait(self.running, patience, FIRST_COMPLETED).done:
+        for future in wait(self.running, self._longest_s(patience), FIRST_COMPLETED).done:
             step_id = self.running.pop(future)
             yield from self._settle(self.progress[step_id], future)
         yield from self._signs_of_life()
@@ -189,14 +206,22 @@ class _Run:
         """Explains why a step of the way back failed, also after retries."""
         for tries in range(1, TRIES + 1):
             try:
-                self.perform(step)
+                self._called(step)
             except Exception as error:  # noqa: BLE001  # as in _settle
-                if tries == TRIES or not isinstance(error, Unreachable | Throttled):
+                if tries == TRIES or self._is_given_up() or not isinstance(error, Unreachable | Throttled):
                     return _failure(step, error)
                 self.clock.sleep(_pause_s(error, tries))
             else:
                 break
         return None
+
+    def _called(self, step: Step) -> None:
+        """Wait for a step of the way back; after a stop only as long as for any other."""
+        future = self.pool.submit(step)
+        while not wait((future,), self._longest_s(SIGN_OF_LIFE_S)).done:
+            if self._is_given_up():
+                raise Unreachable("given up, because the program ends")
+        future.result()
 
     def _signs_of_life(self) -> Iterator[Event]:
         now = self.clock.now()
@@ -209,6 +234,7 @@ class _Run:
     def _left(self) -> Iterator[Event]:
         """After a stop: waits that were given up, and what was not begun."""
         given_up = [step_id for _, step_id in sorted(self.waiting) if step_id in self.performed]
+        given_up += self.running.values()
         for progress in (self.progress[step_id] for step_id in given_up):
             yield self._event(progress, What.INTERRUPTED, progress.note)
         for step in self.steps if self.stop.is_set() else ():

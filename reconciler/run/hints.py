@@ -1,4 +1,4 @@
-"""Hints: "look again" from outside. They never say what changed; that is found out by looking.
+"""Hints: "look again" from outside. They may name a resource; its difference is found by a look.
 
 Each source is a thread of its own; they meet in one queue. A source that fails is begun again: until then only
 the resync interval finds what happens.
@@ -12,14 +12,11 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Final
 
-from reconciler.core.errors import ProviderError
+from reconciler.core.provider import Hint
 from reconciler.run.clock import Clock
 
 AGAIN_S: Final = 2.0
 QUIET_S: Final = 0.25
-FILE: Final = "file "
-"""What a hint of a changed file begins with."""
-
 FIRST_S: Final = 1
 """After so many seconds at the latest a watch of files shows that it has begun."""
 
@@ -32,18 +29,18 @@ class Hints:
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._queue: queue.SimpleQueue[str] = queue.SimpleQueue()  # whose put may be called by a signal handler
+        self._queue: queue.SimpleQueue[Hint] = queue.SimpleQueue()  # whose put may be called by a signal handler
         self._over = threading.Event()
 
-    def give(self, hint: str) -> None:
+    def give(self, hint: Hint) -> None:
         """Also for signal handlers and timers."""
         self._queue.put(hint)
 
-    def follow(self, name: str, source: Callable[[], Iterator[str]]) -> None:
+    def follow(self, name: str, source: Callable[[], Iterator[Hint]]) -> None:
         """Feed from a source that blocks, for as long as the program runs."""
         threading.Thread(target=self._feed, args=(source,), name=name, daemon=True).start()
 
-    def wait(self, at_most_s: float) -> list[str]:
+    def wait(self, at_most_s: float) -> list[Hint]:
         """The hints of one burst; empty when none came in time."""
         try:
             hints = [self._queue.get(timeout=max(at_most_s, 0.0))]
@@ -60,17 +57,17 @@ class Hints:
     def close(self) -> None:
         self._over.set()
 
-    def _feed(self, source: Callable[[], Iterator[str]]) -> None:
+    def _feed(self, source: Callable[[], Iterator[Hint]]) -> None:
         while not self._over.is_set():
             try:
                 for hint in source():
                     self.give(hint)
-            except ProviderError:
-                pass  # the engine is away; the pass that looks next says so
+            except Exception:  # noqa: BLE001, S110 (a source is a help only: the next look says what is away)
+                pass
             self._over.wait(AGAIN_S)
 
 
-def changed_files(files: Callable[[], Iterable[Path]], stop: threading.Event) -> Iterator[str]:
+def changed_files(files: Callable[[], Iterable[Path]], stop: threading.Event) -> Iterator[Hint]:
     """A hint for each change of one of the files, and one as soon as changes are noticed at all. Blocks.
 
     Ends when it is other files that are to be watched. The folders are watched, because editors and git replace a file
@@ -92,8 +89,8 @@ def changed_files(files: Callable[[], Iterable[Path]], stop: threading.Event) ->
     )
     for number, change in enumerate(changes):
         if number == 0:
-            yield "files are watched"  # what changed before that has gone unseen
+            yield Hint("files are watched")  # what changed before that has gone unseen
         for name in sorted({Path(path).name for _, path in change if Path(path).resolve() in wanted}):
-            yield f"{FILE}{name} changed"
+            yield Hint(f"file {name} changed")
         if tuple(files()) != asked:
             return

@@ -30,8 +30,32 @@ HELD_S: Final = 90.0
 """A run that could not renew its mark for so long does nothing more; less than the lease, for steps under way."""
 
 RENEWAL_S: Final = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """The name and the times of a kind of lock: see the constants that are the usual ones."""
+
+    name: str = "lock"
+    lease_s: float = LEASE_S
+    held_s: float = HELD_S
+    renewal_s: float = RENEWAL_S
+
+    def prefix(self, project: str) -> str:
+        """The beginning of the names of all marks."""
+        return f"reconcile-{self.name}-{project}-"
+
+
+WORK: Final = Terms()
+"""The lock of a run that acts."""
+
+LEAD: Final = Terms("daemon", lease_s=12.0, held_s=9.0, renewal_s=4.0)
+"""The lock of the daemon that acts; another one stands by, and takes over soon. Each repair takes the lock of work."""
+
 LOOK_AGAIN_S: Final = 1.0
 _TRIES_TO_RELEASE: Final = 2
+RELEASE_S: Final = 60.0
+"""The time for giving the lock back; an engine that hangs is not waited for any longer."""
 
 
 class State(Enum):
@@ -56,18 +80,15 @@ class Holder:
         return str(self.owner) if self.owner else f"volume {self.name} ({self.problem})"
 
 
-def holders(store: LeaseStore, project: str) -> list[Holder]:
+def holders(store: LeaseStore, project: str, terms: Terms = WORK) -> list[Holder]:
     """All marks there are on a project. A volume with another name is none, whatever its labels say."""
-    return [_holder(name, mark) for name, mark in store.leases().items() if name.startswith(_prefix(project))]
+    return [_holder(name, mark) for name, mark in store.leases().items() if name.startswith(terms.prefix(project))]
 
 
 def other_names(store: LeaseStore, project: str) -> list[str]:
     """Lists objects that carry the label of a mark of the project but have another name."""
-    return [name for name in store.leases() if not name.startswith(_prefix(project))]
-
-
-def _prefix(project: str) -> str:
-    return f"reconcile-lock-{project}-"
+    prefixes = (WORK.prefix(project), LEAD.prefix(project))
+    return [name for name in store.leases() if not name.startswith(prefixes)]
 
 
 def _holder(name: str, mark: Mapping[str, str]) -> Holder:
@@ -93,13 +114,21 @@ def _say_nothing(_message: str) -> None:
 class Lock:
     """The lock of a project, for one process: holds it, and remembers how long it has watched the marks of others.
 
-    ``warn`` gets a message where the lock could not be given back. ``uptime`` counts the age of our own mark.
+    ``warn`` gets a message where the lock could not be given back, within ``release_s``. ``uptime`` counts the age of
+    our own mark.
     """
 
     def __init__(
-        self, clock: Clock, warn: Callable[[str], None] = _say_nothing, uptime: Callable[[], float] = _uptime
+        self,
+        clock: Clock,
+        warn: Callable[[str], None] = _say_nothing,
+        uptime: Callable[[], float] = _uptime,
+        *,
+        release_s: float = RELEASE_S,
+        terms: Terms = WORK,
     ) -> None:
-        self._clock, self._warn, self._uptime = clock, warn, uptime
+        self._terms = terms
+        self._clock, self._warn, self._uptime, self._release_s = clock, warn, uptime, release_s
         self._first_seen: dict[str, float] = {}
         self._left_behind: set[str] = set()
         self._lease: Lease | None = None
@@ -108,14 +137,14 @@ class Lock:
     def held(self, store: LeaseStore, project: str, what: str, *, wait_s: float = 0.0) -> Iterator[Lease]:
         """Hold the lock. Raises Locked when somebody else still has it after ``wait_s`` seconds."""
         lease = self._acquired(store, project, what, wait_s)
-        renewal = _Renewal(lease)
+        renewal = _Renewal(lease, self._terms.renewal_s)
         renewal.start()
         self._lease = lease
         try:
             yield lease
         finally:
             self._lease = None
-            renewal.end()
+            renewal.end(self._release_s / 2)
             self._release(lease)
 
     def require_held(self) -> None:
@@ -128,7 +157,7 @@ class Lock:
         tries = 5  # of those who come at the same moment, one soon comes alone
         while True:
             others = self._others(store, project)
-            lease = Lease(store, project, Owner.me(what), self._uptime)
+            lease = Lease(store, project, Owner.me(what), self._uptime, self._terms)
             if not others:
                 others = self._claimed_against(store, project, lease)
             if not others:
@@ -153,7 +182,7 @@ class Lock:
     def _others(self, store: LeaseStore, project: str, own: str = "") -> list[Holder]:
         """The marks of others. What is over is removed, and counts until a look no longer shows it: its run may have
         renewed it just before."""
-        found = [self._watched(holder) for holder in holders(store, project)]
+        found = [self._watched(holder) for holder in holders(store, project, self._terms)]
         self._forget_all_but(found)
         for holder in found:
             if holder.state is State.OVER:
@@ -165,7 +194,7 @@ class Lock:
     def _watched(self, holder: Holder) -> Holder:
         """The holder, over if it has had this very mark for longer than a living run keeps one."""
         began = self._first_seen.setdefault(holder.name, self._clock.now())
-        stale = holder.state is State.HELD and self._clock.now() - began > LEASE_S
+        stale = holder.state is State.HELD and self._clock.now() - began > self._terms.lease_s
         if stale or holder.name in self._left_behind:
             return Holder(holder.name, State.OVER, holder.owner)
         return holder
@@ -176,7 +205,10 @@ class Lock:
         self._left_behind &= names
 
     def _release(self, lease: Lease) -> None:
-        left = lease.release()
+        releasing = threading.Thread(target=lease.release, name="lock release", daemon=True)
+        releasing.start()
+        releasing.join(self._release_s)
+        left = lease.names
         self._left_behind |= left
         if left:
             self._warn(
@@ -202,7 +234,10 @@ def _locked(project: str, other: Holder) -> str:
 class Lease:
     """Our own mark in the engine, and how long it may be relied on. Safe to use from several threads."""
 
-    def __init__(self, store: LeaseStore, project: str, owner: Owner, uptime: Callable[[], float]) -> None:
+    def __init__(
+        self, store: LeaseStore, project: str, owner: Owner, uptime: Callable[[], float], terms: Terms = WORK
+    ) -> None:
+        self._terms = terms
         self.project = project
         self.name = ""
         self.is_lost = False
@@ -235,7 +270,7 @@ class Lease:
     @property
     def is_young(self) -> bool:
         """Returns whether the mark is too young to be taken for that of a dead run."""
-        return self._uptime() - self._renewed_at <= HELD_S
+        return self._uptime() - self._renewed_at <= self._terms.held_s
 
     def require_held(self) -> None:
         """Raises Rejected where the lock was lost. A mark that is too old, as after a long sleep, is renewed first."""
@@ -254,8 +289,13 @@ class Lease:
                 self._drop(self._names)
             return set(self._names)
 
+    @property
+    def names(self) -> set[str]:
+        """The names of our marks that may still be there."""
+        return set(self._names)
+
     def _put(self) -> str:
-        name = f"{_prefix(self.project)}{uuid.uuid4().hex[:12]}"
+        name = f"{self._terms.prefix(self.project)}{uuid.uuid4().hex[:12]}"
         self._names.add(name)  # before the request: one that fails may have had its effect
         self._store.put_lease(name, self._owner.mark())
         return name
@@ -270,16 +310,16 @@ class Lease:
 class _Renewal(threading.Thread):
     """Renews a lease until it ends."""
 
-    def __init__(self, lease: Lease) -> None:
+    def __init__(self, lease: Lease, every_s: float) -> None:
         super().__init__(name="lock renewal", daemon=True)
-        self._lease = lease
+        self._lease, self._every_s = lease, every_s
         self._over = threading.Event()
 
     def run(self) -> None:
-        while not self._over.wait(RENEWAL_S):
+        while not self._over.wait(self._every_s):
             with suppress(ProviderError):  # the engine is away for a moment: the mark holds for two more tries
                 self._lease.renew()
 
-    def end(self) -> None:
+    def end(self, at_most_s: float) -> None:
         self._over.set()
-        self.join()
+        self.join(at_most_s)

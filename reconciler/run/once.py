@@ -5,10 +5,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from threading import Event as Flag
-from typing import Final
+from typing import Final, TypeAlias, TypeVar
 
 from reconciler.core.access import AccessChange
 from reconciler.core.address import Address
@@ -17,7 +18,7 @@ from reconciler.core.cause import Memory, NoMemory
 from reconciler.core.change import Change
 from reconciler.core.compare import FieldChange
 from reconciler.core.document import Document
-from reconciler.core.errors import Conflict, ReconcileError, Refused, Rejected, Unreachable, unforeseen
+from reconciler.core.errors import Conflict, ReconcileError, Refused, Rejected, Unreachable
 from reconciler.core.graph import needs_of
 from reconciler.core.plan import Plan, Step, make
 from reconciler.core.policy import Policy, refusals
@@ -32,11 +33,29 @@ from reconciler.run.clock import Clock
 from reconciler.run.collector import undisturbed
 from reconciler.run.execute import execute
 from reconciler.run.invain import reported
+from reconciler.run.reading import IN_TURN, Reads
+
+T = TypeVar("T")
 
 MOST_PASSES: Final = 10
 LOOK_AGAIN_S: Final = 0.5
 GRACE_S: Final = 20.0
 """How long the answer of something that counts as up already is waited for."""
+
+
+_Found: TypeAlias = Mapping[str, Sequence[Observed]]
+"""What each provider has observed, by its name."""
+
+_Unread: TypeAlias = Mapping[str, tuple[Address | None, ReconcileError]]
+"""Providers that can't be read: the resource that serves each, if there is one, and the error."""
+
+
+class _UnreadLater(Exception):
+    """A provider failed after it was read, when more was asked of it."""
+
+    def __init__(self, provider: str, error: ReconcileError) -> None:
+        super().__init__(provider)
+        self.provider, self.error = provider, error
 
 
 class NotConverging(ReconcileError):
@@ -53,10 +72,11 @@ def _do_nothing() -> None:
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """The result of one look: the plan, and all that is live."""
+    """The result of one look: the plan, all that is live, and why providers could not be read."""
 
     plan: Plan
     observed: Mapping[Address, Observed]
+    unread: Mapping[str, ReconcileError] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +86,8 @@ class Reconciler:
     ``only`` restricts everything to these resources and what they need. ``patience_s`` is how long a provider
     is waited for that is just starting. ``before_step`` raises ProviderError where nothing may be done any more.
     ``memory`` tells the causes of differences.
+    ``reads`` is the way to the providers. Where it ``defers``, a provider that can't be read, for whatever reason,
+    defers its own resources, and is not waited for.
     """
 
     document: Document
@@ -78,6 +100,8 @@ class Reconciler:
     before_step: Callable[[], None] = _do_nothing
     known: KnownSecrets = field(default_factory=KnownSecrets)
     memory: Memory = field(default_factory=NoMemory)
+    reads: Reads = IN_TURN
+    defers: bool = False
     _expanded: list[Sequence[Resource]] = field(default_factory=list, init=False, repr=False, compare=False)
 
     def desired(self) -> Sequence[Resource]:
@@ -96,18 +120,35 @@ class Reconciler:
         that is not."""
         desired = self.desired() if desired is None else desired
         began = self.clock.now()
+        found, unread = self._read(desired)
         while True:
-            with undisturbed():
-                found, unread = self._observed(desired)
-                observed = {each.address: each for each in found if self._is_looked_at(each.address, desired)}
-                waits = {name: host for name, (host, _) in unread.items()}
-                policy = self.policy.covering(observed)
-                look = self.planned(desired, observed, unread=waits, prunes=policy.prunes)
-            if not unread or any(change.acts for change in look.plan.changes) or (stop and stop.is_set()):
-                plan = replace(look.plan, access=self._access(look.plan), obstacles=self._obstacles(look.plan))
-                plan = replace(plan, refusals=refusals(plan, policy), changes=self._attributed(plan, desired))
-                return replace(look, plan=self._concealed(plan, desired, observed))
-            self._wait_for(unread, observed, self.clock.now() - began)
+            try:
+                look = self._look_of(found, unread, desired)
+                is_settled = any(change.acts for change in look.plan.changes) or (stop and stop.is_set())
+                if not unread or self.defers or is_settled:
+                    return self._completed(look, desired)
+            except _UnreadLater as later:
+                unread = {**unread, later.provider: (self._host(later.provider, desired), later.error)}
+                found = {name: part for name, part in found.items() if name != later.provider}
+            else:
+                self._wait_for(unread, look.observed, self.clock.now() - began)
+                found, unread = self._read(desired)
+
+    def _look_of(self, found: _Found, unread: _Unread, desired: Sequence[Resource]) -> Look:
+        with undisturbed():
+            everything = (each for part in found.values() for each in part)
+            observed = {each.address: each for each in everything if self._is_looked_at(each.address, desired)}
+            waits = {name: host for name, (host, _) in unread.items()}
+            look = self.planned(desired, observed, unread=waits, prunes=self.policy.covering(observed).prunes)
+        return replace(look, unread={name: error for name, (_, error) in unread.items()})
+
+    def _completed(self, look: Look, desired: Sequence[Resource]) -> Look:
+        """The look with all that is asked for a plan which is shown or carried out."""
+        plan = replace(look.plan, access=self._access(look), obstacles=self._obstacles(look))
+        plan = replace(
+            plan, refusals=refusals(plan, self.policy.covering(look.observed)), changes=self._attributed(plan, desired)
+        )
+        return replace(look, plan=self._concealed(plan, desired, look.observed))
 
     def status(self) -> Sequence[Standing]:
         """Reports the state of every resource."""
@@ -119,11 +160,11 @@ class Reconciler:
         observed: Mapping[Address, Observed],
         *,
         prunes: Callable[[Observed], bool],
-        unread: Mapping[str, Address] | None = None,
+        unread: Mapping[str, Address | None] | None = None,
     ) -> Look:
         """The plan of what was read, made once more where a change would hurt what is outside the plan."""
         plan = make(self.providers, desired, observed.values(), unread=unread, prunes=prunes)
-        hurt = self._bystanders(plan)
+        hurt = self._bystanders(plan, unread or {})
         if not hurt:
             return Look(plan, observed)
         known = {address: replace(each, bystanders=hurt.get(address, ())) for address, each in observed.items()}
@@ -187,25 +228,24 @@ class Reconciler:
 
     # -------------------------------------------------------------- underneath
 
-    def _observed(self, desired: Sequence[Resource]) -> tuple[list[Observed], dict[str, tuple[Address, Unreachable]]]:
+    def _read(self, desired: Sequence[Resource]) -> tuple[_Found, _Unread]:
         """Collects what all providers observe, and the providers whose server is not up yet."""
-        found: list[Observed] = []
-        unread: dict[str, tuple[Address, Unreachable]] = {}
-        for name, provider in self.providers.items():
-            mine = _of(name, desired)
-            if not mine and provider.served_by:
-                continue
-            try:
-                found += provider.observe(mine)
-            except Unreachable as error:
-                host = provider.served_by
-                if host is None or host.provider not in self.providers or not _is_in(host, desired):
-                    raise
-                unread[name] = host, error
-            except ReconcileError:
-                raise
-            except Exception as error:
-                raise unforeseen(error, doing=f"read {name}") from error
+        calls = {
+            name: partial(_observed_by, provider, mine)
+            for name, provider in self.providers.items()
+            if (mine := _of(name, desired)) or not provider.served_by
+        }
+        found: dict[str, Sequence[Observed]] = {}
+        unread: dict[str, tuple[Address | None, ReconcileError]] = {}
+        with undisturbed():
+            for name, answer in self.reads.all(calls):
+                if not isinstance(answer, ReconcileError):
+                    found[name] = answer
+                    continue
+                host = self._host(name, desired)
+                if not self.defers and not (host and isinstance(answer, Unreachable)):
+                    raise answer
+                unread[name] = host, answer
         return found, unread
 
     def _attributed(self, plan: Plan, desired: Sequence[Resource]) -> tuple[Change, ...]:
@@ -213,37 +253,51 @@ class Reconciler:
         kinds = {name: kind for provider in self.providers.values() for name, kind in provider.kinds.items()}
         return attributed(plan, {resource.address: resource for resource in desired}, kinds, self.memory)
 
+    def _host(self, name: str, desired: Sequence[Resource]) -> Address | None:
+        """The resource of the plan that serves a provider, if there is one."""
+        host = self.providers[name].served_by
+        return host if host and host.provider in self.providers and _is_in(host, desired) else None
+
+    def _asked(self, name: str, call: Callable[[], T]) -> T:
+        """Ask more of a provider that was read."""
+        try:
+            return self.reads.one(name, call)
+        except ReconcileError as error:
+            if not self.defers:
+                raise
+            raise _UnreadLater(name, error) from error
+
     def _concealed(self, plan: Plan, desired: Sequence[Resource], observed: Mapping[Address, Observed]) -> Plan:
         """The plan, with the live secrets sealed whose line in the files is gone. The steps stay as they are."""
         self.known.learn_names(name for resource in desired for name in (*resource.address.path, *resource.spec))
         self.known.learn("live", lambda: ((each.spec, each.outputs) for each in observed.values()))
         return replace(plan, changes=tuple(_concealed(change, self.known) for change in plan.changes))
 
-    def _access(self, plan: Plan) -> tuple[AccessChange, ...]:
+    def _access(self, look: Look) -> tuple[AccessChange, ...]:
         """Lists the users who gain or lose access by the plan."""
         return tuple(
             found
             for name, provider in self.providers.items()
-            if isinstance(provider, AccessSource)
-            for found in provider.access(_changes_of(name, plan))
+            if isinstance(provider, AccessSource) and name not in look.unread
+            for found in self._asked(name, partial(provider.access, _changes_of(name, look.plan)))
         )
 
-    def _bystanders(self, plan: Plan) -> Mapping[Address, tuple[Bystander, ...]]:
+    def _bystanders(self, plan: Plan, unread: Container[str]) -> Mapping[Address, tuple[Bystander, ...]]:
         """Lists the resources outside the plan that it would hurt."""
         return {
             address: found
             for name, provider in self.providers.items()
-            if isinstance(provider, BystanderSource)
-            for address, found in provider.bystanders(_changes_of(name, plan)).items()
+            if isinstance(provider, BystanderSource) and name not in unread
+            for address, found in self._asked(name, partial(provider.bystanders, _changes_of(name, plan))).items()
         }
 
-    def _obstacles(self, plan: Plan) -> tuple[Problem, ...]:
+    def _obstacles(self, look: Look) -> tuple[Problem, ...]:
         """Lists the reasons for which the plan would fail, each with a place in the files."""
         return tuple(
-            found if found.origin.file else _placed(found, plan)
+            found if found.origin.file else _placed(found, look.plan)
             for name, provider in self.providers.items()
-            if isinstance(provider, ObstacleSource)
-            for found in provider.obstacles([step for step in plan.steps if step.address.provider == name])
+            if isinstance(provider, ObstacleSource) and name not in look.unread
+            for found in self._asked(name, partial(provider.obstacles, _steps_of(name, look.plan)))
         )
 
     def _is_looked_at(self, address: Address, desired: Sequence[Resource]) -> bool:
@@ -253,12 +307,13 @@ class Reconciler:
 
     def _wait_for(
         self,
-        unread: Mapping[str, tuple[Address, Unreachable]],
+        unread: _Unread,
         observed: Mapping[Address, Observed],
         waited_s: float,
     ) -> None:
         """Nothing in the plan will bring it up, so either it comes by itself or it is an error."""
         for host, error in unread.values():
+            assert host is not None
             status = observed[host].status
             patience_s = {Health.SETTLING: self.patience_s, Health.OK: GRACE_S, Health.FAILED: 0.0}[status.health]
             if waited_s >= patience_s:
@@ -283,6 +338,14 @@ def _concealed(change: Change, known: KnownSecrets) -> Change:
 def _concealed_field(each: FieldChange, known: KnownSecrets) -> FieldChange:
     before, after = (concealed(each.path, value, known.__contains__) for value in (each.before, each.after))
     return replace(each, before=before, after=after)
+
+
+def _observed_by(provider: Provider, desired: Sequence[Resource]) -> Sequence[Observed]:
+    return tuple(provider.observe(desired))
+
+
+def _steps_of(provider: str, plan: Plan) -> Sequence[Step]:
+    return [step for step in plan.steps if step.address.provider == provider]
 
 
 def _of(provider: str, desired: Iterable[Resource]) -> Sequence[Resource]:

@@ -29,7 +29,7 @@ from reconciler.providers.registry import connect
 from reconciler.render.known import KnownSecrets
 from reconciler.run.clock import Clock
 from reconciler.run.collector import undisturbed
-from reconciler.run.lock import Lock
+from reconciler.run.lock import RELEASE_S, Lock
 from reconciler.run.lostsecrets import recovery, require_new, uses_of_secrets
 from reconciler.run.once import Look, Reconciler
 from reconciler.run.requestlog import Note, ignored
@@ -149,10 +149,12 @@ def opened(
     warn: Callable[[str], None] = _say_nothing,
     known: KnownSecrets | None = None,
     note: Note = ignored,
+    release_s: float = RELEASE_S,
 ) -> Iterator[Session]:
     """Load everything and hand it over; connections are given back at the end.
 
     ``warn`` gets what went wrong beside it, ``known`` learns what is secret, and ``note`` gets each request.
+    The lock is given back within ``release_s``.
 
     Declared secrets that are missing are generated: for good, into .env, with ``keep_secrets``, else only for this
     look. With ``needs_secrets``, or to keep them, that is refused where something that lives was given one. Raises
@@ -167,7 +169,7 @@ def opened(
     try:
         doubtful = [each for each in providers.values() if isinstance(each, WarningSource)]
         warnings = (*loaded.warnings, *(found for each in doubtful for found in each.warnings(loaded.document)))
-        lock = Lock(clock, warn)
+        lock = Lock(clock, warn, release_s=release_s)
         yield Session(
             settings,
             loaded.document,

@@ -2,68 +2,19 @@
 
 from __future__ import annotations
 
-import json
-import queue
 import signal
-import subprocess
-import threading
 import time
 from contextlib import closing, contextmanager
 
-from tests.kit.cli import environment
-
-PATIENCE_S = 60.0
-
-
-class Running:
-    """A daemon, and the lines of its log as they come."""
-
-    def __init__(self, process):
-        self.process = process
-        self.lines = []
-        self._queue = queue.Queue()
-        self._reader = threading.Thread(target=self._read, daemon=True)
-        self._reader.start()
-
-    def _read(self):
-        for line in self.process.stderr:
-            self._queue.put(json.loads(line))
-
-    def close(self):
-        self._reader.join()
-        self.process.stderr.close()
-
-    def until(self, event, **fields):
-        """The next log line with this event and these fields."""
-        deadline = time.monotonic() + PATIENCE_S
-        while time.monotonic() < deadline:
-            try:
-                line = self._queue.get(timeout=1)
-            except queue.Empty:
-                continue
-            self.lines.append(line)
-            if line["event"] == event and fields.items() <= line.items():
-                return line
-        raise AssertionError(f"no {event} {fields} in {self.lines}")
+from tests.kit.daemon import daemon as a_daemon
 
 
 @contextmanager
 def daemon(seed, *arguments):
-    process = subprocess.Popen(
-        [seed.directory / ".venv/bin/reconcile", "daemon", *arguments],
-        cwd=seed.directory,
-        env=environment(PYTHONPATH=""),
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    running = Running(process)
-    try:
-        running.until("daemon begins")
-        yield running
-    finally:
-        process.kill()
-        process.wait()
-        running.close()
+    with a_daemon(
+        seed.directory, *arguments, program=[seed.directory / ".venv/bin/reconcile"], env={"PYTHONPATH": ""}
+    ) as it:
+        yield it
 
 
 def test_an_event_brings_a_repair_long_before_the_next_look(seed):
@@ -83,7 +34,7 @@ def test_what_no_event_tells_is_found_at_the_next_look(seed):
         (user,) = admin.get("/admin/realms/mlflow/users?username=mlflow_user&exact=true")
         admin.put(f"/admin/realms/mlflow/users/{user['id']}", {**user, "enabled": False})
 
-        running.until("difference", address="keycloak.user/mlflow/mlflow_user", fields=["enabled"])
+        running.until("difference", address="keycloak.user/mlflow/mlflow_user", field="enabled")
         running.until("pass done", failed=0)
 
         (user,) = admin.get("/admin/realms/mlflow/users?username=mlflow_user&exact=true")
@@ -102,7 +53,7 @@ def test_a_changed_file_is_followed_and_a_wrong_one_is_told(seed):
             assert seed.inspect("redis")["HostConfig"]["Memory"] == 160 << 20
 
             stack.write_text(before.replace("services:", "servicess:"), encoding="utf-8")
-            problem = running.until("file is wrong, the last right one stays in force")["problem"]
+            problem = running.until("file is wrong, the last right one stays in force")["note"]
             assert "did you mean `services`?" in problem
 
             stack.write_text(before, encoding="utf-8")

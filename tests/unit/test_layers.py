@@ -70,7 +70,7 @@ FLOORS = {
     ),
     "providers/keycloak": (
         {"table"},
-        {"server"},
+        {"admin_events", "server"},
         {"kinds"},
         {"registry"},
         {"cascade", "expand"},

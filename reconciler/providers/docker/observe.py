@@ -290,6 +290,7 @@ class Reader:
                 "leftovers": {name_of(other): other["Id"] for other in leftovers},
             },
             after=frozenset(self._uses(spec)),
+            restarts=int(inspect.get("RestartCount") or 0),
         )
 
     def _is_score_raised(self, address: Address, now: Any) -> bool:

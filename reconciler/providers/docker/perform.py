@@ -102,11 +102,11 @@ def _build(engine: Engine, args: Mapping[str, Any]) -> Generator[str, None, None
     else:
         lines = buildx.run(buildx.loading(build, reference, inputs, platform), engine.environment)
     with closing(lines):
-        yield from _with_last_lines(lines, obstacle)
+        yield from _withlast_lines(lines, obstacle)
     _tag(engine, {"reference": reference, "tags": image.names(build)})
 
 
-def _with_last_lines(lines: Iterable[str], obstacle: str) -> Iterator[str]:
+def _withlast_lines(lines: Iterable[str], obstacle: str) -> Iterator[str]:
     """The lines, and where the build fails its last ones in the error."""
     last: list[str] = []
     try:
@@ -367,7 +367,7 @@ def _finished(engine: Engine, inspect: Json, called: str) -> Verdict:
     state = inspect["State"]
     if state["Status"] in ("running", "restarting", "created"):
         note = f"{called} is {state['Status']}"
-        return Pending(LOOK_AGAIN_S, note, lambda: _with_lines("", _last_lines(engine, inspect)))
+        return Pending(LOOK_AGAIN_S, note, lambda: _with_lines("", last_lines(engine, inspect)))
     if state["ExitCode"] == 0:
         return Done("finished")
     raise _failure(engine, inspect, f"{called} failed with exit code {state['ExitCode']}")
@@ -385,7 +385,7 @@ def _ready(engine: Engine, inspect: Json, args: Mapping[str, Any]) -> Verdict:
     if health == "unhealthy" and not args["may_recover"]:
         raise _failure(engine, inspect, f"it is unhealthy: {last_probe(inspect)}")
     if note := _not_yet(inspect, health):
-        return Pending(LOOK_AGAIN_S, note, lambda: _with_lines("", _last_lines(engine, inspect)))
+        return Pending(LOOK_AGAIN_S, note, lambda: _with_lines("", last_lines(engine, inspect)))
     if health == "none" and args["strict"]:
         raise GateFailed("others wait for it to be healthy, but it has no health check; declare one")
     is_watched = health != "healthy" or args["monitored"]
@@ -406,10 +406,10 @@ def _not_yet(inspect: Json, health: str) -> str:
 
 
 def _failure(engine: Engine, inspect: Json, what: str) -> GateFailed:
-    return GateFailed(_with_lines(what, _last_lines(engine, inspect)))
+    return GateFailed(_with_lines(what, last_lines(engine, inspect)))
 
 
-def _last_lines(engine: Engine, inspect: Json) -> Sequence[str]:
+def last_lines(engine: Engine, inspect: Json) -> Sequence[str]:
     """As far as they come soon, and make a report that can be read."""
     end, written = monotonic() + LAST_LINES_S, b""
     with closing(engine.logs(inspect["Id"], tail=LAST_LINES)) as pieces:

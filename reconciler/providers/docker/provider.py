@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from time import monotonic
 from typing import Any, Final
@@ -10,11 +10,11 @@ from typing import Any, Final
 from reconciler.core.address import Address
 from reconciler.core.change import Change
 from reconciler.core.document import Document
-from reconciler.core.errors import Conflict, Unreachable
+from reconciler.core.errors import Conflict, ProviderError, Unreachable
 from reconciler.core.kind import Kind
 from reconciler.core.plan import Step
 from reconciler.core.problem import Problem, Severity
-from reconciler.core.provider import Adoption, BuiltImage, Done, Pending, Verdict
+from reconciler.core.provider import Adoption, BuiltImage, Done, Exit, Hint, Pending, Verdict
 from reconciler.core.resource import Bystander, Observed, Origin, Resource
 from reconciler.core.values import ABSENT, UNKNOWN, Path, Value
 from reconciler.providers.answers import Note, ignored
@@ -25,16 +25,29 @@ from reconciler.providers.docker.engine import proxies, remote
 from reconciler.providers.docker.engine.client import Engine
 from reconciler.providers.docker.engine.location import settings_of
 from reconciler.providers.docker.engine.rename_lock import Together
+from reconciler.providers.docker.expand import container_address
 from reconciler.providers.docker.kinds import container, image, network, volume
 from reconciler.providers.docker.observe import Reader
-from reconciler.providers.docker.perform import IN_NETWORKS, LACKS, STREAMS, VERBS, published, pushing, require_builder
+from reconciler.providers.docker.perform import (
+    IN_NETWORKS,
+    LACKS,
+    STREAMS,
+    VERBS,
+    last_lines,
+    published,
+    pushing,
+    require_builder,
+)
 from reconciler.providers.docker.replace.steps import steps
 from reconciler.providers.docker.table import labels
 
-EVENTS: Final = [
+CONTAINER_EVENTS: Final = (
     *("create", "start", "restart", "die", "oom", "stop", "kill", "pause", "unpause", "rename", "update", "destroy"),
-    *("health_status", "connect", "disconnect", "remove", "tag", "untag", "delete", "pull"),
-]
+    "health_status",
+)
+"""Without the three events of each health check's run (exec_create, exec_start, exec_die)."""
+
+OTHER_EVENTS: Final = ("create", "destroy", "connect", "disconnect", "remove", "tag", "untag", "delete", "pull")
 
 _STOP_S: Final = 10
 """The time to stop of a container that has none of its own; the engine's default."""
@@ -58,6 +71,8 @@ class DockerProvider:
         self._project = project
         self._streams: dict[str, Generator[str, None, None]] = {}
         self._together = Together()
+        self._known: frozenset[str] = frozenset()
+        self._exit_codes: dict[str, int] = {}
 
     def expand(self, document: Document) -> Iterable[Resource]:
         return expand.expand(document, is_elsewhere=self._is_elsewhere, proxies=self._proxies)
@@ -88,7 +103,11 @@ class DockerProvider:
 
     def observe(self, desired: Collection[Resource]) -> Iterable[Observed]:
         with self.engine.understood():
-            return tuple(Reader(self.engine, self._project, desired).read())
+            found = tuple(Reader(self.engine, self._project, desired).read())
+        everything: Iterable[Resource | Observed] = (*desired, *found)
+        self._known = frozenset(name for each in everything for name in _names_of(each))
+        self._exit_codes = {each: code for each, code in self._exit_codes.items() if each in self._known}
+        return found
 
     def steps(self, changes: Sequence[Change]) -> Sequence[Step]:
         return steps(changes, self._project)
@@ -211,12 +230,45 @@ class DockerProvider:
             for service, ids in numbered.items()
         }
 
-    def hints(self) -> Iterator[str]:
-        """Without the three events of each health check's run (exec_create, exec_start, exec_die)."""
-        for event in self.engine.events({"type": ["container", "network", "volume", "image"], "event": EVENTS}):
-            actor = event.get("Actor", {})
-            name = actor.get("Attributes", {}).get("name") or str(actor.get("ID", ""))[:12]
-            yield f"{event.get('Type')} {name}: {event.get('Action')}"
+    def hint_sources(self) -> Mapping[str, Callable[[], Iterator[Hint]]]:
+        return {"container events": self._container_hints, "events of what containers use": self._other_hints}
+
+    def _container_hints(self) -> Iterator[Hint]:
+        """The engine leaves out the containers of other projects: their labels are in the event."""
+        mine = [f"{labels.PROJECT}={self._project}"]
+        for event in self.engine.events({"type": ["container"], "label": mine, "event": list(CONTAINER_EVENTS)}):
+            actor = event.get("Actor") or {}
+            marks = actor.get("Attributes") or {}
+            if labels.is_one_off(marks) and not labels.is_of_a_hook(marks):
+                continue
+            if event.get("Action") == "die":
+                self._exit_codes[str(actor.get("ID"))] = int(marks.get("exitCode") or 0)
+            service = marks.get(labels.SERVICE)
+            yield Hint(_words(event), container_address(service, marks.get(labels.NUMBER) or "1") if service else None)
+
+    def _other_hints(self) -> Iterator[Hint]:
+        """The engine has no labels in these events: those about other projects' objects are left out here."""
+        for event in self.engine.events({"type": ["network", "volume", "image"], "event": list(OTHER_EVENTS)}):
+            if self._is_ours(event):
+                yield Hint(_words(event))
+
+    def _is_ours(self, event: Mapping[str, Any]) -> bool:
+        actor = event.get("Actor") or {}
+        attributes = actor.get("Attributes") or {}
+        named = {str(actor.get("ID", "")), str(attributes.get("name", "")), str(attributes.get("container", ""))}
+        return not self._known.isdisjoint(named - {""})
+
+    def last_exit(self, live: Observed) -> Exit | None:
+        with self.engine.understood():
+            inspect = self.engine.get(f"/containers/{live.id}/json")
+            if inspect is None or inspect["State"]["Status"] == "paused":
+                return None
+            is_up = inspect["State"]["Running"]
+            code = self._exit_codes.get(live.id) if is_up else inspect["State"]["ExitCode"]
+            try:
+                return Exit(code, tuple(last_lines(self.engine, inspect)))
+            except ProviderError:  # a log driver that can't be read
+                return Exit(code)
 
     def content(self, desired: Resource, live: Observed, path: Path) -> Value:
         """The content of a config or secret that was copied into a container."""
@@ -259,3 +311,18 @@ class DockerProvider:
         measured = self.engine.get("/system/df", **({"type": "volume"} if self.engine.api_version >= _DF_TYPES else {}))
         usage = next((item["UsageData"] for item in measured.get("Volumes") or () if item["Name"] == name), None) or {}
         return any(usage.get(key, 0) > 0 for key in ("Size", "RefCount"))
+
+
+def _words(event: Mapping[str, Any]) -> str:
+    actor = event.get("Actor") or {}
+    name = (actor.get("Attributes") or {}).get("name") or str(actor.get("ID", ""))[:12]
+    return f"{event.get('Type')} {name}: {event.get('Action')}"
+
+
+def _names_of(each: Resource | Observed) -> Iterator[str]:
+    """The names and ids under which an event may speak of a resource."""
+    if isinstance(each, Observed):
+        yield each.id
+    yield str(each.spec.get("name", ""))
+    if each.address.kind == image.NAME:
+        yield each.address.name

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
 from reconciler.core.access import AccessChange
@@ -13,13 +13,14 @@ from reconciler.core.document import Document
 from reconciler.core.kind import Kind
 from reconciler.core.plan import Step
 from reconciler.core.problem import Problem
-from reconciler.core.provider import LiveRealm, Verdict
+from reconciler.core.provider import Hint, LiveRealm, Verdict
 from reconciler.core.resource import Bystander, Observed, Resource
 from reconciler.core.values import Value
 from reconciler.providers.answers import Note, ignored
 from reconciler.providers.keycloak.access.affected import access_changes
 from reconciler.providers.keycloak.access.changes import concerns
 from reconciler.providers.keycloak.access.grants import Grants, specs_of
+from reconciler.providers.keycloak.admin_events import AdminEvents
 from reconciler.providers.keycloak.expand import expand
 from reconciler.providers.keycloak.ids import Directory
 from reconciler.providers.keycloak.read.bystanders import bystanders
@@ -46,6 +47,7 @@ class KeycloakProvider:
         self._settings, self._client, self._note = connection, client, note
         self._lock = threading.Lock()
         self._session: tuple[Directory, Performer] | None = None
+        self._events = AdminEvents()
 
     @property
     def kinds(self) -> Mapping[str, Kind]:
@@ -123,6 +125,17 @@ class KeycloakProvider:
         _, performer = self._work()
         with self._connected().understood():
             return performer(step)
+
+    def hint_sources(self) -> Mapping[str, Callable[[], Iterator[Hint]]]:
+        return {"admin events": self._admin_hints}
+
+    def _admin_hints(self) -> Iterator[Hint]:
+        """One poll of the realms that the last look has read; asks nothing before the first."""
+        if self._session is None:
+            return
+        directory, _ = self._work()
+        with self._connected().understood():
+            yield from tuple(self._events.poll(self._connected(), dict(directory.realms)))
 
     def ready(self) -> Verdict:
         """Returns whether a look would succeed; cheap enough to ask every second. Raises Denied."""

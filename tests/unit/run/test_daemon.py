@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from dataclasses import replace
 from itertools import pairwise
 
 import pytest
 
+from reconciler.core.address import Address
 from reconciler.core.errors import ConfigError
+from reconciler.core.facts import Ailment
+from reconciler.core.pace import LONGEST_S
+from reconciler.core.provider import Hint
 from reconciler.providers.docker.table import labels
 from reconciler.render.writer import Writer
-from reconciler.run.daemon import LONGEST_BACKOFF_S, Daemon, Rhythm
+from reconciler.run.daemon import Daemon, Rhythm
 from reconciler.run.lock import Owner
 from reconciler.run.session import opened
 from reconciler.settings import Settings
@@ -45,11 +50,18 @@ class ScriptedHints:
 
     def __init__(self, clock, stop, script):
         self.clock, self.stop, self.script, self.followed, self.is_closed = clock, stop, list(script), [], False
+        self.given = []
 
     def follow(self, name, _source):
         self.followed.append(name)
 
+    def give(self, hint):
+        self.given.append(hint)
+
     def wait(self, at_most_s):
+        if self.given:
+            given, self.given = self.given, []
+            return given
         if not self.script:
             self.stop.set()
             return []
@@ -68,7 +80,13 @@ class ScriptedHints:
 
 
 def after(seconds, *hints, happens=lambda: None):
-    return (float(seconds), list(hints), happens)
+    return (float(seconds), [a_hint(each) for each in hints], happens)
+
+
+def a_hint(text):
+    """A hint about a service, if the text begins as the engine's events do."""
+    service = re.match(r"container (\w+):", text)
+    return Hint(text, Address("docker.container", (service[1],)) if service else None)
 
 
 class World:
@@ -92,7 +110,10 @@ class World:
             rhythm=Rhythm(**rhythm),
             stop=self.stop,
             known=self.writer.known,
+            begin=lambda repair: repair(),
+            elect=None,
         )
+        self.daemon = daemon
         daemon.hints = ScriptedHints(self.engine.clock, self.stop, script)
         daemon.run()
         return daemon
@@ -143,7 +164,11 @@ def test_what_is_as_declared_is_not_touched_not_even_by_a_lock(world):
 def test_it_follows_the_files_and_the_engine_and_lets_go_at_the_end(world):
     daemon = world.run()
 
-    assert daemon.hints.followed == ["files", "docker events"]
+    assert daemon.hints.followed == [
+        "files",
+        "docker container events",
+        "docker events of what containers use",
+    ]
     assert daemon.hints.is_closed
     assert world.log.told[-1][2] == "daemon ends"
 
@@ -155,7 +180,7 @@ def test_what_somebody_changes_is_found_at_the_next_interval_at_the_latest(world
 
     assert world.is_running
     assert world.log.times("difference") == [30]
-    assert world.log.of("difference")[0]["why"] == ["resync"]
+    assert world.log.of("difference")[0]["events"] == []
 
 
 def test_a_hint_makes_it_look_at_once(world):
@@ -165,7 +190,15 @@ def test_a_hint_makes_it_look_at_once(world):
 
     assert world.is_running
     assert world.log.times("difference") == [3]
-    assert world.log.of("difference")[0]["why"] == ["container web: die"]
+    (difference,) = world.log.of("difference")
+    assert difference["pass"] == world.log.of("repaired")[0]["pass"] == world.log.of("pass done")[0]["pass"]
+    assert {key: difference[key] for key in ("field", "old", "new", "at", "events")} == {
+        "field": "state",
+        "old": "exited (143)",
+        "new": "running",
+        "at": "stack.yaml:2",
+        "events": ["container web: die"],
+    }
 
 
 def test_where_it_only_observes_it_tells_and_does_nothing(world):
@@ -174,7 +207,7 @@ def test_where_it_only_observes_it_tells_and_does_nothing(world):
     world.run(after(1, "hint", happens=lambda: world.by_hand("stop")), after(60), heals=False)
 
     assert world.engine.writes == ["POST /containers/p-web-1/stop"]
-    assert world.log.of("difference")[0]["fields"] == ["state"]
+    assert [(each["field"], each["left"]) for each in world.log.of("difference")] == [("state", "observe")]
     assert world.log.of("pass done") == []
 
 
@@ -208,10 +241,13 @@ def test_after_failures_it_looks_ever_more_rarely(world):
 
     world.run(after(1000))
 
-    times = world.log.times("pass done")
+    times = world.log.times("repair failed")
     gaps = [later - before for before, later in pairwise(times)]
-    assert gaps == [2, 4, 8, 16, 32, 64, 128, 256, LONGEST_BACKOFF_S]
-    assert "the engine says: no space left on device (500) to POST /" in world.log.of("step failed")[0]["error"]
+    assert gaps == [2, 4, 8, 16, 32, 64, 128, 256, LONGEST_S]
+    first = world.log.of("repair failed")[0]
+    assert "the engine says: no space left on device (500) to POST /" in first["error"]
+    assert (first["address"], first["failures"], first["retry_in_s"]) == ("docker.container/web", 1, 2.0)
+    assert len(world.log.of("difference")) == 2
 
 
 def test_a_container_that_crashes_all_the_time_does_not_drive_the_repairs(world):
@@ -222,10 +258,11 @@ def test_a_container_that_crashes_all_the_time_does_not_drive_the_repairs(world)
     assert world.log.times("pass done") == [0, 2, 6]
 
 
-def test_a_changed_file_cuts_the_wait_after_failures_short(world):
+def test_another_revision_of_the_files_cuts_the_wait_after_failures_short(world):
     world.engine.before = refuse
 
     def repaired():
+        world.write(WEB.replace("'1'}", "'2'}"))
         world.engine.before = lambda _number, _call: None
 
     world.run(after(20), after(1, "file stack.yaml changed", happens=repaired))
@@ -248,6 +285,83 @@ def test_after_a_success_failures_are_forgotten(world):
     assert world.log.times("pass done") == [0, 2, 6, 14, 28]
 
 
+def test_a_failing_service_delays_no_other_one(world):
+    other = "  other: {image: 'app:1', command: [serve]}\n"
+    world.write(WEB.replace("environment", "command: [nothing], environment") + other)
+    started = lambda: [fields["address"] for fields in world.log.of("repaired")].count("docker.container/other")  # noqa: E731
+
+    def broken():
+        assert started() == 1
+        Line(world.engine).post("/containers/p-other-1/stop")
+
+    world.run(after(100), after(1, "container other: die", happens=broken))
+
+    assert world.log.of("repair failed")[-1]["retry_in_s"] >= 64
+    assert started() == 2
+    assert [at for at in world.log.times("repaired") if at > 100] == [101]
+
+
+def test_a_resource_that_waits_for_a_failed_one_is_repaired_as_soon_as_that_is_well(world):
+    needs = "  late: {image: 'app:1', depends_on: {web: {condition: service_started}}}\n"
+    world.write(WEB + needs)
+    world.engine.before = lambda _number, call: refuse(0, call) if "create" in call else None
+
+    def repaired():
+        world.engine.before = lambda _number, _call: None
+
+    world.run(after(200), after(1, happens=repaired), after(100))
+
+    assert world.engine.names == ["p-late-1", "p-web-1"]
+    at = [told for told, _, phrase, _ in world.log.told if phrase == "repaired"]
+    assert at[-1] - at[-2] < 3
+
+
+def test_a_field_that_is_changed_again_and_again_is_slowed_down_and_reported(world):
+    world.settle()
+    fight = [after(1, "container web: die", happens=lambda: world.by_hand("stop")) for _ in range(40)]
+
+    world.run(*fight, after(2000), interval_s=30)
+
+    assert len(world.log.of("repaired")) < 12
+    reports = [fields for _, _, phrase, fields in world.log.told if phrase == Ailment.CRASH_LOOP.value]
+    assert [fields["times"] for fields in reports][:2] == [4, 8]
+    assert reports[0]["subject"] == "docker.container/web"
+    assert reports[0]["exit_code"] == 143
+    assert world.is_running
+    assert [fields["trouble"] for fields in world.log.of("over")] == [Ailment.CRASH_LOOP.value]
+    assert len(world.daemon.paces) == 0
+
+
+def test_what_is_ill_and_what_nobody_declares_is_reported_once_and_once_more_when_it_is_over(world):
+    world.settle()
+    marks = {labels.PROJECT: "p", labels.SERVICE: "old"}
+    Line(world.engine).post("/containers/create", {"Image": "app:1", "Labels": marks}, name="p-old-1")
+    gone = lambda: Line(world.engine).delete("/containers/p-old-1")  # noqa: E731
+
+    world.run(after(31), after(31, happens=gone), after(31))
+
+    assert [fields["subject"] for fields in world.log.of(Ailment.UNDECLARED.value)] == ["docker.container/old"]
+    assert [fields["subject"] for fields in world.log.of("over")] == ["docker.container/old"]
+
+
+def test_what_is_known_of_a_provider_that_can_not_be_read_is_not_over(world):
+    world.settle()
+    marks = {labels.PROJECT: "p", labels.SERVICE: "old"}
+    Line(world.engine).post("/containers/create", {"Image": "app:1", "Labels": marks}, name="p-old-1")
+    answered = world.engine.list_networks
+
+    def away():
+        world.engine.list_networks = lambda **_rest: "no list at all"
+
+    def back():
+        world.engine.list_networks = answered
+
+    world.run(after(31), after(31, happens=away), after(61, happens=back), after(61))
+
+    assert len(world.log.of(Ailment.UNDECLARED.value)) == 1
+    assert [fields["trouble"] for fields in world.log.of("over")] == [Ailment.UNREAD.value]
+
+
 def test_an_engine_that_is_away_is_told_and_waited_for(world):
     answered = world.engine.list_networks
 
@@ -261,7 +375,7 @@ def test_an_engine_that_is_away_is_told_and_waited_for(world):
     world.run(after(5, happens=back), after(5))
 
     said = "the engine says: the engine is starting (503) to GET /networks"
-    assert [fields["error"] for fields in world.log.of("pass failed")] == [said] * 2
+    assert [(fields["subject"], fields["note"]) for fields in world.log.of("can't be read")] == [("docker", said)]
     assert world.is_running
 
 
@@ -275,7 +389,7 @@ def test_an_answer_that_is_none_is_told_and_does_not_end_it(world):
     world.run(after(1, happens=back), after(5))
 
     said = "the Docker engine answers GET /networks with a text instead of a list"
-    assert {fields["error"] for fields in world.log.of("pass failed")} == {said}
+    assert [fields["note"] for fields in world.log.of("can't be read")] == [said]
     assert world.is_running
 
 
@@ -304,9 +418,9 @@ def test_what_is_refused_is_told_with_what_would_allow_it(world):
 
     world.run(after(31))
 
-    (first, second) = world.log.of("refused")
-    assert first["address"] == "docker.container/web"
-    assert "--adopt docker.container/web" in second["reason"]
+    (refused,) = world.log.of("refused")
+    assert refused["subject"] == "docker.container/web"
+    assert "--adopt docker.container/web" in refused["note"]
     assert "DELETE" not in "".join(world.engine.writes[2:]).replace("DELETE /volumes", "")
 
 
@@ -344,7 +458,7 @@ def test_where_the_env_file_is_deleted_no_new_secret_is_rolled_out_and_that_is_r
     world.run(away, after(31), after(31, happens=lambda: world.by_hand("stop")), after(31), after(1, happens=back))
 
     phrase = "file is wrong, the last right one stays in force"
-    assert [fields["problem"].count("reconcile secrets recover") for fields in world.log.of(phrase)] == [1]
+    assert [fields["note"].count("reconcile secrets recover") for fields in world.log.of(phrase)] == [1]
     assert env.read_text(encoding="utf-8") == kept
     assert world.is_running
     assert not [call for call in world.engine.writes if "create" in call and "containers" in call]
@@ -370,7 +484,7 @@ def test_a_file_that_becomes_wrong_is_told_and_the_last_right_one_stays_in_force
     world.run(after(1, "file stack.yaml changed", happens=broken))
 
     told, *_ = world.log.of("file is wrong, the last right one stays in force")
-    assert "did you mean `ports`" in told["problem"]
+    assert "did you mean `ports`" in told["note"]
     assert world.is_running
 
 
@@ -391,9 +505,10 @@ def test_what_the_environment_says_of_the_connection_outlives_a_changed_file(wor
 
     with opened(settings, world.engine.clock) as session:
         world.write(WEB.replace("'1'", "'2'"))
-        reloaded = daemon._reloaded(session)
+        daemon._connected(session)
+        daemon._reload()
 
-    assert reloaded.document.connection["url"] == "http://environment:8080"
+    assert daemon._session.document.connection["url"] == "http://environment:8080"
 
 
 @pytest.mark.parametrize(
@@ -455,8 +570,10 @@ def test_a_file_that_only_moves_lines_is_told_of_in_its_new_lines(world):
 
     with opened(world.settings, world.engine.clock) as session:
         world.write(moved)
-        reloaded = daemon._reloaded(session)
+        daemon._connected(session)
+        daemon._reload()
 
     path = ("stack", "services", "web")
+    reloaded = daemon._session
     assert (session.document.locate(path).line, reloaded.document.locate(path).line) == (2, 3)
     assert reloaded.providers is session.providers

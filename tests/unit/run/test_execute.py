@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import threading
+import time
 
 import pytest
 
@@ -8,6 +9,7 @@ from reconciler.core.errors import Rejected, Throttled, Unreachable
 from reconciler.core.plan import Step
 from reconciler.core.provider import Done, Pending
 from reconciler.core.report import Report, What
+from reconciler.run.clock import RealClock
 from reconciler.run.execute import TRIES, execute
 from tests.kit.build import address
 from tests.kit.clock import TurnedClock
@@ -315,3 +317,23 @@ def test_a_wait_is_heard_of_every_ten_seconds():
     heard = [event.seconds for event in run([step("gate")], perform) if event.what is What.PENDING]
 
     assert heard == [0, 10, 20, 30]
+
+
+@pytest.mark.parametrize("on_the_way_back", [False, True])
+def test_a_call_that_hangs_is_given_up_when_the_grace_of_a_stop_is_over(on_the_way_back):
+    stop, go, hangs = threading.Event(), threading.Event(), "back" if on_the_way_back else "up"
+
+    def perform(each):
+        if each.id == hangs:
+            stop.set()
+            go.wait(30)
+        if each.id == "up":
+            raise Rejected("crashed")
+        return Done()
+
+    began = time.monotonic()
+    events = run([step("up", on_failure=(step("back"),))], perform, RealClock(), stop=stop, grace_s=0.3)
+    go.set()
+
+    assert time.monotonic() - began < 5
+    assert events[-1].what is (What.FAILED if on_the_way_back else What.INTERRUPTED)

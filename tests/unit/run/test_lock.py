@@ -3,6 +3,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import threading
+import time
 from dataclasses import replace
 
 import pytest
@@ -19,9 +20,9 @@ ELSEWHERE = Owner("elsewhere", 1, "1", "apply", "another-boot pid:[1] time:[1]")
 FIRST_FORMAT = {f"reconcile.lock.{key}": value for key, value in {"pid": "1", "began": "1", "what": "apply"}.items()}
 
 
-def a_lock(clock=None, warn=print):
+def a_lock(clock=None, warn=print, **rest):
     clock = clock or TurnedClock()
-    return Lock(clock, warn, uptime=clock.now)
+    return Lock(clock, warn, uptime=clock.now, **rest)
 
 
 def held(store, clock=None, **rest):
@@ -318,6 +319,19 @@ def test_the_error_of_the_work_is_not_replaced_by_that_of_the_release():
 
     with pytest.raises(ZeroDivisionError), held(store):
         work()
+
+
+def test_an_engine_that_hangs_does_not_hold_up_the_release():
+    store, said, go = MemoryLeases(), [], threading.Event()
+    lock = a_lock(warn=said.append, release_s=0.2)
+
+    with lock.held(store, "p", "daemon"):
+        store.fails = lambda _verb, _name: go.wait(30)
+        began = time.monotonic()
+
+    go.set()
+    assert time.monotonic() - began < 5
+    assert "could not be given back" in said[0]
 
 
 def test_a_release_that_fails_once_is_tried_again():

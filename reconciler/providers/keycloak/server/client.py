@@ -54,6 +54,7 @@ if TYPE_CHECKING:
 
 WHO: Final = "Keycloak"
 CONNECT_TIMEOUT_S: Final = 5.0
+CLOSE_S: Final = 1.0
 READ_LIMITS: Final = Limits(seconds=60.0, size_bytes=128 << 20)
 """Of each answer."""
 PAUSES_OF_A_READ_S: Final = (0.25, 0.5, 1.0)
@@ -348,11 +349,15 @@ class AdminClient:
         return self._connection
 
     def close(self) -> None:
-        with self._lock:
+        if not self._lock.acquire(timeout=CLOSE_S):
+            return  # another thread waits for an answer; what it has open ends with the program
+        try:
             for connection in (self._connection, self._front, self._plain):
                 if connection is not None:
                     connection._s.close()  # noqa: SLF001  # the library closes it only when it is collected
             self._connection = self._front = self._plain = None
+        finally:
+            self._lock.release()
 
     # -------------------------------------------------------------- failures
 

@@ -6,7 +6,8 @@ import pytest
 
 from reconciler.core.errors import Conflict, Denied, GateFailed, Rejected, Unreachable
 from reconciler.core.plan import Step
-from reconciler.core.provider import Done, Pending
+from reconciler.core.provider import Done, Exit, Pending
+from reconciler.core.resource import Observed
 from reconciler.providers.docker.perform import RESTARTS
 from reconciler.providers.docker.table import labels
 from tests.kit.build import address
@@ -320,18 +321,55 @@ def test_logs_of_what_is_not_there_are_an_error(engine):
         list(a_provider(engine).logs("nobody", tail=5, follow=False, timestamps=False))
 
 
-def test_hints_name_what_happened_to_what(engine):
+def test_hints_name_what_happened_to_what_and_leave_out_what_is_not_ours(engine):
     asked = []
+    mine = {labels.PROJECT: "p", labels.SERVICE: "web", "name": "p-web-1", "exitCode": "3"}
+    happened = [
+        ("container", "die", "c" * 64, mine),
+        ("container", "die", "d" * 64, {**mine, labels.ONEOFF: "True"}),
+        ("network", "disconnect", "e" * 64, {"name": "p_default", "container": "f" * 64}),
+        ("network", "disconnect", "e" * 64, {"name": "other_default", "container": "f" * 64}),
+        ("network", "connect", "e" * 64, {"name": "other_default", "container": "a" * 64}),
+        ("volume", "destroy", "other_data", {"driver": "local"}),
+    ]
 
     def events(*, decode, filters):
         asked.append((decode, filters))
-        yield {"Type": "container", "Action": "die", "Actor": {"ID": "f" * 64, "Attributes": {"name": "web"}}}
-        yield {"Type": "network", "Action": "disconnect", "Actor": {"ID": "f" * 64}}
+        for sort, action, actor, attributes in happened:
+            if sort in filters["type"]:
+                yield {"Type": sort, "Action": action, "Actor": {"ID": actor, "Attributes": attributes}}
 
     engine.events = events
+    provider = a_provider(engine)
+    provider._known = frozenset({"p_default", "a" * 64})
 
-    assert list(a_provider(engine).hints()) == ["container web: die", f"network {'f' * 12}: disconnect"]
+    hints = [hint for source in provider.hint_sources().values() for hint in source()]
+
+    assert list(map(str, hints)) == [
+        "container p-web-1: die",
+        "network p_default: disconnect",
+        "network other_default: connect",
+    ]
+    assert hints[0].address == address("docker.container/web")
+    assert asked[0][1]["label"] == [f"{labels.PROJECT}=p"]
     assert not {"exec_create", "exec_start", "exec_die"} & set(asked[0][1]["event"])
+
+
+def test_the_last_exit_of_a_program_is_known_also_while_it_runs_again(engine):
+    died = {labels.PROJECT: "p", labels.SERVICE: "web", "name": "p-web-1", "exitCode": "3"}
+    identity = container(engine, "web")["Id"]
+    engine.events = lambda **_: iter(
+        [{"Type": "container", "Action": "die", "Actor": {"ID": identity, "Attributes": died}}]
+    )
+    provider = a_provider(engine)
+    live = Observed(address("docker.container/web"), identity, {})
+
+    before = provider.last_exit(live)
+    for source in provider.hint_sources().values():
+        list(source())
+
+    assert before == Exit(None, ("last words of web",))
+    assert provider.last_exit(live) == Exit(3, ("last words of web",))
 
 
 @pytest.mark.parametrize("verb", ["container.create", "container.update"])
