@@ -196,6 +196,39 @@ def test_shared_namespaces_name_services_and_other_containers(adopt, engine, tmp
     assert (mode, stack(tmp_path)["services"]["inside"]["network_mode"]) == ("container:vpn", "service:vpn")
 
 
+def test_a_name_is_no_beginning_of_an_id(adopt, engine, tmp_path):
+    run(engine, "first")
+    (identity,) = engine.containers
+    beginning = next(identity[:length] for length in (1, 2, 3))
+    run(engine, "second")
+
+    assert adopt(beginning).code == 1
+    assert adopt(identity[:12]).code == 0
+    assert stack(tmp_path)["services"].keys() == {"first"}
+
+
+def test_the_source_of_volumes_is_a_service_by_name_or_id(adopt, engine, tmp_path):
+    run(engine, "lender", HostConfig={"Binds": ["/srv:/srv:rw"]})
+    (identity,) = engine.containers
+    run(engine, "by-name", HostConfig={"VolumesFrom": ["lender:ro"]})
+    run(engine, "by-id", HostConfig={"VolumesFrom": [identity]})
+
+    adopt("lender", "by-name", "by-id")
+
+    services = stack(tmp_path)["services"]
+    assert [services[name]["volumes_from"] for name in ("by-name", "by-id")] == [["lender:ro"], ["lender"]]
+
+
+def test_a_network_that_is_gone_is_external(adopt, engine, tmp_path):
+    engine.create_network(body={"Name": "lan"})
+    run(engine, "alone", HostConfig={"NetworkMode": "lan"}, NetworkingConfig={"EndpointsConfig": {"lan": {}}})
+    engine.networks = {key: each for key, each in engine.networks.items() if each["Name"] != "lan"}
+
+    adopt("alone")
+
+    assert stack(tmp_path)["networks"] == {"lan": {"name": "lan", "external": True}}
+
+
 def test_what_has_ended_well_is_in_sync_and_what_has_not_is_reported(adopt, engine, tmp_path):
     made(engine, tmp_path, {"job": {"image": "app:1", "command": ["exit", "0"]}, "web": {"image": "app:1"}})
     engine.containers = {key: each for key, each in engine.containers.items() if "job" in each["Name"]}

@@ -33,7 +33,7 @@ _APART: Final = frozenset(
 class Names:
     """The file's names for what containers refer to.
 
-    ``services`` has container id → service, ``containers`` id → name of those beside the project, ``networks`` and
+    ``services`` has container id → service, ``containers`` id → name of all that there are, ``networks`` and
     ``volumes`` the engine's name → the key of the section. ``directory`` is that of the file.
     """
 
@@ -45,12 +45,17 @@ class Names:
     volumes: Mapping[str, str] = field(default_factory=dict)
 
     def container(self, reference: str) -> str:
-        """``service:NAME`` for a container of the project, ``container:NAME`` for another one."""
-        for prefix, known in (("service:", self.services), ("container:", self.containers)):
-            found = next((name for each, name in known.items() if each.startswith(reference)), "")
-            if found:
-                return prefix + found
-        return f"container:{reference}"
+        """``service:NAME`` for a container of the project, ``container:NAME`` for another one.
+
+        The engine has the name or the id that it was given.
+        """
+        by_name = {name: each for each, name in self.containers.items()}
+        is_id = bool(endpoints.ID.fullmatch(reference))
+        by_id = next((each for each in self.containers if is_id and each.startswith(reference)), "")
+        found = by_name.get(reference, by_id)
+        if found in self.services:
+            return f"service:{self.services[found]}"
+        return f"container:{self.containers.get(found, reference)}"
 
     def path(self, source: str) -> str:
         """A path of the machine, relative where it is in the directory of the file."""

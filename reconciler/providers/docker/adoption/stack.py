@@ -13,7 +13,7 @@ from typing import Any, Final
 from reconciler.core.errors import Conflict
 from reconciler.core.provider import Adoption
 from reconciler.providers.docker.adoption.service import DEFAULT, Live, Names, Written, written
-from reconciler.providers.docker.container import volumes_from
+from reconciler.providers.docker.container import endpoints, volumes_from
 from reconciler.providers.docker.container.mounts import anonymous_volumes
 from reconciler.providers.docker.engine.client import Engine
 from reconciler.providers.docker.engine.failures import NoReference
@@ -69,7 +69,9 @@ def _chosen(listed: Sequence[Json], names: Sequence[str], project: str) -> tuple
 
 
 def _container(listed: Sequence[Json], name: str, by_project: Mapping[str, Any]) -> Json:
-    found = next((item for item in listed if name in (_name(item), item["Id"]) or item["Id"].startswith(name)), None)
+    is_id = bool(endpoints.ID.fullmatch(name))
+    by_id = next((item for item in listed if is_id and item["Id"].startswith(name)), None)
+    found = next((item for item in listed if _name(item) == name), by_id)
     if found is None:
         there = sorted({*filter(None, by_project), *(_name(item) for item in by_project.get("", ()))})
         known = f"; there are {', '.join(there)}" if there else "; the engine has none"
@@ -183,11 +185,11 @@ class _Stack:
     def _networks(self, groups: Mapping[str, Sequence[Json]]) -> dict[str, tuple[str, dict[str, Any]]]:
         """The engine's name → the file's key and what the file says, of the networks that the containers are in."""
         joined = [(each, _endpoints(each)) for group in groups.values() for each in group]
-        names = sorted({name for _, endpoints in joined for name in endpoints} - {*_OF_THE_ENGINE})
+        names = sorted({name for _, found in joined for name in found} - {*_OF_THE_ENGINE})
         addressed = {
             name
-            for _, endpoints in joined
-            for name, endpoint in endpoints.items()
+            for _, own in joined
+            for name, endpoint in own.items()
             if any((endpoint.get("IPAMConfig") or {}).get(key) for key in ("IPv4Address", "IPv6Address"))
         }
         mine = {each["Id"] for each, _ in joined}
@@ -196,7 +198,8 @@ class _Stack:
             shown = self.engine.get(f"/networks/{name}") or {"Name": name}
             others = {*(shown.get("Containers") or {})} - mine
             key, is_own = self._key(shown, labels.NETWORK, is_shared=bool(others))
-            said = network.said(shown, is_addressed=name in addressed) if is_own else {"external": True}
+            is_there = is_own and "Driver" in shown
+            said = network.said(shown, is_addressed=name in addressed) if is_there else {"external": True}
             found[name] = _named(self.project, name, key, said, taken={each for each, _ in found.values()})
         return found
 
