@@ -20,6 +20,8 @@ EXAMPLES: Final[Mapping[str, tuple[str, ...]]] = {
     ),
     "build": ("reconcile build --push web",),
     "status": ("reconcile status --watch", "reconcile status --format json"),
+    "why": ("reconcile why docker.container/web", "reconcile why docker.network/back --format json"),
+    "history": ("reconcile history --since 2h", "reconcile history docker.container/web --format json"),
     "secrets": ("reconcile secrets list", "reconcile secrets recover"),
     "logs": ("reconcile logs --follow --tail 20 web",),
     "down": ("reconcile down", "reconcile down --volumes --confirm shop"),

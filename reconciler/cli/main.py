@@ -28,6 +28,8 @@ COMMANDS: Final = {
     "apply": "Apply the differences, and compare again.",
     "build": "Build the images of the stack, and push them.",
     "status": "Show the state and health of each resource.",
+    "why": "Explain what is planned for a resource, and what was done to it before.",
+    "history": "Show earlier runs and their changes, newest first.",
     "secrets": "List declared secrets, and recover lost ones from live resources.",
     "logs": "Show the output of the containers.",
     "down": "Stop and remove the project's containers and networks.",

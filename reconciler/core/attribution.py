@@ -45,7 +45,7 @@ def remembered(change: Change, resource: Resource, kind: Kind, digest: Digest) -
                 seen[name] = digests(before, digest)
     names = dict.fromkeys(row.given_by or name for name, row in kind.fields.items())
     declared = {name: digests(resource.spec[name], digest) for name in names if name in resource.spec}
-    return Applied(wanted, seen, declared)
+    return Applied(wanted, seen, declared, change.observed.id)
 
 
 @dataclass(frozen=True, slots=True)

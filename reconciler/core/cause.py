@@ -45,12 +45,14 @@ class Applied:
     """The digests of one resource when it was last seen to be as declared.
 
     ``wanted`` are its fields as they were expected, ``seen`` those that the server shows otherwise and that count as
-    equal. ``declared`` are the declarations, with references to other resources as they are written.
+    equal. ``declared`` are the declarations, with references to other resources as they are written. ``id`` is the
+    one that the server gave it.
     """
 
     wanted: Mapping[str, Digests] = field(default_factory=dict)
     seen: Mapping[str, Digests] = field(default_factory=dict)
     declared: Mapping[str, Digests] = field(default_factory=dict)
+    id: str = ""
 
 
 class Memory(Protocol):

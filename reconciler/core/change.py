@@ -118,7 +118,7 @@ def diff(kind: Kind, desired: Resource | None, observed: Observed | None) -> Cha
         change = Change(desired.address, Action.CREATE, declared, "does not exist", desired, verb=kind.verb(desired))
         return replace(change, is_missing=kind.is_never_made(desired))
     fields = tuple(compare(kind, kind.expect(desired, observed), observed.spec))
-    if any(field.effect is Effect.REPLACE for field in fields) and kind.overlaps(desired, observed):
+    if any(field.effect is Effect.REPLACE for field in fields) and not kind.alone(desired, observed):
         fields = tuple(_handed_over(field) for field in fields)
     change = Change(desired.address, Action.KEEP, fields, desired=desired, observed=observed)
     action = ACTION_OF[change.effect]

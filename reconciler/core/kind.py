@@ -75,9 +75,9 @@ class Output:
     held: bool = False
 
 
-def one_at_a_time(_desired: Resource, _observed: Observed) -> bool:
+def one_at_a_time(_desired: Resource, _observed: Observed) -> str:
     """The answer of kinds of which there can't be two, one beside the other."""
-    return False
+    return "there can't be two of it at a time"
 
 
 def as_declared(desired: Resource, _observed: Observed) -> Spec:
@@ -92,10 +92,10 @@ class Kind:
     ``parent`` is the kind whose address leads to this one's (the address without its last segments).
     ``late`` are fields whose value the server finds out by itself when it creates the resource, so that an
     unknown one does not defer a creation. ``verb`` is the word of the trade for creating or updating one,
-    where there is a better one than these two. ``overlaps`` says whether a new one
-    can be up beside the old one that it is to replace. ``renewal`` is there where a new one can be made while the old
-    one still serves, and says why a certain one can't be. ``singular`` are fields whose names end with an s and mean
-    one thing.
+    where there is a better one than these two. ``alone`` says why a new one can't be
+    up beside the old one that it is to replace, and is empty where it can. ``renewal`` is there where a new one can be
+    made while the old one still serves, and says why a certain one can't be. ``singular`` are fields whose names end
+    with an s and mean one thing.
 
     ``section`` is the name of the kind in `prune` of a stack file, "" where that can't name it. A ``prunable`` one is
     deleted once it is no longer declared, unless the files forbid it. With one that ``keeps_data`` data is lost. One
@@ -111,7 +111,7 @@ class Kind:
     expect: Callable[[Resource, Observed], Spec] = as_declared
     late: frozenset[str] = frozenset()
     verb: Callable[[Resource], str] = lambda _desired: ""
-    overlaps: Callable[[Resource, Observed], bool] = one_at_a_time
+    alone: Callable[[Resource, Observed], str] = one_at_a_time
     renewal: Callable[[Resource, Observed], str] | None = None
     singular: frozenset[str] = frozenset()
     section: str = ""

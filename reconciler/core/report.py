@@ -28,13 +28,17 @@ class What(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One fact about one step; ``seconds`` since the step began, ``error`` where it failed."""
+    """One fact about one step; ``seconds`` since the step began, ``error`` where it failed.
+
+    During the last ``watched_s`` the step had had its effect, and was only watched.
+    """
 
     step: Step
     what: What
     note: str = ""
     seconds: float = 0.0
     error: ReconcileError | None = None
+    watched_s: float = 0.0
 
     @property
     def addresses(self) -> tuple[Address, ...]:

@@ -19,13 +19,15 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 from reconciler.core.address import Address
 from reconciler.core.author import Author
 from reconciler.core.cause import Applied
-from reconciler.history.records import ChangeRecord, FieldRecord, Run
+from reconciler.core.records import ChangeRecord, FieldRecord, Run
 
 if TYPE_CHECKING:
     import sqlite3  # imported only where there is something to write or to look up
 
 FILE: Final = "history.db"
-VERSION: Final = 1
+VERSION: Final = 2
+"""The format of the file. What an older one has of last applied digests is forgotten."""
+
 _DIGEST_BYTES: Final = 2
 """So short that a digest confirms no guess at a password: one guess in 65,536 fits."""
 
@@ -42,11 +44,13 @@ CREATE TABLE IF NOT EXISTS changes (
     note TEXT NOT NULL);
 CREATE INDEX IF NOT EXISTS changes_of_address ON changes (address, id);
 CREATE INDEX IF NOT EXISTS changes_of_run ON changes (run);
-CREATE TABLE IF NOT EXISTS applied (
+DROP TABLE IF EXISTS applied;
+CREATE TABLE applied (
     server TEXT NOT NULL, address TEXT NOT NULL, wanted TEXT NOT NULL, seen TEXT NOT NULL, declared TEXT NOT NULL,
+    id TEXT NOT NULL,
     PRIMARY KEY (server, address));
 """
-_APPLIED: Final = "address, wanted, seen, declared"
+_APPLIED: Final = "address, wanted, seen, declared, id"
 _RUN: Final = "id, command, began, user, host, trigger, revision, exit, seconds"
 _CHANGE: Final = (
     "address, action, cause, reason, disruption, source, fields, authors, began, result, seconds, outage, note"
@@ -79,6 +83,7 @@ class History:
         self._file, self._warn, self._limits = file, warn, limits
         self._connection: sqlite3.Connection | None = None
         self._key = b""
+        self._is_damaged = False
         self._lock = threading.Lock()
 
     # -------------------------------------------------------------- runs and changes
@@ -131,6 +136,15 @@ class History:
 
         return self._read(read, ())
 
+    def make(self) -> None:
+        """Make the file where there is none, so that its key is known."""
+        self._written(lambda _database: None, None)
+
+    def last_end(self) -> float:
+        """The time when the last run ended that did; 0 where there was none."""
+        query = "SELECT max(began + seconds) FROM runs"
+        return self._read(lambda database: float(database.execute(query).fetchone()[0] or 0.0), 0.0)
+
     def addresses(self) -> Sequence[str]:
         """Every address that was changed, as far back as the history goes."""
         query = "SELECT DISTINCT address FROM changes ORDER BY address"
@@ -147,8 +161,9 @@ class History:
             for names in _portions(tuple(asked)):
                 marks = ", ".join("?" * len(names))
                 query = f"SELECT {_APPLIED} FROM applied WHERE server = ? AND address IN ({marks})"  # noqa: S608
-                for address, *texts in database.execute(query, (server, *names)):
-                    found[asked[address]] = Applied(*map(json.loads, texts))
+                for address, *texts, identity in database.execute(query, (server, *names)):
+                    wanted, seen, declared = map(json.loads, texts)
+                    found[asked[address]] = Applied(wanted, seen, declared, identity)
             return found
 
         return self._read(read, {})
@@ -162,14 +177,14 @@ class History:
         """Remember what was seen to be as declared, and forget what is gone. Only what is new is written."""
         known = self.applied(server, found.keys())
         new = [
-            (server, str(address), *map(_text, (each.wanted, each.seen, each.declared)))
+            (server, str(address), *map(_text, (each.wanted, each.seen, each.declared)), each.id)
             for address, each in found.items()
             if known.get(address) != each
         ]
         old = [(server, str(address)) for address in gone]
 
         def write(database: sqlite3.Connection) -> None:
-            statement = f"INSERT OR REPLACE INTO applied (server, {_APPLIED}) VALUES (?, ?, ?, ?, ?)"  # noqa: S608
+            statement = f"INSERT OR REPLACE INTO applied (server, {_APPLIED}) VALUES (?, ?, ?, ?, ?, ?)"  # noqa: S608
             database.executemany(statement, new)
             database.executemany("DELETE FROM applied WHERE server = ? AND address = ?", old)
 
@@ -177,7 +192,10 @@ class History:
             self._written(write, None)
 
     def digest(self, text: str) -> str:
-        """The digest of a text with the key of this history. Without a file it is good for this run only."""
+        """The digest of a text with the key of this history; without a file it is good for this process only.
+
+        Digests that are to be kept need the file first: see :meth:`make`.
+        """
         if not self._key:
             self._read(lambda _database: None, None)
             self._key = self._key or os.urandom(_KEY_BYTES)
@@ -196,28 +214,35 @@ class History:
 
         with self._lock:
             try:
-                database = self._opened(writes=False)
+                database = None if self._is_damaged else self._opened(writes=False)
                 return otherwise if database is None else read(database)
             except (sqlite3.Error, OSError, ValueError) as error:
-                self._give_up(error, writes=False)
+                self._failed(error)
                 return otherwise
 
     def _written(self, write: Callable[[sqlite3.Connection], _T], otherwise: _T) -> _T:
-        """Write in one transaction; an error ends the history of this process with a warning."""
+        """Write in one transaction. A damaged file is set aside first; any other error ends the history."""
         import sqlite3
 
         with self._lock:
-            try:
-                database = self._opened(writes=True)
-                if database is None:
-                    return otherwise
-                database.execute("BEGIN IMMEDIATE")
-                done = write(database)
-                database.execute("COMMIT")
-            except (sqlite3.Error, OSError, ValueError) as error:
-                self._give_up(error, writes=True)
-                return otherwise
-            return done
+            for _ in range(2):
+                try:
+                    return self._in_transaction(write, otherwise)
+                except (sqlite3.Error, OSError, ValueError) as error:
+                    self._failed(error)
+            return otherwise
+
+    def _in_transaction(self, write: Callable[[sqlite3.Connection], _T], otherwise: _T) -> _T:
+        if self._is_damaged and self._file is not None:
+            _set_aside(self._file)
+            self._is_damaged = False
+        database = self._opened(writes=True)
+        if database is None:
+            return otherwise
+        database.execute("BEGIN IMMEDIATE")
+        done = write(database)
+        database.execute("COMMIT")
+        return done
 
     def _opened(self, *, writes: bool) -> sqlite3.Connection | None:
         if self._connection is None and self._file is not None and (writes or self._file.exists()):
@@ -242,20 +267,18 @@ class History:
             raise
         return database
 
-    def _give_up(self, error: Exception, *, writes: bool) -> None:
+    def _failed(self, error: Exception) -> None:
+        """Warn, and do without a history from now on; a damaged one waits for who writes."""
         import sqlite3
 
         self._disconnect()
-        file, self._file = self._file, None
-        if file is None:
+        if self._file is None:
             return
-        is_damaged = isinstance(error, sqlite3.DatabaseError) and not isinstance(error, sqlite3.OperationalError)
-        kept = (
-            f"; it is kept as {file.name}{_ASIDE}, and begins anew"
-            if writes and is_damaged and _set_aside(file)
-            else ""
-        )
-        self._warn(f"the history {file} can't be used, and nothing is recorded: {error}{kept}")
+        self._is_damaged = type(error) is sqlite3.DatabaseError and not self._is_damaged
+        rest = f"it will be kept as {self._file.name}{_ASIDE}" if self._is_damaged else "nothing is recorded"
+        self._warn(f"the history {self._file} can't be used: {error}; {rest}")
+        if not self._is_damaged:
+            self._file = None
 
     def _disconnect(self) -> None:
         import sqlite3
@@ -285,16 +308,12 @@ def _prepared(database: sqlite3.Connection) -> bytes:
     return found
 
 
-def _set_aside(file: Path) -> bool:
-    """Rename a damaged file with those that SQLite keeps beside it."""
-    try:
-        for suffix in ("-wal", "-shm", ""):
-            beside = file.with_name(file.name + suffix)
-            if beside.exists():
-                beside.replace(file.with_name(f"{file.name}{_ASIDE}{suffix}"))
-    except OSError:
-        return False
-    return True
+def _set_aside(file: Path) -> None:
+    """Rename a damaged file with those that SQLite keeps beside it. Raises OSError."""
+    for suffix in ("-wal", "-shm", ""):
+        beside = file.with_name(file.name + suffix)
+        if beside.exists():
+            beside.replace(file.with_name(f"{file.name}{_ASIDE}{suffix}"))
 
 
 def _row(change: ChangeRecord) -> tuple[Any, ...]:

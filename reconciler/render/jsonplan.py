@@ -64,7 +64,7 @@ class PlanDocument:
     """Renders plans with one salt, so that two of them can be compared."""
 
     def __init__(self, project: str, kinds: Mapping[str, Kind], salt: str) -> None:
-        self._project, self._kinds, self._salt = project, kinds, salt
+        self._project, self._kinds, self.salt = project, kinds, salt
         self._digests: dict[str, str] = {}
 
     def of(self, plan: Plan) -> dict[str, Any]:
@@ -73,7 +73,7 @@ class PlanDocument:
             "schema": SCHEMA,
             "project": self._project,
             "in_sync": plan.in_sync,
-            "salt": self._salt,
+            "salt": self.salt,
             "summary": counts(plan),
             "access": [access(change) for change in plan.access],
             "checksum": None if plan.in_sync else checksum(plan, self._project, self._kinds),
@@ -84,9 +84,13 @@ class PlanDocument:
 
     def actions(self, plan: Plan) -> list[dict[str, Any]]:
         """The changes that ask for something, in order of execution."""
-        before = _comes_first(plan.steps)
+        before = comes_first(plan.steps)
         changes = [change for change in plan.changes if change.action is not Action.KEEP]
         return [self._action(change, before.get(change.address, ())) for change in changes]
+
+    def action(self, change: Change, plan: Plan) -> dict[str, Any]:
+        """One action of a plan."""
+        return self._action(change, comes_first(plan.steps).get(change.address, ()))
 
     def _action(self, change: Change, before: Sequence[Address]) -> dict[str, Any]:
         origin = change.desired.origin if change.desired else None
@@ -96,7 +100,7 @@ class PlanDocument:
             "disruption": disruption(change),
             "reason": change.reason,
             "cause": change.cause.value,
-            "source": _source(origin),
+            "source": source(origin),
             "changes": [self._field(field, change) for field in change.fields],
             "depends_on": [str(address) for address in before],
             "waits_for": [str(need) for need in change.waits_for],
@@ -111,7 +115,7 @@ class PlanDocument:
             "after": self.value(field.after),
             "reaction": REACTIONS[field.effect],
             "cause": field.cause.value,
-            "source": _source(change.place(field)),
+            "source": source(change.place(field)),
             **self._parts(field),
         }
 
@@ -138,7 +142,7 @@ class PlanDocument:
 
     def _digest(self, text: str) -> str:
         if text not in self._digests:
-            raw = hashlib.scrypt(text.encode(), salt=self._salt.encode(), n=2**13, r=8, p=1, dklen=12)
+            raw = hashlib.scrypt(text.encode(), salt=self.salt.encode(), n=2**13, r=8, p=1, dklen=12)
             self._digests[text] = raw.hex()
         return self._digests[text]
 
@@ -202,7 +206,7 @@ def diagnostic(problem: Problem) -> dict[str, Any]:
         "severity": problem.severity.value,
         "address": str(problem.address) if problem.address else None,
         "message": problem.message,
-        "source": _source(problem.origin),
+        "source": source(problem.origin),
     }
 
 
@@ -219,13 +223,14 @@ def disruption(change: Change) -> str:
     return DISRUPTIONS[Effect.REPLACE if is_kept else change.effect]
 
 
-def _source(origin: Origin | None) -> dict[str, Any] | None:
+def source(origin: Origin | None) -> dict[str, Any] | None:
+    """A place in the files as JSON."""
     if origin is None or not origin.file:
         return None
     return {"file": origin.file, "line": origin.line, "column": origin.column}
 
 
-def _comes_first(steps: Sequence[Step]) -> Mapping[Address, Sequence[Address]]:
+def comes_first(steps: Sequence[Step]) -> Mapping[Address, Sequence[Address]]:
     """Lists for each resource the others whose steps come before its own."""
     of = {step.id: step.address for step in steps}
     before: dict[Address, dict[Address, None]] = {}

@@ -8,11 +8,13 @@ from dataclasses import dataclass
 from typing import Final
 
 from reconciler.core.access import AccessChange
+from reconciler.core.cause import Cause
 from reconciler.core.change import Action, Change
 from reconciler.core.compare import FieldChange
 from reconciler.core.kind import Effect, Kind
 from reconciler.core.plan import Plan
 from reconciler.core.problem import Problem
+from reconciler.core.resource import Origin
 from reconciler.core.secrecy import HIDDEN
 from reconciler.core.values import UNKNOWN, Value, revealed
 from reconciler.core.wording import listed
@@ -51,6 +53,14 @@ COSTS: Final[Mapping[Effect, str]] = {
     Effect.DATA_LOSS: "its data is lost",
     Effect.FIXED: "not possible",
 }
+TITLES: Final[Mapping[str, Sequence[Cause]]] = {
+    "Changed outside of the files:": (Cause.DRIFT,),
+    "Asked for by the files, an image or another resource:": (
+        *(Cause.DECLARED, Cause.IMAGE, Cause.DEPENDENCY, Cause.DEFAULT),
+    ),
+    "Of unknown cause:": (Cause.UNKNOWN,),
+}
+_OUTSIDE: Final = "  (changed outside of the files)"
 _WIDE: Final = 44
 _LONG_LIST: Final = 5
 _MOST_ACCESS: Final = 20
@@ -75,15 +85,27 @@ def plan_text(plan: Plan, kinds: Mapping[str, Kind], names: Sequence[str], style
     """The whole plan; ``names`` are the files that it was made from."""
     style = style or Style()
     changes = [change for change in plan.changes if change.action is not Action.KEEP]
-    blocks = [joined(_block(change, kinds[change.address.kind], style)) for change in changes]
     remarks = [
         style.paint(f"! {place_of(plan, remark)}{remark.address} {remark.message}", "33") for remark in plan.remarks()
     ]
     parts = [joined(access_lines(plan.access, style))] if plan.access else []
-    parts += ["\n".join(blocks)] if blocks else []
+    parts += [
+        "\n".join([*title, *(joined(_block(change, kinds[change.address.kind], style)) for change in group)])
+        for title, group in _by_cause(changes)
+    ]
     parts += [joined(remarks)] if remarks else []
     parts += [joined(style.paint(line, "31") for line in refusal_lines(plan.refusals))] if plan.refusals else []
     return "\n\n".join([*parts, summary(plan, names)])
+
+
+def _by_cause(changes: Sequence[Change]) -> Iterator[tuple[Sequence[str], Sequence[Change]]]:
+    """The changes under titles: drift apart from the rest. Without drift there is no title."""
+    if not any(change.cause is Cause.DRIFT for change in changes):
+        yield from [((), changes)] if changes else ()
+        return
+    for title, causes in TITLES.items():
+        if group := [change for change in changes if change.cause in causes]:
+            yield (title,), group
 
 
 def place_of(plan: Plan, remark: Problem) -> str:
@@ -120,7 +142,8 @@ def _access(change: AccessChange, style: Style) -> Iterator[str]:
 
 def _block(change: Change, kind: Kind, style: Style) -> Iterator[str]:
     symbol = SYMBOLS[change.action]
-    title = f"{symbol} {str(change.address).ljust(_WIDE)} {describe(change)}".rstrip()
+    why = _why(change.cause, change.origin) if style.full and change.observed is None else ""
+    title = f"{symbol} {str(change.address).ljust(_WIDE)} {describe(change)}{why}".rstrip()
     yield style.paint(title, COLOURS.get(change.action, ""))
     if change.along:
         yield f"      along with it: {listed(change.along, len(change.along) if style.full else _FEW_ALONG)}"
@@ -151,10 +174,29 @@ def field_lines(change: Change, kind: Kind, *, full: bool = False) -> Iterator[s
     """
     if change.action is Action.DEFERRED and change.observed is None:
         return
-    rows = list(field_rows(change, kind))
+    if change.observed is None:
+        rows = [(path, text if full else _cut(text)) for path, text in field_rows(change, kind)]
+    else:
+        differing = [field for field in change.fields if field.effect is not Effect.NOTE]
+        rows = [
+            (path, f"{text}{_remark(field, change, full=full)}")
+            for field in differing
+            for path, text in (row_of(field, change, kind),)
+        ]
     width = min(max((len(path) for path, _ in rows), default=0), _WIDE)
-    for path, text in rows:
-        yield f"{path.ljust(width)}  {text if full or change.observed else _cut(text)}"
+    yield from (f"{path.ljust(width)}  {text}" for path, text in rows)
+
+
+def _remark(field: FieldChange, change: Change, *, full: bool) -> str:
+    """The cause of a field and its line; without details only of drift beside what the files newly ask for."""
+    if full:
+        return _why(field.cause, change.place(field))
+    return _OUTSIDE if field.cause is Cause.DRIFT is not change.cause else ""
+
+
+def _why(cause: Cause, place: Origin | None) -> str:
+    known = [cause.value if cause is not Cause.UNKNOWN else "", str(place) if place and place.file else ""]
+    return f"  [{', '.join(filter(None, known))}]" if any(known) else ""
 
 
 def field_rows(change: Change, kind: Kind) -> Iterator[tuple[str, str]]:

@@ -7,7 +7,7 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from graphlib import TopologicalSorter
 from threading import Event as Flag
 from typing import Final
@@ -148,9 +148,10 @@ class _Run:
                 case Done(note, mark) if left_s := self._left_to_hold(progress, mark):
                     watched = f"{note}, watched for {progress.step.hold_s:g} s"
                     yield from self._wait(progress, Pending(min(LOOK_AGAIN_S, left_s), watched))
-                case Done(note):
+                case Done(note, mark):
                     self.graph.done(progress.step.id)
-                    yield self._event(progress, What.DONE, note)
+                    watched_s = self.clock.now() - progress.held if mark else 0.0
+                    yield replace(self._event(progress, What.DONE, note), watched_s=watched_s)
                 case Pending():
                     progress.mark = ""
                     yield from self._wait(progress, verdict)

@@ -20,14 +20,14 @@ from reconciler.core.change import Action, Change
 from reconciler.core.errors import ReconcileError
 from reconciler.core.kind import Kind
 from reconciler.core.provider import AuthorSource, Provider
+from reconciler.core.records import ChangeRecord, FieldRecord, Run
 from reconciler.core.report import Event, What
 from reconciler.core.values import Secret, plain
 from reconciler.history.memory import AppliedMemory
-from reconciler.history.records import ChangeRecord, FieldRecord, Run
 from reconciler.history.store import History
 from reconciler.render.jsonplan import disruption
 from reconciler.render.known import KnownSecrets
-from reconciler.render.values import path_of
+from reconciler.render.values import path_of, unit_of
 from reconciler.run.clock import Clock
 from reconciler.run.once import Look, Reconciler
 
@@ -37,7 +37,7 @@ MOST_CHANGES: Final = 1_000
 _MOST_FIELDS: Final = 50
 _MOST_PLACES: Final = 100
 _LONGEST: Final = 500
-_AUTHORS_SINCE_S: Final = 86_400.0
+AUTHORS_SINCE_S: Final = 86_400.0
 _LEFT: Final[Mapping[What, str]] = {
     What.BLOCKED: "skipped",
     What.NOT_STARTED: "interrupted",
@@ -67,7 +67,7 @@ class _Progress:
                 self.seconds += event.seconds
                 result = "done" if not self.left and result == "begun" else result
                 if event.step.serves:
-                    self._serves(now - event.step.hold_s)  # it served while it was watched
+                    self._serves(now - event.watched_s)
             case What.FAILED:
                 self.seconds += event.seconds
                 result, note = "failed", event.note
@@ -115,6 +115,10 @@ class Recorder:
 
     def __post_init__(self) -> None:
         self._began = self.clock.now()
+
+    @property
+    def kinds(self) -> Mapping[str, Kind]:
+        return {name: kind for provider in self.providers.values() for name, kind in provider.kinds.items()}
 
     def follow(self, events: Iterable[Event | Look], reconciler: Reconciler | None = None) -> Iterator[Event | Look]:
         """Hand on the events of a run, and record them.
@@ -205,6 +209,7 @@ class Recorder:
                     self._plain(each.after),
                     each.cause.value,
                     str(change.place(each) or "") if places else "",
+                    unit_of(each, self.kinds[change.address.kind]),
                 )
                 for each in fields[:_MOST_FIELDS]
             ),
@@ -226,21 +231,20 @@ class Recorder:
 
     def _authors(self, changes: Sequence[Change]) -> Mapping[Address, Sequence[Author]]:
         """The authors of drift, as far as the servers record them."""
-        drifted = [change for change in changes if change.cause is Cause.DRIFT]
-        return authors_of(self.providers, drifted, since=self.wall() - _AUTHORS_SINCE_S) if drifted else {}
+        drifted = [each for each in changes if Cause.DRIFT in (each.cause, *(field.cause for field in each.fields))]
+        since = max(self.wall() - AUTHORS_SINCE_S, self.history.last_end())
+        return authors_of(self.providers, ids_of(drifted, self.memory), since=since) if drifted else {}
 
     def _remember(self) -> None:
+        self.history.make()
         look, reconciler = self._look, self._reconciler
         gone = set(self._deleted)
         found: dict[Address, Applied] = {}
         if look and reconciler:
             declared = {resource.address: resource for resource in reconciler.desired()}
-            kinds: Mapping[str, Kind] = {
-                name: kind for provider in self.providers.values() for name, kind in provider.kinds.items()
-            }
             found = {
                 change.address: remembered(
-                    change, declared[change.address], kinds[change.address.kind], self.memory.digest
+                    change, declared[change.address], self.kinds[change.address.kind], self.memory.digest
                 )
                 for change in look.plan.changes
                 if change.action is Action.KEEP and change.observed and change.address in declared
@@ -250,13 +254,20 @@ class Recorder:
         self.memory.keep(found, gone)
 
 
+def ids_of(changes: Sequence[Change], memory: AppliedMemory) -> Mapping[Address, str]:
+    """The ids of live resources, or those that they had when they were last seen."""
+    found = {change.address: change.observed.id for change in changes if change.observed}
+    gone = [change.address for change in changes if change.observed is None]
+    return found | {address: each.id for address, each in memory.applied(gone).items()}
+
+
 def authors_of(
-    providers: Mapping[str, Provider], changes: Sequence[Change], *, since: float
+    providers: Mapping[str, Provider], ids: Mapping[Address, str], *, since: float
 ) -> Mapping[Address, Sequence[Author]]:
-    """The authors of changes on the servers, provider by provider; none of a server that does not tell."""
+    """The acts on resources, as far as their servers record them; none of a server that does not tell."""
     found: dict[Address, Sequence[Author]] = {}
     for name, provider in providers.items():
-        own = [change for change in changes if change.address.provider == name]
+        own = {address: each for address, each in ids.items() if address.provider == name}
         if own and isinstance(provider, AuthorSource):
             try:
                 found |= provider.authors(own, since=since)

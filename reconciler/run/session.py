@@ -21,9 +21,9 @@ from reconciler.core.kind import Kind
 from reconciler.core.policy import Policy
 from reconciler.core.problem import Problem
 from reconciler.core.provider import LeaseStore, Located, Provider, WarningSource
+from reconciler.core.records import Run
 from reconciler.core.values import Secret, Value
 from reconciler.history.memory import AppliedMemory
-from reconciler.history.records import Run
 from reconciler.history.store import FILE, History
 from reconciler.providers.registry import connect
 from reconciler.render.known import KnownSecrets
@@ -187,6 +187,11 @@ def opened(
         history.close()
         for provider in providers.values():
             provider.close()
+
+
+def project_of(settings: Settings) -> str:
+    """The name of the project; asks nobody, and needs no secret. Raises ConfigError."""
+    return load(completed_sources(settings)).document.project
 
 
 def history_of(settings: Settings, project: str, warn: Callable[[str], None] = _say_nothing) -> History:

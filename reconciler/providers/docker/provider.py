@@ -8,6 +8,7 @@ from time import monotonic
 from typing import Any, Final
 
 from reconciler.core.address import Address
+from reconciler.core.author import Author
 from reconciler.core.change import Change
 from reconciler.core.document import Document
 from reconciler.core.errors import Conflict, ProviderError, Unreachable
@@ -18,7 +19,7 @@ from reconciler.core.provider import Adoption, BuiltImage, Done, Exit, Hint, Pen
 from reconciler.core.resource import Bystander, Observed, Origin, Resource
 from reconciler.core.values import ABSENT, UNKNOWN, Path, Value
 from reconciler.providers.answers import Note, ignored
-from reconciler.providers.docker import bystanders, expand
+from reconciler.providers.docker import authors, bystanders, expand
 from reconciler.providers.docker.build import buildx
 from reconciler.providers.docker.container import mounts
 from reconciler.providers.docker.engine import proxies, remote
@@ -115,6 +116,10 @@ class DockerProvider:
     def bystanders(self, changes: Sequence[Change]) -> Mapping[Address, tuple[Bystander, ...]]:
         with self.engine.understood():
             return bystanders.bystanders(self.engine, changes)
+
+    def authors(self, ids: Mapping[Address, str], *, since: float) -> Mapping[Address, Sequence[Author]]:
+        with self.engine.understood():
+            return authors.authors(self.engine, ids, since)
 
     def obstacles(self, steps: Sequence[Step]) -> Sequence[Problem]:
         found = (

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from typing import Final
+from typing import Any, Final
 
 from reconciler.core.access import AccessChange
 from reconciler.core.address import Address
+from reconciler.core.author import Author
 from reconciler.core.change import Action, Change
 from reconciler.core.document import Document
 from reconciler.core.kind import Kind
@@ -21,6 +22,7 @@ from reconciler.providers.keycloak.access.affected import access_changes
 from reconciler.providers.keycloak.access.changes import concerns
 from reconciler.providers.keycloak.access.grants import Grants, specs_of
 from reconciler.providers.keycloak.admin_events import AdminEvents
+from reconciler.providers.keycloak.authors import authors
 from reconciler.providers.keycloak.expand import expand
 from reconciler.providers.keycloak.ids import Directory
 from reconciler.providers.keycloak.read.bystanders import bystanders
@@ -91,6 +93,11 @@ class KeycloakProvider:
         directory, _ = self._work()
         with self._connected().understood():
             return bystanders(directory, changes)
+
+    def authors(self, ids: Mapping[Address, str], *, since: float) -> Mapping[Address, Sequence[Author]]:
+        auth: Any = self._settings.get("auth") or {}
+        with self._connected().understood():
+            return authors(self._connected(), str(auth.get("realm") or "master"), ids, since)
 
     def declared_grants(self, realm: Mapping[str, Value]) -> Grants:
         return Grants(str(realm["realm"]), specs_of(realm), complete=False)

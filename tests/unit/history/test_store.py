@@ -14,8 +14,8 @@ import pytest
 
 from reconciler.core.author import Author
 from reconciler.core.cause import Applied
+from reconciler.core.records import ChangeRecord, FieldRecord, Run
 from reconciler.history import store
-from reconciler.history.records import ChangeRecord, FieldRecord, Run
 from reconciler.history.store import History, Limits
 from tests.kit.build import address
 
@@ -115,7 +115,7 @@ def test_the_file_and_its_folder_are_for_their_owner_alone(kept):
 
 def test_last_applied_digests_are_kept_server_by_server(kept):
     web, db = address("docker.container/web"), address("docker.container/db")
-    applied = Applied({"a": {"b": "x"}}, {"a": {"b": "y"}}, {"a": "z"})
+    applied = Applied({"a": {"b": "x"}}, {"a": {"b": "y"}}, {"a": "z"}, "id")
     kept.history.keep_applied("one", {web: applied, db: Applied()})
     kept.history.keep_applied("two", {db: Applied()})
 
@@ -186,7 +186,7 @@ def everything(history: History) -> None:
     history.close()
 
 
-def test_a_damaged_file_is_set_aside_and_the_next_run_begins_anew(kept):
+def test_a_damaged_file_is_set_aside_and_another_one_begins(kept):
     a_run(kept.history, CHANGE)
     kept.history.close()
     kept.file.write_bytes(b"not a database" * 1000)
@@ -197,7 +197,7 @@ def test_a_damaged_file_is_set_aside_and_the_next_run_begins_anew(kept):
     assert len(kept.warnings) == 1
     assert "is not a database" in kept.warnings[0]
     assert kept.file.with_name(f"{store.FILE}.damaged").exists()
-    assert len(kept.again().runs()) == 1
+    assert len(kept.again().runs()) == 2
 
 
 def test_a_file_with_damaged_pages_costs_a_warning(kept):
@@ -212,7 +212,20 @@ def test_a_file_with_damaged_pages_costs_a_warning(kept):
     everything(kept.again())
 
     assert len(kept.warnings) == 1
-    assert len(kept.again().runs()) == 1
+    assert kept.file.with_name(f"{store.FILE}.damaged").exists()
+    assert len(kept.again().runs()) >= 1
+
+
+def test_who_read_a_damaged_file_writes_into_another_one(kept):
+    kept.file.parent.mkdir(parents=True)
+    kept.file.write_bytes(b"not a database" * 1000)
+
+    assert kept.history.runs() == ()
+    assert kept.history.known("") == ()
+    a_run(kept.history, CHANGE)
+
+    assert len(kept.history.runs()) == 1
+    assert len(kept.warnings) == 1
 
 
 def test_reading_leaves_a_damaged_file_where_it_is(kept):
@@ -286,7 +299,7 @@ def test_who_waits_too_long_for_another_process_goes_on_without_a_history(kept):
 WRITER = """
 import sys
 from pathlib import Path
-from reconciler.history.records import ChangeRecord, Run
+from reconciler.core.records import ChangeRecord, Run
 from reconciler.history.store import History
 
 history = History(Path(sys.argv[1]), lambda message: sys.exit(message))

@@ -11,10 +11,10 @@ from reconciler.core.cause import Cause
 from reconciler.core.errors import Refused, Rejected, Unreachable
 from reconciler.core.plan import Step
 from reconciler.core.policy import Policy
+from reconciler.core.records import Run
 from reconciler.core.report import Event, What
 from reconciler.core.values import Secret
 from reconciler.history.memory import AppliedMemory
-from reconciler.history.records import Run
 from reconciler.history.store import History
 from reconciler.providers.memory import MemoryProvider
 from reconciler.render.known import KnownSecrets
@@ -31,7 +31,8 @@ class World:
 
     def __init__(self, folder, *resources):
         self.provider = MemoryProvider(resources)
-        self.history = History(folder / "history.db", self.warned)
+        self.file = folder / "history.db"
+        self.history = History(self.file, self.warned)
         self.memory = AppliedMemory(self.history, {"memory": ""})
         self.known, self.clock, self.warnings = KnownSecrets(), TurnedClock(), []
 
@@ -109,6 +110,18 @@ def test_the_next_runs_know_the_cause(world):
         "declared",
         "stack.yaml:1:1",
     )
+
+
+def test_the_first_run_remembers_though_it_finds_nothing_to_do(world):
+    world.provider.live[WEB] = live("memory.box/web", size=1, key="hush-hush", leftover="")
+    world.apply()
+    world.history.close()
+
+    world.provider.live[WEB] = live("memory.box/web", size=9, key="hush-hush", leftover="")
+
+    again = AppliedMemory(History(world.file, world.warned), {"memory": ""})
+    [change] = replace(world.reconciler, memory=again).look().plan.changes
+    assert change.cause is Cause.DRIFT
 
 
 def test_a_live_value_that_the_file_takes_over_is_drift_when_it_is_changed_later(world):
@@ -227,8 +240,8 @@ def test_with_a_target_the_others_are_not_forgotten(tmp_path):
 class Watched(MemoryProvider):
     """A provider that knows who did it."""
 
-    def authors(self, changes, *, since):
-        self.asked = [change.address for change in changes]
+    def authors(self, ids, *, since):
+        self.asked = [*ids]
         return {WEB: (Author(since, "update", "mallory", "console", "10.0.0.9"),)}
 
 
@@ -248,7 +261,7 @@ def test_a_server_that_does_not_tell_who_did_it_holds_nothing_up(world):
     world.provider = Watched(world.provider.resources)
     world.apply()
     world.provider.live[WEB] = live("memory.box/web", size=9, key="hush-hush", leftover="")
-    world.provider.authors = lambda _changes, since: (_ for _ in ()).throw(Unreachable(f"away since {since}"))
+    world.provider.authors = lambda _ids, since: (_ for _ in ()).throw(Unreachable(f"away since {since}"))
 
     world.apply()
 
@@ -266,7 +279,7 @@ def seconds_without_service(world, *steps):
         for step in made:
             yield Event(step, What.STARTED)
             world.clock.sleep(1.0)
-            yield Event(step, What.DONE, seconds=1.0)
+            yield Event(step, What.DONE, seconds=1.0, watched_s=step.hold_s)
 
     recorder = world.recorder()
     list(recorder.follow(events()))

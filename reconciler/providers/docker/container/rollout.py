@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from reconciler.core.resource import Observed, Resource
@@ -46,28 +46,36 @@ def _seconds(span: Any) -> float:
 # ------------------------------------------------------------------ one beside the other
 
 
-def overlaps(desired: Resource, observed: Observed) -> bool:
-    """Returns whether old and new container may run at once: they need nothing that only one can have.
+def alone(desired: Resource, observed: Observed) -> str:
+    """Explains why old and new container can't run at once; empty where they need nothing that only one can have.
 
     Two that write the same data are one too many, unless there are to be several anyway. And what gives something up
     may have to do so before what it needs can be there.
     """
     rollout: Any = desired.spec["rollout"]
     spec, live = desired.spec, observed.spec
-    if rollout["order"] == "stop-first" or live.get("state") != "running" or spec.get("state") != "running":
-        return False
-    return not (
-        rollout["lends"]
-        or claims.running(spec) & claims.running(live)
-        or any(_is_shared_space(str(each.get("network_mode"))) for each in (spec, live))
-        or any(key in endpoint for endpoint in _mapping(spec, "networks").values() for key in _ITS_OWN)
-        or observed.facts.get("anonymous")
-        or "volumes_from" in spec
-        or _named(live) - _named(spec)
-        or (claims.running(live) - claims.running(spec) and any(need.kind == _CONTAINER for need in desired.after))
-        or (not rollout["several"] and _written(spec) & _written(live))
-        or ("hostname" in spec and rollout["order"] != "start-first")
+    claimed, given_up = claims.running(spec) & claims.running(live), claims.running(live) - claims.running(spec)
+    written = () if rollout["several"] else _written(spec) & _written(live)
+    reasons = (
+        (rollout["order"] == "stop-first", "`update_config` says `stop-first`"),
+        (live.get("state") != "running", "the old one does not run"),
+        (spec.get("state") != "running", "it is a job"),
+        (rollout["lends"], "other containers live in its namespaces"),
+        (claimed, f"only one container can have {_listed(claimed)}"),
+        (any(_is_shared_space(str(each.get("network_mode"))) for each in (spec, live)), "it has another's network"),
+        (any(key in each for each in _mapping(spec, "networks").values() for key in _ITS_OWN), "its address is fixed"),
+        (observed.facts.get("anonymous"), "a volume without a name goes from the old one to the new one"),
+        ("volumes_from" in spec, "it has the volumes of another container"),
+        (_named(live) - _named(spec), "it gives up a volume, which may be made anew"),
+        (given_up and any(need.kind == _CONTAINER for need in desired.after), f"it gives up {_listed(given_up)}"),
+        (written, f"two would write to {_listed(written)}"),
+        ("hostname" in spec and rollout["order"] != "start-first", "it has a hostname of its own"),
     )
+    return next((reason for is_so, reason in reasons if is_so), "")
+
+
+def _listed(things: Iterable[object]) -> str:
+    return ", ".join(sorted(map(str, things)))
 
 
 def _is_shared_space(mode: str) -> bool:

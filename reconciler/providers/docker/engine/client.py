@@ -230,10 +230,12 @@ class Engine:
                 container, stdout=True, stderr=True, stream=True, follow=follow, tail=tail, timestamps=timestamps
             )
 
-    def events(self, filters: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
-        """The engine's events from now on; ends when the connection does."""
+    def events(
+        self, filters: Mapping[str, Any], *, since: float | None = None, until: float | None = None
+    ) -> Iterator[Mapping[str, Any]]:
+        """The engine's events from now on, or between two times; ends when the connection does, or with the last."""
         with self._streamed("GET /events") as api:
-            yield from api.events(decode=True, filters=dict(filters))
+            yield from api.events(decode=True, filters=dict(filters), since=since, until=until)
 
     def execute(self, container: str, body: Mapping[str, Value], *, timeout_s: float) -> tuple[int, str]:
         """Run a command in a container; its exit code, and what it wrote to both of its outputs.

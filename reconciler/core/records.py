@@ -29,13 +29,17 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class FieldRecord:
-    """One field of a change. Values are plain data; a secret is ``{"sensitive": true, "digest": …}``."""
+    """One field of a change. Values are plain data; a secret is ``{"sensitive": true, "digest": …}``.
+
+    ``unit`` is that of numbers, as in the table of the kind.
+    """
 
     path: str
     before: Any
     after: Any
     cause: str
     source: str = ""
+    unit: str = ""
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -44,6 +48,7 @@ class FieldRecord:
             "after": self.after,
             "cause": self.cause,
             "source": self.source,
+            "unit": self.unit,
         }
 
 

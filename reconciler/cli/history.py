@@ -1,0 +1,58 @@
+"""``reconcile history``: the runs and changes of the project, newest first."""
+
+from __future__ import annotations
+
+import re
+import time
+from datetime import datetime
+from typing import Any, Final
+
+import click
+
+from reconciler.cli.output import show, show_json, warn
+from reconciler.cli.state import State
+
+_UNITS: Final = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
+_SPAN: Final = re.compile(r"(\d+)([smhdw])")
+
+
+def since(_ctx: click.Context, _param: click.Parameter, value: str | None) -> float:
+    """Click callback: a span such as 2h or 3d, or a date, as seconds since 1970."""
+    if value is None:
+        return 0.0
+    if span := _SPAN.fullmatch(value):
+        return time.time() - int(span[1]) * _UNITS[span[2]]
+    try:
+        return datetime.fromisoformat(value).timestamp()
+    except ValueError as error:
+        raise click.BadParameter(
+            f"`{value}` is neither a span such as 30m, 2h or 3d, nor a date such as 2026-11-30"
+        ) from error
+
+
+@click.command("history")
+@click.argument("address", required=False)
+@click.option("--format", type=click.Choice(["text", "json"]), default="text", help="Output format.")
+@click.option("--limit", type=click.IntRange(1), default=20, metavar="N", help="Most runs to show.")
+@click.option("--since", callback=since, metavar="TIME", help="Only runs since then: 2h, 3d, or a date.")
+@click.pass_obj
+def command(state: State, /, **options: Any) -> None:
+    """Show the runs that changed something, newest first, or those that changed ADDRESS.
+
+    Each machine has a history of its own, in the folder --state-directory.
+    """
+    from reconciler.config.yaml.suggest import suggestion
+    from reconciler.render.history import history_json, history_text
+    from reconciler.run.session import history_of, project_of
+
+    state.require_files()
+    project = project_of(state.settings)
+    history = history_of(state.settings, project, warn)
+    address = options["address"] or ""
+    runs = history.runs(address=address, since=options["since"], limit=options["limit"])
+    if address and not runs and address not in (known := history.addresses()):
+        raise click.UsageError(f"no run changed {address}{suggestion(address, known)}")
+    if options["format"] == "json":
+        show_json(history_json(project, runs))
+    else:
+        show(history_text(runs, full=state.verbose))
