@@ -99,16 +99,23 @@ _OTP_ROWS: Final = {
     name: flag() if value is False else number() if isinstance(value, int) else text() for name, value in _OTP.items()
 }
 
+
+def _specified(value: Value) -> Value:
+    """A word of a policy for security keys; the server shows "not specified" where there is none (26.7)."""
+    value = as_text(value)
+    return ABSENT if value == "not specified" else value
+
+
 # So are the two policies for security keys, each only together with the name of the relying party.
 _WEBAUTHN: Final = {
     "RpEntityName": text(),
     "RpId": text(),
     "SignatureAlgorithms": names(),
-    "AttestationConveyancePreference": text(),
-    "AuthenticatorAttachment": text(),
-    "RequireResidentKey": text(),
-    "ResidentKey": text(),
-    "UserVerificationRequirement": text(),
+    "AttestationConveyancePreference": text(_specified),
+    "AuthenticatorAttachment": text(_specified),
+    "RequireResidentKey": text(_specified),
+    "ResidentKey": text(_specified),
+    "UserVerificationRequirement": text(_specified),
     "CreateTimeout": number(),
     "AvoidSameAuthenticatorRegister": flag(),
     "AcceptableAaguids": names(),
@@ -117,7 +124,7 @@ _WEBAUTHN: Final = {
 _SECURITY_KEY_ROWS: Final = {f"webAuthnPolicy{name}": row for name, row in _WEBAUTHN.items()}
 _PASSKEY_ROWS: Final = {
     f"webAuthnPolicyPasswordless{name}": row
-    for name, row in (_WEBAUTHN | {"PasskeysEnabled": flag(), "Mediation": text()}).items()
+    for name, row in (_WEBAUTHN | {"PasskeysEnabled": flag(), "Mediation": text(_specified)}).items()
 }
 
 _ROWS: Final[Mapping[str, Property]] = {

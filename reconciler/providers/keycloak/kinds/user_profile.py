@@ -58,12 +58,23 @@ def _read(connection: Connection, base: str, export: Representation, _wanted: It
 
 def _attribute(value: Value) -> Value:
     """An attribute as the server shows it: whether it has several values is always there."""
-    return as_plain({"multivalued": False, **as_map(value)})
+    found = {"multivalued": False, **as_map(value)}
+    return as_plain({name: _stripped(part) if name == "group" else part for name, part in found.items()})
+
+
+def _stripped(value: Value) -> Value:
+    """A name in the server's spelling: it takes blanks around it off (26.7)."""
+    return value.strip() if isinstance(value, str) else value
 
 
 def _documents(normalise: Callable[[Value], Value]) -> Property:
     """A list of objects that are exact as a whole."""
-    return Property(Field(normalise=by("name", normalise)), unset=(), whole=True, wire=as_list("name"))
+    by_name = by("name", normalise)
+
+    def normal(value: Value) -> Value:
+        return {name.strip(): body for name, body in by_name(value).items()}
+
+    return Property(Field(normalise=normal), unset=(), whole=True, wire=as_list("name"))
 
 
 KIND: Final = RestKind(
