@@ -37,6 +37,7 @@ EXAMPLES: Final[Mapping[str, tuple[str, ...]]] = {
         "reconcile completion bash >~/.local/share/bash-completion/completions/reconcile",
         "reconcile completion fish >~/.config/fish/completions/reconcile.fish",
     ),
+    "explain": ("reconcile explain RC0203", "reconcile explain services.mem_limit"),
     "schema": ("reconcile schema stack >stack.schema.json",),
 }
 

@@ -42,6 +42,7 @@ COMMANDS: Final = {
     "graph": "Print the graph of dependencies: text, DOT, Mermaid or SVG.",
     "restart": "Restart the containers of services.",
     "completion": "Print the completion script of a shell.",
+    "explain": "Explain the code of an error, or a field of a file.",
     "schema": "Print the JSON Schema of stack.yaml or users.yaml.",
 }
 ALIASES: Final = {"plan": "diff"}
@@ -161,11 +162,20 @@ def run(arguments: Sequence[str]) -> int:
 
 
 def _show_usage(error: click.ClickException) -> None:
-    say(f"error: {error.format_message()}")
+    say(f"error: {error.format_message()}{_misplaced(error)}")
     context = getattr(error, "ctx", None)
     if context is not None:
         say(context.get_usage())
         say(f"Try `{context.command_path} --help`.")
+
+
+def _misplaced(error: click.ClickException) -> str:
+    """The remedy for an option of the program that stands behind the command; empty for any other mistake."""
+    if not isinstance(error, click.NoSuchOption) or error.ctx is None or error.ctx.command is cli:
+        return ""
+    if error.option_name not in (name for each in cli.params for name in each.opts):
+        return ""
+    return f" It goes before the command: `reconcile {error.option_name} … {error.ctx.info_name}`."
 
 
 def _failed(error: Exception, *, verbose: bool) -> int:

@@ -122,8 +122,12 @@ def show_error(error: ReconcileError, *, begun: bool = False) -> None:
             say(nothing)
         case Cancelled():
             say(f"Cancelled. {nothing}")
+            return
         case _:
             say(f"error: {error}")
+    from reconciler.core.codes import code_of
+
+    say(f"`reconcile explain {code_of(error).name}` explains this error.")
 
 
 def addresses(_ctx: click.Context, _param: click.Parameter, values: tuple[str, ...]) -> Any:

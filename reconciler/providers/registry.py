@@ -6,8 +6,17 @@ from collections.abc import Callable, Mapping
 from functools import partial
 
 from reconciler.core.document import Document
+from reconciler.core.kind import Kind
 from reconciler.core.provider import Provider
 from reconciler.providers.answers import Request
+
+
+def all_kinds() -> Mapping[str, Kind]:
+    """The kinds of all providers, for readers of their tables."""
+    from reconciler.providers.docker.provider import DockerProvider
+    from reconciler.providers.keycloak.registry import KINDS
+
+    return {**DockerProvider.kinds, **{name: kind.kind for name, kind in KINDS.items()}}
 
 
 def _ignored(_provider: str, _request: Request) -> None:

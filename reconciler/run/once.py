@@ -11,6 +11,7 @@ from functools import partial
 from threading import Event as Flag
 from typing import Final, TypeAlias, TypeVar
 
+from reconciler.config.yaml.suggest import suggestion
 from reconciler.core.access import AccessChange
 from reconciler.core.address import Address
 from reconciler.core.attribution import attributed
@@ -367,7 +368,10 @@ def _closure(
     resources = {resource.address: resource for resource in everything}
     unknown = sorted(map(str, targets - resources.keys()))
     if unknown:
-        raise ReconcileError(f"{unknown[0]} is not declared; `reconcile status` lists the addresses there are")
+        near = suggestion(unknown[0], [*map(str, resources)])
+        raise ReconcileError(
+            f"{unknown[0]} is not declared{near or '; `reconcile status` lists the addresses there are'}"
+        )
     kinds = {name: kind for provider in providers.values() for name, kind in provider.kinds.items()}
     needs = needs_of(resources, kinds)
     wanted: set[Address] = set()

@@ -1,0 +1,142 @@
+"""Codes of errors and fields of the files, explained."""
+
+from __future__ import annotations
+
+import inspect
+from functools import partial
+from importlib import import_module
+from pkgutil import walk_packages
+
+import pytest
+
+import reconciler
+from reconciler.cli.exitcodes import of_error
+from reconciler.config.schema.fields import described_fields
+from reconciler.core import errors
+from reconciler.core.codes import CODES, code_of
+from reconciler.core.errors import ReconcileError, Refusal
+from reconciler.render.explanations import codes_markdown
+from tests.kit.cli import ROOT, called
+
+NAMES = [name for _, name, _ in walk_packages(reconciler.__path__, "reconciler.") if not name.endswith("__main__")]
+
+
+def subclasses(kind):
+    yield kind
+    for each in kind.__subclasses__():
+        yield from subclasses(each)
+
+
+def made(kind):
+    """An error of this class, with whatever it wants to be made of."""
+    given = {"problems": [], "refusals": [Refusal(None, "no", "allow it")], "retry_in": 1.0}
+    wanted = inspect.signature(kind.__init__).parameters.values()
+    named = [each for each in wanted if each.default is each.empty and each.name != "self"]
+    plain = [given.get(each.name, "no") for each in named if each.kind is each.POSITIONAL_OR_KEYWORD]
+    return kind(*plain, **{each.name: given[each.name] for each in named if each.kind is each.KEYWORD_ONLY})
+
+
+@pytest.fixture
+def reconcile(monkeypatch, capsys, tmp_path):
+    return partial(called, monkeypatch, capsys, cwd=tmp_path)
+
+
+def test_every_class_of_errors_has_a_code_with_the_exit_code_that_it_ends_with():
+    for name in NAMES:
+        import_module(name)
+    kinds = list(dict.fromkeys(subclasses(ReconcileError)))
+
+    assert len(kinds) > 15
+    for kind in kinds:
+        assert of_error(made(kind)) in code_of(made(kind)).exits, kind
+
+
+def test_each_class_of_the_table_of_errors_has_a_code_of_its_own():
+    own = [kind for kind in vars(errors).values() if inspect.isclass(kind) and issubclass(kind, ReconcileError)]
+
+    assert len({code_of(made(kind)).name for kind in own}) == len(own) == len(CODES)
+
+
+def test_the_page_of_the_docs_is_the_table():
+    assert (ROOT / "docs/errors.md").read_text(encoding="utf-8") == codes_markdown(CODES.values())
+
+
+@pytest.mark.parametrize("name", CODES)
+def test_a_code_says_cause_remedy_and_exit_code(reconcile, name):
+    ran = reconcile("explain", name.lower())
+
+    assert ran.code == 0
+    assert ran.out.startswith(f"{name}: ")
+    assert all(head in ran.out for head in ("\nCause: ", "\nRemedy: ", "\nExit code: "))
+
+
+def test_an_error_names_its_code(reconcile, tmp_path):
+    (tmp_path / "stack.yaml").write_text("services: {web: {imagee: x}}\n", encoding="utf-8")
+
+    assert "`reconcile explain RC0101` explains this error." in reconcile("validate").err
+
+
+def test_without_an_argument_the_codes_are_listed(reconcile):
+    assert [line.split()[0] for line in reconcile("explain").out.splitlines()] == list(CODES)
+
+
+FIELDS = sorted(f"{each.owner}.{each.name}" for each in described_fields() if not each.owner.endswith(".yaml"))
+
+
+@pytest.mark.parametrize("field", FIELDS[::40])
+def test_any_field_of_the_schemas_is_explained(reconcile, field):
+    ran = reconcile("explain", field)
+
+    assert (ran.code, ran.err) == (0, "")
+    assert f".yaml: {field}\n" in ran.out
+
+
+@pytest.mark.parametrize(
+    ("field", "says"),
+    [
+        ("services.mem_limit", "A change of docker.container: depends on the values; the plan says it."),
+        ("services.hostname", "A change of docker.container: with downtime until the new one is ready."),
+        ("clients.redirectUris", "A change of keycloak.client: in place."),
+        ("service.image", "A change of docker.container: "),
+    ],
+)
+def test_a_field_says_what_its_change_costs(reconcile, field, says):
+    ran = reconcile("explain", field)
+
+    assert says in ran.out
+    assert ran.out.count(".yaml: ") == 1
+
+
+def test_an_unknown_subject_names_the_nearest(reconcile):
+    ran = reconcile("explain", "services.mem_limt")
+
+    assert ran.code == 64
+    assert "neither the code of an error nor a field of the files; did you mean `mem_limit`?" in ran.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["daemon", "--log-format", "human"], "`reconcile --log-format … daemon`"),
+        (["diff", "-v"], "`reconcile -v … diff`"),
+        (["logs", "--profile", "x"], "`reconcile --profile … logs`"),
+    ],
+)
+def test_an_option_behind_the_command_is_told_its_place(reconcile, arguments, says):
+    ran = reconcile(*arguments)
+
+    assert ran.code == 64
+    assert f"It goes before the command: {says}." in ran.err
+
+
+def test_an_option_that_there_is_not_has_no_place(reconcile):
+    assert "before the command" not in reconcile("diff", "--nope").err
+
+
+def test_an_unknown_target_names_the_nearest(reconcile, tmp_path):
+    (tmp_path / "stack.yaml").write_text("services: {cache: {image: redis}}\n", encoding="utf-8")
+
+    ran = reconcile("diff", "--target", "docker.container/cach")
+
+    assert ran.code == 1
+    assert "docker.container/cach is not declared; did you mean `docker.container/cache`?" in ran.err
