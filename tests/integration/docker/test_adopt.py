@@ -111,7 +111,7 @@ def test_a_compose_project_is_adopted_as_it_was_written(engine, project, adopt, 
     expected = services["web"] | {"environment": {"URL": "postgres://app:${DB_PASSWORD}@db/app"}}
     assert found["services"]["web"] == expected
     assert found["services"]["db"]["secrets"] == ["token"]
-    assert found["services"]["db"]["volumes"] == ["data:/data", "/cache"]
+    assert found["services"]["db"]["volumes"] == ["/cache", "data:/data"]
     assert "correct horse" not in (tmp_path / "adopted" / "stack.yaml").read_text(encoding="utf-8") + ran.out + ran.err
 
 
@@ -141,7 +141,7 @@ def test_containers_of_docker_run_are_adopted(engine, project, adopt, tmp_path):
         assert (ran.code, adopt("diff").code) == (0, 0), ran.err
         assert [engine.get(f"/containers/{name}/json")["State"]["StartedAt"] for name in names] == before
         found = written(tmp_path)
-        assert found["services"][plain]["volumes"] == [f"{data}:/data", f"{tmp_path}:/here:ro", "/anon"]
+        assert found["services"][plain]["volumes"] == ["/anon", f"{data}:/data", f"{tmp_path}:/here:ro"]
         assert found["services"][plain]["ports"] == ["80"]
         assert found["services"][two]["networks"] == {lan: {"aliases": ["alias"]}}
         assert found["services"][inside]["network_mode"] == f"service:{one}"

@@ -229,6 +229,30 @@ def test_a_network_that_is_gone_is_external(adopt, engine, tmp_path):
     assert stack(tmp_path)["networks"] == {"lan": {"name": "lan", "external": True}}
 
 
+@pytest.mark.parametrize(
+    ("pool", "said"),
+    [
+        ({"Subnet": "172.19.0.0/16", "Gateway": "172.19.0.1"}, {"subnet": "172.19.0.0/16"}),
+        ({"Subnet": "10.1.0.0/24"}, {"subnet": "10.1.0.0/24"}),
+        ({"Subnet": "10.1.0.0/24", "Gateway": "10.1.0.9"}, {"subnet": "10.1.0.0/24", "gateway": "10.1.0.9"}),
+        (
+            {"Subnet": "10.1.0.0/24", "Gateway": "10.1.0.1", "IPRange": "10.1.0.128/25"},
+            {"subnet": "10.1.0.0/24", "ip_range": "10.1.0.128/25"},
+        ),
+        ({"Subnet": "fd00:1::/64", "Gateway": "fd00:1::1"}, {"subnet": "fd00:1::/64"}),
+    ],
+)
+def test_of_a_pool_of_addresses_only_what_was_chosen_is_written(adopt, engine, tmp_path, pool, said):
+    engine.create_network(body={"Name": "lan", "IPAM": {"Driver": "default", "Config": [pool]}})
+    endpoint = {"IPAMConfig": {"IPv4Address": "10.1.0.77"}}
+    run(engine, "alone", HostConfig={"NetworkMode": "lan"}, NetworkingConfig={"EndpointsConfig": {"lan": endpoint}})
+
+    ran = adopt("alone")
+
+    assert ran.code == 0, ran.err
+    assert stack(tmp_path)["networks"] == {"lan": {"name": "lan", "ipam": {"config": [said]}}}
+
+
 def test_what_has_ended_well_is_in_sync_and_what_has_not_is_reported(adopt, engine, tmp_path):
     made(engine, tmp_path, {"job": {"image": "app:1", "command": ["exit", "0"]}, "web": {"image": "app:1"}})
     engine.containers = {key: each for key, each in engine.containers.items() if "job" in each["Name"]}

@@ -184,11 +184,14 @@ def _without_lent_name(parts: Json, spec: Mapping[str, Any]) -> Json:
 
 
 def _mounts(live: Live, volumes: Any, names: Names) -> tuple[dict[str, str], dict[str, Any]]:
-    """The files of secrets, name → path, and the other mounts with the file's names as sources."""
+    """The files of secrets, name → path, and the other mounts with the file's names as sources.
+
+    They are in the order of their targets: inspect has them in another one each time.
+    """
     given: Any = PROPERTIES["volumes"].silent(live.image)
     own = {
         target: mount
-        for target, mount in volumes.items()
+        for target, mount in sorted(volumes.items())
         if given.get(target) != mount and live.lent.get(target) != mount
     }
     secrets = {target: mount for target, mount in own.items() if _is_secret(target, mount)}

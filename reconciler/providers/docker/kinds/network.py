@@ -6,6 +6,7 @@ Source: Engine API, GET /networks and POST /networks/create.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from ipaddress import ip_network
 from typing import Any, Final
 
 from reconciler.core.kind import Effect, Field, Kind, Output
@@ -75,7 +76,9 @@ def said(network: Json, *, is_addressed: bool) -> dict[str, Any]:
     """
     spec: Mapping[str, Any] = read(network)
     pools: dict[str, Any] = {} if not is_addressed and all(map(_is_given, spec["ipam"].items())) else spec["ipam"]
-    config = [{**({"subnet": subnet} if subnet else {}), **pool} for subnet, pool in pools.items()]
+    config = [
+        {**({"subnet": subnet} if subnet else {}), **_declared_part(subnet, pool)} for subnet, pool in pools.items()
+    ]
     driver = spec["ipam_driver"] if spec["ipam_driver"] != "default" else ""
     ipam = {"driver": driver, "options": spec["ipam_options"], "config": config}
     found = {
@@ -101,13 +104,14 @@ _GIVEN: Final = (
 def _is_given(item: tuple[str, Mapping[str, Any]]) -> bool:
     """Returns whether a pool is one that the engine takes by itself, with its first address as the gateway."""
     subnet, pool = item
-    usual = f"{subnet.rpartition('.')[0]}.1"
     is_local = subnet.startswith("fd") and subnet.endswith("/64")  # those of IPv6 are made up
-    return (
-        (subnet in _GIVEN or is_local)
-        and pool.keys() <= {"gateway"}
-        and (is_local or pool.get("gateway", usual) == usual)
-    )
+    return (subnet in _GIVEN or is_local) and not _declared_part(subnet, pool)
+
+
+def _declared_part(subnet: str, pool: Mapping[str, Any]) -> dict[str, Any]:
+    """A pool without the gateway that the engine chooses, which is the first address; newer engines show it."""
+    first = str(next(ip_network(subnet, strict=False).hosts(), "")) if subnet else ""
+    return {key: value for key, value in pool.items() if key != "gateway" or value != first}
 
 
 def _pools(pools: Any) -> dict[str, Value]:
