@@ -9,7 +9,7 @@ DEV := .venv/.installed-dev
 PYTEST := $(BIN)/python -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-down venv test test-unit test-integration nightly nightly-config nightly-faults nightly-keycloak nightly-docker drift-matrix test-newer-engine test-rootless-engine test-restart test-e2e test-machine lint format check bench structure schema images lock release-check coverage mutation clean python
+.PHONY: help demo demo-down venv test test-unit test-integration nightly nightly-config nightly-faults nightly-login nightly-keycloak nightly-docker drift-matrix test-newer-engine test-rootless-engine test-restart test-e2e test-machine lint format check bench structure schema images lock release-check coverage mutation clean python
 
 help: ## list the targets
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 26
@@ -45,7 +45,7 @@ test-integration: $(DEV) test-machine ## tests with the real engine and the real
 
 # Older releases of Keycloak that the provider is tried with, as images are named by scripts/demo/local_images.py.
 OLDER_KEYCLOAKS := 26.6.4 26.5.6 26.4.7
-nightly: nightly-config nightly-faults nightly-keycloak nightly-docker drift-matrix mutation ## what takes hours: the tries below, all of them
+nightly: nightly-config nightly-faults nightly-login nightly-keycloak nightly-docker drift-matrix mutation ## what takes hours: the tries below, all of them
 	RECONCILE_TEST_EXAMPLES=1000 $(MAKE) test-restart
 
 nightly-config: $(DEV) ## 2,000 random stacks, as we and as the Compose CLI read them
@@ -55,7 +55,10 @@ nightly-faults: $(DEV) test-machine ## every request of a look, a start and a ch
 	RECONCILE_TEST_FAULTS=all $(PYTEST) -n auto tests/faults
 	RECONCILE_TEST_FAULTS=all $(PYTEST) -n 2 tests/integration/keycloak/test_faults.py tests/integration/docker/test_faults.py
 
-nightly-keycloak nightly-docker: export RECONCILE_TEST_SWEEPS = all
+nightly-login nightly-keycloak nightly-docker: export RECONCILE_TEST_SWEEPS = all
+nightly-login: $(DEV) test-machine ## every fault that a login to the seed stack can meet, and 100 runs without one
+	$(PYTEST) tests/e2e/test_5_doctor.py
+
 nightly-keycloak: $(DEV) test-machine ## all of RECONCILE_KEYCLOAK_CORPUS, many random realms, older Keycloaks, 100,000 users
 	RECONCILE_KEYCLOAK_CORPUS_EVERY=1 $(PYTEST) tests/integration/keycloak/test_corpus.py
 	RECONCILE_TEST_ADOPTION=all $(PYTEST) -n 4 tests/integration/keycloak/test_printed.py

@@ -30,6 +30,7 @@ COMMANDS: Final = {
     "status": "Show the state and health of each resource.",
     "why": "Explain what is planned for a resource, and what was done to it before.",
     "history": "Show earlier runs and their changes, newest first.",
+    "doctor": "Find the cause of trouble, such as of a failing login.",
     "secrets": "List declared secrets, and recover lost ones from live resources.",
     "logs": "Show the output of the containers.",
     "down": "Stop and remove the project's containers and networks.",

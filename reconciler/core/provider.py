@@ -10,8 +10,10 @@ from reconciler.core.access import AccessChange, Grants
 from reconciler.core.address import Address
 from reconciler.core.author import Author
 from reconciler.core.change import Change
+from reconciler.core.diagnosis import Check
 from reconciler.core.document import Document
 from reconciler.core.kind import Kind
+from reconciler.core.login import Evidence
 from reconciler.core.plan import Step
 from reconciler.core.problem import Problem
 from reconciler.core.resource import Bystander, Observed, Resource
@@ -345,4 +347,17 @@ class LeaseStore(Protocol):
 
     def holds_data(self, name: str) -> bool:
         """Returns whether more is kept under a mark's name than the mark: then it is none, and must not be deleted."""
+        ...
+
+
+@runtime_checkable
+class DiagnosisSource(Protocol):
+    """A provider that can look for the cause of trouble. Its checks only read, and wait for an answer briefly."""
+
+    def checks(self, document: Document) -> Sequence[Check]:
+        """The checks of the other side and of what the project has there, in their order; asks nothing yet."""
+        ...
+
+    def login_checks(self, document: Document, evidence: Evidence) -> Sequence[Check]:
+        """The checks of what a login needs, for one that failed; asks nothing yet."""
         ...

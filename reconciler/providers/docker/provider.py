@@ -10,9 +10,11 @@ from typing import Any, Final
 from reconciler.core.address import Address
 from reconciler.core.author import Author
 from reconciler.core.change import Change
+from reconciler.core.diagnosis import Check
 from reconciler.core.document import Document
 from reconciler.core.errors import Conflict, ProviderError, Unreachable
 from reconciler.core.kind import Kind
+from reconciler.core.login import Evidence
 from reconciler.core.plan import Step
 from reconciler.core.problem import Problem, Severity
 from reconciler.core.provider import Adoption, BuiltImage, Done, Exit, Hint, Pending, Verdict
@@ -70,6 +72,7 @@ class DockerProvider:
     def __init__(self, project: str, environment: Mapping[str, str], *, note: Note = ignored) -> None:
         self.engine = Engine(environment, note=note)
         self._project = project
+        self._brief: Engine | None = None
         self._streams: dict[str, Generator[str, None, None]] = {}
         self._together = Together()
         self._known: frozenset[str] = frozenset()
@@ -157,7 +160,8 @@ class DockerProvider:
     def close(self) -> None:
         for stream in self._streams.values():
             stream.close()
-        self.engine.close()
+        for engine in filter(None, (self.engine, self._brief)):
+            engine.close()
 
     def images(self, desired: Iterable[Resource]) -> Sequence[BuiltImage]:
         return [
@@ -294,6 +298,17 @@ class DockerProvider:
         found = self.engine.get(f"/images/{image['ref']}/json") or {}
         kept = mounts.image_volumes(found.get("Config") or {})
         return [source for at, source in binds.items() if mounts.is_below(at, kept) and mounts.has_something(source)]
+
+    # -------------------------------------------------------------- causes of trouble
+
+    def checks(self, document: Document) -> Sequence[Check]:
+        from reconciler.providers.docker.diagnose import LIMITS, checks
+
+        self._brief = self._brief or Engine(self.engine.environment, limits=LIMITS)
+        return checks(self._brief, document)
+
+    def login_checks(self, document: Document, evidence: Evidence) -> Sequence[Check]:  # noqa: ARG002 (none of its own)
+        return ()
 
     # -------------------------------------------------------------- leases
 

@@ -10,8 +10,10 @@ from reconciler.core.access import AccessChange
 from reconciler.core.address import Address
 from reconciler.core.author import Author
 from reconciler.core.change import Action, Change
+from reconciler.core.diagnosis import Check
 from reconciler.core.document import Document
 from reconciler.core.kind import Kind
+from reconciler.core.login import Evidence
 from reconciler.core.plan import Step
 from reconciler.core.problem import Problem
 from reconciler.core.provider import Hint, LiveRealm, Verdict
@@ -48,6 +50,7 @@ class KeycloakProvider:
     def __init__(self, connection: Mapping[str, Value], *, client: Client | None = None, note: Note = ignored) -> None:
         self._settings, self._client, self._note = connection, client, note
         self._lock = threading.Lock()
+        self._brief: Client | None = client
         self._session: tuple[Directory, Performer] | None = None
         self._events = AdminEvents()
 
@@ -144,13 +147,34 @@ class KeycloakProvider:
         with self._connected().understood():
             yield from tuple(self._events.poll(self._connected(), dict(directory.realms)))
 
+    def checks(self, document: Document) -> Sequence[Check]:
+        from reconciler.providers.keycloak.diagnose import server_checks
+
+        return server_checks(self._briefly_waiting, document)
+
+    def login_checks(self, document: Document, evidence: Evidence) -> Sequence[Check]:
+        from reconciler.providers.keycloak.diagnose import login_checks
+
+        return login_checks(self._briefly_waiting, document, evidence)
+
     def ready(self) -> Verdict:
         """Returns whether a look would succeed; cheap enough to ask every second. Raises Denied."""
         return self._connected().ready()
 
     def close(self) -> None:
-        if self._client is not None:
-            self._client.close()
+        for client in (self._client, self._brief):
+            if client is not None:
+                client.close()  # twice for the one client of a test, which is fine
+
+    def _briefly_waiting(self) -> Client:
+        """A connection for checks, which must end soon, whatever hangs."""
+        from reconciler.providers.keycloak.diagnose import LIMITS
+        from reconciler.providers.keycloak.server.client import AdminClient, Settings
+
+        with self._lock:
+            if self._brief is None:
+                self._brief = AdminClient(Settings.of(self._settings, limits=LIMITS), note=self._note)
+            return self._brief
 
     def _work(self) -> tuple[Directory, Performer]:
         connection = self._connected()

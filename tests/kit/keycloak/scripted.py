@@ -22,6 +22,7 @@ class ScriptedConnection:
     answers: Mapping[str, Any] = field(default_factory=dict)
     sent: list[tuple[str, Value]] = field(default_factory=list)
     account: Address | None = None
+    offset_s: float = 0.0
 
     def get(self, path: str) -> Any:
         return self._answer(f"GET {path}", None)
@@ -55,7 +56,15 @@ class ScriptedConnection:
         return address == self.account
 
     def ready(self) -> Verdict:
-        return Done()
+        found = self._answer("READY", None)
+        return Done() if found is ABSENT else found
+
+    def openly(self, path: str, *, host: str = "") -> tuple[int, Mapping[str, Any]]:
+        found = self._answer(f"OPEN {path}", host)
+        return (404, {}) if found is ABSENT else found
+
+    def clock_offset_s(self) -> float:
+        return self.offset_s
 
     def understood(self) -> AbstractContextManager[None]:
         return understood("the script", lambda: self.requests[-1])
@@ -76,7 +85,10 @@ class ScriptedConnection:
 
     @property
     def writes(self) -> list[tuple[str, Value]]:
-        return [(request, body) for request, body in self.sent if request.split(" ")[0] not in ("GET", "ASK")]
+        return [(request, body) for request, body in self.sent if request.split(" ")[0] not in _READS]
+
+
+_READS = ("ASK", "GET", "OPEN", "READY")
 
 
 # ------------------------------------------------------------------ HTTP itself

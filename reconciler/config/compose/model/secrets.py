@@ -43,6 +43,7 @@ _NAMED: Final = frozenset(
         ("services", "*", "provider", "options"),
         ("volumes", "*", "driver_opts"),
         ("volumes", "*", "labels"),
+        ("x-reconcile", "*"),
     }
 ) - {("services", "*", "sysctls"), (*_BEFORE_START, "sysctls")}
 """Places at which a name that looks like a secret's makes its value one, even if it is written in plain text."""
@@ -55,6 +56,7 @@ _MAY_BE_SECRET: Final = frozenset(
         ("configs", "*", "content"),
         ("services", "*", "healthcheck", "test"),
         ("x-",),
+        ("x-reconcile",),
     }
 )
 """Places at which a secret stays one. Anywhere else (images, ports, names …) it is shown, as plain text is."""
@@ -111,7 +113,7 @@ def _sealed(tree: Tree, path: tuple[str, ...], *, may_be_secret: bool = False) -
 def _below(path: tuple[str, ...], key: str) -> tuple[str, ...]:
     """The pattern of a value's path; names of services and the like are "*", and x- keys lead to the open."""
     if key.startswith("x-"):
-        return ("x-",)
+        return (key,) if key == "x-reconcile" and not path else ("x-",)
     return (*path, "*") if len(path) == 1 else (*path, key)
 
 

@@ -8,6 +8,11 @@ from reconciler.core.errors import Unreachable
 
 Version: TypeAlias = tuple[int, int]
 
+
+class UnknownVersion(Unreachable):
+    """The engine speaks no version of its API that we know."""
+
+
 OLDEST_API: Final = (1, 41)
 """That of Docker 20.10, the oldest engine that the tests run against."""
 
@@ -22,15 +27,15 @@ def spoken(oldest: Version, newest: Version, asked: str) -> Version:
     tried, as the Docker CLI would, because what nobody tried might be read wrongly. Raises Unreachable.
     """
     if newest < OLDEST_API:
-        raise Unreachable(
+        raise UnknownVersion(
             f"the Docker engine speaks API {text_of(newest)}, {_KNOWN}; update it to Docker 20.10 or newer"
         )
     if oldest > TESTED_API:
-        raise Unreachable(f"the Docker engine speaks API {text_of(oldest)} or newer, {_KNOWN}; update reconcile")
+        raise UnknownVersion(f"the Docker engine speaks API {text_of(oldest)} or newer, {_KNOWN}; update reconcile")
     first, last = max(oldest, OLDEST_API), min(newest, TESTED_API)
     if asked and not first <= version_of(asked) <= last:
         may_be = f"{text_of(first)} to {text_of(last)}"
-        raise Unreachable(f"DOCKER_API_VERSION is {asked}; this engine supports only {may_be}; unset it")
+        raise UnknownVersion(f"DOCKER_API_VERSION is {asked}; this engine supports only {may_be}; unset it")
     return version_of(asked) if asked else last
 
 

@@ -6,6 +6,7 @@ handling and the four raw verbs: its methods for single types make more calls th
 
 from __future__ import annotations
 
+import base64
 import json
 import re
 import threading
@@ -165,6 +166,7 @@ class AdminClient:
         self._connection: KeycloakOpenIDConnection | None = None
         self._front: ConnectionManager | None = None  # without a token, for what anybody may ask
         self._plain: ConnectionManager | None = None  # for texts that are no JSON
+        self._asked_for_token_at = 0.0
 
     # -------------------------------------------------------------- rest.Connection
 
@@ -265,6 +267,30 @@ class AdminClient:
         other = "" if path == USUAL_PATH else f", or should be another one such as {USUAL_PATH}"
         return f"the path {path} in the URL is one too many{other}"
 
+    # -------------------------------------------------------------- what is wrong with it
+
+    def openly(self, path: str, *, host: str = "") -> tuple[int, Mapping[str, Any]]:
+        manager = _front(self._settings, self._note)
+        if host:
+            manager.headers = {"Host": host}
+        try:
+            with self._translated(f"GET /{path}"):
+                response = manager.raw_get(path)
+        finally:
+            manager._s.close()  # noqa: SLF001  # as in close
+        try:
+            found = json.loads(response.content)
+        except ValueError:
+            found = {}
+        return response.status_code, found if isinstance(found, Mapping) else {}
+
+    def clock_offset_s(self) -> float:
+        with self.understood():
+            token = str((self._fresh().token or {})["access_token"])
+            payload = token.split(".")[1]
+            claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
+            return float(claims["iat"]) - self._asked_for_token_at
+
     # -------------------------------------------------------------- requests
 
     def _read(self, method: str, path: str, body: Value = None) -> Response:
@@ -333,6 +359,7 @@ class AdminClient:
             return connection
 
     def _renew(self, connection: KeycloakOpenIDConnection) -> None:
+        self._asked_for_token_at = time.time()
         try:
             connection.refresh_token()
             _require_token(connection)
@@ -340,6 +367,7 @@ class AdminClient:
             self._new_token(connection)
 
     def _new_token(self, connection: KeycloakOpenIDConnection) -> None:
+        self._asked_for_token_at = time.time()
         with self._translated(f"POST /realms/{self._settings.realm}/protocol/openid-connect/token"):
             connection.get_token()
             _require_token(connection)

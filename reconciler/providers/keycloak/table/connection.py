@@ -86,6 +86,14 @@ class Client(Connection, Protocol):
         """Done when the server answers and takes our account; Pending while it starts. Raises Denied."""
         ...
 
+    def openly(self, path: str, *, host: str = "") -> tuple[int, Mapping[str, Any]]:
+        """The status and the JSON of what anybody may read, if it is JSON; asked for under another host's name."""
+        ...
+
+    def clock_offset_s(self) -> float:
+        """The seconds by which the server's clock is ahead of ours."""
+        ...
+
     def understood(self) -> AbstractContextManager[None]:
         """Whatever is raised while answers are used becomes a ProviderError that names the last request."""
         ...

@@ -1,0 +1,1 @@
+"""The login of a person, walked as a browser does it."""

@@ -1,0 +1,38 @@
+"""Faults of the login on the running seed stack: doctor names the cause of each, and is silent where all is well."""
+
+from __future__ import annotations
+
+import json
+import os
+
+import pytest
+
+from tests.kit.login_faults import BY_DAY, FAULTS
+
+ALL = os.environ.get("RECONCILE_TEST_SWEEPS") == "all"
+TRIED = [fault for fault in FAULTS if ALL or fault.name in BY_DAY]
+HEALTHY_RUNS = 100 if ALL else 1
+
+
+def examined(seed):
+    ran = seed.run("doctor", "--format", "json", timeout=180)
+    assert ran.code in (0, 2), ran.out + ran.err
+    return json.loads(ran.out)
+
+
+def test_a_healthy_stack_has_no_findings(seed):
+    for _ in range(HEALTHY_RUNS):
+        found = examined(seed)
+
+        assert (found["findings"], found["login"]["works"]) == ([], True)
+
+
+@pytest.mark.parametrize("fault", TRIED, ids=lambda fault: fault.name)
+def test_the_cause_of_a_fault_is_named_first(seed, fault):
+    with fault.on(seed):
+        found = examined(seed)
+
+    first = found["findings"][0]
+    assert first["code"] == fault.code, found["findings"]
+    assert fault.place in first["where"]
+    assert fault.remedy in first["remedy"]
