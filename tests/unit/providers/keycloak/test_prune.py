@@ -72,9 +72,9 @@ def test_what_is_not_declared_is_left_alone(modes: Any) -> None:
 
 def test_exact_takes_away_all_but_what_keycloak_brought() -> None:
     assert gone({"clients": DECLARED, "x-reconcile": {"prune": {"clients": "exact"}}}) == [
+        "keycloak.client/lab/by-hand",
         "keycloak.client/lab/ours",
         "keycloak.client/lab/theirs",
-        "keycloak.client/lab/by-hand",
     ]
 
 
