@@ -22,6 +22,7 @@ EXAMPLES: Final[Mapping[str, tuple[str, ...]]] = {
     "status": ("reconcile status --watch", "reconcile status --format json"),
     "why": ("reconcile why docker.container/web", "reconcile why docker.network/back --format json"),
     "history": ("reconcile history --since 2h", "reconcile history docker.container/web --format json"),
+    "doctor": ("reconcile doctor", "reconcile doctor --format json"),
     "secrets": ("reconcile secrets list", "reconcile secrets recover"),
     "logs": ("reconcile logs --follow --tail 20 web",),
     "down": ("reconcile down", "reconcile down --volumes --confirm shop"),
