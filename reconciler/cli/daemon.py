@@ -4,39 +4,138 @@ from __future__ import annotations
 
 import signal
 import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
 from reconciler.cli.exitcodes import Exit
 from reconciler.cli.output import log, writer
 from reconciler.cli.state import State
 
 if TYPE_CHECKING:
+    from reconciler.run.board import Board
     from reconciler.run.daemon import Daemon
+    from reconciler.web.desk import Desk
+
+_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+
+
+def _place(_ctx: click.Context, _param: click.Parameter, value: str) -> tuple[str, int] | None:
+    """Click callback: HOST:PORT, or None for `off`."""
+    if value == "off":
+        return None
+    host, _, port = value.rpartition(":")
+    if not (port.isascii() and port.isdecimal()) or not host or int(port) > 65_535:
+        raise click.BadParameter(f"`{value}` is neither HOST:PORT nor `off`")
+    return host.strip("[]"), int(port)
 
 
 @click.command("daemon")
 @click.option("--interval", type=click.FloatRange(0.5), default=30.0, metavar="SECONDS", help="Time between looks.")
 @click.option("--observe", is_flag=True, help="Only report differences; repair nothing.")
+@click.option("--listen", callback=_place, default="127.0.0.1:7420", metavar="HOST:PORT|off", help="HTTP address.")
+@click.option("--token-file", type=_FILE, help="Tokens of operators, one a line; then each request needs one.")
+@click.option("--reader-token-file", type=_FILE, help="Tokens that may only read, one a line.")
+@click.option("--webhook-secret-file", type=_FILE, help="Secrets of webhooks, one a line.")
+@click.option("--public-url", default="", metavar="URL", help="The address of the page, as browsers know it.")
+@click.option("--allow-host", multiple=True, metavar="NAME", help="A further name under which the page is reached.")
 @click.pass_obj
-def command(state: State, *, interval: float, observe: bool) -> int:
+def command(state: State, /, **options: Any) -> int:
     """Look, compare and repair: every so often, and at once when a container or a file changes.
 
     Logs one line for each difference and each repair, as JSON unless --log-format human is given. SIGTERM
-    finishes the current step; SIGHUP looks at once.
+    finishes the current step; SIGHUP looks at once. Serves a page, an API, probes and metrics on --listen.
     """
+    from reconciler.run.board import Board
     from reconciler.run.clock import RealClock
     from reconciler.run.daemon import Daemon, Rhythm
 
     state.require_files()
-    stop = threading.Event()
+    stop, board = threading.Event(), Board()
     to_log = log(as_json=state.log_format != "human", verbose=state.verbose)
-    rhythm = Rhythm(interval, heals=not observe)
-    daemon = Daemon(state.settings, RealClock(), to_log, rhythm=rhythm, stop=stop, known=writer().known)
-    _on_signals(daemon, stop)
-    daemon.run()
+    rhythm = Rhythm(options["interval"], heals=not options["observe"])
+    is_usual = click.get_current_context().get_parameter_source("listen") is ParameterSource.DEFAULT
+    with _served(board, to_log, options, is_usual=is_usual) as listeners:
+        daemon = Daemon(
+            state.settings,
+            RealClock(),
+            to_log,
+            rhythm=rhythm,
+            stop=stop,
+            known=writer().known,
+            listeners=listeners,
+            board=board,
+        )
+        _on_signals(daemon, stop)
+        daemon.run()
     return Exit.DONE
+
+
+@contextmanager
+def _served(board: Board, to_log: Any, options: Mapping[str, Any], *, is_usual: bool) -> Iterator[tuple[Any, ...]]:
+    """Serve HTTP meanwhile, where that is not switched off; yields the listeners that it needs.
+
+    Another daemon of this machine may have the usual port: then this one works without.
+    """
+    if options["listen"] is None:
+        yield ()
+        return
+    from reconciler.core.errors import Misconfigured
+    from reconciler.web.server import listening, serving
+
+    host, port = options["listen"]
+    desk = _desk(board, to_log, host, options)
+    try:
+        own = listening(host, port)
+    except Misconfigured as error:
+        if not is_usual:
+            raise
+        to_log.warning("does not listen", reason=str(error))
+        yield (desk.metrics,)
+        return
+    to_log.info("listens", address=host, port=own.getsockname()[1])
+    with serving(desk, own):
+        yield (desk.metrics,)
+
+
+def _desk(board: Board, to_log: Any, host: str, options: Mapping[str, Any]) -> Desk:
+    from reconciler.web.access import Gate, Role, hosts_of, is_loopback_name
+    from reconciler.web.desk import Desk
+    from reconciler.web.forges import Webhooks
+    from reconciler.web.metrics import Metrics
+
+    tokens = dict.fromkeys(_lines(options["reader_token_file"]), Role.READER)
+    tokens |= dict.fromkeys(_lines(options["token_file"]), Role.OPERATOR)
+    if not tokens and (options["public_url"] or not is_loopback_name(host)):
+        raise click.UsageError(f"Whoever reaches {host} could act. Give --token-file, or listen on 127.0.0.1.")
+    secrets = _lines(options["webhook_secret_file"])
+    writer().known.learn("http", lambda: _as_secrets((*tokens, *secrets)))
+    gate = Gate(hosts_of(host, options["public_url"], options["allow_host"]), tokens)
+    metrics = Metrics(board, writer().line)
+    return Desk(board, gate, writer(), to_log, metrics, Webhooks(secrets), public_url=options["public_url"])
+
+
+def _lines(file: Path | None) -> list[str]:
+    """The secrets of a file. A short one could be guessed, so it is refused."""
+    from reconciler.web.access import LEAST_TOKEN
+
+    try:
+        found = [line.strip() for line in file.read_text(encoding="utf-8").splitlines() if line.strip()] if file else []
+    except (OSError, ValueError) as error:
+        raise click.UsageError(f"{file} can't be read: {error}") from error
+    if file and (not found or any(len(each) < LEAST_TOKEN for each in found)):
+        raise click.UsageError(f"{file} needs one or more lines of at least {LEAST_TOKEN} characters.")
+    return found
+
+
+def _as_secrets(texts: tuple[str, ...]) -> list[object]:
+    from reconciler.core.values import Secret
+
+    return [Secret(text) for text in texts]
 
 
 def _on_signals(daemon: Daemon, stop: threading.Event) -> None:

@@ -51,7 +51,7 @@ def run_json(run: Run, changes: Sequence[ChangeRecord]) -> dict[str, Any]:
     return {
         "id": run.id,
         "command": run.command,
-        "began": _iso(run.began),
+        "began": iso(run.began),
         "seconds": run.seconds,
         "exit": run.exit,
         "user": run.user,
@@ -70,7 +70,7 @@ def _change_json(change: ChangeRecord) -> dict[str, Any]:
         "reason": change.reason,
         "disruption": change.disruption,
         "source": source(Origin.parse(change.source)) if change.source else None,
-        "began": _iso(change.began),
+        "began": iso(change.began),
         "result": change.result,
         "seconds": change.seconds,
         "outage": change.outage,
@@ -86,7 +86,7 @@ def _field_json(each: FieldRecord) -> dict[str, Any]:
 
 def author_json(author: Author) -> dict[str, Any]:
     """One act on a resource, with its time as text."""
-    return author.as_json() | {"at": _iso(author.at)}
+    return author.as_json() | {"at": iso(author.at)}
 
 
 def _title(run: Run) -> str:
@@ -161,5 +161,5 @@ def moment(at: float) -> str:
     return datetime.fromtimestamp(at, UTC).astimezone().strftime("%Y-%m-%d %H:%M:%S")
 
 
-def _iso(at: float) -> str:
+def iso(at: float) -> str:
     return datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds")

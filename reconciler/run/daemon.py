@@ -43,12 +43,14 @@ from reconciler.core.values import refs
 from reconciler.core.written import Written
 from reconciler.providers.registry import connect
 from reconciler.render.known import KnownSecrets
+from reconciler.run.board import Board
 from reconciler.run.clock import Clock
 from reconciler.run.hints import Hints, changed_files
 from reconciler.run.invain import reported
 from reconciler.run.journal import Journal
 from reconciler.run.leadership import Leadership
 from reconciler.run.once import Look, Reconciler
+from reconciler.run.pauses import pauses_of
 from reconciler.run.reading import Overdue, SideBySide
 from reconciler.run.repairs import GRACE_S, Ended, Run, SharedLock, allowed, in_a_thread
 from reconciler.run.requestlog import logged
@@ -97,6 +99,7 @@ class Daemon:
         stop: Flag,
         known: KnownSecrets,
         listeners: tuple[Listener, ...] = (),
+        board: Board | None = None,
         begin: Callable[[Callable[[], None]], Thread | None] = in_a_thread,
         elect: type[Leadership] | None = Leadership,
     ) -> None:
@@ -104,7 +107,10 @@ class Daemon:
         self._known, self._begin, self._elect = known, begin, elect
         self.hints = Hints(clock)
         self.paces, self.open = Paces(), Open()
-        self._listeners, self._journal = listeners, Journal(log, {})
+        self._board = board or Board()
+        self._board.ask, self._board.interval_s, self._board.heals = self.hints.give, rhythm.interval_s, rhythm.heals
+        self._listeners: tuple[Listener, ...] = (*listeners, self._board)
+        self._journal = Journal(log, {})
         self._files: tuple[Path, ...] = ()
         self._file_troubles: tuple[Trouble, ...] = ()
         self._runs: dict[Run, Thread | None] = {}
@@ -138,10 +144,12 @@ class Daemon:
         ) as first:
             self._log.info("daemon begins", project=first.document.project, interval_s=self._rhythm.interval_s)
             self._connected(first)
+            self._board.pauses = pauses_of(first)
             self._follow()
             self._stand_for_election()
             why: tuple[Hint, ...] = (Hint("start"),)
             while not self._stop.is_set():
+                self._board.beat()
                 if self._leads():
                     self._guarded(why)
                 why = self._next()
@@ -170,6 +178,7 @@ class Daemon:
                 self._log.info("leads")
         self._led = leads, leader
         self.state = replace(self.state, is_leader=leads)
+        self._board.leads, self._board.leader = leads, leader
         return leads
 
     def _warn(self, message: str) -> None:
@@ -181,6 +190,7 @@ class Daemon:
         self._journal.kinds = session.kinds
         self._reads = SideBySide(self._stop, lambda name: self.hints.give(Hint(f"{name} has answered late")))
         self._lock = SharedLock(lambda: self._session.locked("daemon"))
+        self._board.shared = self._lock.shared
         self._unread = {}
 
     def _follow(self) -> None:
@@ -262,6 +272,7 @@ class Daemon:
             if str(error) != self._look_error:
                 self._log.error("look failed", error=str(error))
             self._look_error = str(error)
+            self._board.failed(str(error))
             self.paces.failed(_LOOK, self._clock.now())
         except Exception:  # noqa: BLE001 (one bad pass must not end the daemon)
             self._log.exception("look failed for an unknown reason")
@@ -283,8 +294,15 @@ class Daemon:
         due = self._due(look, busy)
         self._log.debug("looked", **{"pass": pass_id}, why=[str(each) for each in why[:5]], due=len(due))
         self._report(look, busy, pass_id, why)
+        self._show(look, reconciler.desired())
         if due:
             self._repair(due, pass_id, why, reconciler.desired())
+
+    def _show(self, look: Look, desired: Sequence[Resource]) -> None:
+        """Put the look on the board, for those who watch."""
+        now = self._clock.now()
+        lasting = {key: now - began for key, (_, began) in self.open.troubles.items()}
+        self._board.show(self._session, look, self.state, desired, lasting)
 
     def _reconciler(self, held: Mapping[str, ReconcileError], patient: Iterable[str] = ()) -> Reconciler:
         """The reconciler of one look; providers in ``held`` are not read, for those in ``patient`` it waits longer."""
@@ -359,7 +377,8 @@ class Daemon:
         now = self._clock.now()
         if not self._rhythm.heals or now < self._locked_until:
             return frozenset()
-        acting = {change.address for change in look.plan.changes if change.acts} - busy
+        paused = self._board.paused(change.address for change in look.plan.changes)
+        acting = {change.address for change in look.plan.changes if change.acts} - busy - paused
         due = frozenset(address for address in acting if self.paces.is_due(str(address), now))
         part = allowed(look.plan, due, _policy(self._session).covering(look.observed))
         return frozenset(change.address for change in part.changes if change.acts)

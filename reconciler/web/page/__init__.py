@@ -1,0 +1,1 @@
+"""The page: what an operator sees, rendered on the server, readable without scripts."""

@@ -1,0 +1,470 @@
+"""The views of the page, and the acts of an operator behind a form that asks once more."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from math import ceil
+from typing import Any, Final
+from urllib.parse import urlencode
+
+from starlette.responses import RedirectResponse, Response
+
+from reconciler.core.address import Address
+from reconciler.core.change import Action, Change
+from reconciler.core.errors import ReconcileError
+from reconciler.core.kind import Kind
+from reconciler.core.provider import LogSource, Restarter
+from reconciler.core.records import ChangeRecord, Run
+from reconciler.core.secrecy import concealed
+from reconciler.core.values import ABSENT
+from reconciler.render.history import recorded
+from reconciler.render.jsonplan import checksum
+from reconciler.render.plain import one_line, with_its_colours
+from reconciler.render.text import COSTS, SYMBOLS, access_texts, describe, summary
+from reconciler.render.values import path_of, shown, unit_of
+from reconciler.run.board import Scene
+from reconciler.run.pauses import EVERYTHING
+from reconciler.web.access import Role, Visitor
+from reconciler.web.desk import Call, Desk, Route, Wrong, address_of, natural
+from reconciler.web.login import form_of
+from reconciler.web.page.drawing import chosen, drawing
+from reconciler.web.page.model import RANK, TRIES, Model, Row, Sign, model
+from reconciler.web.page.render import assets
+
+ROWS: Final = 50
+MOST_WRONG: Final = 20
+MOST_RUNS: Final = 500
+FEW_RUNS: Final = 5
+MOST_NEAR: Final = 20
+MOST_ACTIONS: Final = 100
+MOST_FIELDS: Final = 100
+MOST_LINES: Final = 2_000
+FEW_LINES: Final = 20
+LONGEST_LINE: Final = 16_384
+BODY: Final = 8_192
+_SENTENCES: Final[Mapping[Sign, str]] = {
+    Sign.IN_SYNC: "Everything is as declared.",
+    Sign.UNKNOWN: "Part of it can't be read, and may be in any state.",
+    Sign.RUNNING: "Repairs are under way.",
+    Sign.PAUSED: "What differs is paused.",
+    Sign.BLOCKED: "Resources wait for others.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class FieldRow:
+    """A field that differs, in words."""
+
+    path: str
+    before: str | None
+    after: str
+    place: str
+    cost: str
+    cause: str
+
+
+# ------------------------------------------------------------------ views
+
+
+def overview(call: Call) -> Response:
+    """The verdict, what needs a person, what is not in sync, and the tree of all resources."""
+    found, query = _model(call), _query(call, "q", "state", "kind", "half")
+    is_filtered = any(query.values())
+    rows = found.found(text=query["q"], state=query["state"], kind=query["kind"], half=query["half"])
+    listed = rows if is_filtered else found.tree()
+    pages = max(1, ceil(len(listed) / ROWS))
+    page = min(_number(call, "page", 1), pages)
+    wrong = sorted((row for row in found.rows if row.sign is not Sign.IN_SYNC), key=lambda row: RANK[row.sign])
+    kinds = dict.fromkeys(row.address.kind for row in found.rows)
+    number = {kind: sum(row.address.kind == kind for row in found.rows) for kind in kinds}
+    return _html(
+        call,
+        "overview",
+        here="/",
+        live="overview",
+        title=_title(found),
+        model=found,
+        sentence=_sentence(found),
+        heals=call.desk.board.heals,
+        everything_paused=EVERYTHING in found.pauses,
+        people=list(_needs_a_person(found)),
+        wrong=wrong[:MOST_WRONG],
+        more_wrong=max(len(wrong) - MOST_WRONG, 0),
+        query=query,
+        filtered=is_filtered,
+        found=len(rows),
+        signs=[sign for sign in Sign if found.counts[sign]],
+        kinds=list(number.items()),
+        rows=listed[(page - 1) * ROWS : page * ROWS],
+        page=page,
+        pages=pages,
+        query_for=lambda number: urlencode({**{name: text for name, text in query.items() if text}, "page": number}),
+        runs=_runs(call, limit=FEW_RUNS),
+    )
+
+
+def resource(call: Call) -> Response:
+    """One resource: its state, its difference with lines and causes, its neighbours, its log and its history."""
+    found = _model(call)
+    row = _row(call, found)
+    change, kind = row.change, found.scene.session.kinds[row.address.kind]
+    needs, users = tuple(found.needs.get(row.address, {})), found.needed_by.get(row.address, ())
+    runs = _runs(call, address=str(row.address), limit=20)
+    authors = [author for _, changes in runs[:1] for each in changes for author in each.authors]
+    is_due = change.action is not Action.KEEP
+    return _html(
+        call,
+        "resource",
+        live="resource",
+        title=f"{row.sign.word}: {row.address}",
+        row=row,
+        origin=str(change.origin or "") if change.desired else "",
+        fields=_fields(change, kind) if is_due and change.observed and change.desired else [],
+        plan_words=describe(change) if is_due else "",
+        authors=authors,
+        needs=needs[:MOST_NEAR],
+        more_needs=max(len(needs) - MOST_NEAR, 0),
+        needed_by=users[:MOST_NEAR],
+        more_needed_by=max(len(users) - MOST_NEAR, 0),
+        logs=_last_lines(call, row),
+        can_restart=isinstance((_program(found.scene, row) or (None,))[0], Restarter),
+        live_fields=_live_fields(call, row, kind),
+        runs=runs,
+    )
+
+
+def plan(call: Call) -> Response:
+    """The plan that would be carried out now, whole: one page for the differences of everything."""
+    scene = call.desk.scene
+    found, kinds = scene.look.plan, scene.session.kinds
+    due = [change for change in found.changes if change.action is not Action.KEEP]
+    actions = [
+        {
+            "address": change.address,
+            "symbol": SYMBOLS[change.action],
+            "words": describe(change),
+            "css": change.action.value,
+            "place": str(change.origin or ""),
+            "fields": _fields(change, kinds[change.address.kind]) if change.observed and change.desired else [],
+        }
+        for change in sorted(due, key=lambda change: -change.effect)[:MOST_ACTIONS]
+    ]
+    return _html(
+        call,
+        "plan",
+        here="/plan",
+        live="plan",
+        title=f"Plan: {len(due)} to do",
+        summary=summary(found, scene.session.names),
+        checksum=None if found.in_sync else checksum(found, scene.project, kinds),
+        refusals=found.refusals,
+        access=[f"{realm}: {text}" for realm, text in access_texts(found.access)][:MOST_ACTIONS],
+        actions=actions,
+        more=max(len(due) - MOST_ACTIONS, 0),
+        remarks=found.remarks()[:MOST_ACTIONS],
+    )
+
+
+def history(call: Call) -> Response:
+    """Runs and changes as a timeline and as a table."""
+    query = _query(call, "address", "who", "kind")
+    runs = [
+        (run, changes)
+        for run, changes in _runs(call, limit=MOST_RUNS)
+        if query["who"].lower() in f"{run.user} {' '.join(a.user for c in changes for a in c.authors)}".lower()
+        and (not query["address"] or any(query["address"].lower() in each.address.lower() for each in changes))
+        and (not query["kind"] or any(each.address.startswith(query["kind"]) for each in changes))
+    ][:ROWS]
+    now = call.desk.wall()
+    start = min((run.began for run, _ in runs), default=now)
+    spread = max(now - start, 1.0)
+    marks = [
+        (round((run.began - start) / spread * 990), "good" if run.exit == 0 else "bad", f"Run {run.id}: {run.command}")
+        for run, _ in runs
+    ]
+    return _html(
+        call, "history", here="/history", live="history", title="History", query=query, filtered=any(query.values()),
+        runs=runs, marks=marks, **{"from": start, "to": now},
+    )  # fmt: skip
+
+
+def run(call: Call) -> Response:
+    """One run with its changes."""
+    asked = call.request.path_params["number"]
+    found = next(((each, changes) for each, changes in _runs(call, limit=MOST_RUNS) if each.id == asked), None)
+    if found is None:
+        raise Wrong(404, "There is no such run, or it is too old to be kept.")
+    return _html(call, "run", title=f"Run {found[0].id}", run=found[0], changes=found[1], recorded=recorded)
+
+
+def graph(call: Call) -> Response:
+    """The dependencies as a drawing in the colours of state, and as a list."""
+    found, query = _model(call), _query(call, "focus")
+    focus = address_of(query["focus"]) if query["focus"] else None
+    if query["focus"] and (focus is None or found.row(focus) is None):
+        raise Wrong(404, f"There is no resource {query['focus']}.")
+    depth = min(_number(call, "depth", 2), 9)
+    rows = chosen(found, focus=focus, depth=depth)
+    return _html(
+        call,
+        "graph",
+        here="/graph",
+        live="graph",
+        title="Graph",
+        query={**query, "depth": depth},
+        drawing=drawing(rows, found.needs),
+        left_out=0 if focus else len(found.rows) - len(rows),
+    )
+
+
+def logs(call: Call) -> Response:
+    """The last lines of a container's log, those with a text in them."""
+    found, query = _model(call), _query(call, "q")
+    row = _row(call, found)
+    tail = min(_number(call, "tail", 200), 20_000)
+    lines = _log(call, row, tail)
+    matching = [line for line in lines if query["q"].lower() in line.lower()]
+    return _html(
+        call,
+        "logs",
+        live="logs",
+        title=f"Log of {row.address}",
+        address=row.address,
+        query={**query, "tail": tail},
+        lines=matching[-MOST_LINES:],
+        read=len(lines),
+        shown=len(matching),
+        skipped=max(len(matching) - MOST_LINES, 0),
+    )
+
+
+# ------------------------------------------------------------------ acts
+
+ACTS: Final[Mapping[str, tuple[str, str]]] = {
+    "sync": ("Look now", "The daemon looks at once, and repairs what differs as after any other look."),
+    "pause": ("Pause", "The daemon goes on reporting it, and repairs nothing of it until the pause ends."),
+    "resume": ("Resume", "The pause ends. What differs is repaired by the next look."),
+    "restart": ("Restart", "The container is stopped and started again, and serves nothing meanwhile."),
+}
+
+
+def confirm(call: Call) -> Response:
+    """The form that asks once more before an act."""
+    action = call.request.path_params["action"]
+    if action not in ACTS:
+        raise Wrong(404, "There is nothing at this address.")
+    subject = call.query.get("address", "")
+    if action != "sync":
+        _require_subject(call, subject)
+    words, explanation = ACTS[action]
+    named = "everything" if subject == EVERYTHING else subject
+    back = f"/resource?{urlencode({'address': subject})}" if subject and subject != EVERYTHING else "/"
+    return _html(
+        call,
+        "confirm",
+        title=f"{words} {named}".strip(),
+        heading=f"{words} {named}".strip() + "?",
+        action=action,
+        words=words,
+        explanation=explanation,
+        address=subject,
+        back=back,
+    )
+
+
+def act(call: Call) -> Response:
+    """Do what was confirmed."""
+    form = form_of(call)
+    desk, visitor, subject = call.desk, call.visitor, form.get("address", "")
+    match call.request.path_params["action"]:
+        case "sync":
+            desk.sync(visitor, "page")
+        case "pause":
+            seconds = form.get("seconds", "")
+            seconds_asked = natural(seconds, most=10**8)
+            if seconds_asked is None:
+                raise Wrong(422, "The duration is a number of seconds.")
+            desk.pause(visitor, "page", subject, form.get("reason", ""), float(seconds_asked))
+        case "resume":
+            desk.resume(visitor, "page", subject)
+        case "restart":
+            _restart(call, subject)
+        case _:
+            raise Wrong(404, "There is nothing at this address.")
+    is_of_one = subject and subject != EVERYTHING
+    return RedirectResponse(f"/resource?{urlencode({'address': subject})}" if is_of_one else "/", 303)
+
+
+def _restart(call: Call, subject: str) -> None:
+    found = _program(call.desk.scene, _row(call, _model(call), subject))
+    if found is None or not isinstance(found[0], Restarter):
+        raise Wrong(422, f"{subject} can't be restarted.")
+    call.desk.restart(call.visitor, "page", subject, found[0], found[1])
+
+
+def file(call: Call) -> Response:
+    """A file beside the page; its name changes with its content, so it may be kept for ever."""
+    found = assets().get(call.request.path_params["name"])
+    if found is None:
+        raise Wrong(404, "There is nothing at this address.")
+    content, kind = found
+    return Response(content, media_type=kind, headers={"cache-control": "public, max-age=31536000, immutable"})
+
+
+PAGE: Final[tuple[Route, ...]] = (
+    Route("GET", "/", Role.READER, overview),
+    Route("GET", "/resource", Role.READER, resource),
+    Route("GET", "/plan", Role.READER, plan),
+    Route("GET", "/history", Role.READER, history),
+    Route("GET", "/runs/{number:int}", Role.READER, run),
+    Route("GET", "/graph", Role.READER, graph),
+    Route("GET", "/logs", Role.READER, logs),
+    Route("GET", "/confirm/{action}", Role.OPERATOR, confirm),
+    Route("POST", "/act/{action}", Role.OPERATOR, act, body=BODY, form=True),
+    Route("GET", "/static/{name}", Role.ANYONE, file, quick=True),
+)
+
+
+# ------------------------------------------------------------------ parts
+
+
+def page_of_error(desk: Desk, visitor: Visitor, status: int, message: str) -> Response:
+    """A page that says why something is not shown."""
+    headings = {401: "Not logged in", 403: "Not permitted", 404: "Not found", 503: "Not ready"}
+    heading = headings.get(status, "Not done" if status < 500 else "Failed")
+    return desk.pages.html("message", visitor, status=status, title=heading, heading=heading, message=message, near=())
+
+
+def _html(call: Call, template: str, **values: Any) -> Response:
+    zone = call.request.cookies.get("tz", "").replace("%2F", "/")
+    return call.desk.pages.html(template, call.visitor, zone, scene=call.desk.scene, **values)
+
+
+def _model(call: Call) -> Model:
+    """The view of the last look, made once for it and for the pauses of now."""
+    desk = call.desk
+    scene, pauses = desk.scene, tuple(desk.board.pauses.active(desk.wall()))
+    key, found = desk.model
+    if key != (scene.number, pauses):
+        found = model(desk.board, scene)
+        desk.model = (scene.number, pauses), found
+    assert isinstance(found, Model)
+    return found
+
+
+def _row(call: Call, found: Model, subject: str = "") -> Row:
+    text = subject or call.query.get("address", "")
+    address = address_of(text)
+    row = found.row(address) if address else None
+    if row is None:
+        raise Wrong(404, f"There is no resource {text[:300]}.")
+    return row
+
+
+def _require_subject(call: Call, subject: str) -> None:
+    if subject != EVERYTHING:
+        _row(call, _model(call), subject)
+
+
+def _query(call: Call, *names: str) -> dict[str, str]:
+    return {name: call.query.get(name, "")[:300].strip() for name in names}
+
+
+def _number(call: Call, name: str, usual: int) -> int:
+    return natural(call.query.get(name, ""), most=10**8) or usual
+
+
+def _runs(call: Call, *, limit: int, address: str = "") -> Sequence[tuple[Run, Sequence[ChangeRecord]]]:
+    return call.desk.scene.session.history.runs(address=address, limit=limit)
+
+
+def _title(found: Model) -> str:
+    wrong = sum(row.sign is not Sign.IN_SYNC for row in found.rows)
+    return f"{f'({wrong}) ' if wrong else ''}{found.verdict.word} · {found.scene.project}"
+
+
+def _sentence(found: Model) -> str:
+    if found.verdict in _SENTENCES:
+        return _SENTENCES[found.verdict]
+    rows = [row for row in found.rows if row.sign is found.verdict]
+    first = rows[0]
+    more = f", and {len(rows) - 1} more" if len(rows) > 1 else ""
+    return f"{len(rows)} of {len(found.rows)}: {first.address}{f' ({first.note})' if first.note else ''}{more}."
+
+
+def _needs_a_person(found: Model) -> Iterator[tuple[str, Address | str, str, float | None]]:
+    """The troubles that no repair ends by itself."""
+    for trouble in found.scene.state.troubles:
+        address = address_of(trouble.subject)
+        subject = address if address and found.row(address) else trouble.subject
+        yield trouble.ailment.value, subject, trouble.note, found.scene.troubled_since.get(trouble.key)
+    for row in found.rows:
+        if row.failures >= TRIES:
+            yield "repair fails", row.address, f"{row.failures} times in a row", row.since
+
+
+def _fields(change: Change, kind: Kind) -> list[FieldRow]:
+    return [
+        FieldRow(
+            path_of(field, change),
+            None if field.before is ABSENT else shown(field.before, unit_of(field, kind)),
+            shown(field.after, unit_of(field, kind)),
+            str(change.place(field) or ""),
+            COSTS[field.effect],
+            "" if field.cause.value == "unknown" else field.cause.value,
+        )
+        for field in change.fields[:MOST_FIELDS]
+    ]
+
+
+def _live_fields(call: Call, row: Row, kind: Kind) -> list[tuple[str, str]]:
+    """The live values, for operators: an environment may hold more than the secrets that are known."""
+    live = row.change.observed
+    if live is None or call.visitor.role < Role.OPERATOR:
+        return []
+    known = call.desk.writer.known
+    found: list[tuple[str, str]] = []
+    for name, value in sorted(live.spec.items()):
+        sealed = concealed((name,), value, known.__contains__)
+        unit = kind.fields[name].unit if name in kind.fields else ""
+        parts = sealed.items() if isinstance(sealed, Mapping) else ()
+        found += [(f"{name}.{key}", shown(part)) for key, part in parts] or [(name, shown(sealed, unit))]
+    return found[:500]
+
+
+def _program(scene: Scene, row: Row) -> tuple[LogSource, str] | None:
+    """The source of a resource's log and the name of it there, None for what runs no program."""
+    source, kind = scene.session.providers.get(row.address.provider), scene.session.kinds[row.address.kind]
+    if row.change.observed is None or "state" not in kind.fields or not isinstance(source, LogSource):
+        return None
+    return source, "-".join(row.address.path)
+
+
+def _last_lines(call: Call, row: Row) -> list[str] | None:
+    if _program(call.desk.scene, row) is None or row.sign is Sign.UNKNOWN:
+        return None
+    try:
+        return _log(call, row, FEW_LINES)
+    except Wrong as wrong:
+        return [wrong.message]
+
+
+def _log(call: Call, row: Row, tail: int) -> list[str]:
+    """The last lines of a log; few at a time may ask for one, so that a server that hangs takes few threads."""
+    found = _program(call.desk.scene, row)
+    if found is None:
+        raise Wrong(404, f"{row.address} has no log.")
+    source, name = found
+    if not call.desk.slow_calls.acquire(blocking=False):
+        raise Wrong(503, "Too many logs are read at once. Try again.")
+    try:
+        lines = [
+            with_its_colours(one_line(line), shown=False)
+            for line in source.logs(name, tail=tail, follow=False, timestamps=True)
+        ]
+    except ReconcileError as error:
+        raise Wrong(502, f"The log can't be read: {error}") from error
+    finally:
+        call.desk.slow_calls.release()
+    return [line if len(line) <= LONGEST_LINE else f"{line[:LONGEST_LINE]}… (cut)" for line in lines]

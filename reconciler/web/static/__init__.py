@@ -1,0 +1,1 @@
+"""The files beside the page: one style sheet, one script, one icon."""

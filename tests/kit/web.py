@@ -1,0 +1,151 @@
+"""A daemon's HTTP without a daemon: a board with a look at resources in memory, and a client of the framework."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from starlette.testclient import TestClient
+
+from reconciler.core.address import Address
+from reconciler.core.document import Document
+from reconciler.core.facts import State as Found
+from reconciler.core.facts import Trouble, ailing
+from reconciler.core.provider import Hint
+from reconciler.core.report import standing
+from reconciler.core.resource import Observed, Origin, Resource, Source
+from reconciler.core.values import Value
+from reconciler.history.store import History
+from reconciler.providers.memory import MemoryProvider
+from reconciler.render.writer import Writer
+from reconciler.run.board import Board
+from reconciler.run.lock import Lock
+from reconciler.run.pauses import Pauses
+from reconciler.run.session import Session
+from reconciler.settings import Settings
+from reconciler.web.access import Gate, Role, hosts_of
+from reconciler.web.app import application
+from reconciler.web.desk import Desk
+from reconciler.web.forges import Webhooks
+from reconciler.web.metrics import Metrics
+from tests.kit.clock import TurnedClock
+
+HOST = "http://127.0.0.1:7420"
+OPERATOR, READER = "operator-token-0123456789", "reader-token-0123456789"
+TOKENS = {OPERATOR: Role.OPERATOR, READER: Role.READER}
+HTML = {"accept": "text/html"}
+BOX = Address("memory.box", ("a",))
+_TOKEN = re.compile(r'name="csrf" value="([^"]+)"')
+
+
+class Log:
+    """The lines that were logged."""
+
+    def __init__(self) -> None:
+        self.lines: list[tuple[str, str, Mapping[str, Any]]] = []
+
+    def __getattr__(self, level: str) -> Any:
+        return lambda event, **fields: self.lines.append((level, event, fields))
+
+
+class Programs(MemoryProvider):
+    """Resources in memory that write logs and can be restarted."""
+
+    lines: Sequence[str] = ("first line", "second line")
+
+    def __init__(self, resources: Iterable[Resource] = ()) -> None:
+        super().__init__(resources)
+        self.restarted: list[str] = []
+
+    def logs(self, _name: str, *, tail: int | None, follow: bool, timestamps: bool) -> Iterator[str]:
+        assert timestamps
+        assert not follow
+        yield from self.lines[-(tail or 0) :]
+
+    def log_names(self, services: Sequence[str] = ()) -> Sequence[str]:
+        return services
+
+    def restart(self, name: str, *, timeout_s: int | None) -> None:
+        assert timeout_s is None
+        self.restarted.append(name)
+
+
+class Stage:
+    """A desk over resources in memory, and what was asked of the daemon."""
+
+    def __init__(
+        self,
+        folder: Path,
+        resources: Iterable[Resource] = (),
+        live: Iterable[Observed] = (),
+        *,
+        tokens: Mapping[str, Role] | None = None,
+        public_url: str = "",
+        webhook_secrets: Sequence[str] = (),
+    ) -> None:
+        self.provider, self.log, self.asked = Programs(resources), Log(), list[Hint]()
+        self.provider.live = {each.address: each for each in live}
+        self.writer, self.time = Writer(), 1_790_000_000.0
+        self.board = Board(wall=lambda: self.time, ask=self.asked.append, pauses=Pauses(folder / "pauses.json"))
+        clock, settings = TurnedClock(), Settings(folder)
+        document = Document("shop", str(folder), lambda _path: Origin("stack.yaml"))
+        self.history = History(folder / "history.db")
+        self.session = Session(
+            settings, document, (), {"memory": self.provider}, clock, Lock(clock), known=self.writer.known,
+            history=self.history,
+        )  # fmt: skip
+        metrics = Metrics(self.board, self.writer.line)
+        gate = Gate(hosts_of("127.0.0.1", public_url, ()), tokens or {})
+        self.desk = Desk(
+            self.board, gate, self.writer, self.log, metrics, Webhooks(webhook_secrets), public_url=public_url
+        )
+        self.desk.wall = lambda: self.time
+
+    def look(self, *troubles: Trouble, under_repair: Iterable[Address] = ()) -> None:
+        """Have the daemon look once."""
+        reconciler = self.session.reconciler()
+        look = reconciler.look()
+        standings = tuple(map(standing, look.plan.changes))
+        found = (*ailing(look.plan), *troubles)
+        number = self.board.scene.number if self.board.scene else 0
+        state = Found(number + 1, 0.0, standings, found, frozenset(under_repair))
+        self.board.show(self.session, look, state, reconciler.desired(), {each.key: 60.0 for each in found})
+
+    def client(self, token: str = "", *, host: str = HOST, address: str = "127.0.0.1") -> TestClient:
+        """A visitor, by a token or without one."""
+        headers = {"authorization": f"Bearer {token}"} if token else {}
+        app = application(self.desk)
+        return TestClient(
+            app,
+            base_url=host,
+            headers=headers,
+            client=(address, 50_000),
+            follow_redirects=False,
+            raise_server_exceptions=False,
+        )
+
+    def commands(self) -> list[tuple[str, str, int | None]]:
+        """The recorded acts, oldest first: what, by whom, and how it ended."""
+        return [(run.command, run.user, run.exit) for run, _ in reversed(self.history.runs())]
+
+
+def box(name: str, parent: str = "", **fields: Value) -> Resource:
+    """A declared resource, from a line of a file."""
+    address = Address("memory.box", (name,))
+    after = {Address("memory.box", (parent,)): ""} if parent else {}
+    return Resource(address, fields, after, lambda path: Source(".".join(path), lambda: Origin("stack.yaml", 7, 3)))
+
+
+def living(name: str, **fields: Value) -> Observed:
+    """A live resource."""
+    address = Address("memory.box", (name,))
+    return Observed(address, name, {"leftover": "", **fields})
+
+
+def form_token(page: str) -> str:
+    """The token of the first form of a page."""
+    found = _TOKEN.search(page)
+    assert found, page
+    return found[1]
