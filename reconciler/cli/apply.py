@@ -21,6 +21,7 @@ from reconciler.cli.state import State, is_terminal, show_error
 if TYPE_CHECKING:
     from reconciler.core.change import Change
     from reconciler.core.policy import Policy
+    from reconciler.run.gate import LoginGate
     from reconciler.run.once import Look, Reconciler
     from reconciler.run.recorder import Recorder
     from reconciler.run.session import Session
@@ -112,8 +113,46 @@ class _Apply:
                 warn(f"--adopt {change.address} has no effect: {reason}")
 
     def _converge(self, stop: threading.Event, first: Look | None, record: Recorder) -> int:
-        began = self._session.clock.now()
+        from reconciler.run.gate import login_gate
+
+        gate = login_gate(self._session)
+        if gate is None:
+            return self._converged(Teller(self._state), stop, first, record)
+        gate.begin()
         teller = Teller(self._state)
+        code = self._converged(teller, stop, first, record)
+        return self._gated(gate, teller, record) if code == Exit.DONE and not stop.is_set() else code
+
+    def _gated(self, gate: LoginGate, teller: Teller, record: Recorder) -> int:
+        """Walk the login after an apply that succeeded, and take the changes back where it is broken."""
+        from reconciler.core.errors import ReconcileError
+        from reconciler.render.doctor import login_words
+        from reconciler.run.gate import Rollback
+
+        walked = gate.end()
+        if walked.works:
+            say(f"gate: {login_words(gate.login, walked)}")
+            return Exit.DONE
+        say(f"error: gate: {login_words(gate.login, walked)}")
+        if not gate.worked:
+            say("It failed before this run as well, so nothing is taken back. `reconcile doctor` looks for the cause.")
+            return Exit.PARTIAL
+        say("It worked before this run; its changes are taken back.")
+        back, telling = Rollback(self._reconciler, tuple(teller.looks)), Teller(self._state)
+        try:
+            for event in record.follow(back.events()):
+                telling.tell(event)
+        except ReconcileError as error:
+            show_error(error, begun=True)
+        for address in sorted(back.done):
+            say(f"taken back: {address}")
+        for address, why in sorted(back.left.items()):
+            say(f"stays: {address}: {why}")
+        say(f"gate: {login_words(gate.login, gate.end())}. `reconcile diff` shows what the files ask for.")
+        return Exit.ROLLED_BACK
+
+    def _converged(self, teller: Teller, stop: threading.Event, first: Look | None, record: Recorder) -> int:
+        began = self._session.clock.now()
         events = self._reconciler.converge(self._approve, stop=stop, first=first)
         error = teller.follow(record.follow(events, self._reconciler))
         say(teller.outcome(self._session.clock.now() - began - self._asked_s))

@@ -28,7 +28,7 @@ def doctor_text(
     full: bool = False,
 ) -> str:
     """The login, each finding with its remedy, and numbers; with ``full`` each check as well."""
-    lines = [f"login   {_login(login, walk)}", ""]
+    lines = [f"login   {login_words(login, walk)}", ""]
     for each in diagnoses:
         lines += _finding(each, colour=colour)
     unknown = [each for each in checked if each.verdict is Verdict.UNKNOWN]
@@ -44,7 +44,8 @@ def doctor_text(
     return joined([*lines, f"{found}. {len(checked)} checks: {total}."])
 
 
-def _login(login: Login | None, walk: Walk | None) -> str:
+def login_words(login: Login | None, walk: Walk | None) -> str:
+    """The outcome of a login, in a line."""
     if login is None:
         return "not walked; declare its address under `x-reconcile.login` in stack.yaml"
     who = f" as {login.user}" if login.user else ", as far as the login form"

@@ -116,6 +116,12 @@ class Reconciler:
             self._expanded.append(_closure(everything, self.only, self.providers) if self.only else everything)
         return self._expanded[0]
 
+    def with_desired(self, desired: Sequence[Resource]) -> Reconciler:
+        """The same for other resources than those of the document."""
+        made = replace(self)
+        made._expanded.append(tuple(desired))  # noqa: SLF001  # its own
+        return made
+
     def look(self, desired: Sequence[Resource] | None = None, *, stop: Flag | None = None) -> Look:
         """Observe and plan. Waits for a provider that is starting, until ``stop`` is set; raises Unreachable for one
         that is not."""
