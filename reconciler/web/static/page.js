@@ -67,8 +67,6 @@
           }
         }
       }
-      const old = [...document.querySelectorAll("main [data-part]")];
-      for (const each of old) if (!fresh.getElementById(each.id)) each.remove();
     } catch { say(LOST); } finally {
       isBusy = false;
       if (isDue) { isDue = false; setTimeout(refresh, 1000); }
