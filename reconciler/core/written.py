@@ -21,10 +21,12 @@ class Written:
     """The changes that earlier passes of a run carried out, every step of them with success.
 
     ``alone`` are the addresses whose change was the only one of its pass: no other write of ours can have undone it.
+    ``started`` are those that were started, and came as far as they had to.
     """
 
     changes: Mapping[Address, tuple[Change, ...]] = field(default_factory=dict)
     alone: frozenset[Address] = frozenset()
+    started: frozenset[Address] = frozenset()
 
     def after(self, plan: Plan, report: Report) -> Written:
         """The memory once the steps of a plan ended as the report has it."""
@@ -34,7 +36,8 @@ class Written:
         }
         carried_out = {address: changes for address, changes in new.items() if address in done}
         alone = frozenset(carried_out) if len(carried_out) == 1 else frozenset()
-        return Written({**self.changes, **carried_out}, self.alone | alone)
+        started = frozenset(event.step.address for event in report.of(What.DONE) if event.step.serves)
+        return Written({**self.changes, **carried_out}, self.alone | alone, self.started | started & done)
 
     def in_vain(self, plan: Plan) -> tuple[Change, ...]:
         """The changes of a plan that were written before, and that the other side shows as if they were not.
@@ -54,12 +57,10 @@ class Written:
         """Returns whether a start would repeat one of this run: what was started has ended with a failure since."""
         # A migration that fails after a minute would otherwise run in each pass, ten times where others keep it busy.
         is_failed = change.observed is not None and change.observed.status.health is Health.FAILED
-        before = self.changes.get(change.address, ())
-        return change.action in _STARTS and is_failed and any(each.action in _STARTED_BY for each in before)
+        return change.action in _STARTS and is_failed and change.address in self.started
 
 
 _STARTS: Final = (Action.START, Action.RUN)
-_STARTED_BY: Final = (Action.CREATE, Action.REPLACE, *_STARTS)
 
 
 def _is_of_the_same(before: Change, change: Change) -> bool:

@@ -91,20 +91,27 @@ def test_an_action_without_fields_is_in_vain_by_its_action():
     assert written(deleted).in_vain(plan(change(A, Action.DELETE, identity="2"))) == ()
 
 
-@pytest.mark.parametrize("before", [Action.CREATE, Action.REPLACE, Action.START, Action.RUN])
 @pytest.mark.parametrize("now", [Action.START, Action.RUN])
-def test_what_was_started_and_has_failed_since_is_not_started_again(before, now):
+def test_what_was_started_and_has_failed_since_is_not_started_again(now):
     failed = change(A, now, health=Health.FAILED)
+    gate = replace(step(A, "wait"), serves=True)
 
-    beside = written(plan(change(A, before), change(B)))
+    beside = written(plan(change(A, Action.REPLACE), change(B), steps=(gate, step(B))))
 
     assert beside.has_failed(failed)
     assert beside.in_vain(plan(failed)) == (failed,)
     assert not beside.has_failed(change(A, now))
     assert not beside.has_failed(change(A, Action.REPLACE, health=Health.FAILED))
-    assert not beside.has_failed(change(C, now, health=Health.FAILED))
-    assert not written(plan(change(A, Action.UPDATE), change(B))).has_failed(failed)
+    assert not beside.has_failed(change(B, now, health=Health.FAILED))
     assert not beside.has_failed(replace(failed, observed=None))
+
+
+def test_what_was_put_back_without_a_start_is_started_by_the_next_pass():
+    renamed = plan(change(A, Action.REPLACE), change(B))
+    stopped = change(A, Action.START, health=Health.FAILED)
+
+    assert not written(renamed).has_failed(stopped)
+    assert written(renamed).in_vain(plan(stopped)) == ()
 
 
 def test_a_plan_without_some_changes_has_no_steps_of_them_and_none_waits_for_them():
