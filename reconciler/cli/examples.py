@@ -25,6 +25,7 @@ EXAMPLES: Final[Mapping[str, tuple[str, ...]]] = {
     "doctor": ("reconcile doctor", "reconcile doctor --format json"),
     "secrets": ("reconcile secrets list", "reconcile secrets recover"),
     "logs": ("reconcile logs --follow --tail 20 web",),
+    "exec": ("reconcile exec web sh", "reconcile exec -T db pg_dump -U shop shop >shop.sql"),
     "down": ("reconcile down", "reconcile down --volumes --confirm shop"),
     "unlock": ("reconcile unlock",),
     "daemon": ("reconcile daemon --interval 60", "reconcile --log-format human daemon --observe"),

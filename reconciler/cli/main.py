@@ -33,6 +33,7 @@ COMMANDS: Final = {
     "doctor": "Find the cause of trouble, such as of a failing login.",
     "secrets": "List declared secrets, and recover lost ones from live resources.",
     "logs": "Show the output of the containers.",
+    "exec": "Run a command in the container of a service.",
     "down": "Stop and remove the project's containers and networks.",
     "unlock": "Release the lock of a run that has ended.",
     "daemon": "Run continuously: detect and repair drift.",

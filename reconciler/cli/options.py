@@ -32,6 +32,11 @@ def services_argument() -> Decorator:
     return click.argument("services", nargs=-1, metavar="[SERVICE]...", shell_complete=_services)
 
 
+def service_argument() -> Decorator:
+    """The name of one service."""
+    return click.argument("service", metavar="SERVICE", shell_complete=_services)
+
+
 def _addresses(ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[CompletionItem]:
     return _items(ctx, incomplete, lambda names: names.addresses)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -70,6 +71,13 @@ def write_clean(path: Path, text: str) -> None:
 def show_own(text: str) -> None:
     """A text that is the program's own and has nothing of anybody's files in it."""
     click.echo(text, nl=False)
+
+
+def pass_on(piece: bytes, *, is_error: bool) -> None:
+    """Output of a program that the person runs, byte for byte: it may be a dump, or draw on the terminal."""
+    stream = (sys.stderr if is_error else sys.stdout).buffer
+    stream.write(piece)
+    stream.flush()
 
 
 def show_json(value: Any, *, with_secrets: bool = False) -> None:

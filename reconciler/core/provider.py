@@ -149,6 +149,67 @@ class Restarter(LogSource, Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A program with its arguments, to be run inside a running resource.
+
+    ``environment`` has entries such as ``NAME=value``. ``user`` and ``directory`` are those of the resource where they
+    are empty. With a ``size``, columns and rows, it has a terminal of that size.
+    """
+
+    words: tuple[str, ...]
+    environment: tuple[str, ...] = field(default=(), repr=False)
+    user: str = ""
+    directory: str = ""
+    size: tuple[int, int] | None = None
+    takes_input: bool = False
+    is_privileged: bool = False
+
+
+class RunningCommand(Protocol):
+    """A command under way. Its input may be sent by another thread than the one that reads its output."""
+
+    def output(self) -> Iterator[tuple[bool, bytes]]:
+        """Yields each piece of output as it comes, and whether it is of the error output. Raises Unreachable."""
+        ...
+
+    def send(self, data: bytes) -> bool:
+        """Hands input to the command; returns False once it takes no more."""
+        ...
+
+    def end_input(self) -> None:
+        """The command sees the end of its input."""
+        ...
+
+    def resize(self, columns: int, rows: int) -> None:
+        """Gives the terminal of the command another size."""
+        ...
+
+    def exit_code(self) -> int:
+        """The exit code of the command, awaited. Raises ProviderError."""
+        ...
+
+    def close(self) -> None:
+        """Hangs up; the command itself may go on."""
+        ...
+
+
+@runtime_checkable
+class CommandRunner(LogSource, Protocol):
+    """A provider in whose running resources a command can be run, by the names of their logs."""
+
+    def begun(self, service: str, number: int | None, command: Command) -> RunningCommand:
+        """Begins a command in a service's first container, or the one of this number.
+
+        Raises Conflict where there is no such container, or where it does not run.
+        """
+        ...
+
+    def begin(self, service: str, number: int | None, command: Command) -> None:
+        """Begins a command in the same way, and leaves it alone."""
+        ...
+
+
 @runtime_checkable
 class HintSource(Protocol):
     """A provider that tells when something changed. The change itself is found by a look."""

@@ -12,12 +12,12 @@ from reconciler.core.author import Author
 from reconciler.core.change import Change
 from reconciler.core.diagnosis import Check
 from reconciler.core.document import Document
-from reconciler.core.errors import Conflict, ProviderError, Unreachable
+from reconciler.core.errors import Conflict, ProviderError, Rejected, Unreachable
 from reconciler.core.kind import Kind
 from reconciler.core.login import Evidence
 from reconciler.core.plan import Step
 from reconciler.core.problem import Problem, Severity
-from reconciler.core.provider import Adoption, BuiltImage, Done, Exit, Hint, Pending, Verdict
+from reconciler.core.provider import Adoption, BuiltImage, Command, Done, Exit, Hint, Pending, Verdict
 from reconciler.core.resource import Bystander, Observed, Origin, Resource
 from reconciler.core.values import ABSENT, UNKNOWN, Path, Value
 from reconciler.providers.answers import Note, ignored
@@ -25,6 +25,7 @@ from reconciler.providers.docker import authors, bystanders, expand
 from reconciler.providers.docker.build import buildx
 from reconciler.providers.docker.container import mounts
 from reconciler.providers.docker.engine import proxies, remote
+from reconciler.providers.docker.engine.attached import Attached
 from reconciler.providers.docker.engine.client import Engine
 from reconciler.providers.docker.engine.location import settings_of
 from reconciler.providers.docker.engine.rename_lock import Together
@@ -219,6 +220,30 @@ class DockerProvider:
             grace_s = next(each for each in (timeout_s, own, _STOP_S) if each is not None)
             self.engine.post(f"{path}/restart", t=grace_s)
 
+    def begun(self, service: str, number: int | None, command: Command) -> Attached:
+        if command.takes_input and not command.size and self.engine.location.tls:
+            raise Rejected(
+                "an engine behind TLS can't be told that the input of a command ends; "
+                "use `</dev/null`, a terminal, or an engine behind ssh://"
+            )
+        with self.engine.understood():
+            return self.engine.attached(self._running(service, number), _exec_body(command), size=command.size)
+
+    def begin(self, service: str, number: int | None, command: Command) -> None:
+        with self.engine.understood():
+            self.engine.detached(self._running(service, number), _exec_body(command))
+
+    def _running(self, service: str, number: int | None) -> str:
+        """The id of a service's container with this number, or with its lowest one."""
+        names = self._containers().get(service)
+        if names is None:  # the name of one container, as `logs` has it
+            return self._container(service)
+        wanted = f"{service}-{number}"
+        name = next(iter(names)) if number is None or (number == 1 and len(names) == 1) else wanted
+        if name not in names:
+            raise Conflict(f"service {service} has no container {number}; it has {len(names)}")
+        return names[name]
+
     def _container(self, name: str) -> str:
         """The id of the container that has a log of this name."""
         with self.engine.understood():
@@ -235,7 +260,9 @@ class DockerProvider:
             service = item["Labels"].get(labels.SERVICE, item["Names"][0].lstrip("/"))
             numbered.setdefault(service, {})[item["Labels"].get(labels.NUMBER, "1")] = item["Id"]
         return {
-            service: {service if len(ids) == 1 else f"{service}-{number}": ids[number] for number in sorted(ids)}
+            service: {
+                service if len(ids) == 1 else f"{service}-{number}": ids[number] for number in sorted(ids, key=_count)
+            }
             for service, ids in numbered.items()
         }
 
@@ -331,6 +358,24 @@ class DockerProvider:
         measured = self.engine.get("/system/df", **({"type": "volume"} if self.engine.api_version >= _DF_TYPES else {}))
         usage = next((item["UsageData"] for item in measured.get("Volumes") or () if item["Name"] == name), None) or {}
         return any(usage.get(key, 0) > 0 for key in ("Size", "RefCount"))
+
+
+def _count(number: str) -> int:
+    return int(number) if number.isdecimal() else 0
+
+
+def _exec_body(command: Command) -> Mapping[str, Value]:
+    return {
+        "Cmd": command.words,
+        "Env": command.environment,
+        "User": command.user,
+        "WorkingDir": command.directory,
+        "Privileged": command.is_privileged,
+        "Tty": command.size is not None,
+        "AttachStdin": command.takes_input,
+        "AttachStdout": True,
+        "AttachStderr": True,
+    }
 
 
 def _words(event: Mapping[str, Any]) -> str:

@@ -31,6 +31,7 @@ from reconciler.providers.answers import (
     understood,
     why,
 )
+from reconciler.providers.docker.engine.attached import Attached, pieces
 from reconciler.providers.docker.engine.credentials import logged_in, readable_credentials
 from reconciler.providers.docker.engine.failures import (
     WHO,
@@ -52,7 +53,7 @@ LIMITS: Final = Limits()
 """The limits of each answer, apart from logs and events."""
 PAUSES_OF_A_READ_S: Final = (0.25, 0.5)
 """How long a read waits before it is tried again; what changes something is tried again by who has planned it."""
-_FRAME: Final = 8
+BETWEEN_TWO_LOOKS_S: Final = 0.1
 
 
 class Engine:
@@ -249,13 +250,46 @@ class Engine:
         lost, output = None, b""
         try:
             answer = self._request("POST", f"/exec/{made}/start", params={}, patience_s=timeout_s, **rest)
-            output = _unframed(answer.content)
+            output = b"".join(piece for _, piece in pieces(io.BytesIO(answer.content)))
         except Unreachable as error:
             lost = error
         code = self._exit_code(made)
         if code is None:
             raise lost or Rejected("the command has not ended, though its output has")
         return code, output.decode(errors="replace")
+
+    def attached(self, container: str, body: Mapping[str, Value], *, size: tuple[int, int] | None = None) -> Attached:
+        """Begins a command in a container; its input and outputs are those of the connection. Raises ProviderError.
+
+        ``size`` has the columns and rows of its terminal.
+        """
+        made = self.post(f"/containers/{container}/exec", body)["Id"]
+        rows_first = list(reversed(size)) if size else None
+        start = {"Detach": False, "Tty": bool(body.get("Tty")), **({"ConsoleSize": rows_first} if size else {})}
+        headers = {"Content-Type": "application/json", "Connection": "Upgrade", "Upgrade": "tcp"}
+        path = f"/exec/{made}/start"
+        answer = self._request("POST", path, params={}, data=json.dumps(start), headers=headers, stream=True)
+        if answer.status_code == 404:
+            raise error_of(answer, _asked("POST", path))
+
+        def resize(columns: int, rows: int) -> None:
+            self.post(f"/exec/{made}/resize", w=columns, h=rows)
+
+        return Attached(answer, tty=bool(body.get("Tty")), resize=resize, exit_code=lambda: self._awaited_code(made))
+
+    def detached(self, container: str, body: Mapping[str, Value]) -> None:
+        """Begins a command in a container, and leaves it there. Raises ProviderError."""
+        made = self.post(f"/containers/{container}/exec", body)["Id"]
+        self.post(f"/exec/{made}/start", {"Detach": True, "Tty": bool(body.get("Tty"))})
+
+    def _awaited_code(self, command: str) -> int:
+        """The exit code of a command whose outputs have ended: it may have closed them, and go on for a while."""
+        while (found := self.get(f"/exec/{command}/json") or {}).get("Running"):
+            self._pause(BETWEEN_TWO_LOOKS_S)
+        code = found.get("ExitCode")
+        if code is None:
+            raise Unreachable(f"{WHO} does not tell how the command ended")
+        return int(code)
 
     def _exit_code(self, command: str) -> int | None:
         """The exit code of a command, None if it was not begun."""
@@ -392,16 +426,6 @@ class Engine:
                 raise Unreachable(unreachable(self.location, error, asked)) from error
             except Exception as error:  # the library reads some answers itself, and expects them to be in order
                 raise Unreachable(f"{WHO} answers {asked} with what can't be used: {why(error)}") from error
-
-
-def _unframed(stream: bytes) -> bytes:
-    """Unpacks the frames in which the engine sends both outputs: eight bytes say which, how much."""
-    pieces = []
-    while len(stream) >= _FRAME:
-        end = _FRAME + int.from_bytes(stream[4:_FRAME], "big")
-        pieces.append(stream[_FRAME:end])
-        stream = stream[end:]
-    return b"".join(pieces)
 
 
 def files_of_context(context: str, ignored: list[str], dockerfile: str | None) -> set[str]:
