@@ -11,6 +11,7 @@ from enum import Enum
 from typing import Any, TypeAlias
 
 from reconciler.core.address import Address
+from reconciler.core.author import Author
 from reconciler.core.change import Action, Change
 from reconciler.core.compare import FieldChange
 from reconciler.core.plan import Plan
@@ -23,7 +24,8 @@ from reconciler.core.values import Path
 class Difference:
     """A field that differs, reported once for as long as it does; ``field`` is None where the resource as a whole does.
 
-    ``events`` are the hints that were about this resource. ``left`` says why it is not repaired, "" if it is.
+    ``events`` are the hints that were about this resource. ``left`` says why it is not repaired, "" if it is. ``why``
+    is what triggered the pass, and ``authors`` did it, as far as a server records that.
     """
 
     pass_id: str
@@ -31,11 +33,17 @@ class Difference:
     field: FieldChange | None = None
     events: tuple[str, ...] = ()
     left: str = ""
+    why: tuple[str, ...] = ()
+    authors: tuple[Author, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Repair:
-    """The end of a repair; ``seconds`` since it began, ``error`` where it failed, and then when it is due again."""
+    """The end of a repair; ``seconds`` since it began, ``error`` where it failed, and then when it is due again.
+
+    ``outage_s`` are the seconds from when it was found not to serve, or was stopped, to when it served again; None
+    where it served all the time. ``result`` is that of the history.
+    """
 
     pass_id: str
     change: Change
@@ -43,6 +51,10 @@ class Repair:
     error: str = ""
     failures: int = 0
     retry_in_s: float = 0.0
+    result: str = "done"
+    outage_s: float | None = None
+    why: tuple[str, ...] = ()
+    authors: tuple[Author, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +64,8 @@ class Unfinished:
     pass_id: str
     address: Address
     note: str = ""
+    change: Change | None = None
+    why: tuple[str, ...] = ()
 
 
 class Ailment(Enum):

@@ -7,6 +7,7 @@ once, and the last right ones stay in force. What is remembered may be lost with
 
 from __future__ import annotations
 
+import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -17,6 +18,8 @@ from threading import Thread
 from typing import Any, Final
 
 from reconciler.core.address import Address
+from reconciler.core.author import Author
+from reconciler.core.cause import Cause
 from reconciler.core.change import Action, Change
 from reconciler.core.document import Document
 from reconciler.core.errors import ConfigError, Locked, ReconcileError, Unreachable
@@ -44,6 +47,7 @@ from reconciler.core.written import Written
 from reconciler.providers.registry import connect
 from reconciler.render.known import KnownSecrets
 from reconciler.run.board import Board
+from reconciler.run.chronicle import Chronicle
 from reconciler.run.clock import Clock
 from reconciler.run.hints import Hints, changed_files
 from reconciler.run.invain import reported
@@ -52,6 +56,7 @@ from reconciler.run.leadership import Leadership
 from reconciler.run.once import Look, Reconciler
 from reconciler.run.pauses import pauses_of
 from reconciler.run.reading import Overdue, SideBySide
+from reconciler.run.recorder import authors_of_drift
 from reconciler.run.repairs import GRACE_S, Ended, Run, SharedLock, allowed, in_a_thread
 from reconciler.run.requestlog import logged
 from reconciler.run.session import Session, learn_files, opened, read
@@ -102,15 +107,17 @@ class Daemon:
         board: Board | None = None,
         begin: Callable[[Callable[[], None]], Thread | None] = in_a_thread,
         elect: type[Leadership] | None = Leadership,
+        wall: Callable[[], float] = time.time,
     ) -> None:
         self._settings, self._clock, self._log, self._rhythm, self._stop = settings, clock, log, rhythm, stop
-        self._known, self._begin, self._elect = known, begin, elect
+        self._known, self._begin, self._elect, self._wall = known, begin, elect, wall
         self.hints = Hints(clock)
         self.paces, self.open = Paces(), Open()
         self._board = board or Board()
         self._board.ask, self._board.interval_s, self._board.heals = self.hints.give, rhythm.interval_s, rhythm.heals
         self._listeners: tuple[Listener, ...] = (*listeners, self._board)
         self._journal = Journal(log, {})
+        self._chronicle: Chronicle | None = None
         self._files: tuple[Path, ...] = ()
         self._file_troubles: tuple[Trouble, ...] = ()
         self._runs: dict[Run, Thread | None] = {}
@@ -123,6 +130,9 @@ class Daemon:
         self._unread: dict[str, ReconcileError] = {}
         self._overdue_from: dict[str, float] = {}
         self._acting: frozenset[str] = frozenset()
+        self._down: dict[Address, float] = {}
+        self._authors: dict[Address, tuple[Author, ...]] = {}
+        self._is_seen = False
         self._carried: tuple[Hint, ...] = ()
         self._locked_until = 0.0
         self._leadership: Leadership | None = None
@@ -182,16 +192,25 @@ class Daemon:
         return leads
 
     def _warn(self, message: str) -> None:
-        self._log.warning("lock is not given back", reason=message)
+        phrase = "history is not kept" if message.startswith("the history ") else "lock is not given back"
+        self._log.warning(phrase, reason=message)
 
     def _connected(self, session: Session) -> None:
         """Work with this session and its providers from now on."""
-        self._session, self._files = session, session.files
+        self._takes(session)
+        self._files = session.files
         self._journal.kinds = session.kinds
         self._reads = SideBySide(self._stop, lambda name: self.hints.give(Hint(f"{name} has answered late")))
         self._lock = SharedLock(lambda: self._session.locked("daemon"))
         self._board.shared = self._lock.shared
         self._unread = {}
+
+    def _takes(self, session: Session) -> None:
+        """Have the session's history written, and look at it as a whole."""
+        self._session, self._is_seen = session, False
+        if self._chronicle is None:
+            self._chronicle = Chronicle(session, self._wall)
+        self._chronicle.session = session
 
     def _follow(self) -> None:
         self.hints.follow("files", lambda: changed_files(lambda: self._files, self._stop))
@@ -255,7 +274,7 @@ class Daemon:
         self.paces.forget()
         new = replace(session, document=document, made_up=made_up, files=loaded.files)
         if _reached(document) == _reached(session.document):
-            self._session = new
+            self._takes(new)
             return
         self._connected(replace(new, providers=connect(document, self._settings.environment, session.note)))
         for provider in session.providers.values():
@@ -293,7 +312,9 @@ class Daemon:
         self._learn(look, busy, pass_id, why)
         due = self._due(look, busy)
         self._log.debug("looked", **{"pass": pass_id}, why=[str(each) for each in why[:5]], due=len(due))
+        self._ask_for_authors(look, busy)
         self._report(look, busy, pass_id, why)
+        self._remember(look, busy, why, reconciler.desired())
         self._show(look, reconciler.desired())
         if due:
             self._repair(due, pass_id, why, reconciler.desired())
@@ -345,8 +366,10 @@ class Daemon:
                 del self._blocked[subject]
                 self.paces.settled(subject, now)
         self._count_restarts(tuple(seen.values()), now)
-        self._look_at_vain(look, busy, pass_id, frozenset(kept))
+        self._look_at_vain(look, busy, pass_id, tuple(map(str, why)), frozenset(kept))
         self._acting = frozenset(str(address) for address, change in seen.items() if change.acts)
+        down = {address: self._down.get(address, now) for address, change in seen.items() if _is_down(change)}
+        self._down = {address: at for address, at in self._down.items() if address in busy} | down
         known = {str(change.address) for change in look.plan.changes}
         self.paces.keep({*known, *(f"{_RESTARTS}{subject}" for subject in known), *self._unread, _LOOK})
 
@@ -362,12 +385,14 @@ class Daemon:
             self.paces.settled(subject, now)
         self._restarts = counts
 
-    def _look_at_vain(self, look: Look, busy: frozenset[Address], pass_id: str, kept: frozenset[str]) -> None:
+    def _look_at_vain(
+        self, look: Look, busy: frozenset[Address], pass_id: str, why: tuple[str, ...], kept: frozenset[str]
+    ) -> None:
         """A write that succeeded and changed nothing has failed; it is tried again, ever more rarely."""
         vain = [change for change in self._written.in_vain(look.plan) if change.address not in busy]
         for change in vain:
             error = reported(change, self._session.providers[change.address.provider]).note
-            self._settle(Ended(change, 0.0, error), pass_id)
+            self._settle(Ended(change, 0.0, error), pass_id, why)
         gone = {change.address for change in vain}
         left = {a: each for a, each in self._written.changes.items() if a not in gone and str(a) not in kept}
         self._written = Written(left, self._written.alone & left.keys())
@@ -390,7 +415,8 @@ class Daemon:
     ) -> None:
         named = (ref.address for each in desired if each.address in due for ref in refs(each.spec))
         reconciler = self._reconciler(self._unread, {address.provider for address in (*due, *named)})
-        run = Run(pass_id, tuple(map(str, why)), due, reconciler, self._lock, self._stop, self._clock)
+        down = dict(self._down)
+        run = Run(pass_id, tuple(map(str, why)), due, reconciler, self._lock, self._stop, self._clock, down)
 
         def work() -> None:
             run()
@@ -404,23 +430,34 @@ class Daemon:
         for run in tuple(self._runs):
             is_over = run.is_over
             for ended in run.ended():
-                run.outcomes.append(self._settle(ended, run.pass_id))
+                run.outcomes.append(self._settle(ended, run.pass_id, run.why))
             if is_over:
                 del self._runs[run]
                 self._passed(run)
 
-    def _settle(self, ended: Ended, pass_id: str) -> bool:
+    def _settle(self, ended: Ended, pass_id: str, why: tuple[str, ...]) -> bool:
         """Keep the pace of a resource whose repair has ended, and report it; returns whether it was repaired."""
-        now, subject = self._clock.now(), str(ended.change.address)
+        now, change, subject = self._clock.now(), ended.change, str(ended.change.address)
         error = ended.error or (f"not begun, as {ended.blocked_by} failed" if ended.blocked_by else "")
+        fact = Repair(
+            pass_id,
+            change,
+            ended.seconds,
+            error,
+            result=ended.result,
+            outage_s=ended.outage_s,
+            why=why,
+            authors=self._authors.get(change.address, ()),
+        )
         if not error:
-            self.paces.repaired(subject, fields_of(ended.change), now)
-            self._tell(Repair(pass_id, ended.change, ended.seconds))
+            self.paces.repaired(subject, fields_of(change), now)
+            self._down.pop(change.address, None)
+            self._tell(fact)
             return True
         if ended.blocked_by:
             self._blocked[subject] = ended.blocked_by
         pace = self.paces.failed(subject, now)
-        self._tell(Repair(pass_id, ended.change, ended.seconds, error, pace.failures, pace.due_at - now))
+        self._tell(replace(fact, failures=pace.failures, retry_in_s=pace.due_at - now))
         return False
 
     def _passed(self, run: Run) -> None:
@@ -428,8 +465,9 @@ class Daemon:
         now = self._clock.now()
         self._written = self._written.after(run.plan, run.report)
         unfinished = run.unfinished if self._stop.is_set() else []
+        changes = {change.address: change for change in run.plan.changes}
         for address, note in unfinished:
-            self._tell(Unfinished(run.pass_id, address, note))
+            self._tell(Unfinished(run.pass_id, address, note, changes.get(address), run.why))
         if isinstance(run.error, Locked):
             self._log.info("another run is at work", owner=run.error.owner)
             self._locked_until = now + LOCKED_AGAIN_S
@@ -444,8 +482,9 @@ class Daemon:
     # -------------------------------------------------------------- reports
 
     def _tell(self, fact: Fact) -> None:
-        listeners: tuple[Listener, ...] = (self._journal, *self._listeners)
-        for listener in listeners:
+        history: tuple[Listener, ...] = (self._chronicle,) if self._chronicle else ()
+        everybody: tuple[Listener, ...] = (self._journal, *history, *self._listeners)
+        for listener in everybody:
             listener(fact)
 
     def _report(self, look: Look, busy: frozenset[Address], pass_id: str, why: tuple[Hint, ...]) -> None:
@@ -456,13 +495,33 @@ class Daemon:
         for change, field in self.open.new_differences(seen, busy, look.unread):
             events = tuple(str(hint) for hint in why if hint.concerns(change.address))
             left = refused.get(change.address, "") if self._rhythm.heals else "observe"
-            self._tell(Difference(pass_id, change, field, events, left))
+            authors = self._authors.get(change.address, ())
+            self._tell(Difference(pass_id, change, field, events, left, tuple(map(str, why)), authors))
         troubles = {trouble.key: trouble for trouble in self._troubles(look, seen, why)}
         troubles |= self.open.unseen(look.unread, troubles.keys())
         for fact in self.open.replaced_troubles(troubles, now):
             self._tell(fact)
         standings = tuple(map(standing, look.plan.changes))
         self.state = State(self.state.passes + 1, now, standings, tuple(troubles.values()), busy)
+
+    def _ask_for_authors(self, look: Look, busy: frozenset[Address]) -> None:
+        """Ask who did what has begun to differ, before a repair adds acts of ours."""
+        acting = {each.address: each for each in look.plan.changes if each.acts and each.address not in busy}
+        new = [change for address, change in acting.items() if address not in self._authors]
+        self._authors = {a: found for a, found in self._authors.items() if a in acting or a in busy}
+        session = self._session
+        found = authors_of_drift(session.providers, new, session.memory, wall=self._wall(), reads=self._reads)
+        self._authors |= {change.address: tuple(found.get(change.address, ())) for change in new}
+
+    def _remember(
+        self, look: Look, busy: frozenset[Address], why: tuple[Hint, ...], desired: Sequence[Resource]
+    ) -> None:
+        """Keep what is as declared, unless the look was one at the interval, which finds little that is new."""
+        if self._chronicle is None or (self._is_seen and why == (RESYNC,)):
+            return
+        seen = [change for change in look.plan.changes if change.address not in busy]
+        self._chronicle.remember(seen, desired, look.unread)
+        self._is_seen = True
 
     def _troubles(self, look: Look, seen: Sequence[Change], why: tuple[Hint, ...]) -> Iterator[Trouble]:
         yield from self._file_troubles
@@ -532,6 +591,15 @@ def _wrong(problem: str) -> Trouble:
 
 def _is_well(change: Change) -> bool:
     return change.observed is not None and change.observed.status.health is Health.OK
+
+
+def _is_down(change: Change) -> bool:
+    """Returns whether something that should serve is found not to; what is new has not served yet."""
+    if not change.acts or change.desired is None or change.intended is Action.RUN:
+        return False
+    if change.observed is None:
+        return change.cause is Cause.DRIFT
+    return change.action is Action.START or change.observed.status.health is Health.FAILED
 
 
 def _reached(document: Document) -> tuple[object, ...]:

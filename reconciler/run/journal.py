@@ -9,6 +9,7 @@ from reconciler.core.change import Action, Change
 from reconciler.core.compare import FieldChange
 from reconciler.core.facts import Ailment, Difference, Fact, Over, Pass, Repair, Trouble, Unfinished
 from reconciler.core.kind import Kind
+from reconciler.render.history import author_text
 from reconciler.render.jsonplan import disruption
 from reconciler.render.values import origin_of, path_of, shown, unit_of
 
@@ -28,7 +29,8 @@ class Journal:
             case Repair(error=""):
                 fields = _of_change(fact.pass_id, fact.change)
                 outage = disruption(fact.change)
-                self._log.info("repaired", **fields, seconds=round(fact.seconds, 3), outage=outage)
+                spent = {"seconds": round(fact.seconds, 3), "outage": outage, "outage_s": fact.outage_s}
+                self._log.info("repaired", **fields, **spent)
             case Repair():
                 fields = {"error": fact.error, "failures": fact.failures, "retry_in_s": round(fact.retry_in_s, 1)}
                 seconds = round(fact.seconds, 3)
@@ -49,7 +51,8 @@ class Journal:
         change, field = fact.change, fact.field
         fields = {**_of_change(fact.pass_id, change), **self._values(change, field), "at": _place(change, field)}
         cause = (field or change).cause.value
-        return {**fields, "cause": cause, "events": list(fact.events[:MOST_EVENTS]), "left": fact.left}
+        by = [author_text(each) for each in fact.authors[:MOST_EVENTS]]
+        return {**fields, "cause": cause, "events": list(fact.events[:MOST_EVENTS]), "by": by, "left": fact.left}
 
     def _values(self, change: Change, field: FieldChange | None) -> dict[str, str]:
         if field is None:

@@ -5,12 +5,12 @@ It changes nothing of what it follows, and no trouble of the history reaches the
 
 from __future__ import annotations
 
-import json
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Any, Final
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Final
 
 from reconciler.core.address import Address
 from reconciler.core.attribution import remembered
@@ -19,74 +19,23 @@ from reconciler.core.cause import Applied, Cause
 from reconciler.core.change import Action, Change
 from reconciler.core.errors import ReconcileError
 from reconciler.core.kind import Kind
+from reconciler.core.progress import Progress
 from reconciler.core.provider import AuthorSource, Provider
-from reconciler.core.records import ChangeRecord, FieldRecord, Run
-from reconciler.core.report import Event, What
-from reconciler.core.values import Secret, plain
+from reconciler.core.records import ChangeRecord, Run
+from reconciler.core.report import Event
+from reconciler.core.resource import Resource
 from reconciler.history.memory import AppliedMemory
 from reconciler.history.store import History
-from reconciler.render.jsonplan import disruption
 from reconciler.render.known import KnownSecrets
-from reconciler.render.values import path_of, unit_of
 from reconciler.run.clock import Clock
 from reconciler.run.once import Look, Reconciler
+from reconciler.run.reading import IN_TURN, Reads
+from reconciler.run.rows import Rows
 
 MOST_CHANGES: Final = 1_000
 """So many changes of one pass are recorded; of a realm with many thousand new users the first ones."""
 
-_MOST_FIELDS: Final = 50
-_MOST_PLACES: Final = 100
-_LONGEST: Final = 500
 AUTHORS_SINCE_S: Final = 86_400.0
-_LEFT: Final[Mapping[What, str]] = {
-    What.BLOCKED: "skipped",
-    What.NOT_STARTED: "interrupted",
-    What.INTERRUPTED: "interrupted",
-}
-"""The result of a change of which some step was not done, unless another one failed."""
-
-
-@dataclass(slots=True)
-class _Progress:
-    """The progress of one change: its row, the steps left, and the time in which nothing served."""
-
-    record: ChangeRecord
-    left: int
-    seconds: float = 0.0
-    down_since: float | None = None
-    served: bool = False
-
-    def happened(self, event: Event, now: float) -> None:
-        """Fold an event of one of its steps."""
-        result, note = self.record.result, self.record.note
-        match event.what:
-            case What.STARTED if event.step.serves is False and not self.served:
-                self.down_since = now if self.down_since is None else self.down_since
-            case What.DONE:
-                self.left -= 1
-                self.seconds += event.seconds
-                result = "done" if not self.left and result == "begun" else result
-                if event.step.serves:
-                    self._serves(now - event.watched_s)
-            case What.FAILED:
-                self.seconds += event.seconds
-                result, note = "failed", event.note
-            case What.ROLLED_BACK:
-                result = "rolled back"
-                self._serves(now)
-            case What.BLOCKED | What.NOT_STARTED | What.INTERRUPTED if result == "begun":
-                result, note = _LEFT[event.what], event.note
-            case _:
-                pass
-        self.record = replace(self.record, result=result, note=note)
-
-    def _serves(self, now: float) -> None:
-        if self.down_since is not None:
-            self.record = replace(
-                self.record, outage=round((self.record.outage or 0.0) + max(0.0, now - self.down_since), 3)
-            )
-            self.down_since = None
-        self.served = True
 
 
 @dataclass(slots=True)
@@ -109,7 +58,7 @@ class Recorder:
     _look: Look | None = None
     _reconciler: Reconciler | None = None
     _is_written: bool = True
-    _progress: dict[Address, _Progress] = field(default_factory=dict)
+    _progress: dict[Address, tuple[ChangeRecord, Progress]] = field(default_factory=dict)
     _rows: dict[Address, int] = field(default_factory=dict)
     _deleted: set[Address] = field(default_factory=set)
 
@@ -156,7 +105,7 @@ class Recorder:
         now = self.clock.now()
         for address in event.addresses:
             if address in self._progress:
-                self._progress[address].happened(event, now)
+                self._progress[address][1].happened(event, now)
 
     def _write(self) -> None:
         """Write the changes of a pass when its first step begins, so that a killed run shows what it was about."""
@@ -167,12 +116,12 @@ class Recorder:
         steps = Counter(address for step in self._look.plan.steps for address in (step.address, *step.covers))
         acting = [change for change in self._look.plan.changes if change.acts][:MOST_CHANGES]
         authors = self._authors(acting)
-        records = [self._record(change, authors, places=len(acting) <= _MOST_PLACES) for change in acting]
+        records = self._rows_of.records(acting, authors, began=self.wall())
         numbers = self.history.add(self._number, records)
         addresses = [change.address for change in acting]
         self._rows = dict(zip(addresses, numbers, strict=False))
         self._progress = {
-            address: _Progress(record, steps[address]) for address, record in zip(addresses, records, strict=True)
+            address: (record, Progress(steps[address])) for address, record in zip(addresses, records, strict=True)
         }
 
     def _settle(self) -> None:
@@ -180,78 +129,61 @@ class Recorder:
         results = {self._rows[address]: self._ended(address) for address in self._rows}
         if results:
             self.history.settle(results)
-        done = [address for address, each in self._progress.items() if self._ended(address).result == "done"]
-        self._deleted |= {address for address in done if self._progress[address].record.action == Action.DELETE.value}
+        done = [record for record, each in self._progress.values() if each.ended == "done"]
+        self._deleted |= {Address.parse(each.address) for each in done if each.action == Action.DELETE.value}
         self._rows, self._progress = {}, {}
 
     def _ended(self, address: Address) -> ChangeRecord:
-        progress = self._progress[address]
-        result = progress.record.result
-        if result == "begun":  # a server makes or deletes it along with another, without a step of its own
-            result = "interrupted" if progress.left else "done"
-        note = self.known.hidden(progress.record.note)[:_LONGEST]
-        return replace(progress.record, result=result, note=note, seconds=round(progress.seconds, 3))
-
-    def _record(self, change: Change, authors: Mapping[Address, Sequence[Author]], *, places: bool) -> ChangeRecord:
-        fields = [each for each in change.fields if change.observed is None or each.after != each.before]
-        origin = change.origin if places else None
-        return ChangeRecord(
-            str(change.address),
-            change.action.value,
-            change.cause.value,
-            self.known.hidden(change.reason),
-            disruption(change),
-            str(origin or ""),
-            tuple(
-                FieldRecord(
-                    path_of(each, change),
-                    self._plain(each.before),
-                    self._plain(each.after),
-                    each.cause.value,
-                    str(change.place(each) or "") if places else "",
-                    unit_of(each, self.kinds[change.address.kind]),
-                )
-                for each in fields[:_MOST_FIELDS]
-            ),
-            tuple(authors.get(change.address, ())),
-            self.wall(),
+        record, progress = self._progress[address]
+        return self._rows_of.ended(
+            record, progress.ended, progress.note, seconds=progress.seconds, outage_s=progress.outage_s
         )
 
-    def _plain(self, value: Any) -> Any:
-        """A value as it is recorded: secrets, and what is long, as digests."""
-        shown = plain(value, self._sensitive)
-        text = json.dumps(shown, default=str)
-        hidden = self.known.hidden(text)
-        if hidden != text:
-            return self._sensitive(Secret(text))
-        return shown if len(text) <= _LONGEST else {"long": len(text), "digest": self.history.digest(text)}
-
-    def _sensitive(self, secret: Secret) -> Mapping[str, Any]:
-        return {"sensitive": True, "digest": self.history.digest(secret.reveal())}
+    @property
+    def _rows_of(self) -> Rows:
+        return Rows(self.history, self.known, self.kinds)
 
     def _authors(self, changes: Sequence[Change]) -> Mapping[Address, Sequence[Author]]:
-        """The authors of drift, as far as the servers record them."""
-        drifted = [each for each in changes if Cause.DRIFT in (each.cause, *(field.cause for field in each.fields))]
-        since = max(self.wall() - AUTHORS_SINCE_S, self.history.last_end())
-        return authors_of(self.providers, ids_of(drifted, self.memory), since=since) if drifted else {}
+        return authors_of_drift(self.providers, changes, self.memory, wall=self.wall())
 
     def _remember(self) -> None:
         self.history.make()
         look, reconciler = self._look, self._reconciler
         gone = set(self._deleted)
-        found: dict[Address, Applied] = {}
+        found: Mapping[Address, Applied] = {}
         if look and reconciler:
-            declared = {resource.address: resource for resource in reconciler.desired()}
-            found = {
-                change.address: remembered(
-                    change, declared[change.address], self.kinds[change.address.kind], self.memory.digest
-                )
-                for change in look.plan.changes
-                if change.action is Action.KEEP and change.observed and change.address in declared
-            }
+            found = found_as_declared(look.plan.changes, reconciler.desired(), self.kinds, self.memory)
             if not reconciler.only:
                 gone |= {*self.memory.known()} - {change.address for change in look.plan.changes}
         self.memory.keep(found, gone)
+
+
+def found_as_declared(
+    changes: Iterable[Change], desired: Iterable[Resource], kinds: Mapping[str, Kind], memory: AppliedMemory
+) -> Mapping[Address, Applied]:
+    """The digests of the resources that a look found as declared, for the memory."""
+    declared = {resource.address: resource for resource in desired}
+    return {
+        change.address: remembered(change, declared[change.address], kinds[change.address.kind], memory.digest)
+        for change in changes
+        if change.action is Action.KEEP and change.observed and change.address in declared
+    }
+
+
+def authors_of_drift(
+    providers: Mapping[str, Provider],
+    changes: Iterable[Change],
+    memory: AppliedMemory,
+    *,
+    wall: float,
+    reads: Reads = IN_TURN,
+) -> Mapping[Address, Sequence[Author]]:
+    """The authors of drift, as far as the servers record them, since the last run."""
+    drifted = [each for each in changes if Cause.DRIFT in (each.cause, *(field.cause for field in each.fields))]
+    if not drifted:
+        return {}
+    since = max(wall - AUTHORS_SINCE_S, memory.history.last_end())
+    return authors_of(providers, ids_of(drifted, memory), since=since, reads=reads)
 
 
 def ids_of(changes: Sequence[Change], memory: AppliedMemory) -> Mapping[Address, str]:
@@ -262,7 +194,7 @@ def ids_of(changes: Sequence[Change], memory: AppliedMemory) -> Mapping[Address,
 
 
 def authors_of(
-    providers: Mapping[str, Provider], ids: Mapping[Address, str], *, since: float
+    providers: Mapping[str, Provider], ids: Mapping[Address, str], *, since: float, reads: Reads = IN_TURN
 ) -> Mapping[Address, Sequence[Author]]:
     """The acts on resources, as far as their servers record them; none of a server that does not tell."""
     found: dict[Address, Sequence[Author]] = {}
@@ -270,7 +202,7 @@ def authors_of(
         own = {address: each for address, each in ids.items() if address.provider == name}
         if own and isinstance(provider, AuthorSource):
             try:
-                found |= provider.authors(own, since=since)
+                found |= reads.one(name, partial(provider.authors, own, since=since))
             except ReconcileError:
                 continue  # who did it is said besides; a server that does not answer is reported by the run itself
     return found

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
 from threading import Event as Flag
@@ -14,6 +14,7 @@ from reconciler.core.change import Action, Change
 from reconciler.core.errors import ReconcileError, unforeseen
 from reconciler.core.plan import Plan
 from reconciler.core.policy import Policy, refusals
+from reconciler.core.progress import Progress
 from reconciler.core.report import Event, Report, What
 from reconciler.core.written import restricted
 from reconciler.run.clock import Clock
@@ -89,19 +90,25 @@ class SharedLock:
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """The end of a repair of one resource. ``blocked_by`` is the resource whose failure has kept it from being done."""
+    """The end of a repair of one resource. ``blocked_by`` is the resource whose failure has kept it from being done.
+
+    ``result`` is that of the history, and ``outage_s`` the seconds without service, if there were any.
+    """
 
     change: Change
     seconds: float
     error: str = ""
     blocked_by: str = ""
+    result: str = "failed"
+    outage_s: float | None = None
 
 
 @dataclass(eq=False)
 class Run:
     """One pass that repairs: looks once more under the lock, and carries out its part of the plan.
 
-    ``outcomes`` has for each repair that was reported whether it succeeded.
+    ``outcomes`` has for each repair that was reported whether it succeeded. ``down`` says since when a resource was
+    found not to serve.
     """
 
     pass_id: str
@@ -111,6 +118,7 @@ class Run:
     lock: SharedLock
     stop: Flag
     clock: Clock
+    down: Mapping[Address, float] = field(default_factory=dict)
     error: ReconcileError | None = None
     is_over: bool = False
     began: float = 0.0
@@ -118,6 +126,7 @@ class Run:
     report: Report = field(default_factory=Report)
     outcomes: list[bool] = field(default_factory=list)
     _open: dict[Address, set[str]] | None = None
+    _progress: dict[Address, Progress] = field(default_factory=dict)
     _ended: list[Ended] = field(default_factory=list)
     _mutex: threading.Lock = field(default_factory=threading.Lock)
 
@@ -177,6 +186,9 @@ class Run:
                 open_steps.setdefault(address, set()).add(step.id)
         with self._mutex:
             self.plan, self._open = plan, open_steps
+            self._progress = {
+                address: Progress(len(steps), self.down.get(address)) for address, steps in open_steps.items()
+            }
         changes = {change.address: change for change in plan.changes}
         for event in execute(plan.steps, self.reconciler.perform, self.clock, stop=self.stop, grace_s=GRACE_S):
             self._note(event, changes)
@@ -185,6 +197,9 @@ class Run:
         """Keep the event; a repair has ended with the last step of its resource."""
         with self._mutex:
             self.report += [event]
+            for address in event.addresses:
+                if address in self._progress:
+                    self._progress[address].happened(event, self.clock.now())
             if event.what not in _ENDED:
                 return
             assert self._open is not None
@@ -204,7 +219,9 @@ class Run:
             return
         error = next((event.note for event in own if event.what is What.FAILED), "")
         blocked = next((event.note for event in own if event.what is What.BLOCKED), "")
-        self._ended.append(Ended(change, self.clock.now() - self.began, error, "" if error else blocked))
+        seconds, progress = self.clock.now() - self.began, self._progress[change.address]
+        blocked = "" if error else blocked
+        self._ended.append(Ended(change, seconds, error, blocked, progress.ended, progress.outage_s))
 
 
 def in_a_thread(run: Callable[[], None]) -> threading.Thread:

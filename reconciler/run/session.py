@@ -70,7 +70,7 @@ class Session:
         """A run of a command, written into the history; its exit code is set by the caller, and is 1 after an error."""
         from reconciler.run.recorder import Recorder
 
-        run = Run(0, command, time.time(), _user(), os.uname().nodename, trigger, revision)
+        run = run_of(command, time.time(), trigger=trigger, revision=revision)
         recorder = Recorder(self.history, self.memory, self.providers, self.known, run, self.clock)
         try:
             yield recorder
@@ -198,6 +198,11 @@ def history_of(settings: Settings, project: str, warn: Callable[[str], None] = _
     """The history of a project; nothing is opened before it is needed."""
     folder = settings.state(project)
     return History(folder / FILE if folder else None, warn)
+
+
+def run_of(command: str, began: float, *, trigger: str = "", revision: str = "") -> Run:
+    """A run of a command by this user on this machine, for the history."""
+    return Run(0, command, began, _user(), os.uname().nodename, trigger, revision)
 
 
 def _user() -> str:

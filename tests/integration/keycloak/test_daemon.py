@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from tests.kit.cli import reconcile
 from tests.kit.daemon import daemon
 from tests.kit.docker.engine import READY, Project, a_project, the_engine
 from tests.kit.keycloak.server import Server
@@ -140,6 +141,8 @@ def test_a_drift_of_a_realm_is_found_by_its_admin_events(both: Project, server: 
         running.until("repaired", address=f"keycloak.user/{fresh}/alice")
         assert (found["field"], found["old"], found["new"]) == ("enabled", "false", "true")
         assert "UPDATE users/" in found["events"][0]
+        assert f"update user by {server.user} with " in found["by"][0]
+        assert "update user by" in reconcile("-v", "history", f"keycloak.user/{fresh}/alice", cwd=both.directory).out
         assert admin.get(f"admin/realms/{fresh}/users/{user['id']}")["enabled"] is True
 
 

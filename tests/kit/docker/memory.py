@@ -192,6 +192,9 @@ class MemoryEngine:
     def get_usage(self, **_: Any) -> Any:
         return {"Volumes": [{**each, "UsageData": {"RefCount": 0, "Size": 0}} for each in self.volumes.values()]}
 
+    def list_events(self, **_: Any) -> bytes:
+        return b""
+
     def close(self) -> None:
         pass
 
@@ -516,6 +519,7 @@ class MemoryEngine:
 _ROUTES: Mapping[str, str] = {
     r"GET /version": "version",
     r"GET /info": "info",
+    r"GET /events": "list_events",
     r"GET /networks": "list_networks",
     r"POST /networks/create": "create_network",
     r"POST /networks/([^/]+)/connect": "connect",

@@ -18,7 +18,7 @@ from reconciler.providers.docker.table import labels
 from reconciler.render.writer import Writer
 from reconciler.run.daemon import Daemon, Rhythm
 from reconciler.run.lock import Owner
-from reconciler.run.session import opened
+from reconciler.run.session import history_of, opened
 from reconciler.settings import Settings
 from tests.kit.docker.memory import Line, MemoryEngine, Refusal, a_provider, served
 
@@ -577,3 +577,104 @@ def test_a_file_that_only_moves_lines_is_told_of_in_its_new_lines(world):
     reloaded = daemon._session
     assert (session.document.locate(path).line, reloaded.document.locate(path).line) == (2, 3)
     assert reloaded.providers is session.providers
+
+
+class Memory:
+    """The history of a world's project, with a wall clock that goes with the other one."""
+
+    def __init__(self, world):
+        self.world = world
+        world.settings = replace(world.settings, state_directory=world.file.parent / "state")
+
+    def settle(self):
+        self.world.settle()
+
+    def runs(self):
+        """The runs since the first one, which made everything; the latest comes first."""
+        history = history_of(self.world.settings, "p")
+        try:
+            return history.runs()[:-1]
+        finally:
+            history.close()
+
+
+@pytest.fixture
+def memory(world):
+    found = Memory(world)
+    found.settle()
+    return found
+
+
+def test_a_repair_is_in_the_history_with_its_values_cause_line_trigger_and_outage(world, memory):
+    def no_start(_number, call):
+        if call.endswith("/start"):
+            raise Refusal(500, "no space left on device")
+
+    def broken():
+        world.by_hand("stop")
+        world.engine.before = no_start
+
+    def well():
+        world.engine.before = lambda _number, _call: None
+
+    world.run(after(3, "container web: die", happens=broken), after(1, happens=well), after(20), interval_s=30)
+
+    (later, (again,)), (first, (failed,)) = memory.runs()
+    assert (first.command, first.trigger, first.exit) == ("daemon", "container web: die", 3)
+    assert (later.command, later.exit) == ("daemon", 0)
+    assert (failed.address, failed.result, failed.outage) == ("docker.container/web", "failed", None)
+    assert "no space left" in failed.note
+    assert (again.result, again.action, again.cause, again.source) == ("done", "start", "drift", "stack.yaml:2:3")
+    assert [(each.path, each.before, each.after) for each in again.fields] == [("state", "exited (143)", "running")]
+    assert again.outage == pytest.approx(2.0, abs=0.5)
+    assert world.log.of("repaired")[0]["outage_s"] == again.outage
+
+
+def test_what_is_new_was_not_out_of_service(world, memory):
+    world.write(f"{WEB}  other: {{image: 'app:1'}}\n")
+
+    world.run(after(1, "file stack.yaml changed"))
+
+    ((_, changes),) = memory.runs()
+    assert [(each.address, each.result, each.outage) for each in changes] == [("docker.container/other", "done", None)]
+
+
+def test_what_is_only_observed_is_in_the_history_once(world, memory):
+    world.run(after(1, "hint", happens=lambda: world.by_hand("stop")), after(60), heals=False)
+
+    ((run, changes),) = memory.runs()
+    assert run.exit == 2
+    assert [(each.address, each.result, each.note) for each in changes] == [
+        ("docker.container/web", "skipped", "observe")
+    ]
+
+
+def test_a_quiet_daemon_leaves_nothing_in_the_history(world, memory):
+    world.run(after(100))
+
+    assert memory.runs() == []
+
+
+def test_the_daemon_tells_a_hand_and_a_file_apart_by_what_it_saw_itself(world, memory):
+    def by_hand():
+        next(iter(world.engine.containers.values()))["HostConfig"]["Memory"] = 1 << 25
+
+    def by_file():
+        world.write(WEB.replace("'1'", "'2'"))
+
+    world.run(after(1, "hint", happens=by_hand), after(20, "file stack.yaml changed", happens=by_file), after(20))
+
+    causes = {each["field"]: each["cause"] for each in world.log.of("difference")}
+    assert causes == {"mem_limit": "drift", "environment.V": "declared"}
+    assert [[each.cause for each in changes] for _, changes in memory.runs()] == [["declared"], ["drift"]]
+
+
+def test_a_history_that_can_not_be_written_does_not_keep_it_from_repairing(world):
+    blocked = world.file.parent / "state"
+    blocked.write_text("a file, where a folder should be", encoding="utf-8")
+    world.settings = replace(world.settings, state_directory=blocked)
+
+    world.run(after(1, "hint"))
+
+    assert world.is_running
+    assert len(world.log.of("history is not kept")) == 1
