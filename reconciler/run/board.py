@@ -21,7 +21,7 @@ from reconciler.core.report import Standing
 from reconciler.core.report import State as Condition
 from reconciler.core.resource import Resource
 from reconciler.run.once import Look
-from reconciler.run.pauses import EVERYTHING, Pauses
+from reconciler.run.pauses import EVERYTHING, Pause, Pauses
 from reconciler.run.session import Session
 
 MOST_FACTS: Final = 1_000
@@ -131,7 +131,12 @@ class Board:
     def paused(self, addresses: Iterable[Address]) -> frozenset[Address]:
         """The resources among these that are left alone now."""
         active = self.pauses.active(self.wall())
-        return frozenset(each for each in addresses if EVERYTHING in active or str(each) in active) if active else NONE
+        return frozenset(each for each in addresses if _pause_of(active, each)) if active else NONE
+
+    def pause_of(self, address: Address) -> str:
+        """The pause of a resource in words, "" if it is not paused."""
+        pause = _pause_of(self.pauses.active(self.wall()), address)
+        return f"paused by {pause.owner}: {pause.reason}" if pause else ""
 
     def failed(self, error: str) -> None:
         """A look failed as a whole; the last scene stays."""
@@ -183,3 +188,7 @@ class Board:
         return {
             each.address: known[each.address] if before.get(each.address) is each.state else now for each in standings
         }
+
+
+def _pause_of(active: Mapping[str, Pause], address: Address) -> Pause | None:
+    return active.get(str(address)) or active.get(EVERYTHING)

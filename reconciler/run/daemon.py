@@ -494,7 +494,8 @@ class Daemon:
         refused = {each.address: str(each) for each in look.plan.refusals}
         for change, field in self.open.new_differences(seen, busy, look.unread):
             events = tuple(str(hint) for hint in why if hint.concerns(change.address))
-            left = refused.get(change.address, "") if self._rhythm.heals else "observe"
+            reason = self._board.pause_of(change.address) or refused.get(change.address, "")
+            left = reason if self._rhythm.heals else "observe"
             authors = self._authors.get(change.address, ())
             self._tell(Difference(pass_id, change, field, events, left, tuple(map(str, why)), authors))
         troubles = {trouble.key: trouble for trouble in self._troubles(look, seen, why)}

@@ -18,6 +18,7 @@ from reconciler.providers.docker.table import labels
 from reconciler.render.writer import Writer
 from reconciler.run.daemon import Daemon, Rhythm
 from reconciler.run.lock import Owner
+from reconciler.run.pauses import EVERYTHING, Pause, pauses_of
 from reconciler.run.session import history_of, opened
 from reconciler.settings import Settings
 from tests.kit.docker.memory import Line, MemoryEngine, Refusal, a_provider, served
@@ -647,6 +648,19 @@ def test_what_is_only_observed_is_in_the_history_once(world, memory):
     assert [(each.address, each.result, each.note) for each in changes] == [
         ("docker.container/web", "skipped", "observe")
     ]
+
+
+@pytest.mark.parametrize("subject", ["docker.container/web", EVERYTHING])
+def test_a_paused_resource_is_left_and_log_and_history_name_the_owner_and_the_reason(world, memory, subject):
+    with opened(world.settings, world.engine.clock) as session:
+        pauses_of(session).add(Pause(subject, "ann", "upgrade by hand", 0.0, 1e11))
+
+    world.run(after(1, "hint", happens=lambda: world.by_hand("stop")), after(60))
+
+    assert world.engine.writes == ["POST /containers/p-web-1/stop"]
+    assert [each["left"] for each in world.log.of("difference")] == ["paused by ann: upgrade by hand"]
+    ((_, (change,)),) = memory.runs()
+    assert (change.result, change.note) == ("skipped", "paused by ann: upgrade by hand")
 
 
 def test_a_quiet_daemon_leaves_nothing_in_the_history(world, memory):
