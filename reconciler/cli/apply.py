@@ -11,15 +11,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from reconciler.cli.diff import checksum_of, document, rendered, say_once
+from reconciler.cli.diff import checksum_of, document, rendered
 from reconciler.cli.exitcodes import Exit, of_error, of_report
-from reconciler.cli.options import DISRUPT, TARGET, address_option
-from reconciler.cli.output import agreed, say, show, warn, writer
+from reconciler.cli.options import DISRUPT, TARGET, address_option, json_option
+from reconciler.cli.output import agreed, emit, fail, in_events, say, show, warn, writer
 from reconciler.cli.runner import Stop, Teller, interruptible
 from reconciler.cli.state import State, is_terminal, show_error
 
 if TYPE_CHECKING:
     from reconciler.core.change import Change
+    from reconciler.core.plan import Plan
     from reconciler.core.policy import Policy
     from reconciler.run.gate import LoginGate
     from reconciler.run.once import Look, Reconciler
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
 @address_option("--adopt", "Adopt this existing resource.")
 @address_option("--allow-disrupt", DISRUPT)
 @click.option("--wait", type=float, default=300.0, metavar="SECONDS", help="How long to wait for Keycloak to start.")
+@json_option()
 @click.option("--lock-wait", type=float, default=0.0, metavar="SECONDS", help="How long to wait for another run.")
 @click.pass_obj
 def command(state: State, /, **options: Any) -> int:
@@ -64,6 +66,7 @@ class _Apply:
         self._checksum: str | None = options["checksum"]
         self._dry_run, self._lock_wait = options["dry_run"], options["lock_wait"]
         self._asks = is_terminal() and not options["yes"]
+        self._teller = Teller(state)
         policy: Policy = session.policy(
             deletes=options["yes"] or self._asks,
             may_lose=options["allow_delete"],
@@ -72,7 +75,7 @@ class _Apply:
             most_surplus=options["max_delete"],
         )
         self._reconciler: Reconciler = session.reconciler(
-            policy=policy, only=options["target"], patience_s=options["wait"], on_wait=say_once()
+            policy=policy, only=options["target"], patience_s=options["wait"], on_wait=self._teller.awaits
         )
         self._allowed = {name: options[name] for name in ("allow_delete", "adopt", "allow_disrupt")}
         self._approved = False
@@ -80,11 +83,12 @@ class _Apply:
         self._stop = Stop()
 
     def run(self) -> int:
-        look = self._reconciler.look()
+        with self._teller.comparing():
+            look = self._reconciler.look()
         self._warn_of_unknown(look)
         if look.plan.in_sync or self._dry_run:
             self._check_saved(look)
-            show(rendered(self._state, self._session, look.plan, "text"))
+            self._show(look.plan)
             if not self._dry_run:
                 self._session.keep_secrets()
                 with self._session.recorded("apply") as record:
@@ -117,11 +121,10 @@ class _Apply:
 
         gate = login_gate(self._session)
         if gate is None:
-            return self._converged(Teller(self._state), stop, first, record)
+            return self._converged(self._teller, stop, first, record)
         gate.begin()
-        teller = Teller(self._state)
-        code = self._converged(teller, stop, first, record)
-        return self._gated(gate, teller, record) if code == Exit.DONE and not stop.is_set() else code
+        code = self._converged(self._teller, stop, first, record)
+        return self._gated(gate, self._teller, record) if code == Exit.DONE and not stop.is_set() else code
 
     def _gated(self, gate: LoginGate, teller: Teller, record: Recorder) -> int:
         """Walk the login after an apply that succeeded, and take the changes back where it is broken."""
@@ -133,15 +136,16 @@ class _Apply:
         if walked.works:
             say(f"gate: {login_words(gate.login, walked)}")
             return Exit.DONE
-        say(f"error: gate: {login_words(gate.login, walked)}")
+        fail(f"gate: {login_words(gate.login, walked)}")
         if not gate.worked:
             say("It failed before this run as well, so nothing is taken back. `reconcile doctor` looks for the cause.")
             return Exit.PARTIAL
         say("It worked before this run; its changes are taken back.")
         back, telling = Rollback(self._reconciler, tuple(teller.looks)), Teller(self._state)
         try:
-            for event in record.follow(back.events()):
-                telling.tell(event)
+            with telling.comparing():
+                for event in record.follow(back.events()):
+                    telling.tell(event)
         except ReconcileError as error:
             show_error(error, begun=True)
         for address in sorted(back.done):
@@ -155,22 +159,26 @@ class _Apply:
         began = self._session.clock.now()
         events = self._reconciler.converge(self._approve, stop=stop, first=first)
         error = teller.follow(record.follow(events, self._reconciler))
-        say(teller.outcome(self._session.clock.now() - began - self._asked_s))
+        teller.tell_outcome(self._session.clock.now() - began - self._asked_s)
         if error:
             show_error(error, begun=True)
             return of_error(error, begun=True)
         if teller.look.plan.in_sync and not teller.report.failed:
-            self._show(teller.look)
+            self._show(teller.look.plan)
         return of_report(teller.report)
 
-    def _show(self, look: Look) -> None:
-        """Print the plan; what is refused about it is said by the error."""
-        show(rendered(self._state, self._session, replace(look.plan, refusals=()), "text"))
+    def _show(self, plan: Plan) -> None:
+        if in_events():
+            from reconciler.render.text import summary
+
+            emit("plan", summary(plan, self._session.names), plan=document(self._session, plan))
+        else:
+            show(rendered(self._state, self._session, plan, "text"))
 
     def _approve(self, look: Look) -> None:
         """Show the plan of a pass, and ask where that is due. Raises Cancelled, or StalePlan for a saved plan."""
         self._check_saved(look)
-        self._show(look)
+        self._show(replace(look.plan, refusals=()))  # what is refused is said by the error
         if look.plan.refusals:
             return
         if self._asks and (not self._approved or _is_dangerous(look)):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from reconciler.cli.exitcodes import Exit, of_error, of_report
-from reconciler.cli.options import services_argument
+from reconciler.cli.options import json_option, services_argument
 from reconciler.cli.output import say
 from reconciler.cli.runner import Teller, interruptible
 from reconciler.cli.state import State, show_error
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 @click.command("build")
 @services_argument()
+@json_option()
 @click.option("--push", is_flag=True, help="Push each image to its registry, under all its names.")
 @click.pass_obj
 def command(state: State, *, services: tuple[str, ...], push: bool) -> int:

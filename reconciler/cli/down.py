@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from reconciler.cli.exitcodes import of_error, of_report
-from reconciler.cli.options import DISRUPT, address_option
+from reconciler.cli.options import DISRUPT, address_option, json_option
 from reconciler.cli.output import answer, say
 from reconciler.cli.runner import Teller, interruptible
 from reconciler.cli.state import State, is_terminal, show_error
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 @click.command("down")
 @click.option("--volumes", is_flag=True, help="Remove the volumes too: their data is lost.")
 @click.option("--confirm", metavar="PROJECT", help="The project's name, to remove volumes without being asked.")
+@json_option()
 @address_option("--allow-disrupt", DISRUPT)
 @click.pass_obj
 def command(state: State, *, volumes: bool, confirm: str | None, allow_disrupt: frozenset[Address]) -> int:

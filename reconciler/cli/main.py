@@ -13,7 +13,7 @@ import click
 
 from reconciler import __version__
 from reconciler.cli.examples import epilog
-from reconciler.cli.output import begin, learn_settings, say, show
+from reconciler.cli.output import begin, begin_events, end, fail, learn_settings, say, show
 from reconciler.cli.state import COMPLETE, State, in_colour, settings_of
 from reconciler.settings import process_environment
 
@@ -48,6 +48,9 @@ COMMANDS: Final = {
     "schema": "Print the JSON Schema of stack.yaml or users.yaml.",
 }
 ALIASES: Final = {"plan": "diff"}
+
+RUNS: Final = frozenset({"apply", "build", "down"})
+"""Commands that can be told as events."""
 
 EPILOG: Final = """\b
 Begin with:
@@ -124,6 +127,8 @@ def cli(ctx: click.Context, /, **options: Any) -> None:
     Everything that is declared is compared with what is live, field by field; only what differs is changed, by
     the least disruptive means.
     """
+    if options["log_format"] == "json" and ctx.invoked_subcommand in RUNS:
+        begin_events(command=ctx.invoked_subcommand)
     settings = settings_of(options)
     learn_settings(settings)
     ctx.color = in_colour()  # else click takes colour out wherever there is no terminal, FORCE_COLOR or not
@@ -132,10 +137,16 @@ def cli(ctx: click.Context, /, **options: Any) -> None:
 
 def run(arguments: Sequence[str]) -> int:
     """Run one command line; returns the exit code. Nothing but a bug gets out as a traceback."""
+    begin()
+    code = _run(arguments)
+    end(code)
+    return code
+
+
+def _run(arguments: Sequence[str]) -> int:
     from reconciler.cli.exitcodes import Exit
     from reconciler.config.yaml.reading import reading
 
-    begin()
     if instruction := process_environment().get(COMPLETE):
         from reconciler.cli.completion import completed
 
@@ -146,6 +157,8 @@ def run(arguments: Sequence[str]) -> int:
         sys.stdout.flush()
     except click.exceptions.Exit as error:
         return int(error.exit_code)
+    except SystemExit as error:  # of a second interrupt
+        return int(error.code or 0)
     except (click.Abort, KeyboardInterrupt):
         say("interrupted")
         return Exit.INTERRUPTED
@@ -164,7 +177,7 @@ def run(arguments: Sequence[str]) -> int:
 
 
 def _show_usage(error: click.ClickException) -> None:
-    say(f"error: {error.format_message()}{_misplaced(error)}")
+    fail(f"{error.format_message()}{_misplaced(error)}")
     context = getattr(error, "ctx", None)
     if context is not None:
         say(context.get_usage())
@@ -194,6 +207,6 @@ def _failed(error: Exception, *, verbose: bool) -> int:
         say("".join(traceback.format_exception(error)).rstrip())
     last = traceback.extract_tb(error.__traceback__)[-1:]
     place = f" at {last[0].filename}:{last[0].lineno}" if last else ""
-    say(f"error: this is a bug in reconcile: {type(error).__name__}: {error}{place}")
+    fail(f"this is a bug in reconcile: {type(error).__name__}: {error}{place}")
     say("Please report it, with what `reconcile -v …` prints for the same command.")
     return Exit.ERROR

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import click
 
+from reconciler.cli.output import begin_events
 from reconciler.cli.state import addresses, settings_of
 
 if TYPE_CHECKING:
@@ -25,6 +26,19 @@ def address_option(name: str, text: str) -> Decorator:
     return click.option(
         name, multiple=True, callback=addresses, shell_complete=_addresses, metavar="ADDRESS", help=text
     )
+
+
+def json_option() -> Decorator:
+    """An option to tell the run as events, one JSON document a line; so does ``--log-format json``."""
+    return click.option(
+        "--json", is_flag=True, expose_value=False, callback=_tells_events, help="Print the run as JSON Lines."
+    )
+
+
+def _tells_events(ctx: click.Context, _param: click.Parameter, value: bool) -> None:  # noqa: FBT001 (click's signature)
+    if value and not ctx.resilient_parsing:
+        ctx.obj.log_format = "json"
+        begin_events(command=ctx.info_name)
 
 
 def services_argument() -> Decorator:

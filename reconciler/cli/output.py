@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,11 @@ if TYPE_CHECKING:
     from reconciler.settings import Settings
 
 _current: list[Writer] = []
+_numbers: list[int] = []
+"""The number of the last event, where the run is told as events."""
+
+_screens: list[Callable[[str], None]] = []
+"""The printer of messages while a part of the terminal is drawn again and again."""
 
 
 def writer() -> Writer:
@@ -29,21 +35,76 @@ def writer() -> Writer:
 def begin() -> None:
     """Forget the secrets of an earlier run in the same process."""
     _current.clear()
+    _numbers.clear()
 
 
-def say(text: str) -> None:
+def begin_events(**fields: Any) -> None:
+    """Tells everything from here on as events, one JSON document a line, on stdout."""
+    if not _numbers:
+        _numbers.append(0)
+        emit("run_start", "the run begins", **fields)
+
+
+def in_events() -> bool:
+    """Returns whether the run is told as events."""
+    return bool(_numbers)
+
+
+def emit(kind: str, message: str, *, level: str = "info", **fields: Any) -> None:
+    """One event."""
+    import json
+    from datetime import UTC, datetime
+
+    from reconciler.render.events import SCHEMA
+    from reconciler.render.plain import harmless_json
+
+    _numbers[0] += 1
+    head = {"schema": SCHEMA, "seq": _numbers[0], "ts": datetime.now(UTC).isoformat(), "type": kind, "level": level}
+    click.echo(harmless_json(json.dumps(writer().document({**head, "msg": message, **fields}))))
+
+
+def end(code: int) -> None:
+    """Tell the exit code, where the run is told as events."""
+    if in_events():
+        emit("run_done", f"the run ends with exit code {code}", exit_code=int(code))
+
+
+def say(text: str, *, level: str = "info") -> None:
     """A message for the person, beside the results."""
-    click.echo(writer().message(text), err=True)
+    if in_events():
+        emit("message", text, level=level)
+    elif _screens:
+        _screens[-1](writer().message(text))
+    else:
+        click.echo(writer().message(text), err=True)
 
 
 def warn(text: str) -> None:
     """A message on what went wrong and changes nothing of the result."""
-    say(f"warning: {text}")
+    say(text if in_events() else f"warning: {text}", level="warning")
+
+
+def fail(text: str) -> None:
+    """A message on what ended the run."""
+    say(text if in_events() else f"error: {text}", level="error")
+
+
+@contextmanager
+def messages_to(screen: Callable[[str], None]) -> Iterator[None]:
+    """Meanwhile messages go to a printer that does not disturb what is drawn."""
+    _screens.append(screen)
+    try:
+        yield
+    finally:
+        _screens.remove(screen)
 
 
 def show(text: str, *, commands: bool = False) -> None:
     """A result; ``commands`` where it has lines for a CI system."""
-    click.echo(writer().text(text, commands=commands))
+    if in_events():
+        emit("message", text)
+    else:
+        click.echo(writer().text(text, commands=commands))
 
 
 def clean(text: str) -> str:

@@ -3,79 +3,158 @@
 from __future__ import annotations
 
 import signal
+import sys
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict
+from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from reconciler.cli.exitcodes import Exit
-from reconciler.cli.output import log, say
-from reconciler.cli.state import State
+from reconciler.cli.output import emit, in_events, say
+from reconciler.cli.state import State, in_colour, is_drawable
 
 if TYPE_CHECKING:
+    from reconciler.cli.live import LiveScreen
     from reconciler.core.errors import ReconcileError
     from reconciler.core.report import Event
+    from reconciler.render.ongoing import Row
     from reconciler.run.once import Look
 
 
+_COMPARES = "comparing the files with what is live"
+
+
 class Teller:
-    """Tells what happens: a line for each resource, or JSON lines; and keeps it."""
+    """Tells what happens and keeps it: lines, on a terminal also rows of what is going on, or events as JSON."""
 
     def __init__(self, state: State) -> None:
         from reconciler.core.report import Report
+        from reconciler.render.ongoing import Ongoing
 
         self.report = Report()
         self.looks: list[Look] = []
-        self._log = log(as_json=True, verbose=state.verbose) if state.logs_json else None
+        self._state = state
+        self._ongoing = Ongoing()
+        self._began = self._started = monotonic()
+        self._awaited = ""
+        self._screen = _screen(self._rows)
+
+    @contextmanager
+    def comparing(self) -> Iterator[None]:
+        """Meanwhile the live resources are read, and nothing else is going on."""
+        self._began = monotonic()
+        self._screen.show()
+        try:
+            yield
+        finally:
+            self._screen.hide()
+
+    def awaits(self, note: str) -> None:
+        """Something that has to be up before the live resources can be read."""
+        if note != self._awaited:
+            self._awaited = note
+            if not self._screen.draws:
+                say(note)
 
     def follow(self, events: Iterable[Event | Look]) -> ReconcileError | None:
         """Tell all of them; returns the error that ended them after something had begun, and raises any other."""
         from reconciler.core.errors import ReconcileError
 
         try:
-            for event in events:
-                self.tell(event)
+            with self.comparing():
+                for event in events:
+                    self.tell(event)
         except ReconcileError as error:
             if not self.report.events:
                 raise
             return error
+        except SystemExit:  # a second interrupt
+            self._tell_given_up()
+            raise
         return None
+
+    def _tell_given_up(self) -> None:
+        """Tell what is left of a run that nobody waits for any more."""
+        given_up = list(self._ongoing.given_up(monotonic()))
+        for event in given_up:
+            self._say(event)
+        self.report += given_up
+        if self.report.events:
+            self.tell_outcome(monotonic() - self._started)
+            say("`reconcile diff` shows what is left to do.")
 
     def tell(self, event: Event | Look) -> None:
         """A look begins a pass; what happens then is said, and kept."""
+        from reconciler.core.report import What
+        from reconciler.render.ongoing import Ongoing
         from reconciler.render.progress import Progress
         from reconciler.run.once import Look
 
         if isinstance(event, Look):
+            self._screen.hide()
             self.looks.append(event)
-            self._progress = Progress(event.plan)
+            self._progress, self._ongoing = Progress(event.plan), Ongoing(event.plan)
             return
-        self.report += [event]
-        if self._log is None:
-            for line in self._progress.lines(event):
-                say(line)
-        else:
-            self._note(event)
+        if event.what is not What.PENDING:
+            self.report += [event]
+        self._ongoing.happened(event, monotonic())
+        self._say(event)
+        self._began, self._awaited = monotonic(), ""
+        self._screen.show()
 
-    def _note(self, event: Event) -> None:
+    def _say(self, event: Event) -> None:
         from reconciler.core.report import What
 
-        assert self._log
-        fields = {"address": str(event.step.address), "verb": event.step.verb, "seconds": round(event.seconds, 3)}
-        level = self._log.error if event.what is What.FAILED else self._log.info
-        level(f"step {event.what.value}", **fields, note=event.note)
+        if in_events():
+            from reconciler.render.events import step_document
+
+            document = step_document(event)
+            emit(document.pop("type"), document.pop("msg"), **document)
+        elif event.what is not What.PENDING or not self._screen.draws:
+            for line in self._progress.lines(event):
+                say(line)
+
+    def _rows(self) -> Sequence[Row]:
+        from reconciler.render.ongoing import Row
+
+        now = monotonic()
+        return [*self._ongoing.rows(now)] or [Row(_COMPARES, "", now - self._began, self._awaited)]
 
     @property
     def look(self) -> Look:
         """The last one."""
         return self.looks[-1]
 
-    def outcome(self, seconds: float) -> str:
+    def tell_outcome(self, seconds: float) -> None:
         """Sums up the work done, in numbers."""
-        from reconciler.render.progress import outcome
+        from reconciler.render.progress import Counts
 
         changed = {change.address for look in self.looks for change in look.plan.changes if change.acts}
-        return outcome(self.report, changed, seconds)
+        counts = Counts.of(self.report, changed)
+        if in_events():
+            emit("summary", counts.text(seconds), **asdict(counts), seconds=round(seconds, 3))
+        else:
+            say(counts.text(seconds))
+
+
+class _NoScreen:
+    """Nothing is drawn: there is no terminal, or the run is told as events."""
+
+    draws = False
+
+    def show(self) -> None: ...
+
+    def hide(self) -> None: ...
+
+
+def _screen(rows: Callable[[], Sequence[Row]]) -> _NoScreen | LiveScreen:
+    if in_events() or not is_drawable(sys.stderr):
+        return _NoScreen()
+    from reconciler.cli.live import LiveScreen
+
+    return LiveScreen(rows, colour=in_colour())
 
 
 class Stop:
@@ -94,6 +173,9 @@ class Stop:
         self.is_idle = False
 
 
+_FIRST = "interrupted: requests that run are finished, waits and builds are given up; once more to stop at once"
+
+
 @contextmanager
 def interruptible() -> Iterator[Stop]:
     """The first SIGINT or SIGTERM lets the current steps end, the second one ends the program."""
@@ -102,12 +184,13 @@ def interruptible() -> Iterator[Stop]:
 
     def on_signal(number: int, _frame: Any) -> None:
         if stop.flag.is_set() or stop.is_idle:
-            say("")
-            say("interrupted")
+            if stop.is_idle:
+                say("")  # ends the line of the question
+            say("interrupted" if stop.is_idle else "interrupted at once: nothing more is waited for")
             raise SystemExit(codes[signal.Signals(number)])
         stop.code = codes[signal.Signals(number)]
         stop.flag.set()
-        say("interrupted: finishing the current steps; once more to stop at once")
+        say(_FIRST)
 
     before = {number: signal.signal(number, on_signal) for number in codes}
     try:

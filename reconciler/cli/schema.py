@@ -8,9 +8,9 @@ from reconciler.cli.output import show_own
 
 
 @click.command("schema")
-@click.argument("which", type=click.Choice(["stack", "users", "plan"]))
+@click.argument("which", type=click.Choice(["stack", "users", "plan", "events"]))
 def command(which: str) -> None:
-    """Print a JSON Schema: of stack.yaml, of users.yaml, or of what `diff --format json` prints."""
+    """Print a JSON Schema: of stack.yaml, of users.yaml, of `diff --format json`, or of a line of `apply --json`."""
     from reconciler.config.schema.validator import schema_text
 
     show_own(schema_text(which))

@@ -6,11 +6,11 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TextIO
 
 import click
 
-from reconciler.cli.output import log, say, warn, writer
+from reconciler.cli.output import emit, fail, in_events, log, say, warn, writer
 from reconciler.core.errors import Cancelled, ConfigError, ReconcileError, Refused
 from reconciler.core.problem import Problem
 from reconciler.settings import Settings, process_environment
@@ -87,7 +87,13 @@ def settings_of(options: Mapping[str, Any]) -> Settings:
 
 
 def is_terminal() -> bool:
-    return sys.stdin.isatty() and sys.stdout.isatty()
+    """Returns whether there is somebody to ask."""
+    return sys.stdin.isatty() and sys.stdout.isatty() and not in_events()
+
+
+def is_drawable(stream: TextIO) -> bool:
+    """Returns whether a part of the stream can be drawn again and again."""
+    return stream.isatty() and process_environment().get("TERM") != "dumb"
 
 
 def in_colour() -> bool:
@@ -99,6 +105,13 @@ def in_colour() -> bool:
 
 
 def show_problems(problems: Iterable[Problem]) -> None:
+    if in_events():
+        from reconciler.render.events import problem_document
+
+        for problem in problems:
+            document = problem_document(problem)
+            emit(document.pop("type"), document.pop("msg"), **document)
+        return
     from reconciler.render.text import problem_text
 
     for problem in problems:
@@ -118,13 +131,13 @@ def show_error(error: ReconcileError, *, begun: bool = False) -> None:
             from reconciler.render.refusals import refusal_lines
 
             for line in refusal_lines(refusals):
-                say(line)
+                say(line, level="error")
             say(nothing)
         case Cancelled():
             say(f"Cancelled. {nothing}")
             return
         case _:
-            say(f"error: {error}")
+            fail(str(error))
     from reconciler.core.codes import code_of
 
     say(f"`reconcile explain {code_of(error).name}` explains this error.")

@@ -8,6 +8,7 @@ from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 from reconciler.core.access import AccessChange, Grants
 from reconciler.core.address import Address
+from reconciler.core.amount import Amount
 from reconciler.core.author import Author
 from reconciler.core.change import Change
 from reconciler.core.diagnosis import Check
@@ -36,6 +37,7 @@ class Pending:
     retry_in: float
     note: str = ""
     otherwise: Callable[[], str] = str
+    amount: Amount | None = None
 
 
 Verdict: TypeAlias = Done | Pending

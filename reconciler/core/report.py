@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from reconciler.core.address import Address
+from reconciler.core.amount import Amount
 from reconciler.core.change import Action, Change
 from reconciler.core.errors import ReconcileError
 from reconciler.core.plan import Step
@@ -28,7 +29,8 @@ class What(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One fact about one step; ``seconds`` since the step began, ``error`` where it failed.
+    """One fact about one step; ``seconds`` since the step began, ``error`` where it failed, ``amount`` so
+    far.
 
     During the last ``watched_s`` the step had had its effect, and was only watched.
     """
@@ -39,6 +41,7 @@ class Event:
     seconds: float = 0.0
     error: ReconcileError | None = None
     watched_s: float = 0.0
+    amount: Amount | None = None
 
     @property
     def addresses(self) -> tuple[Address, ...]:

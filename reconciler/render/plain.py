@@ -23,6 +23,35 @@ _COMMAND: Final = re.compile(r"^([ \t]*)(?=::)", re.MULTILINE)
 _OLD_COMMAND: Final = re.compile(r"##(?=\[|vso\[)")
 
 
+_IN_ASCII: Final = str.maketrans(
+    {
+        "→": "->",
+        "…": "...",
+        "±": "-/+",
+        "✓": "ok",
+        "✗": "x",
+        "↩": "<-",
+        "↑": "^",
+        "⚠": "!",
+        "≈": "about",
+        "·": "-",
+        "├": "|",
+        "└": "`",
+        "─": "-",
+        "│": "|",
+    }
+)
+
+
+def encodable(text: str, encoding: str) -> str:
+    """The text as an output of this encoding can have it: symbols of ours in ASCII, foreign characters written out."""
+    try:
+        text.encode(encoding)
+    except UnicodeEncodeError:
+        return text.translate(_IN_ASCII).encode(encoding, "backslashreplace").decode(encoding)
+    return text
+
+
 def painted(text: str, code: str) -> str:
     """The text in a colour, once it is written."""
     return f"{PAINT}{code}{PAINT}{text}{PAINT}0{PAINT}" if code else text

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Final
 
 from reconciler.core.address import Address
 from reconciler.core.change import Action
 from reconciler.core.plan import Plan
 from reconciler.core.report import Event, Report, What
+from reconciler.render.ongoing import amount_text, doing
 
 DONE: Final[Mapping[Action, str]] = {
     Action.CREATE: "created",
@@ -27,7 +29,12 @@ _RETURNED: Final = "what was there before is in its place again"
 """Where it did not serve before either."""
 
 _WIDE: Final = 44
-_LONG_S: Final = 9.5
+_EVERY_S: Final = 9.5
+_LONG: Final = ("build", "pull")
+"""Verbs of steps that are long enough to be announced."""
+
+_FEW: Final = 5
+"""So many resources of a batch have a line each."""
 
 
 class Progress:
@@ -40,6 +47,7 @@ class Progress:
         }
         self._blocked: set[Address] = set()
         self._seconds: dict[Address, float] = {}
+        self._reported: dict[str, float] = {}
 
     def lines(self, event: Event) -> Iterator[str]:
         """The lines that an event is worth."""
@@ -47,8 +55,11 @@ class Progress:
         match event.what:
             case What.DONE:
                 yield from self._done(event)
-            case What.PENDING if event.seconds >= _LONG_S:
-                yield f"  … {address} {event.step.verb.rpartition('.')[2]}, {event.seconds:.0f} s{_note(event)}"
+            case What.STARTED if event.step.verb.rpartition(".")[2] in _LONG:
+                yield f"  … {address} {doing(event.step)}"
+            case What.PENDING if event.seconds - self._reported.get(event.step.id, 0.0) >= _EVERY_S:
+                self._reported[event.step.id] = event.seconds
+                yield f"  … {address} {doing(event.step)}, {event.seconds:.0f} s{_how_far(event)}"
             case What.FAILED:
                 yield f"  ✗ {address} {event.note}"
             case What.BLOCKED if event.step.address not in self._blocked and event.note != str(event.step.address):
@@ -64,29 +75,58 @@ class Progress:
                 return
 
     def _done(self, event: Event) -> Iterator[str]:
-        for address in event.addresses:
-            self._left[address] -= 1
+        for address in set(event.addresses):
             self._seconds[address] = self._seconds.get(address, 0.0) + event.seconds
-            if not self._left[address]:
-                note = f", {event.note}" if event.note else ""
-                yield f"  ✓ {str(address).ljust(_WIDE)} {self._words[address]}{note} ({self._seconds[address]:.1f} s)"
+        complete = list(dict.fromkeys(filter(self._is_complete, event.addresses)))
+        note = f", {event.note}" if event.note else ""
+        if len(complete) > _FEW:
+            first, took = complete[0], max(self._seconds[address] for address in complete)
+            subject = f"{first} and {len(complete) - 1} more".ljust(_WIDE)
+            yield f"  ✓ {subject} {self._words[first]}{note} ({took:.1f} s)"
+            return
+        for address in complete:
+            yield f"  ✓ {str(address).ljust(_WIDE)} {self._words[address]}{note} ({self._seconds[address]:.1f} s)"
+
+    def _is_complete(self, address: Address) -> bool:
+        """Counts one step of a resource as done; returns whether it was the last."""
+        self._left[address] -= 1
+        return not self._left[address]
+
+
+def _how_far(event: Event) -> str:
+    amount = f", {amount_text(event.amount, event.seconds)}" if event.amount else ""
+    return f"{amount}{_note(event)}"
 
 
 def _note(event: Event) -> str:
     return f": {event.note}" if event.note else ""
 
 
-def outcome(report: Report, changed: Collection[Address], seconds: float) -> str:
-    """The last line of an apply; what was not ``changed`` by any of its plans was only waited for."""
-    done = _addresses(report, What.DONE) & set(changed) - report.unfinished
-    failed = _addresses(report, What.FAILED)
-    blocked = _addresses(report, What.BLOCKED) - failed
-    left = report.unfinished - failed - blocked
-    text = f"{len(done)} resource{'s' if len(done) != 1 else ''} done"
-    text += f", {len(failed)} failed" if failed else ""
-    text += f", {len(blocked)} skipped as a result" if blocked else ""
-    text += f", {len(left)} interrupted or not started" if left else ""
-    return f"{text}, in {seconds:.1f} s."
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """The resources of a run by what became of them."""
+
+    done: int
+    failed: int
+    skipped: int
+    left: int
+
+    @classmethod
+    def of(cls, report: Report, changed: Collection[Address]) -> Counts:
+        """The counts of an apply; what was not ``changed`` by any of its plans was only waited for."""
+        done = _addresses(report, What.DONE) & set(changed) - report.unfinished
+        failed = _addresses(report, What.FAILED)
+        blocked = _addresses(report, What.BLOCKED) - failed
+        left = report.unfinished - failed - blocked
+        return cls(len(done), len(failed), len(blocked), len(left))
+
+    def text(self, seconds: float) -> str:
+        """The last line of an apply."""
+        text = f"{self.done} resource{'s' if self.done != 1 else ''} done"
+        text += f", {self.failed} failed" if self.failed else ""
+        text += f", {self.skipped} skipped as a result" if self.skipped else ""
+        text += f", {self.left} interrupted or not started" if self.left else ""
+        return f"{text}, in {seconds:.1f} s."
 
 
 def _addresses(report: Report, what: What) -> set[Address]:

@@ -53,6 +53,14 @@ def _size(value: float) -> str:
     return f"{value:g} {_SIZES[power]}"
 
 
+def size(value: float) -> str:
+    """A measured number of bytes, in the largest unit, to three digits."""
+    power = 0
+    while value >= 1000 and power < len(_SIZES) - 1:
+        value, power = value / 1024, power + 1
+    return f"{value:.3g} {_SIZES[power]}"
+
+
 def are_lists_of_objects(before: Value, after: Value) -> bool:
     """Returns whether both are lists, and one has objects in it: then the parts that differ are worth a name."""
     lists = [each for each in (before, after) if isinstance(each, Sequence) and not isinstance(each, str)]

@@ -12,6 +12,7 @@ from graphlib import TopologicalSorter
 from threading import Event as Flag
 from typing import Final
 
+from reconciler.core.amount import Amount
 from reconciler.core.errors import GateFailed, ProviderError, Throttled, Unreachable, unforeseen
 from reconciler.core.plan import Step
 from reconciler.core.provider import Done, Pending, Verdict
@@ -58,6 +59,7 @@ class _Progress:
     began: float
     tries: int = 0
     note: str = ""
+    amount: Amount | None = None
     heard: float = 0.0
     mark: str = ""
     held: float = 0.0
@@ -88,7 +90,9 @@ class _Run:
             if self.running:
                 yield from self._collect()
             elif self.waiting:
-                self.clock.sleep(min(self.waiting[0][0] - self.clock.now(), self._longest_s(math.inf)))
+                left_s = self.waiting[0][0] - self.clock.now()
+                self.clock.sleep(min(left_s, self._longest_s(SIGN_OF_LIFE_S)))
+                yield from self._signs_of_life()
         yield from self._left()
 
     def _is_given_up(self) -> bool:
@@ -172,8 +176,8 @@ class _Run:
             yield from self._fail(progress, GateFailed(said, address=step.address, doing=step.verb))
             return
         heapq.heappush(self.waiting, (now + retry_in, step.id))
-        if note != progress.note:
-            progress.note, progress.heard = note, now
+        if (note, pending.amount) != (progress.note, progress.amount):
+            progress.note, progress.amount, progress.heard = note, pending.amount, now
             yield self._event(progress, What.PENDING, note)
 
     def _try_again(self, progress: _Progress, error: ProviderError) -> Iterator[Event]:
@@ -243,7 +247,8 @@ class _Run:
                 yield Event(step, What.NOT_STARTED)
 
     def _event(self, progress: _Progress, what: What, note: str = "") -> Event:
-        return Event(progress.step, what, note, self._seconds(progress))
+        amount = progress.amount if what is What.PENDING else None
+        return Event(progress.step, what, note, self._seconds(progress), amount=amount)
 
     def _seconds(self, progress: _Progress) -> float:
         return self.clock.now() - progress.began

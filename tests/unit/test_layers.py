@@ -37,6 +37,7 @@ MAY_IMPORT = {
 HOMES = {
     "docker": {"providers/docker/engine/client.py", "providers/docker/engine/credentials.py"},
     "keycloak": {"providers/keycloak/server/client.py"},
+    "rich": {"cli/live.py"},
     "requests": {"providers/docker/engine/client.py", "providers/keycloak/server/client.py"},
     "urllib3": {"providers/docker/engine/client.py", "providers/docker/engine/ssh.py"},
     "yaml": {"config/yaml/parse.py"},

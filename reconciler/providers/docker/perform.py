@@ -12,6 +12,7 @@ from reconciler.core.provider import Done, Pending, Verdict
 from reconciler.core.values import Value
 from reconciler.providers.docker.build import buildx
 from reconciler.providers.docker.build.context import digest_of, dockerfile_of, packed
+from reconciler.providers.docker.build.counted import counted
 from reconciler.providers.docker.container import endpoints, files, hooks, one_shot, outside, pre_start
 from reconciler.providers.docker.engine import occupied_ports, required_api, rootless
 from reconciler.providers.docker.engine.client import Engine
@@ -82,7 +83,7 @@ def _remove_volume(engine: Engine, args: Mapping[str, Any]) -> None:
     engine.delete(f"/volumes/{args['volume']}")
 
 
-def _pull(engine: Engine, args: Mapping[str, Any]) -> Generator[str, None, None]:
+def _pull(engine: Engine, args: Mapping[str, Any]) -> Generator[Pending, None, None]:
     try:
         yield from engine.pull(args["reference"], args["platform"] or None)
     except (Rejected, Conflict, Denied) as error:  # what is not in the registry now will not be there a moment later
@@ -91,7 +92,7 @@ def _pull(engine: Engine, args: Mapping[str, Any]) -> Generator[str, None, None]
         engine.tag(args["reference"], args["reference"])
 
 
-def _build(engine: Engine, args: Mapping[str, Any]) -> Generator[str, None, None]:
+def _build(engine: Engine, args: Mapping[str, Any]) -> Generator[Pending, None, None]:
     """Builds with BuildKit if available, else with the classic builder, which can do all that needs no BuildKit."""
     build, reference = args["build"], args["reference"]
     inputs, platform = digest_of(build), _platform(engine, build)
@@ -102,7 +103,7 @@ def _build(engine: Engine, args: Mapping[str, Any]) -> Generator[str, None, None
     else:
         lines = buildx.run(buildx.loading(build, reference, inputs, platform), engine.environment)
     with closing(lines):
-        yield from _withlast_lines(lines, obstacle)
+        yield from counted(_withlast_lines(lines, obstacle))
     _tag(engine, {"reference": reference, "tags": image.names(build)})
 
 
@@ -437,7 +438,7 @@ def _owned(found: Json | None, wanted: Mapping[str, Value]) -> bool:
     return found is not None and marks.get(labels.PROJECT) == wanted[labels.PROJECT]
 
 
-STREAMS: Final[Mapping[str, Callable[[Engine, Mapping[str, Any]], Generator[str, None, None]]]] = {
+STREAMS: Final[Mapping[str, Callable[[Engine, Mapping[str, Any]], Generator[Pending, None, None]]]] = {
     "image.pull": _pull,
     "image.build": _build,
 }

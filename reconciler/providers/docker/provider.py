@@ -67,14 +67,14 @@ class DockerProvider:
     title = "the engine"
     kinds: Mapping[str, Kind] = {kind.name: kind for kind in (network.KIND, volume.KIND, image.KIND, container.KIND)}
     served_by: Address | None = None
-    tells_every_s = 5.0
+    tells_every_s = 1.0
     """How often a pull or a build says how far it is."""
 
     def __init__(self, project: str, environment: Mapping[str, str], *, note: Note = ignored) -> None:
         self.engine = Engine(environment, note=note)
         self._project = project
         self._brief: Engine | None = None
-        self._streams: dict[str, Generator[str, None, None]] = {}
+        self._streams: dict[str, Generator[Pending, None, None]] = {}
         self._together = Together()
         self._known: frozenset[str] = frozenset()
         self._exit_codes: dict[str, int] = {}
@@ -152,10 +152,10 @@ class DockerProvider:
         """Let a stream run on for a while, and say how far it is. One that failed is begun anew the next time."""
         stream = self._streams.pop(step.id, None) or STREAMS[step.verb](self.engine, step.args)
         end = monotonic() + self.tells_every_s
-        for line in stream:
+        for pending in stream:
             if monotonic() >= end:
                 self._streams[step.id] = stream
-                return Pending(0.0, line)
+                return pending
         return Done()
 
     def close(self) -> None:

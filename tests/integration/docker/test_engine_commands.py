@@ -269,9 +269,9 @@ def test_progress_as_json_lines(project, run):
 
     ran = run("--log-format", "json", "apply")
 
-    lines = [json.loads(line) for line in ran.err.splitlines() if line.startswith("{")]
-    assert {"step started", "step done"} <= {line["event"] for line in lines}
-    assert all({"address", "verb", "seconds", "ts", "level"} <= line.keys() for line in lines)
+    lines = [json.loads(line) for line in ran.out.splitlines()]
+    assert {"run_start", "plan", "step_start", "step_done", "summary", "run_done"} <= {line["type"] for line in lines}
+    assert ran.err == ""
 
 
 def test_an_image_is_built_once_for_a_context_that_stays_as_it_is(project, run):

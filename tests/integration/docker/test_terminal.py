@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from time import monotonic
+
 import pexpect
 import pytest
 
 from tests.kit.cli import command, environment
+
+SOON_S = 2.0
+"""It takes less than one where nothing else runs on the machine."""
 
 QUESTION = r"Apply these changes\? \[y/N\]: "
 
@@ -78,3 +83,31 @@ def test_the_end_of_input_at_the_question_is_no_yes(at_the_question, project):
 
     assert (code, "Traceback" in rest) == (130, False)
     assert nothing_was_made(project)
+
+
+def test_a_second_interrupt_ends_a_build_at_once_and_what_is_said_is_so(project):
+    """Neither the image nor the container is there, as the words say."""
+    context = project.directory / "app"
+    context.mkdir()
+    dockerfile = 'FROM localhost/probe:1\nRUN ["sleep", "30"]\n'
+    (context / "Dockerfile").write_text(dockerfile, encoding="utf-8")
+    project.write(services={"web": {"build": {"context": "app"}, "image": f"localhost/{project.name}:1"}})
+    program, *arguments = command(["apply", "--yes"])
+    terminal = pexpect.spawn(
+        program, arguments, cwd=str(project.directory), env=environment(), encoding="utf-8", timeout=30
+    )
+    terminal.expect("building [2-9] s")
+
+    terminal.sendintr()
+    terminal.expect("once more to stop at once")
+    began = monotonic()
+    terminal.sendintr()
+    rest, code = ended(terminal)
+
+    assert (code, monotonic() - began < SOON_S) == (130, True)
+    assert "image.build was interrupted, after" in rest
+    assert "its result is not known" in rest
+    assert "container.create not started" in rest
+    assert "1 resource done, 2 interrupted or not started" in rest  # the network
+    assert nothing_was_made(project)
+    assert project.engine.get(f"/images/localhost/{project.name}:1/json") is None

@@ -19,6 +19,7 @@ from http.client import HTTPException
 from typing import IO, TYPE_CHECKING, Any, Final, Literal
 
 from reconciler.core.errors import Denied, ReconcileError, Rejected, Unreachable
+from reconciler.core.provider import Pending
 from reconciler.core.values import Value, revealed
 from reconciler.providers.answers import (
     Limits,
@@ -42,6 +43,7 @@ from reconciler.providers.docker.engine.failures import (
     unreachable,
 )
 from reconciler.providers.docker.engine.location import Location, located
+from reconciler.providers.docker.engine.pulling import pulled
 from reconciler.providers.docker.engine.versions import OLDEST_API, spoken, text_of, version_of
 
 if TYPE_CHECKING:
@@ -165,14 +167,14 @@ class Engine:
 
     # -------------------------------------------------------------- streams
 
-    def pull(self, reference: str, platform: str | None = None) -> Iterator[str]:
+    def pull(self, reference: str, platform: str | None = None) -> Iterator[Pending]:
         """Pull an image; yields progress. Raises Rejected or Denied with the registry's words."""
         from docker.utils import parse_repository_tag
 
         repository, tag = parse_repository_tag(reference)
         with logged_in(repository) as login, self._streamed("POST /images/create") as api:
             options = {"stream": True, "decode": True, "platform": platform, "auth_config": login}
-            yield from map(_progress, api.pull(repository, tag or "latest", **options))
+            yield from pulled(api.pull(repository, tag or "latest", **options))
 
     def push(self, reference: str) -> Iterator[str]:
         """Push an image; yields progress. Raises Rejected or Denied with the registry's words."""

@@ -1,0 +1,91 @@
+"""The part of a terminal that is drawn again and again while steps are going on; the only home of rich."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from typing import Literal
+
+from rich.console import Console
+from rich.live import Live
+from rich.spinner import Spinner
+from rich.table import Table
+from rich.text import Text
+
+from reconciler.cli.output import clean, messages_to
+from reconciler.render.ongoing import Row
+from reconciler.render.plain import encodable
+
+_PER_SECOND = 5
+_KEPT_LINES = 4
+"""Lines of the terminal that are left to what was printed before."""
+
+
+class LiveScreen:
+    """Rows below the messages. ``rows`` is asked for them several times a second, by a thread of rich."""
+
+    draws = True
+
+    def __init__(self, rows: Callable[[], Sequence[Row]], *, colour: bool) -> None:
+        self._rows = rows
+        self._console = Console(
+            file=sys.stderr, force_terminal=True, no_color=not colour, highlight=False, markup=False, emoji=False
+        )
+        self._is_ascii = not self._console.encoding.startswith("utf")
+        self._spinner = Spinner("line" if self._is_ascii else "dots")
+        self._live: Live | None = None
+
+    def show(self) -> None:
+        """Draw the rows from now on."""
+        if self._live is None:
+            self._live = Live(
+                console=self._console,
+                get_renderable=self._table,
+                transient=True,
+                refresh_per_second=_PER_SECOND,
+                redirect_stdout=False,
+                redirect_stderr=False,
+            )
+            self._messages = messages_to(self._print)
+            self._messages.__enter__()
+            self._live.start(refresh=True)
+
+    def hide(self) -> None:
+        """Take the rows away; what was printed stays."""
+        if self._live is not None:
+            live, self._live = self._live, None
+            live.stop()
+            self._messages.__exit__(None, None, None)
+
+    def _print(self, text: str) -> None:
+        self._console.print(Text.from_ansi(self._fit(text)), soft_wrap=True)
+
+    def _table(self) -> Table:
+        rows = self._rows()
+        most = max(1, self._console.height - _KEPT_LINES)
+        overflow: Literal["crop", "ellipsis"] = "crop" if self._is_ascii else "ellipsis"
+        table = Table.grid(padding=(0, 1, 0, 0))
+        cells = [[Text(self._fit(clean(text))) for text in _texts(row)] for row in rows[:most]]
+        for width in (1, *_widths(cells, self._console.width - 2)):  # the mark that moves, and a space
+            table.add_column(no_wrap=True, overflow=overflow, width=width)
+        for row_cells in cells:
+            table.add_row(self._spinner, *row_cells)
+        if len(rows) > most:
+            table.add_row("", Text(f"and {len(rows) - most} more"))
+        return table
+
+    def _fit(self, text: str) -> str:
+        return encodable(text, self._console.encoding)
+
+
+def _texts(row: Row) -> tuple[str, str, str]:
+    return row.subject, f"{row.doing} {row.time}".strip(), row.note
+
+
+def _widths(cells: Sequence[Sequence[Text]], width: int) -> tuple[int, int, int]:
+    """The widths of subject, doing and note: the doing is whole, the note has what the others leave."""
+    subject, doing, note = (max(text.cell_len for text in column) for column in zip(*cells, strict=True))
+    doing = min(doing, width - 2)
+    subject = min(subject, max(width // 2, width - doing - 2 - min(note, width // 4)))
+    subject = min(subject, max(1, width - doing - 4))
+    return subject, doing, max(1, min(note, width - subject - doing - 3))
