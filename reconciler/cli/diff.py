@@ -16,7 +16,7 @@ from reconciler.cli.findings import FORMATS as CI_FORMATS
 from reconciler.cli.findings import errors_as, reports, text_of, write_report
 from reconciler.cli.options import TARGET, address_option
 from reconciler.cli.output import clean, say, show, show_clean, show_json, write_json, writer
-from reconciler.cli.state import State, in_colour
+from reconciler.cli.state import State, in_colour, terminal_width
 
 if TYPE_CHECKING:
     from reconciler.core.plan import Plan
@@ -39,6 +39,8 @@ FORMATS = ("text", "json", "markdown", *CI_FORMATS)
     help="Also write a report in this format, as junit=report.xml.",
 )
 @click.option("--summary", is_flag=True, help="Omit the fields.")
+@click.option("--full", is_flag=True, help="Show full values, also of new resources.")
+@click.option("--exit-zero", is_flag=True, help="Exit with 0 also if there are differences.")
 @click.option("--wait", type=float, default=120.0, metavar="SECONDS", help="How long to wait for Keycloak to start.")
 @click.pass_obj
 def command(state: State, /, **options: Any) -> int:
@@ -55,7 +57,7 @@ def command(state: State, /, **options: Any) -> int:
         elif form in CI_FORMATS:
             show_clean(text_of(state, findings(session, plan), form))
         else:
-            show(rendered(state, session, plan, form, fields=not options["summary"]))
+            show(rendered(state, session, plan, form, fields=not options["summary"], full=options["full"]))
         for report in options["files"]:
             write_report(report.path, _report(state, session, plan, report.form))
         if options["out"]:
@@ -63,7 +65,7 @@ def command(state: State, /, **options: Any) -> int:
         if form == "text" and not plan.in_sync:
             checksum = checksum_of(session, plan)
             say(f"Checksum {checksum}: `reconcile apply --checksum {checksum}` does exactly this, or nothing.")
-    return Exit.DONE if plan.in_sync else Exit.DIFFERENT
+    return Exit.DONE if plan.in_sync or options["exit_zero"] else Exit.DIFFERENT
 
 
 def _report(state: State, session: Session, plan: Plan, form: str) -> str:
@@ -100,7 +102,7 @@ def _may_be_replaced(path: Path) -> bool:
     return isinstance(found, dict) and found.get("schema") == SCHEMA
 
 
-def rendered(state: State, session: Session, plan: Plan, form: str, *, fields: bool = True) -> str:
+def rendered(state: State, session: Session, plan: Plan, form: str, *, fields: bool = True, full: bool = False) -> str:
     """The plan in one of the formats for people."""
     match form:
         case "markdown":
@@ -111,7 +113,7 @@ def rendered(state: State, session: Session, plan: Plan, form: str, *, fields: b
         case _:
             from reconciler.render.text import Style, plan_text
 
-            style = Style(colour=in_colour(), fields=fields, full=state.verbose)
+            style = Style(colour=in_colour(), fields=fields, full=full or state.verbose, width=terminal_width())
             return plan_text(plan, session.kinds, session.names, style)
 
 

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
@@ -76,7 +76,7 @@ def say(text: str, *, level: str = "info") -> None:
     elif _screens:
         _screens[-1](writer().message(text))
     else:
-        click.echo(writer().message(text), err=True)
+        click.echo(_fitting(writer().message(text), sys.stderr), err=True)
 
 
 def warn(text: str) -> None:
@@ -104,7 +104,14 @@ def show(text: str, *, commands: bool = False) -> None:
     if in_events():
         emit("message", text)
     else:
-        click.echo(writer().text(text, commands=commands))
+        click.echo(_fitting(writer().text(text, commands=commands), sys.stdout))
+
+
+def _fitting(text: str, stream: TextIO) -> str:
+    """The text as the stream can have it: an ASCII terminal gets no symbol that it can't show."""
+    from reconciler.render.plain import encodable
+
+    return encodable(text, stream.encoding or "utf-8")
 
 
 def clean(text: str) -> str:
@@ -190,13 +197,22 @@ def ignore(gitignore: Path, name: str) -> bool:
 
 
 def agreed(question: str) -> bool:
-    """Asks the person at the terminal to confirm."""
+    """Asks the person at the terminal to confirm. Keys that were typed before the question are no answer to it."""
+    _drop_typed_ahead()
     return click.confirm(writer().text(question), default=False, err=True)
 
 
 def answer(question: str) -> str:
-    """Reads the answer of the person at the terminal."""
+    """Reads the answer of the person at the terminal. Keys that were typed before the question are not part of it."""
+    _drop_typed_ahead()
     return str(click.prompt(writer().text(question), err=True))
+
+
+def _drop_typed_ahead() -> None:
+    import termios
+
+    if sys.stdin.isatty():
+        termios.tcflush(sys.stdin, termios.TCIFLUSH)
 
 
 def learn_settings(settings: Settings) -> None:

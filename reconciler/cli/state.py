@@ -104,6 +104,13 @@ def in_colour() -> bool:
     return sys.stdout.isatty() and not environment.get("NO_COLOR") and environment.get("TERM") != "dumb"
 
 
+def terminal_width() -> int:
+    """The columns of the terminal that results go to; 0 where they go elsewhere and no line is broken."""
+    import os
+
+    return os.get_terminal_size(sys.stdout.fileno()).columns if sys.stdout.isatty() else 0
+
+
 def show_problems(problems: Iterable[Problem]) -> None:
     if in_events():
         from reconciler.render.events import problem_document

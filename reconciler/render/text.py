@@ -18,6 +18,7 @@ from reconciler.core.resource import Origin
 from reconciler.core.secrecy import HIDDEN
 from reconciler.core.values import UNKNOWN, Value, revealed
 from reconciler.core.wording import listed
+from reconciler.render.columns import cells, folded, padded
 from reconciler.render.plain import joined, one_line, painted
 from reconciler.render.refusals import refusal_lines
 from reconciler.render.values import are_lists_of_objects, path_of, shown, unit_of
@@ -62,6 +63,7 @@ TITLES: Final[Mapping[str, Sequence[Cause]]] = {
 }
 _OUTSIDE: Final = "  (changed outside of the files)"
 _WIDE: Final = 44
+_NARROW: Final = 20
 _LONG_LIST: Final = 5
 _MOST_ACCESS: Final = 20
 _FEW_ALONG: Final = 5
@@ -76,6 +78,8 @@ class Style:
     colour: bool = False
     fields: bool = True
     full: bool = False
+    width: int = 0
+    """The columns of the terminal, or 0: then no line is broken."""
 
     def paint(self, text: str, code: str) -> str:
         return painted(text, code) if self.colour else text
@@ -88,14 +92,22 @@ def plan_text(plan: Plan, kinds: Mapping[str, Kind], names: Sequence[str], style
     remarks = [
         style.paint(f"! {place_of(plan, remark)}{remark.address} {remark.message}", "33") for remark in plan.remarks()
     ]
+    column = _column(changes, style.width)
     parts = [joined(access_lines(plan.access, style))] if plan.access else []
     parts += [
-        "\n".join([*title, *(joined(_block(change, kinds[change.address.kind], style)) for change in group)])
+        "\n".join([*title, *(joined(_block(change, kinds[change.address.kind], style, column)) for change in group)])
         for title, group in _by_cause(changes)
     ]
     parts += [joined(remarks)] if remarks else []
     parts += [joined(style.paint(line, "31") for line in refusal_lines(plan.refusals))] if plan.refusals else []
-    return "\n\n".join([*parts, summary(plan, names)])
+    return folded("\n\n".join([*parts, summary(plan, names)]), style.width)
+
+
+def _column(changes: Sequence[Change], width: int) -> int:
+    """The width of the addresses: as long as the longest, but not more than half of a terminal."""
+    if not width:
+        return _WIDE
+    return min(max((cells(str(change.address)) for change in changes), default=0), max(width // 2, _NARROW))
 
 
 def _by_cause(changes: Sequence[Change]) -> Iterator[tuple[Sequence[str], Sequence[Change]]]:
@@ -140,10 +152,10 @@ def _access(change: AccessChange, style: Style) -> Iterator[str]:
         yield style.paint(f"  ! {change.note}", "33")
 
 
-def _block(change: Change, kind: Kind, style: Style) -> Iterator[str]:
+def _block(change: Change, kind: Kind, style: Style, column: int) -> Iterator[str]:
     symbol = SYMBOLS[change.action]
     why = _why(change.cause, change.origin) if style.full and change.observed is None else ""
-    title = f"{symbol} {str(change.address).ljust(_WIDE)} {describe(change)}{why}".rstrip()
+    title = f"{symbol} {padded(str(change.address), column)} {describe(change)}{why}".rstrip()
     yield style.paint(title, COLOURS.get(change.action, ""))
     if change.along:
         yield f"      along with it: {listed(change.along, len(change.along) if style.full else _FEW_ALONG)}"
@@ -184,7 +196,7 @@ def field_lines(change: Change, kind: Kind, *, full: bool = False) -> Iterator[s
             for path, text in (row_of(field, change, kind),)
         ]
     width = min(max((len(path) for path, _ in rows), default=0), _WIDE)
-    yield from (f"{path.ljust(width)}  {text}" for path, text in rows)
+    yield from (f"{padded(path, width)}  {text}" for path, text in rows)
 
 
 def _remark(field: FieldChange, change: Change, *, full: bool) -> str:

@@ -111,3 +111,19 @@ def test_a_second_interrupt_ends_a_build_at_once_and_what_is_said_is_so(project)
     assert "1 resource done, 2 interrupted or not started" in rest  # the network
     assert nothing_was_made(project)
     assert project.engine.get(f"/images/localhost/{project.name}:1/json") is None
+
+
+def test_keys_that_were_typed_before_the_question_are_no_answer(project):
+    project.service("web")
+    program, *arguments = command(["apply"])
+    terminal = pexpect.spawn(
+        program, arguments, cwd=str(project.directory), env=environment(), encoding="utf-8", timeout=30
+    )
+    terminal.sendline("y")
+    terminal.expect(QUESTION)
+    terminal.sendline("n")
+
+    rest, code = ended(terminal)
+
+    assert (code, "Nothing was done." in rest) == (4, True)
+    assert nothing_was_made(project)
