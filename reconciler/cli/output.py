@@ -166,6 +166,20 @@ def _yaml(value: Any) -> str:
     return harmless_yaml(yaml_text(value, is_escaped=steers, only_ascii=True)) if steers(text) else text
 
 
+def show_file(text: str) -> bool:
+    """A file of the user's as a result; returns whether it is printed as it is, with nothing masked."""
+    shown = writer().text(text)
+    click.echo(shown, nl=False)
+    return shown == text
+
+
+def write_file(path: Path, before: str, text: str) -> bool:
+    """A file of the user's, put in its place at once; False where it is no longer what was read. Raises OSError."""
+    from reconciler.atomicfile import replace_file
+
+    return replace_file(path, before, text)
+
+
 def write_yaml(path: Path, value: Any, *, overwrite: bool) -> bool:
     """A file of ours, put in its place at once; False where there is one, unless it is to be written over.
 

@@ -318,6 +318,33 @@ class ExportSource(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Declaration:
+    """A field in the words of a file: the attribute of its object, with the expected value and the live one.
+
+    ABSENT is the value that a file has no line for.
+    """
+
+    path: Path
+    wanted: Value = field(repr=False)
+    live: Value = field(repr=False)
+
+
+@runtime_checkable
+class DeclarationSource(Protocol):
+    """A provider that can say a live field in the words of a file."""
+
+    def declarations(
+        self, document: Document, change: Change, fields: Mapping[str, tuple[Value, Value]]
+    ) -> Mapping[str, Sequence[Declaration]]:
+        """The declarations of fields of a changed resource: name → (expected, live), without secrets; pure.
+
+        Several for one field are alternatives: the first whose attribute the file has counts, else the first of all.
+        A field that a file can't say is left out.
+        """
+        ...
+
+
 @runtime_checkable
 class PermissionSource(Protocol):
     """A provider that works with an account whose permissions can be limited."""

@@ -83,7 +83,7 @@ FLOORS = {
         {"admin_events", "server"},
         {"kinds"},
         {"registry"},
-        {"cascade", "diagnose", "expand"},
+        {"cascade", "declaration", "diagnose", "expand"},
         {"ids"},
         {"read", "write"},
         {"access", "authors", "permissions"},

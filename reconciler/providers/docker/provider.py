@@ -17,7 +17,17 @@ from reconciler.core.kind import Kind
 from reconciler.core.login import Evidence
 from reconciler.core.plan import Step
 from reconciler.core.problem import Problem, Severity
-from reconciler.core.provider import Adoption, BuiltImage, Command, Done, Exit, Hint, Pending, Verdict
+from reconciler.core.provider import (
+    Adoption,
+    BuiltImage,
+    Command,
+    Declaration,
+    Done,
+    Exit,
+    Hint,
+    Pending,
+    Verdict,
+)
 from reconciler.core.resource import Bystander, Observed, Origin, Resource
 from reconciler.core.values import ABSENT, UNKNOWN, Path, Value
 from reconciler.providers.answers import Note, ignored
@@ -81,6 +91,13 @@ class DockerProvider:
 
     def expand(self, document: Document) -> Iterable[Resource]:
         return expand.expand(document, is_elsewhere=self._is_elsewhere, proxies=self._proxies)
+
+    def declarations(
+        self, document: Document, change: Change, fields: Mapping[str, tuple[Value, Value]]
+    ) -> Mapping[str, Sequence[Declaration]]:
+        from reconciler.providers.docker.adoption.declaration import declarations
+
+        return declarations(document, change, fields)
 
     def warnings(self, document: Document) -> Iterable[Problem]:
         return remote.warnings(document) if self._is_elsewhere else ()

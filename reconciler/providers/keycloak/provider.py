@@ -16,7 +16,7 @@ from reconciler.core.kind import Kind
 from reconciler.core.login import Evidence
 from reconciler.core.plan import Step
 from reconciler.core.problem import Problem
-from reconciler.core.provider import Hint, LiveRealm, Verdict
+from reconciler.core.provider import Declaration, Hint, LiveRealm, Verdict
 from reconciler.core.resource import Bystander, Observed, Resource
 from reconciler.core.values import Value
 from reconciler.providers.answers import Note, ignored
@@ -116,6 +116,13 @@ class KeycloakProvider:
 
         with self._connected().understood():
             return live_realm(self._connected(), realm, with_secrets=with_secrets)
+
+    def declarations(
+        self, _document: Document, change: Change, fields: Mapping[str, tuple[Value, Value]]
+    ) -> Mapping[str, Sequence[Declaration]]:
+        from reconciler.providers.keycloak.declaration import declarations
+
+        return declarations(change, fields)
 
     def permissions(self, desired: Iterable[Resource]) -> Mapping[str, Mapping[str, str]]:
         from reconciler.providers.keycloak.permissions import rights

@@ -129,6 +129,13 @@ def declared_restart(policy: Any) -> str:
     return f"{name}:{retries}" if name == "on-failure" and retries else name
 
 
+def said_restart_policy(value: str) -> Json:
+    """A restart policy in the words of ``deploy.restart_policy``."""
+    name, _, retries = value.partition(":")
+    condition = {"always": "any", "no": "none"}.get(name, name)
+    return {"condition": condition, **({"max_attempts": int(retries)} if retries else {})}
+
+
 def restart_body(value: str) -> Json:
     name, _, retries = value.partition(":")
     return {"Name": name, "MaximumRetryCount": int(retries or 0)}
