@@ -15,6 +15,7 @@ from reconciler import __version__
 from reconciler.cli.examples import epilog
 from reconciler.cli.output import begin, begin_events, end, fail, learn_settings, say, show
 from reconciler.cli.state import COMPLETE, State, in_colour, settings_of
+from reconciler.providers.waits import WAITS
 from reconciler.settings import process_environment
 
 if TYPE_CHECKING:
@@ -133,6 +134,7 @@ def cli(ctx: click.Context, /, **options: Any) -> None:
     learn_settings(settings)
     ctx.color = in_colour()  # else click takes colour out wherever there is no terminal, FORCE_COLOR or not
     ctx.obj = State(settings, log_format=options["log_format"], verbose=options["verbose"])
+    WAITS.report_to(None if ctx.invoked_subcommand == "daemon" else ctx.obj.tell_wait)  # which has a log of its own
 
 
 def run(arguments: Sequence[str]) -> int:

@@ -16,6 +16,7 @@ from reconciler.core.problem import Problem
 from reconciler.settings import Settings, process_environment
 
 if TYPE_CHECKING:
+    from reconciler.providers.waits import Wait
     from reconciler.run.session import Session
 
 
@@ -53,6 +54,13 @@ class State:
         with opened(settings, clock, needs_secrets=needs_secrets, warn=warn, known=known, note=note) as session:
             show_problems(session.warnings)
             yield session
+
+    def tell_wait(self, wait: Wait) -> None:
+        """Says what is waited for."""
+        if self.logs_json:
+            log(as_json=True, verbose=self.verbose).info("waiting", who=wait.who, asked=wait.asked, most_s=wait.most_s)
+        else:
+            say(f"{wait}; it has {wait.most_s:g} s")
 
     def require_files(self) -> None:
         if not self.settings.stack_files and not self.settings.users_files:

@@ -45,6 +45,7 @@ from reconciler.providers.docker.engine.failures import (
 from reconciler.providers.docker.engine.location import Location, located
 from reconciler.providers.docker.engine.pulling import pulled
 from reconciler.providers.docker.engine.versions import OLDEST_API, spoken, text_of, version_of
+from reconciler.providers.waits import WAITS
 
 if TYPE_CHECKING:
     from docker import APIClient
@@ -324,11 +325,11 @@ class Engine:
     ) -> Any:
         api = self._api()
         query = {key: json.dumps(value) if isinstance(value, Mapping) else value for key, value in params.items()}
-        timeout = (patience_s or self._limits.seconds) + float(
-            query.get("t") or 0
-        )  # a stop answers only when its grace period is over
+        # A stop answers only when its grace period is over, and a command when it has ended.
+        usual_s = float(query.get("t") or 0) + (patience_s or 0)
+        timeout = (0 if patience_s else self._limits.seconds) + usual_s
         asked = self._local.asked = _asked(method, path)
-        with self._translated(asked, timeout):
+        with self._translated(asked, timeout), self._awaited(asked, timeout, usual_s):
             answer = api.request(
                 method, f"{api.base_url}/v{self._version}{path}", params=query, timeout=timeout, **rest
             )
@@ -369,7 +370,7 @@ class Engine:
 
     def _connect(self) -> APIClient:
         _require_socket(self.location)
-        with self._translated("GET /version"):
+        with self._translated("GET /version"), self._awaited("GET /version", self._limits.seconds):
             if not self._version:
                 with closing(self._client(OLDEST_API)) as probe:
                     offered = offered_versions(
@@ -405,6 +406,9 @@ class Engine:
         with self._lock:
             self._ssh = self._ssh or Connections(self.location.url, self._environment)
             return self._ssh
+
+    def _awaited(self, asked: str, most_s: float, usual_s: float = 0.0) -> AbstractContextManager[None]:
+        return WAITS.awaited(f"{WHO} at {self.location.url}", asked, most_s=most_s, usual_s=usual_s)
 
     @contextmanager
     def _translated(self, asked: str, patience_s: float | None = None) -> Iterator[None]:

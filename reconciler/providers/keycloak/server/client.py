@@ -47,6 +47,7 @@ from reconciler.providers.answers import (
     understood,
     why,
 )
+from reconciler.providers.waits import WAITS
 from reconciler.vocabulary.keycloak import CLIENT, FLOW_BINDINGS, REALM, USER
 
 if TYPE_CHECKING:
@@ -167,6 +168,7 @@ class AdminClient:
         self._front: ConnectionManager | None = None  # without a token, for what anybody may ask
         self._plain: ConnectionManager | None = None  # for texts that are no JSON
         self._asked_for_token_at = 0.0
+        self._no_token: tuple[float, Unreachable | None] = (0.0, None)
 
     # -------------------------------------------------------------- rest.Connection
 
@@ -349,7 +351,11 @@ class AdminClient:
 
         The library renews without a lock, and not before it has to.
         """
+        wanted_at = time.monotonic()
         with self._lock:
+            failed_at, failure = self._no_token
+            if failure and failed_at >= wanted_at:  # while we waited: each of many threads would try it for a minute
+                raise failure
             connection = self._connected()
             expires_at = connection.expires_at
             if connection.token is None or expires_at is None:
@@ -368,9 +374,19 @@ class AdminClient:
 
     def _new_token(self, connection: KeycloakOpenIDConnection) -> None:
         self._asked_for_token_at = time.time()
-        with self._translated(f"POST /realms/{self._settings.realm}/protocol/openid-connect/token"):
+        path = f"/realms/{self._settings.realm}/protocol/openid-connect/token"
+        with self._failure_kept(), self._translated(f"POST {path}"):
             connection.get_token()
             _require_token(connection)
+
+    @contextmanager
+    def _failure_kept(self) -> Iterator[None]:
+        """Keeps a failure for the threads that wait for the same token."""
+        try:
+            yield
+        except Unreachable as error:
+            self._no_token = (time.monotonic(), error)
+            raise
 
     def _connected(self) -> KeycloakOpenIDConnection:
         self._connection = self._connection or _with_account(self._settings, self._note)
@@ -394,7 +410,8 @@ class AdminClient:
         """Exceptions of the libraries as ours."""
         from keycloak.exceptions import KeycloakConnectionError, KeycloakError
 
-        with noted(asked, self._note):
+        own = self._settings
+        with noted(asked, self._note), WAITS.awaited(f"{WHO} at {own.url}", asked, most_s=own.limits.seconds):
             try:
                 yield
             except ReconcileError:
@@ -475,6 +492,9 @@ def _set_up(manager: ConnectionManager, settings: Settings, note: Note) -> None:
 
     The certificate is set afterwards, as the constructor hands it to httpx as well, which does not take a path.
     """
+    for adapter in manager._s.adapters.values():  # noqa: SLF001
+        # The library hands `max_retries` on to requests, but not to its connection for tokens.
+        adapter.max_retries = adapter.max_retries.new(total=0)  # type: ignore[attr-defined]
     manager._s.hooks["response"].append(read_within(WHO, settings.limits, note))  # noqa: SLF001  # the session of requests
     if urlsplit(settings.url).hostname in LOOPBACK:
         manager._s.trust_env = False  # noqa: SLF001  # there is no other way to say so
