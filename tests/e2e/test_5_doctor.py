@@ -43,7 +43,8 @@ def test_an_apply_that_breaks_the_login_is_taken_back(seed):
     stack = seed.directory / "stack.yaml"
     before = stack.read_text(encoding="utf-8")
     broken = before.replace("\n  login: #", "\n  gates: [login]\n  login: #")
-    broken = broken.replace("OIDC_GROUP_NAME: mlflow_users", "OIDC_GROUP_NAME: others")
+    broken = broken.replace("OIDC_GROUP_NAME: ${OIDC_GROUP_NAME:-mlflow_users}", "OIDC_GROUP_NAME: others")
+    assert broken.count("others") == before.count("others") + 1
     try:
         stack.write_text(broken, encoding="utf-8")
         ran = seed.run("apply", "--yes")
