@@ -14,6 +14,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Final
 
+from reconciler.atomicfile import file_text, replace_file
 from reconciler.run.session import Session
 
 FILE: Final = "pauses.json"
@@ -62,9 +63,9 @@ class Pauses:
     def _write(self, pauses: Mapping[str, Pause]) -> None:
         if self._file:
             self._file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            beside = self._file.with_suffix(".new")
-            beside.write_text(json.dumps([asdict(each) for each in pauses.values()], indent=1), encoding="utf-8")
-            beside.replace(self._file)  # a reader sees the old file or the new one, never half of it
+            text = json.dumps([asdict(each) for each in pauses.values()], indent=1)
+            if not replace_file(self._file, file_text(self._file), text, mode=0o600):
+                raise OSError(f"{self._file} was written by another process meanwhile")
         self._pauses = pauses
 
 

@@ -26,7 +26,7 @@ MAY_IMPORT = {
     "render": {"core"},
     "log": set(),
     "settings": set(),
-    "run": {"core", "config", "history", "secrets", "providers", "login", "render", "settings"},
+    "run": {"atomicfile", "core", "config", "history", "secrets", "providers", "login", "render", "settings"},
     "web": {"core", "render", "run"},
     "cli": {
         *("core", "config", "history", "secrets", "providers", "render", "run", "web"),

@@ -176,7 +176,9 @@ def test_a_log_line_stays_one_and_hides_secrets(as_json):
 
 
 PACKAGE = Path(reconciler.__file__).parent
-HOMES = {"cli/output.py", "log.py", "secrets/dotenvfile.py", "__main__.py"}
+HOMES = {"cli/output.py", "cli/live.py", "log.py", "secrets/dotenvfile.py", "__main__.py"}
+"""Where text leaves. What is drawn again and again on a terminal is cleaned by the writer of cli/output.py."""
+
 WRITES = {
     "echo",
     "secho",
