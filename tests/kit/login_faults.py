@@ -8,6 +8,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from reconciler.core.values import Value
 from tests.kit import sso
 from tests.kit.seed import Seed
 
@@ -220,7 +221,8 @@ def out_of_network(seed: Seed, _admin: Any) -> Iterator[None]:
 @contextmanager
 def other_redis_password(seed: Seed, _admin: Any) -> Iterator[None]:
     def redis(*command: str, password: str) -> None:
-        body = {"Cmd": ["redis-cli", *command], "Env": [f"REDISCLI_AUTH={password}"], "AttachStdout": True}
+        env = (f"REDISCLI_AUTH={password}",)
+        body: dict[str, Value] = {"Cmd": ("redis-cli", *command), "Env": env, "AttachStdout": True}
         code, output = seed.engine.execute(seed.container("redis"), body, timeout_s=20)
         assert code == 0
         assert "ERR" not in output, output

@@ -27,7 +27,7 @@ def _texts(value: str) -> Iterator[Any]:
 
 
 def _maps(value: Mapping[str, Any]) -> Iterator[Any]:
-    yield from ({}, None, dict(reversed(value.items())), {**value, "": ""}, {**value, "extra": None})
+    yield from ({}, None, dict(reversed(list(value.items()))), {**value, "": ""}, {**value, "extra": None})
     yield {f" {key} ": part for key, part in value.items()}
     yield {key.upper(): part for key, part in value.items()}
     for key, part in value.items():

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from reconciler.core.errors import ProviderError
+from reconciler.core.values import Value
 from reconciler.providers.keycloak.table.connection import WHOLE_EXPORT
 from tests.kit.keycloak.server import ByHand, Server, a_made_realm, dropped
 
@@ -116,7 +117,12 @@ def execution(requirement: str) -> Probe:
 
     def probe(hand: ByHand) -> Any:
         flow = hand.post("authentication/flows", {"alias": "probe", "providerId": "basic-flow", "topLevel": True})
-        own = {"authenticator": "auth-cookie", "requirement": requirement, "parentFlow": flow, "priority": 1}
+        own: dict[str, Value] = {
+            "authenticator": "auth-cookie",
+            "requirement": requirement,
+            "parentFlow": flow,
+            "priority": 1,
+        }
         try:
             hand.post("authentication/executions", own)
             return {"requirement": hand.get("authentication/flows/probe/executions")[0]["requirement"]}

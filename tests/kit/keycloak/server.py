@@ -191,6 +191,13 @@ class CountingClient:
         self.reads.append(f"POST {path}")
         return self.inner.ask(path)
 
+    def openly(self, path: str, *, host: str = "") -> tuple[int, Mapping[str, Any]]:
+        self.reads.append(f"GET {path}")
+        return self.inner.openly(path, host=host)
+
+    def clock_offset_s(self) -> float:
+        return self.inner.clock_offset_s()
+
     def post(self, path: str, body: Value = None) -> None:
         self.writes.append(f"POST {path}")
         self.inner.post(path, body)
