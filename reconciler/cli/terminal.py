@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import stat
 import sys
@@ -21,8 +20,8 @@ _PIECE: Final = 1 << 16
 
 
 def size() -> tuple[int, int]:
-    """Columns and rows of the terminal."""
-    columns, rows = shutil.get_terminal_size()
+    """Columns and rows of the terminal itself: LINES and COLUMNS may be exported from another one."""
+    columns, rows = os.get_terminal_size(_INPUT)
     return columns, rows
 
 

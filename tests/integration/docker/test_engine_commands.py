@@ -182,7 +182,7 @@ def test_a_signal_ends_it_after_the_current_step_and_the_next_run_goes_on(projec
     _, err = process.communicate(timeout=30)
 
     assert process.returncode == code
-    assert "finishing the current steps" in err
+    assert "interrupted: requests that run are finished" in err
     project.service("web")
     assert run("apply").code == 0
 
