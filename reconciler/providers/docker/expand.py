@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cached_property, partial
 from types import MappingProxyType
 from typing import Any, Final, TypeAlias
 
@@ -80,7 +80,7 @@ def expand(
     yield from stack.containers()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Stack:
     """The canonical Compose model, with the questions that expanding asks of it."""
 
@@ -297,10 +297,11 @@ class Stack:
 
     def _outside(self, name: str, service: Json) -> dict[str, Value]:
         """The containers outside the project that it names."""
-        found = tuple(outside.references(self.document, name, service, self._services_by_container()))
+        found = tuple(outside.references(self.document, name, service, self._services_by_container))
         return {"outside": found} if found else {}
 
-    def _services_by_container(self) -> dict[str, str]:
+    @cached_property
+    def _services_by_container(self) -> Mapping[str, str]:
         """The name of each service's first container, with which others are attached to it."""
         return {self._container_name(name): name for name in self.services}
 
@@ -327,7 +328,7 @@ class Stack:
 
     def _namespaces_of(self, service: Json) -> Iterator[str]:
         """The services whose namespaces it has, by their name or by that of their container."""
-        own = self._services_by_container()
+        own = self._services_by_container
         for kind, _, target in (str(service.get(key) or "").partition(":") for key in outside.NAMESPACES):
             if kind == "service":
                 yield target
@@ -336,14 +337,15 @@ class Stack:
 
     def _lends(self, name: str) -> bool:
         """Returns whether others live in the namespaces of its container."""
-        return any(name in self._namespaces_of(service) for service in self.services.values())
+        return name in self._lenders
+
+    @cached_property
+    def _lenders(self) -> frozenset[str]:
+        """The services in whose namespaces others live."""
+        return frozenset(name for service in self.services.values() for name in self._namespaces_of(service))
 
     def _is_job(self, name: str, service: Json) -> bool:
-        awaited = any(
-            needs.get(name, {}).get("condition") == "service_completed_successfully"
-            for other in self.services.values()
-            for needs in (other.get("depends_on") or {},)
-        )
+        awaited = (name, "service_completed_successfully") in self._awaited
         return awaited or bool((service.get("x-reconcile") or {}).get("job"))
 
     def _endpoints(self, name: str, service: Json, number: int) -> Iterable[tuple[str, dict[str, Value]]]:
@@ -389,9 +391,15 @@ class Stack:
         return one_shot.declared(service, restart=restart, awaited_healthy=self._is_awaited_healthy(name))
 
     def _is_awaited_healthy(self, name: str) -> bool:
-        return any(
-            (other.get("depends_on") or {}).get(name, {}).get("condition") == "service_healthy"
-            for other in self.services.values()
+        return (name, "service_healthy") in self._awaited
+
+    @cached_property
+    def _awaited(self) -> frozenset[tuple[str, str | None]]:
+        """The services for which others wait, each with the condition."""
+        return frozenset(
+            (name, need.get("condition"))
+            for service in self.services.values()
+            for name, need in (service.get("depends_on") or {}).items()
         )
 
     def _gate(self, name: str, service: Json) -> Value:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sys
+from collections import Counter
+
 import pytest
 
 from reconciler.core.plan import make
@@ -282,3 +285,29 @@ def test_which_services_are_done_once_they_have_ended(folder):
 
     shots = {name: spec["one_shot"]["own_command"] for name, spec in found.items() if "one_shot" in spec}
     assert shots == {"plain": True, "asis": False, "often": True, "none": True, "unchecked": True}
+
+
+def _calls(work):
+    """The number of Python functions that a piece of work calls."""
+    found = Counter()
+    sys.setprofile(lambda _frame, event, _arg: found.update([event]))
+    try:
+        work()
+    finally:
+        sys.setprofile(None)
+    return found["call"]
+
+
+def test_the_work_grows_with_the_number_of_services_and_not_faster(folder):
+    def of(count):
+        services = (
+            f"  s{i}: {{image: 'app:1', depends_on: [{f's{i - 1}' if i else ''}], "
+            f"{f'pid: service:s{i - 1}' if i % 3 == 2 else 'init: true'}}}\n"
+            for i in range(count)
+        )
+        document = a_stack("services:\n" + "".join(services), folder)
+        return _calls(lambda: list(expand(document)))
+
+    of(3)  # whatever is computed only once
+
+    assert of(80) < 2.2 * of(40)
