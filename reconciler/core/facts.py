@@ -169,7 +169,6 @@ class State:
     standings: tuple[Standing, ...] = ()
     troubles: tuple[Trouble, ...] = ()
     under_repair: frozenset[Address] = frozenset()
-    is_leader: bool = True
 
 
 class Open:

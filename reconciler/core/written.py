@@ -39,6 +39,11 @@ class Written:
         started = frozenset(event.step.address for event in report.of(What.DONE) if event.step.serves)
         return Written({**self.changes, **carried_out}, self.alone | alone, self.started | started & done)
 
+    def forgetting(self, addresses: frozenset[Address]) -> Written:
+        """The memory without these addresses."""
+        kept = {address: changes for address, changes in self.changes.items() if address not in addresses}
+        return Written(kept, self.alone - addresses, self.started - addresses)
+
     def in_vain(self, plan: Plan) -> tuple[Change, ...]:
         """The changes of a plan that were written before, and that the other side shows as if they were not.
 

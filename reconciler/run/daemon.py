@@ -187,7 +187,6 @@ class Daemon:
             elif not self._led[0]:
                 self._log.info("leads")
         self._led = leads, leader
-        self.state = replace(self.state, is_leader=leads)
         self._board.leads, self._board.leader = leads, leader
         return leads
 
@@ -393,9 +392,8 @@ class Daemon:
         for change in vain:
             error = reported(change, self._session.providers[change.address.provider]).note
             self._settle(Ended(change, 0.0, error), pass_id, why)
-        gone = {change.address for change in vain}
-        left = {a: each for a, each in self._written.changes.items() if a not in gone and str(a) not in kept}
-        self._written = Written(left, self._written.alone & left.keys())
+        gone = frozenset(change.address for change in vain)
+        self._written = self._written.forgetting(gone | {each for each in self._written.changes if str(each) in kept})
 
     def _due(self, look: Look, busy: frozenset[Address]) -> frozenset[Address]:
         """The resources to repair now."""

@@ -106,6 +106,14 @@ def test_what_was_started_and_has_failed_since_is_not_started_again(now):
     assert not beside.has_failed(replace(failed, observed=None))
 
 
+def test_a_memory_forgets_all_that_it_has_of_an_address():
+    gate = replace(step(A, "wait"), serves=True)
+    memory = written(plan(change(A, Action.REPLACE), steps=(gate,)))
+
+    assert memory.forgetting(frozenset({B})) == memory
+    assert memory.forgetting(frozenset({A})) == Written()
+
+
 def test_what_was_put_back_without_a_start_is_started_by_the_next_pass():
     renamed = plan(change(A, Action.REPLACE), change(B))
     stopped = change(A, Action.START, health=Health.FAILED)
