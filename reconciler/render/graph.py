@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
 from reconciler.core.address import Address
 from reconciler.core.graph import Needs
+from reconciler.render.layers import layers_of
 from reconciler.render.plain import joined
 
 
@@ -21,21 +21,37 @@ class Graph:
 
 
 def graph_of(order: Sequence[Address], needs: Needs, clean: Callable[[str], str]) -> Graph:
-    """The graph to draw; a need that another need implies is no edge, unless it waits for a milestone of its own."""
+    """The graph to draw, with the edges that are left."""
     names = {address: clean(str(address)) for address in order}
+    drawn = {
+        names[address]: {names[need]: milestone for need, milestone in own.items()}
+        for address, own in not_implied(order, needs).items()
+    }
+    return Graph(tuple(names.values()), drawn)
+
+
+def not_implied(order: Iterable[Address], needs: Needs) -> Needs:
+    """The needs without those that another need implies, unless one waits for a milestone of its own.
+
+    ``order`` has each address after those that it needs, and so has the result.
+    """
+    order = tuple(order)
     bits = {address: 1 << number for number, address in enumerate(order)}
     begun: dict[Address, int] = {}
     ready: dict[Address, int] = {}
-    drawn: dict[str, dict[str, str]] = {}
+    found: dict[Address, dict[Address, str]] = {}
     for address in order:
         own = needs[address]
         # Once something began, its own needs have come as far as it needed them: ready, or to a milestone.
         implied_begun, implied_ready = _union(begun, own), _union(ready, own)
-        kept = [each for each in own if not bits[each] & (implied_begun if own[each] else implied_ready)]
-        drawn[names[address]] = {names[each]: own[each] for each in kept}
+        found[address] = {
+            each: milestone
+            for each, milestone in own.items()
+            if not bits[each] & (implied_begun if milestone else implied_ready)
+        }
         begun[address] = implied_begun | _union(bits, own)
         ready[address] = implied_ready | _union(bits, [each for each in own if not own[each]])
-    return Graph(tuple(names.values()), drawn)
+    return found
 
 
 def _union(sets: Mapping[Address, int], members: Iterable[Address]) -> int:
@@ -93,8 +109,6 @@ def _edges(graph: Graph) -> Iterator[tuple[str, str, str]]:
 _LETTER, _HEIGHT, _GAP, _SPACE, _MARGIN = 7.3, 28, 12, 70, 16
 """Sizes in pixels: a letter's width, a box, and the distances of boxes and of columns."""
 
-_SWEEPS: Final = 4
-
 
 @dataclass(frozen=True, slots=True)
 class _Box:
@@ -105,8 +119,7 @@ class _Box:
 
 def graph_svg(graph: Graph) -> str:
     """The graph as a picture: a column for each step of the start, from left to right."""
-    columns = _columns(graph)
-    boxes, width = _placed(columns)
+    boxes, width = _placed(layers_of(graph.needs))
     height = max((box.y for box in boxes.values()), default=0) + _HEIGHT + _MARGIN
     root = Element("svg", xmlns="http://www.w3.org/2000/svg", viewBox=f"0 0 {width:.0f} {height:.0f}")
     root.set("font-family", "monospace")
@@ -120,39 +133,6 @@ def graph_svg(graph: Graph) -> str:
         SubElement(root, "text", text).text = name
     indent(root)
     return tostring(root, encoding="unicode")
-
-
-def _columns(graph: Graph) -> list[list[str]]:
-    """The column of a name is one behind the last of its needs; within it, names are near their needs."""
-    depth: dict[str, int] = {}
-    for name in graph.names:
-        depth[name] = 1 + max((depth[need] for need in graph.needs[name]), default=-1)
-    columns: list[list[str]] = [[] for _ in range(max(depth.values(), default=-1) + 1)]
-    for name in graph.names:
-        columns[depth[name]].append(name)
-    users: dict[str, list[str]] = {name: [] for name in graph.names}
-    for name, need, _ in _edges(graph):
-        users[need].append(name)
-    for _ in range(_SWEEPS):
-        _sort(columns, graph.needs)
-        _sort(columns[::-1], users)
-    return columns
-
-
-def _sort(columns: Sequence[list[str]], neighbours: Mapping[str, Mapping[str, str] | Sequence[str]]) -> None:
-    """Sorts each column by the mean place of the neighbours of its names, which makes edges cross less."""
-    place: dict[str, float] = {}
-    for column in columns:
-        own = {name: float(number) for number, name in enumerate(column)}
-        wanted = {
-            name: _mean([place[each] for each in neighbours[name] if each in place], own[name]) for name in column
-        }
-        column.sort(key=wanted.__getitem__)
-        place |= {name: float(number) for number, name in enumerate(column)}
-
-
-def _mean(numbers: Sequence[float], otherwise: float) -> float:
-    return sum(numbers) / len(numbers) if numbers else otherwise
 
 
 def _placed(columns: Sequence[Sequence[str]]) -> tuple[dict[str, _Box], float]:

@@ -10,7 +10,7 @@ from reconciler.core.change import Action, Change
 from reconciler.core.kind import Kind
 from reconciler.core.plan import Plan
 from reconciler.core.resource import Origin
-from reconciler.render.findings import Finding, Findings, Level
+from reconciler.render.findings import Findings, Level
 from reconciler.render.plain import joined, one_line
 from reconciler.render.refusals import refusal_lines
 from reconciler.render.text import SYMBOLS, access_lines, describe, field_lines, place_of, summary
@@ -78,10 +78,6 @@ def findings_markdown(findings: Findings) -> str:
         (f"- {_SIGNS[each.level]} {_place(each.origin)} {_prose(each.message)}" for each in findings.by_gravity()),
     )
     return "\n".join([head, "", *page.lines("findings"), "", _mark(findings.project)])
-
-
-def _item(finding: Finding) -> str:
-    return f"- {_SIGNS[finding.level]} {_place(finding.origin)} {_prose(finding.message)}"
 
 
 class _Page:
