@@ -153,11 +153,9 @@ def _is_forbidden(error: ProviderError) -> bool:
 
 
 def _wrong_time(site: Site) -> Iterator[Suspect]:
-    text = str(site.engine.own.get("SystemTime") or "")
-    if not text:
-        return
-    offset_s = datetime.fromisoformat(_MICROSECONDS.sub(r"\1", text)).timestamp() - site.now()
-    if abs(offset_s) > MOST_OFFSET_S:
+    moment = _moment(site.engine.own.get("SystemTime"))
+    offset_s = moment - site.now()
+    if moment and abs(offset_s) > MOST_OFFSET_S:
         yield Suspect("the engine's machine", {"offset": f"{offset_s:+.0f} s"})
 
 

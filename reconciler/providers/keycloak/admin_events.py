@@ -5,7 +5,7 @@ Source: GET /admin/realms/{realm}/admin-events, newest first; a realm keeps them
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -28,17 +28,24 @@ class AdminEvents:
         """The events since the last poll, one request for each realm that records them."""
         for realm, live in realms.items():
             if live.get("adminEventsEnabled"):
-                path = f"{BASE.format(realm=quote(realm, safe=''))}/admin-events?max={MOST}"
-                yield from self._new(realm, connection.get(path))
+                yield from self._new(realm, events_of(connection, realm, most=MOST))
 
-    def _new(self, realm: str, found: Any) -> Iterator[Hint]:
-        events = [each for each in found if isinstance(each, Mapping)] if isinstance(found, list) else []
+    def _new(self, realm: str, events: Sequence[Mapping[str, Any]]) -> Iterator[Hint]:
         newest = max((int(each.get("time") or 0) for each in events), default=0)
         last = self._newest.get(realm, newest)
         self._newest[realm] = max(newest, last)
         for each in reversed(events):
             if int(each.get("time") or 0) > last:
                 yield Hint(_words(realm, each), Address(REALM, (realm,)))
+
+
+def events_of(
+    connection: Connection, realm: str, *, most: int, since: float | None = None
+) -> Sequence[Mapping[str, Any]]:
+    """The admin events of a realm, newest first; none of a realm that is not there. ``since`` is in seconds."""
+    begin = "" if since is None else f"&dateFrom={int(since * 1000)}"
+    found = connection.get(f"{BASE.format(realm=quote(realm, safe=''))}/admin-events?max={most}{begin}")
+    return [each for each in found if isinstance(each, Mapping)] if isinstance(found, list) else []
 
 
 def _words(realm: str, event: Mapping[str, Any]) -> str:

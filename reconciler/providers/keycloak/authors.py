@@ -14,7 +14,8 @@ from reconciler.core.address import Address
 from reconciler.core.author import Author
 from reconciler.core.errors import Denied
 from reconciler.core.values import ABSENT
-from reconciler.providers.keycloak.table.connection import Connection
+from reconciler.providers.keycloak.admin_events import events_of
+from reconciler.providers.keycloak.table.connection import BASE, Connection
 from reconciler.vocabulary.keycloak import REALM
 
 _MOST: Final = 200
@@ -29,18 +30,12 @@ def authors(
     found: dict[Address, Sequence[Author]] = {}
     for realm in dict.fromkeys(address.path[0] for address in ids):
         names = _Names(connection, tuple(dict.fromkeys((realm, own_realm))))
-        events = _events(connection, realm, since)
+        events = events_of(connection, realm, most=_MOST, since=since)
         for address, identity in ids.items():
             if address.path[0] == realm:
                 own = [event for event in events if _is_about(event, address, identity)][:_MOST_OF_ONE]
                 found |= {address: tuple(map(names.author, own))} if own else {}
     return found
-
-
-def _events(connection: Connection, realm: str, since: float) -> Sequence[Mapping[str, Any]]:
-    path = f"admin/realms/{quote(realm, safe='')}/admin-events?max={_MOST}&dateFrom={int(since * 1000)}"
-    found = connection.get(path)
-    return [] if found is ABSENT else list(found)
 
 
 def _is_about(event: Mapping[str, Any], address: Address, identity: str) -> bool:
@@ -77,9 +72,8 @@ class _Names:
     def _found(self, section: str, key: str, identity: str) -> Iterator[str]:
         for realm in self._realms:
             try:
-                found = self._connection.get(
-                    f"admin/realms/{quote(realm, safe='')}/{section}/{quote(identity, safe='')}"
-                )
+                base = BASE.format(realm=quote(realm, safe=""))
+                found = self._connection.get(f"{base}/{section}/{quote(identity, safe='')}")
             except Denied:
                 continue
             if found is not ABSENT:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from http import HTTPStatus
+from operator import attrgetter
 from ssl import SSLError
 from typing import Any, Final
 from urllib.parse import quote, urlencode, urlsplit
@@ -367,14 +368,20 @@ def _unknown_client(server: Server) -> Iterator[Suspect]:
         yield server.of_client()
 
 
-def _with_client(
-    find: Callable[[Server, Mapping[str, Any]], Iterator[Suspect]],
+def _with(
+    read: Callable[[Server], Mapping[str, Any]], find: Callable[[Server, Mapping[str, Any]], Iterator[Suspect]]
 ) -> Callable[[Server], Iterator[Suspect]]:
+    """A check of a live object, where there is one."""
+
     def found(server: Server) -> Iterator[Suspect]:
-        if server.live_client:
-            yield from find(server, server.live_client)
+        if live := read(server):
+            yield from find(server, live)
 
     return found
+
+
+_CLIENT: Final = attrgetter("live_client")
+_USER: Final = attrgetter("live_user")
 
 
 def _closed_client(server: Server, client: Mapping[str, Any]) -> Iterator[Suspect]:
@@ -555,14 +562,6 @@ def _unknown_user(server: Server) -> Iterator[Suspect]:
         yield server.of_user()
 
 
-def _with_user(find: Callable[[Server, Mapping[str, Any]], Iterator[Suspect]]) -> Callable[[Server], Iterator[Suspect]]:
-    def found(server: Server) -> Iterator[Suspect]:
-        if server.live_user:
-            yield from find(server, server.live_user)
-
-    return found
-
-
 def _closed_user(server: Server, user: Mapping[str, Any]) -> Iterator[Suspect]:
     if user.get("enabled") is False:
         yield server.of_user("enabled")
@@ -725,7 +724,7 @@ LOGIN_ROWS: Final[tuple[Row[Server], ...]] = (
         "the client is enabled",
         "the client is disabled",
         "enabled: true",
-        _with_client(_closed_client),
+        _with(_CLIENT, _closed_client),
         _ANSWERS,
     ),
     Row(
@@ -733,7 +732,7 @@ LOGIN_ROWS: Final[tuple[Row[Server], ...]] = (
         "the client may log users in by the browser",
         "{why}, so no browser can log in with it",
         "{line}",
-        _with_client(_no_browser_flow),
+        _with(_CLIENT, _no_browser_flow),
         _ANSWERS,
     ),
     Row(
@@ -741,7 +740,7 @@ LOGIN_ROWS: Final[tuple[Row[Server], ...]] = (
         "the client allows the application's redirect address",
         "the application asks to return to {asked}, and the client allows {allowed}",
         "redirectUris: [{asked}]",
-        _with_client(_wrong_redirect),
+        _with(_CLIENT, _wrong_redirect),
         _ANSWERS,
     ),
     Row(
@@ -749,7 +748,7 @@ LOGIN_ROWS: Final[tuple[Row[Server], ...]] = (
         "the client has the scopes that the application asks for",
         "the application asks for the scope {asked}, which the client does not have",
         "ask for `{right}`, parted by blanks, or give the client that scope",
-        _with_client(_wrong_scope),
+        _with(_CLIENT, _wrong_scope),
         _ANSWERS,
     ),
     Row(
@@ -757,7 +756,7 @@ LOGIN_ROWS: Final[tuple[Row[Server], ...]] = (
         "the application sends the proof that the client demands",
         "the client demands PKCE ({method}), and the application sends no code challenge",
         'attributes: {{pkce.code.challenge.method: ""}}',
-        _with_client(_wants_pkce),
+        _with(_CLIENT, _wants_pkce),
         _ANSWERS,
     ),
     Row(
@@ -765,7 +764,7 @@ LOGIN_ROWS: Final[tuple[Row[Server], ...]] = (
         "the application has the client's secret",
         "its secret is not the one that {service} has in {name}",
         "give `secret` of the client and {name} the same value, then `reconcile apply`",
-        _with_client(_wrong_secret),
+        _with(_CLIENT, _wrong_secret),
         _ANSWERS,
     ),
     Row(
@@ -773,7 +772,7 @@ LOGIN_ROWS: Final[tuple[Row[Server], ...]] = (
         "the client proves itself with its secret",
         "the client proves itself by {method}, and not with its secret",
         "clientAuthenticatorType: client-secret",
-        _with_client(_other_authenticator),
+        _with(_CLIENT, _other_authenticator),
         _ANSWERS,
     ),
     Row(
@@ -789,7 +788,7 @@ LOGIN_ROWS: Final[tuple[Row[Server], ...]] = (
         "the canary user is enabled",
         "the user is disabled",
         "enabled: true",
-        _with_user(_closed_user),
+        _with(_USER, _closed_user),
         _ANSWERS,
     ),
     Row(
@@ -797,7 +796,7 @@ LOGIN_ROWS: Final[tuple[Row[Server], ...]] = (
         "the canary user is not locked out",
         "the user is locked out after {failures} wrong passwords",
         "wait, or unlock the user in the admin console: Users, {user}, Action, Unlock",
-        _with_user(_locked_user),
+        _with(_USER, _locked_user),
         _ANSWERS,
     ),
     Row(
@@ -805,7 +804,7 @@ LOGIN_ROWS: Final[tuple[Row[Server], ...]] = (
         "the canary user has a name and an e-mail address",
         "the user lacks {missing}",
         "{missing}: …",
-        _with_user(_incomplete_user),
+        _with(_USER, _incomplete_user),
         _ANSWERS,
     ),
     Row(
@@ -813,7 +812,7 @@ LOGIN_ROWS: Final[tuple[Row[Server], ...]] = (
         "the canary user has nothing to do first",
         "the user has to do something first: {actions}",
         "requiredActions: []",
-        _with_user(_pending_action),
+        _with(_USER, _pending_action),
         _ANSWERS,
     ),
     Row(
@@ -821,7 +820,7 @@ LOGIN_ROWS: Final[tuple[Row[Server], ...]] = (
         "the canary user has a password",
         "the user has no password",
         "credentials: [{{type: password, value: …}}]",
-        _with_user(_no_password),
+        _with(_USER, _no_password),
         _ANSWERS,
     ),
     Row(
@@ -829,7 +828,7 @@ LOGIN_ROWS: Final[tuple[Row[Server], ...]] = (
         "the declared password is the canary user's",
         "the password in `x-reconcile.login` is not the user's",
         "set it at {url}, or correct `x-reconcile.login.password`",
-        _with_user(_wrong_password),
+        _with(_USER, _wrong_password),
         _ANSWERS,
     ),
     Row(

@@ -10,20 +10,10 @@ from typing import Any
 import pytest
 
 from reconciler.config import Sources, load
-from reconciler.config.realm.minimal import minimal
 from reconciler.core.values import Value
-from reconciler.providers.keycloak.export import live_realm, whole
+from reconciler.providers.keycloak.export import whole
 from tests.kit.keycloak.realms import a_realm, a_whole_realm
-from tests.kit.keycloak.server import Driver, Server, dropped, unique_realm, without_newer
-
-
-def exported(server: Server, realm: str) -> dict[str, Any]:
-    client = server.client()
-    try:
-        found = live_realm(client, realm)
-        return minimal(found.realm, found.new, found.samples)
-    finally:
-        client.close()
+from tests.kit.keycloak.server import Driver, Server, dropped, printed, unique_realm, without_newer
 
 
 def loaded(folder: Path, realm: Mapping[str, Any]) -> Sequence[Mapping[str, Value]]:
@@ -35,7 +25,7 @@ def loaded(folder: Path, realm: Mapping[str, Any]) -> Sequence[Mapping[str, Valu
 def test_a_new_realm_is_nothing_but_its_name(server: Server, driver: Driver, fresh: str) -> None:
     driver.apply({"realm": fresh, "enabled": True})
 
-    assert exported(server, fresh) == {"realm": fresh}
+    assert printed(server, fresh) == {"realm": fresh}
 
 
 @pytest.mark.parametrize("made", [a_realm, a_whole_realm])
@@ -44,7 +34,7 @@ def test_what_is_exported_is_what_is_there(
 ) -> None:
     driver.apply(without_newer(driver.client, made(realm)))
 
-    file = exported(server, realm)
+    file = printed(server, realm)
 
     assert driver.look(*loaded(tmp_path, file)).fields == {}
     assert driver.look(*loaded(tmp_path, file)).plan.in_sync

@@ -17,11 +17,9 @@ import pytest
 import yaml
 
 from reconciler.config import Sources, load
-from reconciler.config.realm.minimal import minimal
-from reconciler.providers.keycloak.export import live_realm
 from tests.integration.keycloak.test_corpus import ENVIRONMENT, EXCEPTIONS
 from tests.kit.cli import called
-from tests.kit.keycloak.server import Driver, Server, dropped, with_quick_keys
+from tests.kit.keycloak.server import Driver, Server, dropped, printed, with_quick_keys
 
 CORPUS = Path(os.environ.get("RECONCILE_KEYCLOAK_CORPUS") or "/nowhere")
 EVERYTHING = os.environ.get("RECONCILE_TEST_ADOPTION") == "all"
@@ -33,15 +31,6 @@ def loaded(folder: Path, realm: Mapping[str, Any]) -> Any:
     file = folder / "users.json"
     file.write_text(json.dumps(realm), encoding="utf-8")
     return load(Sources(folder, users_files=(file,), environment=ENVIRONMENT)).document.realms or ()
-
-
-def printed(server: Server, realm: str) -> dict[str, Any]:
-    client = server.client()
-    try:
-        found = live_realm(client, realm)
-        return minimal(found.realm, found.new, found.samples)
-    finally:
-        client.close()
 
 
 @pytest.fixture

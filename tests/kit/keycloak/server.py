@@ -20,6 +20,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
+from reconciler.config.realm.minimal import minimal
 from reconciler.core.address import Address
 from reconciler.core.change import Action, Change
 from reconciler.core.document import Document
@@ -29,6 +30,7 @@ from reconciler.core.policy import Policy
 from reconciler.core.provider import Done, Pending, Verdict
 from reconciler.core.resource import Observed, Origin
 from reconciler.core.values import ABSENT, Secret, Value
+from reconciler.providers.keycloak.export import live_realm
 from reconciler.providers.keycloak.provider import KeycloakProvider
 from reconciler.providers.keycloak.registry import KINDS
 from reconciler.providers.keycloak.server.client import AdminClient, Settings
@@ -146,6 +148,16 @@ def _started() -> dict[str, str]:
         return {"id": str(container.id), "url": url}
     finally:
         engine.close()
+
+
+def printed(server: Server, realm: str) -> dict[str, Any]:
+    """The realm as `export` prints it."""
+    client = server.client()
+    try:
+        found = live_realm(client, realm)
+        return minimal(found.realm, found.new, found.samples)
+    finally:
+        client.close()
 
 
 def _await(client: AdminClient) -> None:
