@@ -101,4 +101,4 @@ class Waits:
 
 
 WAITS: Final = Waits()
-"""Those of this program."""
+"""The waits of this program."""

@@ -23,7 +23,7 @@ _DOING: Final = {
     "tag": "tagging",
 }
 _STEADY: Final = frozenset({"bytes", "objects"})
-"""What is done of these tells how long the rest takes; the steps of a build are too different for that."""
+"""Units whose finished part tells how long the rest takes; the steps of a build are too different for that."""
 
 
 @dataclass(frozen=True, slots=True)

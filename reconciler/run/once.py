@@ -45,7 +45,7 @@ GRACE_S: Final = 20.0
 
 
 _Found: TypeAlias = Mapping[str, Sequence[Observed]]
-"""What each provider has observed, by its name."""
+"""The observed resources of each provider, by its name."""
 
 _Unread: TypeAlias = Mapping[str, tuple[Address | None, ReconcileError]]
 """Providers that can't be read: the resource that serves each, if there is one, and the error."""

@@ -17,9 +17,9 @@ from reconciler.core.secrecy import looks_secret, names_secret
 from reconciler.vocabulary.keycloak import CLIENT_SECRETS, OF_PEOPLE, SECTIONS
 
 _TOLD_IF_EMPTY: Final = frozenset({"defaultClientScopes", "optionalClientScopes"})
-"""What a new object would be given if the file said nothing."""
+"""Values that a new object would be given if the file said nothing."""
 _GIVEN_BY: Final[Mapping[str, str]] = {"webOrigins": "redirectUris"}
-"""What a new object would be given because of another property of its own."""
+"""Values that a new object would be given because of another property of its own."""
 
 _NONE: Final[frozenset[str]] = frozenset()
 _OF_THE_SERVER: Final = frozenset(

@@ -1,4 +1,4 @@
-"""What runs is written as a stack: then nothing differs, and nothing was touched.
+"""Running containers are written as a stack: then nothing differs, and nothing was touched.
 
 The projects are started by the Compose CLI. RECONCILE_COMPOSE_CORPUS names a folder of other people's Compose files;
 with RECONCILE_TEST_ADOPTION=all each of them is tried, with the probe in place of its images, else a few.

@@ -1,4 +1,4 @@
-"""What `prune: exact` may not take away by a mere yes: what is in a protected object, and what people have."""
+"""Objects that `prune: exact` may not take away by a mere yes: inside a protected one, or given to people."""
 
 from __future__ import annotations
 

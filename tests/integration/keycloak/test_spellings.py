@@ -33,7 +33,7 @@ BASE: Mapping[str, Any] = {
     "clients": [{"clientId": "app", "fullScopeAllowed": False}],
     "identityProviders": [{"alias": "elsewhere", "providerId": "oidc", "config": AN_ADDRESS}],
 }
-"""What the objects of the cases name."""
+"""Objects that those of the cases name."""
 
 
 @dataclass(frozen=True)

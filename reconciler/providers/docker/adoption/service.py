@@ -322,7 +322,7 @@ def _needs(live: Live, names: Names) -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def _job(service: Json, spec: Mapping[str, Any]) -> Json:
-    """What says of a container that has done its work that there is none left, where nothing else says so."""
+    """The setting that makes a container which has done its work a job, where no other setting does."""
     may_end = one_shot.declared(service, restart=spec["restart"], awaited_healthy=False)
     if spec["state"] != FINISHED or one_shot.may_end(may_end, spec["expose"]):
         return {}
