@@ -16,8 +16,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from reconciler import __version__
-from reconciler.core.change import Action
-from reconciler.core.errors import ReconcileError
+from reconciler.core.difference.change import Action
+from reconciler.core.message.errors import ReconcileError
 from tests.kit.docker import fields, hands
 from tests.kit.docker.compose import compose_cli
 from tests.kit.docker.engine import Project, a_project, the_engine

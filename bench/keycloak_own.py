@@ -18,7 +18,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from bench.keycloak_users import a_company, with_others
-from reconciler.core.values import ABSENT, Value
+from reconciler.core.resource.values import ABSENT, Value
 from reconciler.providers.keycloak.server.client import revealed
 from tests.kit.keycloak.scripted import ScriptedConnection
 from tests.kit.keycloak.server import Driver

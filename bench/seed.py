@@ -20,7 +20,7 @@ from pathlib import Path
 from reconciler import __version__
 from reconciler.config import load
 from reconciler.run.clock import RealClock
-from reconciler.run.session import completed_sources, opened
+from reconciler.run.session.session import completed_sources, opened
 from reconciler.settings import Settings
 from tests.kit.docker.compose import compose_cli
 from tests.kit.machine.proxy import recorded

@@ -25,7 +25,7 @@ def command(state: State, /, **options: Any) -> None:
     it directly: a group, a composite role, or what everybody has. Users and clients that are switched off are left
     out, and so is what has neither role nor group.
     """
-    from reconciler.render.access import access_document, access_text
+    from reconciler.render.answers.access import access_document, access_text
 
     realms = dict(_realms(state, options))
     users, clients = [name.lower() for name in options["user"]], options["client"]
@@ -51,7 +51,7 @@ def command(state: State, /, **options: Any) -> None:
 
 
 def _realms(state: State, options: Mapping[str, Any]) -> Any:
-    from reconciler.run.access import declared, live
+    from reconciler.run.commands.access import declared, live
 
     if options["live"]:
         if not state.settings.users_files and not options["realm"]:
@@ -64,7 +64,7 @@ def _realms(state: State, options: Mapping[str, Any]) -> Any:
 
 
 def _check(what: str, names: Any, there: Any) -> None:
-    from reconciler.core.errors import ReconcileError
+    from reconciler.core.message.errors import ReconcileError
 
     for name in names:
         if name not in there:

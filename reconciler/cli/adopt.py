@@ -13,7 +13,7 @@ from reconciler.cli.output import ignore, say, warn, write_yaml, writer
 from reconciler.settings import Settings
 
 if TYPE_CHECKING:
-    from reconciler.run.adopt import AdoptedFile
+    from reconciler.run.commands.adopt import AdoptedFile
 
 STACK: Final = "stack.yaml"
 USERS: Final = "users.yaml"
@@ -31,7 +31,7 @@ def command(ctx: click.Context, /, names: tuple[str, ...], realms: tuple[str, ..
     there stays. Nothing is changed but the files: no container is touched. Afterwards the files are compared with what
     lives. Exit code 0: nothing differs; 3: the files are written, and something differs.
     """
-    from reconciler.run.adopt import adopted_realms, adopted_stack
+    from reconciler.run.commands.adopt import adopted_realms, adopted_stack
 
     require_names(names, realms)
     settings = here(ctx)
@@ -77,7 +77,7 @@ def _require_free(paths: list[Path], *, overwrite: bool) -> None:
 
 def _keep(settings: Settings, adopted: AdoptedFile) -> None:
     """Put the secrets into the env file first: the file refers to them."""
-    from reconciler.run.session import env_file
+    from reconciler.run.session.session import env_file
     from reconciler.secrets import write_secrets
 
     if not adopted.variables:
@@ -99,10 +99,10 @@ def _write(path: Path, adopted: AdoptedFile, *, overwrite: bool) -> None:
 
 def _compared(settings: Settings, *, stack: Path | None = None, users: Path | None = None) -> int:
     """Compare what was written with what lives, and say what differs."""
-    from reconciler.core.change import Action
-    from reconciler.run.adopt import settings_of_files
+    from reconciler.core.difference.change import Action
     from reconciler.run.clock import RealClock
-    from reconciler.run.session import opened
+    from reconciler.run.commands.adopt import settings_of_files
+    from reconciler.run.session.session import opened
 
     with opened(settings_of_files(settings, stack=stack, users=users), RealClock(), known=writer().known) as session:
         plan = session.reconciler().look().plan

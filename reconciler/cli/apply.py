@@ -19,13 +19,13 @@ from reconciler.cli.runner import Stop, Teller, interruptible
 from reconciler.cli.state import State, is_terminal, show_error
 
 if TYPE_CHECKING:
-    from reconciler.core.change import Change
-    from reconciler.core.plan import Plan
-    from reconciler.core.policy import Policy
-    from reconciler.run.gate import LoginGate
-    from reconciler.run.once import Look, Reconciler
-    from reconciler.run.recorder import Recorder
-    from reconciler.run.session import Session
+    from reconciler.core.difference.change import Change
+    from reconciler.core.plan.plan import Plan
+    from reconciler.core.plan.policy import Policy
+    from reconciler.run.commands.gate import LoginGate
+    from reconciler.run.reconciliation.once import Look, Reconciler
+    from reconciler.run.session.recorder import Recorder
+    from reconciler.run.session.session import Session
 
 
 @click.command("apply")
@@ -117,7 +117,7 @@ class _Apply:
                 warn(f"--adopt {change.address} has no effect: {reason}")
 
     def _converge(self, stop: threading.Event, first: Look | None, record: Recorder) -> int:
-        from reconciler.run.gate import login_gate
+        from reconciler.run.commands.gate import login_gate
 
         gate = login_gate(self._session)
         if gate is None:
@@ -128,9 +128,9 @@ class _Apply:
 
     def _gated(self, gate: LoginGate, teller: Teller, record: Recorder) -> int:
         """Walk the login after an apply that succeeded, and take the changes back where it is broken."""
-        from reconciler.core.errors import ReconcileError
-        from reconciler.render.doctor import login_words
-        from reconciler.run.gate import Rollback
+        from reconciler.core.message.errors import ReconcileError
+        from reconciler.render.answers.doctor import login_words
+        from reconciler.run.commands.gate import Rollback
 
         walked = gate.end()
         if walked.works:
@@ -169,7 +169,7 @@ class _Apply:
 
     def _show(self, plan: Plan) -> None:
         if in_events():
-            from reconciler.render.text import summary
+            from reconciler.render.plan.text import summary
 
             emit("plan", summary(plan, self._session.names), plan=document(self._session, plan))
         else:
@@ -191,7 +191,7 @@ class _Apply:
 
     def _check_saved(self, look: Look) -> None:
         """Raise StalePlan unless the saved plan or the checksum, if there is one, is of what would be done now."""
-        from reconciler.core.errors import StalePlan
+        from reconciler.core.message.errors import StalePlan
 
         if self._approved:
             return
@@ -221,7 +221,7 @@ def _without_causes(plan: Any) -> Any:
 
 def _ask() -> None:
     """Raise Cancelled unless the person at the terminal agrees."""
-    from reconciler.core.errors import Cancelled
+    from reconciler.core.message.errors import Cancelled
 
     if not agreed("Apply these changes?"):
         raise Cancelled
@@ -231,9 +231,9 @@ def _read_plan(path: Path) -> Any:
     """A file that ``diff --out`` wrote. Raises ConfigError for anything else."""
     from reconciler.config.schema.validator import plan_problems
     from reconciler.config.yaml.textfile import PLAN_LIMIT, UnusableFile, read_bytes
-    from reconciler.core.errors import ConfigError
-    from reconciler.core.problem import Problem
-    from reconciler.core.resource import Origin
+    from reconciler.core.message.errors import ConfigError
+    from reconciler.core.message.problem import Problem
+    from reconciler.core.resource.resource import Origin
 
     try:
         saved = json.loads(read_bytes(path, PLAN_LIMIT))
@@ -250,14 +250,14 @@ def _read_plan(path: Path) -> Any:
 
 
 def _is_dangerous(look: Look) -> bool:
-    from reconciler.core.change import Action
+    from reconciler.core.difference.change import Action
 
     return any(change.action in (Action.DELETE, Action.REPLACE) for change in look.plan.changes)
 
 
 def _why_no_adoption(change: Change) -> str:
     """Explains why a resource can't be adopted; "" if it can, or if its provider can't be read yet."""
-    from reconciler.core.change import Action
+    from reconciler.core.difference.change import Action
 
     if change.observed is None:
         return "" if change.action is Action.DEFERRED else "it does not exist yet"

@@ -15,7 +15,7 @@ from reconciler.cli.state import State, show_error
 
 if TYPE_CHECKING:
     from reconciler.core.provider import BuiltImage, ImageBuilder
-    from reconciler.run.once import Look
+    from reconciler.run.reconciliation.once import Look
 
 
 @click.command("build")
@@ -28,7 +28,7 @@ def command(state: State, *, services: tuple[str, ...], push: bool) -> int:
 
     No container is touched: the next apply replaces those whose image is another one.
     """
-    from reconciler.run.images import builder_of, built
+    from reconciler.run.commands.images import builder_of, built
 
     with state.session() as session:
         builder = builder_of(session.providers.values())

@@ -21,7 +21,7 @@ def command(state: State, /, **options: Any) -> None:
     realms, under `realms`.
     """
     from reconciler.config import printable
-    from reconciler.run.session import completed_sources
+    from reconciler.run.session.session import completed_sources
 
     state.require_files()
     with_secrets = options["show_secrets"]

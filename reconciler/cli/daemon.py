@@ -17,8 +17,8 @@ from reconciler.cli.output import log, writer
 from reconciler.cli.state import State
 
 if TYPE_CHECKING:
-    from reconciler.run.board import Board
-    from reconciler.run.daemon import Daemon
+    from reconciler.run.daemon.board import Board
+    from reconciler.run.daemon.daemon import Daemon
     from reconciler.web.desk import Desk
 
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
@@ -50,9 +50,9 @@ def command(state: State, /, **options: Any) -> int:
     Logs one line for each difference and each repair, as JSON unless --log-format human is given. SIGTERM
     finishes the current step; SIGHUP looks at once. Serves a page, an API, probes and metrics on --listen.
     """
-    from reconciler.run.board import Board
     from reconciler.run.clock import RealClock
-    from reconciler.run.daemon import Daemon, Rhythm
+    from reconciler.run.daemon.board import Board
+    from reconciler.run.daemon.daemon import Daemon, Rhythm
 
     state.require_files()
     stop, board = threading.Event(), Board()
@@ -84,7 +84,7 @@ def _served(board: Board, to_log: Any, options: Mapping[str, Any], *, is_usual: 
     if options["listen"] is None:
         yield ()
         return
-    from reconciler.core.errors import Misconfigured
+    from reconciler.core.message.errors import Misconfigured
     from reconciler.web.server import listening, serving
 
     host, port = options["listen"]
@@ -133,7 +133,7 @@ def _lines(file: Path | None) -> list[str]:
 
 
 def _as_secrets(texts: tuple[str, ...]) -> list[object]:
-    from reconciler.core.values import Secret
+    from reconciler.core.resource.values import Secret
 
     return [Secret(text) for text in texts]
 

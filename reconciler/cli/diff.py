@@ -19,9 +19,9 @@ from reconciler.cli.output import clean, say, show, show_clean, show_json, write
 from reconciler.cli.state import State, in_colour, terminal_width
 
 if TYPE_CHECKING:
-    from reconciler.core.plan import Plan
-    from reconciler.render.findings import Findings
-    from reconciler.run.session import Session
+    from reconciler.core.plan.plan import Plan
+    from reconciler.render.ci.findings import Findings
+    from reconciler.run.session.session import Session
 
 FORMATS = ("text", "json", "markdown", *CI_FORMATS)
 
@@ -92,7 +92,7 @@ def _write(path: Path, plan: Any) -> None:
 def _may_be_replaced(path: Path) -> bool:
     """Returns whether a file is an older plan, or empty."""
     from reconciler.config.yaml.textfile import PLAN_LIMIT, UnusableFile, read_bytes
-    from reconciler.render.jsonplan import SCHEMA
+    from reconciler.render.plan.jsonplan import SCHEMA
 
     try:
         content = read_bytes(path, PLAN_LIMIT) if path.is_file() else b"{}"
@@ -106,12 +106,12 @@ def rendered(state: State, session: Session, plan: Plan, form: str, *, fields: b
     """The plan in one of the formats for people."""
     match form:
         case "markdown":
-            from reconciler.render.markdown import plan_markdown
+            from reconciler.render.ci.markdown import plan_markdown
 
             project, checksum = session.document.project, checksum_of(session, plan)
             return plan_markdown(plan, session.kinds, session.names, project, clean=clean, checksum=checksum)
         case _:
-            from reconciler.render.text import Style, plan_text
+            from reconciler.render.plan.text import Style, plan_text
 
             style = Style(colour=in_colour(), fields=fields, full=full or state.verbose, width=terminal_width())
             return plan_text(plan, session.kinds, session.names, style)
@@ -119,7 +119,7 @@ def rendered(state: State, session: Session, plan: Plan, form: str, *, fields: b
 
 def findings(session: Session, plan: Plan) -> Findings:
     """The plan as findings, with the warnings of its files."""
-    from reconciler.render.findings import findings_of_plan
+    from reconciler.render.ci.findings import findings_of_plan
 
     project = session.document.project
     return findings_of_plan(plan, session.kinds, session.names, project, warnings=session.warnings)
@@ -127,14 +127,14 @@ def findings(session: Session, plan: Plan) -> Findings:
 
 def checksum_of(session: Session, plan: Plan) -> str:
     """The digest of what a plan does, for `apply --checksum`; empty for a plan that does nothing."""
-    from reconciler.render.jsonplan import checksum
+    from reconciler.render.plan.jsonplan import checksum
 
     return "" if plan.in_sync else checksum(plan, session.document.project, session.kinds)
 
 
 def document(session: Session, plan: Plan, salt: str | None = None) -> dict[str, Any]:
     """The plan's JSON; with the salt of an earlier one the two can be compared."""
-    from reconciler.render.jsonplan import PlanDocument
+    from reconciler.render.plan.jsonplan import PlanDocument
 
     return PlanDocument(session.document.project, session.kinds, salt or secrets.token_hex(8)).of(plan)
 

@@ -18,8 +18,8 @@ def command(state: State, *, form: str) -> int:
     Each finding names the cause, its place, and the one command or line that mends it. Exit code 0: no findings; 2:
     findings. It changes nothing, and ends within three minutes whatever hangs.
     """
-    from reconciler.render.doctor import doctor_json, doctor_text
-    from reconciler.run.doctor import examined
+    from reconciler.render.answers.doctor import doctor_json, doctor_text
+    from reconciler.run.commands.doctor import examined
 
     with state.session() as session:
         found = examined(session)

@@ -13,7 +13,7 @@ from reconciler.cli.runner import Teller, interruptible
 from reconciler.cli.state import State, is_terminal, show_error
 
 if TYPE_CHECKING:
-    from reconciler.core.address import Address
+    from reconciler.core.resource.address import Address
 
 
 @click.command("down")
@@ -27,7 +27,7 @@ def command(state: State, *, volumes: bool, confirm: str | None, allow_disrupt: 
 
     A network or volume that other projects use is left.
     """
-    from reconciler.run.remove import kinds_to_remove, left_in_use, removal
+    from reconciler.run.reconciliation.remove import kinds_to_remove, left_in_use, removal
 
     with state.session(starts=False) as session:
         if volumes or confirm is not None:
@@ -50,7 +50,7 @@ def command(state: State, *, volumes: bool, confirm: str | None, allow_disrupt: 
 
 def _confirm(project: str, confirmed: str | None, *, volumes: bool) -> None:
     """Raise Refused unless the project's name was given. On a terminal it is asked for."""
-    from reconciler.core.errors import Refusal, Refused
+    from reconciler.core.message.errors import Refusal, Refused
 
     if confirmed is None and is_terminal():
         confirmed = answer(f"All data of project {project} will be lost. Type its name to go on")

@@ -48,7 +48,7 @@ def command(
     """
     from reconciler.cli import terminal
     from reconciler.core.provider import Command, CommandRunner
-    from reconciler.run.services import known_services
+    from reconciler.run.commands.services import known_services
 
     with state.session(starts=False) as session:
         runner = next((each for each in session.providers.values() if isinstance(each, CommandRunner)), None)

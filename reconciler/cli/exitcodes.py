@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from enum import IntEnum
 
-from reconciler.core.errors import (
+from reconciler.core.execution.report import Report, What
+from reconciler.core.message.errors import (
     Cancelled,
     ConfigError,
     Locked,
@@ -14,7 +15,6 @@ from reconciler.core.errors import (
     StalePlan,
     Unreachable,
 )
-from reconciler.core.report import Report, What
 
 
 class Exit(IntEnum):

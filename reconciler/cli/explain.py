@@ -15,8 +15,8 @@ def command(*, subject: str | None) -> None:
     A field may be named alone (`mem_limit`) or with the part of the file that has it (`services.mem_limit`). Without
     an argument the codes are listed.
     """
-    from reconciler.core.codes import CODES
-    from reconciler.render.explanations import DescribedField, code_text, codes_text, fields_text
+    from reconciler.core.message.codes import CODES
+    from reconciler.render.answers.explanations import DescribedField, code_text, codes_text, fields_text
 
     if subject is None:
         show(codes_text(CODES.values()))

@@ -12,7 +12,7 @@ from reconciler.cli.exitcodes import Exit
 from reconciler.cli.output import say, show_file, show_json, show_yaml, warn, write_file, writer
 
 if TYPE_CHECKING:
-    from reconciler.run.adopt import AdoptedFile
+    from reconciler.run.commands.adopt import AdoptedFile
     from reconciler.settings import Settings
 
 
@@ -49,7 +49,7 @@ def command(
     that `diff` shows are written. Secrets, and values of variables, are left and reported. Exit code 0: `diff` shows
     nothing of this file any more; 3: something is left.
     """
-    from reconciler.run.adopt import adopted_realms, adopted_stack
+    from reconciler.run.commands.adopt import adopted_realms, adopted_stack
 
     if file is not None:
         if names or realms:
@@ -69,8 +69,8 @@ def command(
 def _patch(settings: Settings, file: Path, *, writes: bool) -> int:
     """Print or write a file with the live values."""
     from reconciler.run.clock import RealClock
-    from reconciler.run.patch import patched
-    from reconciler.run.session import opened
+    from reconciler.run.commands.patch import patched
+    from reconciler.run.session.session import opened
 
     path = _of_the_project(settings, file)
     with opened(settings, RealClock(), known=writer().known, warn=warn) as session:

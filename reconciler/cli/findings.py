@@ -15,7 +15,7 @@ from reconciler.cli.output import clean, clean_json, show_clean, write_clean
 from reconciler.cli.state import State
 
 if TYPE_CHECKING:
-    from reconciler.render.findings import Findings
+    from reconciler.render.ci.findings import Findings
 
 FORMATS: Final = ("github", "gitlab", "junit", "sarif")
 WITH_COMMENT: Final = ("markdown", *FORMATS)
@@ -38,29 +38,29 @@ def show_findings(state: State, findings: Findings, form: str) -> None:
 
 def text_of(state: State, findings: Findings, form: str) -> str:
     """Findings in one of the formats, with secrets hidden in each text."""
-    from reconciler.render.findings import cleaned
+    from reconciler.render.ci.findings import cleaned
 
     project = findings.project or state.settings.project or state.settings.directory.resolve().name
     finished = cleaned(replace(findings, project=project), clean, _place(state))
     match form:
         case "markdown":
-            from reconciler.render.markdown import findings_markdown
+            from reconciler.render.ci.markdown import findings_markdown
 
             return findings_markdown(finished)
         case "github":
-            from reconciler.render.github import findings_github
+            from reconciler.render.ci.github import findings_github
 
             return findings_github(finished)
         case "gitlab":
-            from reconciler.render.gitlab import findings_gitlab
+            from reconciler.render.ci.gitlab import findings_gitlab
 
             return clean_json(findings_gitlab(finished))
         case "junit":
-            from reconciler.render.junit import findings_junit
+            from reconciler.render.ci.junit import findings_junit
 
             return findings_junit(finished)
         case _:
-            from reconciler.render.sarif import findings_sarif
+            from reconciler.render.ci.sarif import findings_sarif
 
             return clean_json(findings_sarif(finished))
 
@@ -85,12 +85,12 @@ def write_report(path: Path, text: str) -> None:
 @contextmanager
 def errors_as(state: State, form: str, reports: Sequence[Report] = ()) -> Iterator[None]:
     """Reports an error in these formats as well, so that a CI system shows wrong files at their lines."""
-    from reconciler.core.errors import ReconcileError
+    from reconciler.core.message.errors import ReconcileError
 
     try:
         yield
     except ReconcileError as error:
-        from reconciler.render.findings import findings_of_error
+        from reconciler.render.ci.findings import findings_of_error
 
         findings = findings_of_error(error)
         for report in reports:

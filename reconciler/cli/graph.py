@@ -18,8 +18,8 @@ def command(state: State, *, form: str) -> None:
 
     Needs that follow from others are left out. In pictures the start runs from left to right.
     """
-    from reconciler.core.graph import needs_of, ordered
-    from reconciler.render import graph
+    from reconciler.core.plan.graph import needs_of, ordered
+    from reconciler.render.answers import graph
 
     with state.session(starts=False) as session:
         resources = {resource.address: resource for resource in session.reconciler().desired()}

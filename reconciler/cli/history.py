@@ -42,8 +42,8 @@ def command(state: State, /, **options: Any) -> None:
     Each machine has a history of its own, in the folder --state-directory.
     """
     from reconciler.config.yaml.suggest import suggestion
-    from reconciler.render.history import history_json, history_text
-    from reconciler.run.session import history_of, project_of
+    from reconciler.render.answers.history import history_json, history_text
+    from reconciler.run.session.session import history_of, project_of
 
     state.require_files()
     project = project_of(state.settings)

@@ -16,7 +16,7 @@ def command(state: State) -> None:
     A value that is there is never changed. Where there is a .env.example, .env begins as a copy of it.
     """
     from reconciler.config import missing_secrets
-    from reconciler.run.session import env_file, require_generable, sources_of
+    from reconciler.run.session.session import env_file, require_generable, sources_of
     from reconciler.secrets import generated_secrets, write_secrets
 
     state.require_files()

@@ -13,8 +13,8 @@ from rich.table import Table
 from rich.text import Text
 
 from reconciler.cli.output import clean, messages_to
-from reconciler.render.ongoing import Row
-from reconciler.render.plain import encodable
+from reconciler.render.output.plain import encodable
+from reconciler.render.progress.ongoing import Row
 
 _PER_SECOND = 5
 _KEPT_LINES = 4

@@ -26,8 +26,8 @@ COLOURS: Final = ("36", "33", "32", "35", "34", "96", "93", "92", "95", "94")
 def command(state: State, *, services: tuple[str, ...], follow: bool, tail: int | None, timestamps: bool) -> None:
     """Show the logs of all services, or of those named."""
     from reconciler.core.provider import LogSource
-    from reconciler.render.plain import one_line, painted, with_its_colours
-    from reconciler.run.services import known_services
+    from reconciler.render.output.plain import one_line, painted, with_its_colours
+    from reconciler.run.commands.services import known_services
 
     with state.session(starts=False) as session:
         source = next((each for each in session.providers.values() if isinstance(each, LogSource)), None)

@@ -198,7 +198,7 @@ def _misplaced(error: click.ClickException) -> str:
 def _failed(error: Exception, *, verbose: bool) -> int:
     from reconciler.cli.exitcodes import Exit, of_error
     from reconciler.cli.state import show_error
-    from reconciler.core.errors import ReconcileError
+    from reconciler.core.message.errors import ReconcileError
 
     if isinstance(error, ReconcileError):
         show_error(error)

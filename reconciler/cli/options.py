@@ -13,7 +13,7 @@ from reconciler.cli.state import addresses, settings_of
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
-    from reconciler.run.names import Names
+    from reconciler.run.commands.names import Names
 
 Decorator: TypeAlias = Callable[[Any], Any]
 
@@ -62,8 +62,8 @@ def _services(ctx: click.Context, _param: click.Parameter, incomplete: str) -> l
 def _items(ctx: click.Context, incomplete: str, which: Callable[[Names], tuple[str, ...]]) -> list[CompletionItem]:
     from click.shell_completion import CompletionItem
 
-    from reconciler.core.errors import ReconcileError
-    from reconciler.run.names import names_in_files
+    from reconciler.core.message.errors import ReconcileError
+    from reconciler.run.commands.names import names_in_files
 
     options: Mapping[str, Any] = ctx.find_root().params
     try:

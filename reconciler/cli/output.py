@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, TextIO
 import click
 
 if TYPE_CHECKING:
-    from reconciler.core.values import Secret
-    from reconciler.render.writer import Writer
+    from reconciler.core.resource.values import Secret
+    from reconciler.render.output.writer import Writer
     from reconciler.settings import Settings
 
 _current: list[Writer] = []
@@ -26,7 +26,7 @@ _screens: list[Callable[[str], None]] = []
 def writer() -> Writer:
     """The writer of this run of the program."""
     if not _current:
-        from reconciler.render.writer import Writer
+        from reconciler.render.output.writer import Writer
 
         _current.append(Writer())
     return _current[0]
@@ -55,8 +55,8 @@ def emit(kind: str, message: str, *, level: str = "info", **fields: Any) -> None
     import json
     from datetime import UTC, datetime
 
-    from reconciler.render.events import SCHEMA
-    from reconciler.render.plain import harmless_json
+    from reconciler.render.output.plain import harmless_json
+    from reconciler.render.progress.events import SCHEMA
 
     _numbers[0] += 1
     head = {"schema": SCHEMA, "seq": _numbers[0], "ts": datetime.now(UTC).isoformat(), "type": kind, "level": level}
@@ -109,7 +109,7 @@ def show(text: str, *, commands: bool = False) -> None:
 
 def _fitting(text: str, stream: TextIO) -> str:
     """The text as the stream can have it: an ASCII terminal gets no symbol that it can't show."""
-    from reconciler.render.plain import encodable
+    from reconciler.render.output.plain import encodable
 
     return encodable(text, stream.encoding or "utf-8")
 
@@ -126,7 +126,7 @@ def show_clean(text: str) -> None:
 
 def clean_json(value: Any) -> str:
     """A document as JSON in which each foreign text is ``clean`` already."""
-    from reconciler.render.writer import plain_json
+    from reconciler.render.output.writer import plain_json
 
     return plain_json(value)
 
@@ -160,7 +160,7 @@ def show_yaml(value: Any, *, with_secrets: bool = False) -> None:
 
 def _yaml(value: Any) -> str:
     from reconciler.config.yaml.parse import yaml_text
-    from reconciler.render.plain import harmless_yaml, steers
+    from reconciler.render.output.plain import harmless_yaml, steers
 
     text = yaml_text(value)
     return harmless_yaml(yaml_text(value, is_escaped=steers, only_ascii=True)) if steers(text) else text
@@ -234,7 +234,7 @@ def learn_settings(settings: Settings) -> None:
 
     def secrets() -> Iterable[Secret]:
         from reconciler.config import secret_values
-        from reconciler.run.session import sources_of
+        from reconciler.run.session.session import sources_of
 
         return secret_values(sources_of(settings))
 
@@ -244,7 +244,7 @@ def learn_settings(settings: Settings) -> None:
 def log(*, as_json: bool, verbose: bool) -> Any:
     """The program's log, through the writer."""
     from reconciler.log import configure
-    from reconciler.render.plain import harmless_json
+    from reconciler.render.output.plain import harmless_json
 
     if as_json:
         return configure(as_json=True, verbose=verbose, clean=writer().hidden, finish=harmless_json)

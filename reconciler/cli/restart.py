@@ -21,7 +21,7 @@ def command(state: State, *, services: tuple[str, ...], timeout: int | None, no_
     `depends_on` restarts with the service that it depends on.
     """
     from reconciler.core.provider import Restarter
-    from reconciler.run.services import known_services, restart_order
+    from reconciler.run.commands.services import known_services, restart_order
 
     with state.session(starts=False) as session:
         source = next((each for each in session.providers.values() if isinstance(each, Restarter)), None)

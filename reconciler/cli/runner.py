@@ -17,10 +17,10 @@ from reconciler.cli.state import State, in_colour, is_drawable
 
 if TYPE_CHECKING:
     from reconciler.cli.live import LiveScreen
-    from reconciler.core.errors import ReconcileError
-    from reconciler.core.report import Event
-    from reconciler.render.ongoing import Row
-    from reconciler.run.once import Look
+    from reconciler.core.execution.report import Event
+    from reconciler.core.message.errors import ReconcileError
+    from reconciler.render.progress.ongoing import Row
+    from reconciler.run.reconciliation.once import Look
 
 
 _COMPARES = "comparing the files with what is live"
@@ -30,8 +30,8 @@ class Teller:
     """Tells what happens and keeps it: lines, on a terminal also rows of what is going on, or events as JSON."""
 
     def __init__(self, state: State) -> None:
-        from reconciler.core.report import Report
-        from reconciler.render.ongoing import Ongoing
+        from reconciler.core.execution.report import Report
+        from reconciler.render.progress.ongoing import Ongoing
 
         self.report = Report()
         self.looks: list[Look] = []
@@ -60,7 +60,7 @@ class Teller:
 
     def follow(self, events: Iterable[Event | Look]) -> ReconcileError | None:
         """Tell all of them; returns the error that ended them after something had begun, and raises any other."""
-        from reconciler.core.errors import ReconcileError
+        from reconciler.core.message.errors import ReconcileError
 
         try:
             with self.comparing():
@@ -87,10 +87,10 @@ class Teller:
 
     def tell(self, event: Event | Look) -> None:
         """A look begins a pass; what happens then is said, and kept."""
-        from reconciler.core.report import What
-        from reconciler.render.ongoing import Ongoing
-        from reconciler.render.progress import Progress
-        from reconciler.run.once import Look
+        from reconciler.core.execution.report import What
+        from reconciler.render.progress.ongoing import Ongoing
+        from reconciler.render.progress.progress import Progress
+        from reconciler.run.reconciliation.once import Look
 
         if isinstance(event, Look):
             self._screen.hide()
@@ -105,10 +105,10 @@ class Teller:
         self._screen.show()
 
     def _say(self, event: Event) -> None:
-        from reconciler.core.report import What
+        from reconciler.core.execution.report import What
 
         if in_events():
-            from reconciler.render.events import step_document
+            from reconciler.render.progress.events import step_document
 
             document = step_document(event)
             emit(document.pop("type"), document.pop("msg"), **document)
@@ -117,7 +117,7 @@ class Teller:
                 say(line)
 
     def _rows(self) -> Sequence[Row]:
-        from reconciler.render.ongoing import Row
+        from reconciler.render.progress.ongoing import Row
 
         now = monotonic()
         return [*self._ongoing.rows(now)] or [Row(_COMPARES, "", now - self._began, self._awaited)]
@@ -129,7 +129,7 @@ class Teller:
 
     def tell_outcome(self, seconds: float) -> None:
         """Sums up the work done, in numbers."""
-        from reconciler.render.progress import Counts
+        from reconciler.render.progress.progress import Counts
 
         changed = {change.address for look in self.looks for change in look.plan.changes if change.acts}
         counts = Counts.of(self.report, changed)

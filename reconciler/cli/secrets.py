@@ -12,7 +12,7 @@ from reconciler.cli.output import say, show, show_json
 from reconciler.cli.state import State
 
 if TYPE_CHECKING:
-    from reconciler.run.session import DeclaredSecret
+    from reconciler.run.session.session import DeclaredSecret
 
 
 @click.group("secrets")
@@ -31,7 +31,7 @@ def list_secrets(state: State, *, form: str) -> None:
 
     Asks neither the engine nor Keycloak.
     """
-    from reconciler.run.session import secrets_of
+    from reconciler.run.session.session import secrets_of
 
     state.require_files()
     found = secrets_of(state.settings)
@@ -57,8 +57,8 @@ def recover(state: State) -> int:
     clients in Keycloak, also where they are part of a text such as a URL. Exit code 0: all that were given to something
     are written; 3: some of them; 1: none.
     """
-    from reconciler.run.lostsecrets import BY_HAND
-    from reconciler.run.session import env_file, recover_secrets
+    from reconciler.run.session.lostsecrets import BY_HAND
+    from reconciler.run.session.session import env_file, recover_secrets
 
     state.require_files()
     became = recover_secrets(state.settings)

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any, Final, TextIO
 import click
 
 from reconciler.cli.output import emit, fail, in_events, log, say, warn, writer
-from reconciler.core.errors import Cancelled, ConfigError, ReconcileError, Refused
-from reconciler.core.problem import Problem
+from reconciler.core.message.errors import Cancelled, ConfigError, ReconcileError, Refused
+from reconciler.core.message.problem import Problem
 from reconciler.settings import Settings, process_environment
 
 if TYPE_CHECKING:
     from reconciler.providers.waits import Wait
-    from reconciler.run.session import Session
+    from reconciler.run.session.session import Session
 
 
 COMPLETE: Final = "_RECONCILE_COMPLETE"
@@ -43,8 +43,8 @@ class State:
         A command that never ``starts`` anything is not held up by a file that only a start needs.
         """
         from reconciler.run.clock import RealClock
-        from reconciler.run.requestlog import ignored, logged
-        from reconciler.run.session import opened
+        from reconciler.run.session.requestlog import ignored, logged
+        from reconciler.run.session.session import opened
 
         self.require_files()
         known = writer().known
@@ -121,13 +121,13 @@ def terminal_width() -> int:
 
 def show_problems(problems: Iterable[Problem]) -> None:
     if in_events():
-        from reconciler.render.events import problem_document
+        from reconciler.render.progress.events import problem_document
 
         for problem in problems:
             document = problem_document(problem)
             emit(document.pop("type"), document.pop("msg"), **document)
         return
-    from reconciler.render.text import problem_text
+    from reconciler.render.plan.text import problem_text
 
     for problem in problems:
         say(f"{problem.severity.value}: {problem_text(problem)}")
@@ -143,7 +143,7 @@ def show_error(error: ReconcileError, *, begun: bool = False) -> None:
             untouched = "the run ends here" if begun else "nothing was touched"
             say(f"{count} problem{'s' if count != 1 else ''}; {untouched}.")
         case Refused(refusals=refusals):
-            from reconciler.render.refusals import refusal_lines
+            from reconciler.render.plan.refusals import refusal_lines
 
             for line in refusal_lines(refusals):
                 say(line, level="error")
@@ -153,14 +153,14 @@ def show_error(error: ReconcileError, *, begun: bool = False) -> None:
             return
         case _:
             fail(str(error))
-    from reconciler.core.codes import code_of
+    from reconciler.core.message.codes import code_of
 
     say(f"`reconcile explain {code_of(error).name}` explains this error.")
 
 
 def addresses(_ctx: click.Context, _param: click.Parameter, values: tuple[str, ...]) -> Any:
     """Click callback: texts as addresses."""
-    from reconciler.core.address import Address
+    from reconciler.core.resource.address import Address
 
     try:
         return frozenset(Address.parse(value) for value in values)

@@ -18,7 +18,7 @@ from reconciler.cli.state import State, in_colour
 @click.pass_obj
 def command(state: State, /, **options: Any) -> None:
     """Show every resource: in sync, drifted, degraded, missing or blocked."""
-    from reconciler.render.status import status_json, status_text
+    from reconciler.render.answers.status import status_json, status_text
 
     with state.session(needs_secrets=True) as session:
         reconciler = session.reconciler(patience_s=options["wait"], on_wait=say_once())

@@ -11,9 +11,9 @@ from reconciler.cli.output import say, warn
 from reconciler.cli.state import State, show_error
 
 if TYPE_CHECKING:
-    from reconciler.core.errors import Refusal
+    from reconciler.core.message.errors import Refusal
     from reconciler.core.provider import LeaseStore
-    from reconciler.run.lock import Holder
+    from reconciler.run.lock.lock import Holder
 
 
 @click.command("unlock")
@@ -25,9 +25,9 @@ def command(state: State, *, yes: bool) -> int:
     Marks that no run can have left are removed as well. A run on another machine or in another container can't be asked
     whether it lives: `apply --lock-wait 150` watches for two minutes whether it renews its mark; --yes breaks its lock.
     """
-    from reconciler.core.errors import Refusal, Refused
-    from reconciler.run.lock import State as Mark
-    from reconciler.run.lock import holders, other_names
+    from reconciler.core.message.errors import Refusal, Refused
+    from reconciler.run.lock.lock import State as Mark
+    from reconciler.run.lock.lock import holders, other_names
 
     with state.session(starts=False) as session:
         store, project = session.leases, session.document.project
@@ -53,8 +53,8 @@ _REMEDY = "wait for it to end, or break its lock with `reconcile unlock --yes`"
 
 def _removed(store: LeaseStore, project: str, holder: Holder) -> list[Refusal]:
     """Remove a mark, unless its volume is more than a mark."""
-    from reconciler.core.errors import Refusal
-    from reconciler.run.lock import State as Mark
+    from reconciler.core.message.errors import Refusal
+    from reconciler.run.lock.lock import State as Mark
 
     if store.holds_data(holder.name):
         remedy = "look at what it is, and remove it by hand if it may go"

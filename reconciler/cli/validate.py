@@ -17,14 +17,14 @@ def command(state: State, *, form: str) -> None:
 
     All problems are shown at once, each with its file, line and column.
     """
-    from reconciler.core.graph import needs_of, ordered
+    from reconciler.core.plan.graph import needs_of, ordered
 
     with errors_as(state, form), state.session() as session:
         resources = {resource.address: resource for resource in session.reconciler().desired()}
         ordered(resources, needs_of(resources, session.kinds))
         names, warnings = " and ".join(session.names), session.warnings
     if form != "text":
-        from reconciler.render.findings import findings_of_problems
+        from reconciler.render.ci.findings import findings_of_problems
 
         show_findings(state, findings_of_problems(warnings), form)
         return

@@ -13,15 +13,15 @@ from reconciler.cli.output import show, show_json, warn
 from reconciler.cli.state import State
 
 if TYPE_CHECKING:
-    from reconciler.core.address import Address
-    from reconciler.core.plan import Plan
-    from reconciler.render.why import Answer
-    from reconciler.run.session import Session
+    from reconciler.core.plan.plan import Plan
+    from reconciler.core.resource.address import Address
+    from reconciler.render.answers.why import Answer
+    from reconciler.run.session.session import Session
 
 
 def _address(_ctx: click.Context, _param: click.Parameter, value: str) -> Any:
     """Click callback: a text as an address."""
-    from reconciler.core.address import Address
+    from reconciler.core.resource.address import Address
 
     try:
         return Address.parse(value)
@@ -41,8 +41,8 @@ def command(state: State, /, **options: Any) -> None:
     Before an apply: the fields that differ, their lines, their causes, and the reason for the cost. After it: the runs
     that changed it, and who had changed it outside of the files, as far as its server records that.
     """
-    from reconciler.render.jsonplan import PlanDocument
-    from reconciler.render.why import why_json, why_text
+    from reconciler.render.answers.why import why_json, why_text
+    from reconciler.render.plan.jsonplan import PlanDocument
 
     with state.session(needs_secrets=True) as session:
         answer = _answer(session, options["address"], limit=options["limit"], wait_s=options["wait"])
@@ -55,8 +55,8 @@ def command(state: State, /, **options: Any) -> None:
 
 def _answer(session: Session, address: Address, *, limit: int, wait_s: float) -> Answer:
     from reconciler.config.yaml.suggest import suggestion
-    from reconciler.render.why import Answer
-    from reconciler.run.recorder import AUTHORS_SINCE_S, authors_of, ids_of
+    from reconciler.render.answers.why import Answer
+    from reconciler.run.session.recorder import AUTHORS_SINCE_S, authors_of, ids_of
 
     plan = _plan(session, wait_s)
     runs = session.history.runs(address=str(address), limit=limit)
@@ -73,7 +73,7 @@ def _answer(session: Session, address: Address, *, limit: int, wait_s: float) ->
 
 def _plan(session: Session, wait_s: float) -> Plan | None:
     """The plan; None, with a warning, where a server can't be read: what was done before is known all the same."""
-    from reconciler.core.errors import ProviderError
+    from reconciler.core.message.errors import ProviderError
 
     try:
         return session.reconciler(patience_s=wait_s, on_wait=say_once()).look().plan

@@ -19,12 +19,12 @@ from reconciler.config.variables.template import Variables
 from reconciler.config.yaml.suggest import nearest, suggestion
 from reconciler.config.yaml.textfile import in_file_order
 from reconciler.config.yaml.tree import Map, bare, deepest
-from reconciler.core.address import Address
-from reconciler.core.document import Document, DocumentPath
-from reconciler.core.errors import ConfigError
-from reconciler.core.problem import Problem, Severity
-from reconciler.core.resource import Origin
-from reconciler.core.values import Secret, Value
+from reconciler.core.message.errors import ConfigError
+from reconciler.core.message.problem import Problem, Severity
+from reconciler.core.resource.address import Address
+from reconciler.core.resource.document import Document, DocumentPath
+from reconciler.core.resource.resource import Origin
+from reconciler.core.resource.values import Secret, Value
 
 
 @dataclass(frozen=True, slots=True)

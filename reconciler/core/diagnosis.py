@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Generic, TypeVar
 
-from reconciler.core.address import Address
-from reconciler.core.resource import Origin
+from reconciler.core.resource.address import Address
+from reconciler.core.resource.resource import Origin
 
 W = TypeVar("W")
 

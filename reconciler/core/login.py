@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from enum import Enum
 from urllib.parse import parse_qsl, urlsplit
 
-from reconciler.core.resource import Origin
-from reconciler.core.values import Secret
+from reconciler.core.resource.resource import Origin
+from reconciler.core.resource.values import Secret
 
 
 @dataclass(frozen=True, slots=True)

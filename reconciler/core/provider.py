@@ -6,19 +6,19 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeAlias, runtime_checkable
 
-from reconciler.core.access import AccessChange, Grants
-from reconciler.core.address import Address
-from reconciler.core.amount import Amount
-from reconciler.core.author import Author
-from reconciler.core.change import Change
 from reconciler.core.diagnosis import Check
-from reconciler.core.document import Document
-from reconciler.core.kind import Kind
+from reconciler.core.difference.change import Change
+from reconciler.core.difference.kind import Kind
+from reconciler.core.history.author import Author
 from reconciler.core.login import Evidence
-from reconciler.core.plan import Step
-from reconciler.core.problem import Problem
-from reconciler.core.resource import Bystander, Observed, Resource
-from reconciler.core.values import Path, Value
+from reconciler.core.message.problem import Problem
+from reconciler.core.plan.access import AccessChange, Grants
+from reconciler.core.plan.plan import Step
+from reconciler.core.resource.address import Address
+from reconciler.core.resource.amount import Amount
+from reconciler.core.resource.document import Document
+from reconciler.core.resource.resource import Bystander, Observed, Resource
+from reconciler.core.resource.values import Path, Value
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
-from reconciler.core.address import Address
-from reconciler.core.cause import Applied
+from reconciler.core.difference.cause import Applied
+from reconciler.core.resource.address import Address
 from reconciler.history.store import History
 
 

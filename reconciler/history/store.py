@@ -16,10 +16,10 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from reconciler.core.address import Address
-from reconciler.core.author import Author
-from reconciler.core.cause import Applied
-from reconciler.core.records import ChangeRecord, FieldRecord, Run
+from reconciler.core.difference.cause import Applied
+from reconciler.core.history.author import Author
+from reconciler.core.history.records import ChangeRecord, FieldRecord, Run
+from reconciler.core.resource.address import Address
 
 if TYPE_CHECKING:
     import sqlite3  # imported only where there is something to write or to look up

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urlsplit
 
-from reconciler.core.address import Address
 from reconciler.core.diagnosis import Check, Row, Suspect
-from reconciler.core.document import Document
 from reconciler.core.login import Evidence, Stage, Trouble, origin_of
+from reconciler.core.resource.address import Address
+from reconciler.core.resource.document import Document
 
 _LONG: Final = 200
 

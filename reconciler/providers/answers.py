@@ -15,7 +15,7 @@ from time import monotonic
 from typing import Any, Final, TypeAlias, TypeVar
 from urllib.parse import urlsplit
 
-from reconciler.core.errors import ProviderError, ReconcileError, Rejected, Unreachable
+from reconciler.core.message.errors import ProviderError, ReconcileError, Rejected, Unreachable
 
 _PIECE: Final = 1 << 16
 _NOT_MODIFIED: Final = 304

@@ -11,15 +11,15 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from dataclasses import replace
 from typing import Final
 
-from reconciler.core.address import Address
-from reconciler.core.change import Action, Change
-from reconciler.core.document import Document
-from reconciler.core.errors import Unreachable
-from reconciler.core.kind import Effect, Field, Kind, Output
-from reconciler.core.plan import Step
+from reconciler.core.difference.change import Action, Change
+from reconciler.core.difference.kind import Effect, Field, Kind, Output
+from reconciler.core.message.errors import Unreachable
+from reconciler.core.plan.plan import Step
 from reconciler.core.provider import Done, Pending, Verdict
-from reconciler.core.resource import Observed, Resource
-from reconciler.core.values import ABSENT, Secret, Spec, Value
+from reconciler.core.resource.address import Address
+from reconciler.core.resource.document import Document
+from reconciler.core.resource.resource import Observed, Resource
+from reconciler.core.resource.values import ABSENT, Secret, Spec, Value
 
 BOX: Final = Kind(
     "memory.box",

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from functools import partial
 
-from reconciler.core.document import Document
-from reconciler.core.kind import Kind
+from reconciler.core.difference.kind import Kind
 from reconciler.core.provider import Provider
+from reconciler.core.resource.document import Document
 from reconciler.providers.answers import Request
 
 

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Final
 
 from reconciler.atomicfile import file_text, replace_file
-from reconciler.core.errors import ConfigError
-from reconciler.core.problem import Problem
-from reconciler.core.resource import Origin
+from reconciler.core.message.errors import ConfigError
+from reconciler.core.message.problem import Problem
+from reconciler.core.resource.resource import Origin
 from reconciler.secrets.dotenvtext import filled_in, without
 
 _PRIVATE: Final = 0o600

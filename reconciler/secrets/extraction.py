@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from itertools import chain, count
 from typing import Any, Final
 
-from reconciler.core.secrecy import Span, is_switch, merged_spans, names_secret_at, secrets_of_words
-from reconciler.core.values import Path
+from reconciler.core.message.secrecy import Span, is_switch, merged_spans, names_secret_at, secrets_of_words
+from reconciler.core.resource.values import Path
 
 _BETWEEN: Final = "\0"
 """Between the arguments of a command, which can't hold it."""

@@ -11,8 +11,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from reconciler.core.address import Address
-from reconciler.core.values import ABSENT, UNKNOWN, Path, Secret, Value
+from reconciler.core.resource.address import Address
+from reconciler.core.resource.values import ABSENT, UNKNOWN, Path, Secret, Value
 
 _BETWEEN: Final = "\0"
 """Between the items of a list; no argument, variable or label can hold it."""

@@ -13,7 +13,7 @@ from ipaddress import ip_address
 from typing import Final
 from urllib.parse import urlsplit
 
-from reconciler.core.values import Secret
+from reconciler.core.resource.values import Secret
 
 IDLE_S: Final = 1_800.0
 LONGEST_S: Final = 36_000.0

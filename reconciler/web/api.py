@@ -8,12 +8,12 @@ from typing import Any, Final
 
 from starlette.responses import Response
 
-from reconciler.core.facts import Trouble
-from reconciler.render.history import history_json, iso
-from reconciler.render.jsonplan import PlanDocument
-from reconciler.render.status import status_json
-from reconciler.run.board import Scene
-from reconciler.run.pauses import EVERYTHING, Pause
+from reconciler.core.history.facts import Trouble
+from reconciler.render.answers.history import history_json, iso
+from reconciler.render.answers.status import status_json
+from reconciler.render.plan.jsonplan import PlanDocument
+from reconciler.run.daemon.board import Scene
+from reconciler.run.daemon.pauses import EVERYTHING, Pause
 from reconciler.web import events, openapi
 from reconciler.web.access import Role
 from reconciler.web.desk import Call, Desk, Route, Wrong, natural

@@ -13,13 +13,13 @@ from typing import Any, Final, Protocol
 from starlette.requests import Request
 from starlette.responses import Response
 
-from reconciler.core.address import Address
-from reconciler.core.errors import ReconcileError
+from reconciler.core.history.records import Run
+from reconciler.core.message.errors import ReconcileError
 from reconciler.core.provider import Hint, Restarter
-from reconciler.core.records import Run
-from reconciler.render.writer import Writer
-from reconciler.run.board import Board, Scene
-from reconciler.run.pauses import EVERYTHING, Pause
+from reconciler.core.resource.address import Address
+from reconciler.render.output.writer import Writer
+from reconciler.run.daemon.board import Board, Scene
+from reconciler.run.daemon.pauses import EVERYTHING, Pause
 from reconciler.web.access import Gate, Role, Visitor
 from reconciler.web.forges import Webhooks
 from reconciler.web.metrics import Metrics

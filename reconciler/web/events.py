@@ -9,10 +9,10 @@ from typing import Any, Final
 import anyio
 from starlette.responses import Response, StreamingResponse
 
-from reconciler.core.facts import Fact
-from reconciler.core.kind import Kind
-from reconciler.render.plain import harmless_json
-from reconciler.run.journal import Journal
+from reconciler.core.difference.kind import Kind
+from reconciler.core.history.facts import Fact
+from reconciler.render.output.plain import harmless_json
+from reconciler.run.daemon.journal import Journal
 from reconciler.web.desk import MOST_STREAMS, Call, Desk, Wrong, natural
 
 BATCH_S: Final = 0.5

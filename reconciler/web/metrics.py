@@ -13,9 +13,9 @@ from prometheus_client.exposition import generate_latest
 from prometheus_client.registry import Collector
 
 from reconciler import __version__
-from reconciler.core.facts import Ailment, Difference, Fact, Pass, Repair
-from reconciler.core.report import State as Condition
-from reconciler.run.board import Board, Scene
+from reconciler.core.execution.report import State as Condition
+from reconciler.core.history.facts import Ailment, Difference, Fact, Pass, Repair
+from reconciler.run.daemon.board import Board, Scene
 
 __all__ = ["CONTENT_TYPE", "Metrics"]
 

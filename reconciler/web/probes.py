@@ -6,7 +6,7 @@ from typing import Final
 
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
-from reconciler.core.facts import Ailment
+from reconciler.core.history.facts import Ailment
 from reconciler.web.access import Role
 from reconciler.web.desk import Call, Desk, Route
 from reconciler.web.metrics import CONTENT_TYPE

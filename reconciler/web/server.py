@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import uvicorn
 
-from reconciler.core.errors import Misconfigured
+from reconciler.core.message.errors import Misconfigured
 from reconciler.web.app import application
 from reconciler.web.desk import Desk
 

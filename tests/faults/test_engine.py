@@ -18,13 +18,13 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
-from reconciler.core.document import Document
-from reconciler.core.errors import ProviderError
-from reconciler.core.report import Event, Report
+from reconciler.core.execution.report import Event, Report
+from reconciler.core.message.errors import ProviderError
+from reconciler.core.resource.document import Document
 from reconciler.providers.answers import Limits
 from reconciler.providers.docker.engine.client import Engine
 from reconciler.providers.docker.provider import DockerProvider
-from reconciler.run.once import Look, Reconciler
+from reconciler.run.reconciliation.once import Look, Reconciler
 from tests.kit.docker.memory import ALLOWED, PROJECT, MemoryEngine, a_stack, apply
 from tests.kit.faulty import FAULTS, LIMITS, Fault, Proxy, faulty, in_memory
 

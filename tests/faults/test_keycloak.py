@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from reconciler.core.errors import ProviderError
-from reconciler.core.values import Secret
+from reconciler.core.message.errors import ProviderError
+from reconciler.core.resource.values import Secret
 from reconciler.providers.keycloak.server.client import AdminClient, Settings
 from tests.kit.faulty import FAULTS, Fault, Given, Proxy, faulty
 

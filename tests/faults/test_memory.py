@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from reconciler.core.errors import Rejected, Unreachable
-from reconciler.core.policy import Policy
-from reconciler.core.values import Ref
+from reconciler.core.message.errors import Rejected, Unreachable
+from reconciler.core.plan.policy import Policy
+from reconciler.core.resource.values import Ref
 from reconciler.providers.memory import MemoryProvider
-from reconciler.run.once import Reconciler
+from reconciler.run.reconciliation.once import Reconciler
 from tests.kit.build import a_document, address, live, resource
 from tests.kit.clock import TurnedClock
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from reconciler.core.address import Address
-from reconciler.core.document import Document
-from reconciler.core.resource import Health, Observed, Origin, Resource, Status, at
+from reconciler.core.resource.address import Address
+from reconciler.core.resource.document import Document
+from reconciler.core.resource.resource import Health, Observed, Origin, Resource, Status, at
 
 HERE = Origin("stack.yaml", 1, 1)
 

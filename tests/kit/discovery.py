@@ -13,16 +13,16 @@ from pathlib import Path
 from typing import Any, Final, TypeAlias, cast
 
 from reconciler.config import Sources, load
-from reconciler.core.address import Address
-from reconciler.core.change import Action
-from reconciler.core.document import Document
-from reconciler.core.errors import ConfigError
-from reconciler.core.problem import Problem
-from reconciler.core.report import Event, What
+from reconciler.core.difference.change import Action
+from reconciler.core.execution.report import Event, What
+from reconciler.core.message.errors import ConfigError
+from reconciler.core.message.problem import Problem
+from reconciler.core.resource.address import Address
+from reconciler.core.resource.document import Document
 from reconciler.providers.keycloak.provider import KeycloakProvider
 from reconciler.providers.keycloak.table.connection import Client
 from reconciler.run.clock import RealClock
-from reconciler.run.once import Look, Reconciler
+from reconciler.run.reconciliation.once import Look, Reconciler
 from tests.kit.keycloak.server import with_quick_keys
 
 Body = Mapping[str, Any]

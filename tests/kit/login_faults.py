@@ -8,7 +8,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from reconciler.core.values import Value
+from reconciler.core.resource.values import Value
 from tests.kit import sso
 from tests.kit.seed import Seed
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from reconciler.core.plan import Plan, make
-from reconciler.core.resource import Health
-from reconciler.core.values import Ref, Secret
+from reconciler.core.plan.plan import Plan, make
+from reconciler.core.resource.resource import Health
+from reconciler.core.resource.values import Ref, Secret
 from reconciler.providers.memory import MemoryProvider
 from tests.kit.build import address, live, resource
 

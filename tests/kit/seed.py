@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from reconciler.core.values import Secret, Value
+from reconciler.core.resource.values import Secret, Value
 from reconciler.providers.docker.engine.client import Engine
 from reconciler.providers.keycloak.server.client import AdminClient, Settings
 from tests.kit.cli import ROOT, Ran, environment

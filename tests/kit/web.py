@@ -9,21 +9,21 @@ from typing import Any
 
 from starlette.testclient import TestClient
 
-from reconciler.core.address import Address
-from reconciler.core.document import Document
-from reconciler.core.facts import State as Found
-from reconciler.core.facts import Trouble, ailing
+from reconciler.core.execution.report import standing
+from reconciler.core.history.facts import State as Found
+from reconciler.core.history.facts import Trouble, ailing
 from reconciler.core.provider import Hint
-from reconciler.core.report import standing
-from reconciler.core.resource import Observed, Origin, Resource, Source
-from reconciler.core.values import Value
+from reconciler.core.resource.address import Address
+from reconciler.core.resource.document import Document
+from reconciler.core.resource.resource import Observed, Origin, Resource, Source
+from reconciler.core.resource.values import Value
 from reconciler.history.store import History
 from reconciler.providers.memory import MemoryProvider
-from reconciler.render.writer import Writer
-from reconciler.run.board import Board
-from reconciler.run.lock import Lock
-from reconciler.run.pauses import Pauses
-from reconciler.run.session import Session
+from reconciler.render.output.writer import Writer
+from reconciler.run.daemon.board import Board
+from reconciler.run.daemon.pauses import Pauses
+from reconciler.run.lock.lock import Lock
+from reconciler.run.session.session import Session
 from reconciler.settings import Settings
 from reconciler.web.access import Gate, Role, hosts_of
 from reconciler.web.app import application

@@ -43,14 +43,14 @@ HOMES = {
     "yaml": {"config/yaml/parse.py"},
     "jsonschema": {"config/schema/validator.py"},
     "jsonschema_rs": {"config/schema/validator.py"},
-    "deepdiff": {"render/explain.py"},
+    "deepdiff": {"render/plan/explain.py"},
     "sqlite3": {"history/store.py"},
     "jinja2": {"web/page/render.py"},
     "markupsafe": {"web/page/render.py"},
     "prometheus_client": {"web/metrics.py"},
     "structlog": {"log.py"},
     "uvicorn": {"web/server.py"},
-    "watchfiles": {"run/hints.py"},
+    "watchfiles": {"run/daemon/hints.py"},
 }
 NEIGHBOURS = ("providers/docker", "providers/keycloak")
 IMPURE = {"os", "time", "datetime", "random", "socket", "logging", "threading", "pathlib", "io", "subprocess"}
@@ -58,6 +58,27 @@ IMPURE = {"os", "time", "datetime", "random", "socket", "logging", "threading", 
 # The rooms of the big folders from the ground up. A room imports from lower floors only, so that those of one floor do
 # not know each other.
 FLOORS = {
+    "core": (
+        {"resource"},
+        {"message"},
+        {"difference", "diagnosis", "login"},
+        {"plan"},
+        {"execution"},
+        {"history"},
+        {"provider"},
+    ),
+    "render": (
+        {"output"},
+        {"plan", "progress"},
+        {"answers", "ci"},
+    ),
+    "run": (
+        {"clock"},
+        {"lock", "reconciliation"},
+        {"session"},
+        {"commands"},
+        {"daemon"},
+    ),
     "config": (
         {"yaml"},
         {"schema", "variables"},
@@ -97,7 +118,7 @@ FLOORS = {
 BLIND = {"core", "run", "cli", "render"}
 PROVIDERS = re.compile("docker|keycloak")
 SPEAKS_OF_A_PROVIDER = {
-    ("core/address.py", "docker.container/redis"): "the example of an address in a message",
+    ("core/resource/address.py", "docker.container/redis"): "the example of an address in a message",
     ("cli/examples.py", "docker."): "the addresses of examples",
     ("cli/main.py", "--keycloak-url"): "the option",
     ("cli/state.py", "keycloak_url"): "the option's value",

@@ -27,10 +27,10 @@ from reconciler.config.variables.template import Variables
 from reconciler.config.yaml.suggest import suggestion
 from reconciler.config.yaml.textfile import shown_name
 from reconciler.config.yaml.tree import Map, Place, Tree, TreePath, deepest, with_places
-from reconciler.core.address import Address
-from reconciler.core.errors import ConfigError
-from reconciler.core.problem import Problem, Severity
-from reconciler.core.resource import Origin
+from reconciler.core.message.errors import ConfigError
+from reconciler.core.message.problem import Problem, Severity
+from reconciler.core.resource.address import Address
+from reconciler.core.resource.resource import Origin
 
 
 @dataclass(frozen=True, slots=True)

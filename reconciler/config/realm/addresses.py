@@ -7,7 +7,7 @@ from typing import Final
 
 from reconciler.config.realm.canonical import with_usernames
 from reconciler.config.yaml.tree import Tree
-from reconciler.core.address import Address
+from reconciler.core.resource.address import Address
 from reconciler.vocabulary.keycloak import CLIENT_ROLE, GROUP, REALM, ROLE, SECTIONS, USER
 
 _Paths = Callable[[Mapping[str, Tree]], Iterable[tuple[str, ...]]]

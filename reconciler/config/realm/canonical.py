@@ -7,8 +7,8 @@ from typing import Any, Final
 
 from reconciler.config.realm.legacy_exports import as_of_now, credential
 from reconciler.config.yaml.tree import Tainted, Tree, TreePath
-from reconciler.core.secrecy import holds_secret, is_switch, names_secret
-from reconciler.core.values import Secret, Value
+from reconciler.core.message.secrecy import holds_secret, is_switch, names_secret
+from reconciler.core.resource.values import Secret, Value
 
 _SETTINGS: Final = "x-reconcile"
 _OF_THE_DOCUMENT: Final = frozenset({"connection", "secrets"})  # no part of any realm

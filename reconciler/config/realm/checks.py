@@ -17,7 +17,7 @@ from reconciler.config.realm.legacy_exports import OF_USERS
 from reconciler.config.realm.merge import Realm
 from reconciler.config.yaml.suggest import suggestion
 from reconciler.config.yaml.tree import Tree, TreePath, dotted
-from reconciler.core.problem import Problem, Severity
+from reconciler.core.message.problem import Problem, Severity
 from reconciler.vocabulary.keycloak import (
     ADMIN_PERMISSIONS_CLIENT,
     BUILT_IN_CLIENTS,

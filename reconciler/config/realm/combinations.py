@@ -15,7 +15,7 @@ from reconciler.config.realm.canonical import is_named_by_address
 from reconciler.config.realm.checks import Finding
 from reconciler.config.realm.merge import Realm
 from reconciler.config.yaml.tree import Tree, TreePath
-from reconciler.core.problem import Severity
+from reconciler.core.message.problem import Severity
 from reconciler.vocabulary.keycloak import REALM_MANAGEMENT
 
 _ADDRESS: Final = re.compile(r"[^\s@]+@[^\s@]+|\".*\"@\S+")

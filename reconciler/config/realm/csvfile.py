@@ -18,8 +18,8 @@ from reconciler.config.realm.file import UsersFile, read_users
 from reconciler.config.yaml.suggest import suggestion
 from reconciler.config.yaml.textfile import USERS_LIMIT, TextFile, read_text
 from reconciler.config.yaml.tree import Place, Tree, TreePath
-from reconciler.core.errors import ConfigError
-from reconciler.core.problem import Problem
+from reconciler.core.message.errors import ConfigError
+from reconciler.core.message.problem import Problem
 
 _SEPARATOR: Final = ";"
 _ATTRIBUTE: Final = "attributes."

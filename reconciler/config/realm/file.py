@@ -14,7 +14,7 @@ from reconciler.config.yaml.places import Outline
 from reconciler.config.yaml.scalars import spelled
 from reconciler.config.yaml.textfile import USERS_LIMIT, TextFile, read_text
 from reconciler.config.yaml.tree import Place, Tree, TreePath
-from reconciler.core.problem import Problem, Severity
+from reconciler.core.message.problem import Problem, Severity
 
 SETTINGS: Final = "x-reconcile"
 _STEPS_TO_ITEMS: Final = 2  # from a realm: the section, the item

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, TypeAlias
 
 from reconciler.config.yaml.tree import Tree
-from reconciler.core.values import Value
+from reconciler.core.resource.values import Value
 
 _Realm: TypeAlias = Mapping[str, Any]
 

@@ -22,10 +22,10 @@ from reconciler.config.variables.template import KEYCLOAK, Variables
 from reconciler.config.yaml.patterns import matches, not_yet
 from reconciler.config.yaml.reading import once
 from reconciler.config.yaml.tree import Tree, TreePath
-from reconciler.core.errors import ConfigError
-from reconciler.core.problem import Problem, Severity
-from reconciler.core.resource import Origin
-from reconciler.core.values import Value
+from reconciler.core.message.errors import ConfigError
+from reconciler.core.message.problem import Problem, Severity
+from reconciler.core.resource.resource import Origin
+from reconciler.core.resource.values import Value
 
 _MOST_PROBLEMS = 500
 

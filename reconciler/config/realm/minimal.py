@@ -12,8 +12,8 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from reconciler.config.realm.keys import natural_key
+from reconciler.core.message.secrecy import looks_secret, names_secret
 from reconciler.core.provider import Sample
-from reconciler.core.secrecy import looks_secret, names_secret
 from reconciler.vocabulary.keycloak import CLIENT_SECRETS, OF_PEOPLE, SECTIONS
 
 _TOLD_IF_EMPTY: Final = frozenset({"defaultClientScopes", "optionalClientScopes"})

@@ -16,8 +16,8 @@ from typing import Any, Final
 
 from reconciler.config.schema.explain import Fault, explained
 from reconciler.config.yaml.tree import Tree, TreePath, bare, dotted, reached, tainted
-from reconciler.core.problem import Problem
-from reconciler.core.resource import Origin
+from reconciler.core.message.problem import Problem
+from reconciler.core.resource.resource import Origin
 
 _LONG: Final = 50
 _MOST_FAULTS: Final = 200

@@ -12,7 +12,7 @@ from typing import Any, Final
 from reconciler.config.yaml.quantities import go_text
 from reconciler.config.yaml.suggest import suggestion
 from reconciler.config.yaml.tree import Tainted
-from reconciler.core.secrecy import looks_secret
+from reconciler.core.message.secrecy import looks_secret
 
 _TYPES: Final[Mapping[str, str]] = {
     "object": "a mapping",

@@ -14,7 +14,7 @@ from typing import Final
 
 from reconciler.config.variables.template import Fault, Variables, interpolate
 from reconciler.config.yaml.textfile import TextFile
-from reconciler.core.problem import Problem, Severity
+from reconciler.core.message.problem import Problem, Severity
 
 _GAP: Final = re.compile(r"(?:\s|#[^\n]*)*")
 _EXPORT: Final = re.compile(r"export[^\S\n]+")

@@ -11,7 +11,7 @@ from reconciler.config.variables.casts import NO_CASTS, Cast, Casts, NotCastable
 from reconciler.config.variables.template import COMPOSE, Dialect, Variables, interpolate
 from reconciler.config.yaml.scalars import Scalar
 from reconciler.config.yaml.tree import Items, Map, Place, Tainted, Tree, TreePath, dotted
-from reconciler.core.problem import Problem, Severity
+from reconciler.core.message.problem import Problem, Severity
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,8 @@ from typing import Final
 from reconciler.config.variables.dotenv import parse_env
 from reconciler.config.variables.template import Variables
 from reconciler.config.yaml.textfile import ENV_LIMIT, read_text
-from reconciler.core.errors import ConfigError
-from reconciler.core.problem import Problem
+from reconciler.core.message.errors import ConfigError
+from reconciler.core.message.problem import Problem
 
 _DEFAULT: Final = ".env"
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from reconciler.config.yaml.tree import Tainted
-from reconciler.core.secrecy import holds_secret, looks_secret
+from reconciler.core.message.secrecy import holds_secret, looks_secret
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from reconciler.config.yaml.scalars import TAGS, NotThatType, as_date, resolved,
 from reconciler.config.yaml.suggest import suggestion
 from reconciler.config.yaml.textfile import TextFile
 from reconciler.config.yaml.tree import Items, Map, Place, Tree, TreePath, placed
-from reconciler.core.problem import Problem, Severity
+from reconciler.core.message.problem import Problem, Severity
 
 MAX_DEPTH: Final = 100
 TOO_DEEP: Final = f"is nested more than {MAX_DEPTH} levels deep"

@@ -1,7 +1,7 @@
 """Edits of a YAML text by position: whatever is not edited stays as it is, to the byte.
 
-``run/patch.py`` hands in a value in the file's form as it was and as it is to be. Their difference is written into the
-text. What can't be edited without changing the meaning of something else raises ``Unwritable``.
+``run/commands/patch.py`` hands in a value in the file's form as it was and as it is to be. Their difference is written
+into the text. What can't be edited without changing the meaning of something else raises ``Unwritable``.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from reconciler.config.yaml.parse import nodes
 from reconciler.config.yaml.scalars import resolved
-from reconciler.core.values import ABSENT
+from reconciler.core.resource.values import ABSENT
 
 _MERGE: Final = "<<"
 _PROPERTIES: Final = re.compile(r"(?:[&!]\S*\s+)*")

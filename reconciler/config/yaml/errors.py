@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from reconciler.config.yaml.builder import TOO_DEEP
 from reconciler.config.yaml.textfile import TextFile
-from reconciler.core.problem import Problem
+from reconciler.core.message.problem import Problem
 
 _AT_PROBLEM: Final[Mapping[str, str]] = {
     "mapping values are not allowed": "a `:` can't stand here; is the line indented as it should be, "

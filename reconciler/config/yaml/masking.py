@@ -8,7 +8,7 @@ from difflib import get_close_matches
 from functools import lru_cache
 from typing import Final
 
-from reconciler.core.secrecy import LISTS_OF_NAMES, Span, looks_secret, merged_spans, replaced, secrets_of_words
+from reconciler.core.message.secrecy import LISTS_OF_NAMES, Span, looks_secret, merged_spans, replaced, secrets_of_words
 
 MASK: Final = "********"
 

@@ -16,8 +16,8 @@ from reconciler.config.yaml.errors import plain_words
 from reconciler.config.yaml.scalars import spelled
 from reconciler.config.yaml.textfile import TextFile, in_file_order
 from reconciler.config.yaml.tree import Tree, TreePath
-from reconciler.core.errors import ConfigError
-from reconciler.core.problem import Problem, Severity
+from reconciler.core.message.errors import ConfigError
+from reconciler.core.message.problem import Problem, Severity
 
 
 @dataclass(frozen=True, slots=True)

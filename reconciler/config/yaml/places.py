@@ -12,7 +12,7 @@ from typing import Any, Final, NamedTuple
 
 from reconciler.config.yaml.textfile import TextFile
 from reconciler.config.yaml.tree import Place, Tree, TreePath, deepest
-from reconciler.core.errors import ConfigError
+from reconciler.core.message.errors import ConfigError
 
 _KEPT_ITEMS: Final = 512
 

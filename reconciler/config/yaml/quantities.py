@@ -6,8 +6,8 @@ import math
 import struct
 from typing import Any, Final
 
-from reconciler.core.units import bytes_of, nanoseconds
-from reconciler.core.units import duration as shown_duration
+from reconciler.core.resource.units import bytes_of, nanoseconds
+from reconciler.core.resource.units import duration as shown_duration
 
 _SIGNIFICANT: Final = 17
 _LEAST_POSITIONAL, _GREATEST_POSITIONAL = -4, 5

@@ -16,9 +16,9 @@ from typing import Final
 from reconciler.config.yaml.masking import masked_line, without_values
 from reconciler.config.yaml.reading import once
 from reconciler.config.yaml.suggest import suggestion
-from reconciler.core.errors import ConfigError
-from reconciler.core.problem import Problem, Severity
-from reconciler.core.resource import Origin
+from reconciler.core.message.errors import ConfigError
+from reconciler.core.message.problem import Problem, Severity
+from reconciler.core.resource.resource import Origin
 
 _MIB: Final = 1024 * 1024
 STACK_LIMIT: Final = 10 * _MIB

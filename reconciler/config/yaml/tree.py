@@ -11,8 +11,8 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, TypeAlias
 
 from reconciler.config.yaml.textfile import TextFile
-from reconciler.core.problem import Problem, Severity
-from reconciler.core.resource import Origin
+from reconciler.core.message.problem import Problem, Severity
+from reconciler.core.resource.resource import Origin
 
 Tree: TypeAlias = Any
 """A Map, Items, text, number, boolean or None; what a file says, of whatever type."""

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from reconciler.core.address import Address
-from reconciler.core.author import Author
+from reconciler.core.history.author import Author
+from reconciler.core.resource.address import Address
 from reconciler.providers.docker.engine.client import Engine
 from reconciler.providers.docker.table.property import Json
 

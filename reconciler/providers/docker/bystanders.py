@@ -12,10 +12,10 @@ from functools import cached_property
 from types import MappingProxyType
 from typing import Any, Final
 
-from reconciler.core.address import Address
-from reconciler.core.change import Action, Change
-from reconciler.core.kind import Effect
-from reconciler.core.resource import Bystander
+from reconciler.core.difference.change import Action, Change
+from reconciler.core.difference.kind import Effect
+from reconciler.core.resource.address import Address
+from reconciler.core.resource.resource import Bystander
 from reconciler.providers.docker.engine.client import Engine
 from reconciler.providers.docker.kinds import container, image, network, volume
 from reconciler.providers.docker.table import labels

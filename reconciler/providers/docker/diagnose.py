@@ -17,9 +17,9 @@ from functools import cached_property
 from typing import Any, Final
 
 from reconciler.core.diagnosis import Check, Row, Suspect
-from reconciler.core.document import Document
-from reconciler.core.errors import Denied, ProviderError, Unreachable
-from reconciler.core.values import Value
+from reconciler.core.message.errors import Denied, ProviderError, Unreachable
+from reconciler.core.resource.document import Document
+from reconciler.core.resource.values import Value
 from reconciler.providers.answers import Limits, underneath
 from reconciler.providers.docker.container import one_shot
 from reconciler.providers.docker.engine.client import Engine

@@ -8,12 +8,12 @@ from functools import cached_property, partial
 from types import MappingProxyType
 from typing import Any, Final, TypeAlias
 
-from reconciler.core.address import Address
-from reconciler.core.document import Document
-from reconciler.core.errors import ConfigError
-from reconciler.core.resource import Origin, Resource, Source, at
-from reconciler.core.units import nanoseconds
-from reconciler.core.values import ABSENT, Path, Ref, Value
+from reconciler.core.message.errors import ConfigError
+from reconciler.core.resource.address import Address
+from reconciler.core.resource.document import Document
+from reconciler.core.resource.resource import Origin, Resource, Source, at
+from reconciler.core.resource.units import nanoseconds
+from reconciler.core.resource.values import ABSENT, Path, Ref, Value
 from reconciler.providers.docker.build import buildx
 from reconciler.providers.docker.container import (
     endpoints,

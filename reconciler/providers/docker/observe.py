@@ -9,10 +9,10 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from reconciler.core.address import Address
-from reconciler.core.errors import Conflict, Denied, Rejected
-from reconciler.core.resource import Health, Observed, Resource, Status
-from reconciler.core.values import Value
+from reconciler.core.message.errors import Conflict, Denied, Rejected
+from reconciler.core.resource.address import Address
+from reconciler.core.resource.resource import Health, Observed, Resource, Status
+from reconciler.core.resource.values import Value
 from reconciler.providers.docker.build.context import changed_at, digest_of
 from reconciler.providers.docker.container import endpoints, files, hooks, outside, pre_start, restarts, volumes_from
 from reconciler.providers.docker.container.mounts import anonymous_volumes, image_volumes

@@ -7,9 +7,9 @@ from contextlib import closing
 from time import monotonic
 from typing import Any, Final
 
-from reconciler.core.errors import Conflict, Denied, GateFailed, Rejected, Throttled, Unreachable
+from reconciler.core.message.errors import Conflict, Denied, GateFailed, Rejected, Throttled, Unreachable
 from reconciler.core.provider import Done, Pending, Verdict
-from reconciler.core.values import Value
+from reconciler.core.resource.values import Value
 from reconciler.providers.docker.build import buildx
 from reconciler.providers.docker.build.context import digest_of, dockerfile_of, packed
 from reconciler.providers.docker.build.counted import counted

@@ -7,16 +7,14 @@ from contextlib import AbstractContextManager, nullcontext
 from time import monotonic
 from typing import Any, Final
 
-from reconciler.core.address import Address
-from reconciler.core.author import Author
-from reconciler.core.change import Change
 from reconciler.core.diagnosis import Check
-from reconciler.core.document import Document
-from reconciler.core.errors import Conflict, ProviderError, Rejected, Unreachable
-from reconciler.core.kind import Kind
+from reconciler.core.difference.change import Change
+from reconciler.core.difference.kind import Kind
+from reconciler.core.history.author import Author
 from reconciler.core.login import Evidence
-from reconciler.core.plan import Step
-from reconciler.core.problem import Problem, Severity
+from reconciler.core.message.errors import Conflict, ProviderError, Rejected, Unreachable
+from reconciler.core.message.problem import Problem, Severity
+from reconciler.core.plan.plan import Step
 from reconciler.core.provider import (
     Adoption,
     BuiltImage,
@@ -28,8 +26,10 @@ from reconciler.core.provider import (
     Pending,
     Verdict,
 )
-from reconciler.core.resource import Bystander, Observed, Origin, Resource
-from reconciler.core.values import ABSENT, UNKNOWN, Path, Value
+from reconciler.core.resource.address import Address
+from reconciler.core.resource.document import Document
+from reconciler.core.resource.resource import Bystander, Observed, Origin, Resource
+from reconciler.core.resource.values import ABSENT, UNKNOWN, Path, Value
 from reconciler.providers.answers import Note, ignored
 from reconciler.providers.docker import authors, bystanders, expand
 from reconciler.providers.docker.build import buildx

@@ -9,8 +9,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 from urllib.parse import quote
 
-from reconciler.core.address import Address
 from reconciler.core.provider import Hint
+from reconciler.core.resource.address import Address
 from reconciler.providers.keycloak.table.connection import BASE, Connection, Representation
 from reconciler.vocabulary.keycloak import REALM
 

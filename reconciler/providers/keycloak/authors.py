@@ -10,10 +10,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 from urllib.parse import quote, unquote
 
-from reconciler.core.address import Address
-from reconciler.core.author import Author
-from reconciler.core.errors import Denied
-from reconciler.core.values import ABSENT
+from reconciler.core.history.author import Author
+from reconciler.core.message.errors import Denied
+from reconciler.core.resource.address import Address
+from reconciler.core.resource.values import ABSENT
 from reconciler.providers.keycloak.admin_events import events_of
 from reconciler.providers.keycloak.table.connection import BASE, Connection
 from reconciler.vocabulary.keycloak import REALM

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
-from reconciler.core.address import Address
-from reconciler.core.resource import Place
-from reconciler.core.values import Path
+from reconciler.core.resource.address import Address
+from reconciler.core.resource.resource import Place
+from reconciler.core.resource.values import Path
 from reconciler.providers.keycloak.registry import KINDS
 from reconciler.providers.keycloak.table.kind import Item, RestKind
 from reconciler.providers.keycloak.table.properties import as_map

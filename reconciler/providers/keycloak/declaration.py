@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from reconciler.core.change import Change
+from reconciler.core.difference.change import Change
 from reconciler.core.provider import Declaration
-from reconciler.core.values import Value
+from reconciler.core.resource.values import Value
 from reconciler.providers.keycloak.kinds.user import KIND as USERS
 from reconciler.providers.keycloak.registry import KINDS
 from reconciler.providers.keycloak.table.kind import RestKind

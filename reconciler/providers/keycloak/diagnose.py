@@ -15,14 +15,14 @@ from ssl import SSLError
 from typing import Any, Final
 from urllib.parse import quote, urlencode, urlsplit
 
-from reconciler.core.address import Address
 from reconciler.core.diagnosis import Check, Row, Suspect
-from reconciler.core.document import Document
-from reconciler.core.errors import Denied, Misconfigured, ProviderError
 from reconciler.core.login import Evidence, Stage, Trouble, Walk, origin_of
+from reconciler.core.message.errors import Denied, Misconfigured, ProviderError
 from reconciler.core.provider import Pending
-from reconciler.core.resource import Origin
-from reconciler.core.values import ABSENT, Secret
+from reconciler.core.resource.address import Address
+from reconciler.core.resource.document import Document
+from reconciler.core.resource.resource import Origin
+from reconciler.core.resource.values import ABSENT, Secret
 from reconciler.providers.answers import Limits, underneath
 from reconciler.providers.keycloak.table.connection import Client
 from reconciler.vocabulary.keycloak import CLIENT, REALM, USER

@@ -6,12 +6,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Final
 
-from reconciler.core.address import Address
-from reconciler.core.document import Document, DocumentPath
-from reconciler.core.errors import ConfigError
-from reconciler.core.problem import Problem
-from reconciler.core.resource import Resource, Source
-from reconciler.core.values import Path, Spec, Value
+from reconciler.core.message.errors import ConfigError
+from reconciler.core.message.problem import Problem
+from reconciler.core.resource.address import Address
+from reconciler.core.resource.document import Document, DocumentPath
+from reconciler.core.resource.resource import Resource, Source
+from reconciler.core.resource.values import Path, Spec, Value
 from reconciler.providers.keycloak.registry import KINDS
 from reconciler.providers.keycloak.table.connection import Representation
 from reconciler.providers.keycloak.table.kind import Item, RestKind, options_of

@@ -11,10 +11,10 @@ from dataclasses import replace
 from typing import Any, Final
 from urllib.parse import quote
 
-from reconciler.core.errors import Conflict, ProviderError, Rejected, Throttled, Unreachable
+from reconciler.core.message.errors import Conflict, ProviderError, Rejected, Throttled, Unreachable
 from reconciler.core.provider import LiveRealm
-from reconciler.core.resource import Resource
-from reconciler.core.values import ABSENT
+from reconciler.core.resource.resource import Resource
+from reconciler.core.resource.values import ABSENT
 from reconciler.providers.keycloak.access.grants import MEMBERSHIPS
 from reconciler.providers.keycloak.kinds import admin_permissions, client, user_profile
 from reconciler.providers.keycloak.kinds.user import KIND as USERS

@@ -11,9 +11,9 @@ from collections.abc import Mapping
 from typing import Any, Final
 from urllib.parse import quote
 
-from reconciler.core.address import Address
-from reconciler.core.errors import Conflict
-from reconciler.core.values import Path, Value
+from reconciler.core.message.errors import Conflict
+from reconciler.core.resource.address import Address
+from reconciler.core.resource.values import Path, Value
 from reconciler.providers.keycloak.expand import key_of
 from reconciler.providers.keycloak.registry import KINDS
 from reconciler.providers.keycloak.table.connection import BASE, Connection, Representation

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
-from reconciler.core.address import Address
-from reconciler.core.resource import Resource
+from reconciler.core.resource.address import Address
+from reconciler.core.resource.resource import Resource
 from reconciler.providers.keycloak.read.observe import is_exported, looked_for
 from reconciler.providers.keycloak.registry import KINDS
 from reconciler.vocabulary.keycloak import USER

@@ -6,19 +6,19 @@ import threading
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from reconciler.core.access import AccessChange
-from reconciler.core.address import Address
-from reconciler.core.author import Author
-from reconciler.core.change import Action, Change
 from reconciler.core.diagnosis import Check
-from reconciler.core.document import Document
-from reconciler.core.kind import Kind
+from reconciler.core.difference.change import Action, Change
+from reconciler.core.difference.kind import Kind
+from reconciler.core.history.author import Author
 from reconciler.core.login import Evidence
-from reconciler.core.plan import Step
-from reconciler.core.problem import Problem
+from reconciler.core.message.problem import Problem
+from reconciler.core.plan.access import AccessChange
+from reconciler.core.plan.plan import Step
 from reconciler.core.provider import Declaration, Hint, LiveRealm, Verdict
-from reconciler.core.resource import Bystander, Observed, Resource
-from reconciler.core.values import Value
+from reconciler.core.resource.address import Address
+from reconciler.core.resource.document import Document
+from reconciler.core.resource.resource import Bystander, Observed, Resource
+from reconciler.core.resource.values import Value
 from reconciler.providers.answers import Note, ignored
 from reconciler.providers.keycloak.access.affected import access_changes
 from reconciler.providers.keycloak.access.changes import concerns

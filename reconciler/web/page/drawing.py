@@ -8,10 +8,10 @@ from graphlib import TopologicalSorter
 from typing import Final
 from urllib.parse import urlencode
 
-from reconciler.core.address import Address
-from reconciler.core.graph import Needs
-from reconciler.render.graph import not_implied
-from reconciler.render.layers import layers_of
+from reconciler.core.plan.graph import Needs
+from reconciler.core.resource.address import Address
+from reconciler.render.answers.graph import not_implied
+from reconciler.render.answers.layers import layers_of
 from reconciler.web.page.model import Model, Row, Sign
 
 MOST_NODES: Final = 150

@@ -9,14 +9,14 @@ from enum import Enum
 from functools import cached_property
 from typing import Final
 
-from reconciler.core.address import Address
-from reconciler.core.change import Change
-from reconciler.core.facts import Ailment, Trouble
-from reconciler.core.graph import Needs, is_within, needs_of
-from reconciler.core.report import Standing
-from reconciler.core.report import State as Condition
-from reconciler.run.board import Board, Scene
-from reconciler.run.pauses import EVERYTHING, Pause
+from reconciler.core.difference.change import Change
+from reconciler.core.execution.report import Standing
+from reconciler.core.execution.report import State as Condition
+from reconciler.core.history.facts import Ailment, Trouble
+from reconciler.core.plan.graph import Needs, is_within, needs_of
+from reconciler.core.resource.address import Address
+from reconciler.run.daemon.board import Board, Scene
+from reconciler.run.daemon.pauses import EVERYTHING, Pause
 
 FOLDED: Final = 12
 """So many resources of one kind beside each other are one counted row, as far as nothing is wrong with them."""

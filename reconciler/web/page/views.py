@@ -10,21 +10,21 @@ from urllib.parse import urlencode
 
 from starlette.responses import RedirectResponse, Response
 
-from reconciler.core.address import Address
-from reconciler.core.change import Action, Change
-from reconciler.core.errors import ReconcileError
-from reconciler.core.kind import Kind
+from reconciler.core.difference.change import Action, Change
+from reconciler.core.difference.kind import Kind
+from reconciler.core.history.records import ChangeRecord, Run
+from reconciler.core.message.errors import ReconcileError
+from reconciler.core.message.secrecy import concealed
 from reconciler.core.provider import LogSource, Restarter
-from reconciler.core.records import ChangeRecord, Run
-from reconciler.core.secrecy import concealed
-from reconciler.core.values import ABSENT
-from reconciler.render.history import recorded
-from reconciler.render.jsonplan import checksum
-from reconciler.render.plain import one_line, with_its_colours
-from reconciler.render.text import COSTS, SYMBOLS, access_texts, describe, summary
-from reconciler.render.values import path_of, shown, unit_of
-from reconciler.run.board import Scene
-from reconciler.run.pauses import EVERYTHING
+from reconciler.core.resource.address import Address
+from reconciler.core.resource.values import ABSENT
+from reconciler.render.answers.history import recorded
+from reconciler.render.output.plain import one_line, with_its_colours
+from reconciler.render.output.values import path_of, shown, unit_of
+from reconciler.render.plan.jsonplan import checksum
+from reconciler.render.plan.text import COSTS, SYMBOLS, access_texts, describe, summary
+from reconciler.run.daemon.board import Scene
+from reconciler.run.daemon.pauses import EVERYTHING
 from reconciler.web.access import Role, Visitor
 from reconciler.web.desk import Call, Desk, Route, Wrong, address_of, natural
 from reconciler.web.login import form_of

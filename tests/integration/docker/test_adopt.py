@@ -19,7 +19,7 @@ import yaml
 from hypothesis import HealthCheck, Phase, given, note, seed, settings
 from hypothesis import strategies as st
 
-from reconciler.core.errors import ProviderError
+from reconciler.core.message.errors import ProviderError
 from tests.kit.cli import called
 from tests.kit.docker.compose import compose_cli
 from tests.kit.docker.engine import PROBE, a_project

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from reconciler.core.change import Action
-from reconciler.core.kind import Effect
-from reconciler.core.report import What
+from reconciler.core.difference.change import Action
+from reconciler.core.difference.kind import Effect
+from reconciler.core.execution.report import What
 from tests.kit.docker.engine import PROBE, READY
 
 MODES = ("network_mode", "pid", "ipc")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from reconciler.core.change import Action
-from reconciler.core.kind import Effect
+from reconciler.core.difference.change import Action
+from reconciler.core.difference.kind import Effect
 from tests.kit.docker.engine import READY
 
 NEEDS = {"depends_on": {"db": {"condition": "service_healthy", "restart": True}}}

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import pytest
 
-from reconciler.core.change import Action
-from reconciler.core.errors import Refused
-from reconciler.core.values import ABSENT
+from reconciler.core.difference.change import Action
+from reconciler.core.message.errors import Refused
+from reconciler.core.resource.values import ABSENT
 from tests.kit.docker.engine import PROBE, READY
 from tests.kit.docker.fields import remade
 

@@ -8,14 +8,14 @@ import socket
 
 import pytest
 
-from reconciler.core.errors import ProviderError
-from reconciler.core.policy import Policy
-from reconciler.core.report import Event, Report
+from reconciler.core.execution.report import Event, Report
+from reconciler.core.message.errors import ProviderError
+from reconciler.core.plan.policy import Policy
 from reconciler.providers.answers import Limits
 from reconciler.providers.docker.engine.client import Engine
 from reconciler.providers.docker.provider import DockerProvider
 from reconciler.run.clock import RealClock
-from reconciler.run.once import Reconciler
+from reconciler.run.reconciliation.once import Reconciler
 from tests.kit.docker.engine import READY
 from tests.kit.faulty import FAULTS, faulty, over_http
 

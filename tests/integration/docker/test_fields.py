@@ -9,8 +9,8 @@ import os
 
 import pytest
 
-from reconciler.core.change import Action
-from reconciler.core.errors import Refused, Rejected
+from reconciler.core.difference.change import Action
+from reconciler.core.message.errors import Refused, Rejected
 from reconciler.providers.docker.kinds import container, image, network, volume
 from tests.kit.docker.engine import READY
 from tests.kit.docker.fields import FOLLOW, MAC, ROWS, by_hand, declare, filled, inspected

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from reconciler.core.address import Address
+from reconciler.core.resource.address import Address
 from tests.kit.docker.engine import READY
 
 

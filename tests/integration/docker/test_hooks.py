@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from reconciler.run.remove import kinds_to_remove, removal
+from reconciler.run.reconciliation.remove import kinds_to_remove, removal
 from tests.kit.docker.engine import READY
 
 

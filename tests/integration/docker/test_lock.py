@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from reconciler.run.owner import Owner
+from reconciler.run.lock.owner import Owner
 from tests.kit.cli import command, environment, reconcile, started
 from tests.kit.docker.engine import PROBE
 from tests.kit.machine.proxy import recorded

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import pytest
 
-from reconciler.core.change import Action
-from reconciler.core.errors import Refused
+from reconciler.core.difference.change import Action
+from reconciler.core.message.errors import Refused
 from tests.kit.docker import hands
 
 

@@ -8,8 +8,8 @@ import time
 
 import pytest
 
-from reconciler.core.change import Action
-from reconciler.core.report import State
+from reconciler.core.difference.change import Action
+from reconciler.core.execution.report import State
 from tests.kit.docker.compose import compose_cli
 
 NOTE = "echo run >> /d/runs"

@@ -14,9 +14,9 @@ import pytest
 from hypothesis import HealthCheck, given, note, seed, settings
 from hypothesis import strategies as st
 
-from reconciler.core.change import Action
-from reconciler.core.errors import ProviderError
-from reconciler.core.kind import Effect
+from reconciler.core.difference.change import Action
+from reconciler.core.difference.kind import Effect
+from reconciler.core.message.errors import ProviderError
 from tests.kit.docker.engine import PROBE, a_project
 from tests.kit.docker.fields import filled
 from tests.kit.docker.services import NETWORKS, SERVICES, VOLUMES

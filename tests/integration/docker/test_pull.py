@@ -11,8 +11,8 @@ import time
 import docker
 import pytest
 
-from reconciler.core.change import Action
-from reconciler.core.errors import ReconcileError
+from reconciler.core.difference.change import Action
+from reconciler.core.message.errors import ReconcileError
 from tests.kit.docker.engine import PROBE, READY
 from tests.kit.machine.registry import PASSWORD, USER, a_registry
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from reconciler.core.change import Action
-from reconciler.core.report import What
+from reconciler.core.difference.change import Action
+from reconciler.core.execution.report import What
 
 WEB = "docker.container/web"
 HEALTHY = {"test": "true", "interval": "1s", "timeout": "1s", "retries": 2}

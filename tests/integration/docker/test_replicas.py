@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from reconciler.core.change import Action
+from reconciler.core.difference.change import Action
 from tests.kit.docker.compose import compose_cli
 from tests.kit.docker.engine import READY
 

@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 
-from reconciler.core.kind import Effect
+from reconciler.core.difference.kind import Effect
 from tests.kit.docker.compose import compose_cli
 from tests.kit.docker.engine import READY
 

@@ -7,7 +7,7 @@ from functools import partial
 
 import pytest
 
-from reconciler.core.errors import Denied
+from reconciler.core.message.errors import Denied
 from tests.kit.cli import reconcile
 from tests.kit.docker.engine import PROBE, READY
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import requests
 
-from reconciler.core.access import AccessChange
+from reconciler.core.plan.access import AccessChange
 from reconciler.providers.keycloak.access.grants import Grants, specs_of
 from reconciler.providers.keycloak.export import realm_of_access
 from reconciler.vocabulary.keycloak import ORGANIZATION_GROUPS

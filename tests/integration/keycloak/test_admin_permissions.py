@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from reconciler.config.realm.minimal import minimal
-from reconciler.core.errors import Rejected
+from reconciler.core.message.errors import Rejected
 from reconciler.providers.keycloak.expand import expand
 from reconciler.providers.keycloak.export import new_realm, whole
 from reconciler.providers.keycloak.permissions import rights

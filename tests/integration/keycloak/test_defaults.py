@@ -9,7 +9,7 @@ from typing import Any
 
 from reconciler.config import Sources, load
 from reconciler.config.realm.minimal import minimal
-from reconciler.core.values import Value
+from reconciler.core.resource.values import Value
 from reconciler.providers.keycloak.export import new_realm, whole
 from tests.integration.keycloak.test_fields import AN_ADDRESS
 from tests.kit.keycloak.server import ByHand, Driver, Server, with_quick_keys

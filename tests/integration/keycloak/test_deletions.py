@@ -13,11 +13,11 @@ from typing import Any
 
 import pytest
 
-from reconciler.core.address import Address
-from reconciler.core.kind import Effect
-from reconciler.core.plan import Plan, Step
-from reconciler.core.policy import Policy, refusals
-from reconciler.core.values import ABSENT
+from reconciler.core.difference.kind import Effect
+from reconciler.core.plan.plan import Plan, Step
+from reconciler.core.plan.policy import Policy, refusals
+from reconciler.core.resource.address import Address
+from reconciler.core.resource.values import ABSENT
 from reconciler.providers.keycloak.registry import KINDS
 from tests.kit.keycloak.server import MOST_PASSES, ByHand, Driver
 

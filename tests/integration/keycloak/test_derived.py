@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from reconciler.core.values import Secret
+from reconciler.core.resource.values import Secret
 from tests.kit.keycloak.server import ByHand, Driver
 
 TEMPORARY = ({"type": "password", "value": Secret("Start-1"), "temporary": True},)

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from reconciler.core.change import Action
-from reconciler.core.values import ABSENT, Secret
+from reconciler.core.difference.change import Action
+from reconciler.core.resource.values import ABSENT, Secret
 from tests.kit.keycloak.realms import AUDIENCE_MAPPER, GROUPS_MAPPER, a_realm
 from tests.kit.keycloak.server import ByHand, Driver, Server, a_made_realm, dropped
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from reconciler.config import Sources, load
-from reconciler.core.values import Value
+from reconciler.core.resource.values import Value
 from reconciler.providers.keycloak.export import whole
 from tests.kit.keycloak.realms import a_realm, a_whole_realm
 from tests.kit.keycloak.server import Driver, Server, dropped, printed, unique_realm, without_newer

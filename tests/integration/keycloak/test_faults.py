@@ -14,13 +14,13 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from reconciler.core.errors import ProviderError
-from reconciler.core.policy import Policy
-from reconciler.core.report import Event, Report
+from reconciler.core.execution.report import Event, Report
+from reconciler.core.message.errors import ProviderError
+from reconciler.core.plan.policy import Policy
 from reconciler.providers.answers import Limits
 from reconciler.providers.keycloak.provider import KeycloakProvider
 from reconciler.providers.keycloak.server.client import AdminClient, Settings
-from reconciler.run.once import Look, Reconciler
+from reconciler.run.reconciliation.once import Look, Reconciler
 from tests.kit.clock import TurnedClock
 from tests.kit.faulty import FAULTS, Fault, Proxy, faulty, over_http
 from tests.kit.keycloak.server import Server, document

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from reconciler.core.values import ABSENT
+from reconciler.core.resource.values import ABSENT
 from reconciler.providers.keycloak.registry import KINDS
 from tests.integration.keycloak import test_drift, test_kinds
 from tests.kit.keycloak.server import ByHand, Driver, Server, a_made_realm, dropped, still, without_newer

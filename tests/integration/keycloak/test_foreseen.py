@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from reconciler.core.errors import Conflict, Rejected
+from reconciler.core.message.errors import Conflict, Rejected
 from tests.integration.keycloak.test_fields import AN_ADDRESS
 from tests.kit.keycloak.realms import a_realm, a_whole_realm
 from tests.kit.keycloak.server import Driver, without_newer

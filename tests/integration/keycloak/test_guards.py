@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from reconciler.core.address import Address
-from reconciler.core.change import Action
-from reconciler.core.policy import Policy
+from reconciler.core.difference.change import Action
+from reconciler.core.plan.policy import Policy
+from reconciler.core.resource.address import Address
 from reconciler.providers.keycloak.provider import KeycloakProvider
 from reconciler.run.clock import RealClock
-from reconciler.run.once import Look, Reconciler
+from reconciler.run.reconciliation.once import Look, Reconciler
 from tests.kit.keycloak.server import Driver, document
 
 EXACT = {"x-reconcile": {"prune": {"groups": "exact", "roles": "exact", "clientRoles": "exact", "clients": "exact"}}}

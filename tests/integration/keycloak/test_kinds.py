@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from reconciler.core.values import ABSENT
+from reconciler.core.resource.values import ABSENT
 from tests.kit.keycloak.realms import PROFILE_ATTRIBUTES, a_whole_realm
 from tests.kit.keycloak.server import ByHand, Driver, Server, a_made_realm, dropped, still, without_newer
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from reconciler.core.values import Secret, Value
+from reconciler.core.resource.values import Secret, Value
 from tests.integration.keycloak.test_fields import AN_ADDRESS
 from tests.kit.keycloak.server import ByHand, CountingClient, Driver, Server
 

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from reconciler.config.realm.canonical import canonical_realm
-from reconciler.core.errors import Rejected
-from reconciler.core.values import Secret
+from reconciler.core.message.errors import Rejected
+from reconciler.core.resource.values import Secret
 from tests.kit.keycloak.server import ByHand, Driver
 
 PASSWORD = "correct horse"

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from reconciler.core.values import Secret
+from reconciler.core.resource.values import Secret
 from tests.kit.keycloak.server import ByHand, Driver, Server, still
 
 RIGHT, WRONG = Secret("the right one"), Secret("another one")

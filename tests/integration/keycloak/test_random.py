@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from reconciler.core.values import ABSENT
+from reconciler.core.resource.values import ABSENT
 from reconciler.providers.keycloak.registry import KINDS
 from tests.kit.keycloak.server import Driver, Server, a_made_realm, document, dropped, without_newer
 

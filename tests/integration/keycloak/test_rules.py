@@ -6,16 +6,16 @@ from typing import Any
 
 import pytest
 
-from reconciler.core.change import Action, Change
-from reconciler.core.errors import Conflict, Denied, Rejected, Unreachable
-from reconciler.core.plan import Step
+from reconciler.core.difference.change import Action, Change
+from reconciler.core.execution.report import Event, What
+from reconciler.core.message.errors import Conflict, Denied, Rejected, Unreachable
+from reconciler.core.plan.plan import Step
 from reconciler.core.provider import Done, Pending
-from reconciler.core.report import Event, What
-from reconciler.core.values import ABSENT, Secret, Value
+from reconciler.core.resource.values import ABSENT, Secret, Value
 from reconciler.providers.keycloak.provider import KeycloakProvider
 from reconciler.providers.keycloak.write.steps import steps
 from reconciler.run.clock import RealClock
-from reconciler.run.once import Reconciler
+from reconciler.run.reconciliation.once import Reconciler
 from reconciler.vocabulary.keycloak import WORKFLOW
 from tests.kit.keycloak.realms import GROUPS_MAPPER, a_realm
 from tests.kit.keycloak.server import (

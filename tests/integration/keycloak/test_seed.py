@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from reconciler.config import Sources, load
-from reconciler.core.values import ABSENT, Secret, Value
+from reconciler.core.resource.values import ABSENT, Secret, Value
 from tests.kit.keycloak.server import ByHand, Driver, Server
 
 ROOT = Path(__file__).parents[3]

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from reconciler.core.errors import Rejected
-from reconciler.core.values import ABSENT
+from reconciler.core.message.errors import Rejected
+from reconciler.core.resource.values import ABSENT
 from reconciler.providers.keycloak.export import whole
 from reconciler.providers.keycloak.provider import KeycloakProvider
 from reconciler.providers.keycloak.registry import KINDS

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from reconciler.core.errors import Conflict
-from reconciler.core.plan import Step
+from reconciler.core.message.errors import Conflict
+from reconciler.core.plan.plan import Step
 from tests.kit.keycloak.server import ByHand, Driver, Server, a_made_realm, dropped
 
 

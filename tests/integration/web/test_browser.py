@@ -11,8 +11,8 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect, sync_playwright
 
-from reconciler.core.facts import Ailment, Trouble
-from reconciler.core.records import ChangeRecord, FieldRecord, Run
+from reconciler.core.history.facts import Ailment, Trouble
+from reconciler.core.history.records import ChangeRecord, FieldRecord, Run
 from reconciler.web.access import Role
 from reconciler.web.server import listening, serving
 from tests.kit.machine.browser import FLAGS, chromium

@@ -11,15 +11,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from reconciler.core.change import Action, Change
-from reconciler.core.errors import Denied
-from reconciler.core.plan import Plan
-from reconciler.core.policy import Policy
-from reconciler.core.report import Report
+from reconciler.core.difference.change import Action, Change
+from reconciler.core.execution.report import Report
+from reconciler.core.message.errors import Denied
+from reconciler.core.plan.plan import Plan
+from reconciler.core.plan.policy import Policy
 from reconciler.providers.docker.engine.client import Engine
 from reconciler.run.clock import RealClock
-from reconciler.run.once import Look
-from reconciler.run.session import Session, opened
+from reconciler.run.reconciliation.once import Look
+from reconciler.run.session.session import Session, opened
 from reconciler.settings import Settings
 
 PROBE = os.environ.get("RECONCILE_TEST_PROBE", "localhost/probe:1")

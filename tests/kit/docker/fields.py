@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from dataclasses import field as dataclass_field
 from typing import Any
 
-from reconciler.core.change import Action
+from reconciler.core.difference.change import Action
 from reconciler.providers.docker.table.property import merged, nest
 from tests.kit.docker.engine import Project
 

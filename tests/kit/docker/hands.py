@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from reconciler.core.change import Action
+from reconciler.core.difference.change import Action
 from tests.kit.docker.engine import PROBE, READY, Project
 from tests.kit.docker.fields import remade
 

@@ -22,14 +22,14 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 from reconciler.config import Sources, load
-from reconciler.core.document import Document
-from reconciler.core.errors import Conflict
-from reconciler.core.policy import Policy
-from reconciler.core.report import Event, Report
+from reconciler.core.execution.report import Event, Report
+from reconciler.core.message.errors import Conflict
+from reconciler.core.plan.policy import Policy
+from reconciler.core.resource.document import Document
 from reconciler.providers.docker.engine.client import Engine
 from reconciler.providers.docker.engine.location import USUAL, Location
 from reconciler.providers.docker.provider import DockerProvider
-from reconciler.run.once import Look, Reconciler
+from reconciler.run.reconciliation.once import Look, Reconciler
 from tests.kit.clock import TurnedClock
 
 PROJECT = "p"

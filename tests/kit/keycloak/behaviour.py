@@ -9,8 +9,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final
 
-from reconciler.core.errors import ProviderError
-from reconciler.core.values import Value
+from reconciler.core.message.errors import ProviderError
+from reconciler.core.resource.values import Value
 from reconciler.providers.keycloak.table.connection import WHOLE_EXPORT
 from tests.kit.keycloak.server import ByHand, Server, a_made_realm, dropped
 

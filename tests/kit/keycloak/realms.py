@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
-from reconciler.core.values import Secret
+from reconciler.core.resource.values import Secret
 
 GROUPS_MAPPER = {
     "name": "groups",

@@ -9,9 +9,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 from typing import Any
 
-from reconciler.core.address import Address
 from reconciler.core.provider import Done, Verdict
-from reconciler.core.values import ABSENT, Secret, Value
+from reconciler.core.resource.address import Address
+from reconciler.core.resource.values import ABSENT, Secret, Value
 from reconciler.providers.answers import understood
 
 

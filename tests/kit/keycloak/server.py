@@ -21,15 +21,15 @@ from pathlib import Path
 from typing import Any, Final
 
 from reconciler.config.realm.minimal import minimal
-from reconciler.core.address import Address
-from reconciler.core.change import Action, Change
-from reconciler.core.document import Document
-from reconciler.core.errors import Conflict, Rejected
-from reconciler.core.plan import Plan, Step, make
-from reconciler.core.policy import Policy
+from reconciler.core.difference.change import Action, Change
+from reconciler.core.message.errors import Conflict, Rejected
+from reconciler.core.plan.plan import Plan, Step, make
+from reconciler.core.plan.policy import Policy
 from reconciler.core.provider import Done, Pending, Verdict
-from reconciler.core.resource import Observed, Origin
-from reconciler.core.values import ABSENT, Secret, Value
+from reconciler.core.resource.address import Address
+from reconciler.core.resource.document import Document
+from reconciler.core.resource.resource import Observed, Origin
+from reconciler.core.resource.values import ABSENT, Secret, Value
 from reconciler.providers.keycloak.export import live_realm
 from reconciler.providers.keycloak.provider import KeycloakProvider
 from reconciler.providers.keycloak.registry import KINDS
@@ -37,7 +37,7 @@ from reconciler.providers.keycloak.server.client import AdminClient, Settings
 from reconciler.providers.keycloak.table import required_release
 from reconciler.providers.keycloak.table.connection import Client
 from reconciler.providers.keycloak.table.required_release import Server as About
-from reconciler.run.collector import undisturbed
+from reconciler.run.reconciliation.collector import undisturbed
 from reconciler.vocabulary.keycloak import ORGANIZATION_GROUPS, REALM, WORKFLOW
 
 IMAGE = os.environ.get("RECONCILE_TEST_KEYCLOAK_IMAGE", "localhost/keycloak:26.7.3")

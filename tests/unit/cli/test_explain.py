@@ -12,10 +12,10 @@ import pytest
 import reconciler
 from reconciler.cli.exitcodes import of_error
 from reconciler.config.schema.fields import described_fields
-from reconciler.core import errors
-from reconciler.core.codes import CODES, code_of
-from reconciler.core.errors import ReconcileError, Refusal
-from reconciler.render.explanations import codes_markdown
+from reconciler.core.message import errors
+from reconciler.core.message.codes import CODES, code_of
+from reconciler.core.message.errors import ReconcileError, Refusal
+from reconciler.render.answers.explanations import codes_markdown
 from tests.kit.cli import ROOT, called
 
 NAMES = [name for _, name, _ in walk_packages(reconciler.__path__, "reconciler.") if not name.endswith("__main__")]

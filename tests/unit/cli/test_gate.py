@@ -6,7 +6,7 @@ from functools import partial
 
 import pytest
 
-from reconciler.run import gate
+from reconciler.run.commands import gate
 from tests.kit.cli import called
 from tests.kit.docker.memory import PROJECT, MemoryEngine, served
 from tests.kit.site import PASSWORD, USER, Reply, redirect, serving_site

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from reconciler.cli.logs import _together
-from reconciler.core.errors import Unreachable
+from reconciler.core.message.errors import Unreachable
 
 
 def lines(*said, error=None):

@@ -17,7 +17,7 @@ from reconciler.config.realm.csvfile import _table
 from reconciler.config.realm.file import read_users
 from reconciler.config.yaml.parse import parse
 from reconciler.config.yaml.reading import reading
-from reconciler.run.session import read
+from reconciler.run.session.session import read
 from reconciler.settings import Settings
 from tests.kit.cli import called
 from tests.kit.docker.memory import MemoryEngine, served

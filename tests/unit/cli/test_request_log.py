@@ -9,8 +9,8 @@ from functools import partial
 
 import pytest
 
-from reconciler.core.errors import ProviderError
-from reconciler.core.values import Secret
+from reconciler.core.message.errors import ProviderError
+from reconciler.core.resource.values import Secret
 from reconciler.providers.answers import Request
 from reconciler.providers.keycloak.server.client import AdminClient, Settings
 from tests.kit.cli import called

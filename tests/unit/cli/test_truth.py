@@ -14,7 +14,7 @@ import pytest
 
 from reconciler.providers.docker.table import labels
 from reconciler.run.clock import RealClock
-from reconciler.run.owner import PREFIX, Owner
+from reconciler.run.lock.owner import PREFIX, Owner
 from tests.kit.cli import Ran, called
 from tests.kit.docker.memory import PROJECT, Line, MemoryEngine, a_reconciler, a_stack, served
 

@@ -10,7 +10,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from reconciler.config import Sources, load
-from reconciler.core.errors import ConfigError
+from reconciler.core.message.errors import ConfigError
 from tests.kit.machine.memory import peak_mebibytes
 
 A_SERVICE = "services:\n  a: {image: x}\n"

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from reconciler.config import Sources, commandline, printable
-from reconciler.core.errors import ConfigError
+from reconciler.core.message.errors import ConfigError
 from tests.kit.docker.compose import comparable, compose_cli
 
 STACK = 'services: {a: {image: x, volumes: ["./data:/d"], environment: {V: "${V:-no}", W: "${W:-no}"}}}\n'

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from reconciler.config import Sources, declared_secrets, load, load_stack, missing_secrets
-from reconciler.core.errors import ConfigError
-from reconciler.core.values import Secret
+from reconciler.core.message.errors import ConfigError
+from reconciler.core.resource.values import Secret
 
 
 @pytest.fixture

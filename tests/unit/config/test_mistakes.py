@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from reconciler.config import Sources, load
-from reconciler.core.errors import ConfigError
+from reconciler.core.message.errors import ConfigError
 
 CASES = Path(__file__).parents[2] / "cases" / "config"
 ENVIRONMENT = {"DB_PASSWORD": "hunter2", "HOME": "/home/somebody"}

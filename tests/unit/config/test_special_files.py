@@ -8,7 +8,7 @@ import socket
 import pytest
 
 from reconciler.config.yaml.textfile import UnusableFile, read_bytes
-from reconciler.core.errors import ConfigError
+from reconciler.core.message.errors import ConfigError
 from reconciler.secrets import write_secrets
 from tests.kit.cli import called
 

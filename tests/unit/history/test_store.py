@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.core.author import Author
-from reconciler.core.cause import Applied
-from reconciler.core.records import ChangeRecord, FieldRecord, Run
+from reconciler.core.difference.cause import Applied
+from reconciler.core.history.author import Author
+from reconciler.core.history.records import ChangeRecord, FieldRecord, Run
 from reconciler.history import store
 from reconciler.history.store import History, Limits
 from tests.kit.build import address
@@ -299,7 +299,7 @@ def test_who_waits_too_long_for_another_process_goes_on_without_a_history(kept):
 WRITER = """
 import sys
 from pathlib import Path
-from reconciler.core.records import ChangeRecord, Run
+from reconciler.core.history.records import ChangeRecord, Run
 from reconciler.history.store import History
 
 history = History(Path(sys.argv[1]), lambda message: sys.exit(message))

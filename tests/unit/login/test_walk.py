@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from reconciler.core.login import Login, Stage, Trouble
-from reconciler.core.values import Secret
+from reconciler.core.resource.values import Secret
 from reconciler.login.walk import walk
 from tests.kit.site import FORM, PASSWORD, USER, Reply, redirect, serving_site
 

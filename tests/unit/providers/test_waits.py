@@ -11,8 +11,8 @@ from contextlib import contextmanager
 
 import pytest
 
-from reconciler.core.errors import Unreachable
-from reconciler.core.values import Secret
+from reconciler.core.message.errors import Unreachable
+from reconciler.core.resource.values import Secret
 from reconciler.providers.answers import Limits
 from reconciler.providers.keycloak.server.client import AdminClient, Settings
 from reconciler.providers.waits import Waits

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.core.errors import ConfigError
+from reconciler.core.message.errors import ConfigError
 from reconciler.secrets import generated_secrets, write_secrets
 
 ROOT = Path(__file__).parents[3]

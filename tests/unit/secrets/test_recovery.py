@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from reconciler.core.values import ABSENT, UNKNOWN, Secret
+from reconciler.core.resource.values import ABSENT, UNKNOWN, Secret
 from reconciler.secrets.recovery import Clue, Use, live_text, recovered, solved_in, uses
 from tests.kit.build import address
 

@@ -10,8 +10,8 @@ import anyio
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from reconciler.core.change import Action, Change
-from reconciler.core.facts import Ailment, Difference, Pass, Repair, Trouble
+from reconciler.core.difference.change import Action, Change
+from reconciler.core.history.facts import Ailment, Difference, Pass, Repair, Trouble
 from reconciler.web import events
 from reconciler.web.access import Role
 from reconciler.web.app import ROUTES

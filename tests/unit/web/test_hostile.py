@@ -9,12 +9,12 @@ from itertools import product
 
 import pytest
 
-from reconciler.core.author import Author
-from reconciler.core.facts import Ailment, Trouble
-from reconciler.core.records import ChangeRecord, FieldRecord, Run
-from reconciler.core.values import Secret
-from reconciler.render.plain import steers
-from reconciler.run.pauses import EVERYTHING, Pause
+from reconciler.core.history.author import Author
+from reconciler.core.history.facts import Ailment, Trouble
+from reconciler.core.history.records import ChangeRecord, FieldRecord, Run
+from reconciler.core.resource.values import Secret
+from reconciler.render.output.plain import steers
+from reconciler.run.daemon.pauses import EVERYTHING, Pause
 from tests.kit.canaries import forms_of
 from tests.kit.web import HTML, Stage, box, living
 

@@ -7,11 +7,11 @@ import time
 
 import pytest
 
-from reconciler.core.address import Address
-from reconciler.core.author import Author
-from reconciler.core.facts import Ailment, Trouble
-from reconciler.core.records import ChangeRecord, FieldRecord, Run
-from reconciler.core.values import Secret
+from reconciler.core.history.author import Author
+from reconciler.core.history.facts import Ailment, Trouble
+from reconciler.core.history.records import ChangeRecord, FieldRecord, Run
+from reconciler.core.resource.address import Address
+from reconciler.core.resource.values import Secret
 from tests.kit.web import BOX, HTML, OPERATOR, READER, TOKENS, Stage, box, form_token, living
 
 RESOURCE = "/resource?address=memory.box/a"

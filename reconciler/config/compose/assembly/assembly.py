@@ -19,7 +19,7 @@ from reconciler.config.variables.sources import env_file_paths, possible_env_fil
 from reconciler.config.variables.template import Variables
 from reconciler.config.yaml.textfile import shown_name
 from reconciler.config.yaml.tree import Items, Map, Place, Tainted, Tree, entries, from_items, placed, with_places
-from reconciler.core.problem import Severity
+from reconciler.core.message.problem import Severity
 
 _MOST_INCLUDES: Final = 1000
 _MOST_ABOVE: Final = 100

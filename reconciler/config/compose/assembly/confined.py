@@ -13,7 +13,7 @@ from reconciler.config.variables.template import Variables, interpolate
 from reconciler.config.yaml.patterns import matches
 from reconciler.config.yaml.textfile import shown_name
 from reconciler.config.yaml.tree import Map, Tree, TreePath, deepest, like, reached
-from reconciler.core.problem import Problem
+from reconciler.core.message.problem import Problem
 
 _OF_A_CONTAINER: Final = ("env_file.*.path", "label_file.*", "volumes.*.source")
 _PATTERNS: Final = (

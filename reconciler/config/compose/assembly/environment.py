@@ -11,8 +11,8 @@ from reconciler.config.variables.dotenv import EnvFile, parse_env, parse_raw
 from reconciler.config.variables.template import Variables
 from reconciler.config.yaml.textfile import ENV_LIMIT, TextFile, read_text, shown_name
 from reconciler.config.yaml.tree import Map, Place, Tainted, Tree, each, entries, from_pairs, placed, with_places
-from reconciler.core.errors import ConfigError
-from reconciler.core.problem import Problem
+from reconciler.core.message.errors import ConfigError
+from reconciler.core.message.problem import Problem
 
 
 def with_env_files(model: Map, around: Surroundings, *, of_hooks: bool = False) -> tuple[Map, list[Problem]]:

@@ -12,8 +12,8 @@ from reconciler.config.yaml.parse import parse
 from reconciler.config.yaml.reading import once
 from reconciler.config.yaml.textfile import STACK_LIMIT, TextFile, read_text
 from reconciler.config.yaml.tree import Map, Place, Tree, TreePath, placed
-from reconciler.core.errors import ConfigError
-from reconciler.core.problem import Problem
+from reconciler.core.message.errors import ConfigError
+from reconciler.core.message.problem import Problem
 
 
 @dataclass(frozen=True, slots=True)

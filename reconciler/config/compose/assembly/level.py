@@ -9,7 +9,7 @@ from reconciler.config.compose.assembly.confined import outside
 from reconciler.config.compose.model.paths import Base
 from reconciler.config.variables.template import Variables
 from reconciler.config.yaml.tree import TreePath
-from reconciler.core.problem import Problem
+from reconciler.core.message.problem import Problem
 
 
 @dataclass(frozen=True, slots=True)

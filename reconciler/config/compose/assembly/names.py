@@ -11,8 +11,8 @@ from typing import Final
 from reconciler.config.variables.interpolate import filled
 from reconciler.config.variables.template import Variables
 from reconciler.config.yaml.tree import Map, placed
-from reconciler.core.problem import Problem
-from reconciler.core.resource import Origin
+from reconciler.core.message.problem import Problem
+from reconciler.core.resource.resource import Origin
 
 _UNUSABLE: Final = re.compile(r"[^a-z0-9_-]")
 _VARIABLE: Final = "COMPOSE_PROJECT_NAME"

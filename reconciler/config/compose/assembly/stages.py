@@ -16,8 +16,8 @@ from reconciler.config.variables.casts import STACK_CASTS
 from reconciler.config.variables.interpolate import filled
 from reconciler.config.yaml.suggest import suggestion
 from reconciler.config.yaml.tree import Items, Map, Tree, TreePath, deepest, pruned, with_places
-from reconciler.core.errors import ConfigError
-from reconciler.core.problem import Problem, Severity
+from reconciler.core.message.errors import ConfigError
+from reconciler.core.message.problem import Problem, Severity
 
 _ALIKE: Final = 0.8
 _MOST_HINTS: Final = 100

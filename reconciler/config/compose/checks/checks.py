@@ -12,7 +12,7 @@ from typing import Final
 
 from reconciler.config.compose.model.canonical import Surroundings
 from reconciler.config.yaml.tree import Items, Map, Place, Tree, deepest
-from reconciler.core.problem import Problem, Severity
+from reconciler.core.message.problem import Problem, Severity
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,8 +15,8 @@ from reconciler.config.yaml.quantities import single, size
 from reconciler.config.yaml.suggest import suggestion
 from reconciler.config.yaml.textfile import shown_name, sort_of_special
 from reconciler.config.yaml.tree import Items, Map, Place, Tree, dotted, entries, like, placed, reached
-from reconciler.core.problem import Problem, Severity
-from reconciler.core.units import BadQuantity, nanoseconds
+from reconciler.core.message.problem import Problem, Severity
+from reconciler.core.resource.units import BadQuantity, nanoseconds
 
 _RESTART: Final = re.compile(r"no|always|unless-stopped|on-failure(:[0-9]+)?")
 _FIRST_WORDS: Final = ("CMD", "CMD-SHELL", "NONE")

@@ -11,8 +11,8 @@ from reconciler.config.compose.model.canonical import is_in_default_network, lin
 from reconciler.config.compose.model.mounts import clean
 from reconciler.config.yaml.suggest import nearest, suggestion
 from reconciler.config.yaml.tree import Map, dotted, like, reached
-from reconciler.core.address import Address
-from reconciler.core.problem import Problem, Severity
+from reconciler.core.message.problem import Problem, Severity
+from reconciler.core.resource.address import Address
 
 _NAMESPACES: Final = ("network_mode", "ipc", "pid", "uts", "cgroup")
 _SERVICE: Final = "service:"

@@ -13,7 +13,7 @@ from typing import Final, TypeVar
 from reconciler.config.compose.model.model import CONTAINER
 from reconciler.config.yaml.patterns import matches, not_yet
 from reconciler.config.yaml.tree import Map, Tree
-from reconciler.core.problem import Problem, Severity
+from reconciler.core.message.problem import Problem, Severity
 
 _SWARM: Final = "it is for a cluster"
 _JOBS: Final = ("replicated-job", "global-job")

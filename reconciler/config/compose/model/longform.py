@@ -13,7 +13,7 @@ from reconciler.config.compose.model.mounts import BadMount, mount
 from reconciler.config.compose.model.ports import BadPort, port_mappings
 from reconciler.config.compose.model.shapes import Malformed, Shape, shaped
 from reconciler.config.yaml.tree import Items, Map, Place, Tainted, Tree, entries, from_items, from_pairs, like, placed
-from reconciler.core.problem import Problem
+from reconciler.core.message.problem import Problem
 
 _MAX_DEVICE_PARTS: Final = 3
 _EDGE: Final[Mapping[str, Tree]] = {"condition": "service_started", "required": True}

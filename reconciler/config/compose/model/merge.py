@@ -30,7 +30,7 @@ from reconciler.config.yaml.tree import (
     pruned,
     with_places,
 )
-from reconciler.core.problem import Problem
+from reconciler.core.message.problem import Problem
 
 Form = Callable[[Tree], Tree]
 Join = Callable[[Tree, Tree], Tree]

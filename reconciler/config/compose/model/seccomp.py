@@ -14,8 +14,8 @@ from reconciler.config.compose.model.canonical import Surroundings
 from reconciler.config.compose.model.paths import Base
 from reconciler.config.yaml.textfile import ENV_LIMIT, read_text, shown_name
 from reconciler.config.yaml.tree import Items, Map, Place, Tree, each, entries, like, with_places
-from reconciler.core.errors import ConfigError
-from reconciler.core.problem import Problem
+from reconciler.core.message.errors import ConfigError
+from reconciler.core.message.problem import Problem
 
 _WORDS: Final = ("unconfined", "builtin")
 _SEPARATORS: Final = ("=", ":")

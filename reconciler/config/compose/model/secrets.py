@@ -8,13 +8,9 @@ from typing import Any, Final
 from reconciler.config.compose.model.attributes import forms
 from reconciler.config.variables.template import Variables
 from reconciler.config.yaml.tree import Place, Tainted, Tree, TreePath, dotted, placed
-from reconciler.core.problem import Problem, Severity
-from reconciler.core.secrecy import (
-    holds_secret_words,
-    looks_secret,
-    sealed_arguments,
-)
-from reconciler.core.values import Secret, Value
+from reconciler.core.message.problem import Problem, Severity
+from reconciler.core.message.secrecy import holds_secret_words, looks_secret, sealed_arguments
+from reconciler.core.resource.values import Secret, Value
 
 _HOOKS: Final = tuple(("services", "*", hooks, "*") for hooks in ("post_start", "pre_start", "pre_stop"))
 _BEFORE_START: Final = ("services", "*", "pre_start", "*")

@@ -27,8 +27,8 @@ from reconciler.config.yaml.tree import (
     tainted,
     with_places,
 )
-from reconciler.core.problem import Problem
-from reconciler.core.units import BadQuantity
+from reconciler.core.message.problem import Problem
+from reconciler.core.resource.units import BadQuantity
 
 Shape: TypeAlias = Callable[[Tree], Tree]
 

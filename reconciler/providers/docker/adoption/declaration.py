@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from reconciler.core.change import Change
-from reconciler.core.document import Document
+from reconciler.core.difference.change import Change
 from reconciler.core.provider import Declaration
-from reconciler.core.values import ABSENT, Value
+from reconciler.core.resource.document import Document
+from reconciler.core.resource.values import ABSENT, Value
 from reconciler.providers.docker.adoption.service import DEFAULT
 from reconciler.providers.docker.container import endpoints, outside
 from reconciler.providers.docker.kinds import container, network, volume

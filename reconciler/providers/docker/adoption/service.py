@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from reconciler.core.values import ABSENT, Value
+from reconciler.core.resource.values import ABSENT, Value
 from reconciler.providers.docker.container import endpoints, one_shot, outside
 from reconciler.providers.docker.container.volumes_from import VOLUMES_FROM
 from reconciler.providers.docker.kinds.container import FINISHED, PROPERTIES, RUNNING

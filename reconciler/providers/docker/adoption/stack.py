@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from reconciler.core.errors import Conflict
+from reconciler.core.message.errors import Conflict
 from reconciler.core.provider import Adoption
 from reconciler.providers.docker.adoption.service import DEFAULT, Live, Names, Written, written
 from reconciler.providers.docker.container import endpoints, volumes_from

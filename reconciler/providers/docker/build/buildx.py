@@ -19,10 +19,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from reconciler.core.document import Document
-from reconciler.core.errors import Rejected
-from reconciler.core.units import bytes_of
-from reconciler.core.values import Secret, Value
+from reconciler.core.message.errors import Rejected
+from reconciler.core.resource.document import Document
+from reconciler.core.resource.units import bytes_of
+from reconciler.core.resource.values import Secret, Value
 from reconciler.providers.docker.table import forms, labels
 from reconciler.providers.docker.table.property import Json
 

@@ -13,8 +13,8 @@ from os.path import normpath
 from pathlib import Path
 from typing import Any
 
-from reconciler.core.errors import Rejected
-from reconciler.core.values import Secret, Value, mapped
+from reconciler.core.message.errors import Rejected
+from reconciler.core.resource.values import Secret, Value, mapped
 from reconciler.providers.docker.engine.client import files_of_context
 from reconciler.providers.docker.table.property import Json
 

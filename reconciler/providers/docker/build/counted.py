@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Final
 
-from reconciler.core.amount import Amount
 from reconciler.core.provider import Pending
+from reconciler.core.resource.amount import Amount
 
 _STEP: Final = re.compile(r"(?:Step |#[0-9]+ \[(?:\S+ )*?)([0-9]+)/([0-9]+)\b")
 """``Step 3/7 : RUN …`` of the classic builder, ``#8 [web 3/7] RUN …`` of BuildKit."""

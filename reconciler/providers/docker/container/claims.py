@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from reconciler.core.values import Spec
+from reconciler.core.resource.values import Spec
 
 
 def name(container_name: object) -> frozenset[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from reconciler.core.values import ABSENT, Value
+from reconciler.core.resource.values import ABSENT, Value
 from reconciler.providers.docker.table import forms
 from reconciler.providers.docker.table.property import Json, Property, dig, nest, plain_of, row
 

@@ -6,8 +6,8 @@ import re
 from collections.abc import Callable, Collection, Mapping
 from typing import Any, Final
 
-from reconciler.core.kind import Effect, Field
-from reconciler.core.values import ABSENT, Spec, Value
+from reconciler.core.difference.kind import Effect, Field
+from reconciler.core.resource.values import ABSENT, Spec, Value
 from reconciler.providers.docker.table import forms
 from reconciler.providers.docker.table.property import Json, Property, dig, nest, plain_of
 

@@ -21,11 +21,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from reconciler.core.address import Address
-from reconciler.core.cause import Cause
-from reconciler.core.errors import Rejected
-from reconciler.core.kind import Effect, Field
-from reconciler.core.values import ABSENT, Secret, Value
+from reconciler.core.difference.cause import Cause
+from reconciler.core.difference.kind import Effect, Field
+from reconciler.core.message.errors import Rejected
+from reconciler.core.resource.address import Address
+from reconciler.core.resource.values import ABSENT, Secret, Value
 from reconciler.providers.docker.table import labels
 from reconciler.providers.docker.table.property import Json, dig
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from reconciler.core.units import duration, nanoseconds
-from reconciler.core.values import ABSENT, Spec, Value
+from reconciler.core.resource.units import duration, nanoseconds
+from reconciler.core.resource.values import ABSENT, Spec, Value
 from reconciler.providers.docker.table import forms
 from reconciler.providers.docker.table.property import Json, Property, dig, plain_of
 

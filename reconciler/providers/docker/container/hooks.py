@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final
 
-from reconciler.core.values import Spec, Value
+from reconciler.core.resource.values import Spec, Value
 from reconciler.providers.docker.table import forms
 from reconciler.providers.docker.table.property import Json
 

@@ -8,8 +8,8 @@ from collections.abc import Collection, Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any, Final
 
-from reconciler.core.units import bytes_of
-from reconciler.core.values import ABSENT, Spec, Value
+from reconciler.core.resource.units import bytes_of
+from reconciler.core.resource.values import ABSENT, Spec, Value
 from reconciler.providers.docker.table import forms, labels
 from reconciler.providers.docker.table.property import Json, Property, dig, nest, plain_of
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from reconciler.core.values import Spec, Value
+from reconciler.core.resource.values import Spec, Value
 from reconciler.providers.docker.table.property import Json
 
 FINISHED: Final = "exited (0)"

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
-from reconciler.core.document import Document
-from reconciler.core.resource import Resource
-from reconciler.core.values import Value
+from reconciler.core.resource.document import Document
+from reconciler.core.resource.resource import Resource
+from reconciler.core.resource.values import Value
 from reconciler.providers.docker.container import restarts
 from reconciler.providers.docker.table.property import Json, dig
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from reconciler.core.values import ABSENT, Spec, Value
+from reconciler.core.resource.values import ABSENT, Spec, Value
 from reconciler.providers.docker.table.property import Json, Property, dig
 
 

@@ -13,8 +13,8 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from reconciler.core.kind import Effect, Field
-from reconciler.core.values import Value, has_secret, revealed
+from reconciler.core.difference.kind import Effect, Field
+from reconciler.core.resource.values import Value, has_secret, revealed
 from reconciler.providers.docker.container import files
 from reconciler.providers.docker.table import labels
 from reconciler.providers.docker.table.property import Json, dig, merged

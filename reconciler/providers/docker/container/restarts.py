@@ -12,10 +12,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from reconciler.core.cause import Cause
-from reconciler.core.kind import Effect, Field, Output
-from reconciler.core.resource import Observed, Resource
-from reconciler.core.values import UNKNOWN, Value
+from reconciler.core.difference.cause import Cause
+from reconciler.core.difference.kind import Effect, Field, Output
+from reconciler.core.resource.resource import Observed, Resource
+from reconciler.core.resource.values import UNKNOWN, Value
 from reconciler.providers.docker.table.property import Json, dig
 
 CREATED: Final = "created"

@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
-from reconciler.core.resource import Observed, Resource
-from reconciler.core.units import nanoseconds
-from reconciler.core.values import Spec, Value
+from reconciler.core.resource.resource import Observed, Resource
+from reconciler.core.resource.units import nanoseconds
+from reconciler.core.resource.values import Spec, Value
 from reconciler.providers.docker.container import claims
 from reconciler.providers.docker.table.property import Json
 

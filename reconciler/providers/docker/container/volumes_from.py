@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from reconciler.core.resource import Observed
-from reconciler.core.values import ABSENT, Spec, Value
+from reconciler.core.resource.resource import Observed
+from reconciler.core.resource.values import ABSENT, Spec, Value
 from reconciler.providers.docker.container.mounts import VOLUMES
 from reconciler.providers.docker.table.property import Json, Property, dig, nest
 

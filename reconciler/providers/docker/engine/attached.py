@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import IO, Any, Final
 
-from reconciler.core.errors import ProviderError, Unreachable
+from reconciler.core.message.errors import ProviderError, Unreachable
 from reconciler.providers.answers import why
 
 _FRAME: Final = 8

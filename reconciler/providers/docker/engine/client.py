@@ -18,9 +18,9 @@ from contextlib import AbstractContextManager, closing, contextmanager
 from http.client import HTTPException
 from typing import IO, TYPE_CHECKING, Any, Final, Literal
 
-from reconciler.core.errors import Denied, ReconcileError, Rejected, Unreachable
+from reconciler.core.message.errors import Denied, ReconcileError, Rejected, Unreachable
 from reconciler.core.provider import Pending
-from reconciler.core.values import Value, revealed
+from reconciler.core.resource.values import Value, revealed
 from reconciler.providers.answers import (
     Limits,
     Note,

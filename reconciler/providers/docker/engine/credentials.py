@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Final
 
-from reconciler.core.errors import Conflict, Denied, Rejected
+from reconciler.core.message.errors import Conflict, Denied, Rejected
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from http.client import HTTPException
 from typing import Any, Final
 
-from reconciler.core.errors import Conflict, Denied, ProviderError, Rejected, Throttled, Unreachable
+from reconciler.core.message.errors import Conflict, Denied, ProviderError, Rejected, Throttled, Unreachable
 from reconciler.providers.answers import underneath, why
 from reconciler.providers.docker.engine.location import Location
 from reconciler.providers.docker.engine.versions import version_of

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from reconciler.core.errors import Unreachable
+from reconciler.core.message.errors import Unreachable
 
 USUAL: Final = "unix:///var/run/docker.sock"
 _DEFAULT: Final = "default"

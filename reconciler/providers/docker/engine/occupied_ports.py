@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from reconciler.core.errors import ProviderError
+from reconciler.core.message.errors import ProviderError
 from reconciler.providers.docker.engine.client import Engine
 from reconciler.providers.docker.table import labels
 

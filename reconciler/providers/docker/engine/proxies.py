@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from reconciler.core.values import Secret, Value
+from reconciler.core.resource.values import Secret, Value
 
 _VARIABLES: Final[Mapping[str, str]] = {
     "httpProxy": "HTTP_PROXY",

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
-from reconciler.core.amount import Amount
 from reconciler.core.provider import Pending
+from reconciler.core.resource.amount import Amount
 from reconciler.providers.docker.engine.failures import raise_error_in
 
 _COMPLETE: Final = ("Pull complete", "Already exists")

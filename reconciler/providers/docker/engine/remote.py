@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from pathlib import PurePosixPath
 from typing import Any
 
-from reconciler.core.document import Document
-from reconciler.core.problem import Problem, Severity
+from reconciler.core.message.problem import Problem, Severity
+from reconciler.core.resource.document import Document
 from reconciler.providers.docker.table.property import Json
 
 

@@ -10,8 +10,8 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from reconciler.core.document import Document
-from reconciler.core.values import Value
+from reconciler.core.resource.document import Document
+from reconciler.core.resource.values import Value
 
 
 @dataclass(frozen=True, slots=True)

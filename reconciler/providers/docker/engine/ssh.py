@@ -20,7 +20,7 @@ from urllib.parse import urlsplit
 from urllib3.connection import HTTPConnection
 from urllib3.connectionpool import HTTPConnectionPool
 
-from reconciler.core.errors import Unreachable
+from reconciler.core.message.errors import Unreachable
 
 MOST_KEPT: Final = 10
 """So many connections are kept for later; more may be open at a time."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final, TypeAlias
 
-from reconciler.core.errors import Unreachable
+from reconciler.core.message.errors import Unreachable
 
 Version: TypeAlias = tuple[int, int]
 

@@ -11,11 +11,11 @@ import posixpath
 from collections.abc import Mapping
 from typing import Any, Final
 
-from reconciler.core.kind import Effect, Field, Kind
-from reconciler.core.resource import Observed, Resource
-from reconciler.core.secrecy import holds_secret, looks_secret
-from reconciler.core.units import bytes_of, nanoseconds
-from reconciler.core.values import ABSENT, UNKNOWN, Secret, Spec, Value
+from reconciler.core.difference.kind import Effect, Field, Kind
+from reconciler.core.message.secrecy import holds_secret, looks_secret
+from reconciler.core.resource.resource import Observed, Resource
+from reconciler.core.resource.units import bytes_of, nanoseconds
+from reconciler.core.resource.values import ABSENT, UNKNOWN, Secret, Spec, Value
 from reconciler.providers.docker.container import files, one_shot, outside, pre_start, restarts, rollout, volumes_from
 from reconciler.providers.docker.container.devices import REQUESTS, THROTTLES
 from reconciler.providers.docker.container.endpoints import LINKS, NETWORKS, is_network, network_mode

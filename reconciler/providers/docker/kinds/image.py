@@ -5,11 +5,11 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from reconciler.core.cause import Cause
-from reconciler.core.kind import Effect, Field, Kind, Output
-from reconciler.core.resource import Observed, Resource
-from reconciler.core.units import bytes_of, nanoseconds
-from reconciler.core.values import Spec
+from reconciler.core.difference.cause import Cause
+from reconciler.core.difference.kind import Effect, Field, Kind, Output
+from reconciler.core.resource.resource import Observed, Resource
+from reconciler.core.resource.units import bytes_of, nanoseconds
+from reconciler.core.resource.values import Spec
 from reconciler.providers.docker.table import forms, labels
 from reconciler.providers.docker.table.property import Json, dig
 

@@ -9,9 +9,9 @@ from collections.abc import Mapping
 from ipaddress import ip_network
 from typing import Any, Final
 
-from reconciler.core.kind import Effect, Field, Kind, Output
-from reconciler.core.resource import Observed, Resource
-from reconciler.core.values import ABSENT, Spec, Value
+from reconciler.core.difference.kind import Effect, Field, Kind, Output
+from reconciler.core.resource.resource import Observed, Resource
+from reconciler.core.resource.values import ABSENT, Spec, Value
 from reconciler.providers.docker.table import labels
 from reconciler.providers.docker.table.names import is_external, verb_of_external
 from reconciler.providers.docker.table.property import Json

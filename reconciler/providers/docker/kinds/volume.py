@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from reconciler.core.kind import Effect, Field, Kind, Output
-from reconciler.core.values import Value
+from reconciler.core.difference.kind import Effect, Field, Kind, Output
+from reconciler.core.resource.values import Value
 from reconciler.providers.docker.table import labels
 from reconciler.providers.docker.table.names import is_external, verb_of_external
 from reconciler.providers.docker.table.property import Json

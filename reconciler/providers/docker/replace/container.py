@@ -18,13 +18,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from reconciler.core.address import Address
-from reconciler.core.change import Action, Change, differ
-from reconciler.core.compare import FieldChange
-from reconciler.core.kind import Effect
-from reconciler.core.plan import Step
-from reconciler.core.resource import Health
-from reconciler.core.values import ABSENT, Value
+from reconciler.core.difference.change import Action, Change, differ
+from reconciler.core.difference.compare import FieldChange
+from reconciler.core.difference.kind import Effect
+from reconciler.core.plan.plan import Step
+from reconciler.core.resource.address import Address
+from reconciler.core.resource.resource import Health
+from reconciler.core.resource.values import ABSENT, Value
 from reconciler.providers.docker.container import claims, files, hooks, one_shot, pre_start, restarts
 from reconciler.providers.docker.container.endpoints import endpoint_body
 from reconciler.providers.docker.kinds import container

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from reconciler.core.address import Address
-from reconciler.core.change import Action, Change
-from reconciler.core.resource import Health, Resource
-from reconciler.core.values import Value
+from reconciler.core.difference.change import Action, Change
+from reconciler.core.resource.address import Address
+from reconciler.core.resource.resource import Health, Resource
+from reconciler.core.resource.values import Value
 from reconciler.providers.docker.container import claims
 
 

@@ -7,9 +7,9 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
 
-from reconciler.core.change import Action, Change
-from reconciler.core.plan import Step
-from reconciler.core.values import Value
+from reconciler.core.difference.change import Action, Change
+from reconciler.core.plan.plan import Step
+from reconciler.core.resource.values import Value
 from reconciler.providers.docker.kinds import container, image, network, volume
 from reconciler.providers.docker.replace import container as replacement
 from reconciler.providers.docker.replace import handover, turns

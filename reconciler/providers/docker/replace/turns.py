@@ -6,9 +6,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
-from reconciler.core.change import Action, Change
-from reconciler.core.kind import Effect
-from reconciler.core.plan import Step
+from reconciler.core.difference.change import Action, Change
+from reconciler.core.difference.kind import Effect
+from reconciler.core.plan.plan import Step
 
 
 def in_turn(parts: Sequence[tuple[Change, Sequence[Step]]]) -> Iterator[Step]:

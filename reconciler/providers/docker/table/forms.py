@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from hashlib import sha256
 from typing import Any, Final
 
-from reconciler.core.values import Secret, Value
+from reconciler.core.resource.values import Secret, Value
 from reconciler.providers.docker.table.property import Json
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from reconciler.core.resource import Resource
+from reconciler.core.resource.resource import Resource
 
 STARTED: Final = "started"
 """The milestone of a container that has been started, whether it is ready or not."""

@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeAlias
 
-from reconciler.core.kind import Effect, Field
-from reconciler.core.values import ABSENT, Secret, Spec, Value
+from reconciler.core.difference.kind import Effect, Field
+from reconciler.core.resource.values import ABSENT, Secret, Spec, Value
 
 Json: TypeAlias = Mapping[str, Any]
 

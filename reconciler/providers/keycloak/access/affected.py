@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import quote
 
-from reconciler.core.access import AccessChange
-from reconciler.core.address import Address
-from reconciler.core.change import Action, Change
-from reconciler.core.errors import ProviderError
-from reconciler.core.resource import Resource
-from reconciler.core.values import ABSENT, Spec
+from reconciler.core.difference.change import Action, Change
+from reconciler.core.message.errors import ProviderError
+from reconciler.core.plan.access import AccessChange
+from reconciler.core.resource.address import Address
+from reconciler.core.resource.resource import Resource
+from reconciler.core.resource.values import ABSENT, Spec
 from reconciler.providers.keycloak.access.changes import changed, differences, moved, replaced
 from reconciler.providers.keycloak.access.grants import MEMBERSHIPS, Grants, Role, specs_of
 from reconciler.providers.keycloak.ids import Directory

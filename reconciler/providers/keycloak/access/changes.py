@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Final
 
-from reconciler.core.access import AccessChange
-from reconciler.core.address import Address
-from reconciler.core.change import Action, Change
-from reconciler.core.values import Path, Spec
+from reconciler.core.difference.change import Action, Change
+from reconciler.core.plan.access import AccessChange
+from reconciler.core.resource.address import Address
+from reconciler.core.resource.values import Path, Spec
 from reconciler.providers.keycloak.access.grants import CONCERNED, EVERYBODY, Grants, Role, normal, role_name
 from reconciler.providers.keycloak.table.properties import merged
 from reconciler.providers.keycloak.write.steps import patch_of

@@ -15,9 +15,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Final, TypeAlias
 
-from reconciler.core.access import Access, Inside
-from reconciler.core.address import Address
-from reconciler.core.values import Path, Spec, Value
+from reconciler.core.plan.access import Access, Inside
+from reconciler.core.resource.address import Address
+from reconciler.core.resource.values import Path, Spec, Value
 from reconciler.providers.keycloak.kinds.client import BUILTIN
 from reconciler.providers.keycloak.registry import KINDS
 from reconciler.providers.keycloak.table.connection import Representation

@@ -16,10 +16,10 @@ from functools import cached_property
 from typing import Any, Final
 from urllib.parse import quote
 
-from reconciler.core.address import Address
-from reconciler.core.errors import Conflict, Rejected
-from reconciler.core.resource import Resource
-from reconciler.core.values import ABSENT, Spec, Value
+from reconciler.core.message.errors import Conflict, Rejected
+from reconciler.core.resource.address import Address
+from reconciler.core.resource.resource import Resource
+from reconciler.core.resource.values import ABSENT, Spec, Value
 from reconciler.providers.keycloak.kinds import group
 from reconciler.providers.keycloak.kinds.authorization import (
     POLICIES,

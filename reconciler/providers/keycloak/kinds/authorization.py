@@ -12,10 +12,10 @@ from contextlib import suppress
 from typing import Any, Final
 from urllib.parse import quote
 
-from reconciler.core.address import Address
-from reconciler.core.errors import Conflict, Rejected
-from reconciler.core.kind import Field
-from reconciler.core.values import ABSENT, Spec, Value
+from reconciler.core.difference.kind import Field
+from reconciler.core.message.errors import Conflict, Rejected
+from reconciler.core.resource.address import Address
+from reconciler.core.resource.values import ABSENT, Spec, Value
 from reconciler.providers.keycloak.kinds.client_scope import scope
 from reconciler.providers.keycloak.kinds.group import group
 from reconciler.providers.keycloak.kinds.ids import NamesById, names_by_id

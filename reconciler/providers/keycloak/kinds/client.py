@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from reconciler.core.address import Address
-from reconciler.core.kind import Field, Output
+from reconciler.core.difference.kind import Field, Output
 from reconciler.core.provider import Sample
-from reconciler.core.resource import Observed, Resource
-from reconciler.core.values import ABSENT, Path, Spec, Value
+from reconciler.core.resource.address import Address
+from reconciler.core.resource.resource import Observed, Resource
+from reconciler.core.resource.values import ABSENT, Path, Spec, Value
 from reconciler.providers.keycloak.kinds.client_scope import scope
 from reconciler.providers.keycloak.kinds.mappers import MAPPERS, mappers
 from reconciler.providers.keycloak.kinds.user import service_account_of

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from typing import Final
 
-from reconciler.core.address import Address
-from reconciler.core.values import Spec
+from reconciler.core.resource.address import Address
+from reconciler.core.resource.values import Spec
 from reconciler.providers.keycloak.table.connection import BASE, Representation
 from reconciler.providers.keycloak.table.groups import Dependencies, Paths, Requirements
 from reconciler.providers.keycloak.table.kind import Item, RestKind

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-from reconciler.core.resource import Observed, Resource
-from reconciler.core.values import ABSENT, Path, Spec, Value
+from reconciler.core.resource.resource import Observed, Resource
+from reconciler.core.resource.values import ABSENT, Path, Spec, Value
 from reconciler.providers.keycloak.kinds import client, role
 from reconciler.providers.keycloak.table.connection import BASE, Representation
 from reconciler.providers.keycloak.table.groups import Builtins, Paths, Pruning, Put, Reading

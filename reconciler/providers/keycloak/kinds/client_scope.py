@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-from reconciler.core.address import Address
-from reconciler.core.kind import Field
-from reconciler.core.values import Path, Value
+from reconciler.core.difference.kind import Field
+from reconciler.core.resource.address import Address
+from reconciler.core.resource.values import Path, Value
 from reconciler.providers.keycloak.kinds.mappers import MAPPERS, mappers
 from reconciler.providers.keycloak.table.connection import BASE, Representation
 from reconciler.providers.keycloak.table.groups import Builtins, Creation, Paths, Pruning, Put

@@ -12,12 +12,12 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from reconciler.core.address import Address
-from reconciler.core.change import Change
-from reconciler.core.document import DocumentPath
-from reconciler.core.kind import Field
-from reconciler.core.resource import Observed, Resource
-from reconciler.core.values import ABSENT, Path, Spec, Value, has_secret
+from reconciler.core.difference.change import Change
+from reconciler.core.difference.kind import Field
+from reconciler.core.resource.address import Address
+from reconciler.core.resource.document import DocumentPath
+from reconciler.core.resource.resource import Observed, Resource
+from reconciler.core.resource.values import ABSENT, Path, Spec, Value, has_secret
 from reconciler.providers.keycloak.table.connection import BASE, Live, Representation
 from reconciler.providers.keycloak.table.groups import (
     Builtins,

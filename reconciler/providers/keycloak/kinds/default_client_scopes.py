@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from reconciler.core.values import Path
+from reconciler.core.resource.values import Path
 from reconciler.providers.keycloak.kinds.client_scope import scope
 from reconciler.providers.keycloak.table.connection import BASE, Representation
 from reconciler.providers.keycloak.table.groups import Builtins, Paths

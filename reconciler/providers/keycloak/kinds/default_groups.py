@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from reconciler.core.kind import Field
+from reconciler.core.difference.kind import Field
 from reconciler.providers.keycloak.kinds.group import group, paths
 from reconciler.providers.keycloak.table.connection import BASE, Representation
 from reconciler.providers.keycloak.table.groups import Paths, Reading

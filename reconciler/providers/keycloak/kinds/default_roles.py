@@ -11,9 +11,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
-from reconciler.core.kind import Field
-from reconciler.core.resource import Resource
-from reconciler.core.values import Path, Value
+from reconciler.core.difference.kind import Field
+from reconciler.core.resource.resource import Resource
+from reconciler.core.resource.values import Path, Value
 from reconciler.providers.keycloak.kinds.role import ROLE_ITEM, role
 from reconciler.providers.keycloak.table.connection import BASE, Connection, Representation
 from reconciler.providers.keycloak.table.groups import Builtins, Paths, Reading

@@ -12,11 +12,11 @@ from dataclasses import replace
 from typing import Any, Final
 from urllib.parse import quote
 
-from reconciler.core.address import Address
-from reconciler.core.errors import Conflict, Rejected
-from reconciler.core.kind import Field
-from reconciler.core.resource import Observed, Resource
-from reconciler.core.values import ABSENT, Path, Spec, Value
+from reconciler.core.difference.kind import Field
+from reconciler.core.message.errors import Conflict, Rejected
+from reconciler.core.resource.address import Address
+from reconciler.core.resource.resource import Observed, Resource
+from reconciler.core.resource.values import ABSENT, Path, Spec, Value
 from reconciler.providers.keycloak.table.connection import BASE, Live, Representation
 from reconciler.providers.keycloak.table.groups import (
     Builtins,

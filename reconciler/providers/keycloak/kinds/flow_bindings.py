@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Final
 
-from reconciler.core.address import Address
-from reconciler.core.values import Spec, Value
+from reconciler.core.resource.address import Address
+from reconciler.core.resource.values import Spec, Value
 from reconciler.providers.keycloak.kinds import realm
 from reconciler.providers.keycloak.kinds.flow import unknown_flows
 from reconciler.providers.keycloak.table.connection import BASE, Representation

@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from reconciler.core.address import Address
-from reconciler.core.document import DocumentPath
-from reconciler.core.kind import Field
-from reconciler.core.values import Path, Value
+from reconciler.core.difference.kind import Field
+from reconciler.core.resource.address import Address
+from reconciler.core.resource.document import DocumentPath
+from reconciler.core.resource.values import Path, Value
 from reconciler.providers.keycloak.kinds.role import role
 from reconciler.providers.keycloak.table.connection import BASE, Representation
 from reconciler.providers.keycloak.table.groups import Paths, Pruning, Put, Reading

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Final
 
-from reconciler.core.address import Address
-from reconciler.core.kind import Field
-from reconciler.core.values import Secret, Spec, Value
+from reconciler.core.difference.kind import Field
+from reconciler.core.resource.address import Address
+from reconciler.core.resource.values import Secret, Spec, Value
 from reconciler.providers.keycloak.kinds.flow import unknown_flows
 from reconciler.providers.keycloak.table.connection import BASE, Representation
 from reconciler.providers.keycloak.table.groups import Dependencies, Paths, Pruning, Put, Reading, Requirements

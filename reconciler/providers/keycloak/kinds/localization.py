@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 from urllib.parse import quote
 
-from reconciler.core.address import Address
-from reconciler.core.kind import Field
-from reconciler.core.values import ABSENT, Value
+from reconciler.core.difference.kind import Field
+from reconciler.core.resource.address import Address
+from reconciler.core.resource.values import ABSENT, Value
 from reconciler.providers.keycloak.table.connection import BASE, Live, Representation
 from reconciler.providers.keycloak.table.groups import Paths, Pruning, Put
 from reconciler.providers.keycloak.table.kind import Item, RestKind

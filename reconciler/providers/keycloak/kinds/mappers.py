@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from reconciler.core.kind import Field
-from reconciler.core.values import ABSENT, Value
+from reconciler.core.difference.kind import Field
+from reconciler.core.resource.values import ABSENT, Value
 from reconciler.providers.keycloak.table.kind import Parts
 from reconciler.providers.keycloak.table.properties import Property, as_map, as_text_map, text, unmasked
 

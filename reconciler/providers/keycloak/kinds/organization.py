@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from reconciler.core.address import Address
-from reconciler.core.kind import Field
-from reconciler.core.resource import Resource
-from reconciler.core.values import ABSENT, Path, Value
+from reconciler.core.difference.kind import Field
+from reconciler.core.resource.address import Address
+from reconciler.core.resource.resource import Resource
+from reconciler.core.resource.values import ABSENT, Path, Value
 from reconciler.providers.keycloak.server.pages import pages, pages_if_any
 from reconciler.providers.keycloak.table.connection import BASE, Connection, Representation
 from reconciler.providers.keycloak.table.groups import Creation, Paths, Pruning, Put, Reading

@@ -10,11 +10,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 from urllib.parse import quote
 
-from reconciler.core.address import Address
-from reconciler.core.errors import Conflict
-from reconciler.core.kind import Field
-from reconciler.core.resource import Resource
-from reconciler.core.values import ABSENT, Spec, Value
+from reconciler.core.difference.kind import Field
+from reconciler.core.message.errors import Conflict
+from reconciler.core.resource.address import Address
+from reconciler.core.resource.resource import Resource
+from reconciler.core.resource.values import ABSENT, Spec, Value
 from reconciler.providers.keycloak.kinds import organization
 from reconciler.providers.keycloak.kinds.group import ROLE_LINKS, paths
 from reconciler.providers.keycloak.kinds.role import role

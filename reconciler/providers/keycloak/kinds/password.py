@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-from reconciler.core.address import Address
-from reconciler.core.resource import Resource
-from reconciler.core.values import ABSENT, Secret, Spec, Value
+from reconciler.core.resource.address import Address
+from reconciler.core.resource.resource import Resource
+from reconciler.core.resource.values import ABSENT, Secret, Spec, Value
 from reconciler.providers.keycloak.table.connection import BASE, Live, Representation
 from reconciler.providers.keycloak.table.digests import ANOTHER, digest_of, is_digest_of
 from reconciler.providers.keycloak.table.groups import Paths, Put, Wording

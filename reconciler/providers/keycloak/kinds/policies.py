@@ -8,8 +8,8 @@ from contextlib import suppress
 from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
-from reconciler.core.errors import Rejected
-from reconciler.core.values import Value
+from reconciler.core.message.errors import Rejected
+from reconciler.core.resource.values import Value
 
 
 def listed(value: Value) -> Sequence[Value] | None:

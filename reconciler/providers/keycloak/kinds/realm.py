@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
-from reconciler.core.kind import Field
-from reconciler.core.values import ABSENT, Path, Spec, Value
+from reconciler.core.difference.kind import Field
+from reconciler.core.resource.values import ABSENT, Path, Spec, Value
 from reconciler.providers.keycloak.table.connection import BASE, Representation
 from reconciler.providers.keycloak.table.groups import Builtins, Creation, Paths, Put, Reading, Requirements
 from reconciler.providers.keycloak.table.kind import Item, RestKind

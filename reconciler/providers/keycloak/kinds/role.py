@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 
-from reconciler.core.address import Address
-from reconciler.core.kind import Field
-from reconciler.core.resource import Observed, Resource
-from reconciler.core.values import Path, Value
+from reconciler.core.difference.kind import Field
+from reconciler.core.resource.address import Address
+from reconciler.core.resource.resource import Observed, Resource
+from reconciler.core.resource.values import Path, Value
 from reconciler.providers.keycloak.table.connection import BASE, Representation
 from reconciler.providers.keycloak.table.groups import Builtins, Paths, Pruning, Put, Reading
 from reconciler.providers.keycloak.table.kind import Item, Links, RestKind

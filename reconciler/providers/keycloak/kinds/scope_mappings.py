@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from reconciler.core.kind import Field
+from reconciler.core.difference.kind import Field
 from reconciler.providers.keycloak.kinds.role import role
 from reconciler.providers.keycloak.table.connection import BASE, Representation
 from reconciler.providers.keycloak.table.groups import Paths, Reading

@@ -11,10 +11,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 from urllib.parse import quote
 
-from reconciler.core.address import Address
-from reconciler.core.kind import Field
-from reconciler.core.resource import Observed, Resource
-from reconciler.core.values import ABSENT, Path, Spec, Value
+from reconciler.core.difference.kind import Field
+from reconciler.core.resource.address import Address
+from reconciler.core.resource.resource import Observed, Resource
+from reconciler.core.resource.values import ABSENT, Path, Spec, Value
 from reconciler.providers.keycloak.kinds.group import ROLE_LINKS, group, paths
 from reconciler.providers.keycloak.kinds.password import INITIAL
 from reconciler.providers.keycloak.table.connection import BASE, Representation

@@ -12,9 +12,9 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Final
 
-from reconciler.core.kind import Field
-from reconciler.core.resource import Resource
-from reconciler.core.values import ABSENT, Value
+from reconciler.core.difference.kind import Field
+from reconciler.core.resource.resource import Resource
+from reconciler.core.resource.values import ABSENT, Value
 from reconciler.providers.keycloak.kinds.component import PROFILE, WORKFLOWS
 from reconciler.providers.keycloak.table.connection import BASE, Connection, Representation
 from reconciler.providers.keycloak.table.groups import Paths, Put, Reading

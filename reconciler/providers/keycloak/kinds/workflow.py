@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from reconciler.core.kind import Field
-from reconciler.core.resource import Resource
-from reconciler.core.values import Value
+from reconciler.core.difference.kind import Field
+from reconciler.core.resource.resource import Resource
+from reconciler.core.resource.values import Value
 from reconciler.providers.keycloak.server.pages import pages
 from reconciler.providers.keycloak.table.connection import BASE, Connection, Representation
 from reconciler.providers.keycloak.table.groups import Paths, Pruning, Put, Reading, Requirements

@@ -6,10 +6,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final
 from urllib.parse import quote
 
-from reconciler.core.address import Address
-from reconciler.core.change import Action, Change
-from reconciler.core.resource import Bystander
-from reconciler.core.values import ABSENT
+from reconciler.core.difference.change import Action, Change
+from reconciler.core.resource.address import Address
+from reconciler.core.resource.resource import Bystander
+from reconciler.core.resource.values import ABSENT
 from reconciler.providers.keycloak.ids import Directory
 from reconciler.providers.keycloak.read.users import People
 from reconciler.providers.keycloak.table.connection import BASE

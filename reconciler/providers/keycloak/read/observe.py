@@ -12,10 +12,10 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 from urllib.parse import quote
 
-from reconciler.core.address import Address
-from reconciler.core.errors import Denied, NoLogin
-from reconciler.core.resource import Observed, Resource
-from reconciler.core.values import ABSENT, Secret, Value
+from reconciler.core.message.errors import Denied, NoLogin
+from reconciler.core.resource.address import Address
+from reconciler.core.resource.resource import Observed, Resource
+from reconciler.core.resource.values import ABSENT, Secret, Value
 from reconciler.providers.keycloak.cascade import Cascades
 from reconciler.providers.keycloak.expand import EXACT, OWNED, prune_modes
 from reconciler.providers.keycloak.ids import Directory

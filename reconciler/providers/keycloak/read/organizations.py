@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from reconciler.core.values import ABSENT
+from reconciler.core.resource.values import ABSENT
 from reconciler.providers.keycloak.kinds.organization_groups import tree
 from reconciler.providers.keycloak.server.pages import pages
 from reconciler.providers.keycloak.table.connection import Connection, Representation

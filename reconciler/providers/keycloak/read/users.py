@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 from urllib.parse import quote
 
-from reconciler.core.errors import Conflict, Denied
-from reconciler.core.resource import Resource
-from reconciler.core.values import ABSENT, Value
+from reconciler.core.message.errors import Conflict, Denied
+from reconciler.core.resource.resource import Resource
+from reconciler.core.resource.values import ABSENT, Value
 from reconciler.providers.keycloak.registry import KINDS
 from reconciler.providers.keycloak.server.pages import BRIEF, pages, side_by_side
 from reconciler.providers.keycloak.table.connection import Connection, Representation

@@ -20,8 +20,7 @@ from ssl import SSLError
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote, urlsplit
 
-from reconciler.core.address import Address
-from reconciler.core.errors import (
+from reconciler.core.message.errors import (
     Conflict,
     Denied,
     Misconfigured,
@@ -33,7 +32,8 @@ from reconciler.core.errors import (
     Unreachable,
 )
 from reconciler.core.provider import Done, Pending, Verdict
-from reconciler.core.values import ABSENT, Secret, Value
+from reconciler.core.resource.address import Address
+from reconciler.core.resource.values import ABSENT, Secret, Value
 from reconciler.providers.answers import (
     Limits,
     Note,

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final, TypeVar
 
-from reconciler.core.values import ABSENT
+from reconciler.core.resource.values import ABSENT
 from reconciler.providers.keycloak.table.connection import Connection, Representation
 
 PAGE: Final = 1000

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from typing import Any, Final, Protocol, TypeAlias
 
-from reconciler.core.address import Address
 from reconciler.core.provider import Verdict
-from reconciler.core.values import Secret, Value
+from reconciler.core.resource.address import Address
+from reconciler.core.resource.values import Secret, Value
 
 Representation: TypeAlias = Mapping[str, Any]
 """An object as Keycloak's JSON has it, in a file or in an answer."""

@@ -9,7 +9,7 @@ from hashlib import scrypt
 from hmac import compare_digest
 from typing import Final
 
-from reconciler.core.values import Secret
+from reconciler.core.resource.values import Secret
 
 ANOTHER: Final = Secret("")
 """Stands for a secret that is live and not the declared one; none can be declared that is empty."""

@@ -10,9 +10,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from reconciler.core.address import Address
-from reconciler.core.resource import Observed, Resource
-from reconciler.core.values import Path, Spec, Value
+from reconciler.core.resource.address import Address
+from reconciler.core.resource.resource import Observed, Resource
+from reconciler.core.resource.values import Path, Spec, Value
 from reconciler.providers.keycloak.table.connection import Connection, Live, Representation
 from reconciler.providers.keycloak.table.required_release import Check, Since
 

@@ -13,11 +13,11 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Protocol, TypeAlias
 
-from reconciler.core.address import Address
-from reconciler.core.document import DocumentPath
-from reconciler.core.kind import Field, Kind, Output
-from reconciler.core.resource import Observed, Resource
-from reconciler.core.values import ABSENT, Path, Spec, Value
+from reconciler.core.difference.kind import Field, Kind, Output
+from reconciler.core.resource.address import Address
+from reconciler.core.resource.document import DocumentPath
+from reconciler.core.resource.resource import Observed, Resource
+from reconciler.core.resource.values import ABSENT, Path, Spec, Value
 from reconciler.providers.keycloak.table.connection import Live, Representation
 from reconciler.providers.keycloak.table.groups import (
     Builtins,

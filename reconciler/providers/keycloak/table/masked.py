@@ -9,8 +9,8 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 
-from reconciler.core.address import Address
-from reconciler.core.values import ABSENT, Path, Secret, Spec, Value
+from reconciler.core.resource.address import Address
+from reconciler.core.resource.values import ABSENT, Path, Secret, Spec, Value
 from reconciler.providers.keycloak.table.connection import Representation
 from reconciler.providers.keycloak.table.digests import ANOTHER, digest_of, is_digest_of
 from reconciler.providers.keycloak.table.kind import RestKind

@@ -11,8 +11,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
-from reconciler.core.kind import Effect, Field
-from reconciler.core.values import ABSENT, Secret, Value, mapped
+from reconciler.core.difference.kind import Effect, Field
+from reconciler.core.resource.values import ABSENT, Secret, Value, mapped
 
 MASK: Final = "**********"
 """What Keycloak shows in place of a secret. In a file it means: keep what is there."""

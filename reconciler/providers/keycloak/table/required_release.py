@@ -12,9 +12,9 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
-from reconciler.core.change import Action, Change
-from reconciler.core.resource import Origin
-from reconciler.core.values import ABSENT, Path, Value
+from reconciler.core.difference.change import Action, Change
+from reconciler.core.resource.resource import Origin
+from reconciler.core.resource.values import ABSENT, Path, Value
 
 Release: TypeAlias = tuple[int, int]
 

@@ -10,9 +10,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
-from reconciler.core.address import Address
-from reconciler.core.change import Action, Change
-from reconciler.core.plan import Step
+from reconciler.core.difference.change import Action, Change
+from reconciler.core.plan.plan import Step
+from reconciler.core.resource.address import Address
 from reconciler.providers.keycloak.kinds.flow import old_name
 from reconciler.providers.keycloak.write.steps import DELETE, DELETE_PART
 from reconciler.vocabulary.keycloak import CLIENT, FLOW, FLOW_BINDINGS, IDENTITY_PROVIDER

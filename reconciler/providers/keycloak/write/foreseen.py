@@ -10,11 +10,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final
 from urllib.parse import quote
 
-from reconciler.core.address import Address
-from reconciler.core.plan import Step
-from reconciler.core.problem import Problem, Severity
-from reconciler.core.resource import Origin
-from reconciler.core.values import ABSENT, Value
+from reconciler.core.message.problem import Problem, Severity
+from reconciler.core.plan.plan import Step
+from reconciler.core.resource.address import Address
+from reconciler.core.resource.resource import Origin
+from reconciler.core.resource.values import ABSENT, Value
 from reconciler.providers.keycloak.ids import Directory
 from reconciler.providers.keycloak.kinds.flow import BUILTIN as BUILTIN_FLOWS
 from reconciler.providers.keycloak.registry import KINDS

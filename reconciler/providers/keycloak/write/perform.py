@@ -12,13 +12,13 @@ from dataclasses import replace
 from typing import Any, Final
 from urllib.parse import quote
 
-from reconciler.core.address import Address
-from reconciler.core.errors import Conflict, Denied, NoLogin, ProviderError, Rejected
-from reconciler.core.plan import Step
-from reconciler.core.problem import Problem, Severity
+from reconciler.core.message.errors import Conflict, Denied, NoLogin, ProviderError, Rejected
+from reconciler.core.message.problem import Problem, Severity
+from reconciler.core.plan.plan import Step
 from reconciler.core.provider import Done, Verdict
-from reconciler.core.resource import Origin
-from reconciler.core.values import ABSENT, Value
+from reconciler.core.resource.address import Address
+from reconciler.core.resource.resource import Origin
+from reconciler.core.resource.values import ABSENT, Value
 from reconciler.providers.keycloak.ids import Directory
 from reconciler.providers.keycloak.registry import KINDS
 from reconciler.providers.keycloak.table.connection import BASE, Connection, Representation

@@ -11,12 +11,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from reconciler.core.address import Address
-from reconciler.core.change import Action, Change, diff
-from reconciler.core.compare import FieldChange
-from reconciler.core.plan import Step
-from reconciler.core.resource import Resource
-from reconciler.core.values import ABSENT, Path, Value
+from reconciler.core.difference.change import Action, Change, diff
+from reconciler.core.difference.compare import FieldChange
+from reconciler.core.plan.plan import Step
+from reconciler.core.resource.address import Address
+from reconciler.core.resource.resource import Resource
+from reconciler.core.resource.values import ABSENT, Path, Value
 from reconciler.providers.keycloak.registry import KINDS
 from reconciler.providers.keycloak.table.kind import Links, RestKind
 from reconciler.providers.keycloak.table.masked import masked_values, named

@@ -12,7 +12,7 @@ from reconciler.config.compose.model.mounts import BadMount, mount
 from reconciler.config.compose.model.ports import BadPort, port_mappings
 from reconciler.config.compose.model.shellwords import Unbalanced, shell_words
 from reconciler.config.yaml.quantities import duration, single, size
-from reconciler.core.units import BadQuantity
+from reconciler.core.resource.units import BadQuantity
 from tests.kit.docker.compose import HOME, comparable, differences
 
 CASES = Path(__file__).parents[3] / "cases" / "config"

@@ -20,7 +20,7 @@ import yaml
 from reconciler.config import Sources, load
 from reconciler.config.compose.assembly.stages import SECTIONS
 from reconciler.config.compose.checks.unsupported import OF_NO_EFFECT, PATTERNS, NotYet
-from reconciler.core.errors import ConfigError
+from reconciler.core.message.errors import ConfigError
 from reconciler.providers.docker.build import buildx
 from reconciler.providers.docker.build.context import dockerfile_of, packed
 from reconciler.providers.docker.expand import expand

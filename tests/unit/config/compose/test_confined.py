@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from reconciler.config import Sources, load, load_stack
-from reconciler.core.errors import ConfigError
+from reconciler.core.message.errors import ConfigError
 
 SAID = "outside of the project's directory; `x-reconcile.policy` allows only what is inside"
 POLICY = "x-reconcile: {policy: {paths: project}}\n"

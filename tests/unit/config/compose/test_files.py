@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from reconciler.config import Sources, load, load_stack
-from reconciler.core.errors import ConfigError
+from reconciler.core.message.errors import ConfigError
 from tests.kit.docker.compose import HOME, comparable, compose_cli, compose_config, differences, with_limits
 
 CASES = Path(__file__).parents[3] / "cases" / "config"

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from reconciler.core.errors import ConfigError
+from reconciler.core.message.errors import ConfigError
 from tests.kit.docker.memory import a_stack
 
 

@@ -20,7 +20,7 @@ from hypothesis import HealthCheck, Phase, assume, given, settings
 from hypothesis import strategies as st
 
 from reconciler.config import load_stack
-from reconciler.core.errors import ConfigError
+from reconciler.core.message.errors import ConfigError
 from tests.kit.docker.compose import HOME, Answer, comparable, compose_cli, compose_config, differences, with_limits
 from tests.unit.config.compose.strategies import ENV_FILES, TEMPLATE, VARIABLES, as_yaml, env_lines, projects, stacks
 from tests.unit.config.variables.test_dotenv import FILES, OUTSIDE

@@ -7,8 +7,8 @@ import json
 import pytest
 
 from reconciler.config import Sources, load, load_stack, printable
-from reconciler.core.errors import ConfigError
-from reconciler.core.values import Secret
+from reconciler.core.message.errors import ConfigError
+from reconciler.core.resource.values import Secret
 
 MARK = "s3cr3t-mark"
 STACK = """\

@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 from reconciler.config import Sources, load
-from reconciler.core.errors import ConfigError
-from reconciler.core.problem import Problem
+from reconciler.core.message.errors import ConfigError
+from reconciler.core.message.problem import Problem
 from tests.unit.config.compose.test_files import CASES, read_case
 
 ENVIRONMENT = {"DB_PASSWORD": "hunter2", "HOME": "/home/somebody"}

@@ -8,8 +8,8 @@ from time import process_time
 import pytest
 
 from reconciler.config import Sources, load
-from reconciler.core.errors import ConfigError
-from reconciler.core.values import Secret
+from reconciler.core.message.errors import ConfigError
+from reconciler.core.resource.values import Secret
 
 
 @pytest.fixture

@@ -12,8 +12,8 @@ import yaml
 from reconciler.config.yaml.parse import parse, parse_plain
 from reconciler.config.yaml.textfile import STACK_LIMIT, TextFile, read_text
 from reconciler.config.yaml.tree import bare, deepest
-from reconciler.core.errors import ConfigError
-from reconciler.core.problem import Severity
+from reconciler.core.message.errors import ConfigError
+from reconciler.core.message.problem import Severity
 
 ROOT = Path(__file__).parents[4]
 
@@ -197,7 +197,7 @@ LOAD = """
 import sys, time
 from pathlib import Path
 from reconciler.config import Sources, load
-from reconciler.core.errors import ConfigError
+from reconciler.core.message.errors import ConfigError
 from tests.kit.machine.memory import peak_mebibytes
 file, began = Path(sys.argv[1]), time.process_time()
 try:

@@ -8,13 +8,13 @@ from dataclasses import replace
 
 import pytest
 
-from reconciler.core.errors import Conflict, Refused
+from reconciler.core.message.errors import Conflict, Refused
 from reconciler.providers.docker.perform import STREAMS, VERBS
 from reconciler.providers.docker.provider import DockerProvider
 from reconciler.providers.docker.table import labels
-from reconciler.render.text import plan_text
-from reconciler.run.once import Look
-from reconciler.run.remove import kinds_to_remove, left_in_use, removal
+from reconciler.render.plan.text import plan_text
+from reconciler.run.reconciliation.once import Look
+from reconciler.run.reconciliation.remove import kinds_to_remove, left_in_use, removal
 from tests.kit.build import address
 from tests.kit.docker.memory import ALLOWED, Line, MemoryEngine, a_reconciler, a_stack, apply
 

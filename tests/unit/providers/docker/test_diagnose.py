@@ -6,7 +6,7 @@ import copy
 
 import pytest
 
-from reconciler.core.errors import Denied, Unreachable
+from reconciler.core.message.errors import Denied, Unreachable
 from reconciler.providers.docker.diagnose import ROWS, Site
 from reconciler.providers.docker.engine.versions import UnknownVersion, spoken
 from tests.kit.docker.memory import PROJECT, Line, MemoryEngine, a_stack, apply

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.core.report import Event, Report, What
-from reconciler.run.once import Look
+from reconciler.core.execution.report import Event, Report, What
+from reconciler.run.reconciliation.once import Look
 from tests.kit.docker.memory import MemoryEngine, a_reconciler, a_stack
 
 STACK = """

@@ -7,8 +7,8 @@ from collections import Counter
 
 import pytest
 
-from reconciler.core.plan import make
-from reconciler.core.values import Ref, Secret
+from reconciler.core.plan.plan import make
+from reconciler.core.resource.values import Ref, Secret
 from reconciler.providers.docker.expand import expand
 from tests.kit.build import a_document, address
 from tests.kit.docker.memory import MemoryEngine, a_provider, a_stack

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from reconciler.core.resource import Health
+from reconciler.core.resource.resource import Health
 from reconciler.providers.docker.observe import last_probe, status_of
 from reconciler.providers.docker.table import labels
 from tests.kit.docker.memory import Line, MemoryEngine, a_provider, a_stack, apply

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from reconciler.core.errors import Conflict, Denied, GateFailed, Rejected, Unreachable
-from reconciler.core.plan import Step
+from reconciler.core.message.errors import Conflict, Denied, GateFailed, Rejected, Unreachable
+from reconciler.core.plan.plan import Step
 from reconciler.core.provider import Done, Exit, Pending
-from reconciler.core.resource import Observed
+from reconciler.core.resource.resource import Observed
 from reconciler.providers.docker.perform import RESTARTS
 from reconciler.providers.docker.table import labels
 from tests.kit.build import address

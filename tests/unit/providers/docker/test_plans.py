@@ -15,8 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.core.errors import Refused
-from reconciler.render.text import plan_text
+from reconciler.core.message.errors import Refused
+from reconciler.render.plan.text import plan_text
 from tests.kit.docker.memory import Line, MemoryEngine, a_reconciler, a_stack, apply
 from tests.kit.golden import parts_of
 

@@ -24,9 +24,9 @@ gadgets:
     colour: red
 """
 PLAN = """\
-from reconciler.core.change import Action
-from reconciler.core.plan import make
-from reconciler.core.resource import Observed
+from reconciler.core.difference.change import Action
+from reconciler.core.plan.plan import make
+from reconciler.core.resource.resource import Observed
 from reconciler.providers.keycloak.provider import KeycloakProvider
 from tests.kit.keycloak.server import document
 

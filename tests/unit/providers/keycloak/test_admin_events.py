@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from reconciler.core.address import Address
+from reconciler.core.resource.address import Address
 from reconciler.providers.keycloak.admin_events import AdminEvents
 
 RECORDS = {"shop": {"adminEventsEnabled": True}}

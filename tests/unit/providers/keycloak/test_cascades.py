@@ -7,16 +7,16 @@ from typing import Any
 
 import pytest
 
-from reconciler.core.address import Address
-from reconciler.core.change import Action, Change
-from reconciler.core.plan import Plan, make
-from reconciler.core.policy import Policy, refusals
+from reconciler.core.difference.change import Action, Change
+from reconciler.core.plan.plan import Plan, make
+from reconciler.core.plan.policy import Policy, refusals
+from reconciler.core.resource.address import Address
 from reconciler.providers.keycloak.expand import expand
 from reconciler.providers.keycloak.ids import Directory
 from reconciler.providers.keycloak.provider import KeycloakProvider
 from reconciler.providers.keycloak.read.observe import observe
-from reconciler.render.jsonplan import PlanDocument
-from reconciler.render.text import plan_text
+from reconciler.render.plan.jsonplan import PlanDocument
+from reconciler.render.plan.text import plan_text
 from tests.kit.keycloak.scripted import ScriptedConnection
 from tests.kit.keycloak.server import document
 

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reconciler.core.address import Address
-from reconciler.core.change import diff
-from reconciler.core.resource import Observed, Resource
-from reconciler.core.values import ABSENT, Secret
+from reconciler.core.difference.change import diff
+from reconciler.core.resource.address import Address
+from reconciler.core.resource.resource import Observed, Resource
+from reconciler.core.resource.values import ABSENT, Secret
 from reconciler.providers.keycloak.registry import KINDS
 
 NAMES = {"keycloak.realm": ("lab",), "keycloak.client-role": ("lab", "app", "reader")}

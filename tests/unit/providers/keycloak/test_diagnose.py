@@ -7,10 +7,10 @@ from ssl import SSLError
 
 import pytest
 
-from reconciler.core.errors import Denied, Misconfigured, NoLogin, ProviderError
 from reconciler.core.login import Evidence, Login, Stage, Trouble, Walk
+from reconciler.core.message.errors import Denied, Misconfigured, NoLogin, ProviderError
 from reconciler.core.provider import Pending
-from reconciler.core.values import ABSENT, Secret
+from reconciler.core.resource.values import ABSENT, Secret
 from reconciler.providers.keycloak.diagnose import LOGIN_ROWS, SERVER_ROWS, login_checks, server_checks
 from tests.kit.build import a_document
 from tests.kit.keycloak.scripted import ScriptedConnection

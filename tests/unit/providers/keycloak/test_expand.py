@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from reconciler.core.address import Address
-from reconciler.core.document import Document, DocumentPath
-from reconciler.core.resource import Origin, Resource
+from reconciler.core.resource.address import Address
+from reconciler.core.resource.document import Document, DocumentPath
+from reconciler.core.resource.resource import Origin, Resource
 from reconciler.providers.keycloak.expand import expand
 from tests.kit.keycloak.realms import a_realm
 from tests.kit.keycloak.server import document

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from reconciler.core.errors import Conflict, Rejected, Unreachable
-from reconciler.core.values import ABSENT, Value
+from reconciler.core.message.errors import Conflict, Rejected, Unreachable
+from reconciler.core.resource.values import ABSENT, Value
 from reconciler.providers.keycloak.export import new_realm
 from tests.kit.keycloak.scripted import ScriptedConnection
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from reconciler.core.errors import ProviderError, Rejected, Unreachable
-from reconciler.core.plan import Step, make
+from reconciler.core.execution.report import What
+from reconciler.core.message.errors import ProviderError, Rejected, Unreachable
+from reconciler.core.plan.plan import Step, make
 from reconciler.core.provider import Done, Verdict
-from reconciler.core.report import What
 from reconciler.providers.keycloak.provider import KeycloakProvider
-from reconciler.run.execute import execute
+from reconciler.run.reconciliation.execute import execute
 from tests.kit.clock import TurnedClock
 from tests.kit.keycloak.scripted import ScriptedConnection
 from tests.kit.keycloak.server import document

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from reconciler.core.address import Address
-from reconciler.core.change import Action
-from reconciler.core.plan import Plan, make
-from reconciler.core.policy import Policy, refusals
+from reconciler.core.difference.change import Action
+from reconciler.core.plan.plan import Plan, make
+from reconciler.core.plan.policy import Policy, refusals
+from reconciler.core.resource.address import Address
 from reconciler.providers.keycloak.expand import expand
 from reconciler.providers.keycloak.ids import Directory
 from reconciler.providers.keycloak.provider import KeycloakProvider

@@ -12,7 +12,7 @@ import yaml
 from jsonschema import Draft202012Validator
 
 from reconciler.config import Sources, load
-from reconciler.core.errors import ConfigError
+from reconciler.core.message.errors import ConfigError
 from reconciler.providers.keycloak.registry import KINDS
 from reconciler.vocabulary import keycloak as vocabulary
 

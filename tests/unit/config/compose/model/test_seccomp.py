@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from reconciler.config import Sources, load, printable
-from reconciler.core.errors import ConfigError
+from reconciler.core.message.errors import ConfigError
 
 STACK = 'services: {{a: {{image: x, security_opt: ["{}"]}}}}\n'
 

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.core.errors import Rejected
-from reconciler.core.plan import Step
+from reconciler.core.message.errors import Rejected
+from reconciler.core.plan.plan import Step
 from reconciler.core.provider import Done
-from reconciler.core.values import Secret
+from reconciler.core.resource.values import Secret
 from reconciler.providers.docker.build import buildx
 from reconciler.providers.docker.expand import expand
 from tests.kit.build import address

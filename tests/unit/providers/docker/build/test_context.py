@@ -8,8 +8,8 @@ import tarfile
 
 import pytest
 
-from reconciler.core.errors import Rejected
-from reconciler.core.values import Secret
+from reconciler.core.message.errors import Rejected
+from reconciler.core.resource.values import Secret
 from reconciler.providers.docker.build.context import digest_of, dockerfile_of, packed
 
 FILES = {"Dockerfile": "FROM scratch\n", "app/main.py": "print()\n", "notes.md": "x\n"}

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from reconciler.core.amount import Amount
+from reconciler.core.resource.amount import Amount
 from reconciler.providers.docker.build.counted import counted
 
 

@@ -7,9 +7,9 @@ import json
 
 import pytest
 
-from reconciler.core.address import Address
-from reconciler.core.change import Action
-from reconciler.core.kind import Effect
+from reconciler.core.difference.change import Action
+from reconciler.core.difference.kind import Effect
+from reconciler.core.resource.address import Address
 from reconciler.providers.docker.container import files
 from reconciler.providers.docker.table.labels import FILES
 from reconciler.providers.docker.table.property import dig

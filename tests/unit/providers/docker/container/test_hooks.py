@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from reconciler.core.values import Secret
+from reconciler.core.resource.values import Secret
 from reconciler.providers.docker.container import hooks
 from reconciler.providers.docker.engine.client import Engine
 from tests.kit.docker.memory import Answer

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from reconciler.core.report import What
+from reconciler.core.execution.report import What
 from reconciler.providers.docker.container import outside
 from tests.kit.docker.memory import MemoryEngine, a_reconciler, a_stack, apply
 

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from reconciler.core.change import Action
+from reconciler.core.difference.change import Action
 from reconciler.providers.docker.table import labels
 from tests.kit.docker.memory import Line, MemoryEngine, a_reconciler, a_stack, apply
 

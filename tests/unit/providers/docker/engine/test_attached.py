@@ -8,7 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from reconciler.core.errors import Unreachable
+from reconciler.core.message.errors import Unreachable
 from reconciler.providers.docker.engine.attached import Attached, pieces
 
 

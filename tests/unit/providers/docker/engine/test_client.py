@@ -8,8 +8,8 @@ from contextlib import contextmanager, nullcontext, suppress
 
 import pytest
 
-from reconciler.core.errors import Conflict, Rejected, Unreachable
-from reconciler.core.values import Secret
+from reconciler.core.message.errors import Conflict, Rejected, Unreachable
+from reconciler.core.resource.values import Secret
 from reconciler.providers.answers import Limits
 from reconciler.providers.docker.engine.client import Engine
 from reconciler.providers.docker.engine.failures import unreachable

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from reconciler.core.errors import Rejected
+from reconciler.core.message.errors import Rejected
 from reconciler.providers.docker.engine.failures import NeedsBuildKit, NoReference, raise_error_in, rejected
 
 

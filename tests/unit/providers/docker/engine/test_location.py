@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.core.errors import Unreachable
+from reconciler.core.message.errors import Unreachable
 from reconciler.providers.docker.engine.location import USUAL, _is_file, located
 
 

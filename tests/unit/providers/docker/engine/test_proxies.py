@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from reconciler.core.values import Secret
+from reconciler.core.resource.values import Secret
 from reconciler.providers.docker.engine import proxies
 from reconciler.providers.docker.provider import DockerProvider
 from tests.kit.docker.memory import a_stack

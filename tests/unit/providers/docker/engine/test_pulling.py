@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import pytest
 
-from reconciler.core.amount import Amount
-from reconciler.core.errors import ReconcileError
+from reconciler.core.message.errors import ReconcileError
 from reconciler.core.provider import Pending
+from reconciler.core.resource.amount import Amount
 from reconciler.providers.docker.engine.pulling import pulled
 
 

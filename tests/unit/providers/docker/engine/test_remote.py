@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from reconciler.core.change import Action
-from reconciler.core.errors import ConfigError
-from reconciler.core.problem import Severity
+from reconciler.core.difference.change import Action
+from reconciler.core.message.errors import ConfigError
+from reconciler.core.message.problem import Severity
 from reconciler.providers.docker.engine import remote
 from reconciler.providers.docker.engine.location import Location
 from reconciler.providers.docker.expand import expand

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from reconciler.core.change import Action
+from reconciler.core.difference.change import Action
 from tests.kit.docker.memory import MemoryEngine, a_reconciler, a_stack, apply
 
 ROOTLESS = {"SecurityOptions": ["name=seccomp,profile=default", "name=rootless"]}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from reconciler.core.errors import Unreachable
+from reconciler.core.message.errors import Unreachable
 from reconciler.providers.docker.engine.client import Engine
 from reconciler.providers.docker.engine.ssh import command, explained
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from reconciler.core.errors import Unreachable
+from reconciler.core.message.errors import Unreachable
 from reconciler.providers.docker.engine.versions import OLDEST_API, TESTED_API, spoken, version_of
 
 NEWER = (TESTED_API[0], TESTED_API[1] + 5)

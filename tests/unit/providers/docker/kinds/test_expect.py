@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from reconciler.core.change import Action, diff
-from reconciler.core.kind import Effect
-from reconciler.core.resource import Observed, Resource
-from reconciler.core.values import UNKNOWN, Secret
+from reconciler.core.difference.change import Action, diff
+from reconciler.core.difference.kind import Effect
+from reconciler.core.resource.resource import Observed, Resource
+from reconciler.core.resource.values import UNKNOWN, Secret
 from reconciler.providers.docker.container import rollout
 from reconciler.providers.docker.kinds import container, image, network, volume
 from tests.kit.build import address

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from reconciler.core.change import Action
+from reconciler.core.difference.change import Action
 from reconciler.providers.docker.engine.required_api import MAC_OF_EACH_NETWORK, SINCE
 from reconciler.providers.docker.table.property import dig, merged, nest
 from tests.kit.docker.memory import MemoryEngine, a_reconciler, a_stack, apply

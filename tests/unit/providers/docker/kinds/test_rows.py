@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from reconciler.core.change import Action
+from reconciler.core.difference.change import Action
 from reconciler.providers.docker.table.property import dig
 from tests.kit.docker.fields import FOLLOW, ROWS
 from tests.kit.docker.memory import MemoryEngine, a_reconciler, a_stack, apply

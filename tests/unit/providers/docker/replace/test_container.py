@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from reconciler.core.plan import make
+from reconciler.core.plan.plan import make
 from reconciler.providers.docker.container.rollout import STEADY_S
 from reconciler.providers.docker.replace.steps import BUILD_TIMEOUT_S, PULL_TIMEOUT_S
 from reconciler.providers.docker.table.names import STARTED

@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from reconciler.core.errors import Refused
-from reconciler.core.report import Event
+from reconciler.core.execution.report import Event
+from reconciler.core.message.errors import Refused
 from tests.kit.build import address
 from tests.kit.docker.memory import ALLOWED, MemoryEngine, Refusal, a_reconciler, a_stack, apply
 

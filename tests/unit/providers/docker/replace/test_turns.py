@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from reconciler.core.address import Address
-from reconciler.core.change import Action, Change
-from reconciler.core.compare import FieldChange
-from reconciler.core.kind import Effect
-from reconciler.core.plan import Step
-from reconciler.core.resource import Resource
+from reconciler.core.difference.change import Action, Change
+from reconciler.core.difference.compare import FieldChange
+from reconciler.core.difference.kind import Effect
+from reconciler.core.plan.plan import Step
+from reconciler.core.resource.address import Address
+from reconciler.core.resource.resource import Resource
 from reconciler.providers.docker.replace.turns import in_turn
 
 

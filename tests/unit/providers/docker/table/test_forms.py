@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from reconciler.core.values import ABSENT, Secret
+from reconciler.core.resource.values import ABSENT, Secret
 from reconciler.providers.docker.container import endpoints
 from reconciler.providers.docker.container.healthcheck import HEALTHCHECK
 from reconciler.providers.docker.container.mounts import anonymous_volumes

@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 
-from reconciler.core.access import AccessChange
-from reconciler.core.errors import Denied
-from reconciler.core.plan import make
+from reconciler.core.message.errors import Denied
+from reconciler.core.plan.access import AccessChange
+from reconciler.core.plan.plan import make
 from reconciler.providers.keycloak.access.grants import Grants, specs_of
 from reconciler.providers.keycloak.provider import KeycloakProvider
-from reconciler.render.access import access_document, access_text
-from reconciler.render.text import access_lines
+from reconciler.render.answers.access import access_document, access_text
+from reconciler.render.plan.text import access_lines
 from tests.kit.keycloak.scripted import ScriptedConnection
 from tests.kit.keycloak.server import document
 

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from reconciler.core.address import Address
-from reconciler.core.change import Action, Change, diff
-from reconciler.core.errors import Rejected
-from reconciler.core.resource import Resource
-from reconciler.core.values import ABSENT
+from reconciler.core.difference.change import Action, Change, diff
+from reconciler.core.message.errors import Rejected
+from reconciler.core.resource.address import Address
+from reconciler.core.resource.resource import Resource
+from reconciler.core.resource.values import ABSENT
 from reconciler.providers.keycloak.expand import expand
 from reconciler.providers.keycloak.ids import Directory
 from reconciler.providers.keycloak.permissions import rights

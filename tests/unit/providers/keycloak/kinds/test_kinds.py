@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
-from reconciler.core.address import Address
-from reconciler.core.change import Action, diff
-from reconciler.core.errors import ConfigError
-from reconciler.core.plan import make
-from reconciler.core.resource import Observed, Resource
-from reconciler.core.values import ABSENT, Secret
+from reconciler.core.difference.change import Action, diff
+from reconciler.core.message.errors import ConfigError
+from reconciler.core.plan.plan import make
+from reconciler.core.resource.address import Address
+from reconciler.core.resource.resource import Observed, Resource
+from reconciler.core.resource.values import ABSENT, Secret
 from reconciler.providers.keycloak.expand import expand
 from reconciler.providers.keycloak.provider import KeycloakProvider
 from reconciler.providers.keycloak.registry import KINDS

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from reconciler.core.plan import Plan, make
-from reconciler.core.values import Secret
+from reconciler.core.plan.plan import Plan, make
+from reconciler.core.resource.values import Secret
 from reconciler.providers.keycloak.provider import KeycloakProvider
 from reconciler.providers.keycloak.table.digests import digest_of, is_digest_of
-from reconciler.render.text import plan_text
+from reconciler.render.plan.text import plan_text
 from tests.kit.keycloak.scripted import ScriptedConnection
 from tests.kit.keycloak.server import document
 

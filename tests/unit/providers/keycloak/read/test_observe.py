@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from reconciler.core.errors import Conflict, Denied, NoLogin
-from reconciler.core.resource import Observed
-from reconciler.core.values import Secret
+from reconciler.core.message.errors import Conflict, Denied, NoLogin
+from reconciler.core.resource.resource import Observed
+from reconciler.core.resource.values import Secret
 from reconciler.providers.keycloak.expand import expand
 from reconciler.providers.keycloak.ids import Directory
 from reconciler.providers.keycloak.read.observe import observe

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from reconciler.core.errors import Denied
-from reconciler.core.resource import Observed
+from reconciler.core.message.errors import Denied
+from reconciler.core.resource.resource import Observed
 from reconciler.providers.keycloak.expand import expand
 from reconciler.providers.keycloak.ids import Directory
 from reconciler.providers.keycloak.read.observe import observe

@@ -15,10 +15,18 @@ from typing import Any
 
 import pytest
 
-from reconciler.core.address import Address
-from reconciler.core.errors import Conflict, Denied, Misconfigured, ProviderError, Rejected, Throttled, Unreachable
+from reconciler.core.message.errors import (
+    Conflict,
+    Denied,
+    Misconfigured,
+    ProviderError,
+    Rejected,
+    Throttled,
+    Unreachable,
+)
 from reconciler.core.provider import Done, Pending
-from reconciler.core.values import ABSENT, Secret
+from reconciler.core.resource.address import Address
+from reconciler.core.resource.values import ABSENT, Secret
 from reconciler.providers.keycloak.provider import KeycloakProvider
 from reconciler.providers.keycloak.server.client import AdminClient, Settings
 from tests.kit.keycloak.scripted import Script, serving

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from reconciler.core.resource import Resource
-from reconciler.core.values import ABSENT
+from reconciler.core.resource.resource import Resource
+from reconciler.core.resource.values import ABSENT
 from reconciler.providers.keycloak.registry import KINDS
 from reconciler.providers.keycloak.server.pages import PAGE, pages, pages_if_any
 from reconciler.vocabulary.keycloak import ORGANIZATION, ORGANIZATION_GROUPS, WORKFLOW

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from reconciler.core.address import Address
-from reconciler.core.values import ABSENT, Secret
+from reconciler.core.resource.address import Address
+from reconciler.core.resource.values import ABSENT, Secret
 from reconciler.providers.keycloak.registry import KINDS
 from reconciler.providers.keycloak.table.digests import ANOTHER
 from reconciler.providers.keycloak.table.masked import masked_values, named, noted, recalled

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reconciler.core.values import ABSENT, Secret
+from reconciler.core.resource.values import ABSENT, Secret
 from reconciler.providers.keycloak.registry import KINDS
 from reconciler.providers.keycloak.table.properties import (
     MASK,

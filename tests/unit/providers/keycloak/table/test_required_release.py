@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from reconciler.core.address import Address
-from reconciler.core.errors import Rejected
-from reconciler.core.plan import Plan, Step, make
-from reconciler.core.resource import Observed
+from reconciler.core.message.errors import Rejected
+from reconciler.core.plan.plan import Plan, Step, make
+from reconciler.core.resource.address import Address
+from reconciler.core.resource.resource import Observed
 from reconciler.providers.keycloak.expand import expand
 from reconciler.providers.keycloak.export import whole
 from reconciler.providers.keycloak.kinds.workflow import KIND as WORKFLOWS

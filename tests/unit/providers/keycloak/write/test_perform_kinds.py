@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from reconciler.core.address import Address
-from reconciler.core.errors import Conflict, Rejected
-from reconciler.core.plan import Step
-from reconciler.core.values import ABSENT, Secret
+from reconciler.core.message.errors import Conflict, Rejected
+from reconciler.core.plan.plan import Step
+from reconciler.core.resource.address import Address
+from reconciler.core.resource.values import ABSENT, Secret
 from reconciler.providers.keycloak.ids import Directory
 from reconciler.providers.keycloak.write.perform import Performer
 from tests.kit.keycloak.scripted import ScriptedConnection

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from reconciler.core.address import Address
-from reconciler.core.change import Action, Change, diff
-from reconciler.core.plan import Step, make
-from reconciler.core.resource import Observed, Resource
-from reconciler.core.values import ABSENT, Secret
+from reconciler.core.difference.change import Action, Change, diff
+from reconciler.core.plan.plan import Step, make
+from reconciler.core.resource.address import Address
+from reconciler.core.resource.resource import Observed, Resource
+from reconciler.core.resource.values import ABSENT, Secret
 from reconciler.providers.keycloak.provider import KeycloakProvider
 from reconciler.providers.keycloak.registry import KINDS
 from reconciler.providers.keycloak.write.steps import steps

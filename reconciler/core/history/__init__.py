@@ -1,0 +1,1 @@
+"""The history: runs, changes, facts that a daemon noticed, and who made them."""

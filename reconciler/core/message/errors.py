@@ -1,0 +1,132 @@
+"""Everything that can go wrong in a way that we foresee.
+
+ReconcileError
+├─ ConfigError(problems)            the files are wrong; all problems at once
+├─ Refused(refusals)                a policy stopped the plan; names the flag that allows it
+├─ Cancelled                        the person who was asked does not agree
+├─ StalePlan                        what was approved is no longer what would be done
+├─ Locked(owner)                    another run is at work
+└─ ProviderError(address, step)     always what, on which resource, doing what
+   ├─ Unreachable, Throttled        temporary: retried, then reported
+   ├─ Misconfigured                 nobody could be asked: the address is missing, or is none
+   ├─ Conflict                      the world moved: the next pass looks again
+   └─ Denied, Rejected              permanent: credentials or spec; shows the server's words
+      ├─ GateFailed                 a resource did not become what the plan waits for
+      └─ WrittenInVain              the server takes a write and keeps what it had
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from reconciler.core.message.problem import Problem
+from reconciler.core.resource.address import Address
+
+
+class ReconcileError(Exception):
+    """The root: whatever is raised on purpose is one of these."""
+
+
+class ConfigError(ReconcileError):
+    """The files are wrong."""
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        super().__init__("\n".join(map(str, problems)))
+        self.problems = tuple(problems)
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """The reason for which a rule stops a plan, and the option that would allow it."""
+
+    address: Address | None
+    message: str
+    remedy: str
+
+    def __str__(self) -> str:
+        return f"{self.message}; {self.remedy}"
+
+
+class Refused(ReconcileError):
+    """A safety rule or policy stopped the plan of a pass; nothing of that plan was done."""
+
+    def __init__(self, refusals: Sequence[Refusal]) -> None:
+        super().__init__("\n".join(map(str, refusals)))
+        self.refusals = tuple(refusals)
+
+
+class Cancelled(ReconcileError):
+    """The person who was asked about the plan does not agree."""
+
+
+class StalePlan(ReconcileError):
+    """The saved plan is not what would be done now; nothing was done."""
+
+
+class Locked(ReconcileError):
+    """Another run holds the lock; ``owner`` is a description of it."""
+
+    def __init__(self, message: str, owner: str) -> None:
+        super().__init__(message)
+        self.owner = owner
+
+
+class ProviderError(ReconcileError):
+    """The failure of an API's call, with the resource and the step."""
+
+    def __init__(self, message: str, *, address: Address | None = None, doing: str = "") -> None:
+        super().__init__(message)
+        self.address = address
+        self.doing = doing
+
+    def __str__(self) -> str:
+        where = " ".join(part for part in (self.doing, str(self.address or "")) if part)
+        return f"{where}: {self.args[0]}" if where else str(self.args[0])
+
+
+class Unreachable(ProviderError):
+    """Nobody answers, or not in time."""
+
+
+class Misconfigured(ProviderError):
+    """The files, the environment or the command line do not say where the other side is."""
+
+
+class Throttled(ProviderError):
+    """The server asks to come back later; ``retry_in`` is in seconds."""
+
+    def __init__(self, message: str, *, retry_in: float, address: Address | None = None, doing: str = "") -> None:
+        super().__init__(message, address=address, doing=doing)
+        self.retry_in = retry_in
+
+
+class Conflict(ProviderError):
+    """The world is no longer as it was when the plan was made."""
+
+
+class Denied(ProviderError):
+    """The credentials are wrong or lack a right."""
+
+
+class NoLogin(Denied):
+    """The other side does not know who we are; it is too early to speak of rights."""
+
+
+class Rejected(ProviderError):
+    """The server does not accept the request, and will not the next time."""
+
+
+class GateFailed(Rejected):
+    """A resource did not become ready; the message has its last words."""
+
+
+def unforeseen(error: Exception, *, address: Address | None = None, doing: str = "") -> ProviderError:
+    """An exception that no client has translated, as a ProviderError; the exception itself is its cause."""
+    made = ProviderError(f"unexpected {type(error).__name__}: {error}", address=address, doing=doing)
+    made.__cause__ = error
+    return made
+
+
+class WrittenInVain(Rejected):
+    """A write succeeded, and the look after it shows the very same difference."""

@@ -1,0 +1,1 @@
+"""The plan: its order, its policies, what goes along with a step, and the way back."""

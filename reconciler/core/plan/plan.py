@@ -1,0 +1,392 @@
+"""Changes, and the ordered graph of steps that settles them in one pass. Asks nobody and touches nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from graphlib import TopologicalSorter
+from typing import Protocol
+
+from reconciler.core.difference.change import Action, Change, diff, differ
+from reconciler.core.difference.kind import Kind, Output
+from reconciler.core.message.errors import Refusal
+from reconciler.core.message.problem import Problem, Severity
+from reconciler.core.message.wording import in_use_by
+from reconciler.core.plan.access import AccessChange
+from reconciler.core.plan.cascade import with_cascades
+from reconciler.core.plan.graph import Needs, needs_of, ordered
+from reconciler.core.resource.address import Address
+from reconciler.core.resource.resource import Health, Observed, Origin, Resource
+from reconciler.core.resource.values import ABSENT, UNKNOWN, Ref, Value, refs, substitute
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One call to one API, safe to repeat.
+
+    ``after`` holds ids of steps. ``milestone`` names how far the resource has come once this step is done,
+    for those that need no more. ``covers`` are the addresses that a batch settles besides ``address``.
+    ``on_failure`` is the way back, taken in order when this step fails for good. ``takes`` and ``frees`` name what
+    only one can have at a time: who gives it up comes first. ``behind`` holds ids of steps that come first whether
+    they succeed or not. A step that ``lets_go`` ends the use of what its resource uses: it waits for none of it, and
+    what is replaced waits for it. A step begins ``delay_s`` after what comes before it. One with a ``hold_s`` is done
+    when it was seen to be, with the same mark, for so long. What it leaves behind where it fails is taken away by what
+    it ``clears``, whether there is a way back or not. Nobody who needs the resource waits for a ``trailing`` step: it
+    takes away what is left over. ``returns_to`` says what is there once the way back was taken. A ``final`` step
+    removes what the way back leads to. ``serves`` says whether the resource serves after this step, where the step
+    makes a difference; nothing serves in between.
+    """
+
+    id: str
+    address: Address
+    verb: str
+    args: Mapping[str, Value] = field(default_factory=dict)
+    why: str = ""
+    after: frozenset[str] = frozenset()
+    timeout_s: float = 120.0
+    milestone: str = ""
+    covers: tuple[Address, ...] = ()
+    on_failure: tuple[Step, ...] = ()
+    takes: frozenset[str] = frozenset()
+    frees: frozenset[str] = frozenset()
+    behind: frozenset[str] = frozenset()
+    lets_go: bool = False
+    delay_s: float = 0.0
+    hold_s: float = 0.0
+    clears: tuple[Step, ...] = ()
+    trailing: bool = False
+    returns_to: str = ""
+    final: bool = False
+    serves: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The differences and the work to do; ``changes`` in order of dependency, ``steps`` in order of execution.
+
+    ``access`` says who gains or loses by it, ``obstacles`` what it will fail for, as far as a provider tells, and
+    ``refusals`` what the policy forbids about it.
+    """
+
+    changes: tuple[Change, ...]
+    steps: tuple[Step, ...]
+    access: tuple[AccessChange, ...] = ()
+    obstacles: tuple[Problem, ...] = ()
+    refusals: tuple[Refusal, ...] = ()
+
+    @property
+    def in_sync(self) -> bool:
+        """Nothing to do, now or in a later pass. A wait for something to settle is not a difference."""
+        return all(change.action is Action.KEEP for change in self.changes)
+
+    def remarks(self) -> tuple[Problem, ...]:
+        """Lists remarks for a reader, besides the changes."""
+        return (*self.obstacles, *(remark for change in self.changes for remark in _remarks(change)))
+
+    @property
+    def missing(self) -> tuple[Change, ...]:
+        """The creations that no apply can make."""
+        return tuple(change for change in self.changes if change.is_missing)
+
+
+def _remarks(change: Change) -> Iterator[Problem]:
+    def remark(message: str) -> Problem:
+        origin = change.desired.origin if change.desired and change.desired.origin else Origin("")
+        return Problem(message, origin, Severity.WARNING, address=change.address)
+
+    used_by = in_use_by(change.observed.bystanders) if change.observed else ""
+    if used_by and change.action is not Action.KEEP:
+        yield remark(f"is {used_by}")
+    if change.action is not Action.KEEP or change.observed is None:
+        return
+    if change.desired is None:
+        yield remark(f"is not declared, and left alone{f': {used_by}' if used_by else ''}")
+    if change.desired and change.observed.status.health is Health.FAILED:
+        yield remark(f"is as declared, but {change.observed.status.note}")
+    for note in change.fields:
+        yield remark(f"{differ(['.'.join(note.path)])}, which can't be changed and does no harm")
+
+
+class Planner(Protocol):
+    """The pure half of a provider: its tables, and changes into steps."""
+
+    @property
+    def kinds(self) -> Mapping[str, Kind]: ...
+
+    def steps(self, changes: Sequence[Change]) -> Sequence[Step]: ...
+
+
+def _nothing(_orphan: Observed) -> bool:
+    return False
+
+
+def make(
+    planners: Mapping[str, Planner],
+    desired: Iterable[Resource],
+    observed: Iterable[Observed],
+    *,
+    unread: Mapping[str, Address | None] | None = None,
+    prunes: Callable[[Observed], bool] = _nothing,
+) -> Plan:
+    """The plan of one pass.
+
+    ``unread`` are the providers that can't be read yet, each with the resource it waits for, if there is one.
+    ``prunes`` says whether an owned resource that is no longer declared is to be deleted. Raises ConfigError on cycles.
+    """
+    wanted = {resource.address: resource for resource in desired}
+    live = {resource.address: resource for resource in observed}
+    kinds = {name: kind for planner in planners.values() for name, kind in planner.kinds.items()}
+    needs = needs_of(wanted, kinds)
+    differences = _Differences(kinds, wanted, live, needs, unread or {})
+    for address in ordered(wanted, needs):
+        differences.add(address)
+    changes = differences.changes
+    held_up = _held_up(kinds, changes)
+    changes |= held_up
+    changes |= _with_it(wanted, changes, held_up.keys())
+    users = _users(changes)
+    for address in _orphans(kinds, live.keys() - wanted.keys()):
+        waits = tuple(user for user in users.get(address, ()) if _is_deferred(changes[user]))
+        changes[address] = _orphan(kinds[address.kind], live[address], waits, prune=prunes(live[address]))
+    changes = with_cascades(kinds, changes)
+    return Plan(tuple(changes.values()), _linked(_steps(planners, changes), changes, needs))
+
+
+def _orphans(kinds: Mapping[str, Kind], addresses: Iterable[Address]) -> Sequence[Address]:
+    """The addresses in the order of their kinds, then of their names."""
+    # Several threads read what is live, so it arrives in any order; a plan must not differ from one look to the next.
+    order = {name: number for number, name in enumerate(kinds)}
+    return sorted(addresses, key=lambda address: (order[address.kind], address))
+
+
+def _held_up(kinds: Mapping[str, Kind], changes: Mapping[Address, Change]) -> dict[Address, Change]:
+    """Finds changes that can't be made in this pass: a user of the resource waits before letting it go."""
+    users = _users(changes)
+    waiting = {address: [user for user in users.get(address, ()) if _is_deferred(changes[user])] for address in changes}
+    return {
+        address: _deferred(change, tuple(waiting[address]))
+        for address, change in changes.items()
+        if change.action is Action.REPLACE
+        and waiting[address]
+        and any(rule.held for rule in kinds[address.kind].outputs.values())
+    }
+
+
+def _with_it(
+    wanted: Mapping[Address, Resource], changes: Mapping[Address, Change], held_up: Collection[Address]
+) -> dict[Address, Change]:
+    """Adds users of something held up; else they would be replaced now, and once more with it."""
+    found: dict[Address, Change] = {}
+    for address, resource in wanted.items() if held_up else ():
+        waits = dict.fromkeys(ref.address for ref in refs(resource.spec) if ref.address in held_up)
+        if waits and changes[address].acts:
+            found[address] = _deferred(changes[address], tuple(waits))
+    return found
+
+
+def _is_deferred(change: Change) -> bool:
+    return change.action is Action.DEFERRED
+
+
+class _Differences:
+    """The changes of a pass, added in order of dependency: a later one may wait for an earlier one."""
+
+    def __init__(
+        self,
+        kinds: Mapping[str, Kind],
+        wanted: Mapping[Address, Resource],
+        live: Mapping[Address, Observed],
+        needs: Needs,
+        unread: Mapping[str, Address | None],
+    ) -> None:
+        self._kinds, self._wanted, self._live, self._needs, self._unread = kinds, wanted, live, needs, unread
+        self.changes: dict[Address, Change] = {}
+
+    def add(self, address: Address) -> None:
+        self.changes[address] = self._change(self._wanted[address])
+
+    def _change(self, resource: Resource) -> Change:
+        address = resource.address
+        if address.provider in self._unread:
+            host, later = self._unread[address.provider], Action.CREATE
+            unread = Change(address, Action.DEFERRED, reason=later.value, desired=resource, later=later)
+            return replace(unread, waits_for=(host,)) if host else unread
+        kind, live = self._kinds[address.kind], self._live.get(address)
+        resolved, missing = self._resolved(resource)
+        change = diff(kind, resolved, live)
+        waits = tuple(
+            ref
+            for ref in dict.fromkeys(missing)
+            if not self._rule(ref).held and (live or not _is_late(ref, resource, kind))
+        )
+        return _deferred(change, waits or (self._deferred_needs(address) if change.acts else ()))
+
+    def _resolved(self, resource: Resource) -> tuple[Resource, Sequence[Ref]]:
+        if next(refs(resource.spec), None) is None:
+            return resource, ()
+        missing: list[Ref] = []
+
+        def lookup(ref: Ref) -> Value:
+            producer, change = self._wanted.get(ref.address), self.changes.get(ref.address)
+            value = output(ref, self._rule(ref), producer, change)
+            if value is UNKNOWN:
+                missing.append(ref)
+            return value
+
+        spec = {name: substitute(value, lookup) for name, value in resource.spec.items()}
+        return replace(resource, spec=spec), missing
+
+    def _rule(self, ref: Ref) -> Output:
+        return self._kinds[ref.address.kind].outputs[ref.output]
+
+    def _deferred_needs(self, address: Address) -> tuple[Address, ...]:
+        return tuple(
+            need
+            for need in self._needs[address]
+            if need in self.changes and self.changes[need].action is Action.DEFERRED
+        )
+
+
+def output(ref: Ref, rule: Output, producer: Resource | None, change: Change | None) -> Value:
+    """The value of a reference: the declared one, else the observed one, else UNKNOWN."""
+    if rule.held and change and change.action is Action.REPLACE:
+        return UNKNOWN
+    if producer and rule.declared_by:
+        declared = producer.spec.get(rule.declared_by, ABSENT)
+        if declared is not ABSENT and not isinstance(declared, Ref):
+            return declared
+    if change is None or change.observed is None or change.action in (Action.REPLACE, Action.DEFERRED):
+        return UNKNOWN
+    if any(field.path[0] in rule.stale_on or rule.stale_when(field.before, field.effect) for field in change.fields):
+        return UNKNOWN
+    return change.observed.outputs.get(ref.output, UNKNOWN)
+
+
+def _is_late(ref: Ref, resource: Resource, kind: Kind) -> bool:
+    return all(name in kind.late for name, value in resource.spec.items() if ref in tuple(refs(value)))
+
+
+def _deferred(change: Change, waits_for: tuple[Address | Ref, ...]) -> Change:
+    if not waits_for:
+        return change
+    later = None if change.action is Action.KEEP else change.action
+    return replace(
+        change, action=Action.DEFERRED, waits_for=waits_for, later=later, reason=later.value if later else ""
+    )
+
+
+def _orphan(kind: Kind, orphan: Observed, waits: tuple[Address, ...], *, prune: bool) -> Change:
+    """It stays as long as somebody uses it who is to do without it only in a later pass."""
+    if prune:
+        return _deferred(diff(kind, None, orphan), waits)
+    return Change(orphan.address, Action.KEEP, reason="not declared", observed=orphan)
+
+
+# ------------------------------------------------------------------ steps
+
+
+def _steps(planners: Mapping[str, Planner], changes: Mapping[Address, Change]) -> Sequence[Step]:
+    return [
+        step
+        for name, planner in planners.items()
+        for step in planner.steps([change for change in changes.values() if change.address.provider == name])
+    ]
+
+
+def _linked(steps: Sequence[Step], changes: Mapping[Address, Change], needs: Needs) -> tuple[Step, ...]:
+    """The steps with the edges between resources added, in topological order."""
+    of: dict[Address, list[Step]] = {}
+    for step in steps:
+        for address in (step.address, *step.covers):
+            of.setdefault(address, []).append(step)
+    exits = _Exits(of, needs)
+    users = _users(changes)
+    after: dict[str, set[str]] = {}
+    for step in steps:
+        before = after[step.id] = set(step.after)
+        for address in (step.address, *step.covers):
+            if before & {other.id for other in of[address] if not other.lets_go}:
+                continue  # not where the work on this resource begins
+            if not step.lets_go:
+                for need, milestone in needs.get(address, {}).items():
+                    before |= exits(need, milestone)
+            for user in _users_of(address, changes, users):
+                before |= _leaving(of.get(user, ()), changes.get(address))
+        before -= {step.id}
+    behind = _handed_over(steps, after)
+    by_id = {
+        step.id: replace(step, after=frozenset(after[step.id]), behind=frozenset(behind[step.id])) for step in steps
+    }
+    order = TopologicalSorter[str](dict.fromkeys(after, ()))  # all nodes first: sets come in any order
+    for step in by_id.values():
+        order.add(step.id, *step.after, *step.behind)
+    return tuple(by_id[step_id] for step_id in order.static_order())
+
+
+def _users_of(
+    address: Address, changes: Mapping[Address, Change], users: Mapping[Address, Sequence[Address]]
+) -> Iterator[Address]:
+    """Lists the users of a resource, and the remaining users of what goes along with it."""
+    yield from users.get(address, ())
+    for used in changes[address].along if address in changes else ():
+        yield from (user for user in users.get(used, ()) if changes[user].action is not Action.DELETE)
+
+
+def _leaving(steps: Sequence[Step], used: Change | None) -> set[str]:
+    """Lists the steps of a user that must come before those of the resource it uses."""
+    action = used.action if used else Action.KEEP
+    return {step.id for step in steps if action is Action.DELETE or (action is Action.REPLACE and step.lets_go)}
+
+
+def _handed_over(steps: Sequence[Step], after: Mapping[str, set[str]]) -> Mapping[str, set[str]]:
+    """Lists for each step those that free what it takes, except where that would close a circle.
+
+    If one of them fails, whoever was to take it finds out by itself, and takes its way back.
+    """
+    behind: dict[str, set[str]] = {step.id: set(step.behind) for step in steps}
+    takers = [step for step in steps if step.takes]
+    for giver in (step for step in steps if step.frees):
+        for taker in takers:
+            is_between_two = giver.address != taker.address and giver.frees & taker.takes
+            if is_between_two and not _waits_for((after, behind), giver.id, taker.id):
+                behind[taker.id].add(giver.id)
+    return behind
+
+
+def _waits_for(edges: Sequence[Mapping[str, set[str]]], later: str, earlier: str) -> bool:
+    """Returns whether the one comes after the other, over however many; a step comes after itself."""
+    frontier, seen = {later}, set[str]()
+    while frontier:
+        seen |= frontier
+        frontier = set().union(*(before[step_id] for before in edges for step_id in frontier)) - seen
+    return earlier in seen
+
+
+def _users(changes: Mapping[Address, Change]) -> Mapping[Address, list[Address]]:
+    """Lists the users of a live resource: they let go before it is deleted."""
+    users: dict[Address, list[Address]] = {}
+    for change in changes.values():
+        for used in _used(change):
+            users.setdefault(used, []).append(change.address)
+    return users
+
+
+def _used(change: Change) -> frozenset[Address]:
+    if change.observed is None:
+        return frozenset()
+    return change.observed.after | (change.observed.names if change.action is Action.UPDATE else frozenset())
+
+
+class _Exits:
+    """The steps after which a resource has come as far as somebody needs."""
+
+    def __init__(self, of: Mapping[Address, Sequence[Step]], needs: Needs) -> None:
+        self._of, self._needs = of, needs
+
+    def __call__(self, address: Address, milestone: str) -> frozenset[str]:
+        steps = [step for step in self._of.get(address, ()) if not step.trailing]
+        if not steps:
+            return frozenset().union(*(self(need, m) for need, m in self._needs.get(address, {}).items()))
+        reached = {step.id for step in steps if milestone and step.milestone == milestone}
+        inner = frozenset().union(*(step.after for step in steps))
+        return frozenset(reached or {step.id for step in steps if step.id not in inner})

@@ -1,0 +1,173 @@
+"""Rules on plans: they turn a plan into go, or into refusals that name the flag which allows it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+from typing import Any, Final
+
+from reconciler.core.difference.change import Action, Change
+from reconciler.core.difference.compare import FieldChange
+from reconciler.core.difference.kind import Effect, Kind
+from reconciler.core.message.errors import Refusal
+from reconciler.core.message.wording import in_use_by
+from reconciler.core.plan.plan import Plan
+from reconciler.core.resource.address import Address
+from reconciler.core.resource.resource import Bystander, Observed
+from reconciler.core.resource.values import ABSENT
+
+A_FEW: Final = 5
+
+_PAST: Final[Mapping[Action, str]] = MappingProxyType({Action.DELETE: "deleted", Action.REPLACE: "replaced"})
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """The permissions that the command line and the files give.
+
+    ``deletes`` allows deleting at all; losing data needs the resource in ``may_lose``, taking over what somebody else
+    made needs it in ``may_adopt``, and a change that hurts others who use the resource needs it in ``may_disrupt``;
+    a deletion of what is ``left_in_use`` is then left out instead. ``most_surplus`` is how many of one kind may go at
+    once because the files want no others; None is a few, or a fifth of them. What is in ``protected`` is never deleted
+    or replaced; :meth:`covering` adds what is inside of it. ``prune`` says for a kind whether what is no longer
+    declared is deleted: "owned" or "off".
+    """
+
+    deletes: bool = False
+    may_lose: frozenset[Address] = frozenset()
+    may_adopt: frozenset[Address] = frozenset()
+    may_disrupt: frozenset[Address] = frozenset()
+    protected: frozenset[Address] = frozenset()
+    prune: Mapping[str, str] = field(default_factory=dict)
+    most_surplus: int | None = None
+    keeps_data: frozenset[str] = frozenset()
+    left_in_use: frozenset[str] = frozenset()
+
+    @classmethod
+    def of(cls, kinds: Iterable[Kind], *, prune: Mapping[str, str] = MappingProxyType({}), **allowed: Any) -> Policy:
+        """Returns the rules that the tables of these kinds give; ``prune`` of the files goes before them."""
+        tables = tuple(kinds)
+        return cls(
+            prune={**{kind.name: "owned" for kind in tables if kind.prunable}, **prune},
+            keeps_data=frozenset(kind.name for kind in tables if kind.keeps_data),
+            left_in_use=frozenset(kind.name for kind in tables if kind.left_in_use),
+            **allowed,
+        )
+
+    def covering(self, observed: Mapping[Address, Observed]) -> Policy:
+        """Returns the policy that also protects what is in a protected resource, and would be deleted along with it."""
+        inside = (observed[each].along.get((), ()) for each in self.protected if each in observed)
+        return replace(self, protected=self.protected.union(*inside)) if self.protected else self
+
+    def prunes(self, orphan: Observed) -> bool:
+        """Returns whether a resource that is not declared is to be deleted."""
+        is_owned = self.prune.get(orphan.address.kind, "off") == "owned" and orphan.owned
+        return (is_owned or orphan.surplus) and orphan.address not in self.protected and not self.leaves(orphan)
+
+    def leaves(self, live: Observed) -> bool:
+        """Returns whether a resource that would be deleted stays, because others use it."""
+        return live.address.kind in self.left_in_use and bool(self.disrupted(live))
+
+    def disrupted(self, live: Observed) -> tuple[Bystander, ...]:
+        """Lists resources outside the plan that a change would hurt for good, against the policy."""
+        is_allowed = live.address in self.may_disrupt
+        return tuple(each for each in live.bystanders if each.lasting and (each.holds or not is_allowed))
+
+
+def refusals(plan: Plan, policy: Policy) -> tuple[Refusal, ...]:
+    """Say what forbids this plan; empty means go."""
+    return (*_floods(plan, policy), *(refusal for change in plan.changes for refusal in _rules(change, policy)))
+
+
+def _floods(plan: Plan, policy: Policy) -> Iterator[Refusal]:
+    """So many deletions that rather the file is wrong than all of these objects."""
+    for kind in dict.fromkeys(change.address.kind for change in plan.changes if _is_surplus(change)):
+        live = [change for change in plan.changes if change.address.kind == kind and change.observed]
+        gone = sum(map(_is_surplus, live))
+        most = max(A_FEW, len(live) // 5) if policy.most_surplus is None else policy.most_surplus
+        if gone > most:
+            message = f"{gone} of {len(live)} {kind} are not declared and would be deleted"
+            yield Refusal(
+                None, message, f"see whether a part of the files is missing, or allow it with `--max-delete {gone}`"
+            )
+
+
+def _is_surplus(change: Change) -> bool:
+    return change.intended is Action.DELETE and change.observed is not None and change.observed.surplus
+
+
+def _rules(change: Change, policy: Policy) -> Iterator[Refusal]:
+    """Also for what only a later pass does: it is refused before anything is done."""
+    yield from _cascades(change, policy)
+    address, action = change.address, change.intended
+    if action in (Action.KEEP, Action.DEFERRED) and change.effect is not Effect.DATA_LOSS:
+        return
+    is_gone = change.effect is Effect.DATA_LOSS or action in (Action.DELETE, Action.REPLACE)
+    if lost := _lost(change):
+        yield Refusal(
+            address,
+            f"{address} is what reconcile works with, and a change of {lost} could lock it out",
+            "take that out of the file, or work with another account",
+        )
+    if is_gone and address in policy.protected:
+        yield Refusal(address, f"{address} is protected", "take it out of `protect` first")
+    elif _loses_data(change, policy) and address not in policy.may_lose:
+        verb = _PAST.get(action, "replaced")
+        stays = change.observed is not None and change.observed.data_stays
+        what = "no longer lead to its data, which stays where it is" if stays else "its data lost"
+        yield Refusal(address, f"{address} would be {verb} and {what}", f"allow it with `--allow-delete {address}`")
+    elif action is Action.DELETE and not policy.deletes and address not in policy.may_lose:
+        yield Refusal(address, f"{address} would be deleted", "allow it with `--yes`")
+    if change.observed and not change.observed.owned and address not in policy.may_adopt:
+        yield Refusal(
+            address,
+            f"{address} is already there, but was not made by this project",
+            f"remove or rename it, or take it over with `--adopt {address}`",
+        )
+    if change.observed and (disrupted := policy.disrupted(change.observed)):
+        held = [each for each in disrupted if each.holds]
+        remedy = "remove what uses it first" if held else f"allow it with `--allow-disrupt {address}`"
+        message = f"{address} would be {_PAST.get(action, 'changed')}, but is {in_use_by(held or disrupted)}"
+        yield Refusal(address, message, remedy)
+
+
+def _cascades(change: Change, policy: Policy) -> Iterator[Refusal]:
+    """Deletions that take along what is to stay."""
+    if change.obstacle:
+        yield Refusal(change.address, f"{_place(change)}{change.address} {change.obstacle}", "declare it otherwise")
+    for other in change.along:
+        if other in policy.protected:
+            message = f"{other} is protected, and would be deleted along with {change.address}"
+            yield Refusal(change.address, message, "take it out of `protect` first, or keep what it is in")
+
+
+def _place(change: Change) -> str:
+    """The place in a file where the resource, or its fixed field, is declared."""
+    if change.desired is None:
+        return ""
+    fixed = next((each.path for each in change.fields if each.effect is Effect.FIXED), ())
+    origin = change.desired.place(fixed)
+    return f"{origin}: " if origin else ""
+
+
+def _lost(change: Change) -> str:
+    """Names of the changes that take something away from the account in use."""
+    vital = change.observed.vital if change.observed else frozenset()
+    found = (field for field in change.fields if field.path[0] in vital and _takes_away(field))
+    return ", ".join(".".join(field.path) for field in found)
+
+
+def _takes_away(field: FieldChange) -> bool:
+    """Returns whether less is left than before; a value that is no list can only be another one."""
+    match field.before, field.after:
+        case (tuple() as before, tuple() as after):
+            return not set(before) <= set(after)
+        case _:
+            return field.before not in (ABSENT, ())
+
+
+def _loses_data(change: Change, policy: Policy) -> bool:
+    if change.intended is Action.DELETE:
+        return change.address.kind in policy.keeps_data
+    return change.effect is Effect.DATA_LOSS

@@ -1,0 +1,1 @@
+"""Resources in the user's terms: addresses, values, documents, durations and sizes."""

@@ -1,0 +1,40 @@
+"""The frozen hand-over from the files to the providers: loaded, validated, canonical, in the user's terms."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from reconciler.core.resource.address import Address
+from reconciler.core.resource.resource import Origin
+from reconciler.core.resource.values import Value
+
+DocumentPath = tuple[str | int, ...]
+
+
+class Locator(Protocol):
+    """Finds the place in the files where a value of the document is written."""
+
+    def __call__(self, path: DocumentPath) -> Origin:
+        """The place of ``path``, or of the nearest thing around it that stands in a file."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """Both files. None in place of a half means that it is not managed at all (so nothing of it is pruned).
+
+    ``stack`` is the canonical Compose model; paths for ``locate`` begin with "stack". ``realms`` are realm
+    representations in canonical form; paths begin with "realms" and the realm's index. ``connection`` is how
+    to reach Keycloak: ``url``, ``service``, ``auth``. ``idle`` is what the files declare for other profiles: neither
+    made nor taken away.
+    """
+
+    project: str
+    directory: str
+    locate: Locator
+    stack: Mapping[str, Value] | None = None
+    realms: Sequence[Mapping[str, Value]] | None = None
+    connection: Mapping[str, Value] = field(default_factory=dict)
+    idle: frozenset[Address] = frozenset()

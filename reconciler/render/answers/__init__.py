@@ -1,0 +1,1 @@
+"""The answers of the commands that ask and do not change."""

@@ -1,0 +1,95 @@
+"""Errors and fields of the files, explained to a reader."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from textwrap import fill
+from typing import Final
+
+from reconciler.core.difference.kind import Kind
+from reconciler.core.message.codes import Code
+from reconciler.render.output.plain import joined
+from reconciler.render.plan.text import COSTS
+
+_WIDTH: Final = 100
+_PAGE: Final = (
+    "# Error codes",
+    "",
+    "`reconcile explain CODE` prints the same. This page is made from the program's table.",
+    "",
+    "| code | error and cause | remedy | exit code |",
+    "|---|---|---|---|",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class DescribedField:
+    """A field of a file as the schema describes it; ``owner`` is the part of the file that has it."""
+
+    file: str
+    owner: str
+    name: str
+    title: str
+    description: str
+
+
+def code_text(code: Code) -> str:
+    """The whole of what is known of an error's code."""
+    exits = " or ".join(map(str, code.exits))
+    return joined(
+        (
+            f"{code.name}: {code.fact}",
+            "",
+            *_wrapped("Cause: ", code.cause),
+            *_wrapped("Remedy: ", code.remedy),
+            f"Exit code: {exits}",
+        )
+    )
+
+
+def codes_text(codes: Iterable[Code]) -> str:
+    """One line for each code."""
+    return joined(f"{code.name}  {code.fact}" for code in codes)
+
+
+def codes_markdown(codes: Iterable[Code]) -> str:
+    """The page of the docs."""
+    rows = [f"| `{c.name}` | {c.fact} {c.cause} | {c.remedy} | {', '.join(map(str, c.exits))} |" for c in codes]
+    head = (
+        "# Error codes",
+        "",
+        "`reconcile explain CODE` prints the same. This page is made from the program's table.",
+        "",
+    )
+    return "\n".join((*head, "| code | error and cause | remedy | exit code |", "|---|---|---|---|", *rows)) + "\n"
+
+
+def fields_text(fields: Iterable[DescribedField], kinds: Mapping[str, Kind]) -> str:
+    """Each field with its description, and what changing it costs."""
+    return "\n\n".join(joined(_field(each, kinds)) for each in fields)
+
+
+def _field(field: DescribedField, kinds: Mapping[str, Kind]) -> Iterator[str]:
+    yield f"{field.file}: {field.owner}.{field.name}"
+    yield from _wrapped("  ", f"{field.title}. {field.description}")
+    for name, kind in kinds.items():
+        if field.name in kind.fields and _belongs(kind, field):
+            yield f"  A change of {name}: {_cost(kind, field.name)}."
+
+
+def _belongs(kind: Kind, field: DescribedField) -> bool:
+    """Returns whether a kind is what the owner of a field describes: they have one name, or the owner is a service."""
+    owner = field.owner.lower()
+    return kind.name.rpartition(".")[2].replace("-", "") in (owner, {"service": "container"}.get(owner, owner))
+
+
+def _cost(kind: Kind, name: str) -> str:
+    effect = kind.fields[name].effect
+    if callable(effect):
+        return "depends on the values; the plan says it"
+    return COSTS[effect] or "without disruption"
+
+
+def _wrapped(head: str, text: str) -> list[str]:
+    return fill(text, _WIDTH, initial_indent=head, subsequent_indent=" " * len(head)).split("\n")

@@ -1,0 +1,165 @@
+"""The history for people and for programs; both show the same."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from reconciler.core.difference.change import Action
+from reconciler.core.history.author import Author
+from reconciler.core.history.records import ChangeRecord, FieldRecord, Run
+from reconciler.core.message.secrecy import HIDDEN
+from reconciler.core.resource.resource import Origin
+from reconciler.core.resource.values import ABSENT, UNKNOWN
+from reconciler.render.output.plain import joined
+from reconciler.render.output.values import shown
+from reconciler.render.plan.jsonplan import source
+from reconciler.render.plan.text import SYMBOLS
+from reconciler.render.progress.progress import DONE
+
+SCHEMA: Final = "reconcile.history/v1"
+_WIDE: Final = 44
+_MOST_FIELDS: Final = 12
+CAUSES: Final[Mapping[str, str]] = {
+    "declared": "asked for by the files",
+    "drift": "changed outside of the files",
+    "image": "the image changed",
+    "dependency": "another resource changed",
+    "default": "follows from other fields",
+    "unknown": "",
+}
+
+Runs = Sequence[tuple[Run, Sequence[ChangeRecord]]]
+
+
+def history_text(runs: Runs, *, full: bool = False) -> str:
+    """The runs, newest first, each with its changes; ``full`` also shows the fields of new resources."""
+    blocks = [
+        joined([_title(run), *(line for each in changes for line in change_lines(each, full=full))])
+        for run, changes in runs
+    ]
+    return "\n\n".join(blocks) if blocks else "No runs are recorded."
+
+
+def history_json(project: str, runs: Runs) -> dict[str, Any]:
+    """The same for programs, in the shape of ``schemas/history.schema.json``."""
+    return {"schema": SCHEMA, "project": project, "runs": [run_json(run, changes) for run, changes in runs]}
+
+
+def run_json(run: Run, changes: Sequence[ChangeRecord]) -> dict[str, Any]:
+    return {
+        "id": run.id,
+        "command": run.command,
+        "began": iso(run.began),
+        "seconds": run.seconds,
+        "exit": run.exit,
+        "user": run.user,
+        "host": run.host,
+        "trigger": run.trigger,
+        "revision": run.revision,
+        "changes": [_change_json(change) for change in changes],
+    }
+
+
+def _change_json(change: ChangeRecord) -> dict[str, Any]:
+    return {
+        "address": change.address,
+        "action": change.action,
+        "cause": change.cause,
+        "reason": change.reason,
+        "disruption": change.disruption,
+        "source": source(Origin.parse(change.source)) if change.source else None,
+        "began": iso(change.began),
+        "result": change.result,
+        "seconds": change.seconds,
+        "outage": change.outage,
+        "note": change.note,
+        "fields": [_field_json(each) for each in change.fields],
+        "authors": [author_json(each) for each in change.authors],
+    }
+
+
+def _field_json(each: FieldRecord) -> dict[str, Any]:
+    return each.as_json() | {"source": source(Origin.parse(each.source)) if each.source else None}
+
+
+def author_json(author: Author) -> dict[str, Any]:
+    """One act on a resource, with its time as text."""
+    return author.as_json() | {"at": iso(author.at)}
+
+
+def _title(run: Run) -> str:
+    who = f" by {run.user}@{run.host}" if run.user else ""
+    parts = [f"{moment(run.began)}  {run.command}{who}"]
+    parts += [run.trigger] if run.trigger else []
+    parts += [f"revision {run.revision}"] if run.revision else []
+    parts += ["not ended"] if run.exit is None else [f"{run.seconds or 0:.1f} s", f"exit code {run.exit}"]
+    return ", ".join(parts)
+
+
+def change_lines(change: ChangeRecord, *, full: bool = False) -> Iterator[str]:
+    """One change: what was done, why and at what cost, its fields, and who had changed them."""
+    action = Action(change.action)
+    yield f"  {SYMBOLS[action]} {change.address.ljust(_WIDE)} {outcome(change)}".rstrip()
+    fields = change.fields if full or action is not Action.CREATE else ()
+    for each in fields if full else fields[:_MOST_FIELDS]:
+        yield f"      {field_text(each)}"
+    if len(fields) > _MOST_FIELDS and not full:
+        yield f"      and {len(fields) - _MOST_FIELDS} more"
+    if change.note:
+        yield f"      {change.note}"
+    yield from (f"      {author_text(author)}" for author in change.authors)
+
+
+def outcome(change: ChangeRecord) -> str:
+    """A change in words: its result, its cause, its seconds."""
+    words = DONE[Action(change.action)]
+    parts = [words if change.result == "done" else f"{change.action} {change.result}"]
+    parts += [CAUSES[change.cause]] if CAUSES[change.cause] else []
+    parts += [f"{change.outage:.1f} s without service"] if change.outage else []
+    text = ", ".join(parts)
+    return f"{text} ({change.seconds:.1f} s)" if change.seconds is not None else text
+
+
+def field_text(each: FieldRecord) -> str:
+    """One field: its path, its change, its cause and its line."""
+    why = ", ".join(part for part in (each.cause if each.cause != "unknown" else "", each.source) if part)
+    return f"{each.path}  {recorded(each.before, each.unit)} → {recorded(each.after, each.unit)}" + (
+        f"  [{why}]" if why else ""
+    )
+
+
+def author_text(author: Author) -> str:
+    """One act on a resource: when, what, who."""
+    who = [f"by {author.user}" if author.user else "", f"with {author.client}" if author.client else ""]
+    who += [f"from {author.address}" if author.address else ""]
+    return " ".join([moment(author.at), author.act, *filter(None, who)])
+
+
+def recorded(value: Any, unit: str = "") -> str:
+    """One recorded value on one line."""
+    match value:
+        case None:
+            return str(ABSENT)
+        case {"sensitive": True}:
+            return HIDDEN
+        case {"unknown": True}:
+            return str(UNKNOWN)
+        case {"long": int(length), "digest": _}:
+            return f"({length} characters)"
+        case dict():
+            return "{" + ", ".join(f"{key}: {recorded(part)}" for key, part in value.items()) + "}"
+        case list():
+            return "[" + ", ".join(map(recorded, value)) + "]"
+        case _:
+            return shown(value, unit)
+
+
+def moment(at: float) -> str:
+    """A time as people write it, in their own zone."""
+    return datetime.fromtimestamp(at, UTC).astimezone().strftime("%Y-%m-%d %H:%M:%S")
+
+
+def iso(at: float) -> str:
+    return datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds")

@@ -1,0 +1,1 @@
+"""The way out for text: columns, styles, hidden values, control characters."""

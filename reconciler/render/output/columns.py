@@ -1,0 +1,74 @@
+"""Text in the columns of a terminal: wide characters take two, and long lines are broken with an indent."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from itertools import takewhile
+from typing import Final
+from unicodedata import category, east_asian_width
+
+from reconciler.render.output.plain import PAINT
+
+_PAINT: Final = re.compile(f"{PAINT}[0-9;]*{PAINT}")
+_WORD: Final = re.compile(r"\s+|[^\s]+")
+_DEEPER: Final = 4
+_FEWEST: Final = 20
+
+
+def cells(text: str) -> int:
+    """The columns that a text takes, without its colours."""
+    return sum(map(_cells_of, _PAINT.sub("", text)))
+
+
+def _cells_of(char: str) -> int:
+    if category(char) in ("Mn", "Me"):
+        return 0
+    return 2 if east_asian_width(char) in "WF" else 1
+
+
+def padded(text: str, width: int) -> str:
+    """The text with blanks up to so many columns."""
+    return text + " " * (width - cells(text))
+
+
+def folded(text: str, width: int) -> str:
+    """The text with lines of at most so many columns, broken between words where that is possible; 0 for no limit."""
+    if not width:
+        return text
+    return "\n".join(part for line in text.split("\n") for part in _parts(line, max(width, _FEWEST)))
+
+
+def _parts(line: str, width: int) -> Iterator[str]:
+    if cells(line) <= width:
+        yield line
+        return
+    bare = _PAINT.sub("", line)
+    indent = " " * min(len(list(takewhile(str.isspace, bare))) + _DEEPER, width // 2)
+    current = ""
+    for word in _WORD.findall(line):
+        if current.strip() and cells(current + word.rstrip()) > width:
+            yield current.rstrip()
+            current = indent + word.lstrip()
+        else:
+            current += word
+        while cells(current) > width:
+            head, current = _cut(current, width)
+            yield head
+            current = indent + current
+    if current.strip():
+        yield current.rstrip()
+
+
+def _cut(text: str, width: int) -> tuple[str, str]:
+    """The most of a text that fits, and the rest; the number of a colour stays whole."""
+    taken, end = 0, 0
+    while end < len(text):
+        if paint := _PAINT.match(text, end):
+            end = paint.end()
+            continue
+        taken += _cells_of(text[end])
+        if taken > width:
+            break
+        end += 1
+    return text[:end], text[end:]

@@ -1,0 +1,295 @@
+"""A plan as text: what changes, from what to what, why, at what cost. The last line says it all in numbers."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence, Sized
+from dataclasses import dataclass
+from typing import Final
+
+from reconciler.core.difference.cause import Cause
+from reconciler.core.difference.change import Action, Change
+from reconciler.core.difference.compare import FieldChange
+from reconciler.core.difference.kind import Effect, Kind
+from reconciler.core.message.problem import Problem
+from reconciler.core.message.secrecy import HIDDEN
+from reconciler.core.message.wording import listed
+from reconciler.core.plan.access import AccessChange
+from reconciler.core.plan.plan import Plan
+from reconciler.core.resource.resource import Origin
+from reconciler.core.resource.values import UNKNOWN, Value, revealed
+from reconciler.render.output.columns import cells, folded, padded
+from reconciler.render.output.plain import joined, one_line, painted
+from reconciler.render.output.values import are_lists_of_objects, path_of, shown, unit_of
+from reconciler.render.plan.refusals import refusal_lines
+
+SYMBOLS: Final[Mapping[Action, str]] = {
+    Action.CREATE: "+",
+    Action.START: ">",
+    Action.RUN: ">",
+    Action.UPDATE: "~",
+    Action.REPLACE: "±",
+    Action.DELETE: "-",
+    Action.DEFERRED: "…",
+    Action.KEEP: " ",
+}
+COLOURS: Final[Mapping[Action, str]] = {
+    Action.CREATE: "32",
+    Action.START: "32",
+    Action.RUN: "32",
+    Action.UPDATE: "33",
+    Action.REPLACE: "35",
+    Action.DELETE: "31",
+    Action.DEFERRED: "36",
+}
+COSTS: Final[Mapping[Effect, str]] = {
+    Effect.NOTE: "",
+    Effect.START: "",
+    Effect.RUN: "",
+    Effect.LIVE: "in place",
+    Effect.RECONNECT: "by reconnecting",
+    Effect.RESTART: "by restarting",
+    Effect.HANDOVER: "the old one serves until the new one is ready",
+    Effect.REPLACE: "with downtime until the new one is ready",
+    Effect.DATA_LOSS: "its data is lost",
+    Effect.FIXED: "not possible",
+}
+TITLES: Final[Mapping[str, Sequence[Cause]]] = {
+    "Changed outside of the files:": (Cause.DRIFT,),
+    "Asked for by the files, an image or another resource:": (
+        *(Cause.DECLARED, Cause.IMAGE, Cause.DEPENDENCY, Cause.DEFAULT),
+    ),
+    "Of unknown cause:": (Cause.UNKNOWN,),
+}
+_OUTSIDE: Final = "  (changed outside of the files)"
+_WIDE: Final = 44
+_NARROW: Final = 20
+_LONG_LIST: Final = 5
+_MOST_ACCESS: Final = 20
+_FEW_ALONG: Final = 5
+_LONG_TEXT: Final = 72
+"""A new resource's value is cut here, unless all of it is asked for. What differs is never cut."""
+
+
+@dataclass(frozen=True, slots=True)
+class Style:
+    """The amount of detail, and whether in colour; a symbol is always there, colour never carries a meaning alone."""
+
+    colour: bool = False
+    fields: bool = True
+    full: bool = False
+    width: int = 0
+    """The columns of the terminal, or 0: then no line is broken."""
+
+    def paint(self, text: str, code: str) -> str:
+        return painted(text, code) if self.colour else text
+
+
+def plan_text(plan: Plan, kinds: Mapping[str, Kind], names: Sequence[str], style: Style | None = None) -> str:
+    """The whole plan; ``names`` are the files that it was made from."""
+    style = style or Style()
+    changes = [change for change in plan.changes if change.action is not Action.KEEP]
+    remarks = [
+        style.paint(f"! {place_of(plan, remark)}{remark.address} {remark.message}", "33") for remark in plan.remarks()
+    ]
+    column = _column(changes, style.width)
+    parts = [joined(access_lines(plan.access, style))] if plan.access else []
+    parts += [
+        "\n".join([*title, *(joined(_block(change, kinds[change.address.kind], style, column)) for change in group)])
+        for title, group in _by_cause(changes)
+    ]
+    parts += [joined(remarks)] if remarks else []
+    parts += [joined(style.paint(line, "31") for line in refusal_lines(plan.refusals))] if plan.refusals else []
+    return folded("\n\n".join([*parts, summary(plan, names)]), style.width)
+
+
+def _column(changes: Sequence[Change], width: int) -> int:
+    """The width of the addresses: as long as the longest, but not more than half of a terminal."""
+    if not width:
+        return _WIDE
+    return min(max((cells(str(change.address)) for change in changes), default=0), max(width // 2, _NARROW))
+
+
+def _by_cause(changes: Sequence[Change]) -> Iterator[tuple[Sequence[str], Sequence[Change]]]:
+    """The changes under titles: drift apart from the rest. Without drift there is no title."""
+    if not any(change.cause is Cause.DRIFT for change in changes):
+        yield from [((), changes)] if changes else ()
+        return
+    for title, causes in TITLES.items():
+        if group := [change for change in changes if change.cause in causes]:
+            yield (title,), group
+
+
+def place_of(plan: Plan, remark: Problem) -> str:
+    """The place in a file that a reader has to edit; empty if there is nothing to do."""
+    return f"{remark.origin}: " if remark in plan.obstacles and remark.origin.file else ""
+
+
+def access_lines(changes: Sequence[AccessChange], style: Style | None = None) -> Iterator[str]:
+    """The access that is gained and lost, realm by realm; for people, so long lists are cut."""
+    style = style or Style()
+    for realm in dict.fromkeys(change.realm for change in changes):
+        lines = [line for change in changes if change.realm == realm for line in _access(change, style)]
+        yield f"Access in realm {realm}:"
+        yield from lines[:_MOST_ACCESS]
+        if len(lines) > _MOST_ACCESS:
+            yield f"  and {len(lines) - _MOST_ACCESS} more; `--format json` has all"
+
+
+def access_texts(changes: Sequence[AccessChange]) -> Iterator[tuple[str, str]]:
+    """Every gain and loss in full, each with its realm."""
+    for change in changes:
+        yield from ((change.realm, line.strip()) for line in _access(change, Style(full=True)))
+
+
+def _access(change: AccessChange, style: Style) -> Iterator[str]:
+    who = listed(change.users, 3) if change.users else "everybody"
+    verbs = ("gain", "lose") if len(change.users) > 1 else ("gains", "loses")
+    for symbol, verb, items, colour in (("+", verbs[0], change.gains, "32"), ("-", verbs[1], change.loses, "31")):
+        if items:
+            yield style.paint(f"  {symbol} {who} {verb} {', '.join(items) if style.full else listed(items, 6)}", colour)
+    if change.note:
+        yield style.paint(f"  ! {change.note}", "33")
+
+
+def _block(change: Change, kind: Kind, style: Style, column: int) -> Iterator[str]:
+    symbol = SYMBOLS[change.action]
+    why = _why(change.cause, change.origin) if style.full and change.observed is None else ""
+    title = f"{symbol} {padded(str(change.address), column)} {describe(change)}{why}".rstrip()
+    yield style.paint(title, COLOURS.get(change.action, ""))
+    if change.along:
+        yield f"      along with it: {listed(change.along, len(change.along) if style.full else _FEW_ALONG)}"
+    if change.obstacle:
+        yield style.paint(f"      ! {change.obstacle}", "33")
+    if style.fields:
+        yield from (f"      {line}" for line in field_lines(change, kind, full=style.full))
+
+
+def describe(change: Change) -> str:
+    """The action in words, with its price."""
+    if change.action is Action.DEFERRED:
+        verb = f"{change.reason}, " if change.reason else ""
+        return f"{verb}deferred: waits for {listed(change.waits_for)}"
+    is_kept = change.effect is Effect.DATA_LOSS and not change.loses_data
+    cost = "its data stays where it is" if is_kept else COSTS[change.effect]
+    if change.action is Action.DELETE:
+        return f"delete, {change.reason}"
+    if change.verb:
+        return change.verb
+    return f"{change.action.value}, {cost}" if cost else change.action.value
+
+
+def field_lines(change: Change, kind: Kind, *, full: bool = False) -> Iterator[str]:
+    """One line for each field: of a new resource its value, else the old one and the new.
+
+    A new resource that is deferred is shown in full by the pass that makes it.
+    """
+    if change.action is Action.DEFERRED and change.observed is None:
+        return
+    if change.observed is None:
+        rows = [(path, text if full else _cut(text)) for path, text in field_rows(change, kind)]
+    else:
+        differing = [field for field in change.fields if field.effect is not Effect.NOTE]
+        rows = [
+            (path, f"{text}{_remark(field, change, full=full)}")
+            for field in differing
+            for path, text in (row_of(field, change, kind),)
+        ]
+    width = min(max((len(path) for path, _ in rows), default=0), _WIDE)
+    yield from (f"{padded(path, width)}  {text}" for path, text in rows)
+
+
+def _remark(field: FieldChange, change: Change, *, full: bool) -> str:
+    """The cause of a field and its line; without details only of drift beside what the files newly ask for."""
+    if full:
+        return _why(field.cause, change.place(field))
+    return _OUTSIDE if field.cause is Cause.DRIFT is not change.cause else ""
+
+
+def _why(cause: Cause, place: Origin | None) -> str:
+    known = [cause.value if cause is not Cause.UNKNOWN else "", str(place) if place and place.file else ""]
+    return f"  [{', '.join(filter(None, known))}]" if any(known) else ""
+
+
+def field_rows(change: Change, kind: Kind) -> Iterator[tuple[str, str]]:
+    """Lists for each field its path in the words of the file, and its change."""
+    is_new = change.observed is None
+    for field in change.fields:
+        if is_new:
+            path, unit = path_of(field, change), unit_of(field, kind)
+            yield from ((name, shown(value, unit)) for name, value in _spread(path, field.after))
+        elif field.effect is not Effect.NOTE:
+            yield row_of(field, change, kind)
+
+
+def row_of(field: FieldChange, change: Change, kind: Kind) -> tuple[str, str]:
+    """The path of a differing field in the words of the file, and its change."""
+    return path_of(field, change), _arrow(field, unit_of(field, kind))
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _LONG_TEXT else f"{text[: _LONG_TEXT - 1]}…"
+
+
+def _spread(path: str, value: Value) -> Iterator[tuple[str, Value]]:
+    """A new value, a mapping line by line; what is empty or off is not worth a line."""
+    if isinstance(value, Mapping):
+        yield from ((f"{path}.{key}", _bare(part)) for key, part in value.items() if not _is_empty(part))
+    elif not _is_empty(value):
+        yield path, value
+
+
+def _bare(value: Value) -> Value:
+    if isinstance(value, Mapping):
+        return {key: part for key, part in value.items() if not _is_empty(part)}
+    return value
+
+
+def _is_empty(value: Value) -> bool:
+    return value is UNKNOWN or value is None or value is False or (isinstance(value, Sized) and not value)
+
+
+def _arrow(field: FieldChange, unit: str) -> str:
+    if parts := _parts(field):
+        return parts
+    before, after = shown(_bare(field.before), unit), shown(_bare(field.after), unit)
+    if before == after and HIDDEN in before:
+        return HIDDEN if revealed(field.before) == revealed(field.after) else f"{HIDDEN} → (another secret)"
+    return f"{before} → {after}"
+
+
+def _parts(field: FieldChange) -> str:
+    """Keeps only the parts that differ between two long lists, or two lists of objects."""
+    before, after = field.before, field.after
+    lists = [value for value in (before, after) if isinstance(value, Sequence) and not isinstance(value, str)]
+    is_long = len(lists) == 2 and max(map(len, lists)) >= _LONG_LIST
+    if not (is_long or are_lists_of_objects(before, after)):
+        return ""
+    from reconciler.render.plan.explain import explained
+
+    return ", ".join(explained(before, after))
+
+
+def summary(plan: Plan, names: Sequence[str]) -> str:
+    """The last line: what is to be done, or how much was compared and found equal."""
+    counts, missing = Counter(change.action for change in plan.changes if not change.is_missing), len(plan.missing)
+    done = [f"{counts[action]} to {action.value}" for action in SYMBOLS if counts[action] and action in COLOURS]
+    done = [text.replace("to deferred", "deferred") for text in done] + ([f"{missing} missing"] if missing else [])
+    kept = counts[Action.KEEP]
+    if not done and not kept:
+        return f"No resources are declared in {' and '.join(names)}."
+    if not done:
+        match = "1 resource matches" if kept == 1 else f"{kept} resources match"
+        return f"No changes. {match} {' and '.join(names)}."
+    return f"Plan: {', '.join(done)}; {kept} unchanged."
+
+
+def problem_text(problem: Problem) -> str:
+    """``file:line:column: message`` with the source line and a mark under the place."""
+    head = str(problem)
+    if not problem.text:
+        return one_line(head)
+    line = problem.text.rstrip("\n")
+    before = line[: max((problem.mark or problem.origin.column) - 1, 0)]
+    padding = "".join("\t" if char == "\t" else " " for char in before)
+    return joined((head, f"    {line}", f"    {padding}^"))

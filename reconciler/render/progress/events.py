@@ -1,0 +1,51 @@
+"""The events of a run as documents, one for each line: ``schemas/events.schema.json`` has their form."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from reconciler.core.execution.report import Event, What
+from reconciler.core.message.problem import Problem
+
+SCHEMA: Final = "reconcile.events/v1"
+_TYPES: Final[Mapping[What, str]] = {
+    What.STARTED: "step_start",
+    What.PENDING: "step_progress",
+    What.DONE: "step_done",
+    What.FAILED: "step_failed",
+    What.BLOCKED: "step_skipped",
+    What.ROLLED_BACK: "step_rolled_back",
+    What.NOT_STARTED: "step_not_started",
+    What.INTERRUPTED: "step_interrupted",
+}
+
+
+def step_document(event: Event) -> dict[str, Any]:
+    """An event of a step: its type, level and message, and the facts of it."""
+    step, amount = event.step, event.amount
+    note = f": {event.note}" if event.note else ""
+    return {
+        "type": _TYPES[event.what],
+        "level": "error" if event.what is What.FAILED else "info",
+        "msg": f"{step.address} {step.verb} {event.what.value}{note}",
+        "address": str(step.address),
+        **({"covers": [str(address) for address in step.covers]} if step.covers else {}),
+        "verb": step.verb,
+        "seconds": round(event.seconds, 3),
+        "note": event.note,
+        **({"amount": {"done": amount.done, "total": amount.total, "unit": amount.unit}} if amount else {}),
+    }
+
+
+def problem_document(problem: Problem) -> dict[str, Any]:
+    """A problem or a warning of the files, with its place."""
+    origin = problem.origin
+    source = {"file": origin.file, "line": origin.line, "column": origin.column}
+    return {
+        "type": "diagnostic",
+        "level": problem.severity.value,
+        "msg": problem.message,
+        **({"address": str(problem.address)} if problem.address else {}),
+        **({"source": source} if origin.file else {}),
+    }

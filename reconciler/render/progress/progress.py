@@ -1,0 +1,133 @@
+"""The progress of an apply, line by line: one for each resource that is done, more only when it takes long."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from reconciler.core.difference.change import Action
+from reconciler.core.execution.report import Event, Report, What
+from reconciler.core.plan.plan import Plan
+from reconciler.core.resource.address import Address
+from reconciler.render.progress.ongoing import amount_text, doing
+
+DONE: Final[Mapping[Action, str]] = {
+    Action.CREATE: "created",
+    Action.START: "started",
+    Action.RUN: "run",
+    Action.UPDATE: "updated",
+    Action.REPLACE: "replaced",
+    Action.DELETE: "deleted",
+    Action.KEEP: "ready",
+}
+_DONE: Final = {"build": "built", "pull": "pulled"}
+"""The same for words of a trade."""
+
+_RETURNED: Final = "what was there before is in its place again"
+"""Where it did not serve before either."""
+
+_WIDE: Final = 44
+_EVERY_S: Final = 9.5
+_LONG: Final = ("build", "pull")
+"""Verbs of steps that are long enough to be announced."""
+
+_FEW: Final = 5
+"""So many resources of a batch have a line each."""
+
+
+class Progress:
+    """Folds the events of one plan into lines."""
+
+    def __init__(self, plan: Plan) -> None:
+        self._left = Counter(address for step in plan.steps for address in (step.address, *step.covers))
+        self._words = {
+            change.address: _DONE.get(change.verb) or DONE.get(change.action, "done") for change in plan.changes
+        }
+        self._blocked: set[Address] = set()
+        self._seconds: dict[Address, float] = {}
+        self._reported: dict[str, float] = {}
+
+    def lines(self, event: Event) -> Iterator[str]:
+        """The lines that an event is worth."""
+        address = str(event.step.address).ljust(_WIDE)
+        match event.what:
+            case What.DONE:
+                yield from self._done(event)
+            case What.STARTED if event.step.verb.rpartition(".")[2] in _LONG:
+                yield f"  … {address} {doing(event.step)}"
+            case What.PENDING if event.seconds - self._reported.get(event.step.id, 0.0) >= _EVERY_S:
+                self._reported[event.step.id] = event.seconds
+                yield f"  … {address} {doing(event.step)}, {event.seconds:.0f} s{_how_far(event)}"
+            case What.FAILED:
+                yield f"  ✗ {address} {event.note}"
+            case What.BLOCKED if event.step.address not in self._blocked and event.note != str(event.step.address):
+                self._blocked.add(event.step.address)
+                yield f"  ✗ {address} skipped: {event.note} failed"
+            case What.ROLLED_BACK:
+                yield f"  ↩ {address} rolled back: {event.step.returns_to or _RETURNED}"
+            case What.NOT_STARTED:
+                yield f"  - {address} {event.step.verb} not started"
+            case What.INTERRUPTED:
+                yield f"  - {address} {event.step.verb} was interrupted, after {event.seconds:.0f} s{_note(event)}"
+            case _:
+                return
+
+    def _done(self, event: Event) -> Iterator[str]:
+        for address in set(event.addresses):
+            self._seconds[address] = self._seconds.get(address, 0.0) + event.seconds
+        complete = list(dict.fromkeys(filter(self._is_complete, event.addresses)))
+        note = f", {event.note}" if event.note else ""
+        if len(complete) > _FEW:
+            first, took = complete[0], max(self._seconds[address] for address in complete)
+            subject = f"{first} and {len(complete) - 1} more".ljust(_WIDE)
+            yield f"  ✓ {subject} {self._words[first]}{note} ({took:.1f} s)"
+            return
+        for address in complete:
+            yield f"  ✓ {str(address).ljust(_WIDE)} {self._words[address]}{note} ({self._seconds[address]:.1f} s)"
+
+    def _is_complete(self, address: Address) -> bool:
+        """Counts one step of a resource as done; returns whether it was the last."""
+        self._left[address] -= 1
+        return not self._left[address]
+
+
+def _how_far(event: Event) -> str:
+    amount = f", {amount_text(event.amount, event.seconds)}" if event.amount else ""
+    return f"{amount}{_note(event)}"
+
+
+def _note(event: Event) -> str:
+    return f": {event.note}" if event.note else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """The resources of a run by what became of them."""
+
+    done: int
+    failed: int
+    skipped: int
+    left: int
+
+    @classmethod
+    def of(cls, report: Report, changed: Collection[Address]) -> Counts:
+        """The counts of an apply; what was not ``changed`` by any of its plans was only waited for."""
+        done = _addresses(report, What.DONE) & set(changed) - report.unfinished
+        failed = _addresses(report, What.FAILED)
+        blocked = _addresses(report, What.BLOCKED) - failed
+        left = report.unfinished - failed - blocked
+        return cls(len(done), len(failed), len(blocked), len(left))
+
+    def text(self, seconds: float) -> str:
+        """The last line of an apply."""
+        text = f"{self.done} resource{'s' if self.done != 1 else ''} done"
+        text += f", {self.failed} failed" if self.failed else ""
+        text += f", {self.skipped} skipped as a result" if self.skipped else ""
+        text += f", {self.left} interrupted or not started" if self.left else ""
+        return f"{text}, in {seconds:.1f} s."
+
+
+def _addresses(report: Report, what: What) -> set[Address]:
+    return {address for event in report.of(what) for address in event.addresses}

@@ -1,0 +1,1 @@
+"""The commands that do more than reconcile, without their words: export, adopt, doctor and others."""

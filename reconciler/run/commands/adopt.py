@@ -1,0 +1,126 @@
+"""Live resources as files: for `reconcile adopt`, which writes them, and `reconcile export`, which prints them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
+from typing import Any, Protocol
+
+from reconciler.config.compose.assembly.names import project_name
+from reconciler.config.realm.minimal import is_secret
+from reconciler.config.variables.sources import env_file_paths, read_variables
+from reconciler.config.variables.template import COMPOSE, KEYCLOAK, Variables, escaped
+from reconciler.config.yaml.reading import forget
+from reconciler.core.message.errors import ConfigError, Conflict
+from reconciler.core.message.problem import Severity
+from reconciler.core.provider import Provider, StackSource
+from reconciler.core.resource.document import Document
+from reconciler.core.resource.resource import Origin
+from reconciler.providers.registry import connect
+from reconciler.run.commands.export import live_realm
+from reconciler.secrets.extraction import Extracted, extracted
+from reconciler.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class AdoptedFile:
+    """A file's content, the variables that it needs beside, and what it can't say."""
+
+    content: Mapping[str, Any]
+    variables: Mapping[str, str] = field(default_factory=dict, repr=False)
+    remarks: tuple[str, ...] = ()
+
+
+def adopted_stack(settings: Settings, names: Sequence[str]) -> AdoptedFile:
+    """The stack of a project, and of containers without one. Without names the project is that of the directory.
+
+    Raises ConfigError, ProviderError.
+    """
+    variables = _variables(settings)
+    project = project_name(settings.project, variables, settings.directory.absolute())
+    if project.problems:
+        raise ConfigError(project.problems)
+    directory = str(settings.directory.absolute())
+    source = _source(settings, project.text)
+    try:
+        wanted = names or _only_project(source, project.text)
+        found = source.adopted(wanted, project=project.text, directory=directory)
+    finally:
+        source.close()
+    done = extracted(found.file, known=variables.values, escape=partial(escaped, dialect=COMPOSE))
+    return AdoptedFile(_with_secrets(done), done.variables, found.remarks)
+
+
+def adopted_realms(settings: Settings, names: Sequence[str], *, with_secrets: bool) -> AdoptedFile:
+    """These realms as a users file. Raises ConfigError, ProviderError.
+
+    Secrets that Keycloak shows are taken over ``with_secrets``, else they stay masked, which means that they are kept.
+    Attributes with a secret in them are variables in any case.
+    """
+    known = dict(_variables(settings).values)
+    realms: list[Any] = []
+    variables: dict[str, str] = {}
+    for name in names:
+        found = live_realm(settings, name, with_secrets=with_secrets)
+        escape = partial(escaped, dialect=KEYCLOAK)
+        done = extracted(found, known={**known, **variables}, escape=escape, is_secret=is_secret)
+        realms.append(done.file)
+        variables |= done.variables
+    own: dict[str, Any] = {"secrets": sorted(variables)} if variables else {}
+    url = settings.connection().get(("url",))
+    own |= {"connection": {"url": url}} if url and with_secrets else {}
+    content = realms[0] if len(realms) == 1 else {"realms": realms}
+    return AdoptedFile({**({"x-reconcile": own} if own else {}), **content}, variables)
+
+
+class _Source(StackSource, Provider, Protocol):
+    """A provider of stacks."""
+
+
+def _source(settings: Settings, project: str) -> _Source:
+    document = Document(project, str(settings.directory), lambda _path: Origin(""), stack={})
+    providers = connect(document, settings.environment).values()
+    found: Any = next(each for each in providers if isinstance(each, StackSource))
+    return found  # type: ignore[no-any-return]
+
+
+def _only_project(source: StackSource, project: str) -> Sequence[str]:
+    there = source.projects()
+    if project in there:
+        return (project,)
+    known = f"there are {', '.join(there)}" if there else "there is none"
+    raise Conflict(f"no project is named `{project}`; name a project or containers: {known}")
+
+
+def _with_secrets(done: Extracted) -> Mapping[str, Any]:
+    """The stack, which declares its secrets so that a lost value is an error and never another one."""
+    if not done.variables:
+        return done.file  # type: ignore[no-any-return]
+    return {**done.file, "x-reconcile": {"secrets": sorted(done.variables)}}
+
+
+def _variables(settings: Settings) -> Variables:
+    """The variables that the environment and the env files give. Raises ConfigError where these are wrong."""
+    variables, problems = read_variables(
+        settings.environment,
+        env_file_paths(settings.directory, settings.env_files),
+        directory=settings.directory.absolute(),
+    )
+    errors = [problem for problem in problems if problem.severity is Severity.ERROR]
+    if errors:
+        raise ConfigError(errors)
+    return variables
+
+
+def settings_of_files(settings: Settings, *, stack: Path | None, users: Path | None) -> Settings:
+    """The settings that load what was written, and nothing else; what was read of it before is forgotten."""
+    forget()
+    return replace(
+        settings,
+        stack_files=(stack,) if stack else (),
+        users_files=(users,) if users else (),
+        project=None,
+        profiles=(),
+    )

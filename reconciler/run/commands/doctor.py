@@ -1,0 +1,299 @@
+"""The search for the cause of trouble: all checks, the walk of the login, and what follows from both.
+
+It only reads, and ends in time whatever hangs: each group of checks has a thread and a deadline of its own, and a group
+that misses it is reported as far as it came.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import Future, wait
+from contextlib import closing
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from threading import Event as Flag
+from typing import Any, Final
+
+from reconciler.core.diagnosis import Check, Checked, Diagnosis, Verdict
+from reconciler.core.difference.change import Action, Change, differ
+from reconciler.core.login import Evidence, Login, Walk
+from reconciler.core.message.errors import ReconcileError, unforeseen
+from reconciler.core.plan.graph import needs_of
+from reconciler.core.provider import DiagnosisSource, LogSource, Provider
+from reconciler.core.resource.address import Address
+from reconciler.core.resource.document import Document
+from reconciler.core.resource.values import Secret
+from reconciler.login import causes
+from reconciler.login.walk import walk
+from reconciler.run.reconciliation.once import Look, Reconciler
+from reconciler.run.reconciliation.workers import Workers
+from reconciler.run.session.session import Session
+
+PHASE_S: Final = 45.0
+"""The deadline of each of the three phases."""
+DIFFERENCE: Final = "difference"
+_TAIL: Final = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Examination:
+    """The outcome of all checks, and the findings, causes before their consequences."""
+
+    checked: tuple[Checked, ...]
+    diagnoses: tuple[Diagnosis, ...]
+    login: Login | None = None
+    walk: Walk | None = None
+
+
+def login_of(document: Document) -> Login | None:
+    """The declared login; None without one."""
+    settings: Any = (document.stack or {}).get("x-reconcile") or {}
+    declared: Mapping[str, Any] = settings.get("login") or {}
+    if not declared:
+        return None
+    password = declared.get("password")
+    return Login(
+        url=str(declared["url"]),
+        user=str(declared.get("user") or ""),
+        password=password if isinstance(password, Secret) or password is None else Secret(str(password)),
+        ca_file=str(declared.get("ca_file") or ""),
+        origin=document.locate(("stack", "x-reconcile", "login", "url")),
+    )
+
+
+def examined(session: Session, *, walks: Callable[[Login], Walk] = walk, phase_s: float = PHASE_S) -> Examination:
+    """Carries out all checks of a project, and walks its login."""
+    return _Doctor(session, walks, phase_s).examined()
+
+
+# ------------------------------------------------------------------ groups of checks
+
+
+@dataclass
+class _Group:
+    """Checks that are carried out one after the other; ``known`` are codes that were found before."""
+
+    checks: Sequence[Check]
+    known: frozenset[str] = frozenset()
+    checked: list[Checked] = field(default_factory=list)
+    diagnoses: list[Diagnosis] = field(default_factory=list)
+
+    def carry_out(self) -> None:
+        absent = set(self.known)
+        for check in self.checks:
+            if absent & set(check.needs):
+                self.checked.append(Checked(check.code, check.title, Verdict.SKIPPED))
+                absent.add(check.code)
+                continue
+            try:
+                found = list(check.find())
+            except Exception as error:  # noqa: BLE001  # the other checks are carried out all the same
+                known = error if isinstance(error, ReconcileError) else unforeseen(error)
+                self.checked.append(Checked(check.code, check.title, Verdict.UNKNOWN, str(known)))
+                continue
+            self.diagnoses += found
+            self.checked.append(Checked(check.code, check.title, Verdict.FOUND if found else Verdict.OK))
+            absent |= {check.code} if found else set()
+
+    def left(self, words: str) -> Iterable[Checked]:
+        """The checks that the deadline has cut off."""
+        done = {each.code for each in self.checked}
+        return [
+            Checked(check.code, check.title, Verdict.UNKNOWN, words) for check in self.checks if check.code not in done
+        ]
+
+    @property
+    def is_cut_off(self) -> bool:
+        """Returns whether a finding kept other checks of the group from being carried out."""
+        needed = {code for check in self.checks for code in check.needs}
+        return any(each.code in needed for each in self.diagnoses)
+
+
+@dataclass
+class _Doctor:
+    session: Session
+    walks: Callable[[Login], Walk]
+    phase_s: float
+    checked: list[Checked] = field(default_factory=list)
+    diagnoses: list[Diagnosis] = field(default_factory=list)
+
+    def examined(self) -> Examination:
+        document, login = self.session.document, login_of(self.session.document)
+        sources = {name: each for name, each in self.session.providers.items() if isinstance(each, DiagnosisSource)}
+        groups = {name: _Group(each.checks(document)) for name, each in sources.items()}
+        began = datetime.now(UTC)
+        with closing(Workers[Callable[[], Any], Any](lambda do: do(), len(groups) + 2)) as pool:
+            walking = pool.submit(lambda: self.walks(login)) if login else None
+            self._carry_out(pool, groups.values(), (walking,) if walking else ())
+            walked: Walk | None = _result(walking)
+            readable = [name for name, group in groups.items() if not group.is_cut_off]
+            look = self._look(pool, readable) if readable else None
+            if walked and not walked.works:
+                self._find_causes(pool, sources, Evidence(walked, self._logs(pool, began)), look)
+        self._add_missing_secrets()
+        if login and walked is None:
+            self.checked.append(Checked("login", "a login succeeds", Verdict.UNKNOWN, self._late))
+        if walked and not walked.works and not self.diagnoses:
+            self.diagnoses.append(_unexplained(walked))
+        return Examination(tuple(self.checked), tuple(self._ordered(look)), login, walked)
+
+    @property
+    def _late(self) -> str:
+        return f"no result within {self.phase_s:g} s"
+
+    def _carry_out(
+        self, pool: Workers[Callable[[], Any], Any], groups: Iterable[_Group], others: Iterable[Future[Any]] = ()
+    ) -> None:
+        groups = list(groups)
+        wait([*(pool.submit(group.carry_out) for group in groups), *others], self.phase_s)
+        for group in groups:
+            checked, found = list(group.checked), list(group.diagnoses)
+            self.checked += [*checked, *group.left(self._late)]
+            known = {each.code for each in self.diagnoses}
+            self.diagnoses += [each for each in found if each.code not in known]
+
+    def _look(self, pool: Workers[Callable[[], Any], Any], readable: Sequence[str]) -> Look | None:
+        """The differences, as far as the providers can be read; nothing is waited for."""
+        at_once = Flag()
+        at_once.set()
+        providers = {name: self.session.providers[name] for name in readable}
+        reconciler: Reconciler = replace(self.session.reconciler(), providers=providers)
+        looking = pool.submit(lambda: reconciler.look(stop=at_once))
+        wait([looking], self.phase_s)
+        found: Look | None = _result(looking)
+        title = "the differences between files and live resources can be told"
+        note = "" if found else str(looking.exception()) if looking.done() else self._late
+        self.checked.append(Checked("differences", title, Verdict.OK if found else Verdict.UNKNOWN, note))
+        return found
+
+    def _logs(self, pool: Workers[Callable[[], Any], Any], since: datetime) -> Mapping[str, Sequence[str]]:
+        """The lines that the services have written since the walk began."""
+        sources = [each for each in self.session.providers.values() if isinstance(each, LogSource)]
+        read: dict[str, Sequence[str]] = {}
+
+        def fill() -> None:
+            for source in sources:
+                for name in source.log_names():
+                    read[name] = _written(source.logs(name, tail=_TAIL, follow=False, timestamps=True), since)
+
+        wait([pool.submit(fill)], self.phase_s)
+        return dict(read)
+
+    def _find_causes(
+        self,
+        pool: Workers[Callable[[], Any], Any],
+        sources: Mapping[str, DiagnosisSource],
+        evidence: Evidence,
+        look: Look | None,
+    ) -> None:
+        document = self.session.document
+        for each in (*sources.values(), None):
+            known = frozenset(found.code for found in self.diagnoses)
+            checks = each.login_checks(document, evidence) if each else causes.checks(document, evidence)
+            self._carry_out(pool, [_Group(checks, known)])
+        named = {each.address for each in self.diagnoses}
+        self.diagnoses += [_difference(change) for change in _acting(look) if change.address not in named]
+
+    def _add_missing_secrets(self) -> None:
+        for name in self.session.made_up:
+            remedy = "reconcile secrets recover"
+            self.diagnoses.append(
+                Diagnosis("secret-missing", f"the secret {name} has no value", "the env file", remedy)
+            )
+
+    def _ordered(self, look: Look | None) -> Sequence[Diagnosis]:
+        """Causes before their consequences; an apply as the remedy of what differs from the files."""
+        acting = {change.address: change for change in _acting(look)}
+        found = [_mended(each, acting.get(each.address)) if each.address else each for each in self.diagnoses]
+        needs = _all_needs(self.session.document, self.session.providers)
+        placed = [replace(each, after=_cause(each, found, needs)) for each in found]
+        return sorted(placed, key=lambda each: (each.is_symptom, each.after is not None))
+
+
+def _result(future: Future[Any] | None) -> Any:
+    return future.result() if future and future.done() and not future.exception() else None
+
+
+# ------------------------------------------------------------------ findings, pure
+
+
+def _written(lines: Iterable[str], since: datetime) -> Sequence[str]:
+    """The lines from a moment on, without their times."""
+    pairs = (line.partition(" ") for line in lines)
+    return [text for moment, _, text in pairs if _is_since(moment, since)]
+
+
+def _is_since(moment: str, since: datetime) -> bool:
+    try:
+        return datetime.fromisoformat(f"{moment[:19]}+00:00") >= since.replace(microsecond=0)
+    except ValueError:
+        return False
+
+
+def _acting(look: Look | None) -> Sequence[Change]:
+    return [change for change in look.plan.changes if change.acts] if look else []
+
+
+def _difference(change: Change) -> Diagnosis:
+    """A difference as a suspect: what was changed by hand is the likeliest cause."""
+    paths = [".".join(each.path) for each in change.fields]
+    what = f"{differ(paths)} from the files" if paths else change.reason or change.action.value
+    message = "it does not exist" if change.action is Action.CREATE else what
+    source = change.desired.source(change.fields[0].path[0]) if change.desired and change.fields else None
+    origin = source.origin if source else change.desired.origin if change.desired else None
+    remedy = f"reconcile apply --target {change.address}"
+    return Diagnosis(DIFFERENCE, message, str(change.address), remedy, change.address, origin=origin, is_symptom=True)
+
+
+def _mended(diagnosis: Diagnosis, change: Change | None) -> Diagnosis:
+    """The finding with an apply as its remedy where the live field is not what the files declare."""
+    if change is None or not diagnosis.field:
+        return diagnosis
+    name = diagnosis.field.partition(".")[0]
+    differs = change.action is Action.CREATE or any(each.path[0] == name for each in change.fields)
+    return replace(diagnosis, remedy=f"reconcile apply --target {diagnosis.address}") if differs else diagnosis
+
+
+def _all_needs(document: Document, providers: Mapping[str, Provider]) -> Mapping[Address, frozenset[Address]]:
+    """All that each resource needs, directly or not."""
+    kinds = {name: kind for provider in providers.values() for name, kind in provider.kinds.items()}
+    try:
+        resources = {each.address: each for provider in providers.values() for each in provider.expand(document)}
+        direct = needs_of(resources, kinds)
+    except ReconcileError:
+        return {}
+    found: dict[Address, frozenset[Address]] = {}
+
+    def reach(address: Address) -> frozenset[Address]:
+        if address not in found:
+            found[address] = frozenset()
+            nearest = frozenset(direct.get(address, {}))
+            found[address] = nearest.union(*(reach(each) for each in nearest))
+        return found[address]
+
+    return {address: reach(address) for address in resources}
+
+
+def _cause(
+    symptom: Diagnosis, diagnoses: Sequence[Diagnosis], needs: Mapping[Address, frozenset[Address]]
+) -> Address | None:
+    """The resource whose trouble explains a symptom: its own, or of those that it needs the one furthest below."""
+    own = symptom.address
+    if own is None or not symptom.is_symptom:
+        return None
+    causes_there = {
+        each.address for each in diagnoses if each.address and not each.is_symptom and each.code != DIFFERENCE
+    }
+    troubled = causes_there | {
+        each.address for each in diagnoses if each.address and each.address != own and each.is_symptom
+    }
+    found = troubled & ({own} | needs.get(own, frozenset()))
+    roots = [each for each in found if not (found - {each}) & needs.get(each, frozenset())]
+    return min(roots, default=None)
+
+
+def _unexplained(walked: Walk) -> Diagnosis:
+    status = f" ({walked.status})" if walked.status else ""
+    words = walked.message or walked.trouble.value
+    message = f"it fails at the step `{walked.stage.value}`: {walked.url} answers{status}: {words}"
+    return Diagnosis("login", message, "the login", "reconcile logs --tail 50", origin=walked.login.origin)

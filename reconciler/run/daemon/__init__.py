@@ -1,0 +1,1 @@
+"""The daemon: hints, looks, repairs, and the state that it shows."""

@@ -1,0 +1,614 @@
+"""The daemon's loop: looks, compares and repairs at intervals, and at once when a hint comes.
+
+Level-triggered: hints only cause a look. Providers are read side by side under deadlines, repairs run in threads of
+their own, and each resource has a pace of its own, so that the trouble of one delays no other. A wrong file is reported
+once, and the last right ones stay in force. What is remembered may be lost without harm.
+"""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from threading import Event as Flag
+from threading import Thread
+from typing import Any, Final
+
+from reconciler.core.difference.cause import Cause
+from reconciler.core.difference.change import Action, Change
+from reconciler.core.execution.pace import MOST, MOST_FAILURES, Paces
+from reconciler.core.execution.report import standing
+from reconciler.core.execution.written import Written
+from reconciler.core.history.author import Author
+from reconciler.core.history.facts import (
+    Ailment,
+    Difference,
+    Fact,
+    Listener,
+    Open,
+    Pass,
+    Repair,
+    State,
+    Trouble,
+    Unfinished,
+    ailing,
+    fields_of,
+)
+from reconciler.core.message.errors import ConfigError, Locked, ReconcileError, Unreachable
+from reconciler.core.plan.policy import Policy
+from reconciler.core.provider import Exit, ExitSource, Hint, HintSource
+from reconciler.core.resource.address import Address
+from reconciler.core.resource.document import Document
+from reconciler.core.resource.resource import Health, Resource
+from reconciler.core.resource.values import refs
+from reconciler.providers.registry import connect
+from reconciler.render.output.known import KnownSecrets
+from reconciler.run.clock import Clock
+from reconciler.run.daemon.board import Board
+from reconciler.run.daemon.chronicle import Chronicle
+from reconciler.run.daemon.hints import Hints, changed_files
+from reconciler.run.daemon.journal import Journal
+from reconciler.run.daemon.pauses import pauses_of
+from reconciler.run.daemon.repairs import GRACE_S, Ended, Run, SharedLock, allowed, in_a_thread
+from reconciler.run.lock.leadership import Leadership
+from reconciler.run.reconciliation.invain import reported
+from reconciler.run.reconciliation.once import Look, Reconciler
+from reconciler.run.reconciliation.reading import Overdue, SideBySide
+from reconciler.run.session.recorder import authors_of_drift
+from reconciler.run.session.requestlog import logged
+from reconciler.run.session.session import Session, learn_files, opened, read
+from reconciler.settings import Settings
+
+LOCKED_AGAIN_S: Final = 2.0
+RELEASE_S: Final = 1.0
+MOST_UNREACHABLE: Final = 3
+"""The wait for a server that does not answer grows so often only: unlike a refusal that may be over soon."""
+
+SLOW_S: Final = 4.0
+"""A provider without an answer for so long is reported."""
+
+ELECTION_S: Final = 2.0
+"""The first look waits so long to know who leads."""
+
+MOST_HINTS: Final = 100
+
+RESYNC: Final = Hint("resync")
+_RESTARTS: Final = "restarts of "
+_LOOK: Final = "look"
+
+
+@dataclass(frozen=True, slots=True)
+class Rhythm:
+    """The interval between looks of the daemon. ``heals`` is False if it only reports."""
+
+    interval_s: float = 30.0
+    heals: bool = True
+
+
+class Daemon:
+    """One project, kept as declared until ``stop`` is set. ``listeners`` get each fact once, the log first.
+
+    ``begin`` starts a repair, and returns its thread if it has one. ``elect`` is None where there is one daemon only.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        clock: Clock,
+        log: Any,
+        *,
+        rhythm: Rhythm,
+        stop: Flag,
+        known: KnownSecrets,
+        listeners: tuple[Listener, ...] = (),
+        board: Board | None = None,
+        begin: Callable[[Callable[[], None]], Thread | None] = in_a_thread,
+        elect: type[Leadership] | None = Leadership,
+        wall: Callable[[], float] = time.time,
+    ) -> None:
+        self._settings, self._clock, self._log, self._rhythm, self._stop = settings, clock, log, rhythm, stop
+        self._known, self._begin, self._elect, self._wall = known, begin, elect, wall
+        self.hints = Hints(clock)
+        self.paces, self.open = Paces(), Open()
+        self._board = board or Board()
+        self._board.ask, self._board.interval_s, self._board.heals = self.hints.give, rhythm.interval_s, rhythm.heals
+        self._listeners: tuple[Listener, ...] = (*listeners, self._board)
+        self._journal = Journal(log, {})
+        self._chronicle: Chronicle | None = None
+        self._files: tuple[Path, ...] = ()
+        self._file_troubles: tuple[Trouble, ...] = ()
+        self._runs: dict[Run, Thread | None] = {}
+        self.state = State()
+        self._look_error = ""
+        self._written = Written()
+        self._blocked: dict[str, str] = {}
+        self._restarts: dict[str, int] = {}
+        self._exits: dict[str, tuple[int, Exit | None]] = {}
+        self._unread: dict[str, ReconcileError] = {}
+        self._overdue_from: dict[str, float] = {}
+        self._acting: frozenset[str] = frozenset()
+        self._down: dict[Address, float] = {}
+        self._authors: dict[Address, tuple[Author, ...]] = {}
+        self._is_seen = False
+        self._carried: tuple[Hint, ...] = ()
+        self._locked_until = 0.0
+        self._leadership: Leadership | None = None
+        self._led = (True, "")
+
+    # -------------------------------------------------------------- the loop
+
+    def run(self) -> None:
+        """Raises ConfigError where the files are wrong from the beginning; later that is only reported."""
+        with opened(
+            self._settings,
+            self._clock,
+            keep_secrets=self._rhythm.heals,
+            needs_secrets=True,
+            warn=self._warn,
+            known=self._known,
+            note=logged(self._log),
+            release_s=RELEASE_S,
+        ) as first:
+            self._log.info("daemon begins", project=first.document.project, interval_s=self._rhythm.interval_s)
+            self._connected(first)
+            self._board.pauses = pauses_of(first)
+            self._follow()
+            self._stand_for_election()
+            why: tuple[Hint, ...] = (Hint("start"),)
+            while not self._stop.is_set():
+                self._board.beat()
+                if self._leads():
+                    self._guarded(why)
+                why = self._next()
+                self._reload()
+            self.hints.close()
+            self._end()
+            self._log.info("daemon ends")
+
+    def _stand_for_election(self) -> None:
+        """Become the daemon that acts, or stand by. Who only reports does so beside others."""
+        store, project = self._session.leases, self._session.document.project
+        if store and self._elect and self._rhythm.heals:
+            on_change = partial(self.hints.give, Hint("leadership"))
+            self._leadership = self._elect(store, project, self._clock, on_change, release_s=RELEASE_S)
+            self._leadership.begin()
+            self._leadership.wait(ELECTION_S)
+
+    def _leads(self) -> bool:
+        """Returns whether this daemon is the one that acts, and reports a change of that."""
+        found = self._leadership
+        leads, leader = (found.is_held, found.leader) if found else (True, "")
+        if (leads, leader) != self._led:
+            if not leads:
+                self._log.info("stands by", leader=leader)
+            elif not self._led[0]:
+                self._log.info("leads")
+        self._led = leads, leader
+        self._board.leads, self._board.leader = leads, leader
+        return leads
+
+    def _warn(self, message: str) -> None:
+        phrase = "history is not kept" if message.startswith("the history ") else "lock is not given back"
+        self._log.warning(phrase, reason=message)
+
+    def _connected(self, session: Session) -> None:
+        """Work with this session and its providers from now on."""
+        self._takes(session)
+        self._files = session.files
+        self._journal.kinds = session.kinds
+        self._reads = SideBySide(self._stop, lambda name: self.hints.give(Hint(f"{name} has answered late")))
+        self._lock = SharedLock(lambda: self._session.locked("daemon"))
+        self._board.shared = self._lock.shared
+        self._unread = {}
+
+    def _takes(self, session: Session) -> None:
+        """Have the session's history written, and look at it as a whole."""
+        self._session, self._is_seen = session, False
+        if self._chronicle is None:
+            self._chronicle = Chronicle(session, self._wall)
+        self._chronicle.session = session
+
+    def _follow(self) -> None:
+        self.hints.follow("files", lambda: changed_files(lambda: self._files, self._stop))
+        for name, provider in self._session.providers.items():
+            if isinstance(provider, HintSource):
+                for source in provider.hint_sources():
+                    self.hints.follow(f"{name} {source}", partial(self._hints, name, source))
+
+    def _hints(self, name: str, source: str) -> Iterator[Hint]:
+        """The hints of a provider of the session: another revision of the files may have connected another one."""
+        provider = self._session.providers.get(name)
+        return provider.hint_sources()[source]() if isinstance(provider, HintSource) else iter(())
+
+    def _next(self) -> tuple[Hint, ...]:
+        """Wait for the interval, a hint, or the moment at which something is due again."""
+        now = self._clock.now()
+        end = now + self._rhythm.interval_s
+        due_at = self.paces.next_due_at((*self._acting, *self._unread, _LOOK), now)
+        later = (self._locked_until, *self._overdue_from.values(), end if due_at is None else due_at)
+        end = min(end, *(at for at in later if at > now))
+        hints: list[Hint] = []
+        while not hints and self._clock.now() < end and not self._stop.is_set():
+            hints = self.hints.wait(end - self._clock.now())
+        return tuple(hints) or (RESYNC,)
+
+    def _end(self) -> None:
+        """Wait for the repairs, as long as that may take, and report what is left undone."""
+        if self._leadership:
+            Thread(target=self._leadership.end, name="leadership end", daemon=True).start()
+        for thread in self._runs.values():
+            if thread:
+                thread.join(GRACE_S + 2 * RELEASE_S)
+        self._collect()
+        for run in self._runs:
+            self._passed(run)
+
+    # -------------------------------------------------------------- files
+
+    def _reload(self) -> None:
+        """Take the files as they are now; where they are wrong, go on with those that were right."""
+        session = self._session
+        try:
+            keep = self._rhythm.heals
+            loaded, made_up = read(self._settings, keep_secrets=keep, needs_secrets=True, made_up=session.made_up)
+        except ConfigError as error:
+            self._file_troubles = tuple(_wrong(str(each)) for each in error.problems)
+            return
+        except ReconcileError as error:
+            self._file_troubles = (_wrong(str(error)),)
+            return
+        self._file_troubles = ()
+        document = loaded.document
+        self._files = loaded.files
+        if replace(document, locate=session.document.locate) == session.document:
+            learn_files(self._known, loaded)  # what is in the files of secrets may be new
+            self._session = replace(session, document=document, made_up=made_up)  # the same, perhaps in other lines
+            return
+        self._known.collect()
+        learn_files(self._known, loaded)
+        self._log.info("files reloaded")
+        self.paces.forget()
+        new = replace(session, document=document, made_up=made_up, files=loaded.files)
+        if _reached(document) == _reached(session.document):
+            self._takes(new)
+            return
+        self._connected(replace(new, providers=connect(document, self._settings.environment, session.note)))
+        for provider in session.providers.values():
+            provider.close()
+
+    # -------------------------------------------------------------- one pass
+
+    def _guarded(self, why: tuple[Hint, ...]) -> None:
+        try:
+            self._pass(why)
+            self._look_error = ""
+            self.paces.settled(_LOOK, self._clock.now())
+        except ReconcileError as error:
+            if str(error) != self._look_error:
+                self._log.error("look failed", error=str(error))
+            self._look_error = str(error)
+            self._board.failed(str(error))
+            self.paces.failed(_LOOK, self._clock.now())
+        except Exception:  # noqa: BLE001 (one bad pass must not end the daemon)
+            self._log.exception("look failed for an unknown reason")
+            self.paces.failed(_LOOK, self._clock.now())
+
+    def _pass(self, why: tuple[Hint, ...]) -> None:
+        """One look, and the repair of what is due, which goes on beside the loop."""
+        pass_id = uuid.uuid4().hex[:8]
+        self._collect()
+        self._hear(why)
+        now, why = self._clock.now(), (*self._carried, *why)
+        held = {name: error for name, error in self._unread.items() if not self.paces.is_due(name, now)}
+        reconciler = self._reconciler(held)
+        look = reconciler.look(stop=self._stop)
+        if self._stop.is_set():
+            return
+        busy = self._busy()
+        self._learn(look, busy, pass_id, why)
+        due = self._due(look, busy)
+        self._log.debug("looked", **{"pass": pass_id}, why=[str(each) for each in why[:5]], due=len(due))
+        self._ask_for_authors(look, busy)
+        self._report(look, busy, pass_id, why)
+        self._remember(look, busy, why, reconciler.desired())
+        self._show(look, reconciler.desired())
+        if due:
+            self._repair(due, pass_id, why, reconciler.desired())
+
+    def _show(self, look: Look, desired: Sequence[Resource]) -> None:
+        """Put the look on the board, for those who watch."""
+        now = self._clock.now()
+        lasting = {key: now - began for key, (_, began) in self.open.troubles.items()}
+        self._board.show(self._session, look, self.state, desired, lasting)
+
+    def _reconciler(self, held: Mapping[str, ReconcileError], patient: Iterable[str] = ()) -> Reconciler:
+        """The reconciler of one look; providers in ``held`` are not read, for those in ``patient`` it waits longer."""
+        session = self._session
+        reads = replace(self._reads.patiently(*patient), held=held)
+        return replace(session.reconciler(policy=_policy(session)), reads=reads, defers=True)
+
+    def _busy(self) -> frozenset[Address]:
+        return frozenset(address for run in self._runs for address in run.busy)
+
+    def _hear(self, why: tuple[Hint, ...]) -> None:
+        """A hint about the host of a provider that can't be read is a reason to ask it at once."""
+        for name in self._unread:
+            host = self._session.providers[name].served_by
+            if host and any(hint.concerns(host) for hint in why):
+                self.paces.settled(name, self._clock.now())
+
+    def _learn(self, look: Look, busy: frozenset[Address], pass_id: str, why: tuple[Hint, ...]) -> None:
+        """Keep the pace of each resource and provider by what was seen, and the hints about what was not."""
+        now = self._clock.now()
+        for name, error in look.unread.items():
+            if error is not self._unread.get(name) and not isinstance(error, Overdue):
+                most = MOST_UNREACHABLE if isinstance(error, Unreachable) else MOST_FAILURES
+                self.paces.failed(name, now, most=most)
+        for name in self._unread.keys() - look.unread.keys():
+            self.paces.settled(name, now)
+        self._unread = dict(look.unread)
+        self._carried = tuple(each for each in why if each.address and each.address.provider in look.unread)[
+            -MOST_HINTS:
+        ]
+        overdue = [name for name, error in look.unread.items() if isinstance(error, Overdue)]
+        self._overdue_from = {name: self._overdue_from.get(name, now + SLOW_S) for name in overdue}
+        seen = {change.address: change for change in look.plan.changes if change.address not in busy}
+        kept = {str(address) for address, change in seen.items() if change.action is Action.KEEP}
+        for subject in kept:
+            self.paces.settled(subject, now)
+            self._blocked.pop(subject, None)
+        for subject, cause in tuple(self._blocked.items()):
+            if cause in kept and _is_well(seen[Address.parse(cause)]):
+                del self._blocked[subject]
+                self.paces.settled(subject, now)
+        self._count_restarts(tuple(seen.values()), now)
+        self._look_at_vain(look, busy, pass_id, tuple(map(str, why)), frozenset(kept))
+        self._acting = frozenset(str(address) for address, change in seen.items() if change.acts)
+        down = {address: self._down.get(address, now) for address, change in seen.items() if _is_down(change)}
+        self._down = {address: at for address, at in self._down.items() if address in busy} | down
+        known = {str(change.address) for change in look.plan.changes}
+        self.paces.keep({*known, *(f"{_RESTARTS}{subject}" for subject in known), *self._unread, _LOOK})
+
+    def _count_restarts(self, seen: Iterable[Change], now: float) -> None:
+        """Restarts by the other side count like repairs of ours."""
+        counts: dict[str, int] = {}
+        for change in seen:
+            live, subject = change.observed, f"{_RESTARTS}{change.address}"
+            if live and live.restarts:
+                counts[live.id] = live.restarts
+                for _ in range(min(live.restarts - self._restarts.get(live.id, live.restarts), MOST)):
+                    self.paces.repaired(subject, ("restarts",), now)
+            self.paces.settled(subject, now)
+        self._restarts = counts
+
+    def _look_at_vain(
+        self, look: Look, busy: frozenset[Address], pass_id: str, why: tuple[str, ...], kept: frozenset[str]
+    ) -> None:
+        """A write that succeeded and changed nothing has failed; it is tried again, ever more rarely."""
+        vain = [change for change in self._written.in_vain(look.plan) if change.address not in busy]
+        for change in vain:
+            error = reported(change, self._session.providers[change.address.provider]).note
+            self._settle(Ended(change, 0.0, error), pass_id, why)
+        gone = frozenset(change.address for change in vain)
+        self._written = self._written.forgetting(gone | {each for each in self._written.changes if str(each) in kept})
+
+    def _due(self, look: Look, busy: frozenset[Address]) -> frozenset[Address]:
+        """The resources to repair now."""
+        now = self._clock.now()
+        if not self._rhythm.heals or now < self._locked_until:
+            return frozenset()
+        paused = self._board.paused(change.address for change in look.plan.changes)
+        acting = {change.address for change in look.plan.changes if change.acts} - busy - paused
+        due = frozenset(address for address in acting if self.paces.is_due(str(address), now))
+        part = allowed(look.plan, due, _policy(self._session).covering(look.observed))
+        return frozenset(change.address for change in part.changes if change.acts)
+
+    # -------------------------------------------------------------- repairs
+
+    def _repair(
+        self, due: frozenset[Address], pass_id: str, why: tuple[Hint, ...], desired: Sequence[Resource]
+    ) -> None:
+        named = (ref.address for each in desired if each.address in due for ref in refs(each.spec))
+        reconciler = self._reconciler(self._unread, {address.provider for address in (*due, *named)})
+        down = dict(self._down)
+        run = Run(pass_id, tuple(map(str, why)), due, reconciler, self._lock, self._stop, self._clock, down)
+
+        def work() -> None:
+            run()
+            self.hints.give(Hint("a repair has ended"))
+
+        self._runs[run] = None
+        self._runs[run] = self._begin(work)
+
+    def _collect(self) -> None:
+        """Take in the results of repairs."""
+        for run in tuple(self._runs):
+            is_over = run.is_over
+            for ended in run.ended():
+                run.outcomes.append(self._settle(ended, run.pass_id, run.why))
+            if is_over:
+                del self._runs[run]
+                self._passed(run)
+
+    def _settle(self, ended: Ended, pass_id: str, why: tuple[str, ...]) -> bool:
+        """Keep the pace of a resource whose repair has ended, and report it; returns whether it was repaired."""
+        now, change, subject = self._clock.now(), ended.change, str(ended.change.address)
+        error = ended.error or (f"not begun, as {ended.blocked_by} failed" if ended.blocked_by else "")
+        fact = Repair(
+            pass_id,
+            change,
+            ended.seconds,
+            error,
+            result=ended.result,
+            outage_s=ended.outage_s,
+            why=why,
+            authors=self._authors.get(change.address, ()),
+        )
+        if not error:
+            self.paces.repaired(subject, fields_of(change), now)
+            self._down.pop(change.address, None)
+            self._tell(fact)
+            return True
+        if ended.blocked_by:
+            self._blocked[subject] = ended.blocked_by
+        pace = self.paces.failed(subject, now)
+        self._tell(replace(fact, failures=pace.failures, retry_in_s=pace.due_at - now))
+        return False
+
+    def _passed(self, run: Run) -> None:
+        """Report the end of a pass that did something, and slow down what it was to do and did not come to."""
+        now = self._clock.now()
+        self._written = self._written.after(run.plan, run.report)
+        unfinished = run.unfinished if self._stop.is_set() else []
+        changes = {change.address: change for change in run.plan.changes}
+        for address, note in unfinished:
+            self._tell(Unfinished(run.pass_id, address, note, changes.get(address), run.why))
+        if isinstance(run.error, Locked):
+            self._log.info("another run is at work", owner=run.error.owner)
+            self._locked_until = now + LOCKED_AGAIN_S
+            return
+        for address in run.left:
+            self.paces.failed(str(address), now)
+        repaired = sum(run.outcomes)
+        error = str(run.error or "")
+        failed, seconds = len(run.outcomes) - repaired, now - run.began
+        self._tell(Pass(run.pass_id, run.why, repaired, failed, len(unfinished), seconds, error))
+
+    # -------------------------------------------------------------- reports
+
+    def _tell(self, fact: Fact) -> None:
+        history: tuple[Listener, ...] = (self._chronicle,) if self._chronicle else ()
+        everybody: tuple[Listener, ...] = (self._journal, *history, *self._listeners)
+        for listener in everybody:
+            listener(fact)
+
+    def _report(self, look: Look, busy: frozenset[Address], pass_id: str, why: tuple[Hint, ...]) -> None:
+        """Tell the differences and troubles that are new, and those that are over."""
+        now = self._clock.now()
+        seen = [change for change in look.plan.changes if change.address not in busy]
+        refused = {each.address: str(each) for each in look.plan.refusals}
+        for change, field in self.open.new_differences(seen, busy, look.unread):
+            events = tuple(str(hint) for hint in why if hint.concerns(change.address))
+            reason = self._board.pause_of(change.address) or refused.get(change.address, "")
+            left = reason if self._rhythm.heals else "observe"
+            authors = self._authors.get(change.address, ())
+            self._tell(Difference(pass_id, change, field, events, left, tuple(map(str, why)), authors))
+        troubles = {trouble.key: trouble for trouble in self._troubles(look, seen, why)}
+        troubles |= self.open.unseen(look.unread, troubles.keys())
+        for fact in self.open.replaced_troubles(troubles, now):
+            self._tell(fact)
+        standings = tuple(map(standing, look.plan.changes))
+        self.state = State(self.state.passes + 1, now, standings, tuple(troubles.values()), busy)
+
+    def _ask_for_authors(self, look: Look, busy: frozenset[Address]) -> None:
+        """Ask who did what has begun to differ, before a repair adds acts of ours."""
+        acting = {each.address: each for each in look.plan.changes if each.acts and each.address not in busy}
+        new = [change for address, change in acting.items() if address not in self._authors]
+        self._authors = {a: found for a, found in self._authors.items() if a in acting or a in busy}
+        session = self._session
+        found = authors_of_drift(session.providers, new, session.memory, wall=self._wall(), reads=self._reads)
+        self._authors |= {change.address: tuple(found.get(change.address, ())) for change in new}
+
+    def _remember(
+        self, look: Look, busy: frozenset[Address], why: tuple[Hint, ...], desired: Sequence[Resource]
+    ) -> None:
+        """Keep what is as declared, unless the look was one at the interval, which finds little that is new."""
+        if self._chronicle is None or (self._is_seen and why == (RESYNC,)):
+            return
+        seen = [change for change in look.plan.changes if change.address not in busy]
+        self._chronicle.remember(seen, desired, look.unread)
+        self._is_seen = True
+
+    def _troubles(self, look: Look, seen: Sequence[Change], why: tuple[Hint, ...]) -> Iterator[Trouble]:
+        yield from self._file_troubles
+        for name, error in look.unread.items():
+            if isinstance(error, Overdue) and self._clock.now() < self._overdue_from[name]:
+                continue  # a slow answer is nothing to report
+            deferred = sum(change.address.provider == name and not change.acts for change in look.plan.changes)
+            mark = "" if isinstance(error, Overdue) else str(error)
+            yield Trouble(Ailment.UNREAD, name, str(error), mark, {"deferred": deferred})
+        self._note_exits(seen)
+        recurring = {trouble.subject: trouble for change in seen for trouble in self._recurring(change, why)}
+        yield from recurring.values()
+        yield from (each for each in ailing(look.plan) if each.subject not in recurring)
+
+    def _recurring(self, change: Change, why: tuple[Hint, ...]) -> Iterator[Trouble]:
+        """A crash loop, or somebody who changes the resource against us."""
+        subject, now = str(change.address), self._clock.now()
+        own = self.paces[subject].worst
+        found = self.paces[f"{_RESTARTS}{subject}"].worst or own
+        if found is None:
+            return
+        field, recurrence = found
+        times, within_s = recurrence.times, round(recurrence.seconds, 1)
+        retry_in_s = round(max(self.paces[subject].due_at - now, 0.0), 1)
+        mark = str(times.bit_length())
+        details: dict[str, Any] = {"times": times, "within_s": within_s, "retry_in_s": retry_in_s}
+        ended = self._exits[subject][1] if field in _OF_A_PROGRAM and subject in self._exits else None
+        if ended:
+            note = f"ended {times} times within {within_s:g} s"
+            details |= {"exit_code": ended.code, "last_lines": list(ended.lines)}
+            yield Trouble(Ailment.CRASH_LOOP, subject, note, mark, details)
+        else:
+            events = [str(hint) for hint in why if hint.concerns(change.address)]
+            note = f"{field} differed {times} times within {within_s:g} s"
+            yield Trouble(Ailment.FIGHT, subject, note, mark, {"field": field, **details, "events": events[:3]})
+
+    def _note_exits(self, changes: Iterable[Change]) -> None:
+        """Keep how a program ended that has to be started once too often: once it runs, that is not known any more."""
+        for change in changes:
+            subject = str(change.address)
+            recurrences = {**self.paces[subject].fields, **self.paces[f"{_RESTARTS}{subject}"].fields}
+            times = max((recurrences[name].times for name in _OF_A_PROGRAM if name in recurrences), default=0)
+            if times < MOST - 1:
+                self._exits.pop(subject, None)
+            elif (change.acts or "restarts" in recurrences) and times != self._exits.get(subject, (0, None))[0]:
+                self._exits[subject] = times, self._last_exit(change)
+
+    def _last_exit(self, change: Change) -> Exit | None:
+        provider = self._session.providers[change.address.provider]
+        if change.observed is None or not isinstance(provider, ExitSource):
+            return None
+        ask: Callable[[], Exit | None] = partial(provider.last_exit, change.observed)
+        try:
+            return self._reads.one(change.address.provider, ask)
+        except ReconcileError:
+            return Exit(None)
+
+
+_OF_A_PROGRAM: Final = (Action.START.value, Action.RUN.value, "restarts")
+"""Names of recurring repairs by which a program shows that it ends again and again."""
+
+
+def _wrong(problem: str) -> Trouble:
+    """The trouble with one problem of the files."""
+    return Trouble(Ailment.WRONG_FILE, problem.partition(": ")[0], problem, problem)
+
+
+def _is_well(change: Change) -> bool:
+    return change.observed is not None and change.observed.status.health is Health.OK
+
+
+def _is_down(change: Change) -> bool:
+    """Returns whether something that should serve is found not to; what is new has not served yet."""
+    if not change.acts or change.desired is None or change.intended is Action.RUN:
+        return False
+    if change.observed is None:
+        return change.cause is Cause.DRIFT
+    return change.action is Action.START or change.observed.status.health is Health.FAILED
+
+
+def _reached(document: Document) -> tuple[object, ...]:
+    """The settings that providers are made from."""
+    halves = (document.stack is None, document.realms is None)
+    return document.project, *halves, document.connection
+
+
+def _policy(session: Session) -> Policy:
+    """The rules while nobody is there to ask: only deletions that the files ask for are allowed."""
+    policy = session.policy(deletes=True)
+    declared = (session.document.stack or {}).get("x-reconcile") or {}
+    return policy if isinstance(declared, dict) and declared.get("prune") else replace(policy, prune={})

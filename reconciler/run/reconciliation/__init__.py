@@ -1,0 +1,1 @@
+"""The reconciliation: read, plan, act, look again."""

@@ -1,0 +1,408 @@
+"""The whole line, once: observe, diff, plan, gate, execute; and again until nothing is left to do.
+
+``look`` is what ``diff`` shows; ``converge`` is ``apply``; the daemon calls it for ever.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+from threading import Event as Flag
+from typing import Final, TypeAlias, TypeVar
+
+from reconciler.config.yaml.suggest import suggestion
+from reconciler.core.difference.cause import Memory, NoMemory
+from reconciler.core.difference.change import Change
+from reconciler.core.difference.compare import FieldChange
+from reconciler.core.execution.report import Event, Report, Standing, What, standing
+from reconciler.core.execution.written import Written, restricted, stepless, without
+from reconciler.core.message.errors import Conflict, ReconcileError, Refused, Rejected, Unreachable
+from reconciler.core.message.problem import Problem
+from reconciler.core.message.secrecy import concealed
+from reconciler.core.plan.access import AccessChange
+from reconciler.core.plan.attribution import attributed
+from reconciler.core.plan.graph import needs_of
+from reconciler.core.plan.plan import Plan, Step, make
+from reconciler.core.plan.policy import Policy, refusals
+from reconciler.core.provider import AccessSource, BystanderSource, ObstacleSource, Provider, Verdict
+from reconciler.core.resource.address import Address
+from reconciler.core.resource.document import Document
+from reconciler.core.resource.resource import Bystander, Health, Observed, Resource
+from reconciler.render.output.known import KnownSecrets
+from reconciler.run.clock import Clock
+from reconciler.run.reconciliation.collector import undisturbed
+from reconciler.run.reconciliation.execute import execute
+from reconciler.run.reconciliation.invain import reported
+from reconciler.run.reconciliation.reading import IN_TURN, Reads
+
+T = TypeVar("T")
+
+MOST_PASSES: Final = 10
+LOOK_AGAIN_S: Final = 0.5
+GRACE_S: Final = 20.0
+"""How long the answer of something that counts as up already is waited for."""
+
+
+_Found: TypeAlias = Mapping[str, Sequence[Observed]]
+"""The observed resources of each provider, by its name."""
+
+_Unread: TypeAlias = Mapping[str, tuple[Address | None, ReconcileError]]
+"""Providers that can't be read: the resource that serves each, if there is one, and the error."""
+
+
+class _UnreadLater(Exception):
+    """A provider failed after it was read, when more was asked of it."""
+
+    def __init__(self, provider: str, error: ReconcileError) -> None:
+        super().__init__(provider)
+        self.provider, self.error = provider, error
+
+
+class NotConverging(ReconcileError):
+    """Pass after pass finds something to do: a bug of ours, or somebody who works against us."""
+
+
+def _say_nothing(_note: str) -> None:
+    pass
+
+
+def _do_nothing() -> None:
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """The result of one look: the plan, all that is live, and why providers could not be read."""
+
+    plan: Plan
+    observed: Mapping[Address, Observed]
+    unread: Mapping[str, ReconcileError] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Reconciler:
+    """Document and providers of one project, and how they are treated.
+
+    ``only`` restricts everything to these resources and what they need. ``patience_s`` is how long a provider
+    is waited for that is just starting. ``before_step`` raises ProviderError where nothing may be done any more.
+    ``memory`` tells the causes of differences.
+    ``reads`` is the way to the providers. Where it ``defers``, a provider that can't be read, for whatever reason,
+    defers its own resources, and is not waited for.
+    """
+
+    document: Document
+    providers: Mapping[str, Provider]
+    clock: Clock
+    policy: Policy = field(default_factory=Policy)
+    only: frozenset[Address] = frozenset()
+    patience_s: float = 300.0
+    on_wait: Callable[[str], None] = _say_nothing
+    before_step: Callable[[], None] = _do_nothing
+    known: KnownSecrets = field(default_factory=KnownSecrets)
+    memory: Memory = field(default_factory=NoMemory)
+    reads: Reads = IN_TURN
+    defers: bool = False
+    _expanded: list[Sequence[Resource]] = field(default_factory=list, init=False, repr=False, compare=False)
+
+    def desired(self) -> Sequence[Resource]:
+        """Everything that the files ask for, or the targets with what they need. Raises ConfigError.
+
+        The document is expanded once; a Reconciler of another document or with other providers is another one.
+        """
+        if not self._expanded:
+            with undisturbed():
+                everything = [each for provider in self.providers.values() for each in provider.expand(self.document)]
+            self._expanded.append(_closure(everything, self.only, self.providers) if self.only else everything)
+        return self._expanded[0]
+
+    def with_desired(self, desired: Sequence[Resource]) -> Reconciler:
+        """The same for other resources than those of the document."""
+        made = replace(self)
+        made._expanded.append(tuple(desired))  # noqa: SLF001  # its own
+        return made
+
+    def look(self, desired: Sequence[Resource] | None = None, *, stop: Flag | None = None) -> Look:
+        """Observe and plan. Waits for a provider that is starting, until ``stop`` is set; raises Unreachable for one
+        that is not."""
+        desired = self.desired() if desired is None else desired
+        began = self.clock.now()
+        found, unread = self._read(desired)
+        while True:
+            try:
+                look = self._look_of(found, unread, desired)
+                is_settled = any(change.acts for change in look.plan.changes) or (stop and stop.is_set())
+                if not unread or self.defers or is_settled:
+                    return self._completed(look, desired)
+            except _UnreadLater as later:
+                unread = {**unread, later.provider: (self._host(later.provider, desired), later.error)}
+                found = {name: part for name, part in found.items() if name != later.provider}
+            else:
+                self._wait_for(unread, look.observed, self.clock.now() - began)
+                found, unread = self._read(desired)
+
+    def _look_of(self, found: _Found, unread: _Unread, desired: Sequence[Resource]) -> Look:
+        with undisturbed():
+            everything = (each for part in found.values() for each in part)
+            observed = {each.address: each for each in everything if self._is_looked_at(each.address, desired)}
+            waits = {name: host for name, (host, _) in unread.items()}
+            look = self.planned(desired, observed, unread=waits, prunes=self.policy.covering(observed).prunes)
+        return replace(look, unread={name: error for name, (_, error) in unread.items()})
+
+    def _completed(self, look: Look, desired: Sequence[Resource]) -> Look:
+        """The look with all that is asked for a plan which is shown or carried out."""
+        plan = replace(look.plan, access=self._access(look), obstacles=self._obstacles(look))
+        plan = replace(
+            plan, refusals=refusals(plan, self.policy.covering(look.observed)), changes=self._attributed(plan, desired)
+        )
+        return replace(look, plan=self._concealed(plan, desired, look.observed))
+
+    def status(self) -> Sequence[Standing]:
+        """Reports the state of every resource."""
+        return [standing(change) for change in self.look().plan.changes]
+
+    def planned(
+        self,
+        desired: Sequence[Resource],
+        observed: Mapping[Address, Observed],
+        *,
+        prunes: Callable[[Observed], bool],
+        unread: Mapping[str, Address | None] | None = None,
+    ) -> Look:
+        """The plan of what was read, made once more where a change would hurt what is outside the plan."""
+        plan = make(self.providers, desired, observed.values(), unread=unread, prunes=prunes)
+        hurt = self._bystanders(plan, unread or {})
+        if not hurt:
+            return Look(plan, observed)
+        known = {address: replace(each, bystanders=hurt.get(address, ())) for address, each in observed.items()}
+        return Look(make(self.providers, desired, known.values(), unread=unread, prunes=prunes), known)
+
+    def converge(
+        self, approve: Callable[[Look], None], *, stop: Flag | None = None, first: Look | None = None
+    ) -> Iterator[Event | Look]:
+        """Passes until a look finds nothing to do, the first of them by a look that there is already, if it is given;
+        yields each look and what happens.
+
+        ``approve`` is called with each look that has steps or refusals, and raises what it does not allow. A pass
+        with a failure is the last one, unless the world just moved under it, or the server refused something: then what
+        the pass had no steps for is still done. A world that has moved in the same way once more stands still. What was
+        written in vain is reported as failed, and left out of what is done.
+        """
+        desired, written = self.desired(), Written()
+        rest: frozenset[Address] | None = None
+        moved: frozenset[tuple[str, str]] = frozenset()
+        for _ in range(MOST_PASSES):
+            look, first = first or self.look(desired, stop=stop), None
+            yield look
+            if stop and stop.is_set():
+                return
+            in_vain = written.in_vain(look.plan)
+            yield from (reported(change, self.providers[change.address.provider]) for change in in_vain)
+            left = without(look.plan, in_vain)
+            left = left if rest is None else restricted(left, rest)
+            policy = self.policy.covering(look.observed)
+            look = replace(look, plan=replace(left, refusals=refusals(left, policy)))
+            if not look.plan.steps and not look.plan.refusals:
+                return
+            approve(look)
+            if look.plan.refusals:
+                raise Refused(look.plan.refusals)
+            report = Report()
+            for event in execute(look.plan.steps, self.perform, self.clock, stop=stop):
+                report += [event]
+                yield event
+            written = written.after(look.plan, report)
+            if in_vain or (stop and stop.is_set()):
+                return
+            before, moved = moved, _failures(report)
+            if _is_final(report) or moved & before:
+                rest = _rest(look.plan, report)
+                if not rest:
+                    return
+        raise NotConverging(
+            f"still different after {MOST_PASSES} passes: {_still_different(look.plan)}; "
+            "does something else change these resources?"
+        )
+
+    def perform(self, step: Step) -> Verdict:
+        """Hand a step to its provider."""
+        self.before_step()
+        return self.providers[step.address.provider].perform(step)
+
+    def observed(self, desired: Sequence[Resource]) -> Sequence[Observed]:
+        """One read of everything; raises Unreachable where a provider can't be read."""
+        return [each for name, provider in self.providers.items() for each in provider.observe(_of(name, desired))]
+
+    # -------------------------------------------------------------- underneath
+
+    def _read(self, desired: Sequence[Resource]) -> tuple[_Found, _Unread]:
+        """Collects what all providers observe, and the providers whose server is not up yet."""
+        calls = {
+            name: partial(_observed_by, provider, mine)
+            for name, provider in self.providers.items()
+            if (mine := _of(name, desired)) or not provider.served_by
+        }
+        found: dict[str, Sequence[Observed]] = {}
+        unread: dict[str, tuple[Address | None, ReconcileError]] = {}
+        with undisturbed():
+            for name, answer in self.reads.all(calls):
+                if not isinstance(answer, ReconcileError):
+                    found[name] = answer
+                    continue
+                host = self._host(name, desired)
+                if not self.defers and not (host and isinstance(answer, Unreachable)):
+                    raise answer
+                unread[name] = host, answer
+        return found, unread
+
+    def _attributed(self, plan: Plan, desired: Sequence[Resource]) -> tuple[Change, ...]:
+        """The changes of a plan with their causes."""
+        kinds = {name: kind for provider in self.providers.values() for name, kind in provider.kinds.items()}
+        return attributed(plan, {resource.address: resource for resource in desired}, kinds, self.memory)
+
+    def _host(self, name: str, desired: Sequence[Resource]) -> Address | None:
+        """The resource of the plan that serves a provider, if there is one."""
+        host = self.providers[name].served_by
+        return host if host and host.provider in self.providers and _is_in(host, desired) else None
+
+    def _asked(self, name: str, call: Callable[[], T]) -> T:
+        """Ask more of a provider that was read."""
+        try:
+            return self.reads.one(name, call)
+        except ReconcileError as error:
+            if not self.defers:
+                raise
+            raise _UnreadLater(name, error) from error
+
+    def _concealed(self, plan: Plan, desired: Sequence[Resource], observed: Mapping[Address, Observed]) -> Plan:
+        """The plan, with the live secrets sealed whose line in the files is gone. The steps stay as they are."""
+        self.known.learn_names(name for resource in desired for name in (*resource.address.path, *resource.spec))
+        self.known.learn("live", lambda: ((each.spec, each.outputs) for each in observed.values()))
+        return replace(plan, changes=tuple(_concealed(change, self.known) for change in plan.changes))
+
+    def _access(self, look: Look) -> tuple[AccessChange, ...]:
+        """Lists the users who gain or lose access by the plan."""
+        return tuple(
+            found
+            for name, provider in self.providers.items()
+            if isinstance(provider, AccessSource) and name not in look.unread
+            for found in self._asked(name, partial(provider.access, _changes_of(name, look.plan)))
+        )
+
+    def _bystanders(self, plan: Plan, unread: Container[str]) -> Mapping[Address, tuple[Bystander, ...]]:
+        """Lists the resources outside the plan that it would hurt."""
+        return {
+            address: found
+            for name, provider in self.providers.items()
+            if isinstance(provider, BystanderSource) and name not in unread
+            for address, found in self._asked(name, partial(provider.bystanders, _changes_of(name, plan))).items()
+        }
+
+    def _obstacles(self, look: Look) -> tuple[Problem, ...]:
+        """Lists the reasons for which the plan would fail, each with a place in the files."""
+        return tuple(
+            found if found.origin.file else _placed(found, look.plan)
+            for name, provider in self.providers.items()
+            if isinstance(provider, ObstacleSource) and name not in look.unread
+            for found in self._asked(name, partial(provider.obstacles, _steps_of(name, look.plan)))
+        )
+
+    def _is_looked_at(self, address: Address, desired: Sequence[Resource]) -> bool:
+        if self.only:
+            return _is_in(address, desired)
+        return Address(address.kind, address.path[:1]) not in self.document.idle
+
+    def _wait_for(
+        self,
+        unread: _Unread,
+        observed: Mapping[Address, Observed],
+        waited_s: float,
+    ) -> None:
+        """Nothing in the plan will bring it up, so either it comes by itself or it is an error."""
+        for host, error in unread.values():
+            assert host is not None
+            status = observed[host].status
+            patience_s = {Health.SETTLING: self.patience_s, Health.OK: GRACE_S, Health.FAILED: 0.0}[status.health]
+            if waited_s >= patience_s:
+                raise Unreachable(f"{error.args[0]} ({host} is {status.note})") from error
+            self.on_wait(f"waiting for {host}: {status.note}")
+        self.clock.sleep(LOOK_AGAIN_S)
+
+
+def _placed(problem: Problem, plan: Plan) -> Problem:
+    """The problem at the place where its resource is declared."""
+    origins = (each.desired.origin for each in plan.changes if each.desired and each.address == problem.address)
+    return replace(problem, origin=next(origins, None) or problem.origin)
+
+
+def _concealed(change: Change, known: KnownSecrets) -> Change:
+    """The change with each value sealed that holds a secret; what is new was sealed when it was read."""
+    if not change.fields or change.observed is None:
+        return change
+    return replace(change, fields=tuple(_concealed_field(field, known) for field in change.fields))
+
+
+def _concealed_field(each: FieldChange, known: KnownSecrets) -> FieldChange:
+    before, after = (concealed(each.path, value, known.__contains__) for value in (each.before, each.after))
+    return replace(each, before=before, after=after)
+
+
+def _observed_by(provider: Provider, desired: Sequence[Resource]) -> Sequence[Observed]:
+    return tuple(provider.observe(desired))
+
+
+def _steps_of(provider: str, plan: Plan) -> Sequence[Step]:
+    return [step for step in plan.steps if step.address.provider == provider]
+
+
+def _of(provider: str, desired: Iterable[Resource]) -> Sequence[Resource]:
+    return [resource for resource in desired if resource.address.provider == provider]
+
+
+def _changes_of(provider: str, plan: Plan) -> Sequence[Change]:
+    return [change for change in plan.changes if change.address.provider == provider]
+
+
+def _is_in(address: Address, desired: Iterable[Resource]) -> bool:
+    return any(resource.address == address for resource in desired)
+
+
+def _closure(
+    everything: Sequence[Resource], targets: frozenset[Address], providers: Mapping[str, Provider]
+) -> Sequence[Resource]:
+    """The targets and all that they need, in the order of the files."""
+    resources = {resource.address: resource for resource in everything}
+    unknown = sorted(map(str, targets - resources.keys()))
+    if unknown:
+        near = suggestion(unknown[0], [*map(str, resources)])
+        raise ReconcileError(
+            f"{unknown[0]} is not declared{near or '; `reconcile status` lists the addresses there are'}"
+        )
+    kinds = {name: kind for provider in providers.values() for name, kind in provider.kinds.items()}
+    needs = needs_of(resources, kinds)
+    wanted: set[Address] = set()
+    frontier = set(targets)
+    while frontier:
+        wanted |= frontier
+        frontier = {need for address in frontier for need in needs[address]} - wanted
+    return [resource for resource in everything if resource.address in wanted]
+
+
+def _still_different(plan: Plan) -> str:
+    acting = (change for change in plan.changes if change.acts)
+    return ", ".join(f"{change.address} ({change.reason})" for change in acting)
+
+
+def _rest(plan: Plan, report: Report) -> frozenset[Address]:
+    """The changes that a failed pass did not come to, where each failure was a refusal: the server is well."""
+    is_refused = all(isinstance(event.error, Rejected | Conflict) for event in report.failed)
+    return stepless(plan) if is_refused else frozenset()
+
+
+def _failures(report: Report) -> frozenset[tuple[str, str]]:
+    """The failed steps of a pass, each with its reason."""
+    return frozenset((event.step.id, event.note) for event in report.failed)
+
+
+def _is_final(report: Report) -> bool:
+    return any(not isinstance(event.error, Conflict) for event in report.of(What.FAILED))

@@ -1,0 +1,56 @@
+"""Taking a whole project away, as one plan of deletions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from threading import Event as Flag
+
+from reconciler.core.difference.change import Action
+from reconciler.core.difference.kind import Kind
+from reconciler.core.execution.report import Event
+from reconciler.core.message.errors import Refused
+from reconciler.core.message.wording import in_use_by
+from reconciler.core.plan.plan import Plan
+from reconciler.core.plan.policy import refusals
+from reconciler.core.resource.resource import Observed
+from reconciler.run.reconciliation.execute import execute
+from reconciler.run.reconciliation.once import Look, Reconciler
+
+
+def kinds_to_remove(kinds: Iterable[Kind], *, volumes: bool) -> frozenset[str]:
+    """The names of the kinds that end with their project; with ``volumes`` also of those that keep data."""
+    return frozenset(kind.name for kind in kinds if kind.goes_down and (volumes or not kind.keeps_data))
+
+
+def left_in_use(plan: Plan) -> Iterator[str]:
+    """A line for each resource that stays because something outside the project uses it."""
+    for change in plan.changes:
+        if change.action is Action.KEEP and change.observed and change.observed.bystanders:
+            yield f"{change.address} is left, as it is {in_use_by(change.observed.bystanders)}"
+
+
+def removal(reconciler: Reconciler, kinds: frozenset[str], *, stop: Flag | None = None) -> Iterator[Event | Look]:
+    """Delete everything of these kinds that is the project's; what is declared as external is not.
+
+    A network or volume that others use is left, too. Raises Refused for what is protected, and where others would be
+    hurt.
+    """
+    providers = {name: each for name, each in reconciler.providers.items() if kinds & each.kinds.keys()}
+    concerned = replace(reconciler, providers=providers)
+    desired = concerned.desired()
+    external = {resource.address for resource in desired if resource.spec.get("external")}
+
+    def goes(live: Observed) -> bool:
+        is_meant = live.owned and live.address.kind in kinds and live.address not in external
+        return is_meant and not reconciler.policy.leaves(live)
+
+    # Images stay, so nobody asks what they are built from: the context may be gone.
+    of_kinds = [resource for resource in desired if resource.address.kind in kinds]
+    observed = {each.address: each for each in concerned.observed(of_kinds)}
+    look = concerned.planned((), observed, prunes=goes)
+    refused = refusals(look.plan, replace(reconciler.policy, deletes=True, may_lose=frozenset(observed)))
+    yield replace(look, plan=replace(look.plan, refusals=refused))
+    if refused:
+        raise Refused(refused)
+    yield from execute(look.plan.steps, concerned.perform, reconciler.clock, stop=stop)

@@ -1,0 +1,1 @@
+"""The session of a command: files, providers, lock and recorder put together."""

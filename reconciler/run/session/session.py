@@ -1,0 +1,346 @@
+"""The way from settings to a reconciler: files loaded, secrets there, providers connected."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final
+
+from reconciler.config import Loaded, Sources, declared_secrets, load, missing_secrets
+from reconciler.config.yaml.reading import forget
+from reconciler.core.difference.kind import Kind
+from reconciler.core.history.records import Run
+from reconciler.core.message.errors import Conflict
+from reconciler.core.message.problem import Problem
+from reconciler.core.plan.policy import Policy
+from reconciler.core.provider import LeaseStore, Located, Provider, WarningSource
+from reconciler.core.resource.address import Address
+from reconciler.core.resource.document import Document
+from reconciler.core.resource.values import Secret, Value
+from reconciler.history.memory import AppliedMemory
+from reconciler.history.store import FILE, History
+from reconciler.providers.registry import connect
+from reconciler.render.output.known import KnownSecrets
+from reconciler.run.clock import Clock
+from reconciler.run.lock.lock import RELEASE_S, Lock
+from reconciler.run.reconciliation.collector import undisturbed
+from reconciler.run.reconciliation.once import Look, Reconciler
+from reconciler.run.session.lostsecrets import recovery, require_new, uses_of_secrets
+from reconciler.run.session.requestlog import Note, ignored
+from reconciler.secrets import generated_secrets, write_secrets
+from reconciler.secrets.recovery import Recovery
+from reconciler.settings import Settings
+
+if TYPE_CHECKING:
+    from reconciler.run.session.recorder import Recorder
+
+_LARGEST_SECRET: Final = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """One project, loaded and ready, from ``files``. ``made_up`` are declared secrets that are kept nowhere."""
+
+    settings: Settings
+    document: Document
+    warnings: tuple[Problem, ...]
+    providers: Mapping[str, Provider]
+    clock: Clock
+    lock: Lock
+    made_up: Mapping[str, str] = field(default_factory=dict)
+    files: tuple[Path, ...] = ()
+    known: KnownSecrets = field(default_factory=KnownSecrets)
+    note: Note = ignored
+    history: History = field(default_factory=lambda: History(None))
+
+    @property
+    def memory(self) -> AppliedMemory:
+        """The memory of what was last applied."""
+        servers = {name: each.server for name, each in self.providers.items() if isinstance(each, Located)}
+        return AppliedMemory(self.history, {name: servers.get(name, "") for name in self.providers})
+
+    @contextmanager
+    def recorded(self, command: str, *, trigger: str = "", revision: str = "") -> Iterator[Recorder]:
+        """A run of a command, written into the history; its exit code is set by the caller, and is 1 after an error."""
+        from reconciler.run.session.recorder import Recorder
+
+        run = run_of(command, time.time(), trigger=trigger, revision=revision)
+        recorder = Recorder(self.history, self.memory, self.providers, self.known, run, self.clock)
+        try:
+            yield recorder
+        except BaseException:
+            recorder.code = recorder.code or 1
+            raise
+        finally:
+            recorder.end()
+
+    @property
+    def kinds(self) -> Mapping[str, Kind]:
+        return {name: kind for provider in self.providers.values() for name, kind in provider.kinds.items()}
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The files, as a person calls them."""
+        return tuple(path.name for path in (*self.settings.stack_files, *self.settings.users_files))
+
+    def reconciler(
+        self,
+        *,
+        policy: Policy | None = None,
+        only: frozenset[Address] = frozenset(),
+        patience_s: float = 300.0,
+        on_wait: Callable[[str], None] | None = None,
+    ) -> Reconciler:
+        policy = policy or self.policy()
+        made = Reconciler(self.document, self.providers, self.clock, policy, only, patience_s, known=self.known)
+        made = replace(made, before_step=self.lock.require_held, memory=self.memory)
+        return replace(made, on_wait=on_wait) if on_wait else made
+
+    def keep_secrets(self) -> None:
+        """Write the secrets that were made up into .env, for good. Raises Conflict where it has some of them by now."""
+        if self.made_up and write_secrets(env_file(self.settings), self.made_up).keys() != self.made_up.keys():
+            raise Conflict("another program wrote secrets into the env file meanwhile; run it again")
+
+    def policy(self, **allowed: Any) -> Policy:
+        """The rules of the files, with what the command line allows besides."""
+        own: Mapping[str, Any] = _mapping((self.document.stack or {}).get("x-reconcile"))
+        said = _mapping(own.get("prune"))
+        prune = {kind.name: said[kind.section] for kind in self.kinds.values() if kind.section in said}
+        options = (own, *(_mapping(realm.get("x-reconcile")) for realm in self.document.realms or ()))
+        protected = frozenset(Address.parse(str(text)) for each in options for text in each.get("protect") or ())
+        return Policy.of(self.kinds.values(), prune=prune, protected=protected, **allowed)
+
+    @contextmanager
+    def locked(self, what: str, *, wait_s: float = 0.0) -> Iterator[None]:
+        """Nobody else acts on the project meanwhile; where there is no engine there is nothing to meet at."""
+        if self.leases is None:
+            yield
+            return
+        with self.lock.held(self.leases, self.document.project, what, wait_s=wait_s):
+            yield
+
+    def still_good(self, look: Look) -> Look | None:
+        """The look, made before the lock was held, if there is no lock; else somebody may have acted in between."""
+        return look if self.leases is None else None
+
+    @property
+    def leases(self) -> LeaseStore | None:
+        """The place for marks of runs; None without an engine."""
+        return next((each for each in self.providers.values() if isinstance(each, LeaseStore)), None)
+
+
+def _say_nothing(_message: str) -> None:
+    pass
+
+
+@contextmanager
+def opened(
+    settings: Settings,
+    clock: Clock,
+    *,
+    keep_secrets: bool = False,
+    needs_secrets: bool = False,
+    warn: Callable[[str], None] = _say_nothing,
+    known: KnownSecrets | None = None,
+    note: Note = ignored,
+    release_s: float = RELEASE_S,
+) -> Iterator[Session]:
+    """Load everything and hand it over; connections are given back at the end.
+
+    ``warn`` gets what went wrong beside it, ``known`` learns what is secret, and ``note`` gets each request.
+    The lock is given back within ``release_s``.
+
+    Declared secrets that are missing are generated: for good, into .env, with ``keep_secrets``, else only for this
+    look. With ``needs_secrets``, or to keep them, that is refused where something that lives was given one. Raises
+    ConfigError with all problems of all files.
+    """
+    with undisturbed():
+        loaded, made_up = read(settings, keep_secrets=keep_secrets, needs_secrets=needs_secrets)
+    known = known or KnownSecrets()
+    learn_files(known, loaded)
+    providers = connect(loaded.document, settings.environment, note)
+    history = history_of(settings, loaded.document.project, warn)
+    try:
+        doubtful = [each for each in providers.values() if isinstance(each, WarningSource)]
+        warnings = (*loaded.warnings, *(found for each in doubtful for found in each.warnings(loaded.document)))
+        lock = Lock(clock, warn, release_s=release_s)
+        yield Session(
+            settings,
+            loaded.document,
+            warnings,
+            providers,
+            clock,
+            lock,
+            made_up,
+            loaded.files,
+            known,
+            note,
+            history,
+        )
+    finally:
+        history.close()
+        for provider in providers.values():
+            provider.close()
+
+
+def project_of(settings: Settings) -> str:
+    """The name of the project; asks nobody, and needs no secret. Raises ConfigError."""
+    return load(completed_sources(settings)).document.project
+
+
+def history_of(settings: Settings, project: str, warn: Callable[[str], None] = _say_nothing) -> History:
+    """The history of a project; nothing is opened before it is needed."""
+    folder = settings.state(project)
+    return History(folder / FILE if folder else None, warn)
+
+
+def run_of(command: str, began: float, *, trigger: str = "", revision: str = "") -> Run:
+    """A run of a command by this user on this machine, for the history."""
+    return Run(0, command, began, _user(), os.uname().nodename, trigger, revision)
+
+
+def _user() -> str:
+    """The name of the user who runs the program; the number of one without a name."""
+    import getpass
+
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return str(os.getuid())
+
+
+def learn_files(known: KnownSecrets, loaded: Loaded) -> None:
+    """Have hidden the secrets of the files and variables, and the contents of the files that are declared secrets."""
+    document = loaded.document
+    held = (document.stack, document.realms, document.connection, *loaded.secrets)
+    known.learn("files", lambda: (*held, *_secret_files(document)))
+
+
+def _secret_files(document: Document) -> Iterator[Secret]:
+    for each in _mapping((document.stack or {}).get("secrets")).values():
+        path = Path(str(_mapping(each).get("file") or "."))
+        with suppress(OSError):
+            if path.is_file() and path.stat().st_size <= _LARGEST_SECRET:
+                yield Secret(path.read_text(encoding="utf-8", errors="replace"))
+
+
+def read(
+    settings: Settings,
+    *,
+    keep_secrets: bool = False,
+    needs_secrets: bool = False,
+    made_up: Mapping[str, str] = MappingProxyType({}),
+) -> tuple[Loaded, Mapping[str, str]]:
+    """The files, loaded, with what the environment says of the connection, and the secrets made up; see :func:`opened`.
+
+    Those that were made up for an earlier look stay as they were, as ``made_up`` has them.
+    """
+    try:
+        loaded, generated = _read(settings, made_up, keeps=keep_secrets, needs=keep_secrets or needs_secrets)
+    finally:
+        forget()  # a daemon loads again, and then wants the files as they are by then
+    connection = connection_of(loaded.document.connection, settings)
+    return replace(loaded, document=replace(loaded.document, connection=connection)), generated
+
+
+def _read(
+    settings: Settings, made_up: Mapping[str, str], *, keeps: bool, needs: bool
+) -> tuple[Loaded, Mapping[str, str]]:
+    sources = completed_sources(settings, made_up)
+    loaded = load(sources)
+    if needs:
+        require_generable(settings, [name for name in sources.generated if name not in made_up])
+    if not (keeps and sources.generated):
+        return loaded, sources.generated
+    written = write_secrets(env_file(settings), sources.generated)  # never for files that are wrong
+    # What was written is only a part where another program wrote some meanwhile, and a new .env begins as its example.
+    forget(env_file(settings))
+    return load(replace(sources, generated=written)), {}
+
+
+def completed_sources(settings: Settings, made_up: Mapping[str, str] = MappingProxyType({})) -> Sources:
+    """The sources, with secrets made up where they are missing."""
+    sources = sources_of(settings)
+    missing = missing_secrets(sources)
+    known = {name: made_up[name] for name in missing if name in made_up}
+    return replace(sources, generated={**generated_secrets(missing), **known})
+
+
+def require_generable(settings: Settings, names: Sequence[str]) -> None:
+    """Raises ConfigError unless these secrets may be generated: nothing that lives may have been given one."""
+    require_new(sources_of(settings), names, partial(_connect, settings), str(env_file(settings)))
+
+
+def recover_secrets(settings: Settings) -> Recovery:
+    """Write the secrets that have no value and can be read from what lives. Raises ConfigError, ProviderError."""
+    sources = sources_of(settings)
+    became = recovery(sources, missing_secrets(sources), partial(_connect, settings))
+    if became.found:
+        write_secrets(env_file(settings), became.found, over_example=True)
+    return became
+
+
+@dataclass(frozen=True, slots=True)
+class DeclaredSecret:
+    """A secret of x-reconcile.secrets: where its value is set, "" for nowhere, and the places that it goes to."""
+
+    name: str
+    set_in: str
+    used: tuple[str, ...]
+
+
+def secrets_of(settings: Settings) -> tuple[DeclaredSecret, ...]:
+    """The declared secrets; asks nobody. Raises ConfigError."""
+    sources = sources_of(settings)
+    names, missing = declared_secrets(sources), missing_secrets(sources)
+    found = uses_of_secrets(sources, names, partial(_connect, settings))
+    return tuple(
+        DeclaredSecret(
+            name,
+            "" if name in missing else "the environment" if settings.environment.get(name) else str(env_file(settings)),
+            tuple(dict.fromkeys(use.place for use in found if name in use.names)),
+        )
+        for name in names
+    )
+
+
+def _connect(settings: Settings, document: Document) -> Mapping[str, Provider]:
+    connection = connection_of(document.connection, settings)
+    return connect(replace(document, connection=connection), settings.environment)
+
+
+def sources_of(settings: Settings) -> Sources:
+    return Sources(
+        directory=settings.directory,
+        stack_files=settings.stack_files,
+        users_files=settings.users_files,
+        env_files=settings.env_files,
+        environment=settings.environment,
+        project=settings.project,
+        profiles=settings.profiles,
+        starts=settings.starts,
+    )
+
+
+def env_file(settings: Settings) -> Path:
+    """The file that keeps secrets: the last env file that was named, else .env of the project."""
+    return settings.env_files[-1] if settings.env_files else settings.directory / ".env"
+
+
+def connection_of(declared: Mapping[str, Value], settings: Settings) -> Mapping[str, Value]:
+    """The connection of the file, with what the environment says laid over it."""
+    connection: dict[str, Any] = {**declared, "auth": dict(_mapping(declared.get("auth")))}
+    for path, text in settings.connection().items():
+        place = connection["auth"] if len(path) > 1 else connection
+        place[path[-1]] = Secret(text) if path[-1] in ("password", "clientSecret") else text
+    return connection
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}

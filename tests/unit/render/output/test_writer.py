@@ -1,0 +1,209 @@
+"""The one way out for text: no known secret in any of its forms, nothing that steers a terminal or a CI system."""
+
+from __future__ import annotations
+
+import ast
+import base64
+import io
+import json
+from pathlib import Path
+from urllib.parse import quote, quote_plus
+
+import pytest
+
+import reconciler
+from reconciler.core.resource.values import Secret
+from reconciler.log import configure
+from reconciler.render.output.plain import joined, painted, with_its_colours
+from reconciler.render.output.writer import Writer
+
+SECRETS = ["hunter2-canary", "q\"uo\\te'd / ünd+x", "a\ttab in it", "line one\nline two of it", 100 * "long"]
+
+
+def a_writer(*secrets: str) -> Writer:
+    writer = Writer()
+    writer.known.learn("test", lambda: [Secret(text) for text in secrets])
+    return writer
+
+
+FORMS = {
+    "as it is": str,
+    "inside a word": "x{}y".format,
+    "in a URL": lambda text: f"postgres://u:{quote(text, safe='')}@h/db",
+    "in a form": quote_plus,
+    "in JSON": json.dumps,
+    "in JSON with letters as they are": lambda text: json.dumps(text, ensure_ascii=False),
+    "in JSON in JSON": lambda text: json.dumps(json.dumps({"a": text})),
+    "in Python": repr,
+    "percent-encoded twice": lambda text: quote(quote(text, safe=""), safe=""),
+    "in base64": lambda text: base64.b64encode(text.encode()).decode(),
+    "in base64 for URLs": lambda text: base64.urlsafe_b64encode(text.encode()).decode(),
+    "in base64 behind a name": lambda text: base64.b64encode(f"user:{text}".encode()).decode(),
+    "in base64 in the middle": lambda text: base64.b64encode(f"ab{text}!".encode()).decode().rstrip("="),
+}
+
+
+@pytest.mark.parametrize("form", FORMS.values(), ids=FORMS)
+@pytest.mark.parametrize("secret", SECRETS)
+@pytest.mark.parametrize("others", [0, 200])
+def test_a_known_secret_is_hidden_in_every_form(secret, form, others):
+    writer = a_writer(secret, *(f"another-{number}" for number in range(others)))
+    text = f"before {form(secret)} after"
+
+    shown = writer.text(text)
+
+    assert "(secret)" in shown
+    assert form(secret) not in shown
+    assert shown.startswith("before ")
+    assert shown.endswith(" after")
+
+
+@pytest.mark.parametrize("text", ["nothing of it", "aGVsbG8gd29ybGQh", "%41%42", "\\u0041", "ünicode %"])
+def test_other_text_is_as_it_was(text):
+    assert a_writer(*SECRETS).text(text) == text
+
+
+@pytest.mark.parametrize("seal", [str, Secret])
+@pytest.mark.parametrize(
+    "live",
+    ["postgres://u:{}@h/db", "redis-server --requirepass={}", "SMTP_PASSWORD={} exec app", "mysql://u:{}@h, b=1"],
+)
+def test_what_a_live_text_shows_to_be_a_secret_is_hidden_in_another_one(live, seal):
+    writer = Writer()
+    writer.known.learn("live", lambda: [{"environment": {"A": seal(live.format("old-canary-4711"))}}])
+
+    assert writer.text("sleep 1000 # old-canary-4711") == "sleep 1000 # (secret)"
+
+
+def test_the_password_of_a_live_url_may_have_a_quote_in_it():
+    writer = Writer()
+    writer.known.learn("live", lambda: ["postgres://u:old\"canary'4711@h/db"])
+
+    assert writer.text("sleep 1000 # old\"canary'4711") == "sleep 1000 # (secret)"
+
+
+def test_a_line_of_a_secret_file_is_hidden_by_itself():
+    assert a_writer("first line\nsecond line\n").text("it read second line") == "it read (secret)"
+
+
+def test_a_short_secret_is_hidden_by_its_place_only():
+    writer = a_writer("abc")
+
+    assert writer.text("abc postgres://u:abc@h") == "abc postgres://u:(secret)@h"
+
+
+def test_a_password_that_is_a_name_is_hidden_by_its_place_only():
+    writer = a_writer("postgres")
+    writer.known.learn_names(["postgres"])
+
+    assert writer.text("docker.container/postgres") == "docker.container/postgres"
+
+
+def test_documents_keep_their_shape():
+    document = {"a": ["hunter2-canary", 1, None, {"b": "x hunter2-canary"}], "c": True}
+
+    assert json.loads(a_writer("hunter2-canary").json(document)) == {
+        "a": ["(secret)", 1, None, {"b": "x (secret)"}],
+        "c": True,
+    }
+
+
+STEERING = [
+    "\x1b[2J",
+    "\x1b]0;x\x07",
+    "\x9b31m",
+    "\x07",
+    "\x08",
+    "\r",
+    "\x00",
+    "\x7f",
+    "\u202e",
+    "\u2066",
+    "\u200b",
+    "\ufeff",
+    "\u2028",
+]
+
+
+@pytest.mark.parametrize("steering", STEERING)
+def test_nothing_steers_a_terminal(steering):
+    shown = a_writer().text(f"a{steering}b\tc\nd")
+
+    assert shown.endswith("b\tc\nd")
+    assert not set(steering[:1]) & set(shown)
+
+
+@pytest.mark.parametrize("line", ["::error::x", "  ::set-output name=a::b", "##[error]x", "a ##vso[task]"])
+def test_no_line_is_a_command_of_a_ci_system(line):
+    shown = a_writer().text(f"first\n{line}\nlast")
+
+    assert not any(each.lstrip().startswith("::") for each in shown.splitlines())
+    assert "##" not in shown
+
+
+def test_a_line_stays_one_whatever_is_in_it():
+    assert joined(["a\n::error::x", "b\r\n| c |"]).split("\n") == ["a\\n::error::x", "b\\n| c |"]
+
+
+def test_a_colour_of_ours_is_one_and_a_foreign_one_is_not():
+    assert a_writer().text(painted("a\x1b[31mb", "32")) == "\033[32ma\\x1b[31mb\033[0m"
+
+
+@pytest.mark.parametrize(
+    ("line", "on_a_terminal"),
+    [
+        ("\x1b[1;32mok\x1b[0m", "\x1b[1;32mok\x1b[0m\x1b[0m"),
+        ("\x1b[38;5;8mgrey", "\x1b[38;5;8mgrey\x1b[0m"),
+        ("\x1b[8mconcealed", "concealed"),
+        ("\x1b[2Jcleared", "\\x1b[2Jcleared"),
+    ],
+)
+def test_of_a_container_s_line_the_colours_are_shown_on_a_terminal_only(line, on_a_terminal):
+    assert a_writer().text(with_its_colours(line, shown=True)) == on_a_terminal
+    assert "\x1b" not in a_writer().text(with_its_colours(line, shown=False))
+
+
+@pytest.mark.parametrize("as_json", [True, False])
+def test_a_log_line_stays_one_and_hides_secrets(as_json):
+    writer, stream = a_writer("hunter2-canary"), io.StringIO()
+    log = configure(as_json=as_json, clean=writer.line, stream=stream)
+
+    log.info("pass\nfailed", error="x hunter2-canary\n12:00:00 error forged", why=["hunter2-canary", "\x1b[2J"])
+
+    assert stream.getvalue().count("\n") == 1
+    assert "hunter2" not in stream.getvalue()
+    assert "\x1b" not in stream.getvalue()
+
+
+PACKAGE = Path(reconciler.__file__).parent
+HOMES = {"cli/output.py", "cli/live.py", "log.py", "secrets/dotenvfile.py", "__main__.py"}
+"""Where text leaves. What is drawn again and again on a terminal is cleaned by the writer of cli/output.py."""
+
+WRITES = {
+    "echo",
+    "secho",
+    "print",
+    "write_text",
+    "write_bytes",
+    "writelines",
+    "confirm",
+    "prompt",
+    "print_exception",
+    "print_exc",
+}
+
+
+def calls(file: Path):
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Call):
+            yield node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+
+
+@pytest.mark.parametrize("file", sorted(path.relative_to(PACKAGE).as_posix() for path in PACKAGE.rglob("*.py")))
+def test_text_leaves_in_one_place_only(file):
+    """Secrets are written into .env as they are; everything else goes through the writer."""
+    text = (PACKAGE / file).read_text(encoding="utf-8")
+    found = set(calls(PACKAGE / file)) & WRITES
+    streams = {name for name in ("sys.stderr.write", "sys.stdout.write", "\\033[") if name in text}
+
+    assert file in HOMES | {"render/output/plain.py"} or (found, streams) == (set(), set())

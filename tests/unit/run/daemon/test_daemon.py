@@ -1,0 +1,694 @@
+"""Kept as declared: when the daemon looks, what it does and leaves, and that nothing ends it but being told to."""
+
+from __future__ import annotations
+
+import re
+import threading
+from dataclasses import replace
+from itertools import pairwise
+
+import pytest
+
+from reconciler.core.execution.pace import LONGEST_S
+from reconciler.core.history.facts import Ailment
+from reconciler.core.message.errors import ConfigError
+from reconciler.core.provider import Hint
+from reconciler.core.resource.address import Address
+from reconciler.providers.docker.table import labels
+from reconciler.render.output.writer import Writer
+from reconciler.run.daemon.daemon import Daemon, Rhythm
+from reconciler.run.daemon.pauses import EVERYTHING, Pause, pauses_of
+from reconciler.run.lock.lock import Owner
+from reconciler.run.session.session import history_of, opened
+from reconciler.settings import Settings
+from tests.kit.docker.memory import Line, MemoryEngine, Refusal, a_provider, served
+
+WEB = "services:\n  web: {image: 'app:1', environment: {V: '1'}}\n"
+NEVER = 10_000.0
+
+
+class Log:
+    """What was logged, and when."""
+
+    def __init__(self, clock):
+        self.clock, self.told = clock, []
+
+    def __getattr__(self, level):
+        return lambda phrase, **fields: self.told.append((self.clock.now(), level, phrase, fields))
+
+    def bind(self, **_fields):
+        return self
+
+    def of(self, phrase):
+        return [fields for _, _, told, fields in self.told if told == phrase]
+
+    def times(self, *phrases):
+        return [round(at) for at, _, told, _ in self.told if told in phrases]
+
+
+class ScriptedHints:
+    """What comes, and after how many seconds: hints, and what happens in the world. At the end the daemon stops."""
+
+    def __init__(self, clock, stop, script):
+        self.clock, self.stop, self.script, self.followed, self.is_closed = clock, stop, list(script), [], False
+        self.given = []
+
+    def follow(self, name, _source):
+        self.followed.append(name)
+
+    def give(self, hint):
+        self.given.append(hint)
+
+    def wait(self, at_most_s):
+        if self.given:
+            given, self.given = self.given, []
+            return given
+        if not self.script:
+            self.stop.set()
+            return []
+        after_s, hints, happens = self.script[0]
+        if after_s > at_most_s:
+            self.script[0] = (after_s - at_most_s, hints, happens)
+            self.clock.sleep(at_most_s)
+            return []
+        self.script.pop(0)
+        self.clock.sleep(after_s)
+        happens()
+        return hints
+
+    def close(self):
+        self.is_closed = True
+
+
+def after(seconds, *hints, happens=lambda: None):
+    return (float(seconds), [a_hint(each) for each in hints], happens)
+
+
+def a_hint(text):
+    """A hint about a service, if the text begins as the engine's events do."""
+    service = re.match(r"container (\w+):", text)
+    return Hint(text, Address("docker.container", (service[1],)) if service else None)
+
+
+class World:
+    """A project, an engine, and a daemon that looks after them."""
+
+    def __init__(self, directory, engine, url):
+        self.file, self.engine = directory / "stack.yaml", engine
+        environment = {"DOCKER_HOST": url}
+        self.settings = Settings(directory, (self.file,), environment=environment, project="p")
+        self.log, self.stop, self.writer = Log(engine.clock), threading.Event(), Writer()
+        self.write(WEB)
+
+    def write(self, text):
+        self.file.write_text(text, encoding="utf-8")
+
+    def run(self, *script, **rhythm):
+        daemon = Daemon(
+            self.settings,
+            self.engine.clock,
+            self.log,
+            rhythm=Rhythm(**rhythm),
+            stop=self.stop,
+            known=self.writer.known,
+            begin=lambda repair: repair(),
+            elect=None,
+        )
+        self.daemon = daemon
+        daemon.hints = ScriptedHints(self.engine.clock, self.stop, script)
+        daemon.run()
+        return daemon
+
+    def settle(self):
+        """Have everything as declared before the test begins."""
+        self.run()
+        self.stop.clear()
+        self.log.told.clear()
+        self.engine.calls.clear()
+
+    def by_hand(self, call):
+        Line(self.engine).post(f"/containers/p-web-1/{call}")
+
+    @property
+    def is_running(self):
+        return [each["State"]["Status"] for each in self.engine.containers.values()] == ["running"]
+
+
+@pytest.fixture
+def world(tmp_path):
+    engine = MemoryEngine()
+    engine.image("app:1")
+    with served(engine) as url:
+        yield World(tmp_path, engine, url)
+
+
+def test_it_looks_at_once_and_repairs_what_differs(world):
+    world.run()
+
+    assert world.is_running
+    assert [fields["address"] for fields in world.log.of("difference")] == [
+        "docker.network/default",
+        "docker.container/web",
+    ]
+    assert [fields["failed"] for fields in world.log.of("pass done")] == [0]
+
+
+def test_what_is_as_declared_is_not_touched_not_even_by_a_lock(world):
+    world.settle()
+
+    world.run(after(100))
+
+    assert world.engine.writes == []
+    assert world.log.of("difference") == []
+
+
+def test_it_follows_the_files_and_the_engine_and_lets_go_at_the_end(world):
+    daemon = world.run()
+
+    assert daemon.hints.followed == [
+        "files",
+        "docker container events",
+        "docker events of what containers use",
+    ]
+    assert daemon.hints.is_closed
+    assert world.log.told[-1][2] == "daemon ends"
+
+
+def test_what_somebody_changes_is_found_at_the_next_interval_at_the_latest(world):
+    world.settle()
+
+    world.run(after(1, happens=lambda: world.by_hand("stop")), after(100), interval_s=30)
+
+    assert world.is_running
+    assert world.log.times("difference") == [30]
+    assert world.log.of("difference")[0]["events"] == []
+
+
+def test_a_hint_makes_it_look_at_once(world):
+    world.settle()
+
+    world.run(after(3, "container web: die", happens=lambda: world.by_hand("stop")), interval_s=30)
+
+    assert world.is_running
+    assert world.log.times("difference") == [3]
+    (difference,) = world.log.of("difference")
+    assert difference["pass"] == world.log.of("repaired")[0]["pass"] == world.log.of("pass done")[0]["pass"]
+    assert {key: difference[key] for key in ("field", "old", "new", "at", "events")} == {
+        "field": "state",
+        "old": "exited (143)",
+        "new": "running",
+        "at": "stack.yaml:2",
+        "events": ["container web: die"],
+    }
+
+
+def test_where_it_only_observes_it_tells_and_does_nothing(world):
+    world.settle()
+
+    world.run(after(1, "hint", happens=lambda: world.by_hand("stop")), after(60), heals=False)
+
+    assert world.engine.writes == ["POST /containers/p-web-1/stop"]
+    assert [(each["field"], each["left"]) for each in world.log.of("difference")] == [("state", "observe")]
+    assert world.log.of("pass done") == []
+
+
+def test_a_stop_that_is_there_already_ends_it_before_it_looks(world):
+    world.stop.set()
+
+    world.run()
+
+    assert world.engine.calls == []
+
+
+def test_a_stop_ends_it_after_the_current_step(world):
+    world.engine.after = lambda number, _call: world.stop.set() if number == 2 else None
+
+    world.run()
+
+    assert world.log.told[-1][2] == "daemon ends"
+    assert not world.is_running
+
+
+# ------------------------------------------------------------------ failures
+
+
+def refuse(_number, call):
+    if call == "POST /containers/create":
+        raise Refusal(500, "no space left on device")
+
+
+def test_after_failures_it_looks_ever_more_rarely(world):
+    world.engine.before = refuse
+
+    world.run(after(1000))
+
+    times = world.log.times("repair failed")
+    gaps = [later - before for before, later in pairwise(times)]
+    assert gaps == [2, 4, 8, 16, 32, 64, 128, 256, LONGEST_S]
+    first = world.log.of("repair failed")[0]
+    assert "the engine says: no space left on device (500) to POST /" in first["error"]
+    assert (first["address"], first["failures"], first["retry_in_s"]) == ("docker.container/web", 1, 2.0)
+    assert len(world.log.of("difference")) == 2
+
+
+def test_a_container_that_crashes_all_the_time_does_not_drive_the_repairs(world):
+    world.engine.before = refuse
+
+    world.run(*(after(0.5, "container web: die") for _ in range(20)))
+
+    assert world.log.times("pass done") == [0, 2, 6]
+
+
+def test_another_revision_of_the_files_cuts_the_wait_after_failures_short(world):
+    world.engine.before = refuse
+
+    def repaired():
+        world.write(WEB.replace("'1'}", "'2'}"))
+        world.engine.before = lambda _number, _call: None
+
+    world.run(after(20), after(1, "file stack.yaml changed", happens=repaired))
+
+    assert world.log.times("pass done") == [0, 2, 6, 14, 21]
+    assert world.is_running
+
+
+def test_after_a_success_failures_are_forgotten(world):
+    world.engine.before = refuse
+
+    def repaired():
+        world.engine.before = lambda _number, _call: None
+
+    def broken():
+        world.by_hand("stop")
+
+    world.run(after(7, happens=repaired), after(20), after(1, "hint", happens=broken), interval_s=30)
+
+    assert world.log.times("pass done") == [0, 2, 6, 14, 28]
+
+
+def test_a_failing_service_delays_no_other_one(world):
+    other = "  other: {image: 'app:1', command: [serve]}\n"
+    world.write(WEB.replace("environment", "command: [nothing], environment") + other)
+    started = lambda: [fields["address"] for fields in world.log.of("repaired")].count("docker.container/other")  # noqa: E731
+
+    def broken():
+        assert started() == 1
+        Line(world.engine).post("/containers/p-other-1/stop")
+
+    world.run(after(100), after(1, "container other: die", happens=broken))
+
+    assert world.log.of("repair failed")[-1]["retry_in_s"] >= 64
+    assert started() == 2
+    assert [at for at in world.log.times("repaired") if at > 100] == [101]
+
+
+def test_a_resource_that_waits_for_a_failed_one_is_repaired_as_soon_as_that_is_well(world):
+    needs = "  late: {image: 'app:1', depends_on: {web: {condition: service_started}}}\n"
+    world.write(WEB + needs)
+    world.engine.before = lambda _number, call: refuse(0, call) if "create" in call else None
+
+    def repaired():
+        world.engine.before = lambda _number, _call: None
+
+    world.run(after(200), after(1, happens=repaired), after(100))
+
+    assert world.engine.names == ["p-late-1", "p-web-1"]
+    at = [told for told, _, phrase, _ in world.log.told if phrase == "repaired"]
+    assert at[-1] - at[-2] < 3
+
+
+def test_a_field_that_is_changed_again_and_again_is_slowed_down_and_reported(world):
+    world.settle()
+    fight = [after(1, "container web: die", happens=lambda: world.by_hand("stop")) for _ in range(40)]
+
+    world.run(*fight, after(2000), interval_s=30)
+
+    assert len(world.log.of("repaired")) < 12
+    reports = [fields for _, _, phrase, fields in world.log.told if phrase == Ailment.CRASH_LOOP.value]
+    assert [fields["times"] for fields in reports][:2] == [4, 8]
+    assert reports[0]["subject"] == "docker.container/web"
+    assert reports[0]["exit_code"] == 143
+    assert world.is_running
+    assert [fields["trouble"] for fields in world.log.of("over")] == [Ailment.CRASH_LOOP.value]
+    assert len(world.daemon.paces) == 0
+
+
+def test_what_is_ill_and_what_nobody_declares_is_reported_once_and_once_more_when_it_is_over(world):
+    world.settle()
+    marks = {labels.PROJECT: "p", labels.SERVICE: "old"}
+    Line(world.engine).post("/containers/create", {"Image": "app:1", "Labels": marks}, name="p-old-1")
+    gone = lambda: Line(world.engine).delete("/containers/p-old-1")  # noqa: E731
+
+    world.run(after(31), after(31, happens=gone), after(31))
+
+    assert [fields["subject"] for fields in world.log.of(Ailment.UNDECLARED.value)] == ["docker.container/old"]
+    assert [fields["subject"] for fields in world.log.of("over")] == ["docker.container/old"]
+
+
+def test_what_is_known_of_a_provider_that_can_not_be_read_is_not_over(world):
+    world.settle()
+    marks = {labels.PROJECT: "p", labels.SERVICE: "old"}
+    Line(world.engine).post("/containers/create", {"Image": "app:1", "Labels": marks}, name="p-old-1")
+    answered = world.engine.list_networks
+
+    def away():
+        world.engine.list_networks = lambda **_rest: "no list at all"
+
+    def back():
+        world.engine.list_networks = answered
+
+    world.run(after(31), after(31, happens=away), after(61, happens=back), after(61))
+
+    assert len(world.log.of(Ailment.UNDECLARED.value)) == 1
+    assert [fields["trouble"] for fields in world.log.of("over")] == [Ailment.UNREAD.value]
+
+
+def test_an_engine_that_is_away_is_told_and_waited_for(world):
+    answered = world.engine.list_networks
+
+    def away(**_rest):
+        raise Refusal(503, "the engine is starting")
+
+    def back():
+        world.engine.list_networks = answered
+
+    world.engine.list_networks = away
+    world.run(after(5, happens=back), after(5))
+
+    said = "the engine says: the engine is starting (503) to GET /networks"
+    assert [(fields["subject"], fields["note"]) for fields in world.log.of("can't be read")] == [("docker", said)]
+    assert world.is_running
+
+
+def test_an_answer_that_is_none_is_told_and_does_not_end_it(world):
+    answered = world.engine.list_networks
+
+    def back():
+        world.engine.list_networks = answered
+
+    world.engine.list_networks = lambda **_rest: "no list at all"
+    world.run(after(1, happens=back), after(5))
+
+    said = "the Docker engine answers GET /networks with a text instead of a list"
+    assert [fields["note"] for fields in world.log.of("can't be read")] == [said]
+    assert world.is_running
+
+
+def test_a_mistake_of_ours_is_logged_in_full_and_does_not_end_it(world):
+    class Mistaken(Log):
+        mistakes = 1
+
+        def __getattr__(self, level):
+            def tell(phrase, **fields):
+                if phrase == "difference" and self.mistakes:
+                    self.mistakes -= 1
+                    raise KeyError("address")
+                self.told.append((self.clock.now(), level, phrase, fields))
+
+            return tell
+
+    world.log = Mistaken(world.engine.clock)
+    world.run(after(5))
+
+    assert [level for _, level, phrase, _ in world.log.told if "unknown reason" in phrase] == ["exception"]
+    assert world.is_running
+
+
+def test_what_is_refused_is_told_with_what_would_allow_it(world):
+    Line(world.engine).post("/containers/create", {"Image": "app:1"}, name="p-web-1")
+
+    world.run(after(31))
+
+    (refused,) = world.log.of("refused")
+    assert refused["subject"] == "docker.container/web"
+    assert "--adopt docker.container/web" in refused["note"]
+    assert "DELETE" not in "".join(world.engine.writes[2:]).replace("DELETE /volumes", "")
+
+
+def test_while_another_run_is_at_work_it_waits(world):
+    store, name = a_provider(world.engine), "reconcile-lock-p-0123456789ab"
+    store.put_lease(name, Owner("elsewhere", 1, "1", "apply").mark())
+
+    world.run(after(31, happens=lambda: store.drop_lease(name)), after(31))
+
+    assert world.log.of("another run is at work")[0]["owner"] == "`reconcile apply` on elsewhere, process 1"
+    assert world.is_running
+
+
+# ------------------------------------------------------------------ files
+
+
+def test_a_file_that_is_wrong_from_the_beginning_is_an_error(world):
+    world.write("services: []\n")
+
+    with pytest.raises(ConfigError):
+        world.run()
+
+
+SECRET = "x-reconcile: {secrets: [KEY]}\nservices:\n  web: {image: 'app:1', environment: {V: '1', K: '${KEY}'}}\n"
+
+
+def test_where_the_env_file_is_deleted_no_new_secret_is_rolled_out_and_that_is_reported_once(world):
+    env = world.file.with_name(".env")
+    world.write(SECRET)
+    world.settle()
+    kept = env.read_text(encoding="utf-8")
+    back = lambda: env.write_text(kept, encoding="utf-8")  # noqa: E731
+    away = after(5, "file changed: .env", happens=env.unlink)
+
+    world.run(away, after(31), after(31, happens=lambda: world.by_hand("stop")), after(31), after(1, happens=back))
+
+    phrase = "file is wrong, the last right one stays in force"
+    assert [fields["note"].count("reconcile secrets recover") for fields in world.log.of(phrase)] == [1]
+    assert env.read_text(encoding="utf-8") == kept
+    assert world.is_running
+    assert not [call for call in world.engine.writes if "create" in call and "containers" in call]
+
+
+def test_a_changed_file_comes_into_force(world):
+    world.settle()
+
+    world.run(after(1, "file stack.yaml changed", happens=lambda: world.write(WEB.replace("'1'}", "'2'}"))))
+
+    (container,) = world.engine.containers.values()
+    assert "V=2" in container["Config"]["Env"]
+    assert world.log.times("files reloaded") == [1]
+
+
+def test_a_file_that_becomes_wrong_is_told_and_the_last_right_one_stays_in_force(world):
+    world.settle()
+
+    def broken():
+        world.write("services:\n  web: {image: 'app:1', prots: []}\n")
+        world.by_hand("stop")
+
+    world.run(after(1, "file stack.yaml changed", happens=broken))
+
+    told, *_ = world.log.of("file is wrong, the last right one stays in force")
+    assert "did you mean `ports`" in told["note"]
+    assert world.is_running
+
+
+def test_a_file_that_says_the_same_in_other_words_is_not_reloaded(world):
+    world.settle()
+
+    world.run(after(1, "file stack.yaml changed", happens=lambda: world.write(f"# a remark\n{WEB}")))
+
+    assert world.log.of("files reloaded") == []
+
+
+def test_what_the_environment_says_of_the_connection_outlives_a_changed_file(world):
+    users = world.file.with_name("users.yaml")
+    users.write_text("realm: shop\nx-reconcile: {connection: {url: 'http://file:8080'}}\n", encoding="utf-8")
+    environment = {**world.settings.environment, "RECONCILE_KEYCLOAK_URL": "http://environment:8080"}
+    settings = replace(world.settings, users_files=(users,), environment=environment)
+    daemon = Daemon(settings, world.engine.clock, world.log, rhythm=Rhythm(), stop=world.stop, known=world.writer.known)
+
+    with opened(settings, world.engine.clock) as session:
+        world.write(WEB.replace("'1'", "'2'"))
+        daemon._connected(session)
+        daemon._reload()
+
+    assert daemon._session.document.connection["url"] == "http://environment:8080"
+
+
+@pytest.mark.parametrize(
+    ("prune", "left"),
+    [
+        ("", ["p-old-1", "p-web-1"]),
+        ("x-reconcile: {prune: {containers: owned}}\n", ["p-web-1"]),
+        ("x-reconcile: {prune: {containers: 'off'}}\n", ["p-old-1", "p-web-1"]),
+    ],
+)
+def test_it_deletes_only_what_the_file_says(world, prune, left):
+    marks = {labels.PROJECT: "p", labels.SERVICE: "old"}
+    Line(world.engine).post("/containers/create", {"Image": "app:1", "Labels": marks}, name="p-old-1")
+    world.write(WEB + prune)
+
+    world.run()
+
+    assert world.engine.names == left
+
+
+def test_what_the_files_hold_of_secrets_is_known_to_the_log(world):
+    world.write(WEB.replace("V: '1'", "DB_PASSWORD: hush-hush"))
+    world.run()
+    world.stop.clear()
+
+    world.run(
+        after(1, "file", happens=lambda: world.write(WEB.replace("V: '1'", "DB_PASSWORD: another-one"))), after(31)
+    )
+
+    assert world.writer.text("hush-hush and another-one") == "(secret) and (secret)"
+
+
+SECRET = "x-reconcile: {secrets: [DB_PASSWORD]}\n" + WEB.replace("V: '1'", "DB_PASSWORD: '${DB_PASSWORD}'")
+
+
+@pytest.mark.parametrize(("heals", "is_kept"), [(True, True), (False, False)])
+def test_missing_secrets_are_kept_only_where_they_are_used(world, heals, is_kept):
+    world.write(SECRET)
+
+    world.run(heals=heals)
+
+    assert (world.file.with_name(".env").exists(), world.engine.writes != []) == (is_kept, is_kept)
+
+
+def test_secrets_that_are_not_kept_are_made_up_once(world):
+    world.write(SECRET)
+
+    world.run(after(100), heals=False)
+
+    assert world.log.of("files reloaded") == []
+
+
+def test_a_file_that_only_moves_lines_is_told_of_in_its_new_lines(world):
+    world.settle()
+    moved = f"# one more line\n{WEB}"
+    daemon = Daemon(
+        world.settings, world.engine.clock, world.log, rhythm=Rhythm(), stop=world.stop, known=world.writer.known
+    )
+
+    with opened(world.settings, world.engine.clock) as session:
+        world.write(moved)
+        daemon._connected(session)
+        daemon._reload()
+
+    path = ("stack", "services", "web")
+    reloaded = daemon._session
+    assert (session.document.locate(path).line, reloaded.document.locate(path).line) == (2, 3)
+    assert reloaded.providers is session.providers
+
+
+class Memory:
+    """The history of a world's project, with a wall clock that goes with the other one."""
+
+    def __init__(self, world):
+        self.world = world
+        world.settings = replace(world.settings, state_directory=world.file.parent / "state")
+
+    def settle(self):
+        self.world.settle()
+
+    def runs(self):
+        """The runs since the first one, which made everything; the latest comes first."""
+        history = history_of(self.world.settings, "p")
+        try:
+            return history.runs()[:-1]
+        finally:
+            history.close()
+
+
+@pytest.fixture
+def memory(world):
+    found = Memory(world)
+    found.settle()
+    return found
+
+
+def test_a_repair_is_in_the_history_with_its_values_cause_line_trigger_and_outage(world, memory):
+    def no_start(_number, call):
+        if call.endswith("/start"):
+            raise Refusal(500, "no space left on device")
+
+    def broken():
+        world.by_hand("stop")
+        world.engine.before = no_start
+
+    def well():
+        world.engine.before = lambda _number, _call: None
+
+    world.run(after(3, "container web: die", happens=broken), after(1, happens=well), after(20), interval_s=30)
+
+    (later, (again,)), (first, (failed,)) = memory.runs()
+    assert (first.command, first.trigger, first.exit) == ("daemon", "container web: die", 3)
+    assert (later.command, later.exit) == ("daemon", 0)
+    assert (failed.address, failed.result, failed.outage) == ("docker.container/web", "failed", None)
+    assert "no space left" in failed.note
+    assert (again.result, again.action, again.cause, again.source) == ("done", "start", "drift", "stack.yaml:2:3")
+    assert [(each.path, each.before, each.after) for each in again.fields] == [("state", "exited (143)", "running")]
+    assert again.outage == pytest.approx(2.0, abs=0.5)
+    assert world.log.of("repaired")[0]["outage_s"] == again.outage
+
+
+def test_what_is_new_was_not_out_of_service(world, memory):
+    world.write(f"{WEB}  other: {{image: 'app:1'}}\n")
+
+    world.run(after(1, "file stack.yaml changed"))
+
+    ((_, changes),) = memory.runs()
+    assert [(each.address, each.result, each.outage) for each in changes] == [("docker.container/other", "done", None)]
+
+
+def test_what_is_only_observed_is_in_the_history_once(world, memory):
+    world.run(after(1, "hint", happens=lambda: world.by_hand("stop")), after(60), heals=False)
+
+    ((run, changes),) = memory.runs()
+    assert run.exit == 2
+    assert [(each.address, each.result, each.note) for each in changes] == [
+        ("docker.container/web", "skipped", "observe")
+    ]
+
+
+@pytest.mark.parametrize("subject", ["docker.container/web", EVERYTHING])
+def test_a_paused_resource_is_left_and_log_and_history_name_the_owner_and_the_reason(world, memory, subject):
+    with opened(world.settings, world.engine.clock) as session:
+        pauses_of(session).add(Pause(subject, "ann", "upgrade by hand", 0.0, 1e11))
+
+    world.run(after(1, "hint", happens=lambda: world.by_hand("stop")), after(60))
+
+    assert world.engine.writes == ["POST /containers/p-web-1/stop"]
+    assert [each["left"] for each in world.log.of("difference")] == ["paused by ann: upgrade by hand"]
+    ((_, (change,)),) = memory.runs()
+    assert (change.result, change.note) == ("skipped", "paused by ann: upgrade by hand")
+
+
+def test_a_quiet_daemon_leaves_nothing_in_the_history(world, memory):
+    world.run(after(100))
+
+    assert memory.runs() == []
+
+
+def test_the_daemon_tells_a_hand_and_a_file_apart_by_what_it_saw_itself(world, memory):
+    def by_hand():
+        next(iter(world.engine.containers.values()))["HostConfig"]["Memory"] = 1 << 25
+
+    def by_file():
+        world.write(WEB.replace("'1'", "'2'"))
+
+    world.run(after(1, "hint", happens=by_hand), after(20, "file stack.yaml changed", happens=by_file), after(20))
+
+    causes = {each["field"]: each["cause"] for each in world.log.of("difference")}
+    assert causes == {"mem_limit": "drift", "environment.V": "declared"}
+    assert [[each.cause for each in changes] for _, changes in memory.runs()] == [["declared"], ["drift"]]
+
+
+def test_a_history_that_can_not_be_written_does_not_keep_it_from_repairing(world):
+    blocked = world.file.parent / "state"
+    blocked.write_text("a file, where a folder should be", encoding="utf-8")
+    world.settings = replace(world.settings, state_directory=blocked)
+
+    world.run(after(1, "hint"))
+
+    assert world.is_running
+    assert len(world.log.of("history is not kept")) == 1

@@ -1,0 +1,95 @@
+"""One of several daemons acts; another one takes over when its mark is no longer renewed, and soon."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+import pytest
+
+from reconciler.run.clock import RealClock
+from reconciler.run.lock.leadership import Leadership
+from reconciler.run.lock.lock import LEAD, WORK, Lock, other_names
+from reconciler.run.lock.owner import Owner
+from tests.kit.clock import TurnedClock
+from tests.kit.leases import MemoryLeases
+
+ELSEWHERE = Owner("elsewhere", 1, "1", "daemon", "another-boot pid:[1] time:[1]")
+THEIRS = f"{LEAD.prefix('p')}0123456789ab"
+
+
+@pytest.fixture
+def begun():
+    made = []
+
+    def begin(store):
+        changed = threading.Event()
+        one = Leadership(store, "p", RealClock(), changed.set, release_s=1.0)
+        one.begin()
+        made.append(one)
+        assert changed.wait(5)
+        return one
+
+    yield begin
+    for one in made:
+        one.end()
+
+
+def until(holds, seconds=8.0):
+    end = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < end
+        time.sleep(0.05)
+
+
+def test_the_first_leads_and_the_second_stands_by_until_the_first_ends(begun):
+    store = MemoryLeases()
+    first, second = begun(store), begun(store)
+    assert (first.is_held, second.is_held) == (True, False)
+    assert second.leader.startswith("`reconcile daemon` on ")
+
+    first.end()
+
+    until(lambda: second.is_held)
+    assert not first.is_held
+
+
+def test_a_lease_that_somebody_broke_is_lost(begun):
+    store = MemoryLeases()
+    one = begun(store)
+
+    store.marks.clear()
+
+    until(lambda: not one.is_held)
+
+
+def test_a_run_that_acts_is_not_kept_out_by_the_daemon_that_leads(begun):
+    store = MemoryLeases()
+    begun(store)
+
+    with Lock(RealClock()).held(store, "p", "apply"):
+        names = set(store.marks)
+
+    assert {name.startswith(LEAD.prefix("p")) for name in names} == {True, False}
+    assert other_names(_Of(store), "p") == []
+
+
+class _Of:
+    def __init__(self, store):
+        self.leases = store.leases
+
+
+def test_a_mark_that_is_not_renewed_is_over_within_fifteen_seconds():
+    store, clock = MemoryLeases(), TurnedClock()
+    store.put_lease(THEIRS, ELSEWHERE.mark())
+    lock = Lock(clock, uptime=clock.now, terms=LEAD)
+
+    with lock.held(store, "p", "daemon", wait_s=60.0):
+        waited_s = clock.now()
+
+    assert LEAD.lease_s < waited_s < 15.0 - 2.0
+
+
+@pytest.mark.parametrize("terms", [LEAD, WORK])
+def test_a_holder_stops_well_before_others_take_it_for_gone(terms):
+    assert terms.renewal_s * 2 < terms.held_s < terms.lease_s
