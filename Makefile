@@ -8,6 +8,9 @@ BIN := .venv/bin
 DEV := .venv/.installed-dev
 PYTEST := $(BIN)/python -m pytest
 
+# Tests start the program hundreds of times; without bytecode each start would compile all modules again.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: help demo demo-down venv test test-unit test-integration nightly nightly-config nightly-faults nightly-login nightly-keycloak nightly-docker drift-matrix test-newer-engine test-rootless-engine test-restart test-e2e test-machine lint format check bench structure schema images lock release-check coverage mutation clean python
 

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from reconciler.cli.diff import checksum_of, document, rendered
-from reconciler.cli.exitcodes import Exit, of_error, of_report
+from reconciler.cli.exit import Exit
+from reconciler.cli.exitcodes import of_error, of_report
 from reconciler.cli.options import DISRUPT, TARGET, address_option, json_option
 from reconciler.cli.output import agreed, emit, fail, in_events, say, show, warn, writer
 from reconciler.cli.runner import Stop, Teller, interruptible

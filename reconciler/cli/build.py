@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from reconciler.cli.exitcodes import Exit, of_error, of_report
+from reconciler.cli.exit import Exit
+from reconciler.cli.exitcodes import of_error, of_report
 from reconciler.cli.options import json_option, services_argument
 from reconciler.cli.output import say
 from reconciler.cli.runner import Teller, interruptible

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from reconciler.cli.exitcodes import Exit
+from reconciler.cli.exit import Exit
 from reconciler.cli.findings import FORMATS as CI_FORMATS
 from reconciler.cli.findings import errors_as, reports, text_of, write_report
 from reconciler.cli.options import TARGET, address_option

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from reconciler.cli.exitcodes import Exit
+from reconciler.cli.exit import Exit
 from reconciler.cli.output import show, show_json
 from reconciler.cli.state import State, in_colour
 

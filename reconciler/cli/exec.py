@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from reconciler.cli.exitcodes import Exit
+from reconciler.cli.exit import Exit
 from reconciler.cli.options import service_argument
 from reconciler.cli.output import pass_on, say
 from reconciler.cli.state import State, is_terminal

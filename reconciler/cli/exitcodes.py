@@ -1,9 +1,8 @@
-"""The exit codes, which are an interface: each means one thing, and no other failure may produce it."""
+"""The exit codes of errors and reports."""
 
 from __future__ import annotations
 
-from enum import IntEnum
-
+from reconciler.cli.exit import Exit
 from reconciler.core.execution.report import Report, What
 from reconciler.core.message.errors import (
     Cancelled,
@@ -15,26 +14,6 @@ from reconciler.core.message.errors import (
     StalePlan,
     Unreachable,
 )
-
-
-class Exit(IntEnum):
-    """The exit code for the calling shell."""
-
-    DONE = 0
-    ERROR = 1
-    DIFFERENT = 2
-    PARTIAL = 3
-    REFUSED = 4
-    STALE = 5
-    LOCKED = 6
-    ROLLED_BACK = 7
-    USAGE = 64
-    INVALID = 65
-    UNREACHABLE = 69
-    INTERRUPTED = 130
-    BROKEN_PIPE = 141
-    TERMINATED = 143
-
 
 _BY_ERROR: tuple[tuple[type[ReconcileError], Exit], ...] = (
     (ConfigError, Exit.INVALID),

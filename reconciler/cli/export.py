@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from reconciler.cli.adopt import here, require_names
-from reconciler.cli.exitcodes import Exit
+from reconciler.cli.exit import Exit
 from reconciler.cli.output import say, show_file, show_json, show_yaml, warn, write_file, writer
 
 if TYPE_CHECKING:

@@ -146,7 +146,7 @@ def run(arguments: Sequence[str]) -> int:
 
 
 def _run(arguments: Sequence[str]) -> int:
-    from reconciler.cli.exitcodes import Exit
+    from reconciler.cli.exit import Exit
     from reconciler.config.yaml.reading import reading
 
     if instruction := process_environment().get(COMPLETE):
@@ -196,7 +196,8 @@ def _misplaced(error: click.ClickException) -> str:
 
 
 def _failed(error: Exception, *, verbose: bool) -> int:
-    from reconciler.cli.exitcodes import Exit, of_error
+    from reconciler.cli.exit import Exit
+    from reconciler.cli.exitcodes import of_error
     from reconciler.cli.state import show_error
     from reconciler.core.message.errors import ReconcileError
 

@@ -11,7 +11,7 @@ from dataclasses import asdict
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
-from reconciler.cli.exitcodes import Exit
+from reconciler.cli.exit import Exit
 from reconciler.cli.output import emit, in_events, say
 from reconciler.cli.state import State, in_colour, is_drawable
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from reconciler.cli.exitcodes import Exit
+from reconciler.cli.exit import Exit
 from reconciler.cli.output import say, show, show_json
 from reconciler.cli.state import State
 

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any, Final, TextIO
 import click
 
 from reconciler.cli.output import emit, fail, in_events, log, say, warn, writer
-from reconciler.core.message.errors import Cancelled, ConfigError, ReconcileError, Refused
-from reconciler.core.message.problem import Problem
 from reconciler.settings import Settings, process_environment
 
 if TYPE_CHECKING:
+    from reconciler.core.message.errors import ReconcileError
+    from reconciler.core.message.problem import Problem
     from reconciler.providers.waits import Wait
     from reconciler.run.session.session import Session
 
@@ -135,6 +135,9 @@ def show_problems(problems: Iterable[Problem]) -> None:
 
 def show_error(error: ReconcileError, *, begun: bool = False) -> None:
     """An error in the words for its kind; ``begun`` where it ended a run that had begun to do something."""
+    from reconciler.core.message.codes import code_of
+    from reconciler.core.message.errors import Cancelled, ConfigError, Refused
+
     nothing = "What was done before that stays." if begun else "Nothing was done."
     match error:
         case ConfigError(problems=problems):
@@ -153,8 +156,6 @@ def show_error(error: ReconcileError, *, begun: bool = False) -> None:
             return
         case _:
             fail(str(error))
-    from reconciler.core.message.codes import code_of
-
     say(f"`reconcile explain {code_of(error).name}` explains this error.")
 
 

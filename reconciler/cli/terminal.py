@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Final
 
-from reconciler.cli.exitcodes import Exit
+from reconciler.cli.exit import Exit
 
 _INPUT: Final = 0
 _PIECE: Final = 1 << 16

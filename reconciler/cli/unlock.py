@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from reconciler.cli.exitcodes import Exit, of_error
+from reconciler.cli.exit import Exit
+from reconciler.cli.exitcodes import of_error
 from reconciler.cli.output import say, warn
 from reconciler.cli.state import State, show_error
 

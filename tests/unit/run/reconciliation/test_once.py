@@ -6,7 +6,8 @@ from typing import ClassVar
 
 import pytest
 
-from reconciler.cli.exitcodes import Exit, of_report
+from reconciler.cli.exit import Exit
+from reconciler.cli.exitcodes import of_report
 from reconciler.core.difference.change import Action
 from reconciler.core.execution.report import Report, What
 from reconciler.core.message.errors import Conflict, ReconcileError, Refused, Rejected, Unreachable, WrittenInVain
