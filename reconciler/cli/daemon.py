@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from reconciler.run.daemon.board import Board
     from reconciler.run.daemon.daemon import Daemon
     from reconciler.web.desk import Desk
+    from reconciler.web.oidc import Issuer
 
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
@@ -42,6 +43,10 @@ def _place(_ctx: click.Context, _param: click.Parameter, value: str) -> tuple[st
 @click.option("--reader-token-file", type=_FILE, help="Tokens that may only read, one a line.")
 @click.option("--webhook-secret-file", type=_FILE, help="Secrets of webhooks, one a line.")
 @click.option("--public-url", default="", metavar="URL", help="The address of the page, as browsers know it.")
+@click.option("--oidc-issuer", default="", metavar="URL", help="The realm of the page's login, as browsers know it.")
+@click.option("--oidc-inner-url", default="", metavar="URL", help="That realm, as the daemon reaches it.")
+@click.option("--oidc-client", default="reconcile", metavar="ID", help="Client of the login.", show_default=True)
+@click.option("--oidc-secret-file", type=_FILE, help="Secret of that client, unless it is public.")
 @click.option("--allow-host", multiple=True, metavar="NAME", help="A further name under which the page is reached.")
 @click.pass_obj
 def command(state: State, /, **options: Any) -> int:
@@ -59,7 +64,7 @@ def command(state: State, /, **options: Any) -> int:
     to_log = log(as_json=state.log_format != "human", verbose=state.verbose)
     rhythm = Rhythm(options["interval"], heals=not options["observe"])
     is_usual = click.get_current_context().get_parameter_source("listen") is ParameterSource.DEFAULT
-    with _served(board, to_log, options, is_usual=is_usual) as listeners:
+    with _served(state, board, to_log, options, is_usual=is_usual) as listeners:
         daemon = Daemon(
             state.settings,
             RealClock(),
@@ -76,7 +81,9 @@ def command(state: State, /, **options: Any) -> int:
 
 
 @contextmanager
-def _served(board: Board, to_log: Any, options: Mapping[str, Any], *, is_usual: bool) -> Iterator[tuple[Any, ...]]:
+def _served(
+    state: State, board: Board, to_log: Any, options: Mapping[str, Any], *, is_usual: bool
+) -> Iterator[tuple[Any, ...]]:
     """Serve HTTP meanwhile, where that is not switched off; yields the listeners that it needs.
 
     Another daemon of this machine may have the usual port: then this one works without.
@@ -88,7 +95,7 @@ def _served(board: Board, to_log: Any, options: Mapping[str, Any], *, is_usual: 
     from reconciler.web.server import listening, serving
 
     host, port = options["listen"]
-    desk = _desk(board, to_log, host, options)
+    desk = _desk(state, board, to_log, options)
     try:
         own = listening(host, port)
     except Misconfigured as error:
@@ -102,21 +109,46 @@ def _served(board: Board, to_log: Any, options: Mapping[str, Any], *, is_usual: 
         yield (desk.metrics,)
 
 
-def _desk(board: Board, to_log: Any, host: str, options: Mapping[str, Any]) -> Desk:
+def _desk(state: State, board: Board, to_log: Any, options: Mapping[str, Any]) -> Desk:
     from reconciler.web.access import Gate, Role, hosts_of, is_loopback_name
     from reconciler.web.desk import Desk
     from reconciler.web.forges import Webhooks
     from reconciler.web.metrics import Metrics
 
+    host, _ = options["listen"]
     tokens = dict.fromkeys(_lines(options["reader_token_file"]), Role.READER)
     tokens |= dict.fromkeys(_lines(options["token_file"]), Role.OPERATOR)
-    if not tokens and (options["public_url"] or not is_loopback_name(host)):
-        raise click.UsageError(f"Whoever reaches {host} could act. Give --token-file, or listen on 127.0.0.1.")
+    issuer = _issuer(state.settings.connection(), options)
+    if not tokens and not issuer and (options["public_url"] or not is_loopback_name(host)):
+        raise click.UsageError(
+            f"Whoever reaches {host} could act. Give --token-file or --oidc-issuer, or listen on 127.0.0.1."
+        )
     secrets = _lines(options["webhook_secret_file"])
-    writer().known.learn("http", lambda: _as_secrets((*tokens, *secrets)))
-    gate = Gate(hosts_of(host, options["public_url"], options["allow_host"]), tokens)
+    writer().known.learn("http", lambda: _as_secrets((*tokens, *secrets, *_lines(options["oidc_secret_file"]))))
+    gate = Gate(hosts_of(host, options["public_url"], options["allow_host"]), tokens, issuer is not None)
     metrics = Metrics(board, writer().line)
-    return Desk(board, gate, writer(), to_log, metrics, Webhooks(secrets), public_url=options["public_url"])
+    url = options["public_url"]
+    return Desk(board, gate, writer(), to_log, metrics, Webhooks(secrets), public_url=url, issuer=issuer)
+
+
+def _issuer(connection: Mapping[tuple[str, ...], str], options: Mapping[str, Any]) -> Issuer | None:
+    """The login through Keycloak, where one is set up; it trusts the authorities of the usual connection."""
+    if not options["oidc_issuer"]:
+        return None
+    from reconciler.core.resource.values import Secret
+    from reconciler.web.oidc import Issuer
+
+    if not options["public_url"].startswith(("http://", "https://")):
+        raise click.UsageError("--oidc-issuer needs --public-url: Keycloak sends browsers back there.")
+    secret = next(iter(_lines(options["oidc_secret_file"])), "")
+    return Issuer(
+        options["oidc_issuer"].rstrip("/"),
+        options["oidc_client"],
+        options["public_url"],
+        Secret(secret) if secret else None,
+        inner_url=options["oidc_inner_url"].rstrip("/"),
+        ca_file=str(connection.get(("caFile",), "")),
+    )
 
 
 def _lines(file: Path | None) -> list[str]:

@@ -17,6 +17,12 @@ from reconciler.core.resource.values import Secret
 
 IDLE_S: Final = 1_800.0
 LONGEST_S: Final = 36_000.0
+CONFIRM_S: Final = 300.0
+"""The time after which the roles of a session are asked for again at the issuer."""
+
+UNCONFIRMED_S: Final = 3_600.0
+"""A session ends if its roles can't be confirmed for so long."""
+
 MOST_SESSIONS: Final = 500
 TRIES: Final = 10
 """So many wrong tokens from all addresses together are answered within a minute; then everybody has to wait."""
@@ -49,7 +55,10 @@ class Visitor:
 
 @dataclass(slots=True)
 class LoginSession:
-    """A person who has logged in. Times are by the monotonic clock. A logout at the issuer needs the ``id_token``."""
+    """A person who has logged in. Times are by the monotonic clock.
+
+    With a ``refresh_token`` the issuer is asked again: ``asked`` is the last time, ``confirmed`` that of an answer.
+    """
 
     name: str
     role: Role
@@ -57,7 +66,13 @@ class LoginSession:
     began: float
     used: float
     longest_s: float = LONGEST_S
-    id_token: Secret | None = field(default=None, repr=False)
+    refresh_token: Secret | None = field(default=None, repr=False)
+    asked: float = 0.0
+    confirmed: float = 0.0
+
+    def is_over(self, now: float) -> bool:
+        is_unconfirmed = self.refresh_token is not None and now - self.confirmed > UNCONFIRMED_S
+        return now - self.used > IDLE_S or now - self.began > self.longest_s or is_unconfirmed
 
 
 class Sessions:
@@ -66,14 +81,16 @@ class Sessions:
     def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
         self._now, self._sessions = now, dict[str, LoginSession]()
 
-    def begin(self, name: str, role: Role, how: str, *, longest_s: float = LONGEST_S, id_token: str = "") -> str:
+    def begin(
+        self, name: str, role: Role, how: str, *, longest_s: float = LONGEST_S, refresh_token: Secret | None = None
+    ) -> str:
         """Begin a session; returns its new id."""
         now, identity = self._now(), secrets.token_urlsafe(32)
         self._expire(now)
         while len(self._sessions) >= MOST_SESSIONS:
             self._sessions.pop(next(iter(self._sessions)))
-        token = Secret(id_token) if id_token else None
-        self._sessions[_digest(identity)] = LoginSession(name, role, how, now, now, longest_s, token)
+        made = LoginSession(name, role, how, now, now, longest_s, refresh_token, now, now)
+        self._sessions[_digest(identity)] = made
         return identity
 
     def of(self, identity: str) -> LoginSession | None:
@@ -85,16 +102,24 @@ class Sessions:
             found.used = now
         return found
 
+    def due(self, identity: str) -> LoginSession | None:
+        """The session, if its roles are to be asked for again; whoever gets it is the one to ask."""
+        now, found = self._now(), self._sessions.get(_digest(identity)) if identity else None
+        if found is None or found.refresh_token is None or now - found.asked < CONFIRM_S:
+            return None
+        found.asked = now
+        return found
+
+    def confirm(self, session: LoginSession, role: Role, refresh_token: Secret | None) -> None:
+        """The issuer has said that the session goes on, with this role."""
+        session.role, session.confirmed = role, self._now()
+        session.refresh_token = refresh_token or session.refresh_token
+
     def end(self, identity: str) -> LoginSession | None:
         return self._sessions.pop(_digest(identity), None)
 
     def _expire(self, now: float) -> None:
-        over = [
-            digest
-            for digest, each in self._sessions.items()
-            if now - each.used > IDLE_S or now - each.began > each.longest_s
-        ]
-        for digest in over:
+        for digest in [digest for digest, each in self._sessions.items() if each.is_over(now)]:
             del self._sessions[digest]
 
 

@@ -17,7 +17,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from reconciler.web.access import Role, Visitor, is_safe, is_same_origin
 from reconciler.web.api import API
 from reconciler.web.desk import Call, Desk, Route, Wrong, natural
-from reconciler.web.login import COOKIE, LOGIN, SECURE_COOKIE, form_of
+from reconciler.web.login import COOKIE, LOGIN, confirm, cookie_of, form_of
 from reconciler.web.page.render import Pages
 from reconciler.web.page.views import PAGE, page_of_error
 from reconciler.web.probes import PROBES
@@ -81,6 +81,8 @@ class _Outermost:
 
 def _endpoint(desk: Desk, route: Route) -> Callable[[Request], Awaitable[Response]]:
     async def endpoint(request: Request) -> Response:
+        if route.role is not Role.ANYONE:
+            await _confirm(desk, request)
         visitor = visitor_of(desk, request)
         try:
             _admit(route, request, visitor)
@@ -98,9 +100,16 @@ def _endpoint(desk: Desk, route: Route) -> Callable[[Request], Awaitable[Respons
     return endpoint
 
 
+async def _confirm(desk: Desk, request: Request) -> None:
+    """Have a session's roles confirmed where that is due: the issuer may take its time, and the loop has none."""
+    identity = cookie_of(desk, request, COOKIE)
+    if session := desk.gate.sessions.due(identity):
+        await run_in_threadpool(confirm, desk, identity, session)
+
+
 def visitor_of(desk: Desk, request: Request) -> Visitor:
     """The visitor of a request, by its headers and its cookie."""
-    cookie = request.cookies.get(SECURE_COOKIE) or request.cookies.get(COOKIE) or ""
+    cookie = cookie_of(desk, request, COOKIE)
     headers = dict(request.headers.items())
     return desk.gate.visitor(headers, cookie, request.client.host if request.client else "")
 

@@ -23,6 +23,7 @@ from reconciler.run.daemon.pauses import EVERYTHING, Pause
 from reconciler.web.access import Gate, Role, Visitor
 from reconciler.web.forges import Webhooks
 from reconciler.web.metrics import Metrics
+from reconciler.web.oidc import Issuer
 
 LONGEST_PAUSE_S: Final = 30 * 86_400.0
 MOST_STREAMS: Final = 64
@@ -61,6 +62,7 @@ class Desk:
     salt: str = field(default_factory=lambda: secrets.token_hex(8))
     model: tuple[object, object] = (None, None)
     templates: Templates | None = None
+    issuer: Issuer | None = None
     slow_calls: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(4))
 
     @property

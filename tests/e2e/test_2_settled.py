@@ -21,7 +21,7 @@ RESTART = os.environ.get("RECONCILE_TEST_RESTART_ENGINE")
 def assert_in_sync(seed):
     ran = seed.run("diff")
     assert ran.code == 0, ran.out + ran.err
-    assert "No changes. 21 resources match stack.yaml and users.yaml." in ran.out
+    assert "No changes. 24 resources match stack.yaml and users.yaml." in ran.out
 
 
 def test_a_second_apply_touches_nothing(seed, tmp_path):
@@ -56,7 +56,7 @@ def test_status_knows_every_resource(seed):
     rows = json.loads(seed.run("status", "--format", "json").out)["resources"]
 
     assert {row["state"] for row in rows} == {"in sync"}
-    assert len(rows) == 21
+    assert len(rows) == 24
 
 
 def test_logs_of_a_service(seed):

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,11 +26,12 @@ from reconciler.run.daemon.pauses import Pauses
 from reconciler.run.lock.lock import Lock
 from reconciler.run.session.session import Session
 from reconciler.settings import Settings
-from reconciler.web.access import Gate, Role, hosts_of
+from reconciler.web.access import Gate, Role, Sessions, hosts_of
 from reconciler.web.app import application
 from reconciler.web.desk import Desk
 from reconciler.web.forges import Webhooks
 from reconciler.web.metrics import Metrics
+from reconciler.web.oidc import Issuer
 from tests.kit.clock import TurnedClock
 
 HOST = "http://127.0.0.1:7420"
@@ -84,6 +86,8 @@ class Stage:
         tokens: Mapping[str, Role] | None = None,
         public_url: str = "",
         webhook_secrets: Sequence[str] = (),
+        issuer: Issuer | None = None,
+        now: Callable[[], float] = time.monotonic,
     ) -> None:
         self.provider, self.log, self.asked = Programs(resources), Log(), list[Hint]()
         self.provider.live = {each.address: each for each in live}
@@ -97,10 +101,10 @@ class Stage:
             history=self.history,
         )  # fmt: skip
         metrics = Metrics(self.board, self.writer.line)
-        gate = Gate(hosts_of("127.0.0.1", public_url, ()), tokens or {})
-        self.desk = Desk(
-            self.board, gate, self.writer, self.log, metrics, Webhooks(webhook_secrets), public_url=public_url
-        )
+        hosts = hosts_of("127.0.0.1", public_url, ())
+        gate = Gate(hosts, tokens or {}, issuer is not None, Sessions(now), now=now)
+        hooks = Webhooks(webhook_secrets)
+        self.desk = Desk(self.board, gate, self.writer, self.log, metrics, hooks, public_url=public_url, issuer=issuer)
         self.desk.wall = lambda: self.time
 
     def look(self, *troubles: Trouble, under_repair: Iterable[Address] = ()) -> None:

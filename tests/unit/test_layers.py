@@ -45,6 +45,8 @@ HOMES = {
     "jsonschema_rs": {"config/schema/validator.py"},
     "deepdiff": {"render/plan/explain.py"},
     "sqlite3": {"history/store.py"},
+    "httpx": {"web/oidc.py"},
+    "jwcrypto": {"web/oidc.py"},
     "jinja2": {"web/page/render.py"},
     "markupsafe": {"web/page/render.py"},
     "prometheus_client": {"web/metrics.py"},

@@ -35,12 +35,12 @@ def seed(fresh: str, tmp_path: Path) -> Mapping[str, Value]:
     return realm
 
 
-def test_the_seed_realm_is_there_after_one_pass_of_six_writes(driver: Driver, seed: Mapping[str, Value]) -> None:
+def test_the_seed_realm_is_there_after_one_pass_of_nine_writes(driver: Driver, seed: Mapping[str, Value]) -> None:
     first, second = driver.apply(seed)
 
     export = f"admin/realms/{seed['realm']}/partial-export?exportClients=true&exportGroupsAndRoles=true"
     assert first.reads == (f"POST {export}",)
-    assert len(first.plan.steps) == len(first.writes) == 6
+    assert len(first.plan.steps) == len(first.writes) == 9
     assert second.writes == ()
     assert len(second.reads) == 6  # the realm, its clients, and for each user the user and the groups
 

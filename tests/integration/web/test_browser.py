@@ -14,6 +14,7 @@ from playwright.sync_api import expect, sync_playwright
 from reconciler.core.history.facts import Ailment, Trouble
 from reconciler.core.history.records import ChangeRecord, FieldRecord, Run
 from reconciler.web.access import Role
+from reconciler.web.oidc import Issuer
 from reconciler.web.server import listening, serving
 from tests.kit.machine.browser import FLAGS, chromium
 from tests.kit.web import OPERATOR, TOKENS, Stage, box, living
@@ -166,6 +167,19 @@ def test_a_login_leads_back_to_the_view_and_a_logout_ends_it(locked_site):
     expect(page.get_by_role("heading", name="Log in")).to_be_visible()
     assert cookie["httpOnly"]
     assert [each["name"] for each in page.context.cookies()] == ["tz"]
+
+
+def test_while_keycloak_is_away_the_token_is_the_way_in(locked_site):
+    locked_site.stage.desk.issuer = Issuer("http://127.0.0.1:1/realms/none", "reconcile", locked_site.url)
+    page = locked_site.page()
+    page.goto(f"{locked_site.url}/plan")
+    page.get_by_role("link", name="Log in through Keycloak").click()
+
+    expect(page.get_by_role("alert")).to_have_text("Keycloak does not answer. Log in with a token meanwhile.")
+    page.get_by_label("Token").fill(OPERATOR)
+    page.get_by_role("button", name="Log in with the token").click()
+
+    expect(page.get_by_role("heading", name="Plan", exact=True)).to_be_visible()
 
 
 def test_a_session_that_ends_is_said_in_each_tab_and_nothing_is_retried(locked_site):

@@ -36,7 +36,7 @@ def stage(tmp_path):
 def test_every_route_has_a_role_and_only_these_are_for_anyone():
     assert {route.path for route in ROUTES if route.role is Role.ANYONE} == {
         *("/livez", "/readyz", "/healthz"),
-        *("/login", "/logout", "/webhook", "/static/{name}"),
+        *("/login", "/login/begin", "/login/callback", "/logout", "/webhook", "/static/{name}"),
     }
     assert all(route.role is Role.OPERATOR for route in ROUTES if route.method == "POST" and route.role)
 
