@@ -76,8 +76,10 @@ def _report(state: State, session: Session, plan: Plan, form: str) -> str:
 
 def _write(path: Path, plan: Any) -> None:
     """Put the plan into the file's place at once, for its owner alone. Only an older plan is written over."""
+    from reconciler.core.message.errors import writing
+
     target = path.resolve()
-    try:
+    with writing("the plan", path):
         if target.exists() and not _may_be_replaced(target):
             raise click.UsageError(f"{path} exists and is not a plan; it is not overwritten.")
         with TemporaryDirectory(dir=target.parent, prefix=f".{target.name}.") as folder:  # made with mode 0700
@@ -85,8 +87,6 @@ def _write(path: Path, plan: Any) -> None:
             made.touch(0o600)
             write_json(made, plan)
             made.replace(target)
-    except OSError as error:
-        raise click.UsageError(f"The plan can't be written to {path}: {error.strerror}.") from error
 
 
 def _may_be_replaced(path: Path) -> bool:

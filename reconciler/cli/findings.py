@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from reconciler.cli.output import clean, clean_json, show_clean, write_clean
+from reconciler.cli.output import clean, clean_json, show_clean, warn, write_clean
 from reconciler.cli.state import State
 
 if TYPE_CHECKING:
@@ -75,17 +75,17 @@ def reports(_ctx: click.Context, _param: click.Parameter, values: tuple[str, ...
 
 
 def write_report(path: Path, text: str) -> None:
-    """Writes a report into its file. Raises UsageError where that is not possible."""
-    try:
+    """Writes a report into its file. Raises Unwritable."""
+    from reconciler.core.message.errors import writing
+
+    with writing("the report", path):
         write_clean(path, text)
-    except OSError as error:
-        raise click.UsageError(f"The report can't be written to {path}: {error.strerror}.") from error
 
 
 @contextmanager
 def errors_as(state: State, form: str, reports: Sequence[Report] = ()) -> Iterator[None]:
     """Reports an error in these formats as well, so that a CI system shows wrong files at their lines."""
-    from reconciler.core.message.errors import ReconcileError
+    from reconciler.core.message.errors import ReconcileError, Unwritable
 
     try:
         yield
@@ -94,7 +94,10 @@ def errors_as(state: State, form: str, reports: Sequence[Report] = ()) -> Iterat
 
         findings = findings_of_error(error)
         for report in reports:
-            write_report(report.path, text_of(state, findings, report.form))
+            try:
+                write_report(report.path, text_of(state, findings, report.form))
+            except Unwritable as unwritable:  # the first error is the one to solve
+                warn(str(unwritable))
         if form in WITH_COMMENT:
             show_findings(state, findings, form)
         raise

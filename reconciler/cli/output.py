@@ -174,20 +174,24 @@ def show_file(text: str) -> bool:
 
 
 def write_file(path: Path, before: str, text: str) -> bool:
-    """A file of the user's, put in its place at once; False where it is no longer what was read. Raises OSError."""
+    """A file of the user's, put in its place at once; False where it is no longer what was read. Raises Unwritable."""
     from reconciler.atomicfile import replace_file
+    from reconciler.core.message.errors import writing
 
-    return replace_file(path, before, text)
+    with writing("it", path):
+        return replace_file(path, before, text)
 
 
 def write_yaml(path: Path, value: Any, *, overwrite: bool) -> bool:
     """A file of ours, put in its place at once; False where there is one, unless it is to be written over.
 
-    Its secrets are variables by now, and masking would change what it says. Raises OSError.
+    Its secrets are variables by now, and masking would change what it says. Raises Unwritable.
     """
     from reconciler.atomicfile import file_text, replace_file
+    from reconciler.core.message.errors import writing
 
-    return replace_file(path, file_text(path) if overwrite else None, _yaml(value))
+    with writing("it", path):
+        return replace_file(path, file_text(path) if overwrite else None, _yaml(value))
 
 
 def write_json(path: Path, value: Any) -> None:
@@ -196,13 +200,16 @@ def write_json(path: Path, value: Any) -> None:
 
 
 def write_line(path: Path, text: str) -> None:
-    """A line added at the end of a file, which is made where there is none. Raises OSError."""
-    lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
-    path.write_text("\n".join([*lines, writer().line(text), ""]), encoding="utf-8")
+    """A line added at the end of a file, which is made where there is none. Raises Unwritable."""
+    from reconciler.core.message.errors import writing
+
+    with writing("it", path):
+        lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+        path.write_text("\n".join([*lines, writer().line(text), ""]), encoding="utf-8")
 
 
 def ignore(gitignore: Path, name: str) -> bool:
-    """Add a line for a file to .gitignore unless there is one; returns whether that was needed. Raises OSError."""
+    """Add a line for a file to .gitignore unless there is one; returns whether that was needed. Raises Unwritable."""
     lines = gitignore.read_text(encoding="utf-8").splitlines() if gitignore.exists() else []
     if {name, f"/{name}"} & {line.strip() for line in lines}:
         return False

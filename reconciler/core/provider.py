@@ -115,7 +115,7 @@ class LogSource(Protocol):
     """A provider whose resources write logs."""
 
     def logs(self, name: str, *, tail: int | None, follow: bool, timestamps: bool) -> Iterator[str]:
-        """The lines of what runs under this name; raises Conflict where there is no such thing."""
+        """The lines of what runs under this name; raises NotThere where there is no such thing."""
         ...
 
     def log_names(self, services: Collection[str] = ()) -> Sequence[str]:
@@ -147,7 +147,7 @@ class Restarter(LogSource, Protocol):
     """A provider whose running resources can be restarted, by the names of their logs."""
 
     def restart(self, name: str, *, timeout_s: int | None) -> None:
-        """Restart it as it is; it has so long to stop, or its own time. Raises Conflict where there is none."""
+        """Restart it as it is; it has so long to stop, or its own time. Raises NotThere where there is none."""
         ...
 
 
@@ -203,7 +203,7 @@ class CommandRunner(LogSource, Protocol):
     def begun(self, service: str, number: int | None, command: Command) -> RunningCommand:
         """Begins a command in a service's first container, or the one of this number.
 
-        Raises Conflict where there is no such container, or where it does not run.
+        Raises NotThere where there is no such container, Conflict where it does not run.
         """
         ...
 
@@ -281,7 +281,7 @@ class StackSource(Protocol):
         ...
 
     def adopted(self, names: Sequence[str], *, project: str, directory: str) -> Adoption:
-        """The stack of a project, and of resources that belong to none; raises Conflict for what there is not.
+        """The stack of a project, and of resources that belong to none; raises NotThere for what there is not.
 
         ``project`` is the name of the stack where no project is among the ``names``, ``directory`` that of the file.
         """

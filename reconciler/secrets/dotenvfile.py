@@ -10,9 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from reconciler.atomicfile import file_text, replace_file
-from reconciler.core.message.errors import ConfigError
-from reconciler.core.message.problem import Problem
-from reconciler.core.resource.resource import Origin
+from reconciler.core.message.errors import writing
 from reconciler.secrets.dotenvtext import filled_in, without
 
 _PRIVATE: Final = 0o600
@@ -23,14 +21,10 @@ def write_secrets(path: Path, values: Mapping[str, str], *, over_example: bool =
     """Write the values that the file does not have yet, and return those that were written.
 
     A file that is not there begins as a copy of its ``.example``. A value that is in there counts as one of the file,
-    unless these are to be written ``over_example``. Raises ConfigError where it can't be written.
+    unless these are to be written ``over_example``. Raises Unwritable.
     """
-    try:
-        with _alone(path):
-            return _written(path, values, over_example=over_example)
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise ConfigError([Problem(f"secrets can't be written: {reason}", Origin(str(path)))]) from error
+    with writing("secrets", path), _alone(path):
+        return _written(path, values, over_example=over_example)
 
 
 def _written(path: Path, values: Mapping[str, str], *, over_example: bool) -> Mapping[str, str]:

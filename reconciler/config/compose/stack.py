@@ -19,7 +19,7 @@ from reconciler.config.compose.assembly.layers import Written, read_layers
 from reconciler.config.compose.assembly.level import Doubt, Findings, Level
 from reconciler.config.compose.assembly.names import project_name, with_name
 from reconciler.config.compose.assembly.stages import is_note, taken_out
-from reconciler.config.compose.checks import checks, contradictions, references, unsupported
+from reconciler.config.compose.checks import checks, contradictions, localfiles, references, unsupported
 from reconciler.config.compose.model.canonical import Surroundings, canonical
 from reconciler.config.compose.model.seccomp import profile_files, with_profiles
 from reconciler.config.compose.model.shapes import Malformed
@@ -109,6 +109,7 @@ def _inside(document: Map, root: Path, found: Findings) -> Map:
     """The document without files outside of the project's directory, so that they are not read."""
     wrong = list(confined.problems(document, root))
     found.problems.extend(problem for _, problem in wrong)
+    found.gone.extend(path for path, _ in wrong)
     return taken_out(document, [path[:4] for path, _ in wrong if path[2] in _READ])
 
 
@@ -171,8 +172,10 @@ def _check(stack: checks.Stack, settings: Settings, found: Findings) -> None:
     found.problems.extend(checks.problems(stack, (*references.COMPOSE, *contradictions.COMPOSE)))
     if settings.strict:
         found.problems.extend(checks.problems(stack, (*references.OURS, *contradictions.OURS)))
-        found.problems.extend(checks.problems(stack, references.OF_STARTS if settings.starts else ()))
         of_hooks = checks.OfHooks(stack.document, stack.around, stack.inactive)
+        if settings.starts:
+            found.problems.extend(checks.problems(stack, (*references.OF_STARTS, localfiles.usable_files)))
+            found.problems.extend(checks.problems(of_hooks, (localfiles.usable_files,)))
         found.problems.extend(checks.problems(of_hooks, (*references.OF_HOOKS, *contradictions.OF_HOOKS)))
 
 

@@ -6,7 +6,7 @@ import os
 import re
 import stat
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -25,6 +25,9 @@ STACK_LIMIT: Final = 10 * _MIB
 USERS_LIMIT: Final = 512 * _MIB
 ENV_LIMIT: Final = _MIB
 PLAN_LIMIT: Final = 64 * _MIB
+
+FILE, FOLDER, SOCKET = "file", "directory", "socket"
+"""Types of files."""
 
 _LINE_BREAK: Final = re.compile("\r\n|[\r\n\x85\u2028\u2029]")
 _ALIKE: Final = 0.8
@@ -145,15 +148,29 @@ def sort_of_special(path: Path) -> str:
     return "" if stat.S_ISDIR(found.st_mode) or _is_null(found) else _SORTS.get(stat.S_IFMT(found.st_mode), "")
 
 
+def why_unusable(path: Path, types: Collection[str]) -> str:
+    """Explains why there is no readable file of one of these types; "" if there is one. Reads nothing of it."""
+    try:
+        found = path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return f"no such {' or '.join(sorted(types, reverse=True))}{_beside(path)}"
+    except OSError as error:
+        return f"can't be read: {error.strerror or error}"
+    own = FILE if _is_null(found) else _SORTS.get(stat.S_IFMT(found.st_mode), FILE)
+    if own not in types:
+        return f"is a {own}; expected a {' or '.join(sorted(types, reverse=True))}"
+    return "" if os.access(path, os.R_OK) else "can't be read: Permission denied"
+
+
 def _is_null(found: os.stat_result) -> bool:
     """Returns whether it is the null device, which is named to switch a file off."""
     return stat.S_ISCHR(found.st_mode) and found.st_rdev == Path(os.devnull).stat().st_rdev
 
 
 _SORTS: Final = {
-    stat.S_IFDIR: "directory",
+    stat.S_IFDIR: FOLDER,
     stat.S_IFIFO: "pipe",
-    stat.S_IFSOCK: "socket",
+    stat.S_IFSOCK: SOCKET,
     stat.S_IFCHR: "device",
     stat.S_IFBLK: "device",
 }

@@ -88,6 +88,13 @@ _BY_ERROR: Final[Mapping[type[Exception], Code]] = {
         "Run it again: it reads everything anew. If it comes back, find out what else changes the resource.",
         (1, 3),
     ),
+    errors.NotThere: Code(
+        "RC0410",
+        "A project, container or service that the command names is not there, or can't be used so.",
+        "The name is misspelt, nothing of that name was started, or it belongs to something else.",
+        "The message lists the names there are; `reconcile status` shows the project's own.",
+        (1, 3),
+    ),
     errors.Denied: Code(
         "RC0404",
         "The account lacks a right.",
@@ -137,6 +144,13 @@ _BY_ERROR: Final[Mapping[type[Exception], Code]] = {
         "The command can't go on.",
         "It names something that does not exist, or pass after pass finds something to do.",
         "The message says what is missing. `reconcile status` lists the addresses there are.",
+        (1, 3),
+    ),
+    errors.Unwritable: Code(
+        "RC0502",
+        "A file of this machine can't be written.",
+        "The folder is missing or read-only, belongs to somebody else, or the disk is full.",
+        "The message has the path: let this user write there, make room, or name another path.",
         (1, 3),
     ),
 }

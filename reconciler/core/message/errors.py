@@ -6,10 +6,12 @@ ReconcileError
 ├─ Cancelled                        the person who was asked does not agree
 ├─ StalePlan                        what was approved is no longer what would be done
 ├─ Locked(owner)                    another run is at work
+├─ Unwritable(path)                 this machine does not let us write a file
 └─ ProviderError(address, step)     always what, on which resource, doing what
    ├─ Unreachable, Throttled        temporary: retried, then reported
    ├─ Misconfigured                 nobody could be asked: the address is missing, or is none
    ├─ Conflict                      the world moved: the next pass looks again
+   │  └─ NotThere                   what a command names does not exist
    └─ Denied, Rejected              permanent: credentials or spec; shows the server's words
       ├─ GateFailed                 a resource did not become what the plan waits for
       └─ WrittenInVain              the server takes a write and keeps what it had
@@ -17,7 +19,8 @@ ReconcileError
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from reconciler.core.message.problem import Problem
@@ -72,6 +75,21 @@ class Locked(ReconcileError):
         self.owner = owner
 
 
+class Unwritable(ReconcileError):
+    """A file or folder of this machine can't be written; it is not the content of a file that is wrong."""
+
+
+@contextmanager
+def writing(what: str, path: object) -> Iterator[None]:
+    """Raises Unwritable, with the path and the remedy, where the machine refuses to write ``what``."""
+    try:
+        yield
+    except OSError as error:
+        reason = error.strerror or str(error)
+        remedy = "check who may write there and whether the disk has room, or name another path"
+        raise Unwritable(f"{path}: {what} can't be written: {reason}; {remedy}") from error
+
+
 class ProviderError(ReconcileError):
     """The failure of an API's call, with the resource and the step."""
 
@@ -103,6 +121,10 @@ class Throttled(ProviderError):
 
 class Conflict(ProviderError):
     """The world is no longer as it was when the plan was made."""
+
+
+class NotThere(Conflict):
+    """A command names what does not exist, or can't be used as it is."""
 
 
 class Denied(ProviderError):

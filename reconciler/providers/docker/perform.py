@@ -182,6 +182,8 @@ def _unbuildable(engine: Engine, args: Mapping[str, Any]) -> Iterator[tuple[str,
 LACKS: Final[Mapping[str, Callable[[Engine, Mapping[str, Any]], Iterator[tuple[str, str]]]]] = {
     "engine.require": _too_new,
     "container.require": _not_to_be_used,
+    "container.create": occupied_ports.lacks,
+    "container.start": occupied_ports.lacks,
     "external.missing": lambda _engine, args: iter([(args["at"], _absent(args))]),
     "image.build": _unbuildable,
 }
@@ -212,6 +214,7 @@ def _create_container(engine: Engine, args: Mapping[str, Any]) -> None:
         _remove(engine, {"container": found["Id"], "volumes": True})
         found = None
     if found is None:
+        _refuse(occupied_ports.lacks(engine, args))
         _require_kept(engine, args["body"]["HostConfig"])
         marks = {**args["body"]["Labels"], **files.label(mounted), **pre_start.label(args.get("started_after"))}
         body = endpoints.named({**args["body"], "Labels": marks}, lambda mode: _name_of_network(engine, mode))

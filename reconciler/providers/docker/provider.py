@@ -12,7 +12,7 @@ from reconciler.core.difference.change import Change
 from reconciler.core.difference.kind import Kind
 from reconciler.core.history.author import Author
 from reconciler.core.login import Evidence
-from reconciler.core.message.errors import Conflict, ProviderError, Rejected, Unreachable
+from reconciler.core.message.errors import NotThere, ProviderError, Rejected, Unreachable
 from reconciler.core.message.problem import Problem, Severity
 from reconciler.core.plan.plan import Step
 from reconciler.core.provider import (
@@ -258,7 +258,7 @@ class DockerProvider:
         wanted = f"{service}-{number}"
         name = next(iter(names)) if number is None or (number == 1 and len(names) == 1) else wanted
         if name not in names:
-            raise Conflict(f"service {service} has no container {number}; it has {len(names)}")
+            raise NotThere(f"service {service} has no container {number}; it has {len(names)}")
         return names[name]
 
     def _container(self, name: str) -> str:
@@ -266,7 +266,7 @@ class DockerProvider:
         with self.engine.understood():
             ids = {each: found for names in self._containers().values() for each, found in names.items()}
         if name not in ids:
-            raise Conflict(f"service {name} has no container; `reconcile status` shows what there is")
+            raise NotThere(f"service {name} has no container; `reconcile status` shows what there is")
         return ids[name]
 
     def _containers(self) -> Mapping[str, Mapping[str, str]]:

@@ -13,7 +13,7 @@ from reconciler.config.realm.minimal import is_secret
 from reconciler.config.variables.sources import env_file_paths, read_variables
 from reconciler.config.variables.template import COMPOSE, KEYCLOAK, Variables, escaped
 from reconciler.config.yaml.reading import forget
-from reconciler.core.message.errors import ConfigError, Conflict
+from reconciler.core.message.errors import ConfigError, NotThere
 from reconciler.core.message.problem import Severity
 from reconciler.core.provider import Provider, StackSource
 from reconciler.core.resource.document import Document
@@ -91,7 +91,7 @@ def _only_project(source: StackSource, project: str) -> Sequence[str]:
     if project in there:
         return (project,)
     known = f"there are {', '.join(there)}" if there else "there is none"
-    raise Conflict(f"no project is named `{project}`; name a project or containers: {known}")
+    raise NotThere(f"no project is named `{project}`; name a project or containers: {known}")
 
 
 def _with_secrets(done: Extracted) -> Mapping[str, Any]:

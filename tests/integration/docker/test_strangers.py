@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
+import socket
+from contextlib import ExitStack, suppress
 from functools import partial
 
 import pytest
@@ -24,7 +25,8 @@ def stranger(project):
 
     def stranger(name, *, runs=True, **host):
         called = f"{project.name}-stranger-{name}"
-        body = {"Image": PROBE, "Cmd": ["sleep", "3600"], "HostConfig": {"Init": True, **host}}
+        exposed = {"ExposedPorts": {key: {} for key in host.get("PortBindings", ())}}
+        body = {"Image": PROBE, "Cmd": ["sleep", "3600"], **exposed, "HostConfig": {"Init": True, **host}}
         project.engine.post("/containers/create", body, name=called)
         made.append(called)
         if runs:
@@ -35,6 +37,22 @@ def stranger(project):
     for called in made:
         with suppress(Denied):
             project.engine.delete(f"/containers/{called}", force=1)
+
+
+@pytest.fixture
+def free_port():
+    """Finds a port that nobody has at the moment, another one at each call."""
+    with ExitStack() as held:
+
+        def free_port():
+            taken = held.enter_context(socket.socket())
+            taken.bind(("127.0.0.1", 0))
+            found.append(taken.getsockname()[1])
+            return found[-1]
+
+        found = []
+        ports = [free_port() for _ in range(2)]
+    return ports.pop
 
 
 def a_shared_network(project, **options):
@@ -139,3 +157,41 @@ def test_a_name_that_a_stranger_has_is_refused_before_anything_is_made(project, 
         assert project.inspect("db") is None
     finally:
         project.engine.delete(f"/containers/{project.container()}", force=1)
+
+
+@pytest.mark.parametrize(
+    ("addresses", "is_taken"),
+    [
+        (("127.0.0.1", ""), True),
+        (("", "127.0.0.1"), True),
+        (("127.0.0.1", "127.0.0.1"), True),
+        (("127.0.0.1", "127.0.0.2"), False),
+    ],
+)
+def test_a_host_port_of_a_stranger_is_told_before_anything_is_stopped(
+    project, stranger, free_port, addresses, is_taken
+):
+    run, port, other, (held, wanted) = partial(reconcile, cwd=project.directory), free_port(), free_port(), addresses
+    called = stranger("a", PortBindings={"80/tcp": [{"HostIp": held, "HostPort": str(port)}]})
+    project.service("web", ports=[f"127.0.0.1:{other}:80"], stop_signal="SIGKILL", **READY)
+    project.settle()
+    before = project.identity()
+    project.service("web", ports=[f"{wanted}:{port}:80".removeprefix(":")], stop_signal="SIGKILL", **READY)
+
+    shown, ran = run("diff"), run("apply", "--yes")
+
+    said = f"host port {port}/tcp is in use by container {called}; stop it, or publish another port"
+    assert (said in shown.out, said in ran.err) == (is_taken, is_taken)
+    assert ("stack.yaml:" in next((line for line in shown.out.splitlines() if said in line), "")) is is_taken
+    assert (ran.code, project.identity() == before) == ((3, True) if is_taken else (0, False))
+
+
+def test_a_port_goes_from_one_container_of_the_project_to_another(project, free_port):
+    port = free_port()
+    project.service("web", ports=[f"127.0.0.1:{port}:80"], stop_signal="SIGKILL", **READY)
+    project.service("db", stop_signal="SIGKILL", **READY)
+    project.settle()
+    project.service("web", stop_signal="SIGKILL", **READY)
+    project.service("db", ports=[f"127.0.0.1:{port}:80"], stop_signal="SIGKILL", **READY)
+
+    project.settle()

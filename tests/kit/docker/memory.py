@@ -614,7 +614,8 @@ def a_provider(engine: MemoryEngine, project: str = PROJECT) -> DockerProvider:
 
 
 def a_stack(text: str, directory: Path, **variables: str) -> Document:
-    """The document of a stack file."""
+    """The document of a stack file, beside which there is a Dockerfile."""
+    (directory / "Dockerfile").touch()
     file = directory / "stack.yaml"
     file.write_text(text, encoding="utf-8")
     return load(Sources(directory=directory, stack_files=(file,), environment=variables, project=PROJECT)).document

@@ -39,8 +39,13 @@ def test_a_report_without_a_format_or_a_file_is_wrong_usage(reconcile, value):
     assert "expected FORMAT=FILE" in ran.err
 
 
-def test_a_report_that_cannot_be_written_is_wrong_usage(reconcile, tmp_path):
-    ran = reconcile("diff", "--report", f"junit={tmp_path / 'no/such'}")
+@pytest.mark.parametrize("option", ["--report=junit={}", "--out={}"])
+def test_a_file_that_cannot_be_written_is_no_wrong_usage(reconcile, tmp_path, option):
+    path = tmp_path / "no" / "such"
 
-    assert ran.code == 64
-    assert "No such file or directory" in ran.err
+    ran = reconcile("diff", option.format(path))
+
+    assert ran.code == 1
+    assert f"error: {path}: the {'report' if 'report' in option else 'plan'} can't be written: No such file" in ran.err
+    assert "check who may write there and whether the disk has room, or name another path" in ran.err
+    assert "RC0502" in ran.err

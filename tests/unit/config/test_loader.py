@@ -213,6 +213,7 @@ def test_a_stack_may_wait_for_a_workflow_and_for_a_user_who_is_named_by_the_addr
 def test_paths_are_seen_from_the_projects_directory(write, tmp_path):
     body = "    volumes: ['./a:/a', '~/b:/b', '../c:/c', '/d:/d']\n    build: {context: img}\n"
     stack = write("deploy/stack.yaml", a_stack(body))
+    write("img/Dockerfile", "")
 
     loaded = load(Sources(directory=tmp_path, stack_files=(stack,), environment={"HOME": "/home/me"}))
 

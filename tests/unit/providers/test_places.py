@@ -114,6 +114,7 @@ def loaded(folder, *, stack="", users=""):
     files = {"stack_files": (folder / "stack.yaml", stack), "users_files": (folder / "users.yaml", users)}
     for file, text in files.values():
         file.write_text(text, encoding="utf-8")
+    (folder / "Dockerfile").touch()
     named = {key: (file,) for key, (file, text) in files.items() if text}
     document = load(Sources(directory=folder, env_files=(), **named)).document
     return {each.address: each for each in (*expand_stack(document), *expand_realms(document))}

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.core.message.errors import ConfigError
+from reconciler.core.message.errors import Unwritable
 from reconciler.secrets import generated_secrets, write_secrets
 
 ROOT = Path(__file__).parents[3]
@@ -109,9 +109,9 @@ def test_nothing_is_left_behind(tmp_path):
 def test_a_file_that_cant_be_written_is_a_problem(tmp_path):
     (tmp_path / ".env").mkdir()
 
-    with pytest.raises(ConfigError, match=r"secrets can't be written: "):
+    with pytest.raises(Unwritable, match=r"secrets can't be written: "):
         write_secrets(tmp_path / ".env", {"A": "1"})
-    with pytest.raises(ConfigError, match=r"secrets can't be written: No such file or directory"):
+    with pytest.raises(Unwritable, match=r"secrets can't be written: No such file or directory"):
         write_secrets(tmp_path / "nowhere" / ".env", {"A": "1"})
 
 

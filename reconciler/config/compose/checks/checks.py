@@ -36,6 +36,10 @@ class Stack:
         """Returns whether this, or something that contains it, is already reported as wrong."""
         return any(path[:length] in self.doubtful for length in range(1, len(path) + 1))
 
+    def has_doubts(self, *path: str) -> bool:
+        """Returns whether something in it is already reported as wrong."""
+        return any(each[: len(path)] == path for each in self.doubtful)
+
     def each(self) -> Iterator[tuple[str, Map]]:
         return ((name, service) for name, service in self.services.items() if isinstance(service, Map))
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from reconciler.core.message.errors import Conflict
+from reconciler.core.message.errors import NotThere
 from reconciler.core.provider import Adoption
 from reconciler.providers.docker.adoption.service import DEFAULT, Live, Names, Written, written
 from reconciler.providers.docker.container import endpoints, volumes_from
@@ -33,7 +33,7 @@ def projects(engine: Engine) -> Sequence[str]:
 
 
 def adopted(engine: Engine, names: Sequence[str], project: str, directory: str) -> Adoption:
-    """The stack of a project and of containers without one. Raises Conflict for what there is not, or can't be.
+    """The stack of a project and of containers without one. Raises NotThere for what there is not, or can't be.
 
     ``names`` are those of at most one project, and of containers. ``project`` is the name of the stack where only
     containers are named, ``directory`` that of the file.
@@ -59,12 +59,12 @@ def _chosen(listed: Sequence[Json], names: Sequence[str], project: str) -> tuple
         by_project.setdefault(_labels(item).get(labels.PROJECT, ""), []).append(item)
     own = [name for name in names if name in by_project]
     if len(own) > 1:
-        raise Conflict(f"{' and '.join(own)} are two projects; adopt each into a directory of its own")
+        raise NotThere(f"{' and '.join(own)} are two projects; adopt each into a directory of its own")
     found = list(by_project[own[0]]) if own else []
     for name in (name for name in names if name not in by_project):
         found.append(_container(listed, name, by_project))
     if not own and project in by_project:
-        raise Conflict(f"there is a project `{project}` already; name it, or give another name with -p")
+        raise NotThere(f"there is a project `{project}` already; name it, or give another name with -p")
     return found, own[0] if own else project
 
 
@@ -75,12 +75,12 @@ def _container(listed: Sequence[Json], name: str, by_project: Mapping[str, Any])
     if found is None:
         there = sorted({*filter(None, by_project), *(_name(item) for item in by_project.get("", ()))})
         known = f"; there are {', '.join(there)}" if there else "; the engine has none"
-        raise Conflict(f"there is neither a project nor a container `{name}`{known}")
+        raise NotThere(f"there is neither a project nor a container `{name}`{known}")
     marks = _labels(found)
     if labels.PROJECT in marks:
-        raise Conflict(f"the container `{name}` belongs to the project `{marks[labels.PROJECT]}`; adopt that project")
+        raise NotThere(f"the container `{name}` belongs to the project `{marks[labels.PROJECT]}`; adopt that project")
     if _SWARM in marks:
-        raise Conflict(f"the container `{name}` belongs to the Swarm service `{marks[_SWARM]}`, which can't be adopted")
+        raise NotThere(f"the container `{name}` belongs to the Swarm service `{marks[_SWARM]}`, which can't be adopted")
     return found
 
 

@@ -65,6 +65,14 @@ def _said_port(key: str, bound: str) -> str:
     return f"{host}:{published}:{target}" if host else f"{published}:{target}" if published else target
 
 
+def fixed(ports: Any) -> Iterator[tuple[str, str, str]]:
+    """Key, address ("" for any) and number of each host port that is not the engine's choice."""
+    for key, bindings in (ports or {}).items():
+        for address, _, published in (str(binding).rpartition(":") for binding in bindings):
+            if published.isdecimal():
+                yield key, address, published
+
+
 PORTS = Property(
     "ports",
     declared=_declared_ports,

@@ -1,13 +1,18 @@
-"""The holder of a host port that a container can't have, and the place of its `ports` in the files."""
+"""The holder of a host port that a container can't have, and the place of its `ports` in the files.
+
+The engine's list tells it of other containers before anything is stopped, a failed start of any other program.
+"""
 
 from __future__ import annotations
 
 import re
-from typing import Final
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
 
 from reconciler.core.message.errors import ProviderError
 from reconciler.providers.docker.engine.client import Engine
 from reconciler.providers.docker.table import labels
+from reconciler.providers.docker.table.property import Json
 
 # 20.10 and later: "Bind for 0.0.0.0:80 failed: port is already allocated" of another container, "listen tcp4
 # 0.0.0.0:80: bind: address already in use" or "failed to bind host port 0.0.0.0:80/tcp" of another program.
@@ -32,7 +37,38 @@ def _holder(engine: Engine, number: str) -> str:
         found = []
     if not found:
         return f"a program outside Docker; `ss -ltnp 'sport = :{number}'` shows which; stop it, or publish another port"
-    name = str(found[0]["Names"][0]).lstrip("/")
-    project = (found[0].get("Labels") or {}).get(labels.PROJECT)
-    of = f" of project {project}" if project else ""
-    return f"container {name}{of}; stop it, or publish another port"
+    return _called(found[0])
+
+
+def _called(item: Json) -> str:
+    name, project = str(item["Names"][0]).lstrip("/"), (item.get("Labels") or {}).get(labels.PROJECT)
+    return f"container {name}{f' of project {project}' if project else ''}; stop it, or publish another port"
+
+
+def lacks(engine: Engine, args: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Finds the wanted ports that containers outside the project hold; those of the project make way by themselves.
+
+    ``own`` is the id of a container that is to be replaced, which may have no label of the project.
+    """
+    holds = args.get("holds")
+    if not holds:
+        return
+    running = [item for item in engine.get("/containers/json") if item["Id"] != holds["own"]]
+    others = [item for item in running if (item.get("Labels") or {}).get(labels.PROJECT) != holds["project"]]
+    for wanted in holds["ports"]:
+        holder = next(
+            (item for item in others if any(_is_same(wanted, held) for held in item.get("Ports") or ())), None
+        )
+        if holder:
+            yield wanted["at"], f"host port {wanted['port']}/{wanted['protocol']} is in use by {_called(holder)}"
+
+
+def _is_same(wanted: Json, held: Json) -> bool:
+    """Returns whether both can't be had at a time; one for any address stands in the way of all others."""
+    if (str(held.get("PublicPort")), held.get("Type")) != (wanted["port"], wanted["protocol"]):
+        return False
+    own, other = str(wanted["address"]), str(held.get("IP") or "")
+    return not own or own == other or (other in _ANY and (":" in own) is (":" in other))
+
+
+_ANY: Final = ("0.0.0.0", "::")  # noqa: S104 (compared, not bound)

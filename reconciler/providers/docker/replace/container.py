@@ -25,7 +25,7 @@ from reconciler.core.plan.plan import Step
 from reconciler.core.resource.address import Address
 from reconciler.core.resource.resource import Health
 from reconciler.core.resource.values import ABSENT, Value
-from reconciler.providers.docker.container import claims, files, hooks, one_shot, pre_start, restarts
+from reconciler.providers.docker.container import claims, files, hooks, one_shot, ports, pre_start, restarts
 from reconciler.providers.docker.container.endpoints import endpoint_body
 from reconciler.providers.docker.kinds import container
 from reconciler.providers.docker.table import labels
@@ -155,7 +155,8 @@ class _Container:
     def _made(self, name: str, networks: Value, mounts: Sequence[Json], tag: str = "") -> Step:
         body = container.body({**self.spec, "networks": networks, "mounts": mounts})
         body["Labels"] = {**body.get("Labels", {}), **self.spec["owner"]}
-        noted = {"files": self.spec.get("mounted"), "started_after": self.spec.get("pre_start")}
+        noted: dict[str, Any] = {"files": self.spec.get("mounted"), "started_after": self.spec.get("pre_start")}
+        noted["holds"] = self._holds()
         given = {key: value for key, value in noted.items() if value}
         step = self._step("container.create", self.change.reason, tag=tag, name=name, body=body, **given)
         return replace(step, takes=claims.name(name))
@@ -177,6 +178,18 @@ class _Container:
             for target, name in unnamed.items()
             if of_image is None or target in of_image
         ]
+
+    def _holds(self) -> dict[str, Value]:
+        """The host ports that nobody outside the project may have, which is known before anything is stopped."""
+        place = self.change.desired.place if self.change.desired else None
+        wanted: list[Value] = [
+            {"address": address, "port": number, "protocol": key.partition("/")[2], "at": str(place(("ports", key)))}
+            for key, address, number in ports.fixed(self.spec.get("ports"))
+            if place
+        ]
+        if not wanted:
+            return {}
+        return {"ports": tuple(wanted), "project": self.spec["owner"][labels.PROJECT], "own": self.live_id}
 
     def _begin(self, container_name: str) -> Iterator[Step]:
         yield from self._started(container_name, "created")
@@ -226,8 +239,8 @@ class _Container:
 
     def _start(self, container_name: str, why: str) -> Step:
         declared = self.change.desired.source("ports") if self.change.desired else None
-        ports = str(declared.origin) if declared else ""  # for the message of a port that somebody else has
-        step = self._step("container.start", why, milestone=STARTED, container=container_name, ports=ports)
+        at = str(declared.origin) if declared else ""  # for the message of a port that another program has
+        step = self._step("container.start", why, milestone=STARTED, container=container_name, ports=at)
         networks = self.spec.get("networks", {})
         wanted = claims.running(self.spec) | claims.any_address(networks, fixed=False)
         return replace(step, takes=wanted, frees=claims.any_address(networks, fixed=True))
@@ -383,7 +396,8 @@ class _Container:
         back = self._back(self.live_id, predecessor) if predecessor else ()
         if is_down and state != "paused":
             for step in self._started(self.live_id, f"is {state}", is_new=state == "created"):
-                yield replace(step, on_failure=back)
+                held = {"holds": self._holds()} if step.verb == "container.start" else {}
+                yield replace(step, on_failure=back, args={**step.args, **held})
         if predecessor:
             yield replace(self._gate(self.live_id, is_new=True), on_failure=back)
             yield from self._gone(predecessor, "predecessor", final=True)

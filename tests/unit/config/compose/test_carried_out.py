@@ -49,8 +49,10 @@ WARNED_OF = {("version",), *OF_NO_EFFECT}
 # Where any other value than a changed text or number is needed, or what is there can't be left out.
 OTHER = {
     "configs.*.environment": "OTHER",
+    "configs.*.file": "a.env",
     "include.*.path": "other.yaml",
     "secrets.*.environment": "OTHER",
+    "secrets.*.file": "a.env",
     "services.*.build.context": "part",
     "services.*.build.secrets.*.source": "word",
     "services.*.configs.*.source": "varied",

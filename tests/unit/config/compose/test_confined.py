@@ -46,7 +46,7 @@ def told(project, text, **options):
         ("env_file: [own.env, {{path: {}, required: false}}]", 32),
         ("label_file: [own.env, {}]", 27),
         ("build: {{context: app, dockerfile: ../{}}}", 39),
-        ("build: {}", 12),
+        ("build: {{context: {}, dockerfile_inline: FROM scratch}}", 22),
         ("volumes: ['./{}:/data']", 15),
         ("volumes: [{{type: bind, source: {}, target: /data}}]", 36),
         ("extends: {{file: {}, service: a}}", 21),

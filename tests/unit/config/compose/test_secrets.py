@@ -49,6 +49,7 @@ def sources(tmp_path):
     (tmp_path / "stack.yaml").write_text(
         STACK.replace("volumes:\n  data", "    volumes: [data:/d]\nvolumes:\n  data"), encoding="utf-8"
     )
+    (tmp_path / "Dockerfile").touch()
     (tmp_path / "web.env").write_text(
         "FROM_FILE=x${DB_PASSWORD}\nFILE_SECRET=literal\nFILE_PLAIN=y\n", encoding="utf-8"
     )
