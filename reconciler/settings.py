@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
+
+from reconciler.record import Struct, field
 
 _KEYCLOAK: Final[Mapping[str, tuple[str, ...]]] = {
     "RECONCILE_KEYCLOAK_URL": ("url",),
@@ -24,8 +25,7 @@ def process_environment() -> Mapping[str, str]:
     return dict(os.environ)
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
+class Settings(Struct, frozen=True):
     """One run's settings. Empty ``stack_files`` or ``users_files`` mean that this half is not managed.
 
     Without ``starts`` the command starts nothing, and what only a start needs may be missing.

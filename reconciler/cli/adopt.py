@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -10,6 +9,7 @@ import click
 
 from reconciler.cli.exit import Exit
 from reconciler.cli.output import ignore, say, warn, write_yaml, writer
+from reconciler.record import replace
 from reconciler.settings import Settings
 
 if TYPE_CHECKING:

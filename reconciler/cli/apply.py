@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +17,7 @@ from reconciler.cli.options import DISRUPT, TARGET, address_option, json_option
 from reconciler.cli.output import agreed, emit, fail, in_events, say, show, warn, writer
 from reconciler.cli.runner import Stop, Teller, interruptible
 from reconciler.cli.state import State, is_terminal, show_error
+from reconciler.record import replace
 
 if TYPE_CHECKING:
     from reconciler.core.difference.change import Change

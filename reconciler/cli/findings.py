@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -13,6 +12,7 @@ import click
 
 from reconciler.cli.output import clean, clean_json, show_clean, warn, write_clean
 from reconciler.cli.state import State
+from reconciler.record import Struct, replace
 
 if TYPE_CHECKING:
     from reconciler.render.ci.findings import Findings
@@ -23,8 +23,7 @@ _ROOTS: Final = ("GITHUB_WORKSPACE", "CI_PROJECT_DIR")
 """Variables with the folder of the repository, to which CI systems relate paths."""
 
 
-@dataclass(frozen=True, slots=True)
-class Report:
+class Report(Struct, frozen=True):
     """A file to write besides the result, and its format."""
 
     form: str

@@ -7,13 +7,13 @@ import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from reconciler.cli.exit import Exit
 from reconciler.cli.output import emit, in_events, say
 from reconciler.cli.state import State, in_colour, is_drawable
+from reconciler.record import asdict
 
 if TYPE_CHECKING:
     from reconciler.cli.live import LiveScreen

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import click
@@ -10,6 +9,7 @@ import click
 from reconciler.cli.exit import Exit
 from reconciler.cli.output import say, show, show_json
 from reconciler.cli.state import State
+from reconciler.record import asdict
 
 if TYPE_CHECKING:
     from reconciler.run.session.session import DeclaredSecret

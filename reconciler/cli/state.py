@@ -5,12 +5,12 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, TextIO
 
 import click
 
 from reconciler.cli.output import emit, fail, in_events, log, say, warn, writer
+from reconciler.record import Struct, replace
 from reconciler.settings import Settings, process_environment
 
 if TYPE_CHECKING:
@@ -24,8 +24,7 @@ COMPLETE: Final = "_RECONCILE_COMPLETE"
 """The variable by which the script of a shell asks for completions, as click spells it."""
 
 
-@dataclass(slots=True)
-class State:
+class State(Struct):
     """The settings of this command line, and the way to its project."""
 
     settings: Settings

@@ -7,7 +7,6 @@ variables begin at the working directory; the project's directory is that of the
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -17,6 +16,7 @@ from reconciler.config.yaml.textfile import ENV_LIMIT, read_text
 from reconciler.core.message.errors import ConfigError
 from reconciler.core.message.problem import Problem
 from reconciler.core.resource.resource import Origin
+from reconciler.record import Struct
 
 STACK_FILE: Final = "stack.yaml"
 USERS_FILE: Final = "users.yaml"
@@ -39,8 +39,7 @@ _USUAL_SEPARATOR: Final = ":"
 _DOTENV: Final = ".env"
 
 
-@dataclass(frozen=True, slots=True)
-class Files:
+class Files(Struct, frozen=True):
     """The project's directory and its files. No stack files or no users files: that half is not managed.
 
     ``env_files`` of None means the directory's ``.env`` where there is one. ``environment`` has the variables of

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,10 +24,10 @@ from reconciler.core.resource.address import Address
 from reconciler.core.resource.document import Document, DocumentPath
 from reconciler.core.resource.resource import Origin
 from reconciler.core.resource.values import Secret, Value
+from reconciler.record import Struct, field, replace
 
 
-@dataclass(frozen=True, slots=True)
-class Sources:
+class Sources(Struct, frozen=True):
     """The files to load. A half without files is not managed.
 
     ``env_files`` of None means the directory's ``.env`` where there is one. ``environment`` is the process's, handed
@@ -47,8 +46,7 @@ class Sources:
     starts: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class Loaded:
+class Loaded(Struct, frozen=True):
     """The loaded document, its warnings, and all ``files`` that it depends on, whether they exist or not.
 
     ``secrets`` are the values of the variables that are secret.
@@ -114,8 +112,7 @@ def _secrets(variables: Variables) -> tuple[Secret, ...]:
     return tuple(Secret(value) for name, value in variables.values.items() if variables.is_secret(name))
 
 
-@dataclass(frozen=True, slots=True)
-class _Files:
+class _Files(Struct, frozen=True):
     """All files, parsed and no more."""
 
     stack: Written | None
@@ -189,8 +186,7 @@ def _connection(stack: LoadedStack | None, users: LoadedUsers) -> Mapping[str, V
     return {**({"service": str(service)} if service else {}), **users.connection}
 
 
-@dataclass(frozen=True, slots=True)
-class _Places:
+class _Places(Struct, frozen=True):
     """The locator of a Document."""
 
     stack: LoadedStack | None

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
 from enum import Enum
 from typing import Generic, TypeVar
 
 from reconciler.core.resource.address import Address
 from reconciler.core.resource.resource import Origin
+from reconciler.record import Struct, field
 
 W = TypeVar("W")
 
 
-@dataclass(frozen=True, slots=True)
-class Diagnosis:
+class Diagnosis(Struct, frozen=True):
     """One cause of trouble: what is wrong, where, and the one command or line that mends it.
 
     ``where`` is a container, a server or an object, in words. ``field`` is the field of the resource at ``address``
@@ -33,8 +32,7 @@ class Diagnosis:
     after: Address | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Suspect:
+class Suspect(Struct, frozen=True):
     """The place of one finding of a row, and the facts that its words name."""
 
     where: str
@@ -44,8 +42,7 @@ class Suspect:
     origin: Origin | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Check:
+class Check(Struct, frozen=True):
     """A check that can be carried out. It is left out where one of the codes in ``needs`` was found.
 
     ``find`` only reads. Raises ReconcileError where it can't find out.
@@ -57,8 +54,7 @@ class Check:
     needs: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Row(Generic[W]):
+class Row(Struct, Generic[W], frozen=True):
     """A line of a table of checks. ``message`` and ``remedy`` have the facts of a suspect in braces."""
 
     code: str
@@ -88,8 +84,7 @@ class Verdict(Enum):
     UNKNOWN = "unknown"
 
 
-@dataclass(frozen=True, slots=True)
-class Checked:
+class Checked(Struct, frozen=True):
     """A check's outcome; ``note`` says why it is not known."""
 
     code: str

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from enum import Enum
 from urllib.parse import parse_qsl, urlsplit
 
 from reconciler.core.resource.resource import Origin
 from reconciler.core.resource.values import Secret
+from reconciler.record import Struct, field
 
 
-@dataclass(frozen=True, slots=True)
-class Login:
+class Login(Struct, frozen=True):
     """A declared login: the address at which it begins, and the account that tries it.
 
     Without ``user`` the walk ends at the login form. ``ca_file`` has the authorities to trust besides the system's.
@@ -51,8 +50,7 @@ class Trouble(Enum):
     LOOP = "redirects without end"
 
 
-@dataclass(frozen=True, slots=True)
-class Exchange:
+class Exchange(Struct, frozen=True):
     """One request of the walk and its answer; ``status`` is 0 where none came. Queries with codes are left out."""
 
     method: str
@@ -61,8 +59,7 @@ class Exchange:
     note: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class LostCookie:
+class LostCookie(Struct, frozen=True):
     """A cookie that a browser would not keep or send back, and why."""
 
     name: str
@@ -70,8 +67,7 @@ class LostCookie:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class Walk:
+class Walk(Struct, frozen=True):
     """A login, walked. ``url`` is where it ended, ``message`` what was said there.
 
     ``request`` are the parameters with which the application sent the browser to the login page, ``provider`` the
@@ -100,8 +96,7 @@ class Walk:
         return self.stage in (Stage.AUTHORIZE, Stage.FORM, Stage.PASSWORD)
 
 
-@dataclass(frozen=True, slots=True)
-class Evidence:
+class Evidence(Struct, frozen=True):
     """A failed walk, and what the services wrote meanwhile: name → lines."""
 
     walk: Walk

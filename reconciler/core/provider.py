@@ -19,18 +19,17 @@ from reconciler.core.resource.amount import Amount
 from reconciler.core.resource.document import Document
 from reconciler.core.resource.resource import Bystander, Observed, Resource
 from reconciler.core.resource.values import Path, Value
+from reconciler.record import Struct
 
 
-@dataclass(frozen=True, slots=True)
-class Done:
+class Done(Struct, frozen=True):
     """The step has had its effect. ``mark`` stays the same as long as it lasts, where that is to be watched."""
 
     note: str = ""
     mark: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Pending:
+class Pending(Struct, frozen=True):
     """Not yet; call again in so many seconds. The caller keeps the clock, and asks ``otherwise`` what more there is to
     say if time runs out."""
 
@@ -85,8 +84,7 @@ class Provider(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class BuiltImage:
+class BuiltImage(Struct, frozen=True):
     """An image that is built for ``services``; ``names`` are those of the files under which it can be pushed."""
 
     resource: Resource
@@ -123,8 +121,7 @@ class LogSource(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Hint:
+class Hint(Struct, frozen=True):
     """A few words on a change that somebody noticed, and the resource that it is about or within, if that is known."""
 
     text: str
@@ -222,8 +219,7 @@ class HintSource(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Exit:
+class Exit(Struct, frozen=True):
     """The last end of a program: its exit code, and the last lines that it wrote."""
 
     code: int | None

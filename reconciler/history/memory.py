@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
 
 from reconciler.core.difference.cause import Applied
 from reconciler.core.resource.address import Address
 from reconciler.history.store import History
+from reconciler.record import Struct
 
 
-@dataclass(frozen=True, slots=True)
-class AppliedMemory:
+class AppliedMemory(Struct, frozen=True):
     """The part of a history that tells causes. ``servers`` are the addresses of the servers, provider by provider."""
 
     history: History

@@ -11,7 +11,6 @@ import os
 import threading
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
@@ -20,6 +19,7 @@ from reconciler.core.difference.cause import Applied
 from reconciler.core.history.author import Author
 from reconciler.core.history.records import ChangeRecord, FieldRecord, Run
 from reconciler.core.resource.address import Address
+from reconciler.record import Struct
 
 if TYPE_CHECKING:
     import sqlite3  # imported only where there is something to write or to look up
@@ -61,14 +61,16 @@ _ASIDE: Final = ".damaged"
 _T = TypeVar("_T")
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
+class Limits(Struct, frozen=True):
     """The most that is kept, the oldest, and how long another process is waited for."""
 
     runs: int = 5_000
     changes: int = 20_000
     age_s: float = 365 * 86_400.0
     busy_s: float = 5.0
+
+
+LIMITS: Final = Limits()
 
 
 class History:
@@ -78,7 +80,7 @@ class History:
     """
 
     def __init__(
-        self, file: Path | None, warn: Callable[[str], None] = lambda _message: None, *, limits: Limits = Limits()
+        self, file: Path | None, warn: Callable[[str], None] = lambda _message: None, *, limits: Limits = LIMITS
     ) -> None:
         self._file, self._warn, self._limits = file, warn, limits
         self._connection: sqlite3.Connection | None = None

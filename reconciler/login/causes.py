@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -15,12 +14,12 @@ from reconciler.core.diagnosis import Check, Row, Suspect
 from reconciler.core.login import Evidence, Stage, Trouble, origin_of
 from reconciler.core.resource.address import Address
 from reconciler.core.resource.document import Document
+from reconciler.record import Struct
 
 _LONG: Final = 200
 
 
-@dataclass(frozen=True, slots=True)
-class Case:
+class Case(Struct, frozen=True):
     """A failed login of a document's application."""
 
     document: Document

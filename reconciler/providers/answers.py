@@ -9,13 +9,13 @@ import json
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
 from http.client import HTTPException, IncompleteRead, RemoteDisconnected
 from time import monotonic
 from typing import Any, Final, TypeAlias, TypeVar
 from urllib.parse import urlsplit
 
 from reconciler.core.message.errors import ProviderError, ReconcileError, Rejected, Unreachable
+from reconciler.record import Struct, replace
 
 _PIECE: Final = 1 << 16
 _NOT_MODIFIED: Final = 304
@@ -23,16 +23,14 @@ _EXCERPT: Final = 80
 _Sort = TypeVar("_Sort", bound=BaseException)
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
+class Limits(Struct, frozen=True):
     """Limits of an answer: silence, seconds for the body, and its size, unpacked."""
 
     seconds: float = 60.0
     size_bytes: int = 64 << 20
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(Struct, frozen=True):
     """A request that has ended, for the log: without its query and body, which may hold secrets.
 
     ``ms`` lasts until the answer was read, or until a stream began. ``error`` says why there is no answer.

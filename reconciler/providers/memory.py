@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from typing import Final
 
 from reconciler.core.difference.change import Action, Change
@@ -20,6 +19,7 @@ from reconciler.core.resource.address import Address
 from reconciler.core.resource.document import Document
 from reconciler.core.resource.resource import Observed, Resource
 from reconciler.core.resource.values import ABSENT, Secret, Spec, Value
+from reconciler.record import replace
 
 BOX: Final = Kind(
     "memory.box",

@@ -5,9 +5,10 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from time import monotonic, sleep
 from typing import Final, TypeAlias
+
+from reconciler.record import Struct
 
 AFTER_S: Final = 6.0
 """A server may be slow for so long before it is reported, and again after each report."""
@@ -18,8 +19,7 @@ QUICK_S: Final = 1.0
 _LOOK_S: Final = 0.25
 
 
-@dataclass(frozen=True, slots=True)
-class Wait:
+class Wait(Struct, frozen=True):
     """A request without an answer: its server, method and path, and the seconds that it has in all."""
 
     who: str

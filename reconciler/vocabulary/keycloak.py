@@ -6,8 +6,9 @@ Each stands here once. What only one type's table needs stands in the file of th
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Final
+
+from reconciler.record import Struct
 
 REALM: Final = "keycloak.realm"
 CLIENT_SCOPE: Final = "keycloak.client-scope"
@@ -39,8 +40,7 @@ SCOPE_MAPPINGS: Final = "keycloak.scope-mappings"
 CLIENT_SCOPE_MAPPINGS: Final = "keycloak.client-scope-mappings"
 
 
-@dataclass(frozen=True, slots=True)
-class Section:
+class Section(Struct, frozen=True):
     """A list of objects at the top of a realm representation.
 
     The values of ``keys`` tell two of its objects apart. ``kind`` is the type whose addresses end in the first of

@@ -14,6 +14,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from reconciler.core.resource.values import Secret
+from reconciler.record import Struct
 
 IDLE_S: Final = 1_800.0
 LONGEST_S: Final = 36_000.0
@@ -42,8 +43,7 @@ class Role(IntEnum):
     OPERATOR = 2
 
 
-@dataclass(frozen=True, slots=True)
-class Visitor:
+class Visitor(Struct, frozen=True):
     """The person or program behind a request. ``how`` names the way in; ``session`` is the id of a session, or ""."""
 
     name: str

@@ -7,7 +7,6 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
 from starlette.requests import Request
@@ -17,6 +16,7 @@ from reconciler.core.history.records import Run
 from reconciler.core.message.errors import ReconcileError
 from reconciler.core.provider import Hint, Restarter
 from reconciler.core.resource.address import Address
+from reconciler.record import Struct, field
 from reconciler.render.output.writer import Writer
 from reconciler.run.daemon.board import Board, Scene
 from reconciler.run.daemon.pauses import EVERYTHING, Pause
@@ -45,8 +45,7 @@ class Templates(Protocol):
         ...
 
 
-@dataclass(slots=True)
-class Desk:
+class Desk(Struct):
     """The daemon as the endpoints see it. ``log`` gets refusals and faults; ``is_over`` is set when the daemon ends."""
 
     board: Board
@@ -144,8 +143,7 @@ class Desk:
             history.end(number, code=code, seconds=round(now - began, 3), now=now)
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(Struct, frozen=True):
     """One request that has passed the gate."""
 
     desk: Desk
@@ -158,8 +156,7 @@ class Call:
         return self.request.query_params
 
 
-@dataclass(frozen=True, slots=True)
-class Route:
+class Route(Struct, frozen=True):
     """One row of the table of routes: nothing is served that is not a row, and no row is without a role.
 
     A ``quick`` one answers from memory and runs in the loop itself, so that it never waits for a slow one. ``body`` is

@@ -11,14 +11,15 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Final
 
+from reconciler.record import Struct
+
 BETWEEN_S: Final = 5.0
 """However many webhooks come, they cause one look in so many seconds."""
 
 MOST_REMEMBERED: Final = 10_000
 
 
-@dataclass(frozen=True, slots=True)
-class Forge:
+class Forge(Struct, frozen=True):
     """A kind of forge: the header with its proof, what stands before it, and whether it is a digest of the body."""
 
     name: str

@@ -18,6 +18,7 @@ from typing import Any, Final
 from urllib.parse import urlencode
 
 from reconciler.core.resource.values import Secret
+from reconciler.record import Struct
 from reconciler.web.access import Role
 
 CALLBACK: Final = "/login/callback"
@@ -42,8 +43,7 @@ class LoginFailed(Exception):
         self.message, self.detail, self.is_away = message, detail, is_away
 
 
-@dataclass(frozen=True, slots=True)
-class Begun:
+class Begun(Struct, frozen=True):
     """A login that has begun in one browser: the secrets that its end must bring back, and where it leads."""
 
     nonce: str
@@ -61,8 +61,7 @@ class Person:
     refresh_token: Secret | None = field(default=None, repr=False)
 
 
-@dataclass(frozen=True, slots=True)
-class _Description:
+class _Description(Struct, frozen=True):
     """The issuer's own description and its keys, read at a time of the monotonic clock."""
 
     found: Mapping[str, Any]

@@ -8,7 +8,6 @@ problems are found in one run.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -31,10 +30,10 @@ from reconciler.core.message.errors import ConfigError
 from reconciler.core.message.problem import Problem, Severity
 from reconciler.core.resource.address import Address
 from reconciler.core.resource.resource import Origin
+from reconciler.record import Struct, replace
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
+class Settings(Struct, frozen=True):
     """The settings for loading a stack. ``strict`` is for applying it; else it is loaded as Compose loads it.
 
     Without ``starts`` nothing is to be started, and what only a start needs may be missing.
@@ -48,8 +47,7 @@ class Settings:
     starts: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class LoadedStack:
+class LoadedStack(Struct, frozen=True):
     """The canonical model, which knows its places, and all problems; it is not to be used if one is an error.
 
     ``file`` is the first one. ``addresses`` are those that x-reconcile names; ``idle`` is what is declared but in no

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Final
 
 from reconciler.config.realm.canonical import default_role, group_path, is_named_by_address, paths_and_ids, split_roles
@@ -18,6 +17,7 @@ from reconciler.config.realm.merge import Realm
 from reconciler.config.yaml.suggest import suggestion
 from reconciler.config.yaml.tree import Tree, TreePath, dotted
 from reconciler.core.message.problem import Problem, Severity
+from reconciler.record import Struct
 from reconciler.vocabulary.keycloak import (
     ADMIN_PERMISSIONS_CLIENT,
     BUILT_IN_CLIENTS,
@@ -41,8 +41,7 @@ _LEFT_ALONE: Final = {
 """What exports of a whole database have of a user besides, and why it stays as it is in Keycloak."""
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(Struct, frozen=True):
     """A mistake at a path of a realm, in the files' words."""
 
     path: TreePath

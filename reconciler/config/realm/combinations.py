@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Final
 
 from reconciler.config.realm.canonical import is_named_by_address
@@ -16,6 +15,7 @@ from reconciler.config.realm.checks import Finding
 from reconciler.config.realm.merge import Realm
 from reconciler.config.yaml.tree import Tree, TreePath
 from reconciler.core.message.problem import Severity
+from reconciler.record import Struct
 from reconciler.vocabulary.keycloak import REALM_MANAGEMENT
 
 _ADDRESS: Final = re.compile(r"[^\s@]+@[^\s@]+|\".*\"@\S+")
@@ -24,8 +24,7 @@ _MASK: Final = "**********"
 _TEXTS: Final[Mapping[Tree, bool]] = {"true": True, "false": False}
 
 
-@dataclass(frozen=True, slots=True)
-class Combination:
+class Combination(Struct, frozen=True):
     """Values that one object declares together and can't have together; ``at`` is the key to change.
 
     ``section`` is where the objects stand, "" for the realm itself.

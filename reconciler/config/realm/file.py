@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
@@ -15,13 +15,13 @@ from reconciler.config.yaml.scalars import spelled
 from reconciler.config.yaml.textfile import USERS_LIMIT, TextFile, read_text
 from reconciler.config.yaml.tree import Place, Tree, TreePath
 from reconciler.core.message.problem import Problem, Severity
+from reconciler.record import Struct, replace
 
 SETTINGS: Final = "x-reconcile"
 _STEPS_TO_ITEMS: Final = 2  # from a realm: the section, the item
 
 
-@dataclass(frozen=True, slots=True)
-class Fragment:
+class Fragment(Struct, frozen=True):
     """A realm, or a part of one; ``path`` leads to it in its file, the number of the document first."""
 
     path: TreePath
@@ -87,8 +87,7 @@ def _as_json(file: TextFile) -> UsersFile | None:
     return UsersFile(file, (document,), keys_twice(file) if objects.some_twice else ())
 
 
-@dataclass(slots=True)
-class _Objects:
+class _Objects(Struct):
     """Makes the objects of a file, and notes whether one of them has a key twice."""
 
     some_twice: bool = False

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
@@ -26,12 +25,12 @@ from reconciler.core.message.errors import ConfigError
 from reconciler.core.message.problem import Problem, Severity
 from reconciler.core.resource.resource import Origin
 from reconciler.core.resource.values import Value
+from reconciler.record import Struct, field
 
 _MOST_PROBLEMS = 500
 
 
-@dataclass(frozen=True, slots=True)
-class LoadedUsers:
+class LoadedUsers(Struct, frozen=True):
     """The realms and how to reach their Keycloak, and all problems; not to be used if one of those is an error."""
 
     realms: Sequence[Realm] = ()

@@ -9,10 +9,10 @@ from typing import Any
 from reconciler.config.realm.file import Fragment, UsersFile
 from reconciler.config.realm.keys import has_objects, natural_key
 from reconciler.config.yaml.tree import Tree, TreePath, reached
+from reconciler.record import Struct
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
+class Part(Struct, frozen=True):
     """A fragment and the file that it stands in."""
 
     users: UsersFile

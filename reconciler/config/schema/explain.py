@@ -7,19 +7,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 
 from reconciler.config.schema.wording import MESSAGES, in_its_words, instead, list_of, missing_name
 from reconciler.config.yaml.suggest import nearest
 from reconciler.config.yaml.tree import TreePath, dotted
+from reconciler.record import Struct
 
 _MOST_WORDS: Final = 8
 _MOST_HINTS: Final = 100  # in one mapping; where more is wrong, it is something else that is wrong
 
 
-@dataclass(frozen=True, slots=True)
-class Fault:
+class Fault(Struct, frozen=True):
     """A mistake in the value at a path, or in its key. ``kind`` is the schema's keyword that it violates.
 
     ``name`` is the key that is missing, or the one that was probably meant.

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cache
 from itertools import islice
 from pathlib import Path
@@ -18,6 +17,7 @@ from reconciler.config.schema.explain import Fault, explained
 from reconciler.config.yaml.tree import Tree, TreePath, bare, dotted, reached, tainted
 from reconciler.core.message.problem import Problem
 from reconciler.core.resource.resource import Origin
+from reconciler.record import Struct
 
 _LONG: Final = 50
 _MOST_FAULTS: Final = 200
@@ -33,8 +33,7 @@ def schema_text(name: str) -> str:
     return (found / f"{name}.schema.json").read_text(encoding="utf-8")
 
 
-@dataclass(frozen=True, slots=True)
-class _Refusal:
+class _Refusal(Struct, frozen=True):
     """A no of the gate: where, for which keyword of the schema, in which words."""
 
     path: TreePath
@@ -59,8 +58,7 @@ def _unexplained(refusal: _Refusal, tree: Tree) -> Fault:
     return Fault(refusal.path, f"{where} is not possible" if is_secret else f"{where}: {refusal.message}")
 
 
-@dataclass(frozen=True, slots=True)
-class Schema:
+class Schema(Struct, frozen=True):
     """One schema, ready to be asked."""
 
     document: Mapping[str, Any]

@@ -9,12 +9,12 @@ from __future__ import annotations
 import re
 from collections import ChainMap
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Final
 
 from reconciler.config.variables.template import Fault, Variables, interpolate
 from reconciler.config.yaml.textfile import TextFile
 from reconciler.core.message.problem import Problem, Severity
+from reconciler.record import Struct, field
 
 _GAP: Final = re.compile(r"(?:\s|#[^\n]*)*")
 _EXPORT: Final = re.compile(r"export[^\S\n]+")
@@ -37,8 +37,7 @@ _ESCAPES: Final[Mapping[str, str]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class EnvFile:
+class EnvFile(Struct, frozen=True):
     """The variables of a file, in its order, and what is wrong with it."""
 
     values: Mapping[str, str] = field(default_factory=dict)
@@ -71,8 +70,7 @@ def parse_raw(file: TextFile, outside: Variables) -> EnvFile:
     return EnvFile(values, tuple(problems), lines)
 
 
-@dataclass(slots=True)
-class _Reader:
+class _Reader(Struct):
     file: TextFile
     outside: Variables
     values: dict[str, str]

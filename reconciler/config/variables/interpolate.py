@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any, Final
 
 from reconciler.config.variables.casts import NO_CASTS, Cast, Casts, NotCastable, is_old_boolean
@@ -12,10 +11,10 @@ from reconciler.config.variables.template import COMPOSE, Dialect, Variables, in
 from reconciler.config.yaml.scalars import Scalar
 from reconciler.config.yaml.tree import Items, Map, Place, Tainted, Tree, TreePath, dotted
 from reconciler.core.message.problem import Problem, Severity
+from reconciler.record import Struct, field
 
 
-@dataclass(frozen=True, slots=True)
-class Misfit:
+class Misfit(Struct, frozen=True):
     """A text that can't be filled in, or does not fit where it stands.
 
     ``dollar`` counts the dollars of the text before the one that is wrong; None where the whole text is.
@@ -34,8 +33,7 @@ class Misfit:
         return place.file.problem(self.message, *dollar_position(place, self.dollar), self.severity)
 
 
-@dataclass(frozen=True, slots=True)
-class Filled:
+class Filled(Struct, frozen=True):
     """A document with its variables filled in, and what is wrong with them.
 
     ``tainted`` says whether a secret flowed into any text.
@@ -71,8 +69,7 @@ def _path(trail: _Trail) -> TreePath:
     return tuple(reversed(path))
 
 
-@dataclass(slots=True)
-class _Walk:
+class _Walk(Struct):
     variables: Variables
     dialect: Dialect
     strict: bool

@@ -8,15 +8,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from typing import Final
 
 from reconciler.config.yaml.tree import Tainted
 from reconciler.core.message.secrecy import holds_secret, looks_secret
+from reconciler.record import Struct, field
 
 
-@dataclass(frozen=True, slots=True)
-class Variables:
+class Variables(Struct, frozen=True):
     """The values of variables. ``declared`` are those that the files declare to be secrets."""
 
     values: Mapping[str, str] = field(default_factory=dict)
@@ -30,8 +29,7 @@ class Variables:
         return name in self.declared or looks_secret(name) or holds_secret(self.values.get(name) or "")
 
 
-@dataclass(frozen=True, slots=True)
-class Fault:
+class Fault(Struct, frozen=True):
     """Something wrong with a reference; ``index`` is where in the text it begins.
 
     ``undefined`` is the name of the variable in the one fault that Compose forgives, taking the empty text instead.
@@ -42,8 +40,7 @@ class Fault:
     undefined: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Dialect:
+class Dialect(Struct, frozen=True):
     """The dollars that mean something: ``start`` matches one that does.
 
     ``greedy`` is as Compose has it: a ``${`` ends in its line, and where braces don't match, at the last one there.
@@ -107,8 +104,7 @@ def _pairs(text: str, one: str, other: str) -> Mapping[int, int]:
     return found
 
 
-@dataclass(slots=True)
-class _Reader:
+class _Reader(Struct):
     text: str
     variables: Variables
     dialect: Dialect

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass, field
 from typing import Any, Final
 
 from reconciler.config.yaml.scalars import TAGS, NotThatType, as_date, resolved, spelled
@@ -13,6 +12,7 @@ from reconciler.config.yaml.suggest import suggestion
 from reconciler.config.yaml.textfile import TextFile
 from reconciler.config.yaml.tree import Items, Map, Place, Tree, TreePath, placed
 from reconciler.core.message.problem import Problem, Severity
+from reconciler.record import Struct, field
 
 MAX_DEPTH: Final = 100
 TOO_DEEP: Final = f"is nested more than {MAX_DEPTH} levels deep"
@@ -28,8 +28,7 @@ class _Stop(Exception):
     """Ends the reading: the rest can't be parsed."""
 
 
-@dataclass(slots=True)
-class _Frame:
+class _Frame(Struct):
     """A container under construction; ``key`` is None where a mapping waits for its next one."""
 
     container: Any
@@ -45,8 +44,7 @@ class _Frame:
     lines: dict[str, int] = field(default_factory=dict)
 
 
-@dataclass(slots=True)
-class TreeBuilder:
+class TreeBuilder(Struct):
     """Makes the documents of a file out of its nodes, and notes all that is wrong on the way.
 
     ``is_plain`` ones have no places, their texts keep their spelling, and tags that mean nothing are errors; else these

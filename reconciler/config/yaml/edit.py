@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any, Final
 
 from reconciler.config.yaml.parse import nodes
 from reconciler.config.yaml.scalars import resolved
 from reconciler.core.resource.values import ABSENT
+from reconciler.record import Struct, field
 
 _MERGE: Final = "<<"
 _PROPERTIES: Final = re.compile(r"(?:[&!]\S*\s+)*")
@@ -32,8 +32,7 @@ class Unwritable(Exception):
     """The reason why a value can't be written, in words that follow its name."""
 
 
-@dataclass(slots=True)
-class Node:
+class Node(Struct):
     """A value in the text, from ``start`` to the end of its last character; ``content`` is after anchor and tag."""
 
     kind: str
@@ -60,8 +59,7 @@ class Node:
         return resolved(self.text) if self.is_plain else self.text
 
 
-@dataclass(frozen=True, slots=True)
-class Splice:
+class Splice(Struct, frozen=True):
     """A part of the text that is replaced."""
 
     start: int

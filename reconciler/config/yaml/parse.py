@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Any
 
 from reconciler.config.yaml.builder import MAX_DEPTH, TreeBuilder
@@ -18,10 +17,10 @@ from reconciler.config.yaml.textfile import TextFile, in_file_order
 from reconciler.config.yaml.tree import Tree, TreePath
 from reconciler.core.message.errors import ConfigError
 from reconciler.core.message.problem import Problem, Severity
+from reconciler.record import Struct
 
 
-@dataclass(frozen=True, slots=True)
-class Parsed:
+class Parsed(Struct, frozen=True):
     """The documents of a file, and what is odd about them but no error.
 
     ``cleared`` are, for each document, the paths that it marks with ``!reset`` or ``!override``; empty where there are

@@ -13,6 +13,7 @@ from typing import Any, Final, NamedTuple
 from reconciler.config.yaml.textfile import TextFile
 from reconciler.config.yaml.tree import Place, Tree, TreePath, deepest
 from reconciler.core.message.errors import ConfigError
+from reconciler.record import Struct
 
 _KEPT_ITEMS: Final = 512
 
@@ -28,8 +29,7 @@ class _Span(NamedTuple):
     end: int
 
 
-@dataclass(slots=True)
-class _Open:
+class _Open(Struct):
     """A container that the run is in, with the place of its own key and value."""
 
     is_map: bool

@@ -5,12 +5,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field
 from enum import Enum
 from typing import Protocol, TypeAlias, Union
 
 from reconciler.core.resource.address import Address
 from reconciler.core.resource.values import ABSENT, Value, revealed
+from reconciler.record import Struct, field
 
 
 class Cause(Enum):
@@ -40,8 +40,7 @@ Digests: TypeAlias = Union[str, Mapping[str, "Digests"]]
 Digest: TypeAlias = Callable[[str], str]
 
 
-@dataclass(frozen=True, slots=True)
-class Applied:
+class Applied(Struct, frozen=True):
     """The digests of one resource when it was last seen to be as declared.
 
     ``wanted`` are its fields as they were expected, ``seen`` those that the server shows otherwise and that count as

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Final
 
@@ -13,6 +12,7 @@ from reconciler.core.difference.kind import Effect, Kind
 from reconciler.core.resource.address import Address
 from reconciler.core.resource.resource import Observed, Origin, Resource
 from reconciler.core.resource.values import Ref
+from reconciler.record import Struct, replace
 
 
 class Action(Enum):
@@ -45,8 +45,7 @@ ACTION_OF = {
 _FEW: Final = 3
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(Struct, frozen=True):
     """A resource's action and the fields that ask for it; ``reason`` is for the reader only.
 
     Its ``cause`` is that of its costliest fields. A deferred change ``waits_for`` outputs that are not known yet, or

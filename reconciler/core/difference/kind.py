@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from enum import IntEnum
 
 from reconciler.core.difference.cause import Cause
 from reconciler.core.resource.resource import Observed, Resource
 from reconciler.core.resource.values import Spec, Value
+from reconciler.record import Struct, field
 
 
 class Effect(IntEnum):
@@ -32,8 +32,7 @@ def same(value: Value) -> Value:
     return value
 
 
-@dataclass(frozen=True, slots=True)
-class Field:
+class Field(Struct, frozen=True):
     """One row of a kind's table.
 
     ``effect`` may depend on the values (before, after) of the differing part. ``normalise`` brings either
@@ -59,8 +58,7 @@ def never(_before: Value, _effect: Effect) -> bool:
     return False
 
 
-@dataclass(frozen=True, slots=True)
-class Output:
+class Output(Struct, frozen=True):
     """A value that a live resource offers to others.
 
     ``declared_by`` is the field that, when declared, already is this value; ``stale_on`` are the fields
@@ -85,8 +83,7 @@ def as_declared(desired: Resource, _observed: Observed) -> Spec:
     return desired.spec
 
 
-@dataclass(frozen=True, slots=True)
-class Kind:
+class Kind(Struct, frozen=True):
     """A type of resource.
 
     ``parent`` is the kind whose address leads to this one's (the address without its last segments).

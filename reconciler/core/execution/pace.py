@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field, replace
 from typing import Final
+
+from reconciler.record import Struct, field, replace
 
 BACKOFF_S: Final = 2.0
 LONGEST_S: Final = 300.0
@@ -23,8 +24,7 @@ def backoff_s(failures: int) -> float:
     return float(min(BACKOFF_S * 2.0 ** min(failures - 1, 30), LONGEST_S)) if failures else 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class Recurrence:
+class Recurrence(Struct, frozen=True):
     """Repairs of the same field, each within a short time after the one before."""
 
     times: int
@@ -53,8 +53,7 @@ class Recurrence:
         return Recurrence(1, now, now) if self.is_over(now) else replace(self, times=self.times + 1, last_at=now)
 
 
-@dataclass(frozen=True, slots=True)
-class Pace:
+class Pace(Struct, frozen=True):
     """The failures and the recent repairs of one subject: a resource, or a provider that is read."""
 
     failures: int = 0

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Final
 
 from reconciler.core.execution.report import Event, What
+from reconciler.record import Struct
 
 BEGUN: Final = "begun"
 _LEFT: Final[Mapping[What, str]] = {
@@ -17,8 +17,7 @@ _LEFT: Final[Mapping[What, str]] = {
 """The result of a change of which some step was not done, unless another one failed."""
 
 
-@dataclass(slots=True)
-class Progress:
+class Progress(Struct):
     """The progress of one change: the steps ``left``, and the time in which nothing served.
 
     ``down_since`` is set from the beginning where the resource did not serve before the first step. ``outage_s`` is

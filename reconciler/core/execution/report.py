@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from enum import Enum
 
 from reconciler.core.difference.change import Action, Change
@@ -12,6 +11,7 @@ from reconciler.core.plan.plan import Step
 from reconciler.core.resource.address import Address
 from reconciler.core.resource.amount import Amount
 from reconciler.core.resource.resource import Health
+from reconciler.record import Struct
 
 
 class What(Enum):
@@ -27,8 +27,7 @@ class What(Enum):
     INTERRUPTED = "interrupted"
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(Struct, frozen=True):
     """One fact about one step; ``seconds`` since the step began, ``error`` where it failed, ``amount`` so
     far.
 
@@ -49,8 +48,7 @@ class Event:
         return (self.step.address, *self.step.covers)
 
 
-@dataclass(frozen=True, slots=True)
-class Report:
+class Report(Struct, frozen=True):
     """All events of one or more passes."""
 
     events: tuple[Event, ...] = ()
@@ -89,8 +87,7 @@ class State(Enum):
     UNDECLARED = "undeclared"
 
 
-@dataclass(frozen=True, slots=True)
-class Standing:
+class Standing(Struct, frozen=True):
     """The state of one resource, and a few words about it."""
 
     address: Address

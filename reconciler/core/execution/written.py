@@ -6,7 +6,6 @@ It also says what a pass with a failure leaves for another one.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
 from typing import Final
 
 from reconciler.core.difference.change import Action, Change
@@ -14,10 +13,10 @@ from reconciler.core.execution.report import Report, What
 from reconciler.core.plan.plan import Plan
 from reconciler.core.resource.address import Address
 from reconciler.core.resource.resource import Health
+from reconciler.record import Struct, field, replace
 
 
-@dataclass(frozen=True, slots=True)
-class Written:
+class Written(Struct, frozen=True):
     """The changes that earlier passes of a run carried out, every step of them with success.
 
     ``alone`` are the addresses whose change was the only one of its pass: no other write of ours can have undone it.

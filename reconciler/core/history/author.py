@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
+from reconciler.record import Struct
 
-@dataclass(frozen=True, slots=True)
-class Author:
+
+class Author(Struct, frozen=True):
     """One act on a live resource: when (seconds since 1970), what, and who did it with which client from where.
 
     A part that the server does not record is empty.

@@ -6,7 +6,6 @@ The log is one listener; a history or metrics are others. Values are as the plan
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, TypeAlias
 
@@ -18,10 +17,10 @@ from reconciler.core.plan.plan import Plan
 from reconciler.core.resource.address import Address
 from reconciler.core.resource.resource import Health
 from reconciler.core.resource.values import Path
+from reconciler.record import Struct, field
 
 
-@dataclass(frozen=True, slots=True)
-class Difference:
+class Difference(Struct, frozen=True):
     """A field that differs, reported once for as long as it does; ``field`` is None where the resource as a whole does.
 
     ``events`` are the hints that were about this resource. ``left`` says why it is not repaired, "" if it is. ``why``
@@ -37,8 +36,7 @@ class Difference:
     authors: tuple[Author, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Repair:
+class Repair(Struct, frozen=True):
     """The end of a repair; ``seconds`` since it began, ``error`` where it failed, and then when it is due again.
 
     ``outage_s`` are the seconds from when it was found not to serve, or was stopped, to when it served again; None
@@ -57,8 +55,7 @@ class Repair:
     authors: tuple[Author, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Unfinished:
+class Unfinished(Struct, frozen=True):
     """A repair that a stop has cut off; the next run finishes it."""
 
     pass_id: str
@@ -81,8 +78,7 @@ class Ailment(Enum):
     WRONG_FILE = "file is wrong, the last right one stays in force"
 
 
-@dataclass(frozen=True, slots=True)
-class Trouble:
+class Trouble(Struct, frozen=True):
     """Something wrong that lasts: reported when it begins, when its ``mark`` changes, and when it is over.
 
     ``subject`` is an address, a provider or a file. ``details`` are further facts with fixed names.
@@ -99,16 +95,14 @@ class Trouble:
         return self.ailment, self.subject
 
 
-@dataclass(frozen=True, slots=True)
-class Over:
+class Over(Struct, frozen=True):
     """The end of a trouble, after so many seconds."""
 
     trouble: Trouble
     seconds: float
 
 
-@dataclass(frozen=True, slots=True)
-class Pass:
+class Pass(Struct, frozen=True):
     """The end of a pass that did something."""
 
     pass_id: str
@@ -160,8 +154,7 @@ def ailing(plan: Plan) -> Iterator[Trouble]:
             yield Trouble(Ailment.UNHEALTHY, subject, live.status.note)
 
 
-@dataclass(frozen=True, slots=True)
-class State:
+class State(Struct, frozen=True):
     """The state of the project as the daemon's last look found it; ``at`` is by the daemon's clock."""
 
     passes: int = 0

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 from reconciler.core.history.author import Author
+from reconciler.record import Struct
 
 
-@dataclass(frozen=True, slots=True)
-class Run:
+class Run(Struct, frozen=True):
     """One run of a command that changed something, or tried to.
 
     ``began`` is in seconds since 1970. ``exit`` and ``seconds`` are None while it goes on, and for ever after a kill.
@@ -27,8 +26,7 @@ class Run:
     seconds: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class FieldRecord:
+class FieldRecord(Struct, frozen=True):
     """One field of a change. Values are plain data; a secret is ``{"sensitive": true, "digest": …}``.
 
     ``unit`` is that of numbers, as in the table of the kind.
@@ -52,8 +50,7 @@ class FieldRecord:
         }
 
 
-@dataclass(frozen=True, slots=True)
-class ChangeRecord:
+class ChangeRecord(Struct, frozen=True):
     """One change of one resource in one run.
 
     ``result`` is ``begun``, ``done``, ``failed``, ``rolled back``, ``skipped`` or ``interrupted``. ``seconds`` is the

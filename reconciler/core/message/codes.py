@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Final
 
 from reconciler.core.message import errors
+from reconciler.record import Struct
 
 
-@dataclass(frozen=True, slots=True)
-class Code:
+class Code(Struct, frozen=True):
     """A sort of error: the fact, its usual causes, and what to do about it. ``exits`` are its exit codes."""
 
     name: str

@@ -21,10 +21,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 
 from reconciler.core.message.problem import Problem
 from reconciler.core.resource.address import Address
+from reconciler.record import Struct
 
 
 class ReconcileError(Exception):
@@ -39,8 +39,7 @@ class ConfigError(ReconcileError):
         self.problems = tuple(problems)
 
 
-@dataclass(frozen=True, slots=True)
-class Refusal:
+class Refusal(Struct, frozen=True):
     """The reason for which a rule stops a plan, and the option that would allow it."""
 
     address: Address | None

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum
 
 from reconciler.core.resource.address import Address
 from reconciler.core.resource.resource import Origin
+from reconciler.record import Struct
 
 
 class Severity(Enum):
@@ -16,8 +16,7 @@ class Severity(Enum):
     WARNING = "warning"
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
+class Problem(Struct, frozen=True):
     """A mistake in a file: text, place and remedy, in a sentence or two.
 
     ``text`` is the line of the file at ``origin``, for showing under the message, and ``mark`` the column

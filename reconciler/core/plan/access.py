@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
 from typing import Protocol
 
+from reconciler.record import Struct
 
-@dataclass(frozen=True, slots=True)
-class Inside:
+
+class Inside(Struct, frozen=True):
     """The claims about one user within an organization: groups, and roles, each with its sources."""
 
     organization: str
@@ -16,8 +16,7 @@ class Inside:
     groups: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Access:
+class Access(Struct, frozen=True):
     """The claims about one user for a client: roles, each with its sources ("" is the user), and groups.
 
     ``inside`` is what holds within an organization only.
@@ -31,8 +30,7 @@ class Access:
     inside: tuple[Inside, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class AccessChange:
+class AccessChange(Struct, frozen=True):
     """The access that one or more users of a realm gain and lose; without names it is everybody.
 
     ``note`` stands in place of all that where it can't be told, and says why.

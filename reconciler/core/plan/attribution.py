@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from typing import Final
 
 from reconciler.core.difference.cause import Applied, Cause, Digest, Digests, Memory, digests
@@ -14,6 +13,7 @@ from reconciler.core.plan.plan import Plan
 from reconciler.core.resource.address import Address
 from reconciler.core.resource.resource import Resource
 from reconciler.core.resource.values import ABSENT, UNKNOWN, Path, Ref, Value, refs
+from reconciler.record import Struct, replace
 
 _FIRST: Final = (Cause.DECLARED, Cause.DEPENDENCY, Cause.IMAGE, Cause.DEFAULT, Cause.DRIFT, Cause.UNKNOWN)
 """The cause of a change is the first of these that one of its costliest fields has."""
@@ -48,8 +48,7 @@ def remembered(change: Change, resource: Resource, kind: Kind, digest: Digest) -
     return Applied(wanted, seen, declared, change.observed.id)
 
 
-@dataclass(frozen=True, slots=True)
-class _Declaration:
+class _Declaration(Struct, frozen=True):
     """The declaration of a resource, with the table that says where its fields come from."""
 
     change: Change

@@ -7,13 +7,13 @@ elsewhere it is made anew first, where its kind allows that; otherwise the plan 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 
 from reconciler.core.difference.change import Action, Change
 from reconciler.core.difference.kind import Kind
 from reconciler.core.resource.address import Address
 from reconciler.core.resource.resource import Place
 from reconciler.core.resource.values import ABSENT, Path
+from reconciler.record import replace
 
 
 def with_cascades(kinds: Mapping[str, Kind], changes: Mapping[Address, Change]) -> dict[Address, Change]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from graphlib import TopologicalSorter
 from typing import Protocol
 
@@ -18,10 +17,10 @@ from reconciler.core.plan.graph import Needs, needs_of, ordered
 from reconciler.core.resource.address import Address
 from reconciler.core.resource.resource import Health, Observed, Origin, Resource
 from reconciler.core.resource.values import ABSENT, UNKNOWN, Ref, Value, refs, substitute
+from reconciler.record import Struct, field, replace
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(Struct, frozen=True):
     """One call to one API, safe to repeat.
 
     ``after`` holds ids of steps. ``milestone`` names how far the resource has come once this step is done,
@@ -60,8 +59,7 @@ class Step:
     serves: bool | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(Struct, frozen=True):
     """The differences and the work to do; ``changes`` in order of dependency, ``steps`` in order of execution.
 
     ``access`` says who gains or loses by it, ``obstacles`` what it will fail for, as far as a provider tells, and

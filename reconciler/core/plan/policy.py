@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -16,14 +15,14 @@ from reconciler.core.plan.plan import Plan
 from reconciler.core.resource.address import Address
 from reconciler.core.resource.resource import Bystander, Observed
 from reconciler.core.resource.values import ABSENT
+from reconciler.record import Struct, field, replace
 
 A_FEW: Final = 5
 
 _PAST: Final[Mapping[Action, str]] = MappingProxyType({Action.DELETE: "deleted", Action.REPLACE: "replaced"})
 
 
-@dataclass(frozen=True, slots=True)
-class Policy:
+class Policy(Struct, frozen=True):
     """The permissions that the command line and the files give.
 
     ``deletes`` allows deleting at all; losing data needs the resource in ``may_lose``, taking over what somebody else

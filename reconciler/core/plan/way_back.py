@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from typing import Final
 
 from reconciler.core.difference.change import Action, Change
 from reconciler.core.resource.address import Address
 from reconciler.core.resource.resource import Resource
 from reconciler.core.resource.values import ABSENT, UNKNOWN, Value
+from reconciler.record import Struct, field, replace
 
 STATE: Final = "state"
 """A field that no file declares; a container that was started is not stopped again."""
 
 
-@dataclass(frozen=True, slots=True)
-class WayBack:
+class WayBack(Struct, frozen=True):
     """All desired resources, those of ``addresses`` as they were before; ``left`` says why others stay as they are."""
 
     desired: tuple[Resource, ...]

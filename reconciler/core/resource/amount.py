@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from reconciler.record import Struct
 
 
-@dataclass(frozen=True, slots=True)
-class Amount:
+class Amount(Struct, frozen=True):
     """So much of so much, in a unit; ``bytes`` and ``objects`` come at a steady rate."""
 
     done: float

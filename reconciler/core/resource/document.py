@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Protocol
 
 from reconciler.core.resource.address import Address
 from reconciler.core.resource.resource import Origin
 from reconciler.core.resource.values import Value
+from reconciler.record import Struct, field
 
 DocumentPath = tuple[str | int, ...]
 
@@ -21,8 +21,7 @@ class Locator(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Document:
+class Document(Struct, frozen=True):
     """Both files. None in place of a half means that it is not managed at all (so nothing of it is pruned).
 
     ``stack`` is the canonical Compose model; paths for ``locate`` begin with "stack". ``realms`` are realm

@@ -10,12 +10,12 @@ from typing import Final, TypeAlias
 
 from reconciler.core.resource.address import Address
 from reconciler.core.resource.values import Path, Spec, Value
+from reconciler.record import Struct
 
 _PLACE: Final = re.compile(r"(.+):(\d+):(\d+)")
 
 
-@dataclass(frozen=True, slots=True)
-class Origin:
+class Origin(Struct, frozen=True):
     """A place in a file; line and column count from 1, 0 where only the file is known."""
 
     file: str
@@ -74,16 +74,14 @@ class Health(Enum):
     FAILED = "failed"
 
 
-@dataclass(frozen=True, slots=True)
-class Status:
+class Status(Struct, frozen=True):
     """Health and a few words about it, for people."""
 
     health: Health = Health.OK
     note: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Bystander:
+class Bystander(Struct, frozen=True):
     """Something outside the plan that uses a resource, and that the planned change of the resource would hurt.
 
     ``loss`` says what becomes of it, after its name: "would be disconnected". A loss that is not ``lasting`` is
@@ -148,7 +146,7 @@ class Observed:
     id: str
     spec: Spec
     owned: bool = True
-    status: Status = Status()
+    status: Status = field(default_factory=Status)
     outputs: Mapping[str, Value] = field(default_factory=dict)
     facts: Mapping[str, Value] = field(default_factory=dict)
     after: frozenset[Address] = frozenset()

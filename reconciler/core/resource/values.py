@@ -9,6 +9,7 @@ from enum import Enum
 from typing import Any, Final, Literal, TypeAlias, Union
 
 from reconciler.core.resource.address import Address
+from reconciler.record import Struct
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +29,7 @@ class Secret:
         return "(secret)"
 
 
-@dataclass(frozen=True, slots=True)
-class Ref:
+class Ref(Struct, frozen=True):
     """A desired value that is an output of another resource."""
 
     address: Address

@@ -7,7 +7,6 @@ import secrets
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import replace
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -24,6 +23,7 @@ from reconciler.providers.keycloak.read.users import IN_FULL, People
 from reconciler.providers.keycloak.registry import KINDS
 from reconciler.providers.keycloak.table.connection import BASE, WHOLE_EXPORT, Connection, Representation
 from reconciler.providers.keycloak.table.properties import DIGESTS
+from reconciler.record import replace
 from reconciler.vocabulary.keycloak import ORGANIZATION, ORGANIZATION_GROUPS, WORKFLOW
 
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from textwrap import fill
 from typing import Final
 
 from reconciler.core.difference.kind import Kind
 from reconciler.core.message.codes import Code
+from reconciler.record import Struct
 from reconciler.render.output.plain import joined
 from reconciler.render.plan.text import COSTS
 
@@ -23,8 +23,7 @@ _PAGE: Final = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class DescribedField:
+class DescribedField(Struct, frozen=True):
     """A field of a file as the schema describes it; ``owner`` is the part of the file that has it."""
 
     file: str

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
 from reconciler.core.plan.graph import Needs
 from reconciler.core.resource.address import Address
+from reconciler.record import Struct
 from reconciler.render.answers.layers import layers_of
 from reconciler.render.output.plain import joined
 
 
-@dataclass(frozen=True, slots=True)
-class Graph:
+class Graph(Struct, frozen=True):
     """Names in an order in which each comes after its needs, and for each its direct needs with the milestone."""
 
     names: tuple[str, ...]
@@ -110,8 +109,7 @@ _LETTER, _HEIGHT, _GAP, _SPACE, _MARGIN = 7.3, 28, 12, 70, 16
 """Sizes in pixels: a letter's width, a box, and the distances of boxes and of columns."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Box:
+class _Box(Struct, frozen=True):
     x: float
     y: float
     width: float

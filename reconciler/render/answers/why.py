@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 
 from reconciler.core.difference.cause import Cause
@@ -16,6 +15,7 @@ from reconciler.core.history.records import ChangeRecord, Run
 from reconciler.core.message.wording import listed
 from reconciler.core.plan.plan import Plan
 from reconciler.core.resource.address import Address
+from reconciler.record import Struct
 from reconciler.render.answers.history import author_json, author_text, change_lines, moment, run_json
 from reconciler.render.output.plain import joined
 from reconciler.render.plan.jsonplan import PlanDocument, comes_first
@@ -45,8 +45,7 @@ _CAUSES: Final[Mapping[Cause, str]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(Struct, frozen=True):
     """All that is known of one resource: its planned change, if there is a plan, its history, and later acts on it."""
 
     address: Address

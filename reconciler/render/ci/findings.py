@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
 from enum import IntEnum
 from hashlib import sha256
 from typing import Final
@@ -19,6 +18,7 @@ from reconciler.core.message.errors import ConfigError, ReconcileError
 from reconciler.core.message.problem import Problem, Severity
 from reconciler.core.plan.plan import Plan
 from reconciler.core.resource.resource import Origin
+from reconciler.record import Struct, replace
 from reconciler.render.output.values import origin_of
 from reconciler.render.plan.jsonplan import REACTIONS
 from reconciler.render.plan.text import access_texts, describe, row_of, summary
@@ -32,8 +32,7 @@ class Level(IntEnum):
     ERROR = 2
 
 
-@dataclass(frozen=True, slots=True)
-class Rule:
+class Rule(Struct, frozen=True):
     """A sort of finding: its text, its level, and its rank among all rules, the gravest last."""
 
     text: str
@@ -76,8 +75,7 @@ _BY_ACTION: Final[Mapping[Action, str]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(Struct, frozen=True):
     """One thing to report; ``fingerprint`` stays the same from run to run, also where lines of the file move."""
 
     rule: str
@@ -98,8 +96,7 @@ class Finding:
         return self.title if self.message in self.title else f"{self.title}: {self.message}"
 
 
-@dataclass(frozen=True, slots=True)
-class Findings:
+class Findings(Struct, frozen=True):
     """All findings of one run, and the addresses of the resources that were compared."""
 
     found: tuple[Finding, ...]

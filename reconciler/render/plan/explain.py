@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
 from reconciler.core.resource.values import ABSENT, Ref, Secret, Value
+from reconciler.record import Struct
 from reconciler.render.output.values import are_lists_of_objects, shown
 
 Place: TypeAlias = tuple[str | int, ...]
@@ -15,8 +15,7 @@ _NAMES: Final = ("name", "alias", "id", "target")
 """Keys by which an object of a list is the same one in another place."""
 
 
-@dataclass(frozen=True, slots=True)
-class Difference:
+class Difference(Struct, frozen=True):
     """One differing leaf: keys and indices that lead to it, and its values. An added or removed one has ABSENT.
 
     An object that ``is_moved`` has another place in its list, to which the path leads; it may differ inside, too.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence, Sized
-from dataclasses import dataclass
 from typing import Final
 
 from reconciler.core.difference.cause import Cause
@@ -18,6 +17,7 @@ from reconciler.core.plan.access import AccessChange
 from reconciler.core.plan.plan import Plan
 from reconciler.core.resource.resource import Origin
 from reconciler.core.resource.values import UNKNOWN, Value, revealed
+from reconciler.record import Struct
 from reconciler.render.output.columns import cells, folded, padded
 from reconciler.render.output.plain import joined, one_line, painted
 from reconciler.render.output.values import are_lists_of_objects, path_of, shown, unit_of
@@ -71,8 +71,7 @@ _LONG_TEXT: Final = 72
 """A new resource's value is cut here, unless all of it is asked for. What differs is never cut."""
 
 
-@dataclass(frozen=True, slots=True)
-class Style:
+class Style(Struct, frozen=True):
     """The amount of detail, and whether in colour; a symbol is always there, colour never carries a meaning alone."""
 
     colour: bool = False

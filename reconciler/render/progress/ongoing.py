@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
 from typing import Final
 
 from reconciler.core.execution.report import Event, What
 from reconciler.core.plan.plan import Plan, Step
 from reconciler.core.resource.address import Address
 from reconciler.core.resource.amount import Amount
+from reconciler.record import Struct, replace
 from reconciler.render.output.values import size
 
 _ENDS: Final = (What.DONE, What.FAILED, What.BLOCKED, What.NOT_STARTED, What.INTERRUPTED)
@@ -26,8 +26,7 @@ _STEADY: Final = frozenset({"bytes", "objects"})
 """Units whose finished part tells how long the rest takes; the steps of a build are too different for that."""
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(Struct, frozen=True):
     """One thing that is going on: its subject, the doing with its seconds, and how far it is."""
 
     subject: str
@@ -90,8 +89,7 @@ class Ongoing:
         yield from (Event(step, What.NOT_STARTED) for step in self._steps if step.id not in begun)
 
 
-@dataclass(slots=True)
-class _Batches:
+class _Batches(Struct):
     """All batches of one kind of resource: so many objects of so many, since the first of them began."""
 
     total: int = 0

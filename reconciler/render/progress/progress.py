@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Final
 
 from reconciler.core.difference.change import Action
 from reconciler.core.execution.report import Event, Report, What
 from reconciler.core.plan.plan import Plan
 from reconciler.core.resource.address import Address
+from reconciler.record import Struct
 from reconciler.render.progress.ongoing import amount_text, doing
 
 DONE: Final[Mapping[Action, str]] = {
@@ -102,8 +102,7 @@ def _note(event: Event) -> str:
     return f": {event.note}" if event.note else ""
 
 
-@dataclass(frozen=True, slots=True)
-class Counts:
+class Counts(Struct, frozen=True):
     """The resources of a run by what became of them."""
 
     done: int

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
@@ -19,6 +19,7 @@ from reconciler.core.provider import Provider, StackSource
 from reconciler.core.resource.document import Document
 from reconciler.core.resource.resource import Origin
 from reconciler.providers.registry import connect
+from reconciler.record import replace
 from reconciler.run.commands.export import live_realm
 from reconciler.secrets.extraction import Extracted, extracted
 from reconciler.settings import Settings

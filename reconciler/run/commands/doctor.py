@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future, wait
 from contextlib import closing
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from threading import Event as Flag
 from typing import Any, Final
@@ -25,6 +25,7 @@ from reconciler.core.resource.document import Document
 from reconciler.core.resource.values import Secret
 from reconciler.login import causes
 from reconciler.login.walk import walk
+from reconciler.record import Struct, replace
 from reconciler.run.reconciliation.once import Look, Reconciler
 from reconciler.run.reconciliation.workers import Workers
 from reconciler.run.session.session import Session
@@ -35,8 +36,7 @@ DIFFERENCE: Final = "difference"
 _TAIL: Final = 200
 
 
-@dataclass(frozen=True, slots=True)
-class Examination:
+class Examination(Struct, frozen=True):
     """The outcome of all checks, and the findings, causes before their consequences."""
 
     checked: tuple[Checked, ...]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import replace
 from typing import Any
 
 from reconciler.config.realm.minimal import minimal
@@ -12,6 +11,7 @@ from reconciler.core.provider import ExportSource, Provider
 from reconciler.core.resource.document import Document
 from reconciler.core.resource.resource import Origin
 from reconciler.providers.registry import connect
+from reconciler.record import replace
 from reconciler.run.session.session import connection_of, read
 from reconciler.settings import Settings
 

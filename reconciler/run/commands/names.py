@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
+from reconciler.record import Struct
 from reconciler.run.clock import RealClock
 from reconciler.run.session.session import opened
 from reconciler.settings import Settings
 
 
-@dataclass(frozen=True, slots=True)
-class Names:
+class Names(Struct, frozen=True):
     """Addresses and services, in the order of the files."""
 
     addresses: tuple[str, ...] = ()

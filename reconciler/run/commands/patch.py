@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
@@ -28,6 +28,7 @@ from reconciler.core.resource.address import Address
 from reconciler.core.resource.resource import Observed
 from reconciler.core.resource.values import ABSENT, Secret, Value, has_secret, mapped
 from reconciler.core.resource.values import Path as FieldPath
+from reconciler.record import Struct, replace
 from reconciler.run.session.session import Session, completed_sources
 
 _Key = tuple[Address, str]
@@ -36,8 +37,7 @@ _Key = tuple[Address, str]
 _NOT_WRITABLE: Final = "can't be said in this file in a way that the difference goes; edit it by hand"
 
 
-@dataclass(frozen=True, slots=True)
-class Left:
+class Left(Struct, frozen=True):
     """A difference that stays, and why; ``is_attempt`` where it was tried to write the field."""
 
     address: Address
@@ -49,8 +49,7 @@ class Left:
         return f"{self.address}{f' {self.field}' if self.field else ''} {self.reason}"
 
 
-@dataclass(frozen=True, slots=True)
-class Patched:
+class Patched(Struct, frozen=True):
     """The text of the file before and after, the fields that were written, and what is left."""
 
     before: str

@@ -11,7 +11,6 @@ import time
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field
 from typing import Final
 
 from reconciler.core.execution.report import Standing
@@ -20,6 +19,7 @@ from reconciler.core.history.facts import Ailment, Fact, Repair, State
 from reconciler.core.provider import Hint
 from reconciler.core.resource.address import Address
 from reconciler.core.resource.resource import Resource
+from reconciler.record import Struct, field
 from reconciler.run.daemon.pauses import EVERYTHING, Pause, Pauses
 from reconciler.run.reconciliation.once import Look
 from reconciler.run.session.session import Session
@@ -31,8 +31,7 @@ TIMES_AS_LONG: Final = 4.0
 """A loop that has not come round for so many intervals hangs."""
 
 
-@dataclass(frozen=True, slots=True)
-class Scene:
+class Scene(Struct, frozen=True):
     """The project as the daemon's last look found it. Times are in seconds since 1970.
 
     ``since`` has for each resource when it came into its present state, as far as this process has seen it.
@@ -54,8 +53,7 @@ class Scene:
         return self.session.document.project
 
 
-@dataclass(frozen=True, slots=True)
-class Noted:
+class Noted(Struct, frozen=True):
     """A fact with its number and its time."""
 
     number: int
@@ -63,8 +61,7 @@ class Noted:
     fact: Fact
 
 
-@dataclass(slots=True)
-class Board:
+class Board(Struct):
     """The last scene, the facts since the start, and the way to ask for a look.
 
     ``ask`` hands a hint to the loop, and ``shared`` is the lock under which it repairs. ``interval_s`` is the time

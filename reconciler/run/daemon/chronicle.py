@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Container, Iterable, Sequence
-from dataclasses import dataclass, field
 from typing import Final
 
 from reconciler.core.difference.change import Action, Change
 from reconciler.core.history.facts import Difference, Fact, Pass, Repair, Unfinished
 from reconciler.core.resource.address import Address
 from reconciler.core.resource.resource import Observed, Resource
+from reconciler.record import Struct, field
 from reconciler.run.session.recorder import found_as_declared
 from reconciler.run.session.rows import Rows
 from reconciler.run.session.session import Session, run_of
@@ -28,16 +28,14 @@ _DIFFERENT: Final = 2
 _IN_PART: Final = 3
 
 
-@dataclass(slots=True)
-class _Recorded:
+class _Recorded(Struct):
     """A run of the history, and the addresses that it has a row of."""
 
     number: int
     addresses: set[Address] = field(default_factory=set)
 
 
-@dataclass(slots=True)
-class Chronicle:
+class Chronicle(Struct):
     """Writes facts into the history of a session; another revision of the files may set another ``session``.
 
     ``wall`` is the time in seconds since 1970. No trouble of the history reaches the daemon.

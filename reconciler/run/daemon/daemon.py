@@ -10,7 +10,6 @@ from __future__ import annotations
 import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from threading import Event as Flag
@@ -45,6 +44,7 @@ from reconciler.core.resource.document import Document
 from reconciler.core.resource.resource import Health, Resource
 from reconciler.core.resource.values import refs
 from reconciler.providers.registry import connect
+from reconciler.record import Struct, replace
 from reconciler.render.output.known import KnownSecrets
 from reconciler.run.clock import Clock
 from reconciler.run.daemon.board import Board
@@ -80,8 +80,7 @@ _RESTARTS: Final = "restarts of "
 _LOOK: Final = "look"
 
 
-@dataclass(frozen=True, slots=True)
-class Rhythm:
+class Rhythm(Struct, frozen=True):
     """The interval between looks of the daemon. ``heals`` is False if it only reports."""
 
     interval_s: float = 30.0

@@ -9,12 +9,12 @@ import json
 import threading
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import MappingProxyType
 from typing import Final
 
 from reconciler.atomicfile import file_text, replace_file
+from reconciler.record import Struct, asdict
 from reconciler.run.session.session import Session
 
 FILE: Final = "pauses.json"
@@ -24,8 +24,7 @@ EVERYTHING: Final = "*"
 MOST: Final = 1_000
 
 
-@dataclass(frozen=True, slots=True)
-class Pause:
+class Pause(Struct, frozen=True):
     """A pause of one resource, or of everything. Times are in seconds since 1970."""
 
     subject: str

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from threading import Event as Flag
 from typing import Final
 
@@ -17,6 +17,7 @@ from reconciler.core.message.errors import ReconcileError, unforeseen
 from reconciler.core.plan.plan import Plan
 from reconciler.core.plan.policy import Policy, refusals
 from reconciler.core.resource.address import Address
+from reconciler.record import Struct, replace
 from reconciler.run.clock import Clock
 from reconciler.run.reconciliation.execute import execute
 from reconciler.run.reconciliation.once import Reconciler
@@ -88,8 +89,7 @@ class SharedLock:
                     self._current.__exit__(None, None, None)
 
 
-@dataclass(frozen=True, slots=True)
-class Ended:
+class Ended(Struct, frozen=True):
     """The end of a repair of one resource. ``blocked_by`` is the resource whose failure has kept it from being done.
 
     ``result`` is that of the history, and ``outage_s`` the seconds without service, if there were any.

@@ -14,12 +14,12 @@ import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from enum import Enum
 from typing import Final
 
 from reconciler.core.message.errors import Locked, ProviderError, Rejected
 from reconciler.core.provider import LeaseStore
+from reconciler.record import Struct
 from reconciler.run.clock import Clock
 from reconciler.run.lock.owner import FORMAT, PREFIX, MalformedMark, Owner
 
@@ -32,8 +32,7 @@ HELD_S: Final = 90.0
 RENEWAL_S: Final = 30.0
 
 
-@dataclass(frozen=True, slots=True)
-class Terms:
+class Terms(Struct, frozen=True):
     """The name and the times of a kind of lock: see the constants that are the usual ones."""
 
     name: str = "lock"
@@ -67,8 +66,7 @@ class State(Enum):
     FOREIGN = "is of another version of reconcile"
 
 
-@dataclass(frozen=True, slots=True)
-class Holder:
+class Holder(Struct, frozen=True):
     """A mark that somebody left. ``owner`` is None where the mark can't be read, and ``problem`` says why."""
 
     name: str

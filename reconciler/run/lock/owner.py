@@ -6,9 +6,10 @@ import os
 import socket
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+
+from reconciler.record import Struct
 
 PREFIX: Final = "reconcile.lock."
 FORMAT: Final = "2"
@@ -24,8 +25,7 @@ class MalformedMark(ValueError):
     """A mark that no run can have left."""
 
 
-@dataclass(frozen=True, slots=True)
-class Owner:
+class Owner(Struct, frozen=True):
     """A run: where it runs, as which process, and which command it is.
 
     ``domain`` is where its process number and start time mean something; "" where that is unknown.

@@ -7,7 +7,7 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from contextlib import closing
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from graphlib import TopologicalSorter
 from threading import Event as Flag
 from typing import Final
@@ -17,6 +17,7 @@ from reconciler.core.message.errors import GateFailed, ProviderError, Throttled,
 from reconciler.core.plan.plan import Step
 from reconciler.core.provider import Done, Pending, Verdict
 from reconciler.core.resource.amount import Amount
+from reconciler.record import replace
 from reconciler.run.clock import Clock
 from reconciler.run.reconciliation.workers import Workers
 

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from threading import Event as Flag
 from typing import Final, TypeAlias, TypeVar
@@ -29,6 +29,7 @@ from reconciler.core.provider import AccessSource, BystanderSource, ObstacleSour
 from reconciler.core.resource.address import Address
 from reconciler.core.resource.document import Document
 from reconciler.core.resource.resource import Bystander, Health, Observed, Resource
+from reconciler.record import replace
 from reconciler.render.output.known import KnownSecrets
 from reconciler.run.clock import Clock
 from reconciler.run.reconciliation.collector import undisturbed

@@ -6,11 +6,12 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future, wait
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from threading import Event as Flag
 from typing import Any, Final, Protocol, TypeVar
 
 from reconciler.core.message.errors import ReconcileError, Unreachable, unforeseen
+from reconciler.record import replace
 
 T = TypeVar("T")
 

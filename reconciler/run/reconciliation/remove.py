@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 from threading import Event as Flag
 
 from reconciler.core.difference.change import Action
@@ -14,6 +13,7 @@ from reconciler.core.message.wording import in_use_by
 from reconciler.core.plan.plan import Plan
 from reconciler.core.plan.policy import refusals
 from reconciler.core.resource.resource import Observed
+from reconciler.record import replace
 from reconciler.run.reconciliation.execute import execute
 from reconciler.run.reconciliation.once import Look, Reconciler
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
 from reconciler.config import Sources, load
@@ -19,6 +19,7 @@ from reconciler.core.resource.address import Address
 from reconciler.core.resource.document import Document
 from reconciler.core.resource.resource import Observed, Origin, Resource
 from reconciler.core.resource.values import ABSENT, UNKNOWN, Value, refs
+from reconciler.record import replace
 from reconciler.secrets import generated_secrets
 from reconciler.secrets.recovery import Clue, Recovery, Use, as_text, live_text, recovered, uses
 

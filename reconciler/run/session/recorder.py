@@ -8,7 +8,6 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from functools import partial
 from typing import Final
 
@@ -26,6 +25,7 @@ from reconciler.core.resource.address import Address
 from reconciler.core.resource.resource import Resource
 from reconciler.history.memory import AppliedMemory
 from reconciler.history.store import History
+from reconciler.record import Struct, field
 from reconciler.render.output.known import KnownSecrets
 from reconciler.run.clock import Clock
 from reconciler.run.reconciliation.once import Look, Reconciler
@@ -38,8 +38,7 @@ MOST_CHANGES: Final = 1_000
 AUTHORS_SINCE_S: Final = 86_400.0
 
 
-@dataclass(slots=True)
-class Recorder:
+class Recorder(Struct):
     """One run. ``code`` is its exit code, set by whoever knows it.
 
     Nothing is written about a run that finds nothing to do, but what it saw to be as declared.

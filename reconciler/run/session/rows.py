@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from reconciler.core.difference.change import Change
@@ -14,6 +13,7 @@ from reconciler.core.history.records import ChangeRecord, FieldRecord
 from reconciler.core.resource.address import Address
 from reconciler.core.resource.values import Secret, plain
 from reconciler.history.store import History
+from reconciler.record import Struct, replace
 from reconciler.render.output.known import KnownSecrets
 from reconciler.render.output.values import path_of, unit_of
 from reconciler.render.plan.jsonplan import disruption
@@ -23,8 +23,7 @@ _MOST_PLACES: Final = 100
 _LONGEST: Final = 500
 
 
-@dataclass(frozen=True, slots=True)
-class Rows:
+class Rows(Struct, frozen=True):
     """The way from changes to rows of a history."""
 
     history: History

@@ -6,7 +6,6 @@ import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType
@@ -26,6 +25,7 @@ from reconciler.core.resource.values import Secret, Value
 from reconciler.history.memory import AppliedMemory
 from reconciler.history.store import FILE, History
 from reconciler.providers.registry import connect
+from reconciler.record import Struct, field, replace
 from reconciler.render.output.known import KnownSecrets
 from reconciler.run.clock import Clock
 from reconciler.run.lock.lock import RELEASE_S, Lock
@@ -43,8 +43,7 @@ if TYPE_CHECKING:
 _LARGEST_SECRET: Final = 1_000_000
 
 
-@dataclass(frozen=True, slots=True)
-class Session:
+class Session(Struct, frozen=True):
     """One project, loaded and ready, from ``files``. ``made_up`` are declared secrets that are kept nowhere."""
 
     settings: Settings
@@ -286,8 +285,7 @@ def recover_secrets(settings: Settings) -> Recovery:
     return became
 
 
-@dataclass(frozen=True, slots=True)
-class DeclaredSecret:
+class DeclaredSecret(Struct, frozen=True):
     """A secret of x-reconcile.secrets: where its value is set, "" for nowhere, and the places that it goes to."""
 
     name: str

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from graphlib import TopologicalSorter
 from typing import Final
 from urllib.parse import urlencode
 
 from reconciler.core.plan.graph import Needs
 from reconciler.core.resource.address import Address
+from reconciler.record import Struct
 from reconciler.render.answers.graph import not_implied
 from reconciler.render.answers.layers import layers_of
 from reconciler.web.page.model import Model, Row, Sign
@@ -22,8 +22,7 @@ _MARGIN: Final = 10
 _LONGEST: Final = 24
 
 
-@dataclass(frozen=True, slots=True)
-class Node:
+class Node(Struct, frozen=True):
     """A resource in the drawing; all texts are whole but ``name``, which is cut to fit."""
 
     href: str
@@ -38,8 +37,7 @@ class Node:
     width: int = _WIDTH
 
 
-@dataclass(frozen=True, slots=True)
-class Drawing:
+class Drawing(Struct, frozen=True):
     """Nodes in the order of what they need, and edges as paths of SVG."""
 
     nodes: tuple[Node, ...]

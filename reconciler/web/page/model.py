@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from enum import Enum
 from functools import cached_property
 from typing import Final
@@ -15,6 +15,7 @@ from reconciler.core.execution.report import State as Condition
 from reconciler.core.history.facts import Ailment, Trouble
 from reconciler.core.plan.graph import Needs, is_within, needs_of
 from reconciler.core.resource.address import Address
+from reconciler.record import Struct, replace
 from reconciler.run.daemon.board import Board, Scene
 from reconciler.run.daemon.pauses import EVERYTHING, Pause
 
@@ -67,8 +68,7 @@ _VERDICTS: Final = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(Struct, frozen=True):
     """One resource on the page. ``level`` is its depth in the tree; ``since`` is in seconds since 1970."""
 
     address: Address
@@ -168,8 +168,7 @@ def model(board: Board, scene: Scene) -> Model:
     return Model(scene, rows, needs, pauses, needed_by, {row.address: at for at, row in enumerate(rows)})
 
 
-@dataclass(frozen=True, slots=True)
-class _Marks:
+class _Marks(Struct, frozen=True):
     """The marks on resources, by their subjects: pauses, troubles, and the providers that can't be read."""
 
     pauses: Mapping[str, Pause]

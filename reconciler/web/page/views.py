@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from math import ceil
 from typing import Any, Final
 from urllib.parse import urlencode
@@ -18,6 +17,7 @@ from reconciler.core.message.secrecy import concealed
 from reconciler.core.provider import LogSource, Restarter
 from reconciler.core.resource.address import Address
 from reconciler.core.resource.values import ABSENT
+from reconciler.record import Struct
 from reconciler.render.answers.history import recorded
 from reconciler.render.output.plain import one_line, with_its_colours
 from reconciler.render.output.values import path_of, shown, unit_of
@@ -52,8 +52,7 @@ _SENTENCES: Final[Mapping[Sign, str]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class FieldRow:
+class FieldRow(Struct, frozen=True):
     """A field that differs, in words."""
 
     path: str

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from html import unescape
 from urllib.parse import parse_qs, urlsplit
 
 import httpx2
 import pytest
 
+from reconciler.record import replace
 from reconciler.web.access import CONFIRM_S, UNCONFIRMED_S
 from reconciler.web.oidc import Issuer
 from tests.kit.clock import TurnedClock

@@ -6,7 +6,7 @@ Run it with RECONCILE_TEST_KEYCLOAK_IMAGE for each release that is supported.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
@@ -16,6 +16,7 @@ from reconciler.core.resource.values import ABSENT
 from reconciler.providers.keycloak.export import whole
 from reconciler.providers.keycloak.provider import KeycloakProvider
 from reconciler.providers.keycloak.registry import KINDS
+from reconciler.record import replace
 from reconciler.vocabulary.keycloak import CLIENT_POLICIES, ORGANIZATION_GROUPS, REALM, WORKFLOW
 from tests.kit.keycloak.realms import a_whole_realm
 from tests.kit.keycloak.server import (

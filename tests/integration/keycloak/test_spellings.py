@@ -6,12 +6,13 @@ Of the cases one in RECONCILE_TEST_CASES_EVERY is tried, as in test_combinations
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from reconciler.record import replace
 from tests.integration.keycloak.test_combinations import EVERY
 from tests.integration.keycloak.test_fields import AN_ADDRESS, BINDINGS, CLIENT, PROVIDER, REALM
 from tests.kit.discovery import Laboratory, Section

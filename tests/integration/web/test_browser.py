@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from playwright.sync_api import expect, sync_playwright
 
 from reconciler.core.history.facts import Ailment, Trouble
 from reconciler.core.history.records import ChangeRecord, FieldRecord, Run
+from reconciler.record import replace
 from reconciler.web.access import Role
 from reconciler.web.oidc import Issuer
 from reconciler.web.server import listening, serving

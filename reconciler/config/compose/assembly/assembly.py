@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -20,6 +19,7 @@ from reconciler.config.variables.template import Variables
 from reconciler.config.yaml.textfile import shown_name
 from reconciler.config.yaml.tree import Items, Map, Place, Tainted, Tree, entries, from_items, placed, with_places
 from reconciler.core.message.problem import Severity
+from reconciler.record import replace
 
 _MOST_INCLUDES: Final = 1000
 _MOST_ABOVE: Final = 100

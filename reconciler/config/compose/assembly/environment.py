@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from reconciler.config.compose.model.canonical import Surroundings
@@ -13,6 +12,7 @@ from reconciler.config.yaml.textfile import ENV_LIMIT, TextFile, read_text, show
 from reconciler.config.yaml.tree import Map, Place, Tainted, Tree, each, entries, from_pairs, placed, with_places
 from reconciler.core.message.errors import ConfigError
 from reconciler.core.message.problem import Problem
+from reconciler.record import Struct
 
 
 def with_env_files(model: Map, around: Surroundings, *, of_hooks: bool = False) -> tuple[Map, list[Problem]]:
@@ -91,8 +91,7 @@ def _with_variables(service: Map, around: Surroundings) -> tuple[Map, list[Probl
     return with_places({**service, **made}, service), problems
 
 
-@dataclass(frozen=True, slots=True)
-class _Read:
+class _Read(Struct, frozen=True):
     """An env file and what is in it."""
 
     file: TextFile
@@ -107,8 +106,7 @@ class _Read:
         return Place(self.file, line, 1, line, 1)
 
 
-@dataclass(frozen=True, slots=True)
-class _Named:
+class _Named(Struct, frozen=True):
     """A file that a service names, under ``key`` and at ``place``."""
 
     key: str

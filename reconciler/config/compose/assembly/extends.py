@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
@@ -16,6 +15,7 @@ from reconciler.config.compose.model.unique import unique
 from reconciler.config.yaml.suggest import suggestion
 from reconciler.config.yaml.textfile import shown_name
 from reconciler.config.yaml.tree import Map, Place, Tree, TreePath, placed, with_places
+from reconciler.record import Struct, field
 
 _MOST: Final = 100
 
@@ -32,8 +32,7 @@ def extended(tree: Map, layer: Layer, level: Level, found: Findings) -> Map:
     return with_places({**tree, "services": home.services}, tree)
 
 
-@dataclass(frozen=True, slots=True)
-class _Wanted:
+class _Wanted(Struct, frozen=True):
     """The reference of an ``extends``, and its place."""
 
     service: str
@@ -56,8 +55,7 @@ def _wanted(service: Tree) -> _Wanted | None:
     return _Wanted(extends["service"], file, placed(extends, "service") or place, placed(extends, "file") or place)
 
 
-@dataclass(slots=True)
-class _Home:
+class _Home(Struct):
     """Services that can extend each other: those of one layer, or of a file that is extended from."""
 
     path: Path
@@ -66,8 +64,7 @@ class _Home:
     found: Findings
 
 
-@dataclass(slots=True)
-class _Extension:
+class _Extension(Struct):
     level: Level
     found: Findings
     files: dict[Path, _Home | None] = field(default_factory=dict)

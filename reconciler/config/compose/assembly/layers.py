@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -14,10 +13,10 @@ from reconciler.config.yaml.textfile import STACK_LIMIT, TextFile, read_text
 from reconciler.config.yaml.tree import Map, Place, Tree, TreePath, placed
 from reconciler.core.message.errors import ConfigError
 from reconciler.core.message.problem import Problem
+from reconciler.record import Struct
 
 
-@dataclass(frozen=True, slots=True)
-class Layer:
+class Layer(Struct, frozen=True):
     """One document, parsed and no more; ``cleared`` are the paths that it takes out of the layers below."""
 
     tree: Map
@@ -25,8 +24,7 @@ class Layer:
     cleared: tuple[TreePath, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Written:
+class Written(Struct, frozen=True):
     """All layers of some files, the lowest first, and what is odd about the files but no error."""
 
     layers: tuple[Layer, ...]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from reconciler.config.compose.assembly.confined import outside
@@ -10,10 +9,10 @@ from reconciler.config.compose.model.paths import Base
 from reconciler.config.variables.template import Variables
 from reconciler.config.yaml.tree import TreePath
 from reconciler.core.message.problem import Problem
+from reconciler.record import Struct, field, replace
 
 
-@dataclass(frozen=True, slots=True)
-class Level:
+class Level(Struct, frozen=True):
     """The main files are one level, those of each include another.
 
     ``root`` is the project's directory, which messages are seen from; ``directory`` the one that relative paths are.
@@ -40,8 +39,7 @@ class Level:
         return next(filter(None, (outside(str(path), self.root) for path in paths)), None) if self.confined else None
 
 
-@dataclass(frozen=True, slots=True)
-class Doubt:
+class Doubt(Struct, frozen=True):
     """A problem only where what stands at ``path`` is used. ``undefined`` is one of a variable, which may be idle."""
 
     path: TreePath
@@ -49,8 +47,7 @@ class Doubt:
     undefined: bool = False
 
 
-@dataclass(slots=True)
-class Findings:
+class Findings(Struct):
     """Problems, doubts, and the paths of what was therefore taken out; ``included`` counts the files so far.
 
     ``files`` are those that others name, there or not.

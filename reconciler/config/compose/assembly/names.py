@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -13,14 +12,14 @@ from reconciler.config.variables.template import Variables
 from reconciler.config.yaml.tree import Map, placed
 from reconciler.core.message.problem import Problem
 from reconciler.core.resource.resource import Origin
+from reconciler.record import Struct
 
 _UNUSABLE: Final = re.compile(r"[^a-z0-9_-]")
 _VARIABLE: Final = "COMPOSE_PROJECT_NAME"
 _RULE: Final = "use small letters, digits, - and _, and begin with a letter or digit"
 
 
-@dataclass(frozen=True, slots=True)
-class ProjectName:
+class ProjectName(Struct, frozen=True):
     """The name, or what is wrong with it."""
 
     text: str

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from typing import Final
 
 from reconciler.config.compose.assembly.layers import Layer
@@ -18,6 +17,7 @@ from reconciler.config.yaml.suggest import suggestion
 from reconciler.config.yaml.tree import Items, Map, Tree, TreePath, deepest, pruned, with_places
 from reconciler.core.message.errors import ConfigError
 from reconciler.core.message.problem import Problem, Severity
+from reconciler.record import replace
 
 _ALIKE: Final = 0.8
 _MOST_HINTS: Final = 100

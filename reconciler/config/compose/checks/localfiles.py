@@ -7,7 +7,6 @@ only when an image is built or a container is made: without this check, an apply
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -17,6 +16,7 @@ from reconciler.config.yaml.patterns import matches
 from reconciler.config.yaml.textfile import FILE, FOLDER, SOCKET, shown_name, sort_of_special, why_unusable
 from reconciler.config.yaml.tree import Map, Tainted, Tree, TreePath, dotted, reached
 from reconciler.core.message.problem import Problem
+from reconciler.record import Struct
 
 _CONTEXT: Final = ("build", "context")
 _DOCKERFILE: Final = "Dockerfile"
@@ -34,8 +34,7 @@ _MOUNTED: Final = {
 """Section of the stack → paths below a service that name one of its files."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Needed:
+class _Needed(Struct, frozen=True):
     """A path that stands at ``path`` in the document, and the types of file that it may name."""
 
     path: TreePath

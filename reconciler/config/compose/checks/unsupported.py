@@ -7,13 +7,13 @@ its row away, here and in docs/compose.md; tests compare the two, and both with 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Final, TypeVar
 
 from reconciler.config.compose.model.model import CONTAINER
 from reconciler.config.yaml.patterns import matches, not_yet
 from reconciler.config.yaml.tree import Map, Tree
 from reconciler.core.message.problem import Problem, Severity
+from reconciler.record import Struct
 
 _SWARM: Final = "it is for a cluster"
 _JOBS: Final = ("replicated-job", "global-job")
@@ -22,8 +22,7 @@ _OF_A_HOOK: Final = "of other services it has what the service itself has"
 _MOUNTED_BY_THE_DOCKERFILE: Final = "write it in the Dockerfile, in `RUN --mount=type=secret,…`"
 
 
-@dataclass(frozen=True, slots=True)
-class NotYet:
+class NotYet(Struct, frozen=True):
     """The reason why something can't be used, and its replacement, if there is one."""
 
     reason: str

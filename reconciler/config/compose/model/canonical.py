@@ -6,7 +6,6 @@ What comes out is what ``docker compose config --format json`` prints, except th
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,6 +16,7 @@ from reconciler.config.compose.model.mounts import clean
 from reconciler.config.compose.model.shapes import record, variables
 from reconciler.config.variables.template import Variables
 from reconciler.config.yaml.tree import Items, Map, Tainted, Tree, each, from_pairs, like, placed, with_places
+from reconciler.record import Struct
 
 _SHARED_SPACES: Final = ("network_mode", "ipc", "pid", "uts", "cgroup")
 _SERVICE_PREFIX: Final = "service:"
@@ -24,8 +24,7 @@ _CONTAINER_PREFIX: Final = "container:"
 _NAMED_SECTIONS: Final = ("networks", "volumes", "secrets", "configs")
 
 
-@dataclass(frozen=True, slots=True)
-class Surroundings:
+class Surroundings(Struct, frozen=True):
     """The environment of a model: its dependencies besides the files."""
 
     project: str

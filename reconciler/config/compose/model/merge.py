@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
 from typing import Final
 
 from reconciler.config.compose.model.attributes import by_form
@@ -31,6 +30,7 @@ from reconciler.config.yaml.tree import (
     with_places,
 )
 from reconciler.core.message.problem import Problem
+from reconciler.record import Struct, field
 
 Form = Callable[[Tree], Tree]
 Join = Callable[[Tree, Tree], Tree]
@@ -43,8 +43,7 @@ def _as_it_is(value: Tree) -> Tree:
     return value
 
 
-@dataclass(frozen=True, slots=True)
-class Rule:
+class Rule(Struct, frozen=True):
     """Merges two values: brings both to one ``form`` and joins them; ``inside`` are the rules of a mapping's keys."""
 
     form: Form = _as_it_is
@@ -70,8 +69,7 @@ def without(document: Map, cleared: Iterable[TreePath]) -> Map:
     return done
 
 
-@dataclass(frozen=True, slots=True)
-class _Merge:
+class _Merge(Struct, frozen=True):
     problems: list[Problem]
 
     def mappings(self, lower: Map, upper: Map, rule: Rule, path: TreePath) -> Map:

@@ -5,20 +5,19 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from reconciler.config.compose.model.mounts import clean
 from reconciler.config.yaml.tree import Items, Map, Tree, each, like, with_places
+from reconciler.record import Struct
 
 _REMOTE: Final = ("https://", "http://", "git://", "ssh://", "github.com/", "git@")
 _WINDOWS: Final = re.compile(r"[A-Za-z]:[\\/]|\\\\")
 _OF_A_SERVICE: Final = "service:"
 
 
-@dataclass(frozen=True, slots=True)
-class Base:
+class Base(Struct, frozen=True):
     """The base of relative paths. ``home`` replaces ``~``, if known; ``root`` is the project's directory."""
 
     directory: Path

@@ -5,8 +5,9 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final
+
+from reconciler.record import Struct
 
 PROTOCOLS: Final = ("tcp", "udp", "sctp")
 _GREATEST: Final = 65535
@@ -17,8 +18,7 @@ class BadPort(ValueError):
     """The text is no port mapping; the message says why."""
 
 
-@dataclass(frozen=True, slots=True)
-class PortMapping:
+class PortMapping(Struct, frozen=True):
     """One container port; ``published`` is a number, a range to choose from, or "" for any."""
 
     target: int

@@ -7,7 +7,6 @@ they keep places and taint, and leave out what Compose leaves out when it prints
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
 from reconciler.config.compose.model.shellwords import Unbalanced, shell_words
@@ -29,6 +28,7 @@ from reconciler.config.yaml.tree import (
 )
 from reconciler.core.message.problem import Problem
 from reconciler.core.resource.units import BadQuantity
+from reconciler.record import Struct
 
 Shape: TypeAlias = Callable[[Tree], Tree]
 
@@ -56,15 +56,13 @@ class Malformed(ValueError):
         return [place.problem(fault, at_value=True) if isinstance(fault, str) else fault for fault in self.faults]
 
 
-@dataclass(frozen=True, slots=True)
-class Given:
+class Given(Struct, frozen=True):
     """A field that is kept whenever the file gives it, even if it is zero or empty."""
 
     shape: Shape
 
 
-@dataclass(frozen=True, slots=True)
-class Always:
+class Always(Struct, frozen=True):
     """A field that is always there, ``default`` where the file is silent."""
 
     shape: Shape

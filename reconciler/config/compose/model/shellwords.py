@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Final
+
+from reconciler.record import Struct, field
 
 _SPACES: Final = " \t\r\n"
 _ENDS: Final = ";&|<>"  # what follows is for a shell, and there is none
@@ -23,8 +24,7 @@ def shell_words(line: str) -> list[str]:
     return splitter.finish()
 
 
-@dataclass(slots=True)
-class _Splitter:
+class _Splitter(Struct):
     """Reads character by character. ``quote`` is what is open: a quote, a backtick, or ``)`` for ``$(``."""
 
     words: list[str] = field(default_factory=list)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any, Final
 
 from reconciler.core.resource.values import ABSENT, Value
@@ -13,6 +12,7 @@ from reconciler.providers.docker.container.volumes_from import VOLUMES_FROM
 from reconciler.providers.docker.kinds.container import FINISHED, PROPERTIES, RUNNING
 from reconciler.providers.docker.table import forms, labels
 from reconciler.providers.docker.table.property import Json, dig, merged, plain_of
+from reconciler.record import Struct, field
 
 SECRETS: Final = "/run/secrets/"
 """The folder in which Compose mounts the files of secrets."""
@@ -29,8 +29,7 @@ _APART: Final = frozenset(
 """The properties that depend on others, or on other containers; they are not read off their row alone."""
 
 
-@dataclass(frozen=True, slots=True)
-class Names:
+class Names(Struct, frozen=True):
     """The file's names for what containers refer to.
 
     ``services`` has container id → service, ``containers`` id → name of all that there are, ``networks`` and
@@ -63,8 +62,7 @@ class Names:
         return f"./{source.removeprefix(base)}" if source.startswith(base) else source
 
 
-@dataclass(frozen=True, slots=True)
-class Live:
+class Live(Struct, frozen=True):
     """A container to be written: what inspect shows, the Config of its image, and what the engine says of itself.
 
     ``reference`` is the name of its image. ``lent`` are the mounts that come from other containers.
@@ -92,8 +90,7 @@ class Live:
         return {posixpath.normpath(parts[1]): parts[2] for parts in binds if len(parts) > 2}
 
 
-@dataclass(frozen=True, slots=True)
-class Written:
+class Written(Struct, frozen=True):
     """A service, the files that it mounts as secrets (name → path), and what the file can't say of it."""
 
     service: dict[str, Any]

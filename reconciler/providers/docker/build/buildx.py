@@ -15,7 +15,6 @@ import signal
 import subprocess
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -25,6 +24,7 @@ from reconciler.core.resource.units import bytes_of
 from reconciler.core.resource.values import Secret, Value
 from reconciler.providers.docker.table import forms, labels
 from reconciler.providers.docker.table.property import Json
+from reconciler.record import Struct
 
 _OFF: Final = frozenset({"0", "f", "false"})
 _NETWORKS: Final = ("", "default", "none", "host")
@@ -115,8 +115,7 @@ def is_published(build: Json) -> bool:
 # ------------------------------------------------------------------ what it is told
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(Struct, frozen=True):
     """One `docker buildx build`: its arguments, what it finds in its environment, and what it reads."""
 
     arguments: tuple[str, ...]

@@ -7,7 +7,6 @@ import io
 import json
 import tarfile
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from os.path import normpath
 from pathlib import Path
@@ -17,6 +16,7 @@ from reconciler.core.message.errors import Rejected
 from reconciler.core.resource.values import Secret, Value, mapped
 from reconciler.providers.docker.engine.client import files_of_context
 from reconciler.providers.docker.table.property import Json
+from reconciler.record import Struct
 
 _BUILD_INPUTS = (
     *("args", "target", "labels", "network", "dockerfile", "dockerfile_inline", "extra_hosts", "shm_size"),
@@ -24,8 +24,7 @@ _BUILD_INPUTS = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Dockerfile:
+class Dockerfile(Struct, frozen=True):
     """Its name in the context, and what is in it where it is not one of the context's own files."""
 
     name: str

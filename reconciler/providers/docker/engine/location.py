@@ -10,12 +10,12 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
 from reconciler.core.message.errors import Unreachable
+from reconciler.record import Struct
 
 USUAL: Final = "unix:///var/run/docker.sock"
 _DEFAULT: Final = "default"
@@ -23,8 +23,7 @@ _PORT: Final = 2375
 _TLS_PORT: Final = 2376
 
 
-@dataclass(frozen=True, slots=True)
-class Tls:
+class Tls(Struct, frozen=True):
     """The certificates in a folder: ``ca.pem``, and our own in ``cert.pem`` and ``key.pem``. Any may be missing."""
 
     folder: Path
@@ -46,8 +45,7 @@ class Tls:
         return str(path) if _is_file(path) else None
 
 
-@dataclass(frozen=True, slots=True)
-class Location:
+class Location(Struct, frozen=True):
     """An engine's URL, its certificates, and who says so."""
 
     url: str

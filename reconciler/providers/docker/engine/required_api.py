@@ -7,15 +7,14 @@ leaves it out.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 
 from reconciler.core.resource.document import Document
 from reconciler.core.resource.values import Value
+from reconciler.record import Struct
 
 
-@dataclass(frozen=True, slots=True)
-class Since:
+class Since(Struct, frozen=True):
     """The first version of the API that has an attribute, and the engine's that brought it."""
 
     api: tuple[int, int]

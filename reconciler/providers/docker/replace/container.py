@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
 from typing import Any
 
 from reconciler.core.difference.change import Action, Change, differ
@@ -31,6 +30,7 @@ from reconciler.providers.docker.kinds import container
 from reconciler.providers.docker.table import labels
 from reconciler.providers.docker.table.names import NEXT, PREPARED, PREVIOUS, STARTED
 from reconciler.providers.docker.table.property import Json
+from reconciler.record import Struct, replace
 
 
 def steps(
@@ -86,8 +86,7 @@ def chained(*parts: Iterable[Step]) -> Iterator[Step]:
             before = frozenset({step.id})
 
 
-@dataclass(frozen=True, slots=True)
-class _Container:
+class _Container(Struct, frozen=True):
     change: Change
     in_circle: bool = False
     gives_way: bool = False

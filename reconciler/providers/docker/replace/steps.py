@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
 
@@ -15,6 +14,7 @@ from reconciler.providers.docker.replace import container as replacement
 from reconciler.providers.docker.replace import handover, turns
 from reconciler.providers.docker.table import labels, names
 from reconciler.providers.docker.table.property import Json
+from reconciler.record import replace
 
 PULL_TIMEOUT_S = 1800.0
 BUILD_TIMEOUT_S = 3600.0

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from typing import Any
 
 from reconciler.core.difference.change import Action, Change
 from reconciler.core.difference.kind import Effect
 from reconciler.core.plan.plan import Step
+from reconciler.record import replace
 
 
 def in_turn(parts: Sequence[tuple[Change, Sequence[Step]]]) -> Iterator[Step]:

@@ -7,11 +7,11 @@ what it is where the file is silent, how the create body takes it, what changing
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any, Final, TypeAlias
 
 from reconciler.core.difference.kind import Effect, Field
 from reconciler.core.resource.values import ABSENT, Secret, Spec, Value
+from reconciler.record import Struct, field
 
 Json: TypeAlias = Mapping[str, Any]
 
@@ -40,8 +40,7 @@ def _keep(declared: Any, _image: Json, _observed: Value) -> Value:
     return value
 
 
-@dataclass(frozen=True, slots=True)
-class Property:
+class Property(Struct, frozen=True):
     """One row of the table.
 
     ``declared`` takes a canonical service, ``read`` the answer of GET /containers/{id}/json. Both give the

@@ -7,7 +7,6 @@ users have, unless the files declare it; and the organizations that change, with
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Final
 from urllib.parse import quote
 
@@ -23,6 +22,7 @@ from reconciler.providers.keycloak.ids import Directory
 from reconciler.providers.keycloak.read.organizations import of_users, organizations, with_everybody
 from reconciler.providers.keycloak.read.users import People
 from reconciler.providers.keycloak.table.connection import BASE, WHOLE_EXPORT, Representation
+from reconciler.record import Struct
 from reconciler.vocabulary.keycloak import CLIENT, GROUP, ORGANIZATION, ORGANIZATION_GROUPS, REALM, USER
 
 _INSIDE: Final = (ORGANIZATION, ORGANIZATION_GROUPS)
@@ -41,8 +41,7 @@ def access_changes(directory: Directory, changes: Sequence[Change]) -> Iterator[
             yield AccessChange(realm, note=f"can't be told: {error.args[0]}")
 
 
-@dataclass(frozen=True, slots=True)
-class _Affected:
+class _Affected(Struct, frozen=True):
     """The changes of one realm, and who is concerned by them."""
 
     directory: Directory

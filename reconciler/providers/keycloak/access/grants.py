@@ -11,7 +11,6 @@ above it (26.7).
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Final, TypeAlias
 
@@ -22,6 +21,7 @@ from reconciler.providers.keycloak.kinds.client import BUILTIN
 from reconciler.providers.keycloak.registry import KINDS
 from reconciler.providers.keycloak.table.connection import Representation
 from reconciler.providers.keycloak.table.properties import as_map, as_name_map, as_names, merged
+from reconciler.record import Struct
 from reconciler.vocabulary.keycloak import (
     BUILT_IN_ROLES,
     CLIENT,
@@ -82,8 +82,7 @@ _GROUPS_INSIDE: Final = frozenset({_OIDC_GROUPS_INSIDE, "saml-organization-group
 EVERYBODY: Final = "everybody"
 
 
-@dataclass(frozen=True, slots=True)
-class _View:
+class _View(Struct, frozen=True):
     """The view of a client: ``scope`` are the roles in its tokens, None for all; ``given`` those of everybody.
 
     ``shows_groups_inside`` and ``shows_roles_inside`` are about the groups of organizations.
@@ -100,8 +99,7 @@ class _View:
         return role in self.given or (len(role) == 1 and (self.scope is None or role in self.scope))
 
 
-@dataclass(frozen=True, slots=True)
-class _Placed:
+class _Placed(Struct, frozen=True):
     """The groups of one organization that a user is in, and the roles that hold there, each with its groups."""
 
     groups: tuple[str, ...]

@@ -36,6 +36,7 @@ from reconciler.providers.keycloak.table.connection import BASE, Connection, Liv
 from reconciler.providers.keycloak.table.groups import Dependencies, Paths, Put, Reading
 from reconciler.providers.keycloak.table.kind import Item, RestKind
 from reconciler.providers.keycloak.table.properties import as_map, merged
+from reconciler.record import Struct
 from reconciler.vocabulary.keycloak import ADMIN_PERMISSIONS, ADMIN_PERMISSIONS_CLIENT, CLIENT, ORGANIZATION, USER
 
 _PERMISSION: Final = "scope"
@@ -48,8 +49,7 @@ _KNOWN: Final = "namesOfResources"
 """Where a live representation has the names of what its permissions are for, by type and id."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Sort:
+class _Sort(Struct, frozen=True):
     """A type of what can be administered: where one is by its id, and its address."""
 
     path: str

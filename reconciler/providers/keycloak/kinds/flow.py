@@ -8,7 +8,6 @@ the file says. Settings of an execution, which files have in `authenticatorConfi
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -44,6 +43,7 @@ from reconciler.providers.keycloak.table.properties import (
     without_absent,
     without_masks,
 )
+from reconciler.record import replace
 from reconciler.vocabulary.keycloak import FLOW, REALM
 
 BUILTIN: Final = frozenset(

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -28,6 +27,7 @@ from reconciler.providers.keycloak.table.connection import BASE, Connection, Rep
 from reconciler.providers.keycloak.table.kind import Item, RestKind, options_of
 from reconciler.providers.keycloak.table.masked import recalled
 from reconciler.providers.keycloak.table.properties import MARK, as_names
+from reconciler.record import Struct, replace
 from reconciler.vocabulary.keycloak import CLIENT, CLIENT_ROLE, FLOW_BINDINGS, PASSWORD, REALM, USER
 
 _ONLY_WITH_RIGHTS: Final = "accessTokenLifespan"  # in every realm, but not in what is shown without view-realm
@@ -109,8 +109,7 @@ def _people(
         return tuple(People(connection, BASE.format(realm=quote(realm, safe="")), names, everyone, live).read())
 
 
-@dataclass(frozen=True, slots=True)
-class Modes:
+class Modes(Struct, frozen=True):
     """The file's policy for undeclared objects of a realm, by section, and the owner in whose name it speaks."""
 
     of_sections: Mapping[str, Value]

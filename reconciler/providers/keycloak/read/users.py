@@ -8,7 +8,6 @@ both, and never what no file declares. A few requests go side by side.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -19,6 +18,7 @@ from reconciler.providers.keycloak.registry import KINDS
 from reconciler.providers.keycloak.server.pages import BRIEF, pages, side_by_side
 from reconciler.providers.keycloak.table.connection import Connection, Representation
 from reconciler.providers.keycloak.table.properties import as_names
+from reconciler.record import Struct, field
 from reconciler.vocabulary.keycloak import CLIENT_ROLE, GROUP, ROLE
 
 FEW: Final = 20
@@ -28,8 +28,7 @@ IN_FULL: Final = frozenset({"attributes", "requiredActions"})
 """What a brief list of users does not show of them."""
 
 
-@dataclass(frozen=True, slots=True)
-class People:
+class People(Struct, frozen=True):
     """Users of one realm: those that are ``wanted``, or ``everyone``; ``export`` is what is known of the realm.
 
     What a resource declares of a user is read, and of each what ``always`` names.
@@ -197,8 +196,7 @@ class People:
 _IDENTITIES: Final = "federatedIdentities"
 
 
-@dataclass(slots=True)
-class _Held:
+class _Held(Struct):
     """The roles that one user turns out to have."""
 
     realm: list[str] = field(default_factory=list)

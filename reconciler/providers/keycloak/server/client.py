@@ -13,7 +13,6 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from http.client import BadStatusLine
 from ssl import SSLError
@@ -48,6 +47,7 @@ from reconciler.providers.answers import (
     why,
 )
 from reconciler.providers.waits import WAITS
+from reconciler.record import Struct
 from reconciler.vocabulary.keycloak import CLIENT, FLOW_BINDINGS, REALM, USER
 
 if TYPE_CHECKING:
@@ -97,8 +97,7 @@ CREDENTIALS: Final = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
+class Settings(Struct, frozen=True):
     """The server's address and our account; ``limits`` are those of each answer."""
 
     url: str

@@ -7,7 +7,6 @@ object, which objects it makes by itself, which may be pruned. Most types need t
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 from reconciler.core.resource.address import Address
@@ -15,6 +14,7 @@ from reconciler.core.resource.resource import Observed, Resource
 from reconciler.core.resource.values import Path, Spec, Value
 from reconciler.providers.keycloak.table.connection import Connection, Live, Representation
 from reconciler.providers.keycloak.table.required_release import Check, Since
+from reconciler.record import Struct, field
 
 
 def _nothing(_realm: str, _spec: Spec) -> Iterable[Address]:
@@ -41,8 +41,7 @@ def _same_body(body: Mapping[str, Value]) -> Mapping[str, Value]:
     return body
 
 
-@dataclass(frozen=True, slots=True)
-class Paths:
+class Paths(Struct, frozen=True):
     """The paths of the Admin REST API; they may hold ``{realm}``, ``{parent}``, ``{id}``, ``{name}`` and ``{path}``.
 
     ``item`` is one object, and a GET of ``find`` tells its id. ``collections`` has the path of the POST for each kind
@@ -57,8 +56,7 @@ class Paths:
     id_key: str = "id"
 
 
-@dataclass(frozen=True, slots=True)
-class Put:
+class Put(Struct, frozen=True):
     """The server's treatment of keys that a PUT omits.
 
     Where it ``replaces``, it erases all that is left out, so the whole live object goes along. The properties in
@@ -88,8 +86,7 @@ class Put:
         return {name: live[name] for name in along if name in live}
 
 
-@dataclass(frozen=True, slots=True)
-class Creation:
+class Creation(Struct, frozen=True):
     """The making of a new object, besides its declared part.
 
     ``defaults`` fill up its body, and ``complete`` does so depending on what is declared. ``imported`` turns the body
@@ -104,8 +101,7 @@ class Creation:
     with_realm: Callable[[Sequence[Resource]], tuple[Sequence[Resource], Mapping[str, Value]]] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Builtins:
+class Builtins(Struct, frozen=True):
     """Objects that the server makes by itself.
 
     ``is_builtin`` says it of an object that every server has, and ``comes_with`` whether a new parent, as it is
@@ -119,8 +115,7 @@ class Builtins:
     comes_inside: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Pruning:
+class Pruning(Struct, frozen=True):
     """The deletion of undeclared objects.
 
     ``section`` is the type's name under `prune` in a file, or "" where the type is never pruned. ``keeps`` says which
@@ -132,8 +127,7 @@ class Pruning:
     mark: Callable[[Value], Value] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Dependencies:
+class Dependencies(Struct, frozen=True):
     """Other objects that an object hangs together with, besides its parent and its links.
 
     ``uses`` returns those that it needs, and ``takes`` those that the server deletes along with it.
@@ -143,8 +137,7 @@ class Dependencies:
     takes: Callable[[str, Spec], Iterable[Address]] = _nothing
 
 
-@dataclass(frozen=True, slots=True)
-class Replacement:
+class Replacement(Struct, frozen=True):
     """The replacement of an object that still serves by a new one.
 
     ``obstacle`` says why that can't be done with a certain one, or "". ``successor`` returns the new object, and
@@ -156,8 +149,7 @@ class Replacement:
     set_aside: Callable[[Live, Address, str], None]
 
 
-@dataclass(frozen=True, slots=True)
-class Requirements:
+class Requirements(Struct, frozen=True):
     """The server's features and permissions that are required, and the remedy for a refusal.
 
     ``since`` names the first release that has a property, or the type itself under "". ``checks`` ask for whatever
@@ -171,8 +163,7 @@ class Requirements:
     remedies: Mapping[str, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
+class Reading(Struct, frozen=True):
     """The way the objects are read.
 
     ``flags`` are those that a partial export needs to show the objects, and ``more`` reads what it does not show.
@@ -186,8 +177,7 @@ class Reading:
     masked: Callable[[Spec], Iterable[str]] = _no_names
 
 
-@dataclass(frozen=True, slots=True)
-class Wording:
+class Wording(Struct, frozen=True):
     """The names of properties in ``words`` for a reader, and an object's ``label``, if that is not the key."""
 
     words: Mapping[str, str] = field(default_factory=dict)

@@ -39,11 +39,11 @@ from reconciler.providers.keycloak.table.properties import (
     without_absent,
     without_masks,
 )
+from reconciler.record import Struct
 from reconciler.vocabulary.keycloak import REALM
 
 
-@dataclass(frozen=True, slots=True)
-class Item:
+class Item(Struct, frozen=True):
     """One object in a realm representation: its natural keys below the realm, its place, and what it says."""
 
     keys: Path
@@ -51,8 +51,7 @@ class Item:
     body: Representation
 
 
-@dataclass(frozen=True, slots=True)
-class Links:
+class Links(Struct, frozen=True):
     """A set of other objects that belong to this one, written through an endpoint of its own.
 
     ``path`` is below the item: with ``{target}`` it takes one object per call, otherwise a list of them.
@@ -81,8 +80,7 @@ class Links:
             yield from (self.target(realm, keys, str(name)) for name in value)
 
 
-@dataclass(frozen=True, slots=True)
-class Parts:
+class Parts(Struct, frozen=True):
     """Objects that only live inside this one, keyed by ``key`` in normal form; ``path`` is below the item.
 
     A PUT of one replaces it, so it is read right before. Parts that are ``named`` have their key in the path in

@@ -8,11 +8,11 @@ back as "" or not at all).
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 from reconciler.core.difference.kind import Effect, Field
 from reconciler.core.resource.values import ABSENT, Secret, Value, mapped
+from reconciler.record import Struct
 
 MASK: Final = "**********"
 """What Keycloak shows in place of a secret. In a file it means: keep what is there."""
@@ -26,8 +26,7 @@ Complete: TypeAlias = Callable[[Value, Value], Value]
 """(declared, live) → what is expected, both in normal form."""
 
 
-@dataclass(frozen=True, slots=True)
-class Property:
+class Property(Struct, frozen=True):
     """One property of a representation.
 
     ``complete`` fills a declared value up with what may stay as it is; without it the declared value is exact.

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
 from reconciler.core.difference.change import Action, Change
 from reconciler.core.resource.resource import Origin
 from reconciler.core.resource.values import ABSENT, Path, Value
+from reconciler.record import Struct
 
 Release: TypeAlias = tuple[int, int]
 
@@ -22,8 +22,7 @@ _VERSION: Final = re.compile(r"(\d+)\.(\d+)")
 _VERSIONED: Final = re.compile(r"-(v\d+)$")
 
 
-@dataclass(frozen=True, slots=True)
-class Since:
+class Since(Struct, frozen=True):
     """The first release that has something; of a ``feature`` also the first that has it switched on, if any has."""
 
     release: Release
@@ -31,8 +30,7 @@ class Since:
     by_default: Release | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Check:
+class Check(Struct, frozen=True):
     """A check for another value that a server silently drops.
 
     ``asked`` is what is to be known about a change, ABSENT where there is nothing to ask; ``lack`` reads what the
@@ -43,8 +41,7 @@ class Check:
     lack: Callable[[Callable[[str], Any], Value], str]
 
 
-@dataclass(frozen=True, slots=True)
-class Need:
+class Need(Struct, frozen=True):
     """A row or check that a change needs, by its name, and the place that asks for it."""
 
     name: str
@@ -52,8 +49,7 @@ class Need:
     asked: Value = None
 
 
-@dataclass(frozen=True, slots=True)
-class Server:
+class Server(Struct, frozen=True):
     """The server's information about itself; ``features`` are those that are switched on."""
 
     version: str

@@ -7,7 +7,6 @@ of the realm then can't be read, nor can anybody log in.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Final
 
 from reconciler.core.difference.change import Action, Change
@@ -15,6 +14,7 @@ from reconciler.core.plan.plan import Step
 from reconciler.core.resource.address import Address
 from reconciler.providers.keycloak.kinds.flow import old_name
 from reconciler.providers.keycloak.write.steps import DELETE, DELETE_PART
+from reconciler.record import replace
 from reconciler.vocabulary.keycloak import CLIENT, FLOW, FLOW_BINDINGS, IDENTITY_PROVIDER
 
 _BOUND: Final = frozenset({FLOW, FLOW_BINDINGS, CLIENT, IDENTITY_PROVIDER})

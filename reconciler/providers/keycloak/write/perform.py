@@ -8,7 +8,6 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import replace
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -40,6 +39,7 @@ from reconciler.providers.keycloak.write.steps import (
     UPDATE_PART,
     texts,
 )
+from reconciler.record import replace
 from reconciler.vocabulary.keycloak import REALM
 
 

@@ -8,7 +8,6 @@ Steps name objects by address, and perform.py finds the ids.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
 from typing import Final
 
 from reconciler.core.difference.change import Action, Change, diff
@@ -22,6 +21,7 @@ from reconciler.providers.keycloak.table.kind import Links, RestKind
 from reconciler.providers.keycloak.table.masked import masked_values, named
 from reconciler.providers.keycloak.table.properties import as_map, without_absent
 from reconciler.providers.keycloak.table.required_release import needed
+from reconciler.record import Struct, replace
 from reconciler.vocabulary.keycloak import REALM
 
 CREATE: Final = "create"
@@ -80,8 +80,7 @@ def _behind(first: Step | None, step: Step) -> Step:
     return replace(step, after=step.after | {first.id}) if first else step
 
 
-@dataclass(frozen=True, slots=True)
-class _Whole:
+class _Whole(Struct, frozen=True):
     """The objects made together with a new realm, and the realm's body about them."""
 
     brings: frozenset[Address]

@@ -1,13 +1,12 @@
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from reconciler.core.difference.change import Action, Change
 from reconciler.core.execution.report import Event, Report, Standing, State, What, standing
 from reconciler.core.plan.plan import Step
 from reconciler.core.resource.resource import Health, Observed, Status
+from reconciler.record import replace
 from tests.kit.build import address, resource
 
 WEB, NET = address("memory.box/web"), address("memory.box/net")

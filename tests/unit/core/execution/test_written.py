@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from reconciler.core.difference.change import Action, Change
@@ -13,6 +11,7 @@ from reconciler.core.execution.report import Event, Report, What
 from reconciler.core.execution.written import Written, restricted, stepless, without
 from reconciler.core.plan.plan import Plan, Step
 from reconciler.core.resource.resource import Health, Observed, Status
+from reconciler.record import replace
 from tests.kit.build import address, resource
 
 A, B, C = (address(f"memory.box/{name}") for name in "abc")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from reconciler.core.difference.cause import Applied, Cause
@@ -13,6 +11,7 @@ from reconciler.core.plan.attribution import attributed, remembered
 from reconciler.core.plan.plan import make
 from reconciler.core.resource.values import Ref, Secret
 from reconciler.providers.memory import BOX, MemoryProvider
+from reconciler.record import replace
 from tests.kit.build import address, live, resource
 
 WEB = address("memory.box/web")

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from reconciler.core.difference.change import Action, Change
 from reconciler.core.difference.compare import FieldChange
 from reconciler.core.difference.kind import Effect, Kind
 from reconciler.core.plan.cascade import with_cascades
 from reconciler.core.resource.resource import Observed
 from reconciler.core.resource.values import ABSENT
+from reconciler.record import replace
 from tests.kit.build import address, resource
 
 PARENT, CHILD, OTHER, HOLDER = (address(f"memory.box/{name}") for name in ("parent", "child", "other", "holder"))

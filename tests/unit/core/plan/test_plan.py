@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from dataclasses import replace
 from itertools import permutations
 
 import pytest
@@ -15,6 +14,7 @@ from reconciler.core.plan.plan import Plan, make
 from reconciler.core.resource.resource import Bystander, Health, Origin, Status
 from reconciler.core.resource.values import Ref, Secret
 from reconciler.providers.memory import MemoryProvider
+from reconciler.record import replace
 from tests.kit.build import HERE, address, live, resource
 
 CLIENT = "memory.client/app"

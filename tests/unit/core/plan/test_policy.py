@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from dataclasses import replace
 from types import MappingProxyType
 
 import pytest
@@ -11,6 +10,7 @@ from reconciler.core.plan.policy import Policy, refusals
 from reconciler.core.resource.resource import Bystander, Origin, Source
 from reconciler.core.resource.values import Ref
 from reconciler.providers.memory import MemoryProvider
+from reconciler.record import replace
 from tests.kit.build import address, live, resource
 
 BOX = "memory.box/a"

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from reconciler.core.difference.change import Action, Change
@@ -11,6 +9,7 @@ from reconciler.core.difference.compare import FieldChange
 from reconciler.core.difference.kind import Effect
 from reconciler.core.plan.way_back import way_back
 from reconciler.core.resource.values import UNKNOWN
+from reconciler.record import replace
 from tests.kit.build import address, live, resource
 
 BOX = "memory.box/a"

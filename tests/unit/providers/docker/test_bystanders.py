@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 from contextlib import suppress
-from dataclasses import replace
 
 import pytest
 
@@ -12,6 +11,7 @@ from reconciler.core.message.errors import Conflict, Refused
 from reconciler.providers.docker.perform import STREAMS, VERBS
 from reconciler.providers.docker.provider import DockerProvider
 from reconciler.providers.docker.table import labels
+from reconciler.record import replace
 from reconciler.render.plan.text import plan_text
 from reconciler.run.reconciliation.once import Look
 from reconciler.run.reconciliation.remove import kinds_to_remove, left_in_use, removal

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -15,6 +14,7 @@ from reconciler.providers.keycloak.expand import expand
 from reconciler.providers.keycloak.ids import Directory
 from reconciler.providers.keycloak.provider import KeycloakProvider
 from reconciler.providers.keycloak.read.observe import observe
+from reconciler.record import replace
 from reconciler.render.plan.jsonplan import PlanDocument
 from reconciler.render.plan.text import plan_text
 from tests.kit.keycloak.scripted import ScriptedConnection

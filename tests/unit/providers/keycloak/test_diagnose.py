@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from ssl import SSLError
 
 import pytest
@@ -12,6 +11,7 @@ from reconciler.core.message.errors import Denied, Misconfigured, NoLogin, Provi
 from reconciler.core.provider import Pending
 from reconciler.core.resource.values import ABSENT, Secret
 from reconciler.providers.keycloak.diagnose import LOGIN_ROWS, SERVER_ROWS, login_checks, server_checks
+from reconciler.record import replace
 from tests.kit.build import a_document
 from tests.kit.keycloak.scripted import ScriptedConnection
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +19,7 @@ from reconciler.core.plan.plan import Plan, make
 from reconciler.core.resource.resource import Origin, Resource, Source
 from reconciler.core.resource.values import Secret
 from reconciler.providers.memory import MemoryProvider
+from reconciler.record import replace
 from reconciler.render.ci.findings import (
     RULES,
     Findings,

@@ -1,12 +1,11 @@
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from reconciler.core.message.problem import Problem
 from reconciler.core.resource.resource import Origin
 from reconciler.providers.memory import MemoryProvider
+from reconciler.record import replace
 from reconciler.render.output.columns import cells, folded, padded
 from reconciler.render.output.plain import encodable, painted
 from reconciler.render.plan.text import Style, plan_text

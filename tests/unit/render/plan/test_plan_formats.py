@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from pathlib import Path
 
 import jsonschema
@@ -18,6 +17,7 @@ from reconciler.core.plan.plan import make
 from reconciler.core.resource.resource import Origin, at
 from reconciler.core.resource.values import Secret
 from reconciler.providers.memory import MemoryProvider
+from reconciler.record import replace
 from reconciler.render.ci.findings import findings_of_plan, findings_of_problems
 from reconciler.render.ci.github import findings_github
 from reconciler.render.ci.markdown import LIMIT, plan_markdown

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 import time
-from dataclasses import replace
 
 import pytest
 
@@ -13,6 +12,7 @@ from reconciler.core.login import Stage, Trouble, Walk
 from reconciler.core.message.errors import Unreachable
 from reconciler.core.resource.values import Secret
 from reconciler.providers.memory import MemoryProvider
+from reconciler.record import replace
 from reconciler.run.commands.doctor import examined, login_of
 from reconciler.run.lock.lock import Lock
 from reconciler.run.session.session import Session

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import threading
-from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -15,6 +14,7 @@ from reconciler.core.message.errors import ConfigError
 from reconciler.core.provider import Hint
 from reconciler.core.resource.address import Address
 from reconciler.providers.docker.table import labels
+from reconciler.record import replace
 from reconciler.render.output.writer import Writer
 from reconciler.run.daemon.daemon import Daemon, Rhythm
 from reconciler.run.daemon.pauses import EVERYTHING, Pause, pauses_of

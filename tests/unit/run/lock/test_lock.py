@@ -4,11 +4,11 @@ import subprocess
 import sys
 import threading
 import time
-from dataclasses import replace
 
 import pytest
 
 from reconciler.core.message.errors import Locked, Rejected, Unreachable
+from reconciler.record import replace
 from reconciler.run.clock import RealClock
 from reconciler.run.lock.lock import HELD_S, LEASE_S, Lease, Lock, State, holders, other_names
 from reconciler.run.lock.owner import Owner

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from dataclasses import replace
 from threading import Event
 from typing import ClassVar
 
@@ -16,6 +15,7 @@ from reconciler.core.plan.policy import Policy
 from reconciler.core.resource.resource import Health, Origin, Status
 from reconciler.core.resource.values import Ref
 from reconciler.providers.memory import MemoryProvider
+from reconciler.record import replace
 from reconciler.run.reconciliation.once import Look, NotConverging, Reconciler
 from tests.kit.build import a_document, address, live, resource
 from tests.kit.clock import TurnedClock

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from reconciler.core.difference.cause import Cause
@@ -17,6 +15,7 @@ from reconciler.core.resource.values import Secret
 from reconciler.history.memory import AppliedMemory
 from reconciler.history.store import History
 from reconciler.providers.memory import MemoryProvider
+from reconciler.record import replace
 from reconciler.render.output.known import KnownSecrets
 from reconciler.run.reconciliation.once import Look, Reconciler
 from reconciler.run.session.recorder import Recorder

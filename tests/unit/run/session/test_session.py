@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import ClassVar
 
 import pytest
@@ -13,6 +12,7 @@ from reconciler.core.message.errors import ConfigError
 from reconciler.core.plan.plan import Plan
 from reconciler.core.resource.values import Secret
 from reconciler.providers.memory import MemoryProvider
+from reconciler.record import replace
 from reconciler.run.reconciliation.once import Look
 from reconciler.run.reconciliation.remove import kinds_to_remove
 from reconciler.run.session.session import env_file, opened, read

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from reconciler.core.execution.report import Event
 from reconciler.core.message.errors import Refused
+from reconciler.record import replace
 from tests.kit.build import address
 from tests.kit.docker.memory import ALLOWED, MemoryEngine, Refusal, a_reconciler, a_stack, apply
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -12,6 +12,7 @@ from tempfile import TemporaryDirectory
 import pytest
 import requests
 
+from reconciler.record import replace
 from tests.kit.build import address
 from tests.kit.docker.memory import ALLOWED, Killed, MemoryEngine, Refusal, a_reconciler, a_stack, apply
 
