@@ -17,6 +17,7 @@ from reconciler.cli.output import log, writer
 from reconciler.cli.state import State
 
 if TYPE_CHECKING:
+    from reconciler.run.commands.doctor import Examination
     from reconciler.run.daemon.board import Board
     from reconciler.run.daemon.daemon import Daemon
     from reconciler.web.desk import Desk
@@ -112,6 +113,7 @@ def _served(
 def _desk(state: State, board: Board, to_log: Any, options: Mapping[str, Any]) -> Desk:
     from reconciler.web.access import Gate, Role, hosts_of, is_loopback_name
     from reconciler.web.desk import Desk
+    from reconciler.web.examinations import Examinations
     from reconciler.web.forges import Webhooks
     from reconciler.web.metrics import Metrics
 
@@ -128,7 +130,19 @@ def _desk(state: State, board: Board, to_log: Any, options: Mapping[str, Any]) -
     gate = Gate(hosts_of(host, options["public_url"], options["allow_host"]), tokens, issuer is not None)
     metrics = Metrics(board, writer().line)
     url = options["public_url"]
-    return Desk(board, gate, writer(), to_log, metrics, Webhooks(secrets), public_url=url, issuer=issuer)
+    examinations = Examinations(lambda: _examined(state))
+    hooks = Webhooks(secrets)
+    return Desk(board, gate, writer(), to_log, metrics, hooks, public_url=url, issuer=issuer, examinations=examinations)
+
+
+def _examined(state: State) -> Examination:
+    """The doctor's result; over connections of its own, because the daemon's loop goes on with its own."""
+    from reconciler.run.clock import RealClock
+    from reconciler.run.commands.doctor import examined
+    from reconciler.run.session.session import opened
+
+    with opened(state.settings, RealClock()) as session:
+        return examined(session)
 
 
 def _issuer(connection: Mapping[tuple[str, ...], str], options: Mapping[str, Any]) -> Issuer | None:

@@ -17,6 +17,7 @@ from reconciler.run.daemon.pauses import EVERYTHING, Pause
 from reconciler.web import events, openapi
 from reconciler.web.access import Role
 from reconciler.web.desk import Call, Desk, Route, Wrong, natural
+from reconciler.web.page.steps import passes_json
 
 BODY: Final = 16_384
 MOST_RUNS: Final = 500
@@ -45,6 +46,7 @@ def status(call: Call) -> Response:
         "leads": desk.board.leads,
         "error": desk.board.error,
         "troubles": [_trouble(each, scene) for each in scene.state.troubles],
+        "under_way": passes_json(desk.board.under_way.passes, desk.wall()),
         "pauses": [pause_json(each) for each in pauses.values()],
     }
     return answer(desk, document | more)

@@ -21,6 +21,7 @@ from reconciler.render.output.writer import Writer
 from reconciler.run.daemon.board import Board, Scene
 from reconciler.run.daemon.pauses import EVERYTHING, Pause
 from reconciler.web.access import Gate, Role, Visitor
+from reconciler.web.examinations import Examinations
 from reconciler.web.forges import Webhooks
 from reconciler.web.metrics import Metrics
 from reconciler.web.oidc import Issuer
@@ -62,6 +63,7 @@ class Desk(Struct):
     model: tuple[object, object] = (None, None)
     templates: Templates | None = None
     issuer: Issuer | None = None
+    examinations: Examinations | None = None
     slow_calls: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(4))
 
     @property
@@ -110,6 +112,13 @@ class Desk(Struct):
         """Restart a program, while no other run acts on the project."""
         with self._recorded(f"restart {subject}", visitor, via), self.board.shared():
             source.restart(name, timeout_s=None)
+
+    def examine(self, visitor: Visitor, via: str) -> None:
+        """Have the doctor look for the cause of trouble; the result is shown when it is there."""
+        if self.examinations is None:
+            raise Wrong(404, "This daemon has no doctor.")
+        if not self.examinations.begin(visitor.name, lambda: self._recorded("doctor", visitor, via)):
+            raise Wrong(409, "The doctor is at work already.")
 
     def refused(self, visitor: Visitor, what: str, why: str) -> None:
         """Report an act that was not allowed."""

@@ -1,4 +1,4 @@
-"""Server-sent events: each fact of the daemon once, with the keys of its log, and a word after each look."""
+"""Server-sent events: each fact of the daemon once, with the keys of its log, and what follows looks and steps."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from reconciler.core.history.facts import Fact
 from reconciler.render.output.plain import harmless_json
 from reconciler.run.daemon.journal import Journal
 from reconciler.web.desk import MOST_STREAMS, Call, Desk, Wrong, natural
+from reconciler.web.page.steps import passes_json
 
 BATCH_S: Final = 0.5
 BEAT_S: Final = 15.0
@@ -61,7 +62,8 @@ async def _counted(desk: Desk, call: Call, known: int) -> AsyncIterator[str]:
 
 
 async def _messages(desk: Desk, call: Call, known: int) -> AsyncIterator[str]:
-    number, quiet_s = -1, 0.0
+    number, quiet_s, steps = -1, 0.0, desk.board.under_way.version
+    examined = desk.examinations.version if desk.examinations else 0
     yield "retry: 3000\n\n"
     while not desk.is_over.is_set():
         if call.visitor.session and desk.gate.sessions.of(call.visitor.session) is None:
@@ -75,6 +77,12 @@ async def _messages(desk: Desk, call: Call, known: int) -> AsyncIterator[str]:
         if scene and scene.number != number:
             number, sent = scene.number, True
             yield _message(desk, "look", {"number": scene.number, "at": scene.at})
+        if steps != desk.board.under_way.version:
+            steps, sent = desk.board.under_way.version, True
+            yield _message(desk, "steps", {"passes": passes_json(desk.board.under_way.passes, desk.wall())})
+        if desk.examinations and examined != desk.examinations.version:
+            examined, sent = desk.examinations.version, True
+            yield _message(desk, "doctor", {"under_way": desk.examinations.begun is not None})
         quiet_s = 0.0 if sent else quiet_s + BATCH_S
         if quiet_s >= BEAT_S:
             quiet_s = 0.0

@@ -10,17 +10,19 @@ from typing import Any
 
 from starlette.testclient import TestClient
 
-from reconciler.core.execution.report import standing
+from reconciler.core.execution.report import Event, What, standing
 from reconciler.core.history.facts import State as Found
 from reconciler.core.history.facts import Trouble, ailing
+from reconciler.core.plan.plan import Plan, Step
 from reconciler.core.provider import Hint
 from reconciler.core.resource.address import Address
 from reconciler.core.resource.document import Document
 from reconciler.core.resource.resource import Observed, Origin, Resource, Source
-from reconciler.core.resource.values import Value
+from reconciler.core.resource.values import Spec, Value
 from reconciler.history.store import History
 from reconciler.providers.memory import MemoryProvider
 from reconciler.render.output.writer import Writer
+from reconciler.run.commands.doctor import Examination
 from reconciler.run.daemon.board import Board
 from reconciler.run.daemon.pauses import Pauses
 from reconciler.run.lock.lock import Lock
@@ -29,6 +31,7 @@ from reconciler.settings import Settings
 from reconciler.web.access import Gate, Role, Sessions, hosts_of
 from reconciler.web.app import application
 from reconciler.web.desk import Desk
+from reconciler.web.examinations import Examinations
 from reconciler.web.forges import Webhooks
 from reconciler.web.metrics import Metrics
 from reconciler.web.oidc import Issuer
@@ -86,6 +89,7 @@ class Stage:
         tokens: Mapping[str, Role] | None = None,
         public_url: str = "",
         webhook_secrets: Sequence[str] = (),
+        stack: Spec | None = None,
         issuer: Issuer | None = None,
         now: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -94,7 +98,7 @@ class Stage:
         self.writer, self.time = Writer(), 1_790_000_000.0
         self.board = Board(wall=lambda: self.time, ask=self.asked.append, pauses=Pauses(folder / "pauses.json"))
         clock, settings = TurnedClock(), Settings(folder)
-        document = Document("shop", str(folder), lambda _path: Origin("stack.yaml"))
+        document = Document("shop", str(folder), lambda _path: Origin("stack.yaml"), stack)
         self.history = History(folder / "history.db")
         self.session = Session(
             settings, document, (), {"memory": self.provider}, clock, Lock(clock), known=self.writer.known,
@@ -105,7 +109,9 @@ class Stage:
         gate = Gate(hosts, tokens or {}, issuer is not None, Sessions(now), now=now)
         hooks = Webhooks(webhook_secrets)
         self.desk = Desk(self.board, gate, self.writer, self.log, metrics, hooks, public_url=public_url, issuer=issuer)
-        self.desk.wall = lambda: self.time
+        self.desk.wall = self.board.under_way.wall = lambda: self.time
+        self.examination = Examination((), ())
+        self.desk.examinations = Examinations(lambda: self.examination, lambda: self.time)
 
     def look(self, *troubles: Trouble, under_repair: Iterable[Address] = ()) -> None:
         """Have the daemon look once."""
@@ -116,6 +122,21 @@ class Stage:
         number = self.board.scene.number if self.board.scene else 0
         state = Found(number + 1, 0.0, standings, found, frozenset(under_repair))
         self.board.show(self.session, look, state, reconciler.desired(), {each.key: 60.0 for each in found})
+
+    def repair(self, *words: str, note: str = "") -> None:
+        """Have a pass under way: its first step is done, the second one goes on, the rest waits."""
+        addresses = [Address("memory.box", (word,)) for word in words]
+        steps = tuple(Step(f"{each}#start", each, "start") for each in addresses)
+        under_way = self.board.under_way
+        under_way.begin("p1", ("resync",), Plan((), steps))
+        for step, what in zip(steps, (What.DONE, What.PENDING), strict=False):
+            under_way.happened("p1", Event(step, what, note, 1.5))
+
+    def examined(self) -> None:
+        """Wait for the end of an examination that has begun."""
+        deadline = time.monotonic() + 10
+        while self.desk.examinations and self.desk.examinations.begun and time.monotonic() < deadline:
+            time.sleep(0.01)
 
     def client(self, token: str = "", *, host: str = HOST, address: str = "127.0.0.1") -> TestClient:
         """A visitor, by a token or without one."""
@@ -135,10 +156,10 @@ class Stage:
         return [(run.command, run.user, run.exit) for run, _ in reversed(self.history.runs())]
 
 
-def box(name: str, parent: str = "", **fields: Value) -> Resource:
+def box(name: str, *parents: str, **fields: Value) -> Resource:
     """A declared resource, from a line of a file."""
     address = Address("memory.box", (name,))
-    after = {Address("memory.box", (parent,)): ""} if parent else {}
+    after = {Address("memory.box", (parent,)): "" for parent in parents if parent}
     return Resource(address, fields, after, lambda path: Source(".".join(path), lambda: Origin("stack.yaml", 7, 3)))
 
 
@@ -153,3 +174,15 @@ def form_token(page: str) -> str:
     found = _TOKEN.search(page)
     assert found, page
     return found[1]
+
+
+def shown(stage: Stage, path: str, token: str = "") -> str:
+    """A view as a visitor with this token gets it."""
+    answer = stage.client(token).get(path, headers=HTML)
+    assert answer.status_code == 200, answer.text
+    return str(answer.text)
+
+
+def words(html: str) -> str:
+    """The text of a page as a reader sees it."""
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]*>", " ", html))

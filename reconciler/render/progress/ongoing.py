@@ -75,7 +75,7 @@ class Ongoing:
             if not step.covers:
                 seconds = now - self._began[step.id]
                 limit = step.timeout_s + step.hold_s if step.verb.endswith("wait") else 0.0
-                yield Row(str(step.address), doing(step), seconds, _how_far(event, seconds), limit)
+                yield Row(str(step.address), doing(step), seconds, how_far(event, seconds), limit)
             elif group not in shown:
                 shown.add(group)
                 yield self._batches[group].row(group, doing(step), now)
@@ -129,7 +129,8 @@ def amount_text(amount: Amount, seconds: float) -> str:
     return f"{text}, {size(rate) if amount.unit == 'bytes' else f'{rate:.3g}'}/s, {left:.0f} s left"
 
 
-def _how_far(event: Event, seconds: float) -> str:
+def how_far(event: Event, seconds: float) -> str:
+    """The amount of a step that goes on, and its note."""
     note = event.note if event.what is What.PENDING else ""
     parts = [amount_text(event.amount, seconds)] if event.amount else []
     return ", ".join([*parts, note] if note else parts)

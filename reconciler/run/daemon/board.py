@@ -21,6 +21,7 @@ from reconciler.core.resource.address import Address
 from reconciler.core.resource.resource import Resource
 from reconciler.record import Struct, field
 from reconciler.run.daemon.pauses import EVERYTHING, Pause, Pauses
+from reconciler.run.daemon.under_way import UnderWay
 from reconciler.run.reconciliation.once import Look
 from reconciler.run.session.session import Session
 
@@ -77,6 +78,7 @@ class Board(Struct):
     scene: Scene | None = None
     error: str = ""
     pauses: Pauses = field(default_factory=Pauses)
+    under_way: UnderWay = field(default_factory=UnderWay)
     leads: bool = True
     leader: str = ""
     began: float = 0.0

@@ -412,8 +412,8 @@ class Daemon:
     ) -> None:
         named = (ref.address for each in desired if each.address in due for ref in refs(each.spec))
         reconciler = self._reconciler(self._unread, {address.provider for address in (*due, *named)})
-        down = dict(self._down)
-        run = Run(pass_id, tuple(map(str, why)), due, reconciler, self._lock, self._stop, self._clock, down)
+        down, under_way, words = dict(self._down), self._board.under_way, tuple(map(str, why))
+        run = Run(pass_id, words, due, reconciler, self._lock, self._stop, self._clock, down, under_way)
 
         def work() -> None:
             run()

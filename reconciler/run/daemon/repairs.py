@@ -19,6 +19,7 @@ from reconciler.core.plan.policy import Policy, refusals
 from reconciler.core.resource.address import Address
 from reconciler.record import Struct, replace
 from reconciler.run.clock import Clock
+from reconciler.run.daemon.under_way import UnderWay
 from reconciler.run.reconciliation.execute import execute
 from reconciler.run.reconciliation.once import Reconciler
 
@@ -108,7 +109,7 @@ class Run:
     """One pass that repairs: looks once more under the lock, and carries out its part of the plan.
 
     ``outcomes`` has for each repair that was reported whether it succeeded. ``down`` says since when a resource was
-    found not to serve.
+    found not to serve. ``under_way`` shows its steps to those who watch.
     """
 
     pass_id: str
@@ -119,6 +120,7 @@ class Run:
     stop: Flag
     clock: Clock
     down: Mapping[Address, float] = field(default_factory=dict)
+    under_way: UnderWay = field(default_factory=UnderWay)
     error: ReconcileError | None = None
     is_over: bool = False
     began: float = 0.0
@@ -141,6 +143,7 @@ class Run:
         except Exception as error:  # noqa: BLE001 (a mistake in one repair must not end the daemon)
             self.error = unforeseen(error, doing="repair")
         finally:
+            self.under_way.end(self.pass_id)
             with self._mutex:
                 self._open, self.is_over = {}, True
 
@@ -190,11 +193,13 @@ class Run:
                 address: Progress(len(steps), self.down.get(address)) for address, steps in open_steps.items()
             }
         changes = {change.address: change for change in plan.changes}
+        self.under_way.begin(self.pass_id, self.why, plan)
         for event in execute(plan.steps, self.reconciler.perform, self.clock, stop=self.stop, grace_s=GRACE_S):
             self._note(event, changes)
 
     def _note(self, event: Event, changes: dict[Address, Change]) -> None:
         """Keep the event; a repair has ended with the last step of its resource."""
+        self.under_way.happened(self.pass_id, event)
         with self._mutex:
             self.report += [event]
             for address in event.addresses:

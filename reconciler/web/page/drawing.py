@@ -22,6 +22,15 @@ _MARGIN: Final = 10
 _LONGEST: Final = 24
 
 
+class Cell(Struct, frozen=True):
+    """A resource to draw: its state, a few words about it, and where it leads."""
+
+    address: Address
+    sign: Sign
+    note: str
+    href: str
+
+
 class Node(Struct, frozen=True):
     """A resource in the drawing; all texts are whole but ``name``, which is cut to fit."""
 
@@ -67,9 +76,14 @@ def _around(model: Model, focus: Address, depth: int) -> set[Address]:
     return found
 
 
-def drawing(rows: Sequence[Row], needs: Needs) -> Drawing:
-    """The drawing of these rows. Edges that others lead along are left out."""
-    shown = {row.address: row for row in rows}
+def cell_of(row: Row) -> Cell:
+    """The cell of a row, which leads to the page of its resource."""
+    return Cell(row.address, row.sign, row.note, f"/resource?{urlencode({'address': str(row.address)})}")
+
+
+def drawing(cells: Sequence[Cell], needs: Needs) -> Drawing:
+    """The drawing of these cells. Edges that others lead along are left out."""
+    shown = {cell.address: cell for cell in cells}
     own = {
         address: {need: milestone for need, milestone in needs.get(address, {}).items() if need in shown}
         for address in sorted(shown)
@@ -89,12 +103,11 @@ def drawing(rows: Sequence[Row], needs: Needs) -> Drawing:
     return Drawing(nodes, edges, len(columns) * _ACROSS + 2 * _MARGIN, height)
 
 
-def _node(row: Row, place: tuple[int, int], needs: Sequence[Address]) -> Node:
-    address, sign = row.address, row.sign
-    href = f"/resource?{urlencode({'address': str(address)})}"
+def _node(cell: Cell, place: tuple[int, int], needs: Sequence[Address]) -> Node:
+    address, sign = cell.address, cell.sign
     name = address.name if len(address.name) <= _LONGEST else f"{address.name[: _LONGEST - 1]}…"
-    title = f"{address}: {sign.word}{f', {row.note}' if row.note else ''}"
-    return Node(href, title, name, address.kind, sign.css, sign.mark, *place, tuple(map(str, needs)))
+    title = f"{address}: {sign.word}{f', {cell.note}' if cell.note else ''}"
+    return Node(cell.href, title, name, address.kind, sign.css, sign.mark, *place, tuple(map(str, needs)))
 
 
 def _edge(start: tuple[int, int], end: tuple[int, int]) -> str:

@@ -18,7 +18,10 @@ from starlette.responses import Response
 from reconciler.web.access import Role, Visitor
 from reconciler.web.desk import Desk
 
-NAVIGATION: Final = (("/", "Overview"), ("/plan", "Plan"), ("/history", "History"), ("/graph", "Graph"))
+NAVIGATION: Final = (
+    *(("/", "Overview"), ("/plan", "Plan"), ("/history", "History"), ("/graph", "Graph")),
+    *(("/doctor", "Doctor"),),
+)
 MIME: Final = {"css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}
 _STATIC: Final = "reconciler.web.static"
 _MARK: Final = 10

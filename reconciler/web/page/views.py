@@ -18,19 +18,24 @@ from reconciler.core.provider import LogSource, Restarter
 from reconciler.core.resource.address import Address
 from reconciler.core.resource.values import ABSENT
 from reconciler.record import Struct
+from reconciler.render.answers.doctor import login_words
 from reconciler.render.answers.history import recorded
 from reconciler.render.output.plain import one_line, with_its_colours
 from reconciler.render.output.values import path_of, shown, unit_of
 from reconciler.render.plan.jsonplan import checksum
 from reconciler.render.plan.text import COSTS, SYMBOLS, access_texts, describe, summary
+from reconciler.run.commands.doctor import login_of
 from reconciler.run.daemon.board import Scene
 from reconciler.run.daemon.pauses import EVERYTHING
 from reconciler.web.access import Role, Visitor
 from reconciler.web.desk import Call, Desk, Route, Wrong, address_of, natural
+from reconciler.web.examinations import Examinations
 from reconciler.web.login import form_of
-from reconciler.web.page.drawing import chosen, drawing
+from reconciler.web.page.chain import chain_of
+from reconciler.web.page.drawing import cell_of, chosen, drawing
 from reconciler.web.page.model import RANK, TRIES, Model, Row, Sign, model
 from reconciler.web.page.render import assets
+from reconciler.web.page.steps import PassRows, pass_rows
 
 ROWS: Final = 50
 MOST_WRONG: Final = 20
@@ -87,7 +92,8 @@ def overview(call: Call) -> Response:
         sentence=_sentence(found),
         heals=call.desk.board.heals,
         everything_paused=EVERYTHING in found.pauses,
-        people=list(_needs_a_person(found)),
+        running=_passes(call),
+        people=[*_needs_a_person(found), *_findings(call)],
         wrong=wrong[:MOST_WRONG],
         more_wrong=max(len(wrong) - MOST_WRONG, 0),
         query=query,
@@ -121,6 +127,7 @@ def resource(call: Call) -> Response:
         origin=str(change.origin or "") if change.desired else "",
         fields=_fields(change, kind) if is_due and change.observed and change.desired else [],
         plan_words=describe(change) if is_due else "",
+        running=_passes(call, row.address),
         authors=authors,
         needs=needs[:MOST_NEAR],
         more_needs=max(len(needs) - MOST_NEAR, 0),
@@ -212,7 +219,7 @@ def graph(call: Call) -> Response:
         live="graph",
         title="Graph",
         query={**query, "depth": depth},
-        drawing=drawing(rows, found.needs),
+        drawing=drawing([cell_of(row) for row in rows], found.needs),
         left_out=0 if focus else len(found.rows) - len(rows),
     )
 
@@ -238,12 +245,42 @@ def logs(call: Call) -> Response:
     )
 
 
+def doctor(call: Call) -> Response:
+    """The last examination: the chain of the login with the findings on it, and each finding with its remedy."""
+    found, examinations = _model(call), _examinations(call)
+    last = examinations.last
+    result = last.result if last else None
+    login, walk = login_of(found.scene.session.document), result.walk if result else None
+    diagnoses = result.diagnoses if result else ()
+    chain = chain_of(found, login, walk, diagnoses)
+    count = f"{len(diagnoses)} finding{'s' if len(diagnoses) != 1 else ''}"
+    return _html(
+        call,
+        "doctor",
+        here="/doctor",
+        live="doctor",
+        title=f"Doctor: {count}" if result else "Doctor",
+        count=count,
+        begun=examinations.begun,
+        last=last,
+        login=login_words(login, walk) if result or login is None else f"{login.url}: not walked yet",
+        diagnoses=[(each, found.row(each.address) is not None if each.address else False) for each in diagnoses],
+        checked=result.checked if result else (),
+        chain=chain,
+        drawing=drawing(chain.cells, chain.comes_from) if chain else None,
+    )
+
+
 # ------------------------------------------------------------------ acts
 
 ACTS: Final[Mapping[str, tuple[str, str]]] = {
     "sync": ("Look now", "The daemon looks at once, and repairs what differs as after any other look."),
     "pause": ("Pause", "The daemon goes on reporting it, and repairs nothing of it until the pause ends."),
     "resume": ("Resume", "The pause ends. What differs is repaired by the next look."),
+    "doctor": (
+        "Run the doctor",
+        "Checks the engine, Keycloak and the login, and changes nothing. It takes up to three minutes.",
+    ),
     "restart": ("Restart", "The container is stopped and started again, and serves nothing meanwhile."),
 }
 
@@ -254,11 +291,11 @@ def confirm(call: Call) -> Response:
     if action not in ACTS:
         raise Wrong(404, "There is nothing at this address.")
     subject = call.query.get("address", "")
-    if action != "sync":
+    if action in ("pause", "resume", "restart"):
         _require_subject(call, subject)
     words, explanation = ACTS[action]
     named = "everything" if subject == EVERYTHING else subject
-    back = f"/resource?{urlencode({'address': subject})}" if subject and subject != EVERYTHING else "/"
+    back = _place(action, subject)
     return _html(
         call,
         "confirm",
@@ -289,10 +326,18 @@ def act(call: Call) -> Response:
             desk.resume(visitor, "page", subject)
         case "restart":
             _restart(call, subject)
+        case "doctor":
+            desk.examine(visitor, "page")
         case _:
             raise Wrong(404, "There is nothing at this address.")
-    is_of_one = subject and subject != EVERYTHING
-    return RedirectResponse(f"/resource?{urlencode({'address': subject})}" if is_of_one else "/", 303)
+    return RedirectResponse(_place(call.request.path_params["action"], subject), 303)
+
+
+def _place(action: str, subject: str) -> str:
+    """The page that shows what an act has done."""
+    if action == "doctor":
+        return "/doctor"
+    return f"/resource?{urlencode({'address': subject})}" if subject and subject != EVERYTHING else "/"
 
 
 def _restart(call: Call, subject: str) -> None:
@@ -319,6 +364,7 @@ PAGE: Final[tuple[Route, ...]] = (
     Route("GET", "/runs/{number:int}", Role.READER, run),
     Route("GET", "/graph", Role.READER, graph),
     Route("GET", "/logs", Role.READER, logs),
+    Route("GET", "/doctor", Role.READER, doctor),
     Route("GET", "/confirm/{action}", Role.OPERATOR, confirm),
     Route("POST", "/act/{action}", Role.OPERATOR, act, body=BODY, form=True),
     Route("GET", "/static/{name}", Role.ANYONE, file, quick=True),
@@ -366,6 +412,18 @@ def _require_subject(call: Call, subject: str) -> None:
         _row(call, _model(call), subject)
 
 
+def _examinations(call: Call) -> Examinations:
+    if call.desk.examinations is None:
+        raise Wrong(404, "This daemon has no doctor.")
+    return call.desk.examinations
+
+
+def _passes(call: Call, only: Address | None = None) -> list[PassRows]:
+    """The passes under way, or those that have steps of one resource."""
+    found = (pass_rows(each, call.desk.wall(), only) for each in call.desk.board.under_way.passes)
+    return [each for each in found if each.total]
+
+
 def _query(call: Call, *names: str) -> dict[str, str]:
     return {name: call.query.get(name, "")[:300].strip() for name in names}
 
@@ -401,6 +459,14 @@ def _needs_a_person(found: Model) -> Iterator[tuple[str, Address | str, str, flo
     for row in found.rows:
         if row.failures >= TRIES:
             yield "repair fails", row.address, f"{row.failures} times in a row", row.since
+
+
+def _findings(call: Call) -> Iterator[tuple[str, str, str, float]]:
+    """The findings of the last examination, in a line."""
+    last = call.desk.examinations.last if call.desk.examinations else None
+    if last and last.result and last.result.diagnoses:
+        diagnoses = last.result.diagnoses
+        yield "findings of the doctor", diagnoses[0].where, diagnoses[0].message, last.ended
 
 
 def _fields(change: Change, kind: Kind) -> list[FieldRow]:

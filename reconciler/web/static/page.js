@@ -79,6 +79,7 @@
     source = new EventSource("/api/v1/events");
     source.addEventListener("look", () => { lastMark = Date.now(); unsay(LOST); first ? (first = false) : refresh(); });
     source.addEventListener("fact", () => { lastMark = Date.now(); refresh(); });
+    for (const name of ["steps", "doctor"]) source.addEventListener(name, () => { lastMark = Date.now(); refresh(); });
     source.addEventListener("session", end);
     source.onopen = () => { lastMark = Date.now(); unsay(LOST); };
     source.onerror = async () => {
@@ -106,8 +107,8 @@
 
   // ------------------------------------------------------------ keys
 
-  const PLACES = { o: "/", p: "/plan", h: "/history", g: "/graph" };
-  const HELP = "Keys: / search, n next problem, g then o overview, p plan, h history, g graph. None of them acts.";
+  const PLACES = { o: "/", p: "/plan", h: "/history", g: "/graph", d: "/doctor", a: "/access" };
+  const HELP = "Keys: / search, n next problem, g then o overview, p plan, h history, g graph, d doctor, a access. None of them acts.";
   const keys = document.getElementById("keys");
   let isOn = localStorage.getItem("keys") !== "off", isGoing = false;
   const label = () => { keys.textContent = isOn ? "Switch keys off" : "Switch keys on"; keys.title = HELP; };

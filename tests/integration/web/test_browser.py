@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,17 +12,28 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect, sync_playwright
 
+from reconciler.core.diagnosis import Checked, Diagnosis, Verdict
 from reconciler.core.history.facts import Ailment, Trouble
 from reconciler.core.history.records import ChangeRecord, FieldRecord, Run
+from reconciler.core.login import Login, Walk
+from reconciler.core.login import Stage as Step
+from reconciler.core.login import Trouble as LoginTrouble
+from reconciler.core.resource.address import Address
 from reconciler.record import replace
+from reconciler.run.commands.doctor import Examination
 from reconciler.web.access import Role
 from reconciler.web.oidc import Issuer
 from reconciler.web.server import listening, serving
 from tests.kit.machine.browser import FLAGS, chromium
 from tests.kit.web import OPERATOR, TOKENS, Stage, box, living
 
+STACK = {
+    "services": {"mlflow": {"ports": ({"published": "5000"},)}},
+    "x-reconcile": {"login": {"url": "http://localhost:5000/login", "user": "mlflow_user"}},
+}
 VIEWS = ("/", "/plan", "/history", "/graph", "/resource?address=memory.box/mlflow", "/logs?address=memory.box/mlflow",
-         "/confirm/pause?address=memory.box/mlflow", "/runs/1", "/nothing")  # fmt: skip
+         "/confirm/pause?address=memory.box/mlflow", "/runs/1", "/doctor", "/nothing")  # fmt: skip
+IMAGES = {"/": "page", "/doctor": "doctor"}
 LOOKS: dict[str, dict[str, Any]] = {
     "light": {"color_scheme": "light", "viewport": {"width": 1200, "height": 900}},
     "dark": {"color_scheme": "dark", "viewport": {"width": 1200, "height": 900}},
@@ -59,16 +71,28 @@ def browser():
 def a_stage(folder, **options):
     """The stack of a small team, of which three things are not as they should be."""
     after = {"postgres": "", "redis": "", "keycloak": "postgres", "minio": "", "mlflow": "keycloak", "worker": "mlflow"}
-    wanted = [box(name, parent, size=2) for name, parent in after.items()]
+    also = {"mlflow": ("redis", "minio")}
+    wanted = [box(name, parent, *also.get(name, ()), size=2) for name, parent in after.items()]
     live = [living(name, size=2 - (name == "mlflow")) for name in after if name != "worker"]
-    stage = Stage(folder, wanted, live, **options)
+    stage = Stage(folder, wanted, live, stack=STACK, **options)
     stage.look(Trouble(Ailment.FIGHT, "memory.box/mlflow", "size differed 5 times within 40 s"))
     run = stage.history.begin(Run(0, "daemon", stage.time - 600, "root", "host", "resync"))
     field = FieldRecord("size", 1, 2, "drift", "stack.yaml:7:3")
     change = ChangeRecord("memory.box/redis", "update", "drift", "size differs", fields=(field,), result="done")
     stage.history.add(run, [change])
     stage.history.end(run, code=0, seconds=2.1, now=stage.time)
+    stage.examination = a_refused_login()
     return stage
+
+
+def a_refused_login():
+    """The doctor's result where Redis has another password than MLflow gives it."""
+    login = Login("http://localhost:5000/login", "mlflow_user")
+    walk = Walk(login, Step.RETURN, LoginTrouble.STATUS, "http://localhost:5000/callback", 500, "Internal Server Error")
+    checks = [Checked("engine", "the engine answers", Verdict.OK), Checked("login", "a login succeeds", Verdict.FOUND)]
+    redis = Address("memory.box", ("redis",))
+    words = ("Redis refuses the password of `mlflow`.", "redis", "reconcile apply --target memory.box/redis")
+    return Examination(tuple(checks), (Diagnosis("redis-password", *words, redis),), login, walk)
 
 
 @pytest.fixture
@@ -90,6 +114,8 @@ def served(stage, browser):
 @pytest.mark.parametrize("look", LOOKS)
 def test_each_view_is_accessible_fits_and_asks_nobody_else(site, look, tmp_path):
     page, found = site.page(**LOOKS[look]), []
+    site.stage.desk.examinations.begin("alice", nullcontext)
+    site.stage.examined()
     images = Path(os.environ.get("RECONCILE_TEST_IMAGES") or tmp_path)
     for view in VIEWS:
         page.goto(f"{site.url}{view}")
@@ -103,8 +129,8 @@ def test_each_view_is_accessible_fits_and_asks_nobody_else(site, look, tmp_path)
         width = page.evaluate("document.documentElement.scrollWidth")
         if width > LOOKS[look]["viewport"]["width"]:
             found.append((view, "scrolls sideways", width))
-        if view == "/":
-            page.screenshot(path=images / f"page-{look}.png")
+        if view in IMAGES:
+            page.screenshot(path=images / f"{IMAGES[view]}-{look}.png")
 
     assert found == []
     assert [text for text in page.wrong if "404" not in text] == []
@@ -132,6 +158,36 @@ def test_a_change_shows_in_every_tab_without_a_reload(site):
         assert tab.wrong == []
     assert tabs[0].evaluate("document.activeElement.id") == "q"
     assert tabs[0].locator("#q").input_value() == "box"
+
+
+def test_a_pass_shows_each_step_as_it_comes_without_a_reload(site):
+    page = site.page()
+    page.goto(site.url)
+    expect(page.locator("#verdict")).to_be_visible()
+    page.evaluate("window.mark = 'kept'")
+    page.wait_for_timeout(700)  # the stream has begun
+
+    site.stage.repair("mlflow", "worker", note="health: starting")
+    expect(page.locator("#running")).to_contain_text("1 of 2 steps ended")
+    expect(page.locator("#running")).to_contain_text("health: starting")
+    site.stage.board.under_way.end("p1")
+
+    expect(page.locator("#running")).to_have_text("")
+    assert page.evaluate("window.mark") == "kept"
+    assert page.wrong == []
+
+
+def test_the_doctor_is_run_from_its_view_and_the_findings_come_by_themselves(site):
+    page = site.page()
+    page.goto(f"{site.url}/doctor")
+    page.get_by_role("link", name="Run the doctor").click()
+    page.get_by_role("button", name="Run the doctor").click()
+
+    expect(page.locator("#examination")).to_contain_text("Redis refuses the password")
+    page.locator("#graph .node.degraded").first.click()
+    expect(page.locator("h1")).to_have_text("memory.box/redis")
+    assert [command for command, _, _ in site.stage.commands()][1:] == ["doctor"]
+    assert page.wrong == []
 
 
 def test_an_act_is_confirmed_and_shown_with_scripts_switched_off(site):

@@ -4,19 +4,26 @@ secret gets into a view."""
 from __future__ import annotations
 
 import re
+from contextlib import nullcontext
 from html.parser import HTMLParser
 from itertools import product
 
 import pytest
 
+from reconciler.core.diagnosis import Checked, Diagnosis, Verdict
 from reconciler.core.history.author import Author
 from reconciler.core.history.facts import Ailment, Trouble
 from reconciler.core.history.records import ChangeRecord, FieldRecord, Run
+from reconciler.core.login import Login, Stage, Walk
+from reconciler.core.login import Trouble as LoginTrouble
+from reconciler.core.resource.address import Address
 from reconciler.core.resource.values import Secret
 from reconciler.render.output.plain import steers
+from reconciler.run.commands.doctor import Examination
 from reconciler.run.daemon.pauses import EVERYTHING, Pause
 from tests.kit.canaries import forms_of
-from tests.kit.web import HTML, Stage, box, living
+from tests.kit.web import BOX, HTML, box, living
+from tests.kit.web import Stage as WebStage
 
 MARKUP = (
     *("<script>alert(1)</script>", "<img src=x onerror=alert(1)>", "<svg/onload=alert(1)>", "<b>bold</b>"),
@@ -60,7 +67,11 @@ def hostile(folder, texts):
     live = [
         living(name, size=f"old {text}", settings={text or "k": text}) for name, text in zip(names, texts, strict=True)
     ]
-    stage = Stage(folder, wanted, live)
+    stack = {
+        "services": {names[0]: {"ports": ({"published": "5000"},)}},
+        "x-reconcile": {"login": {"url": "http://127.0.0.1:5000/", "user": texts[0]}},
+    }
+    stage = WebStage(folder, wanted, live, stack=stack)
     stage.addresses = [str(each.address) for each in wanted]
     troubles = [
         Trouble(Ailment.FIGHT, str(each.address), f"note {text}", details={"causes": [text]})
@@ -76,14 +87,29 @@ def hostile(folder, texts):
         )  # fmt: skip
         run = stage.history.begin(Run(0, f"run {text}", 1_790_000_000.0 + number, text, text, text, text))
         stage.history.add(run, [change])
+    stage.repair(*names, note=texts[0])
+    stage.examination = examination(texts)
+    stage.desk.examinations.begin(texts[0], nullcontext)
+    stage.examined()
     stage.board.pauses.add(Pause(EVERYTHING, texts[0], texts[0], 0.0, 1e11))
     return stage
+
+
+def examination(texts):
+    """A failed login with a finding for each text."""
+    login = Login("http://127.0.0.1:5000/", texts[0])
+    walk = Walk(login, Stage.RETURN, LoginTrouble.STATUS, f"http://127.0.0.1/{texts[0]}", 500, texts[0])
+    diagnoses = tuple(
+        Diagnosis(text, text, text, text, Address("memory.box", (f"{number:03} {text}",)), after=BOX)
+        for number, text in enumerate(texts)
+    )
+    return Examination(tuple(Checked(text, text, Verdict.UNKNOWN, text) for text in texts), diagnoses, login, walk)
 
 
 def pages(stage, count):
     """Each view that shows the stage, with its name; the first so many of the resources."""
     client = stage.client()
-    for path in ("/", "/plan", "/history", "/graph", "/?q=memory&page=2"):
+    for path in ("/", "/plan", "/history", "/graph", "/?q=memory&page=2", "/doctor"):
         yield path, client.get(path, headers=HTML)
     yield "/confirm", client.get("/confirm/pause", params={"address": stage.addresses[0]}, headers=HTML)
     for number, address in enumerate(stage.addresses[:count]):
@@ -122,7 +148,7 @@ def test_no_text_changes_the_shape_of_a_page(tmp_path):
 
 @pytest.mark.parametrize("text", ["\x1b[31mred", "\u202eabc", "<b>", "a\r\nb: c"])
 def test_no_text_of_a_request_comes_back_as_it_was(tmp_path, text):
-    stage = Stage(tmp_path, [box("a", size=1)])
+    stage = WebStage(tmp_path, [box("a", size=1)])
     stage.look()
     client = stage.client()
 

@@ -12,7 +12,7 @@ from reconciler.core.history.facts import Ailment, Trouble
 from reconciler.core.history.records import ChangeRecord, FieldRecord, Run
 from reconciler.core.resource.address import Address
 from reconciler.core.resource.values import Secret
-from tests.kit.web import BOX, HTML, OPERATOR, READER, TOKENS, Stage, box, form_token, living
+from tests.kit.web import BOX, HTML, OPERATOR, READER, TOKENS, Stage, box, form_token, living, shown, words
 
 RESOURCE = "/resource?address=memory.box/a"
 
@@ -23,17 +23,6 @@ def stage(tmp_path):
     made = Stage(tmp_path, wanted, [living("a", size=1), living("b", size=1)])
     made.look()
     return made
-
-
-def shown(stage, path, token=""):
-    answer = stage.client(token).get(path, headers=HTML)
-    assert answer.status_code == 200, answer.text
-    return answer.text
-
-
-def words(html):
-    """The text of a page as a reader sees it."""
-    return re.sub(r"\s+", " ", re.sub(r"<[^>]*>", " ", html))
 
 
 def test_the_verdict_comes_first_and_names_the_worst(stage):

@@ -11,6 +11,7 @@ import pytest
 from tests.kit.cli import reconcile
 from tests.kit.daemon import daemon
 from tests.kit.docker.memory import Line, MemoryEngine, served
+from tests.kit.web import form_token
 
 TOKEN = "a-token-of-an-operator"
 WEB = "name: p\nservices:\n  web: {image: 'app:1', mem_limit: 64m}\n"
@@ -55,6 +56,11 @@ def test_a_daemon_serves_repairs_pauses_and_ends_in_spite_of_an_open_stream(proj
         client.post("/api/v1/resume", json={"address": "docker.container/web"})
         running.until("repaired", address="docker.container/web", action="start")
 
+        form = {"csrf": form_token(client.get("/confirm/doctor").text)}
+        asked = client.post("/act/doctor", data=form)
+        until(lambda: "begun by token" in client.get("/doctor").text)
+        examined = client.get("/doctor").text
+
         with client.stream("GET", "/api/v1/events") as stream:
             assert "retry" in next(stream.iter_text())
             began = time.monotonic()
@@ -63,6 +69,9 @@ def test_a_daemon_serves_repairs_pauses_and_ends_in_spite_of_an_open_stream(proj
             seconds = time.monotonic() - began
 
     assert paused.status_code == 200
+    assert asked.status_code == 303
+    assert "The examination failed" not in examined
+    assert "checks</summary>" in examined
     assert states == ["exited"]
     assert (code, seconds < 8) == (0, True)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from contextlib import contextmanager, nullcontext
 
 import pytest
@@ -120,3 +121,25 @@ def test_the_lock_is_taken_once_and_given_back_by_the_last(users):
         pass
 
     assert events == ["taken", "given back"] * 2
+
+
+def test_whoever_watches_sees_each_step_while_it_goes_on():
+    provider = MemoryProvider(boxes("a", "b", b=["a"]))
+    run = a_run(provider, "a", "b")
+    seen, deadline = [], time.monotonic() + 10
+
+    def states():
+        (own,) = run.under_way.passes
+        return {each.step.address.name: each.event.what.value if each.event else "" for each in own.steps}
+
+    def watched(step):
+        while states()[step.address.name] != "started" and time.monotonic() < deadline:
+            time.sleep(0.005)  # the event is told beside the call
+        seen.append(states())
+
+    provider.before_call = watched
+
+    run()
+
+    assert seen == [{"a": "started", "b": ""}, {"a": "done", "b": "started"}]
+    assert run.under_way.passes == []
