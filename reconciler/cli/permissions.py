@@ -11,7 +11,11 @@ from reconciler.cli.state import State
 @click.command("permissions")
 @click.pass_obj
 def command(state: State, /) -> None:
-    """Print the roles of realm-management that the account needs for what the files declare, realm by realm."""
+    """Print the roles that the account in Keycloak needs for what the files declare, realm by realm.
+
+    They are roles of the realm's client realm-management; for an account of master, of its client REALM-realm. With
+    the role create-realm of master the account makes realms, and has all roles in those.
+    """
     from reconciler.core.provider import PermissionSource
 
     with state.session() as session:

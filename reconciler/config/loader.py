@@ -80,6 +80,7 @@ def load(sources: Sources) -> Loaded:
         realms=users.canonical() if sources.users_files else None,
         connection=_connection(stack, users),
         idle=stack.idle if stack else frozenset(),
+        unmade=users.unmade,
     )
     env_files = possible_env_files(sources.directory, sources.env_files)
     named = (*sources.stack_files, *sources.users_files, *env_files, *(stack.files if stack else ()))

@@ -117,5 +117,55 @@ BUILT_IN_SCOPES: Final = frozenset(
 )
 """The client scopes of every new realm; the server lets one delete them, and breaks."""
 
+BUILT_IN_FLOWS: Final = frozenset(
+    {
+        "Account verification options",
+        "Browser - Conditional 2FA",
+        "Browser - Conditional Organization",
+        "Direct Grant - Conditional OTP",
+        "First Broker Login - Conditional Organization",
+        "First broker login - Conditional 2FA",
+        "Handle Existing Account",
+        "Organization",
+        "Reset - Conditional OTP",
+        "User creation or linking",
+        "Verify Existing Account by Re-authentication",
+        "browser",
+        "clients",
+        "direct grant",
+        "docker auth",
+        "first broker login",
+        "forms",
+        "registration",
+        "registration form",
+        "reset credentials",
+        "saml ecp",
+    }
+)
+"""The authentication flows of every new realm."""
+BOUND_FLOWS: Final = (
+    "browserFlow",
+    "registrationFlow",
+    "directGrantFlow",
+    "resetCredentialsFlow",
+    "clientAuthenticationFlow",
+    "dockerAuthenticationFlow",
+    "firstBrokerLoginFlow",
+)
+"""The settings of a realm that name a flow."""
+
+POLICY_SETTINGS: Final[Mapping[str, tuple[str, ...]]] = {
+    "role": ("roles", "fetchRoles"),
+    "group": ("groups", "groupsClaim"),
+    "user": ("users",),
+    "client": ("clients",),
+    "client-scope": ("clientScopes",),
+}
+"""All settings of a policy of these types, the list of what it is about first; the server drops others (26.7)."""
+LISTS_OF_POLICIES: Final = frozenset(
+    {*(names[0] for names in POLICY_SETTINGS.values()), "resources", "scopes", "applyPolicies"}
+)
+"""The settings of policies that are lists, which files and the server write as a text of JSON."""
+
 CLIENT_SECRETS: Final = ("saml.signing.private.key", "saml.encryption.private.key", "client.secret.rotated")
 """The attributes of a client that hold a secret which the server makes."""

@@ -7,12 +7,13 @@ from functools import partial
 from pathlib import Path
 
 from reconciler.config.realm.canonical import canonical_realm, sealed, source_path
-from reconciler.config.realm.checks import Finding, duplicates, references
+from reconciler.config.realm.checks import Finding, contradictions, duplicates
 from reconciler.config.realm.combinations import combinations
 from reconciler.config.realm.csvfile import with_people
 from reconciler.config.realm.file import UsersFile, read_users
 from reconciler.config.realm.keys import numbered
 from reconciler.config.realm.merge import Part, Realm, realms
+from reconciler.config.realm.references import ill_formed_policies, missing_references
 from reconciler.config.schema.explain import Fault
 from reconciler.config.schema.fitting import fitted
 from reconciler.config.schema.validator import load_schema
@@ -23,19 +24,26 @@ from reconciler.config.yaml.reading import once
 from reconciler.config.yaml.tree import Tree, TreePath
 from reconciler.core.message.errors import ConfigError
 from reconciler.core.message.problem import Problem, Severity
+from reconciler.core.resource.address import Address
+from reconciler.core.resource.document import Unmade
 from reconciler.core.resource.resource import Origin
 from reconciler.core.resource.values import Value
 from reconciler.record import Struct, field
+from reconciler.vocabulary.keycloak import REALM
 
 _MOST_PROBLEMS = 500
 
 
 class LoadedUsers(Struct, frozen=True):
-    """The realms and how to reach their Keycloak, and all problems; not to be used if one of those is an error."""
+    """The realms and how to reach their Keycloak, and all problems; not to be used if one of those is an error.
+
+    ``unmade`` are those of a realm that does not exist yet.
+    """
 
     realms: Sequence[Realm] = ()
     connection: Mapping[str, Value] = field(default_factory=dict)
     problems: tuple[Problem, ...] = ()
+    unmade: tuple[Unmade, ...] = ()
 
     def canonical(self) -> tuple[Mapping[str, Value], ...]:
         return tuple(canonical_realm(realm.merged) for realm in self.realms)
@@ -80,12 +88,21 @@ def load_files(files: Sequence[UsersFile], variables: Variables) -> LoadedUsers:
         problems.extend((*found, *_faults(full, tainted=tainted), *duplicates(full)))
         done.append(full)
     merged = realms([Part(users, fragment) for users in done for fragment in users.fragments()])
-    checks = (references, combinations)
-    problems.extend(_problem(realm, finding) for realm in merged for check in checks for finding in check(realm))
+    missing = {realm.name: [*missing_references(realm)] for realm in merged}
+    for realm in merged:
+        named = (each.finding for each in missing[realm.name])
+        others = (finding for check in _CHECKS for finding in check(realm))
+        problems.extend(_problem(realm, finding) for finding in (*named, *others) if finding)
     told = tuple(problems[:_MOST_PROBLEMS])
     if any(problem.severity is Severity.ERROR for problem in problems):
         return LoadedUsers(problems=told)
-    return LoadedUsers(merged, _connection(done), told)
+    unmade = tuple(
+        _unmade(realm, each.of_a_new_realm) for realm in merged for each in missing[realm.name][:_MOST_PROBLEMS]
+    )
+    return LoadedUsers(merged, _connection(done), told, unmade)
+
+
+_CHECKS = (contradictions, ill_formed_policies, combinations)
 
 
 def _fitted(users: UsersFile) -> UsersFile:
@@ -136,6 +153,11 @@ def _said(users: UsersFile, number: int, fault: Fault) -> Problem:
 def _problem(realm: Realm, finding: Finding) -> Problem:
     users, path = realm.source(finding.path)
     return users.problem(path, finding.message, severity=finding.severity)
+
+
+def _unmade(realm: Realm, finding: Finding) -> Unmade:
+    problem = _problem(realm, finding)
+    return Unmade(Address(REALM, (realm.name,)), problem.origin, problem.message)
 
 
 def _connection(files: Iterable[UsersFile]) -> Mapping[str, Value]:

@@ -89,7 +89,7 @@ _BY_ERROR: Final[Mapping[type[Exception], Code]] = {
     ),
     errors.NotThere: Code(
         "RC0410",
-        "A project, container or service that the command names is not there, or can't be used so.",
+        "A project, container, service or realm that the command names is not there, or can't be used so.",
         "The name is misspelt, nothing of that name was started, or it belongs to something else.",
         "The message lists the names there are; `reconcile status` shows the project's own.",
         (1, 3),

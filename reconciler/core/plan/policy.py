@@ -13,6 +13,7 @@ from reconciler.core.message.errors import Refusal
 from reconciler.core.message.wording import in_use_by
 from reconciler.core.plan.plan import Plan
 from reconciler.core.resource.address import Address
+from reconciler.core.resource.document import Unmade
 from reconciler.core.resource.resource import Bystander, Observed
 from reconciler.core.resource.values import ABSENT
 from reconciler.record import Struct, field, replace
@@ -77,6 +78,15 @@ class Policy(Struct, frozen=True):
 def refusals(plan: Plan, policy: Policy) -> tuple[Refusal, ...]:
     """Say what forbids this plan; empty means go."""
     return (*_floods(plan, policy), *(refusal for change in plan.changes for refusal in _rules(change, policy)))
+
+
+def refusals_of_new(plan: Plan, unmade: Iterable[Unmade]) -> Iterator[Refusal]:
+    """Lists mistakes in what a plan makes, which are none in what exists already."""
+    made = {change.address for change in plan.changes if change.action is Action.CREATE}
+    for each in unmade:
+        if each.address in made:
+            remedy = f"correct it there, as {each.address} does not exist yet and will have only what is declared"
+            yield Refusal(each.address, f"{each.origin}: {each.message}", remedy)
 
 
 def _floods(plan: Plan, policy: Policy) -> Iterator[Refusal]:

@@ -21,13 +21,21 @@ class Locator(Protocol):
         ...
 
 
+class Unmade(Struct, frozen=True):
+    """A mistake in a declaration, unless the resource exists already and may have what is named."""
+
+    address: Address
+    origin: Origin
+    message: str
+
+
 class Document(Struct, frozen=True):
     """Both files. None in place of a half means that it is not managed at all (so nothing of it is pruned).
 
     ``stack`` is the canonical Compose model; paths for ``locate`` begin with "stack". ``realms`` are realm
     representations in canonical form; paths begin with "realms" and the realm's index. ``connection`` is how
     to reach Keycloak: ``url``, ``service``, ``auth``. ``idle`` is what the files declare for other profiles: neither
-    made nor taken away.
+    made nor taken away. ``unmade`` are mistakes if the resource at their address does not exist yet.
     """
 
     project: str
@@ -37,3 +45,4 @@ class Document(Struct, frozen=True):
     realms: Sequence[Mapping[str, Value]] | None = None
     connection: Mapping[str, Value] = field(default_factory=dict)
     idle: frozenset[Address] = frozenset()
+    unmade: tuple[Unmade, ...] = ()

@@ -10,7 +10,7 @@ from contextlib import suppress
 from typing import Any, Final
 from urllib.parse import quote
 
-from reconciler.core.message.errors import Conflict, ProviderError, Rejected, Throttled, Unreachable
+from reconciler.core.message.errors import Conflict, NotThere, ProviderError, Rejected, Throttled, Unreachable
 from reconciler.core.provider import LiveRealm
 from reconciler.core.resource.resource import Resource
 from reconciler.core.resource.values import ABSENT
@@ -22,6 +22,7 @@ from reconciler.providers.keycloak.read.organizations import of_users, organizat
 from reconciler.providers.keycloak.read.users import IN_FULL, People
 from reconciler.providers.keycloak.registry import KINDS
 from reconciler.providers.keycloak.table.connection import BASE, WHOLE_EXPORT, Connection, Representation
+from reconciler.providers.keycloak.table.nearest import meant
 from reconciler.providers.keycloak.table.properties import DIGESTS
 from reconciler.record import replace
 from reconciler.vocabulary.keycloak import ORGANIZATION, ORGANIZATION_GROUPS, WORKFLOW
@@ -81,7 +82,7 @@ def _users(connection: Connection, base: str, export: Representation) -> list[Re
 
 
 def realm_of_access(connection: Connection, realm: str, users: Collection[str] = ()) -> Representation:
-    """As much of the realm as access follows from, with these users or all; raises ProviderError if there is none."""
+    """As much of the realm as access follows from, with these users or all; raises NotThere if there is none."""
     base, found = _exported(connection, realm)
     wanted = {name.lower(): Resource(USERS.address(realm, (name.lower(),)), {}) for name in users}
     people = People(connection, base, wanted, not users, found, frozenset(MEMBERSHIPS))
@@ -108,8 +109,16 @@ def _exported(connection: Connection, realm: str) -> tuple[str, Representation]:
     with needing("manage-realm, view-clients and query-groups", realm):
         found = connection.ask(f"{base}/{WHOLE_EXPORT}")
     if found is ABSENT:
-        raise ProviderError(f"there is no realm `{realm}`")
+        raise NotThere(f"there is no realm `{realm}`{_meant(connection, realm)}")
     return base, found
+
+
+def _meant(connection: Connection, realm: str) -> str:
+    """The realm that was most likely meant, of those that the account may see."""
+    with suppress(ProviderError):
+        found = connection.get("admin/realms?briefRepresentation=true")
+        return meant(realm, [each["realm"] for each in found])
+    return ""
 
 
 def _organizations(connection: Connection, base: str, realm: str, export: Representation) -> Mapping[str, Any]:

@@ -9,7 +9,7 @@ from reconciler.core.resource.address import Address
 from reconciler.core.resource.resource import Resource
 from reconciler.providers.keycloak.read.observe import is_exported, looked_for
 from reconciler.providers.keycloak.registry import KINDS
-from reconciler.vocabulary.keycloak import USER
+from reconciler.vocabulary.keycloak import MASTER, USER
 
 _EXPORT: Final[Mapping[str, str]] = {
     "manage-realm": "to export the realm, which is how it is read",
@@ -17,15 +17,23 @@ _EXPORT: Final[Mapping[str, str]] = {
     "query-groups": "to export the realm",
 }
 _PROFILE: Final[Mapping[str, str]] = {"view-realm": "to read the realm"}
+_CREATION: Final = "create-realm"
 _USERS: Final[Mapping[str, str]] = {"view-users": "to read users"}
 
 
 def rights(resources: Iterable[Resource]) -> Mapping[str, Mapping[str, str]]:
-    """The roles of realm-management by realm, each with its purpose."""
+    """The roles of realm-management by realm, each with its purpose, and the role in master that makes realms.
+
+    An account that makes a realm has all rights in it.
+    """
     realms: dict[str, dict[Address, Resource]] = {}
     for resource in resources:
         realms.setdefault(resource.address.path[0], {})[resource.address] = resource
-    return {realm: _of(realm, wanted) for realm, wanted in realms.items()}
+    found = {realm: _of(realm, wanted) for realm, wanted in realms.items()}
+    made = [realm for realm in found if realm != MASTER]
+    if not made:
+        return found
+    return {**found, MASTER: {**found.get(MASTER, {}), _CREATION: f"to make {', '.join(made)} where it does not exist"}}
 
 
 def _of(realm: str, wanted: Mapping[Address, Resource]) -> Mapping[str, str]:

@@ -17,14 +17,14 @@ from reconciler.core.difference.change import Change
 from reconciler.core.difference.compare import FieldChange
 from reconciler.core.execution.report import Event, Report, Standing, What, standing
 from reconciler.core.execution.written import Written, restricted, stepless, without
-from reconciler.core.message.errors import Conflict, ReconcileError, Refused, Rejected, Unreachable
+from reconciler.core.message.errors import Conflict, ReconcileError, Refusal, Refused, Rejected, Unreachable
 from reconciler.core.message.problem import Problem
 from reconciler.core.message.secrecy import concealed
 from reconciler.core.plan.access import AccessChange
 from reconciler.core.plan.attribution import attributed
 from reconciler.core.plan.graph import needs_of
 from reconciler.core.plan.plan import Plan, Step, make
-from reconciler.core.plan.policy import Policy, refusals
+from reconciler.core.plan.policy import Policy, refusals, refusals_of_new
 from reconciler.core.provider import AccessSource, BystanderSource, ObstacleSource, Provider, Verdict
 from reconciler.core.resource.address import Address
 from reconciler.core.resource.document import Document
@@ -153,10 +153,15 @@ class Reconciler:
     def _completed(self, look: Look, desired: Sequence[Resource]) -> Look:
         """The look with all that is asked for a plan which is shown or carried out."""
         plan = replace(look.plan, access=self._access(look), obstacles=self._obstacles(look))
-        plan = replace(
-            plan, refusals=refusals(plan, self.policy.covering(look.observed)), changes=self._attributed(plan, desired)
-        )
+        plan = replace(plan, refusals=self._refusals(plan, look), changes=self._attributed(plan, desired))
         return replace(look, plan=self._concealed(plan, desired, look.observed))
+
+    def _refusals(self, plan: Plan, look: Look) -> tuple[Refusal, ...]:
+        """Lists what forbids a plan of this look."""
+        return (
+            *refusals_of_new(plan, self.document.unmade),
+            *refusals(plan, self.policy.covering(look.observed)),
+        )
 
     def status(self) -> Sequence[Standing]:
         """Reports the state of every resource."""
@@ -201,8 +206,7 @@ class Reconciler:
             yield from (reported(change, self.providers[change.address.provider]) for change in in_vain)
             left = without(look.plan, in_vain)
             left = left if rest is None else restricted(left, rest)
-            policy = self.policy.covering(look.observed)
-            look = replace(look, plan=replace(left, refusals=refusals(left, policy)))
+            look = replace(look, plan=replace(left, refusals=self._refusals(left, look)))
             if not look.plan.steps and not look.plan.refusals:
                 return
             approve(look)

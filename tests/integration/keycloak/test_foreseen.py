@@ -21,6 +21,11 @@ def ann(**more: Any) -> dict[str, Any]:
     return {"users": [{"username": "ann", "enabled": True, **more}]}
 
 
+def guarded(**settings: Any) -> dict[str, Any]:
+    services = {"serviceAccountsEnabled": True, "authorizationServicesEnabled": True}
+    return {"clients": [{"clientId": "rs", **services, "authorizationSettings": settings}]}
+
+
 REFUSED: Mapping[str, tuple[Mapping[str, Any], str]] = {
     "language of a user": ({**ANY, **ann(attributes={"locale": ["de"]})}, "the realm has no languages"),
     "attribute without a place": (
@@ -33,6 +38,20 @@ REFUSED: Mapping[str, tuple[Mapping[str, Any], str]] = {
     "role of a user": (ann(realmRoles=["vip"]), "vip is not there"),
     "role of a group": ({"groups": [{"name": "staff", "realmRoles": ["vip"]}]}, "vip is not there"),
     "scope of a client": ({"clients": [{"clientId": "a", "defaultClientScopes": ["vip"]}]}, "vip is not there"),
+    "role of a policy": (
+        guarded(policies=[{"name": "p", "type": "role", "config": {"roles": '[{"id":"vip"}]'}}]),
+        "vip",
+    ),
+    "scope of a permission": (
+        guarded(policies=[{"name": "p", "type": "scope", "config": {"scopes": '["view"]'}}]),
+        "policy `p` names the scope `view`, which client rs does not have",
+    ),
+    "resource of a permission": (
+        guarded(policies=[{"name": "p", "type": "resource", "config": {"resources": '["page"]'}}]),
+        "policy `p` names the resource `page`",
+    ),
+    "policy without a type": (guarded(policies=[{"name": "p"}]), "policy `p` needs a `type`"),
+    "type of a policy": (guarded(policies=[{"name": "p", "type": "js"}]), "`p` is of the type `js`"),
     "flow of the realm": ({"browserFlow": "ours"}, "browserFlow names `ours`"),
     "flow of a provider": (
         {"identityProviders": [{**CORP, "postBrokerLoginFlowAlias": "ours"}]},
@@ -66,6 +85,18 @@ TAKEN: Mapping[str, Mapping[str, Any]] = {
     "required action": {"requiredActions": [ACTION], **ann(requiredActions=["webauthn-register"])},
     "identity elsewhere": {"identityProviders": [CORP], **ann(federatedIdentities=[LINK])},
     "role": {"roles": {"realm": [{"name": "vip"}]}, "groups": [{"name": "g", "realmRoles": ["vip"]}]},
+    "parts of authorization services": guarded(
+        scopes=[{"name": "view"}],
+        resources=[{"name": "page", "scopes": [{"name": "view"}]}],
+        policies=[
+            {"name": "p", "type": "user", "config": {"users": '["service-account-rs"]'}},
+            {
+                "name": "q",
+                "type": "scope",
+                "config": {"scopes": '["view"]', "resources": '["page"]', "applyPolicies": '["p"]'},
+            },
+        ],
+    ),
     "role of a new client": {
         "clients": [{"clientId": "a", "serviceAccountsEnabled": True, "authorizationServicesEnabled": True}],
         **ann(clientRoles={"a": ["uma_protection"]}),

@@ -7,16 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.config import Sources, load
 from reconciler.core.resource.values import ABSENT, Secret, Value
+from tests.kit.keycloak.realms import VARIABLES_OF_THE_SEED, the_seed_realm
 from tests.kit.keycloak.server import ByHand, Driver, Server
-
-ROOT = Path(__file__).parents[3]
-VARIABLES = {
-    "OIDC_CLIENT_SECRET": "the client's secret",
-    "MLFLOW_ADMIN_PASSWORD": "the admin's password",
-    "KEYCLOAK_ADMIN_PASSWORD": "x",
-}
 
 
 @pytest.fixture
@@ -28,11 +21,7 @@ def by_hand(server: Server, fresh: str) -> Iterator[ByHand]:
 
 @pytest.fixture
 def seed(fresh: str, tmp_path: Path) -> Mapping[str, Value]:
-    """The realm under another name, as several tests share one server."""
-    file = tmp_path / "users.yaml"
-    file.write_text((ROOT / "users.yaml").read_text().replace("realm: mlflow\n", f"realm: {fresh}\n"))
-    (realm,) = load(Sources(tmp_path, users_files=(file,), environment=VARIABLES)).document.realms or ()
-    return realm
+    return the_seed_realm(fresh, tmp_path)
 
 
 def test_the_seed_realm_is_there_after_one_pass_of_nine_writes(driver: Driver, seed: Mapping[str, Value]) -> None:
@@ -66,7 +55,7 @@ def test_the_users_and_the_client_are_as_mlflow_needs_them(
     client = by_hand.one("clients", clientId="mlflow")
     assert groups == {"mlflow_user": ["/mlflow_users"], "mlflow_admin": ["/mlflow_admins"]}
     assert all(user["enabled"] and user["emailVerified"] for user in users.values())
-    assert client["secret"] == VARIABLES["OIDC_CLIENT_SECRET"]
+    assert client["secret"] == VARIABLES_OF_THE_SEED["OIDC_CLIENT_SECRET"]
     assert client["redirectUris"] == ["http://localhost:5000/callback"]
     assert not client["publicClient"]
 
@@ -93,7 +82,7 @@ def test_all_that_may_happen_to_the_seed_is_named_and_repaired_in_one_pass(
     secret = shown.pop(f"{at('client', 'mlflow')} secret")
     mapper = shown.pop(f"{at('client', 'mlflow')} protocolMappers.groups")
     assert isinstance(secret[0], Secret)
-    assert secret[1] == Secret(VARIABLES["OIDC_CLIENT_SECRET"])
+    assert secret[1] == Secret(VARIABLES_OF_THE_SEED["OIDC_CLIENT_SECRET"])
     assert mapper[0] is ABSENT
     assert shown == {
         f"{at('client', 'mlflow')} redirectUris": (

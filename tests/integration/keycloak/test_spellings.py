@@ -1,4 +1,4 @@
-"""Properties of all types but authorization services in odd spellings: applied as declared, or refused with a reason.
+"""Properties of all types in odd spellings: applied as declared, or refused with a reason.
 
 Of the cases one in RECONCILE_TEST_CASES_EVERY is tried, as in test_combinations.py.
 """
@@ -75,6 +75,52 @@ def first(table: Mapping[str, tuple[Any, Any]]) -> dict[str, Any]:
     return {name: values[0] for name, values in table.items()}
 
 
+SERVICES: Mapping[str, Any] = {
+    "allowRemoteResourceManagement": True,
+    "policyEnforcementMode": "PERMISSIVE",
+    "decisionStrategy": "AFFIRMATIVE",
+    "scopes": [{"name": "view", "displayName": "View", "iconUri": "https://a.org"}, {"name": "edit"}],
+    "resources": [
+        {
+            "name": "page",
+            "type": "urn:page",
+            "displayName": "Page",
+            "uris": ["/a", "/b"],
+            "ownerManagedAccess": True,
+            "scopes": [{"name": "view"}],
+            "attributes": {"k": ["1"]},
+            "icon_uri": "https://a.org/i",
+        }
+    ],
+    "policies": [
+        {
+            "name": "viewers",
+            "type": "role",
+            "logic": "POSITIVE",
+            "decisionStrategy": "UNANIMOUS",
+            "description": "one",
+            "config": {"roles": '[{"id":"viewer","required":false}]'},
+        },
+        {"name": "staff", "type": "group", "config": {"groups": '[{"path":"/staff","extendChildren":false}]'}},
+        {"name": "ann", "type": "user", "config": {"users": '["ann"]'}},
+        {"name": "app", "type": "client", "config": {"clients": '["app"]'}},
+        {"name": "scoped", "type": "client-scope", "config": {"clientScopes": '[{"id":"email"}]'}},
+        {"name": "office", "type": "time", "config": {"hour": "8", "hourEnd": "17"}},
+        {"name": "both", "type": "aggregate", "config": {"applyPolicies": '["viewers","office"]'}},
+        {
+            "name": "see",
+            "type": "scope",
+            "config": {"resources": '["page"]', "scopes": '["view"]', "applyPolicies": '["viewers"]'},
+        },
+        {
+            "name": "all",
+            "type": "resource",
+            "decisionStrategy": "AFFIRMATIVE",
+            "config": {"resources": '["page"]', "applyPolicies": '["both"]'},
+        },
+    ],
+}
+GUARDED = {"publicClient": False, "serviceAccountsEnabled": True, "authorizationServicesEnabled": True}
 ROLE = {"description": "one", "attributes": {"level": ["1", "b"]}}
 COMPOSITES = {"composites": {"realm": ["viewer"], "client": {"account": ["reader"]}}}
 SUBJECTS = {
@@ -92,6 +138,7 @@ SUBJECTS = {
             "authenticationFlowBindingOverrides": {"browser": "browser"},
         },
     ),
+    "authorization": Subject("clients", "clientId", {"authorizationSettings": SERVICES}, GUARDED),
     "client scope": Subject(
         "clientScopes",
         "name",
@@ -307,6 +354,17 @@ def test_a_property_in_an_odd_spelling_ends_well(laboratory: Laboratory, server:
 
     assert not tried.wrong, str(tried)
     assert tried.count == len(cases)
+
+
+def test_authorization_services_that_are_there_get_odd_spellings_and_end_well(laboratory: Laboratory) -> None:
+    own = SUBJECTS["authorization"]
+    cases = [*own.cases("guarded")][:: 4 * EVERY]
+
+    made = laboratory.objects(own.section, [{**case, "authorizationSettings": SERVICES} for case in cases], own.key)
+    tried = laboratory.objects(own.section, cases, own.key)
+
+    assert not made.wrong, str(made)
+    assert not tried.wrong, str(tried)
 
 
 def test_settings_of_a_realm_in_odd_spellings_end_well(laboratory: Laboratory) -> None:

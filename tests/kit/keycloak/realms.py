@@ -3,10 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
-from reconciler.core.resource.values import Secret
+from reconciler.config import Sources, load
+from reconciler.core.resource.values import Secret, Value
+
+ROOT = Path(__file__).parents[3]
+VARIABLES_OF_THE_SEED = {
+    "OIDC_CLIENT_SECRET": "the client's secret",
+    "MLFLOW_ADMIN_PASSWORD": "the admin's password",
+    "KEYCLOAK_ADMIN_PASSWORD": "x",
+}
 
 GROUPS_MAPPER = {
     "name": "groups",
@@ -20,6 +29,14 @@ AUDIENCE_MAPPER = {
     "protocolMapper": "oidc-audience-mapper",
     "config": {"included.client.audience": "app", "access.token.claim": "true"},
 }
+
+
+def the_seed_realm(name: str, folder: Path) -> Mapping[str, Value]:
+    """The realm of this repository's users.yaml as the loader reads it, under another name; the folder is for files."""
+    file = folder / "users.yaml"
+    file.write_text((ROOT / "users.yaml").read_text().replace("realm: mlflow\n", f"realm: {name}\n"))
+    (realm,) = load(Sources(folder, users_files=(file,), environment=VARIABLES_OF_THE_SEED)).document.realms or ()
+    return realm
 
 
 def a_realm(name: str) -> dict[str, Any]:

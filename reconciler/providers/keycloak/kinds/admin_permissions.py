@@ -25,15 +25,15 @@ from reconciler.providers.keycloak.kinds.authorization import (
     POLICIES,
     SETTINGS,
     by_name,
-    check,
     id_of,
     named,
+    nowhere,
     role_of,
 )
 from reconciler.providers.keycloak.kinds.ids import NAMES, NamesById, names_by_id
 from reconciler.providers.keycloak.kinds.policies import applied, in_order, listed, made_again
-from reconciler.providers.keycloak.table.connection import BASE, Connection, Live, Representation
-from reconciler.providers.keycloak.table.groups import Dependencies, Paths, Put, Reading
+from reconciler.providers.keycloak.table.connection import BASE, Connection, Live, Representation, View
+from reconciler.providers.keycloak.table.groups import Dependencies, Paths, Put, Reading, Requirements
 from reconciler.providers.keycloak.table.kind import Item, RestKind
 from reconciler.providers.keycloak.table.properties import as_map, merged
 from reconciler.record import Struct
@@ -134,6 +134,12 @@ def _uses(realm: str, spec: Spec) -> Iterator[Address]:
 # ------------------------------------------------------------------ reading
 
 
+def _refused(view: View, address: Address, body: Mapping[str, Value]) -> str:
+    policies = body.get("policies", {})
+    bodies = {name: part for name, part in as_map(policies).items() if isinstance(part, Mapping)}
+    return "; ".join(nowhere(view, address.path[0], bodies))
+
+
 def _client(realm: Representation) -> Representation:
     clients = realm.get("clients") or ()
     return next((each for each in clients if each["clientId"] == ADMIN_PERMISSIONS_CLIENT), {})
@@ -197,7 +203,6 @@ def _save(live: Live, address: Address, patch: Mapping[str, Value]) -> None:
         )
     path = f"{base}/clients/{quote(client['id'], safe='')}/authz/resource-server"
     change = as_map(patch.get("policies", {}))
-    check(live, address, change)
     write = _Write(live, address.path[0], base, path, _policies(settings), change)
     write.check(settings["authorizationSchema"]["resourceTypes"])
     write()
@@ -330,5 +335,6 @@ KIND: Final = RestKind(
     singleton=True,
     put=Put(save=_save),
     dependencies=Dependencies(uses=_uses),
+    requirements=Requirements(refuses=_refused),
     reading=Reading(flags=frozenset({"exportClients"}), more=_read),
 )

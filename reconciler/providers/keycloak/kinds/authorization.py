@@ -7,7 +7,7 @@ adds and changes all but resources that are there already, and deletes nothing; 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Final
 from urllib.parse import quote
@@ -21,14 +21,15 @@ from reconciler.providers.keycloak.kinds.group import group
 from reconciler.providers.keycloak.kinds.ids import NamesById, names_by_id
 from reconciler.providers.keycloak.kinds.policies import in_order, listed, made_again
 from reconciler.providers.keycloak.kinds.role import role
-from reconciler.providers.keycloak.table.connection import BASE, Live, Representation
-from reconciler.providers.keycloak.table.groups import Dependencies, Paths, Put, Reading
+from reconciler.providers.keycloak.table.connection import BASE, Live, Representation, View
+from reconciler.providers.keycloak.table.groups import Dependencies, Paths, Put, Reading, Requirements
 from reconciler.providers.keycloak.table.kind import Item, RestKind
 from reconciler.providers.keycloak.table.properties import (
     Property,
     as_list,
     as_list_map,
     as_map,
+    as_names,
     as_plain,
     as_text,
     by,
@@ -36,8 +37,16 @@ from reconciler.providers.keycloak.table.properties import (
     flag,
     merged,
     text,
+    without_blanks,
 )
-from reconciler.vocabulary.keycloak import ADMIN_PERMISSIONS_CLIENT, AUTHORIZATION, CLIENT, USER
+from reconciler.vocabulary.keycloak import (
+    ADMIN_PERMISSIONS_CLIENT,
+    AUTHORIZATION,
+    CLIENT,
+    LISTS_OF_POLICIES,
+    POLICY_SETTINGS,
+    USER,
+)
 
 SETTINGS: Final = "authorizationSettings"
 _PATH: Final = f"{BASE}/clients/{{parent}}/authz/resource-server"
@@ -50,37 +59,65 @@ _UNLESS_SAID: Final[Mapping[str, Mapping[str, Value]]] = {
 """What the server says of what a policy is about where nobody said it."""
 
 
+_TEXT: Final = without_blanks(as_text)
+
+
+def _set_or_none(value: Value) -> Value:
+    return _NAMES(value) or ABSENT
+
+
+_NAMES: Final = without_blanks(as_names)
+_OF_A_SCOPE: Final[Mapping[str, Callable[[Value], Value]]] = {"displayName": _TEXT, "iconUri": _TEXT}
+_OF_A_RESOURCE: Final[Mapping[str, Callable[[Value], Value]]] = {
+    "displayName": _TEXT,
+    "type": _TEXT,
+    "icon_uri": _TEXT,
+    "uris": _set_or_none,
+    "scopes": lambda value: _set_or_none(_scopes_of(value)),
+    "ownerManagedAccess": flag().normal,
+    "attributes": as_list_map,
+}
+_OF_A_POLICY: Final[Mapping[str, Callable[[Value], Value]]] = {"description": _TEXT}
+
+
+def _normal(body: Mapping[str, Value], forms: Mapping[str, Callable[[Value], Value]]) -> Value:
+    """An object without what is the server's own, and each of its properties in one form."""
+    own = {key: part for key, part in body.items() if key not in _OF_THE_SERVER}
+    return as_plain({key: forms[key](part) if key in forms else part for key, part in own.items()})
+
+
 def _resource(value: Value) -> Value:
     """A resource with its scopes by name; older files have one `uri`."""
-    body = {key: part for key, part in as_map(value).items() if key not in _OF_THE_SERVER}
+    body = as_map(value)
     if "uri" in body:
         body["uris"] = (body.pop("uri"),)
-    scopes = body.get("scopes")
-    if isinstance(scopes, Sequence):
-        body["scopes"] = tuple(each["name"] if isinstance(each, Mapping) else each for each in scopes)
-    if "attributes" in body:
-        body["attributes"] = as_list_map(body["attributes"])
-    return as_plain(body)
+    return _normal(body, _OF_A_RESOURCE)
+
+
+def _scopes_of(value: Value) -> Value:
+    named = value if isinstance(value, Sequence) and not isinstance(value, str) else ()
+    return tuple(as_map(each).get("name") if isinstance(each, Mapping) else each for each in named)
 
 
 def _scope(value: Value) -> Value:
-    return as_plain({key: part for key, part in as_map(value).items() if key not in _OF_THE_SERVER})
+    return _normal(as_map(value), _OF_A_SCOPE)
 
 
 def _policy(value: Value) -> Value:
     """A policy with its settings read."""
-    body = {key: part for key, part in as_map(value).items() if key not in _OF_THE_SERVER}
+    body = as_map(value)
     if isinstance(body.get("config"), Mapping):
         body["config"] = {key: _read(key, part) for key, part in as_map(body["config"]).items()}
-    return as_plain(body)
+    return _normal(body, _OF_A_POLICY)
 
 
 def _read(key: str, value: Value) -> Value:
-    found = listed(value)
+    found = () if key in LISTS_OF_POLICIES and value in (None, "") else listed(value)
     if found is None:
         return as_text(value)
     parts = [{**_UNLESS_SAID.get(key, {}), **part} if isinstance(part, Mapping) else part for part in found]
-    return tuple(sorted(map(as_plain, parts), key=_in_order))
+    by_content = {_in_order(part): part for part in map(as_plain, parts)}  # the server has each of them once
+    return tuple(by_content[content] for content in sorted(by_content))
 
 
 def _in_order(part: Value) -> str:
@@ -91,15 +128,16 @@ def _wired_resources(value: Value) -> Value:
     def wired(body: Mapping[str, Value]) -> Mapping[str, Value]:
         scopes = body.get("scopes", ())
         assert isinstance(scopes, Sequence)
-        return {**body, "scopes": tuple({"name": name} for name in scopes)}
+        return {"uris": (), **body, "scopes": tuple({"name": name} for name in scopes)}
 
     return as_list("name")({name: wired(as_map(body)) for name, body in as_map(value).items()})
 
 
 def _wired_policies(value: Value) -> Value:
     def wired(body: Mapping[str, Value]) -> Mapping[str, Value]:
-        config = {key: _written(part) for key, part in as_map(body.get("config", {})).items()}
-        return {**body, "config": config}
+        needed = POLICY_SETTINGS.get(str(body.get("type")), ())[:1]  # without it the import fails (26.7)
+        config = {**dict.fromkeys(needed, ()), **as_map(body.get("config", {}))}
+        return {**body, "config": {key: _written(part) for key, part in config.items()}}
 
     return as_list("name")({name: wired(as_map(body)) for name, body in as_map(value).items()})
 
@@ -191,10 +229,7 @@ def _save(live: Live, address: Address, patch: Mapping[str, Value]) -> None:
         raise Rejected("the client has no authorization services; set its `authorizationServicesEnabled`")
     before = {name: KIND.properties[name].normal(found.get(name, ())) for name in _LISTS}
     after = {name: merged(before[name], as_map(patch.get(name, {}))) for name in _LISTS}
-    check(live, address, as_map(patch.get("policies", {})))
     again = made_again(_bodies_of(before["policies"]), _bodies_of(after["policies"]))
-    if again:
-        _check_types(live, path, as_map(patch.get("policies", {})))
     own = {name: value for name, value in patch.items() if name not in _LISTS}
     lists = {
         name: KIND.properties[name].wired({key: body for key, body in after[name].items() if key in changed})
@@ -204,11 +239,7 @@ def _save(live: Live, address: Address, patch: Mapping[str, Value]) -> None:
     for name in reversed(in_order(_bodies_of(before["policies"])) if again else ()):
         if name in again:
             _delete(live, f"{path}/policy", name, "id")
-    try:
-        live.connection.post(f"{path}/import", {**{key: found[key] for key in _TOP if key in found}, **own, **lists})
-    except Rejected:
-        _check_types(live, path, as_map(patch.get("policies", {})))
-        raise
+    live.connection.post(f"{path}/import", {**{key: found[key] for key in _TOP if key in found}, **own, **lists})
     for body in _bodies(lists["resources"]):
         if body["name"] in as_map(before["resources"]):
             live.connection.put(_at(live, f"{path}/resource", body["name"], "_id"), body)
@@ -219,26 +250,87 @@ def _save(live: Live, address: Address, patch: Mapping[str, Value]) -> None:
 
 
 def _bodies_of(objects: Value) -> Mapping[str, Mapping[str, Value]]:
-    return {name: as_map(body) for name, body in as_map(objects).items()}
+    bodies = objects.items() if isinstance(objects, Mapping) else ()
+    return {name: body for name, body in bodies if isinstance(body, Mapping)}
 
 
-def check(live: Live, address: Address, policies: Mapping[str, Value]) -> None:
-    """Raise Rejected where a policy names what is not there: the server would leave it out without a word (26.7)."""
-    for name, body in policies.items():
-        if isinstance(body, Mapping):
-            for each in named(address.path[0], {"policies": {name: body}}):
-                id_of(live, name, each)
-
-
-def _check_types(live: Live, path: str, policies: Mapping[str, Value]) -> None:
-    """Raise Rejected where a policy is of a type that the server lacks: it says no more than that it failed (26.7)."""
-    known = {each["type"] for each in live.connection.get(f"{path}/policy/providers")}
-    types = {name: body.get("type", ABSENT) for name, body in policies.items() if isinstance(body, Mapping)}
-    strange = sorted(
-        f"`{name}` is of the type `{sort}`" for name, sort in types.items() if sort not in {*known, ABSENT}
+def _refused(view: View, address: Address, body: Mapping[str, Value]) -> str:
+    """Explains what the server would leave out of these settings without a word, or refuse without a reason (26.7)."""
+    changed = _bodies_of(body.get("policies", {}))
+    if not changed:
+        return ""
+    path = f"{BASE.format(realm=quote(address.path[0], safe=''))}/clients/{{}}/authz/resource-server"
+    client = view.find(Address(CLIENT, address.path))
+    path = path.format(quote(client, safe="")) if client else ""
+    found = view.once(f"{path}/settings") if path else ABSENT
+    there = {name: _names_in(found, name) for name in _LISTS}
+    after = {name: {*there[name], *_bodies_of(body.get(name, {}))} - _removed(body.get(name, {})) for name in _LISTS}
+    rules = (
+        nowhere(view, address.path[0], changed),
+        _strange_types(view, path, changed, there["policies"]),
+        _nowhere_inside(address.name, changed, after),
     )
-    if strange:
-        raise Rejected(f"policy {', '.join(strange)}, which this server does not have; deploy it there, or take it out")
+    return "; ".join(said for rule in rules for said in rule)
+
+
+def _names_in(settings: Any, section: str) -> set[str]:
+    return {each["name"] for each in settings.get(section) or ()} if isinstance(settings, Mapping) else set()
+
+
+def _removed(objects: Value) -> set[str]:
+    return {name for name, body in objects.items() if body is ABSENT} if isinstance(objects, Mapping) else set()
+
+
+def nowhere(view: View, realm: str, policies: Mapping[str, Mapping[str, Value]]) -> Iterator[str]:
+    """Lists policies that are about something that is not there: the server would leave it out (26.7)."""
+    for name, body in policies.items():
+        for each in named(realm, {"policies": {name: body}}):
+            if view.find(each) is None:
+                yield _not_there(name, each)
+
+
+def _not_there(policy: str, address: Address) -> str:
+    return f"policy `{policy}` names {address}, which is not there; declare it, or correct the name"
+
+
+def _strange_types(
+    view: View, path: str, policies: Mapping[str, Mapping[str, Value]], there: Collection[str]
+) -> Iterator[str]:
+    """Lists policies without a type, or of one that the server lacks; it asks only about types that are not its own."""
+    types = {name: body.get("type", ABSENT) for name, body in policies.items()}
+    for name, sort in types.items():
+        if sort is ABSENT and name not in there:
+            yield f"policy `{name}` needs a `type`, such as role, or scope for a permission"
+    others = {name: sort for name, sort in types.items() if sort not in {*_TYPES_OF_POLICIES, ABSENT}}
+    if not others:
+        return
+    found = view.once(f"{path}/policy/providers") if path else ABSENT
+    known = {each["type"] for each in found} if found is not ABSENT else _of_this_server(view)
+    for name, sort in others.items():
+        if sort not in known:
+            yield f"policy `{name}` is of the type `{sort}`, which this server does not have; deploy it, or take it out"
+
+
+def _of_this_server(view: View) -> Collection[Value]:
+    providers = as_map(view.once("admin/serverinfo")).get("providers")
+    return as_map(as_map(as_map(providers)["policy"])["providers"])
+
+
+def _nowhere_inside(
+    client: str, policies: Mapping[str, Mapping[str, Value]], names: Mapping[str, Collection[str]]
+) -> Iterator[str]:
+    """Lists policies that name another one, a resource or a scope that the client will not have."""
+    for name, body in policies.items():
+        config = body.get("config")
+        for key, section in _INSIDE.items():
+            for each in (listed(config.get(key, ())) or ()) if isinstance(config, Mapping) else ():
+                if str(each) not in names[section]:
+                    what = section.removesuffix("s") if key != "applyPolicies" else "policy"
+                    yield f"policy `{name}` names the {what} `{each}`, which client {client} does not have; declare it"
+
+
+_TYPES_OF_POLICIES: Final = frozenset({*POLICY_SETTINGS, "aggregate", "regex", "resource", "scope", "time"})
+_INSIDE: Final = {"resources": "resources", "scopes": "scopes", "applyPolicies": "policies"}
 
 
 def id_of(live: Live, policy: str, address: Address) -> str:
@@ -246,8 +338,7 @@ def id_of(live: Live, policy: str, address: Address) -> str:
     try:
         return live.id(address)
     except Conflict as error:
-        said = f"policy `{policy}` names {address}, which is not there; declare it, or correct the name"
-        raise Rejected(said) from error
+        raise Rejected(_not_there(policy, address)) from error
 
 
 def _bodies(value: Value) -> Iterable[Any]:
@@ -273,7 +364,16 @@ def _completed_policies(declared: Value, live: Value) -> Value:
     """Exactly the declared policies; one of another type than the live one has nothing of it."""
     own, there = as_map(declared), as_map(live)
     alike = {name: body for name, body in there.items() if _type(own.get(name, body)) in (_type(body), ABSENT)}
-    return declared_objects(declared, alike)
+    expected = as_map(declared_objects(declared, alike))
+    return {name: _without_empty_lists(as_map(body), as_map(alike.get(name, {}))) for name, body in expected.items()}
+
+
+def _without_empty_lists(policy: Mapping[str, Value], live: Mapping[str, Value]) -> Mapping[str, Value]:
+    """The policy without lists that have nothing in them and that the server does not show."""
+    config, there = policy.get("config"), live.get("config")
+    if not isinstance(config, Mapping) or not isinstance(there, Mapping):
+        return policy
+    return {**policy, "config": {key: part for key, part in config.items() if part != () or key in there}}
 
 
 def _type(policy: Value) -> Value:
@@ -309,5 +409,6 @@ KIND: Final = RestKind(
     singleton=True,
     put=Put(save=_save),
     dependencies=Dependencies(uses=named),
+    requirements=Requirements(refuses=_refused),
     reading=Reading(flags=frozenset({"exportClients"})),
 )

@@ -9,7 +9,7 @@ word, so that it is asked first.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from reconciler.core.difference.change import Change
@@ -30,6 +30,7 @@ from reconciler.providers.keycloak.table.groups import (
     Wording,
 )
 from reconciler.providers.keycloak.table.kind import Item, RestKind
+from reconciler.providers.keycloak.table.nearest import meant
 from reconciler.providers.keycloak.table.properties import (
     MASK,
     Property,
@@ -78,7 +79,6 @@ BUILTIN: Final = frozenset(
 _OF_EVERY_REALM: Final = frozenset({"aes-generated", "hmac-generated", "rsa-generated"})
 _GENERATED: Final = (*_OF_EVERY_REALM, "rsa-enc-generated", "ecdsa-generated", "ecdh-generated", "eddsa-generated")
 _OF_A_KEY: Final = ("certificate", "keyUse", "kid")
-_ALIKE: Final = 0.8
 _SECRETS: Final = ("bindCredential", "keyPassword", "keystorePassword", "privateKey", "secret")
 
 
@@ -173,19 +173,12 @@ def _unknown(read: Callable[[str], Any], asked: Value) -> str:
     if found is None:
         return ""  # which the server tells itself
     known = {*_SETTINGS[sort].split(), *(each["name"] for each in found.get("properties") or ())}
-    unknown = [f"`{name}`{_meant(name, known)}" for name in as_names(question["settings"]) if name not in known]
+    unknown = [f"`{name}`{meant(str(name), known)}" for name in as_names(question["settings"]) if name not in known]
     if not unknown:
         return ""
     are, them = ("is no setting", "it") if len(unknown) == 1 else ("are no settings", "them")
     names = ", ".join(unknown)
     return f"{names} {are} of its provider {provider}, so Keycloak would drop {them} without a word; take {them} out"
-
-
-def _meant(name: Value, known: Collection[str]) -> str:
-    from difflib import get_close_matches  # only where something is wrong
-
-    found = get_close_matches(str(name), sorted(known), n=1, cutoff=_ALIKE)
-    return f" (did you mean `{found[0]}`?)" if found else ""
 
 
 def _with_realm(components: Sequence[Resource]) -> tuple[Sequence[Resource], Mapping[str, Value]]:

@@ -7,7 +7,7 @@ the file says. Settings of an execution, which files have in `authenticatorConfi
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -16,7 +16,7 @@ from reconciler.core.message.errors import Conflict, Rejected
 from reconciler.core.resource.address import Address
 from reconciler.core.resource.resource import Observed, Resource
 from reconciler.core.resource.values import ABSENT, Path, Spec, Value
-from reconciler.providers.keycloak.table.connection import BASE, Live, Representation
+from reconciler.providers.keycloak.table.connection import BASE, Live, Representation, View
 from reconciler.providers.keycloak.table.groups import (
     Builtins,
     Creation,
@@ -44,33 +44,8 @@ from reconciler.providers.keycloak.table.properties import (
     without_masks,
 )
 from reconciler.record import replace
-from reconciler.vocabulary.keycloak import FLOW, REALM
+from reconciler.vocabulary.keycloak import BUILT_IN_FLOWS, FLOW, REALM
 
-BUILTIN: Final = frozenset(
-    {
-        "Account verification options",
-        "Browser - Conditional 2FA",
-        "Browser - Conditional Organization",
-        "Direct Grant - Conditional OTP",
-        "First Broker Login - Conditional Organization",
-        "First broker login - Conditional 2FA",
-        "Handle Existing Account",
-        "Organization",
-        "Reset - Conditional OTP",
-        "User creation or linking",
-        "Verify Existing Account by Re-authentication",
-        "browser",
-        "clients",
-        "direct grant",
-        "docker auth",
-        "first broker login",
-        "forms",
-        "registration",
-        "registration form",
-        "reset credentials",
-        "saml ecp",
-    }
-)
 _OF_EVERY_REALM: Final = frozenset(
     {"browser", "clients", "direct grant", "docker auth", "first broker login", "registration", "reset credentials"}
 )
@@ -227,14 +202,12 @@ def _sent_execution(index: int, body: Mapping[str, Value]) -> Mapping[str, Value
     return {**own, "authenticatorFlow": "flowAlias" in own}
 
 
-def _refused(_read: Callable[[str], Any], _realm: str, body: Mapping[str, Value]) -> str:
+def _refused(_view: View, _address: Address, body: Mapping[str, Value]) -> str:
     """Explains why a flow would stay empty, and could not even be deleted."""
     return _MADE_EMPTY if body.get("builtIn") is True else ""
 
 
-def unknown_flows(
-    read: Callable[[str], Any], realm: str, body: Mapping[str, Value], properties: Collection[str]
-) -> str:
+def unknown_flows(view: View, address: Address, body: Mapping[str, Value], properties: Collection[str]) -> str:
     """The message about properties that name a flow which is not there, "" if none.
 
     The server only says that it failed (26.7).
@@ -242,14 +215,14 @@ def unknown_flows(
     named = {name: body[name] for name in properties if body.get(name) not in (None, "", ABSENT)}
     if not named:
         return ""
-    found = read(f"{BASE.format(realm=quote(realm, safe=''))}/authentication/flows")
+    found = view.once(f"{BASE.format(realm=quote(address.path[0], safe=''))}/authentication/flows")
     there = {flow["alias"] for flow in found} if isinstance(found, Sequence) else set(named.values())
     missing = sorted(f"{name} names `{flow}`" for name, flow in named.items() if flow not in there)
     return f"{', '.join(missing)}, which is not there; declare it under authenticationFlows" if missing else ""
 
 
 def _is_builtin(path: Path) -> bool:
-    return path[-1] in BUILTIN
+    return path[-1] in BUILT_IN_FLOWS
 
 
 def _is_brought(flow: Representation) -> bool:

@@ -6,14 +6,14 @@ told from another one by a digest; a reference such as `${vault.name}` is shown 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any, Final
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Final
 
 from reconciler.core.difference.kind import Field
 from reconciler.core.resource.address import Address
 from reconciler.core.resource.values import Secret, Spec, Value
 from reconciler.providers.keycloak.kinds.flow import unknown_flows
-from reconciler.providers.keycloak.table.connection import BASE, Representation
+from reconciler.providers.keycloak.table.connection import BASE, Representation, View
 from reconciler.providers.keycloak.table.groups import Dependencies, Paths, Pruning, Put, Reading, Requirements
 from reconciler.providers.keycloak.table.kind import Item, RestKind
 from reconciler.providers.keycloak.table.properties import (
@@ -48,8 +48,8 @@ def _providers(realm: Representation) -> Iterator[Item]:
         yield Item((body["alias"],), ("identityProviders", index), body)
 
 
-def _refused(read: Callable[[str], Any], realm: str, body: Mapping[str, Value]) -> str:
-    return unknown_flows(read, realm, body, _FLOWS)
+def _refused(view: View, address: Address, body: Mapping[str, Value]) -> str:
+    return unknown_flows(view, address, body, _FLOWS)
 
 
 def _masked(_spec: Spec) -> Iterable[str]:

@@ -14,7 +14,7 @@ from reconciler.core.resource.values import Value
 
 def listed(value: Value) -> Sequence[Value] | None:
     """The list that a setting of a policy is, also as a text of JSON; None where it is none."""
-    if isinstance(value, str) and value.startswith("["):
+    if isinstance(value, str) and value.lstrip().startswith("["):
         with suppress(ValueError):
             return tuple(json.loads(value))
     return value if isinstance(value, Sequence) and not isinstance(value, str) else None

@@ -17,7 +17,7 @@ from reconciler.core.resource.resource import Observed, Resource
 from reconciler.core.resource.values import ABSENT, Path, Spec, Value
 from reconciler.providers.keycloak.kinds.group import ROLE_LINKS, group, paths
 from reconciler.providers.keycloak.kinds.password import INITIAL
-from reconciler.providers.keycloak.table.connection import BASE, Representation
+from reconciler.providers.keycloak.table.connection import BASE, Representation, View
 from reconciler.providers.keycloak.table.groups import (
     Builtins,
     Creation,
@@ -172,10 +172,10 @@ def _is_of_others(user: Representation) -> bool:
     return str(user["username"]).startswith(SERVICE_ACCOUNT) or bool(user.get("federationLink"))
 
 
-def _refused(read: Callable[[str], Any], realm: str, body: Mapping[str, Value]) -> str:
+def _refused(view: View, address: Address, body: Mapping[str, Value]) -> str:
     """Explains what of this body the server would refuse in other words, or drop without any (26.7)."""
-    base = BASE.format(realm=quote(realm, safe=""))
-    return "; ".join(filter(None, (rule(read, base, body) for rule in _RULES)))
+    base = BASE.format(realm=quote(address.path[0], safe=""))
+    return "; ".join(filter(None, (rule(view.once, base, body) for rule in _RULES)))
 
 
 def _attributes_refused(read: Callable[[str], Any], base: str, body: Mapping[str, Value]) -> str:

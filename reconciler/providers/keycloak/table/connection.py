@@ -59,6 +59,18 @@ class Connection(Protocol):
         ...
 
 
+class View(Protocol):
+    """The live system as a rule sees it that judges a body: as it is, or as a plan will make it."""
+
+    def once(self, path: str) -> Any:
+        """An answer that is good for the whole pass; ABSENT where there is no such thing, or nobody can tell yet."""
+        ...
+
+    def find(self, address: Address) -> str | None:
+        """The id of an object, "" of one that is yet to be made, None where there will be none."""
+        ...
+
+
 class Live(Protocol):
     """The live system as a step sees it; what functions of the tables get that do more than one request."""
 

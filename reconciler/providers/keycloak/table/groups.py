@@ -7,12 +7,11 @@ object, which objects it makes by itself, which may be pruned. Most types need t
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
 
 from reconciler.core.resource.address import Address
 from reconciler.core.resource.resource import Observed, Resource
 from reconciler.core.resource.values import Path, Spec, Value
-from reconciler.providers.keycloak.table.connection import Connection, Live, Representation
+from reconciler.providers.keycloak.table.connection import Connection, Live, Representation, View
 from reconciler.providers.keycloak.table.required_release import Check, Since
 from reconciler.record import Struct, field
 
@@ -159,7 +158,7 @@ class Requirements(Struct, frozen=True):
 
     since: Mapping[str, Since] = field(default_factory=dict)
     checks: Mapping[str, Check] = field(default_factory=dict)
-    refuses: Callable[[Callable[[str], Any], str, Mapping[str, Value]], str] | None = None
+    refuses: Callable[[View, Address, Mapping[str, Value]], str] | None = None
     remedies: Mapping[str, str] = field(default_factory=dict)
 
 

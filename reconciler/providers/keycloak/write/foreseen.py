@@ -6,7 +6,7 @@ changes counts as done.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -16,12 +16,12 @@ from reconciler.core.resource.address import Address
 from reconciler.core.resource.resource import Origin
 from reconciler.core.resource.values import ABSENT, Value
 from reconciler.providers.keycloak.ids import Directory
-from reconciler.providers.keycloak.kinds.flow import BUILTIN as BUILTIN_FLOWS
 from reconciler.providers.keycloak.registry import KINDS
 from reconciler.providers.keycloak.table.connection import BASE
 from reconciler.providers.keycloak.table.properties import as_map
 from reconciler.providers.keycloak.write.steps import ADD, CREATE, CREATE_PART, IMPORT, UPDATE, texts
-from reconciler.vocabulary.keycloak import FLOW, IDENTITY_PROVIDER, REALM, REQUIRED_ACTION, USER_PROFILE
+from reconciler.record import Struct
+from reconciler.vocabulary.keycloak import BUILT_IN_FLOWS, FLOW, IDENTITY_PROVIDER, REALM, REQUIRED_ACTION, USER_PROFILE
 
 _PROFILE: Final = "/users/profile"
 _LISTS: Final = {
@@ -33,7 +33,7 @@ _LISTS: Final = {
 _OF_A_NEW_REALM: Final[Mapping[str, Any]] = {
     "": {},
     _PROFILE: {"attributes": [{"name": name} for name in ("username", "email", "firstName", "lastName")]},
-    "/authentication/flows": [{"alias": alias} for alias in sorted(BUILTIN_FLOWS)],
+    "/authentication/flows": [{"alias": alias} for alias in sorted(BUILT_IN_FLOWS)],
     "/identity-provider/instances": [],
 }
 """The answers of a realm that the plan makes; others can't be told."""
@@ -58,30 +58,30 @@ class Foreseen:
         for address, body in _bodies(step):
             refuses = KINDS[address.kind].requirements.refuses
             if refuses:
-                yield address, refuses(self._reading(address.path[0]), address.path[0], body)
+                yield address, refuses(_View(self, address.path[0]), address, body)
         if step.verb in (ADD, CREATE):
             for target in map(Address.parse, texts(step.args.get("targets", ()))):
-                if not self._will_be_there(target):
+                if self.find(target) is None:
                     yield step.address, f"{target} is not there; declare it, or see who deleted it"
 
-    def _will_be_there(self, target: Address) -> bool:
-        """Returns whether an object is live, or comes with what the plan makes."""
+    def find(self, target: Address) -> str | None:
+        """The id of a live object, "" of one that comes with what the plan makes, None where there will be none."""
         kind = KINDS[target.kind]
         parent = kind.parent_of(target)
         is_made = target in self._written or Address(REALM, target.path[:1]) in self._new
         may_arise = kind.builtins.arises(target.path) or (
             parent is not None and parent.kind != REALM and parent in self._written
         )
-        return is_made or may_arise or self._directory.find(target) is not None
+        found = None if Address(REALM, target.path[:1]) in self._new else self._directory.find(target)
+        return "" if found is None and (is_made or may_arise) else found
 
-    def _reading(self, realm: str) -> Callable[[str], Any]:
+    def read(self, realm: str, path: str) -> Any:
+        """An answer, as it will be once the plan is carried out."""
         base = BASE.format(realm=quote(realm, safe=""))
-
-        def read(path: str) -> Any:
-            place = path.removeprefix(base).partition("?")[0]
-            return self._planned(realm, place, self._answer(Address(REALM, (realm,)), path, place))
-
-        return read
+        if not path.startswith(base):
+            return self._directory.once(path)
+        place = path.removeprefix(base).partition("?")[0]
+        return self._planned(realm, place, self._answer(Address(REALM, (realm,)), path, place))
 
     def _answer(self, realm: Address, path: str, place: str) -> Any:
         if realm in self._new:
@@ -110,6 +110,19 @@ class Foreseen:
             flows = [as_map(each) for found in brought if isinstance(found, Sequence) for each in found]
             return [*answer, *({"alias": name} for name in made), *(flows if _LISTS[place] == FLOW else ())]
         return answer
+
+
+class _View(Struct, frozen=True):
+    """One of the realms as it will be, for the rules of the tables."""
+
+    foreseen: Foreseen
+    realm: str
+
+    def once(self, path: str) -> Any:
+        return self.foreseen.read(self.realm, path)
+
+    def find(self, address: Address) -> str | None:
+        return self.foreseen.find(address)
 
 
 def _bodies(step: Step) -> Iterator[tuple[Address, Mapping[str, Value]]]:

@@ -217,7 +217,7 @@ class Performer:
     def _refusal(self, address: Address, body: Mapping[str, Value]) -> str:
         """Explains why this body would not have its effect, "" if it would."""
         refuses = KINDS[address.kind].requirements.refuses
-        return refuses(self._directory.once, address.path[0], body) if refuses else ""
+        return refuses(self._directory, address, body) if refuses else ""
 
     # -------------------------------------------------------------- sets of other objects
 

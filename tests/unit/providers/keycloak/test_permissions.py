@@ -28,7 +28,15 @@ def test_anything_else_is_read_by_an_export() -> None:
 
 
 def test_each_role_says_what_it_is_for() -> None:
-    (roles,) = rights(expand(document({"realm": "lab", "groups": [{"name": "staff"}]}))).values()
+    roles = rights(expand(document({"realm": "lab", "groups": [{"name": "staff"}]})))["lab"]
 
     assert roles["manage-users"] == "to write group"
     assert roles["query-groups"] == "to export the realm"
+
+
+def test_a_realm_may_have_to_be_made() -> None:
+    found = rights(expand(document({"realm": "lab"}, {"realm": "shop"})))
+
+    assert found["master"] == {"create-realm": "to make lab, shop where it does not exist"}
+    assert rights(expand(document({"realm": "master"}))).keys() == {"master"}
+    assert "create-realm" not in rights(expand(document({"realm": "master"})))["master"]

@@ -12,6 +12,7 @@ from reconciler.core.execution.report import Report, What
 from reconciler.core.message.errors import Conflict, ReconcileError, Refused, Rejected, Unreachable, WrittenInVain
 from reconciler.core.message.problem import Problem
 from reconciler.core.plan.policy import Policy
+from reconciler.core.resource.document import Unmade
 from reconciler.core.resource.resource import Health, Origin, Status
 from reconciler.core.resource.values import Ref
 from reconciler.providers.memory import MemoryProvider
@@ -69,6 +70,21 @@ def test_a_look_that_there_is_already_is_not_made_again():
     assert first is look
     assert last is not look
     assert last.plan.in_sync
+
+
+def test_a_mistake_in_what_is_new_is_refused_before_anything_is_done_and_is_none_in_what_exists():
+    mistake = Unmade(address(BOX), Origin("users.yaml", 7, 3), "box `web` names `nothing`")
+    document = a_document(unmade=(mistake,))
+    fresh = MemoryProvider([resource(BOX, size=1), resource(CLIENT)])
+    there = MemoryProvider([resource(BOX, size=2), resource(CLIENT)])
+    there.live = {address(BOX): live(BOX, size=1)}
+
+    with pytest.raises(Refused, match="users.yaml:7:3: box `web` names `nothing`; correct it there"):
+        converge(Reconciler(document, {"memory": fresh}, TurnedClock()))
+    events = converge(Reconciler(document, {"memory": there}, TurnedClock()))
+
+    assert fresh.calls == []
+    assert looks(events)[-1].plan.in_sync
 
 
 def test_a_failure_ends_it_after_the_pass():

@@ -362,9 +362,11 @@ def test_nothing_is_written_before_all_of_it_is_known_to_be_right() -> None:
 def test_a_realm_that_has_no_such_permissions_is_told_how_to_get_them() -> None:
     connection = ScriptedConnection({EXPORT: {"realm": "lab", "clients": []}})
     (step,) = steps([change_of(a_file(HELPERS), a_live())[0]])
+    directory = Directory(connection)
+    directory.learn(Address("keycloak.role", ("lab", "viewer")), VIEWER)
 
     with pytest.raises(Rejected, match="set `adminPermissionsEnabled: true`"):
-        Performer(connection, Directory(connection))(step)
+        Performer(connection, directory)(step)
 
 
 def test_the_client_is_never_made() -> None:

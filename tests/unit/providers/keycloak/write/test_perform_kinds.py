@@ -308,7 +308,7 @@ def test_a_policy_of_another_type_is_deleted_first_with_what_applies_it() -> Non
     body = done.writes[-1][1]
     assert isinstance(body, dict)
     assert [each["name"] for each in body["policies"]] == ["p", "read"]
-    assert body["policies"][0] == {"name": "p", "type": "client", "logic": "POSITIVE", "config": {}}
+    assert body["policies"][0] == {"name": "p", "type": "client", "logic": "POSITIVE", "config": {"clients": "[]"}}
 
 
 def test_authorization_services_are_imported_and_then_what_the_import_leaves_is_done() -> None:
