@@ -52,8 +52,14 @@ def command(state: State, /, **options: Any) -> int:
     """Show the plan, ask on a terminal, and do only what differs. PLAN is a file written by `diff --out`.
 
     Without a terminal it proceeds where it only creates, updates and replaces what is its own. Deleting needs
-    --yes, and losing data needs --allow-delete for each resource that loses it.
+    --yes, and losing data needs --allow-delete for each resource that loses it. A rotation of secrets that was cut off
+    is finished first.
     """
+    from reconciler.cli.rotation import finish_rotation
+
+    state.require_files()
+    if not options["dry_run"] and (code := finish_rotation(state, lock_wait=options["lock_wait"])):
+        return code
     with state.session(needs_secrets=True) as session:
         return _Apply(state, session, options).run()
 

@@ -23,7 +23,12 @@ EXAMPLES: Final[Mapping[str, tuple[str, ...]]] = {
     "why": ("reconcile why docker.container/web", "reconcile why docker.network/back --format json"),
     "history": ("reconcile history --since 2h", "reconcile history docker.container/web --format json"),
     "doctor": ("reconcile doctor", "reconcile doctor --format json"),
-    "secrets": ("reconcile secrets list", "reconcile secrets recover"),
+    "secrets": (
+        "reconcile secrets list",
+        "reconcile secrets rotate REDIS_PASSWORD",
+        "reconcile secrets rotate --all --yes",
+        "reconcile secrets recover",
+    ),
     "logs": ("reconcile logs --follow --tail 20 web",),
     "exec": ("reconcile exec web sh", "reconcile exec -T db pg_dump -U shop shop >shop.sql"),
     "down": ("reconcile down", "reconcile down --volumes --confirm shop"),

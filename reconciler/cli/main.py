@@ -32,7 +32,7 @@ COMMANDS: Final = {
     "why": "Explain what is planned for a resource, and what was done to it before.",
     "history": "Show earlier runs and their changes, newest first.",
     "doctor": "Find the cause of trouble, such as of a failing login.",
-    "secrets": "List declared secrets, and recover lost ones from live resources.",
+    "secrets": "List and rotate declared secrets, and recover lost ones from live resources.",
     "logs": "Show the output of the containers.",
     "exec": "Run a command in the container of a service.",
     "down": "Stop and remove the project's containers and networks.",

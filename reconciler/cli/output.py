@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -211,7 +212,7 @@ def write_line(path: Path, text: str) -> None:
 def ignore(gitignore: Path, name: str) -> bool:
     """Add a line for a file to .gitignore unless there is one; returns whether that was needed. Raises Unwritable."""
     lines = gitignore.read_text(encoding="utf-8").splitlines() if gitignore.exists() else []
-    if {name, f"/{name}"} & {line.strip() for line in lines}:
+    if any(fnmatch(name, line.strip().removeprefix("/")) for line in lines):
         return False
     write_line(gitignore, name)
     return True

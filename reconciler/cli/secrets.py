@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @click.group("secrets")
 def command() -> None:
-    """List the secrets that the files declare under x-reconcile.secrets, and get lost ones back.
+    """List the secrets that the files declare under x-reconcile.secrets, change them, and get lost ones back.
 
     No value is ever printed.
     """
@@ -73,3 +73,29 @@ def recover(state: State) -> int:
     if not became.lost:
         return Exit.DONE
     return Exit.PARTIAL if became.where else Exit.ERROR
+
+
+@command.command("rotate")
+@click.argument("names", nargs=-1, metavar="[NAME]...")
+@click.option("--all", "everything", is_flag=True, help="All secrets that the files declare.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--dry-run", is_flag=True, help="Only show what would be done.")
+@click.option("--wait", type=float, default=300.0, metavar="SECONDS", help="How long to wait for Keycloak to start.")
+@click.option("--lock-wait", type=float, default=0.0, metavar="SECONDS", help="How long to wait for another run.")
+@click.pass_obj
+def rotate(state: State, /, *, names: tuple[str, ...], everything: bool, **options: Any) -> int:
+    """Give secrets new values: in the services that know them, in .env, and in all that uses them.
+
+    Services with a declared way (`x-reconcile.secrets.NAME.rotate`) take the new value while they run. All containers
+    that use one are replaced in order of dependency, and the values are tried. A run that was cut off is gone on with
+    by the next one, without a NAME. Exit code 3: some of it is left to do.
+    """
+    from reconciler.cli.rotation import Rotate
+    from reconciler.run.session.session import unfinished_of
+
+    state.require_files()
+    if names and everything:
+        raise click.UsageError("Name secrets, or say --all.")
+    if not names and not everything and unfinished_of(state.settings) is None:
+        raise click.UsageError("Name the secrets to rotate, or say --all; `reconcile secrets list` shows them.")
+    return Rotate(state, **options).run(names)

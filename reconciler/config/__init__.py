@@ -15,6 +15,7 @@ if TYPE_CHECKING:
         missing_secrets,
         printable,
         secret_values,
+        variables_of,
     )
 
 __all__ = [
@@ -26,6 +27,7 @@ __all__ = [
     "missing_secrets",
     "printable",
     "secret_values",
+    "variables_of",
 ]
 
 

@@ -13,6 +13,7 @@ from reconciler.config.compose.stack import LoadedStack, Settings, load_written,
 from reconciler.config.realm.addresses import KINDS, checkable, declared_addresses
 from reconciler.config.realm.file import UsersFile
 from reconciler.config.realm.load import LoadedUsers, declared, load_files, read_all
+from reconciler.config.variables.declared import Rotations, declared_names
 from reconciler.config.variables.sources import env_file_paths, possible_env_files, read_variables
 from reconciler.config.variables.template import Variables
 from reconciler.config.yaml.suggest import nearest, suggestion
@@ -71,6 +72,8 @@ def load(sources: Sources) -> Loaded:
     if not _errors(problems) and stack:
         problems.extend(exposed(stack.model))
         problems.extend(_unknown_addresses(stack, users) if sources.users_files else ())
+    rotations = _rotations(stack, users)
+    problems.extend(rotations.problems)
     _refuse(problems)
     document = Document(
         project=stack.project if stack else project_name(sources.project, variables, directory).text,
@@ -81,6 +84,7 @@ def load(sources: Sources) -> Loaded:
         connection=_connection(stack, users),
         idle=stack.idle if stack else frozenset(),
         unmade=users.unmade,
+        rotations=rotations.found,
     )
     env_files = possible_env_files(sources.directory, sources.env_files)
     named = (*sources.stack_files, *sources.users_files, *env_files, *(stack.files if stack else ()))
@@ -101,6 +105,14 @@ def missing_secrets(sources: Sources) -> tuple[str, ...]:
     variables, problems = _variables(replace(sources, generated={}), files)
     _refuse(problems)
     return tuple(name for name in files.declared if not variables.get(name))
+
+
+def variables_of(sources: Sources) -> Mapping[str, str]:
+    """The values of all variables. Raises ConfigError where a file can't be parsed."""
+    files = _read(sources)
+    variables, problems = _variables(sources, files)
+    _refuse([*files.problems, *problems])
+    return variables.values
 
 
 def secret_values(sources: Sources) -> tuple[Secret, ...]:
@@ -141,8 +153,7 @@ def _read(sources: Sources) -> _Files:
 def _declared(written: Written | None) -> Iterator[str]:
     for layer in written.layers if written else ():
         settings = layer.tree.get("x-reconcile")
-        names = settings.get("secrets") if isinstance(settings, Map) else None
-        yield from (str(name) for name in names) if isinstance(names, list) else ()
+        yield from declared_names(settings.get("secrets")) if isinstance(settings, Map) else ()
 
 
 def _variables(sources: Sources, files: _Files) -> tuple[Variables, list[Problem]]:
@@ -179,6 +190,20 @@ def _unknown_addresses(stack: LoadedStack, users: LoadedUsers) -> Iterator[Probl
             near = nearest(address.name, {other.name for other in known})
             meant = next((f"; did you mean `{other}`?" for other in sorted(known) if other.name == near), "")
             yield place.problem(f"`{text}` is not declared{meant}")
+
+
+def _rotations(stack: LoadedStack | None, users: LoadedUsers) -> Rotations:
+    """The declared rotations of both halves."""
+    if stack is None:
+        found = Rotations()
+    else:
+        settings = stack.model.get("x-reconcile")
+        found = Rotations({*stack.model.get("services", ()), *(address.name for address in stack.idle)})
+        if isinstance(settings, Map):
+            found.add(settings.get("secrets"), lambda path: deepest(settings, ("secrets", *path))[0])
+    for users_file, path, secrets in users.secrets:
+        found.add(secrets, lambda below, file=users_file, above=path: file.place((*above, *below)))  # type: ignore[misc]
+    return found
 
 
 def _connection(stack: LoadedStack | None, users: LoadedUsers) -> Mapping[str, Value]:

@@ -18,7 +18,7 @@ from reconciler.core.resource.address import Address
 from reconciler.core.resource.amount import Amount
 from reconciler.core.resource.document import Document
 from reconciler.core.resource.resource import Bystander, Observed, Resource
-from reconciler.core.resource.values import Path, Value
+from reconciler.core.resource.values import Path, Secret, Value
 from reconciler.record import Struct
 
 
@@ -148,6 +148,15 @@ class Restarter(LogSource, Protocol):
         ...
 
 
+@runtime_checkable
+class Stopper(Restarter, Protocol):
+    """A provider whose running resources can be stopped for a while, by the names of their logs."""
+
+    def stop(self, name: str) -> bool:
+        """Stop it within its own time; returns whether it ran. Raises Conflict where there is none."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Command:
     """A program with its arguments, to be run inside a running resource.
@@ -206,6 +215,23 @@ class CommandRunner(LogSource, Protocol):
 
     def begin(self, service: str, number: int | None, command: Command) -> None:
         """Begins a command in the same way, and leaves it alone."""
+        ...
+
+    def finished(self, service: str, command: Command, *, timeout_s: float) -> tuple[int, str]:
+        """Runs a command in the same way to its end; returns its exit code, and what it wrote to both outputs."""
+        ...
+
+
+@runtime_checkable
+class PasswordStore(Protocol):
+    """A provider among whose resources are accounts with passwords."""
+
+    def has_password(self, address: Address, password: Secret) -> bool:
+        """Returns whether the password logs the account in. Raises ProviderError where that can't be told."""
+        ...
+
+    def set_password(self, address: Address, password: Secret) -> None:
+        """Give the account this password for good. Raises Conflict where there is no such account."""
         ...
 
 

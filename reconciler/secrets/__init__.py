@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from reconciler.secrets.dotenvfile import write_secrets
+from reconciler.secrets.dotenvfile import change_secrets, write_secrets
 from reconciler.secrets.generate import generated_secrets
 
-__all__ = ["generated_secrets", "write_secrets"]
+__all__ = ["change_secrets", "generated_secrets", "write_secrets"]

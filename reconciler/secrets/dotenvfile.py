@@ -11,7 +11,7 @@ from typing import Final
 
 from reconciler.atomicfile import file_text, replace_file
 from reconciler.core.message.errors import writing
-from reconciler.secrets.dotenvtext import filled_in, without
+from reconciler.secrets.dotenvtext import changed, filled_in, without
 
 _PRIVATE: Final = 0o600
 _TRIES: Final = 5
@@ -25,6 +25,16 @@ def write_secrets(path: Path, values: Mapping[str, str], *, over_example: bool =
     """
     with writing("secrets", path), _alone(path):
         return _written(path, values, over_example=over_example)
+
+
+def change_secrets(path: Path, values: Mapping[str, str]) -> None:
+    """Put other values in the place of those that the file has. Raises Unwritable."""
+    with writing("secrets", path), _alone(path):
+        for _ in range(_TRIES):
+            before = file_text(path)
+            if before is not None and replace_file(path, before, changed(before, values), mode=_PRIVATE):
+                return
+        raise OSError(f"{path} is being changed by another program, or gone")
 
 
 def _written(path: Path, values: Mapping[str, str], *, over_example: bool) -> Mapping[str, str]:

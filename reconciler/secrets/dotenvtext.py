@@ -37,6 +37,30 @@ def filled_in(text: str, values: Mapping[str, str]) -> Filled:
     return Filled("".join(statements) + added, tuple(name for name in values if name in empty or name in missing))
 
 
+def changed(text: str, values: Mapping[str, str]) -> str:
+    """Give each name another value, on the last line that has it; a name that no line has is left out."""
+    ending = "\r\n" if "\r\n" in text else "\n"
+    statements = list(_statements(text.splitlines(keepends=True)))
+    last = {name: index for index, statement in enumerate(statements) if (name := _name(statement)) in values}
+    for name, index in last.items():
+        match = _ASSIGNMENT.match(statements[index])
+        assert match
+        rest = _rest(match["value"]).strip()
+        statements[index] = "".join(
+            (statements[index][: match.start("value")], _written(values[name]), f" {rest}" if rest else "", ending)
+        )
+    return "".join(statements)
+
+
+def _rest(text: str) -> str:
+    """The comment after a value, with what is before it."""
+    if text[:1] in ("'", '"'):
+        end = _closing(text)
+        return text[end + 1 :] if end is not None else ""
+    _, comment, rest = text.partition(" #")
+    return f"{comment}{rest}"
+
+
 def without(text: str, names: Collection[str]) -> str:
     """The text without the lines of these names."""
     return "".join(each for each in _statements(text.splitlines(keepends=True)) if _name(each) not in names)
@@ -56,12 +80,17 @@ def _is_open(statement: str) -> bool:
     value = _value(statement)
     if statement.lstrip().startswith("#") or value[:1] not in ("'", '"'):
         return False
+    return _closing(value) is None
+
+
+def _closing(value: str) -> int | None:
+    """The index of the quote that closes the one at the beginning; a backslash escapes the next character."""
     index, quote = 1, value[0]
     while index < len(value):
         if value[index] == quote:
-            return False
+            return index
         index += 2 if value[index] == "\\" else 1
-    return True
+    return None
 
 
 def _name(statement: str) -> str:

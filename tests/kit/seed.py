@@ -30,9 +30,13 @@ class Seed:
 
     directory: Path
     project: str
-    settings: Mapping[str, str]
     engine: Engine
     demo: Ran
+
+    @property
+    def settings(self) -> Mapping[str, str]:
+        """The settings and secrets of .env, as they are now."""
+        return settings_of(self.directory)
 
     def url(self, port: str) -> str:
         return f"http://localhost:{self.settings[port]}"
@@ -103,11 +107,17 @@ def seeded(folder: Path, project: str = "rte2e") -> Iterator[Seed]:
     try:
         demo = make("demo", directory)
         assert demo.code == 0, demo.out[-4000:] + demo.err[-4000:]
-        yield Seed(directory, project, settings_of(directory), engine, demo)
+        yield Seed(directory, project_of(directory), engine, demo)
     finally:
         engine.close()
         if not existing:
             make("demo-down", directory)
+
+
+def project_of(directory: Path) -> str:
+    """The project's name in stack.yaml."""
+    lines = (directory / "stack.yaml").read_text(encoding="utf-8").splitlines()
+    return next(line.removeprefix("name: ") for line in lines if line.startswith("name: "))
 
 
 def copied(directory: Path, project: str) -> Path:

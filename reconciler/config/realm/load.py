@@ -17,6 +17,7 @@ from reconciler.config.realm.references import ill_formed_policies, missing_refe
 from reconciler.config.schema.explain import Fault
 from reconciler.config.schema.fitting import fitted
 from reconciler.config.schema.validator import load_schema
+from reconciler.config.variables.declared import declared_names
 from reconciler.config.variables.interpolate import filled
 from reconciler.config.variables.template import KEYCLOAK, Variables
 from reconciler.config.yaml.patterns import matches, not_yet
@@ -44,6 +45,8 @@ class LoadedUsers(Struct, frozen=True):
     connection: Mapping[str, Value] = field(default_factory=dict)
     problems: tuple[Problem, ...] = ()
     unmade: tuple[Unmade, ...] = ()
+    secrets: Sequence[tuple[UsersFile, TreePath, Tree]] = ()
+    """The declared secrets of each file, and where in it they are."""
 
     def canonical(self) -> tuple[Mapping[str, Value], ...]:
         return tuple(canonical_realm(realm.merged) for realm in self.realms)
@@ -75,8 +78,7 @@ def declared(files: Iterable[UsersFile]) -> Iterator[str]:
     """The variables that the files declare to be secrets."""
     for users in files:
         for _, settings in users.settings():
-            names = settings.get("secrets")
-            yield from (str(name) for name in names) if isinstance(names, list) else ()
+            yield from declared_names(settings.get("secrets"))
 
 
 def load_files(files: Sequence[UsersFile], variables: Variables) -> LoadedUsers:
@@ -99,7 +101,7 @@ def load_files(files: Sequence[UsersFile], variables: Variables) -> LoadedUsers:
     unmade = tuple(
         _unmade(realm, each.of_a_new_realm) for realm in merged for each in missing[realm.name][:_MOST_PROBLEMS]
     )
-    return LoadedUsers(merged, _connection(done), told, unmade)
+    return LoadedUsers(merged, _connection(done), told, unmade, tuple(_secrets(done)))
 
 
 _CHECKS = (contradictions, ill_formed_policies, combinations)
@@ -158,6 +160,13 @@ def _problem(realm: Realm, finding: Finding) -> Problem:
 def _unmade(realm: Realm, finding: Finding) -> Unmade:
     problem = _problem(realm, finding)
     return Unmade(Address(REALM, (realm.name,)), problem.origin, problem.message)
+
+
+def _secrets(files: Iterable[UsersFile]) -> Iterator[tuple[UsersFile, TreePath, Tree]]:
+    for users in files:
+        for path, settings in users.settings():
+            if "secrets" in settings:
+                yield users, (*path, "secrets"), settings["secrets"]
 
 
 def _connection(files: Iterable[UsersFile]) -> Mapping[str, Value]:

@@ -8,7 +8,7 @@ from typing import Final
 
 from reconciler.config.variables.dotenv import parse_env
 from reconciler.config.variables.template import Variables
-from reconciler.config.yaml.textfile import ENV_LIMIT, read_text
+from reconciler.config.yaml.textfile import ENV_LIMIT, TextFile, read_text
 from reconciler.core.message.errors import ConfigError
 from reconciler.core.message.problem import Problem
 
@@ -54,3 +54,8 @@ def read_variables(
     values = {**found, **environment}
     values.update({name: value for name, value in generated.items() if not values.get(name)})
     return Variables(values, declared | secret), problems
+
+
+def variables_in(text: str) -> Mapping[str, str]:
+    """The variables that the text of an env file sets by itself."""
+    return parse_env(TextFile(_DEFAULT, text, private=True), Variables()).values

@@ -118,3 +118,8 @@ class Kind(Struct, frozen=True):
     goes_down: bool = False
     is_never_made: Callable[[Resource], bool] = lambda _desired: False
     cause: Cause = Cause.DEPENDENCY
+
+    @property
+    def holds_data(self) -> bool:
+        """Returns whether a change of such a resource can cost its data."""
+        return any(field.effect is Effect.DATA_LOSS for field in self.fields.values())

@@ -7,6 +7,7 @@ from typing import Protocol
 
 from reconciler.core.resource.address import Address
 from reconciler.core.resource.resource import Origin
+from reconciler.core.resource.rotation import Rotation
 from reconciler.core.resource.values import Value
 from reconciler.record import Struct, field
 
@@ -35,7 +36,8 @@ class Document(Struct, frozen=True):
     ``stack`` is the canonical Compose model; paths for ``locate`` begin with "stack". ``realms`` are realm
     representations in canonical form; paths begin with "realms" and the realm's index. ``connection`` is how
     to reach Keycloak: ``url``, ``service``, ``auth``. ``idle`` is what the files declare for other profiles: neither
-    made nor taken away. ``unmade`` are mistakes if the resource at their address does not exist yet.
+    made nor taken away. ``unmade`` are mistakes if the resource at their address does not exist yet. ``rotations`` are
+    those of declared secrets, by the names of their variables.
     """
 
     project: str
@@ -46,3 +48,4 @@ class Document(Struct, frozen=True):
     connection: Mapping[str, Value] = field(default_factory=dict)
     idle: frozenset[Address] = frozenset()
     unmade: tuple[Unmade, ...] = ()
+    rotations: Mapping[str, Rotation] = field(default_factory=dict)

@@ -237,6 +237,14 @@ class DockerProvider:
             grace_s = next(each for each in (timeout_s, own, _STOP_S) if each is not None)
             self.engine.post(f"{path}/restart", t=grace_s)
 
+    def stop(self, name: str) -> bool:
+        path = f"/containers/{self._container(name)}"
+        with self.engine.understood():
+            found = self.engine.get(f"{path}/json")
+            if found["State"].get("Running"):
+                self.engine.post(f"{path}/stop", t=found["Config"].get("StopTimeout") or _STOP_S)
+            return bool(found["State"].get("Running"))
+
     def begun(self, service: str, number: int | None, command: Command) -> Attached:
         if command.takes_input and not command.size and self.engine.location.tls:
             raise Rejected(
@@ -249,6 +257,10 @@ class DockerProvider:
     def begin(self, service: str, number: int | None, command: Command) -> None:
         with self.engine.understood():
             self.engine.detached(self._running(service, number), _exec_body(command))
+
+    def finished(self, service: str, command: Command, *, timeout_s: float) -> tuple[int, str]:
+        with self.engine.understood():
+            return self.engine.execute(self._running(service, None), _exec_body(command), timeout_s=timeout_s)
 
     def _running(self, service: str, number: int | None) -> str:
         """The id of a service's container with this number, or with its lowest one."""

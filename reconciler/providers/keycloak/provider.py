@@ -18,7 +18,7 @@ from reconciler.core.provider import Declaration, Hint, LiveRealm, Verdict
 from reconciler.core.resource.address import Address
 from reconciler.core.resource.document import Document
 from reconciler.core.resource.resource import Bystander, Observed, Resource
-from reconciler.core.resource.values import Value
+from reconciler.core.resource.values import Secret, Value
 from reconciler.providers.answers import Note, ignored
 from reconciler.providers.keycloak.access.affected import access_changes
 from reconciler.providers.keycloak.access.changes import concerns
@@ -27,6 +27,7 @@ from reconciler.providers.keycloak.admin_events import AdminEvents
 from reconciler.providers.keycloak.authors import authors
 from reconciler.providers.keycloak.expand import expand
 from reconciler.providers.keycloak.ids import Directory
+from reconciler.providers.keycloak.kinds.password import set_password
 from reconciler.providers.keycloak.read.bystanders import bystanders
 from reconciler.providers.keycloak.read.observe import observe
 from reconciler.providers.keycloak.registry import KINDS
@@ -142,6 +143,16 @@ class KeycloakProvider:
         _, performer = self._work()
         with self._connected().understood():
             return performer(step)
+
+    def has_password(self, address: Address, password: Secret) -> bool:
+        realm, username = address.path
+        with self._connected().understood():
+            return self._connected().takes(realm, username, password)
+
+    def set_password(self, address: Address, password: Secret) -> None:
+        directory, _ = self._work()
+        with self._connected().understood():
+            set_password(directory, address, password)
 
     def hint_sources(self) -> Mapping[str, Callable[[], Iterator[Hint]]]:
         return {"admin events": self._admin_hints}

@@ -116,7 +116,7 @@ class _Search:
         elif not live:
             for ref in refs(resource.spec):
                 data = observed.get(ref.address)
-                if data and data.owned and _holds_data(data, provider):
+                if data and data.owned and provider.kinds[data.address.kind].holds_data:
                     self._hold(use, f"{data.address} may have data made with it, and {use.address} is not there")
             for place in self._outside(provider, resource):
                 self._hold(use, f"{place} may have data made with it, and {use.address} is not there")
@@ -153,10 +153,6 @@ def _lives(observed: Observed, provider: Provider) -> bool:
     """Returns whether the resource is one that runs, or one that has data."""
     effects = {field.effect for field in provider.kinds[observed.address.kind].fields.values()}
     return bool(effects & {Effect.START, Effect.DATA_LOSS})
-
-
-def _holds_data(observed: Observed, provider: Provider) -> bool:
-    return any(field.effect is Effect.DATA_LOSS for field in provider.kinds[observed.address.kind].fields.values())
 
 
 def _loaded(sources: Sources) -> Document:

@@ -16,11 +16,12 @@ from reconciler.config.yaml.reading import forget
 from reconciler.core.difference.kind import Kind
 from reconciler.core.history.records import Run
 from reconciler.core.message.errors import Conflict
-from reconciler.core.message.problem import Problem
+from reconciler.core.message.problem import Problem, Severity
 from reconciler.core.plan.policy import Policy
 from reconciler.core.provider import LeaseStore, Located, Provider, WarningSource
 from reconciler.core.resource.address import Address
 from reconciler.core.resource.document import Document
+from reconciler.core.resource.resource import Origin
 from reconciler.core.resource.values import Secret, Value
 from reconciler.history.memory import AppliedMemory
 from reconciler.history.store import FILE, History
@@ -35,6 +36,7 @@ from reconciler.run.session.lostsecrets import recovery, require_new, uses_of_se
 from reconciler.run.session.requestlog import Note, ignored
 from reconciler.secrets import generated_secrets, write_secrets
 from reconciler.secrets.recovery import Recovery
+from reconciler.secrets.unfinished import Unfinished, read_unfinished, unfinished_file
 from reconciler.settings import Settings
 
 if TYPE_CHECKING:
@@ -167,7 +169,11 @@ def opened(
     history = history_of(settings, loaded.document.project, warn)
     try:
         doubtful = [each for each in providers.values() if isinstance(each, WarningSource)]
-        warnings = (*loaded.warnings, *(found for each in doubtful for found in each.warnings(loaded.document)))
+        warnings = (
+            *loaded.warnings,
+            *_cut_off(settings),
+            *(found for each in doubtful for found in each.warnings(loaded.document)),
+        )
         lock = Lock(clock, warn, release_s=release_s)
         yield Session(
             settings,
@@ -273,13 +279,13 @@ def completed_sources(settings: Settings, made_up: Mapping[str, str] = MappingPr
 
 def require_generable(settings: Settings, names: Sequence[str]) -> None:
     """Raises ConfigError unless these secrets may be generated: nothing that lives may have been given one."""
-    require_new(sources_of(settings), names, partial(_connect, settings), str(env_file(settings)))
+    require_new(sources_of(settings), names, partial(connect_to, settings), str(env_file(settings)))
 
 
 def recover_secrets(settings: Settings) -> Recovery:
     """Write the secrets that have no value and can be read from what lives. Raises ConfigError, ProviderError."""
     sources = sources_of(settings)
-    became = recovery(sources, missing_secrets(sources), partial(_connect, settings))
+    became = recovery(sources, missing_secrets(sources), partial(connect_to, settings))
     if became.found:
         write_secrets(env_file(settings), became.found, over_example=True)
     return became
@@ -297,7 +303,7 @@ def secrets_of(settings: Settings) -> tuple[DeclaredSecret, ...]:
     """The declared secrets; asks nobody. Raises ConfigError."""
     sources = sources_of(settings)
     names, missing = declared_secrets(sources), missing_secrets(sources)
-    found = uses_of_secrets(sources, names, partial(_connect, settings))
+    found = uses_of_secrets(sources, names, partial(connect_to, settings))
     return tuple(
         DeclaredSecret(
             name,
@@ -308,9 +314,37 @@ def secrets_of(settings: Settings) -> tuple[DeclaredSecret, ...]:
     )
 
 
-def _connect(settings: Settings, document: Document) -> Mapping[str, Provider]:
+def connect_to(settings: Settings, document: Document) -> Mapping[str, Provider]:
+    """The providers of a document, with what the environment says of the connection."""
     connection = connection_of(document.connection, settings)
     return connect(replace(document, connection=connection), settings.environment)
+
+
+@contextmanager
+def connected(settings: Settings, note: Note = ignored) -> Iterator[tuple[Document, Mapping[str, Provider]]]:
+    """The document and its providers, connected anew, and no more of a session. Raises ConfigError."""
+    loaded, _ = read(settings)
+    providers = connect(loaded.document, settings.environment, note)
+    try:
+        yield loaded.document, providers
+    finally:
+        for provider in providers.values():
+            provider.close()
+
+
+def unfinished_of(settings: Settings) -> Unfinished | None:
+    """The rotation of secrets that is under way or was cut off. Raises ConfigError where its file can't be read."""
+    return read_unfinished(unfinished_file(env_file(settings)))
+
+
+def _cut_off(settings: Settings) -> Iterator[Problem]:
+    found = unfinished_of(settings)
+    if found:
+        message = (
+            f"a rotation of {', '.join(found.old)} is under way or was cut off; `reconcile secrets rotate` goes on "
+            "with it, and the next `reconcile apply`"
+        )
+        yield Problem(message, Origin(str(unfinished_file(env_file(settings)))), Severity.WARNING)
 
 
 def sources_of(settings: Settings) -> Sources:

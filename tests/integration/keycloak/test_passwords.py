@@ -7,7 +7,10 @@ from typing import Any
 
 import pytest
 
+from reconciler.core.message.errors import Conflict
+from reconciler.core.resource.address import Address
 from reconciler.core.resource.values import Secret
+from reconciler.providers.keycloak.provider import KeycloakProvider
 from tests.kit.keycloak.server import ByHand, Driver, Server, still
 
 RIGHT, WRONG = Secret("the right one"), Secret("another one")
@@ -132,3 +135,21 @@ def test_many_new_users_get_their_labels_too(driver: Driver, realm: str) -> None
     driver.apply({"realm": realm, "users": users})
 
     assert driver.look({"realm": realm, "users": users}).plan.in_sync
+
+
+def test_a_rotation_sets_and_tries_the_password_of_a_user(server: Server, driver: Driver, realm: str) -> None:
+    driver.apply(declared(realm, "initial"))
+    client = server.client()
+    provider = KeycloakProvider({}, client=client)
+    ann, nobody = (Address("keycloak.user", (realm, name)) for name in ("ann", "nobody"))
+    try:
+        assert provider.has_password(ann, RIGHT)
+
+        provider.set_password(ann, WRONG)
+
+        assert (provider.has_password(ann, WRONG), provider.has_password(ann, RIGHT)) == (True, False)
+        with pytest.raises(Conflict):
+            provider.set_password(nobody, WRONG)
+    finally:
+        client.close()
+    assert driver.look(declared(realm, "initial")).plan.in_sync

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from reconciler.secrets.dotenvtext import filled_in
+from reconciler.secrets.dotenvtext import changed, filled_in
 
 
 @pytest.mark.parametrize(
@@ -51,3 +51,26 @@ def test_what_is_missing_is_appended_together():
 
 def test_a_value_is_quoted_where_it_has_to_be():
     assert filled_in("", {"A": "it's $x"}).text.endswith("A='it\\'s $x'\n")
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("A=old\n", "A=new\n"),
+        ("A=old", "A=new\n"),
+        ("export A=old # why\nB=1\n", "export A=new # why\nB=1\n"),
+        ("A='old' # why\n", "A=new # why\n"),
+        ('A="o\\"ld"\r\nB=1\r\n', "A=new\r\nB=1\r\n"),
+        ("A: old\n", "A: new\n"),
+        ("A='o\nld'\nB=1\n", "A=new\nB=1\n"),
+        ("A=first\nA=old\n", "A=first\nA=new\n"),
+        ("A=o#ld\n", "A=new\n"),
+        ("#A=old\nB=old\n", "#A=old\nB=old\n"),
+    ],
+)
+def test_a_value_is_changed_on_its_last_line_and_nothing_else(before, after):
+    assert changed(before, {"A": "new"}) == after
+
+
+def test_a_changed_value_is_read_back_as_it_is():
+    assert changed("A=old\n", {"A": "it's $5 # x"}) == "A='it\\'s $5 # x'\n"

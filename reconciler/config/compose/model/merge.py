@@ -161,6 +161,19 @@ def _of_one_driver(lower: Tree, upper: Tree) -> Tree:
     return laid_over(lower, upper, []) if len(drivers) <= 1 else upper
 
 
+def _of_either_form(lower: Tree, upper: Tree) -> Tree:
+    """Names as a list or as a mapping; what is said of a name is replaced as a whole, since a list of words is one."""
+    if isinstance(lower, list) and isinstance(upper, list):
+        return _joined(lower, upper)
+    below, above = name_mapping(lower), name_mapping(upper)
+    if not isinstance(below, Map) or not isinstance(above, Map):
+        return upper
+    said = {name: value for name, value in above.items() if value is not None or name not in below}
+    return Map(
+        {**below, **said}, {**below.places, **{name: above.places[name] for name in said if name in above.places}}
+    )
+
+
 def _pools(lower: Tree, upper: Tree) -> Tree:
     """Address pools are known by their subnets. That some of the lower ones are lost is Compose's own oddity."""
     if not all(isinstance(pool, Map) for pools in (lower, upper) if isinstance(pools, list) for pool in pools):
@@ -226,5 +239,6 @@ DOCUMENT: Final = Rule(
         "secrets": Rule(inside={"*": _LABELS}),
         "services": Rule(inside={"*": Rule(inside=_SERVICE)}),
         "volumes": Rule(inside={"*": _LABELS}),
+        "x-reconcile": Rule(inside={"secrets": Rule(join=_of_either_form)}),
     }
 )

@@ -79,15 +79,21 @@ def _save(live: Live, address: Address, patch: Mapping[str, Value]) -> None:
     """Set the password, and only then its label: cut short between the two, the next pass does both again."""
     ((mode, password),) = patch.items()
     assert isinstance(password, Secret)
-    user_id = live.id(Address(USER, address.path))
-    path = live.path(f"{BASE}/users/{{user}}", address, user=user_id)
-    live.connection.put(f"{path}/reset-password", {"type": "password", "value": password, "temporary": False})
+    path, user_id = set_password(live, address, password)
     if mode == LABEL:
         credential = _credential(live, user_id, address)
         if credential is not None:
             label = digest_of(password, str(credential.get("createdDate")))
             live.connection.put_text(f"{path}/credentials/{credential['id']}/userLabel", label)
     live.settled.add((address, password))
+
+
+def set_password(live: Live, address: Address, password: Secret) -> tuple[str, str]:
+    """Set the password of a user; returns the path and the id of the user. Raises Conflict where there is none."""
+    user_id = live.id(Address(USER, address.path))
+    path = live.path(f"{BASE}/users/{{user}}", address, user=user_id)
+    live.connection.put(f"{path}/reset-password", {"type": "password", "value": password, "temporary": False})
+    return path, user_id
 
 
 KIND: Final = RestKind(

@@ -1,0 +1,83 @@
+"""The secrets that ``x-reconcile.secrets`` declares, in either form: a list of names, or names with more to say."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from reconciler.config.yaml.suggest import suggestion
+from reconciler.config.yaml.tree import Place, Tainted, Tree, TreePath
+from reconciler.core.message.problem import Problem
+from reconciler.core.resource.address import Address
+from reconciler.core.resource.resource import Origin
+from reconciler.core.resource.rotation import Call, Rotation
+
+Locate = Callable[[TreePath], Place | None]
+
+
+def declared_names(secrets: Tree) -> Iterator[str]:
+    """The names of the variables; nothing for what is neither form."""
+    if isinstance(secrets, list | dict):
+        yield from map(str, secrets)
+
+
+@dataclass(slots=True)
+class Rotations:
+    """The declared rotations by the names of their variables, and all that is wrong with them.
+
+    ``services`` are those that commands can be run in; None where they are unknown.
+    """
+
+    services: Collection[str] | None = None
+    found: dict[str, Rotation] = field(default_factory=dict)
+    problems: list[Problem] = field(default_factory=list)
+
+    def add(self, secrets: Tree, locate: Locate) -> None:
+        """Take those of one ``x-reconcile.secrets``, which fits the schema. ``locate`` finds what is in there."""
+        for name, settings in secrets.items() if isinstance(secrets, dict) else ():
+            declared = settings.get("rotate") if isinstance(settings, dict) else None
+            if not isinstance(declared, dict):
+                continue
+            place = locate((name, "rotate"))
+            self.found[name] = rotation = _rotation(declared, place.key if place else Origin(""))
+            for why in (*_contradictions(declared), *self._unknown(rotation)):
+                message = f"{name}.rotate: {why}"
+                self.problems.append(place.problem(message) if place else Problem(message, Origin("")))
+
+    def _unknown(self, rotation: Rotation) -> Iterator[str]:
+        for service in dict.fromkeys((rotation.service, rotation.check.service)):
+            if service and self.services is not None and service not in self.services:
+                yield f"there is no service `{service}`{suggestion(service, list(self.services))}"
+
+
+def _rotation(declared: Mapping[str, Any], origin: Origin) -> Rotation:
+    service = str(declared.get("service") or "")
+    check = declared.get("check") or ()
+    if isinstance(check, Mapping):
+        tried = Call(str(check.get("service") or service), _words(check.get("exec")))
+    else:
+        tried = Call(service, _words(check))
+    user = Address.parse(str(declared["user"])) if declared.get("user") else None
+    return Rotation(service, Call(service, _words(declared.get("exec"))), tried, user, origin)
+
+
+def _words(command: Any) -> tuple[str, ...]:
+    return tuple(map(str, command or ()))
+
+
+def _contradictions(declared: Mapping[str, Any]) -> Iterator[str]:
+    check = declared.get("check")
+    has_service = "service" in declared or (isinstance(check, Mapping) and "service" in check)
+    words = [*(declared.get("exec") or ()), *((check.get("exec") if isinstance(check, Mapping) else check) or ())]
+    if "user" in declared and len(declared) > 1:
+        yield "`user` needs nothing beside it: the server of the account changes its password and tries it"
+    if "exec" in declared and "service" not in declared:
+        yield "`exec` is run in the container of a service; name it with `service`"
+    if check and not has_service:
+        yield "`check` is run in the container of a service; name it with `service`"
+    if any(isinstance(word, Tainted) for word in words):
+        yield (
+            "a secret must not be part of a command, which everybody on the machine can read; "
+            "the command finds it in its environment: OLD and NEW in `exec`, SECRET in `check`"
+        )
