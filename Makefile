@@ -12,7 +12,7 @@ PYTEST := $(BIN)/python -m pytest
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-down venv test test-unit test-integration nightly nightly-config nightly-faults nightly-login nightly-keycloak nightly-docker drift-matrix test-newer-engine test-rootless-engine test-restart test-e2e test-machine lint format check bench structure schema images lock release-check coverage mutation clean python
+.PHONY: help demo demo-down venv test test-unit test-integration nightly nightly-config nightly-faults nightly-login nightly-keycloak nightly-docker drift-matrix test-newer-engine test-rootless-engine swarm test-restart test-e2e test-machine lint format check bench structure schema images lock release-check coverage mutation clean python
 
 help: ## list the targets
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 26
@@ -48,7 +48,7 @@ test-integration: $(DEV) test-machine ## tests with the real engine and the real
 
 # Older releases of Keycloak that the provider is tried with, as images are named by scripts/demo/local_images.py.
 OLDER_KEYCLOAKS := 26.6.4 26.5.6 26.4.7
-nightly: nightly-config nightly-faults nightly-login nightly-keycloak nightly-docker drift-matrix mutation ## what takes hours: the tries below, all of them
+nightly: nightly-config nightly-faults nightly-login nightly-keycloak nightly-docker swarm drift-matrix mutation ## what takes hours: the tries below, all of them
 	RECONCILE_TEST_EXAMPLES=1000 $(MAKE) test-restart
 
 nightly-config: $(DEV) ## 2,000 random stacks, as we and as the Compose CLI read them
@@ -92,6 +92,11 @@ test-newer-engine: $(DEV) test-machine ## the Docker tests against a second, new
 ROOTLESS_TESTS := $(patsubst %,tests/integration/docker/test_%.py,property drift depends_on handover links replace replicas rollout terminal)
 test-rootless-engine: $(DEV) test-machine ## Docker tests against a rootless engine, where there can be one
 	@scripts/engines/rootless.py $(PYTEST) -n 2 $(ROOTLESS_TESTS) || test $$? = 77
+
+swarm: $(DEV) test-machine ## the Swarm tests on a Swarm of the machine's engine, and of a newer one, where there can be one
+	$(PYTEST) tests/integration/swarm
+	@scripts/engines/newer.py sh -c 'docker swarm init --advertise-addr 127.0.0.1 >/dev/null && \
+	  RECONCILE_TEST_SWARM=$$DOCKER_HOST $(PYTEST) tests/integration/swarm' || test $$? = 77
 
 drift-matrix: $(DEV) test-machine ## write docs/drift-matrix.md: what we and the Compose CLI make of the same changes
 	$(BIN)/python -m bench.drift_matrix

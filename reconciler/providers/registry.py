@@ -15,8 +15,9 @@ def all_kinds() -> Mapping[str, Kind]:
     """The kinds of all providers, for readers of their tables."""
     from reconciler.providers.docker.provider import DockerProvider
     from reconciler.providers.keycloak.registry import KINDS
+    from reconciler.providers.swarm.provider import SwarmProvider
 
-    return {**DockerProvider.kinds, **{name: kind.kind for name, kind in KINDS.items()}}
+    return {**DockerProvider.kinds, **SwarmProvider.kinds, **{name: kind.kind for name, kind in KINDS.items()}}
 
 
 def _ignored(_provider: str, _request: Request) -> None:
@@ -31,12 +32,24 @@ def connect(
     ``note`` gets the name of the provider and each request that has ended.
     """
     providers: dict[str, Provider] = {}
-    if document.stack is not None:
+    is_swarm = _engine_of(document) == "swarm"
+    if is_swarm:
+        from reconciler.providers.swarm.provider import SwarmProvider
+
+        providers["swarm"] = SwarmProvider(document.project, environment, note=partial(note, "swarm"))
+    elif document.stack is not None:
         from reconciler.providers.docker.provider import DockerProvider
 
         providers["docker"] = DockerProvider(document.project, environment, note=partial(note, "docker"))
     if document.realms is not None:
         from reconciler.providers.keycloak.provider import KeycloakProvider
 
-        providers["keycloak"] = KeycloakProvider(document.connection, note=partial(note, "keycloak"))
+        runs_as = "swarm.service" if is_swarm else "docker.container"
+        providers["keycloak"] = KeycloakProvider(document.connection, runs_as=runs_as, note=partial(note, "keycloak"))
     return providers
+
+
+def _engine_of(document: Document) -> str:
+    """The sort of engine that a stack is for, "" for a single one."""
+    settings = (document.stack or {}).get("x-reconcile")
+    return str(settings.get("engine") or "") if isinstance(settings, Mapping) else ""

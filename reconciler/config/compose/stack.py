@@ -18,7 +18,7 @@ from reconciler.config.compose.assembly.layers import Written, read_layers
 from reconciler.config.compose.assembly.level import Doubt, Findings, Level
 from reconciler.config.compose.assembly.names import project_name, with_name
 from reconciler.config.compose.assembly.stages import is_note, taken_out
-from reconciler.config.compose.checks import checks, contradictions, localfiles, references, unsupported
+from reconciler.config.compose.checks import checks, contradictions, localfiles, references, swarm, unsupported
 from reconciler.config.compose.model.canonical import Surroundings, canonical
 from reconciler.config.compose.model.seccomp import profile_files, with_profiles
 from reconciler.config.compose.model.shapes import Malformed
@@ -85,7 +85,8 @@ def load_written(written: Written, settings: Settings) -> LoadedStack:
     level = Level(settings.directory, settings.directory, variables, settings.strict, files, is_confined)
     document = assembled(written.layers, level, found)
     document = _inside(document, settings.directory, found) if is_confined else document
-    found.problems.extend(unsupported.problems(document) if settings.strict else ())
+    target = swarm if swarm.is_meant(document) else unsupported
+    found.problems.extend(target.problems(document) if settings.strict else ())
     found.problems.extend(_unknown_profiles(document, settings.profiles))
     document, inactive = _active(document, _profiles(settings, variables))
     found.problems.extend(_weighed(found.doubts, inactive, settings))
@@ -169,7 +170,8 @@ def _is_active(service: Tree, profiles: Sequence[str]) -> bool:
 def _check(stack: checks.Stack, settings: Settings, found: Findings) -> None:
     found.problems.extend(checks.problems(stack, (*references.COMPOSE, *contradictions.COMPOSE)))
     if settings.strict:
-        found.problems.extend(checks.problems(stack, (*references.OURS, *contradictions.OURS)))
+        ours = swarm.OURS if swarm.is_meant(stack.document) else contradictions.OURS
+        found.problems.extend(checks.problems(stack, (*references.OURS, *ours)))
         of_hooks = checks.OfHooks(stack.document, stack.around, stack.inactive)
         if settings.starts:
             found.problems.extend(checks.problems(stack, (*references.OF_STARTS, localfiles.usable_files)))
@@ -179,10 +181,18 @@ def _check(stack: checks.Stack, settings: Settings, found: Findings) -> None:
 
 def _idle(document: Map, model: Map, inactive: frozenset[str]) -> frozenset[Address]:
     """Lists objects that only inactive services need, the implied default network included."""
-    networks = {*(document.get("networks") or ()), *(("default",) if inactive else ())} - {*model.get("networks", ())}
-    volumes = {*(document.get("volumes") or ())} - {*model.get("volumes", ())}
-    found = {"docker.container": inactive, "docker.network": networks, "docker.volume": volumes}
-    return frozenset(Address(kind, (name,)) for kind, names in found.items() for name in names)
+    kinds = swarm.KINDS if swarm.is_meant(document) else _KINDS
+    implied = {"networks": ("default",) if inactive else ()}
+    left = {
+        section: {*(document.get(section) or ()), *implied.get(section, ())} - {*model.get(section, ())}
+        for section in kinds
+    }
+    found = {**left, "services": inactive}
+    return frozenset(Address(kind, (name,)) for section, kind in kinds.items() for name in found[section])
+
+
+_KINDS: Final = {"services": "docker.container", "networks": "docker.network", "volumes": "docker.volume"}
+"""The kinds of a single engine, by the section of the file that declares them."""
 
 
 def _model(document: Map, around: Surroundings, found: Findings, settings: Settings) -> Map:

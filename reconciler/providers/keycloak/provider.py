@@ -41,15 +41,22 @@ from reconciler.providers.keycloak.write.steps import REQUIRE, steps
 class KeycloakProvider:
     """The provider of all realms of one server; see core.provider.Provider.
 
-    ``connection`` is that of the document. Nothing is connected, and nothing heavy imported, before the first
-    request. ``client`` takes the place of the real one in tests.
+    ``connection`` is that of the document, and ``runs_as`` the kind of the service that it names. Nothing is connected,
+    and nothing heavy imported, before the first request. ``client`` takes the place of the real one in tests.
     """
 
     name: Final = "keycloak"
     title: Final = "Keycloak"
 
-    def __init__(self, connection: Mapping[str, Value], *, client: Client | None = None, note: Note = ignored) -> None:
-        self._settings, self._client, self._note = connection, client, note
+    def __init__(
+        self,
+        connection: Mapping[str, Value],
+        *,
+        runs_as: str = "docker.container",
+        client: Client | None = None,
+        note: Note = ignored,
+    ) -> None:
+        self._settings, self._runs_as, self._client, self._note = connection, runs_as, client, note
         self._lock = threading.Lock()
         self._brief: Client | None = client
         self._session: tuple[Directory, Performer] | None = None
@@ -66,7 +73,7 @@ class KeycloakProvider:
     @property
     def served_by(self) -> Address | None:
         service = self._settings.get("service")
-        return Address("docker.container", (str(service),)) if service else None
+        return Address(self._runs_as, (str(service),)) if service else None
 
     def expand(self, document: Document) -> Iterable[Resource]:
         return expand(document)

@@ -185,7 +185,7 @@ def known_addresses(stack: Stack) -> Iterator[Problem]:
             yield from said(
                 place, f"`{address}` is not a valid address; expected KIND/NAME such as docker.container/{example}"
             )
-        elif parsed.provider == "docker" and not _is_declared(parsed, stack):
+        elif parsed.provider in ("docker", "swarm") and not _is_declared(parsed, stack):
             hint = suggestion(parsed.name, list(_declared(parsed.kind, stack)))
             yield from said(place, f"`{address}` is not declared{hint}")
 
@@ -212,8 +212,10 @@ def _parsed(address: str) -> Address | None:
 
 def _declared(kind: str, stack: Stack) -> Iterator[str]:
     match kind:
-        case "docker.container":
+        case "docker.container" | "swarm.service":
             yield from stack.services
+        case "swarm.network" | "swarm.config" | "swarm.secret":
+            yield from stack.section(f"{kind.removeprefix('swarm.')}s")
         case "docker.network" | "docker.volume":
             section = f"{kind.removeprefix('docker.')}s"
             yield from stack.section(section)

@@ -119,13 +119,17 @@ _OF_NO_EFFECT: Final[Mapping[str, str]] = {
 OF_NO_EFFECT: Final = _patterns(_OF_NO_EFFECT)
 
 
-def problems(document: Map) -> Iterator[Problem]:
+def problems(
+    document: Map,
+    unsupported: Mapping[tuple[str, ...], NotYet] = PATTERNS,
+    without_effect: Mapping[tuple[str, ...], str] = OF_NO_EFFECT,
+) -> Iterator[Problem]:
     """Every use of what is not carried out yet or has no effect, in a document in long form."""
-    for pattern, row in PATTERNS.items():
+    for pattern, row in unsupported.items():
         for path, value, place in matches(document, pattern):
             if place and row.applies(value):
                 yield place.problem(not_yet(path, row.reason))
-    for pattern, reason in OF_NO_EFFECT.items():
+    for pattern, reason in without_effect.items():
         for path, _, place in matches(document, pattern):
             if place:
                 yield place.problem(f"`{path[-1]}` has no effect: {reason}", severity=Severity.WARNING)

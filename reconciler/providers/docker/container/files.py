@@ -140,11 +140,12 @@ def copied(files: Iterable[Any]) -> list[Json]:
 
 def digests(files: Iterable[Any]) -> dict[str, Value]:
     """Target → digest of what is in the file now; nothing of a file that can't be read."""
-    found = ((each, _content(each)) for each in files)
-    return {each["target"]: _digest(each, content) for each, content in found if content is not None}
+    found = ((each, content_of(each)) for each in files)
+    return {each["target"]: _digest(each, data) for each, data in found if data is not None}
 
 
-def _content(each: Json) -> bytes | None:
+def content_of(each: Json) -> bytes | None:
+    """The bytes of a config or secret; None where they can't be read."""
     if "content" in each:
         content = each["content"]
         return (content.reveal() if isinstance(content, Secret) else str(content)).encode()
@@ -187,7 +188,7 @@ def archive(files: Iterable[Any]) -> bytes:
     stream = io.BytesIO()
     with tarfile.open(fileobj=stream, mode="w") as tar:
         for each in files:
-            content = None if "file" in each and Path(each["file"]).is_dir() else _content(each)
+            content = None if "file" in each and Path(each["file"]).is_dir() else content_of(each)
             if content is None:
                 raise Rejected(f"{each['file']} can't be copied to {each['target']}: it is no file that can be read")
             info = tarfile.TarInfo(each["target"].lstrip("/"))

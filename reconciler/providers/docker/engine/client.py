@@ -33,7 +33,7 @@ from reconciler.providers.answers import (
     why,
 )
 from reconciler.providers.docker.engine.attached import Attached, pieces
-from reconciler.providers.docker.engine.credentials import logged_in, readable_credentials
+from reconciler.providers.docker.engine.credentials import logged_in, login_header, readable_credentials
 from reconciler.providers.docker.engine.failures import (
     WHO,
     error_of,
@@ -126,10 +126,14 @@ class Engine:
     def _has_answered(self) -> bool:
         return bool(self._version)
 
-    def post(self, path: str, body: Mapping[str, Value] | None = None, **params: Any) -> Any:
-        """The decoded answer, None where it is empty. Secrets in the body are revealed here."""
+    def post(self, path: str, body: Mapping[str, Value] | None = None, *, image: str = "", **params: Any) -> Any:
+        """The decoded answer, None where it is empty. Secrets in the body are revealed here.
+
+        The credentials for the registry of an ``image`` go along, for nodes that are to pull it.
+        """
         data = json.dumps(revealed(body or {}))
-        answer = self._request("POST", path, params=params, data=data, headers={"Content-Type": "application/json"})
+        headers = {"Content-Type": "application/json", **(login_header(image) if image else {})}
+        answer = self._request("POST", path, params=params, data=data, headers=headers)
         asked = _asked("POST", path)
         if answer.status_code == 404:
             raise error_of(answer, asked)
@@ -233,6 +237,17 @@ class Engine:
             yield from api.logs(
                 container, stdout=True, stderr=True, stream=True, follow=follow, tail=tail, timestamps=timestamps
             )
+
+    def cluster_logs(
+        self, path: str, *, tail: int | Literal["all"] = "all", follow: bool = False, timestamps: bool = False
+    ) -> Generator[bytes, None, None]:
+        """Yields the output of a service or a task of a Swarm, wherever it runs, in pieces as they come."""
+        asked = {"stdout": 1, "stderr": 1, "tail": tail, "follow": int(follow), "timestamps": int(timestamps)}
+        with self._streamed(_asked("GET", f"{path}/logs")) as api:
+            answer = api.get(f"{api.base_url}/v{self._version}{path}/logs", params=asked, stream=True)
+            if answer.status_code >= 400:
+                raise error_of(answer, _asked("GET", f"{path}/logs"))
+            yield from (piece for _, piece in pieces(answer.raw))
 
     def events(
         self, filters: Mapping[str, Any], *, since: float | None = None, until: float | None = None
@@ -498,6 +513,7 @@ _SHAPES: Final[Mapping[str, type]] = {
     "/networks": list,
     "/containers/json": list,
     "/images/json": list,
+    **dict.fromkeys(("/configs", "/nodes", "/secrets", "/services", "/tasks"), list),
     **dict.fromkeys(("/volumes", "/info", "/version"), dict),
 }
 """The paths that always exist; any other is one object, or missing."""

@@ -37,6 +37,14 @@ _NOT_LOGGED_IN: Final = ("unauthorized", "authentication required", "no basic au
 _ONE_AT_A_TIME: Final = threading.Lock()  # which warnings are told is a setting of the whole process
 
 
+def login_header(image: str) -> dict[str, str]:
+    """The header with the credentials for an image's registry; none where there are no credentials."""
+    from docker import auth
+
+    with logged_in(image.partition("@")[0]) as login:
+        return {"X-Registry-Auth": auth.encode_header(login).decode()} if login else {}
+
+
 @contextmanager
 def readable_credentials() -> Iterator[None]:
     try:

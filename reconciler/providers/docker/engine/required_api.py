@@ -44,11 +44,11 @@ MAC_OF_EACH_NETWORK: Final = Since((1, 44), "25.0")
 """Before, a container had one MAC address, in the first of its networks."""
 
 
-def needed(document: Document, *path: str) -> list[Value]:
+def needed(document: Document, *path: str, table: Mapping[tuple[str, ...], Since] = SINCE) -> list[Value]:
     """The requirements on the engine of the item at this path of the stack, for :func:`lacks`."""
     rows = [
         (found, row)
-        for pattern, row in SINCE.items()
+        for pattern, row in table.items()
         for found, value in _matches(_at(document.stack, path), pattern[len(path) :], path)
         if pattern[0] == path[0] and row.applies(value)
     ]

@@ -12,10 +12,9 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from reconciler.core.difference.kind import Effect, Field, Kind
-from reconciler.core.message.secrecy import holds_secret, looks_secret
 from reconciler.core.resource.resource import Observed, Resource
 from reconciler.core.resource.units import bytes_of, nanoseconds
-from reconciler.core.resource.values import ABSENT, UNKNOWN, Secret, Spec, Value
+from reconciler.core.resource.values import ABSENT, UNKNOWN, Spec, Value
 from reconciler.providers.docker.container import files, one_shot, outside, pre_start, restarts, rollout, volumes_from
 from reconciler.providers.docker.container.devices import REQUESTS, THROTTLES
 from reconciler.providers.docker.container.endpoints import LINKS, NETWORKS, is_network, network_mode
@@ -54,22 +53,13 @@ def _declared_environment(service: Json) -> Value:
     return dict(service.get("environment") or {}) or ABSENT
 
 
-def _environment_of(entries: Any) -> dict[str, Value]:
-    """A variable without "=" is kept as such by the engine: it takes the image's variable away."""
-    result: dict[str, Value] = {}
-    for entry in entries or ():
-        key, sign, value = str(entry).partition("=")
-        result[key] = None if not sign else Secret(value) if looks_secret(key) or holds_secret(value) else value
-    return result
-
-
 ENVIRONMENT = Property(
     "environment",
     declared=_declared_environment,
-    read=lambda inspect: _environment_of(dig(inspect, "Config.Env")),
+    read=lambda inspect: forms.variables(dig(inspect, "Config.Env")),
     write=lambda spec: {"Env": forms.environment(spec.get("environment") or {})},
-    silent=lambda image: _environment_of(image.get("Env")),
-    merge=lambda declared, image, _: {**_environment_of(image.get("Env")), **declared},
+    silent=lambda image: forms.variables(image.get("Env")),
+    merge=lambda declared, image, _: {**forms.variables(image.get("Env")), **declared},
     paths=("environment",),
 )
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from hashlib import sha256
 from typing import Any, Final
 
+from reconciler.core.message.secrecy import holds_secret, looks_secret
 from reconciler.core.resource.values import Secret, Value
 from reconciler.providers.docker.table.property import Json
 
@@ -163,6 +164,15 @@ def environment(values: Any) -> list[str | Secret]:
         return key if value is None else f"{key}={value}"
 
     return [entry(key, value) for key, value in values.items()]
+
+
+def variables(entries: Any) -> dict[str, Value]:
+    """Variables as the engine shows them; one without "=" is kept as such: it takes the image's variable away."""
+    result: dict[str, Value] = {}
+    for entry in entries or ():
+        key, sign, value = str(entry).partition("=")
+        result[key] = None if not sign else Secret(value) if looks_secret(key) or holds_secret(value) else value
+    return result
 
 
 # ------------------------------------------------------------------ as a file has them

@@ -11,7 +11,10 @@ from typing import Final
 
 COMPOSE: Final = "com.docker.compose."
 OWN: Final = "reconcile."
-FOREIGN: Final = (COMPOSE, OWN, "desktop.docker.io/")
+STACK: Final = "com.docker.stack."
+"""Prefix of the labels of `docker stack deploy`."""
+
+FOREIGN: Final = (COMPOSE, STACK, OWN, "desktop.docker.io/")
 """Prefixes of labels that nobody declares: left out of every comparison."""
 
 PROJECT: Final = f"{COMPOSE}project"

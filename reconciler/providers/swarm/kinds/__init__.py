@@ -1,0 +1,1 @@
+"""The tables of the kinds that a Swarm holds."""

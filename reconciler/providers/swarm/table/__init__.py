@@ -1,0 +1,1 @@
+"""Facts on which every part of the Swarm provider relies: labels, and the form of a row."""

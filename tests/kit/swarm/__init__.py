@@ -1,0 +1,1 @@
+"""Docker Swarm for tests: a cluster in memory, a real one of one node, and the fields of a service."""
