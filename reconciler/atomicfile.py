@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import stat
 import tempfile
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 
@@ -42,6 +44,17 @@ def replace_file(path: Path, before: str | None, text: str, *, mode: int | None 
         temporary.unlink(missing_ok=True)
     _sync(target.parent)
     return True
+
+
+@contextmanager
+def alone(path: Path) -> Iterator[None]:
+    """Keep other writers of ours out; the lock is on the directory, so that it leaves no file behind."""
+    descriptor = os.open(path.resolve().parent, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def _put_new(temporary: Path, target: Path) -> bool:

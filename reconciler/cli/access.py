@@ -64,8 +64,8 @@ def _realms(state: State, options: Mapping[str, Any]) -> Any:
 
 
 def _check(what: str, names: Any, there: Any) -> None:
-    from reconciler.core.message.errors import ReconcileError
+    from reconciler.core.message.errors import UnknownAddress
 
     for name in names:
         if name not in there:
-            raise ReconcileError(f"there is no {what} `{name}`")
+            raise UnknownAddress(f"there is no {what} `{name}`")

@@ -13,7 +13,16 @@ import click
 from reconciler.cli.diff import checksum_of, document, rendered
 from reconciler.cli.exit import Exit
 from reconciler.cli.exitcodes import of_error, of_report
-from reconciler.cli.options import DISRUPT, TARGET, address_option, json_option
+from reconciler.cli.options import (
+    DISRUPT,
+    EXCLUDE,
+    SECONDS,
+    TARGET,
+    address_option,
+    include_paused_option,
+    json_option,
+    leaves_of,
+)
 from reconciler.cli.output import agreed, emit, fail, in_events, say, show, warn, writer
 from reconciler.cli.runner import Stop, Teller, interruptible
 from reconciler.cli.state import State, is_terminal, show_error
@@ -35,6 +44,8 @@ if TYPE_CHECKING:
 @click.option("--yes", is_flag=True, help="Do not ask; allow deletions.")
 @click.option("--dry-run", is_flag=True, help="Only show the plan; exit code 2 if there are differences.")
 @address_option("--target", TARGET)
+@address_option("--exclude", EXCLUDE)
+@include_paused_option()
 @address_option("--allow-delete", "Allow deleting this resource and its data.")
 @click.option(
     "--max-delete",
@@ -44,9 +55,9 @@ if TYPE_CHECKING:
 )
 @address_option("--adopt", "Adopt this existing resource.")
 @address_option("--allow-disrupt", DISRUPT)
-@click.option("--wait", type=float, default=300.0, metavar="SECONDS", help="How long to wait for Keycloak to start.")
+@click.option("--wait", type=SECONDS, default=300.0, metavar="SECONDS", help="How long to wait for Keycloak to start.")
 @json_option()
-@click.option("--lock-wait", type=float, default=0.0, metavar="SECONDS", help="How long to wait for another run.")
+@click.option("--lock-wait", type=SECONDS, default=0.0, metavar="SECONDS", help="How long to wait for another run.")
 @click.pass_obj
 def command(state: State, /, **options: Any) -> int:
     """Show the plan, ask on a terminal, and do only what differs. PLAN is a file written by `diff --out`.
@@ -82,7 +93,12 @@ class _Apply:
             most_surplus=options["max_delete"],
         )
         self._reconciler: Reconciler = session.reconciler(
-            policy=policy, only=options["target"], patience_s=options["wait"], on_wait=self._teller.awaits
+            policy=policy,
+            only=options["target"],
+            excluded=options["exclude"],
+            leaves=leaves_of(session, options),
+            patience_s=options["wait"],
+            on_wait=self._teller.awaits,
         )
         self._allowed = {name: options[name] for name in ("allow_delete", "adopt", "allow_disrupt")}
         self._approved = False
@@ -93,14 +109,14 @@ class _Apply:
         with self._teller.comparing():
             look = self._reconciler.look()
         self._warn_of_unknown(look)
-        if look.plan.in_sync or self._dry_run:
+        if look.plan.is_left or self._dry_run:
             self._check_saved(look)
             self._show(look.plan)
             if not self._dry_run:
                 self._session.keep_secrets()
                 with self._session.recorded("apply") as record:
                     record.saw(look, self._reconciler)
-            return Exit.DONE if look.plan.in_sync else Exit.DIFFERENT
+            return Exit.DIFFERENT if self._dry_run and not look.plan.in_sync else Exit.DONE
         with (
             self._session.locked("apply", wait_s=self._lock_wait),
             self._session.recorded("apply") as record,
@@ -170,7 +186,7 @@ class _Apply:
         if error:
             show_error(error, begun=True)
             return of_error(error, begun=True)
-        if teller.look.plan.in_sync and not teller.report.failed:
+        if teller.look.plan.is_left and not teller.report.failed:
             self._show(teller.look.plan)
         return of_report(teller.report)
 

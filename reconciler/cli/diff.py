@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
@@ -14,13 +15,14 @@ import click
 from reconciler.cli.exit import Exit
 from reconciler.cli.findings import FORMATS as CI_FORMATS
 from reconciler.cli.findings import errors_as, reports, text_of, write_report
-from reconciler.cli.options import TARGET, address_option
-from reconciler.cli.output import clean, say, show, show_clean, show_json, write_json, writer
-from reconciler.cli.state import State, in_colour, terminal_width
+from reconciler.cli.options import EXCLUDE, SECONDS, TARGET, address_option, include_paused_option, leaves_of
+from reconciler.cli.output import clean, columns, say, show, show_clean, show_json, write_json, writer
+from reconciler.cli.state import State, in_colour
 
 if TYPE_CHECKING:
     from reconciler.core.plan.plan import Plan
     from reconciler.render.ci.findings import Findings
+    from reconciler.render.plan.outage import Measured
     from reconciler.run.session.session import Session
 
 FORMATS = ("text", "json", "markdown", *CI_FORMATS)
@@ -30,6 +32,8 @@ FORMATS = ("text", "json", "markdown", *CI_FORMATS)
 @click.option("--format", type=click.Choice(FORMATS), default="text", help="Output format of the plan.")
 @click.option("--out", type=click.Path(path_type=Path), metavar="FILE", help="Also write it there, for `apply FILE`.")
 @address_option("--target", TARGET)
+@address_option("--exclude", EXCLUDE)
+@include_paused_option()
 @click.option(
     "--report",
     "files",
@@ -41,7 +45,7 @@ FORMATS = ("text", "json", "markdown", *CI_FORMATS)
 @click.option("--summary", is_flag=True, help="Omit the fields.")
 @click.option("--full", is_flag=True, help="Show full values, also of new resources.")
 @click.option("--exit-zero", is_flag=True, help="Exit with 0 also if there are differences.")
-@click.option("--wait", type=float, default=120.0, metavar="SECONDS", help="How long to wait for Keycloak to start.")
+@click.option("--wait", type=SECONDS, default=120.0, metavar="SECONDS", help="How long to wait for Keycloak to start.")
 @click.pass_obj
 def command(state: State, /, **options: Any) -> int:
     """Show what is different between the files and what is live, and what apply would do about it.
@@ -50,22 +54,48 @@ def command(state: State, /, **options: Any) -> int:
     """
     form = options["format"]
     with errors_as(state, form, options["files"]), state.session(needs_secrets=True) as session:
-        reconciler = session.reconciler(only=options["target"], patience_s=options["wait"], on_wait=say_once())
+        reconciler = session.reconciler(
+            only=options["target"],
+            excluded=options["exclude"],
+            leaves=leaves_of(session, options),
+            patience_s=options["wait"],
+            on_wait=say_once(),
+        )
         plan = reconciler.look().plan
         if form == "json":
             show_json(document(session, plan))
         elif form in CI_FORMATS:
             show_clean(text_of(state, findings(session, plan), form))
         else:
-            show(rendered(state, session, plan, form, fields=not options["summary"], full=options["full"]))
+            text = rendered(state, session, plan, form, fields=not options["summary"], full=options["full"])
+            show(text, pages=form == "text")
         for report in options["files"]:
             write_report(report.path, _report(state, session, plan, report.form))
         if options["out"]:
             _write(options["out"], document(session, plan))
         if form == "text" and not plan.in_sync:
-            checksum = checksum_of(session, plan)
-            say(f"Checksum {checksum}: `reconcile apply --checksum {checksum}` does exactly this, or nothing.")
+            say(_next(state, session, plan, options))
     return Exit.DONE if plan.in_sync or options["exit_zero"] else Exit.DIFFERENT
+
+
+def _next(state: State, session: Session, plan: Plan, options: Mapping[str, Any]) -> str:
+    """The command to type next."""
+    from reconciler.core.difference.change import Action
+
+    choice = [word for name in ("target", "exclude") for each in sorted(options[name]) for word in (f"--{name}", each)]
+    choice += ["--include-paused"] if options["include_paused"] else []
+    if plan.refusals:
+        if not all(refusal.option for refusal in plan.refusals):
+            return "Next: edit the files as the refusals say, and compare again."
+        allowed = dict.fromkeys(refusal.option for refusal in plan.refusals)
+        words = [word for option in allowed for word in option]
+        return f"Next: `{state.command('apply', *choice, *words)}` allows what is refused."
+    if not any(change.acts or change.action is Action.DEFERRED for change in plan.changes):
+        return f"Next: `{state.command('resume', 'ADDRESS')}` ends a pause."
+    if options["out"]:
+        return f"Next: `{state.command('apply', *choice, options['out'])}` does exactly this, or nothing."
+    checksum = checksum_of(session, plan)
+    return f"Next: `{state.command('apply', *choice)}`. With `--checksum {checksum}` it does exactly this, or nothing."
 
 
 def _report(state: State, session: Session, plan: Plan, form: str) -> str:
@@ -113,8 +143,14 @@ def rendered(state: State, session: Session, plan: Plan, form: str, *, fields: b
         case _:
             from reconciler.render.plan.text import Style, plan_text
 
-            style = Style(colour=in_colour(), fields=fields, full=full or state.verbose, width=terminal_width())
-            return plan_text(plan, session.kinds, session.names, style)
+            full = full or state.verbose
+            style = Style(colour=in_colour(), fields=fields, full=full, legend=True, width=columns(sys.stdout))
+            return plan_text(plan, session.kinds, session.names, style, measured=measured(session, plan))
+
+
+def measured(session: Session, plan: Plan) -> Measured:
+    """The outages of earlier changes, for a plan that has any."""
+    return {} if plan.in_sync else session.history.outages()
 
 
 def findings(session: Session, plan: Plan) -> Findings:
@@ -136,7 +172,8 @@ def document(session: Session, plan: Plan, salt: str | None = None) -> dict[str,
     """The plan's JSON; with the salt of an earlier one the two can be compared."""
     from reconciler.render.plan.jsonplan import PlanDocument
 
-    return PlanDocument(session.document.project, session.kinds, salt or secrets.token_hex(8)).of(plan)
+    salt = salt or secrets.token_hex(8)
+    return PlanDocument(session.document.project, session.kinds, salt, measured=measured(session, plan)).of(plan)
 
 
 def say_once() -> Callable[[str], None]:

@@ -21,6 +21,11 @@ EXAMPLES: Final[Mapping[str, tuple[str, ...]]] = {
     "build": ("reconcile build --push web",),
     "status": ("reconcile status --watch", "reconcile status --format json"),
     "why": ("reconcile why docker.container/web", "reconcile why docker.network/back --format json"),
+    "pause": (
+        "reconcile pause web --for 2h --reason debugging",
+        "reconcile pause docker.network/back --owner alice",
+    ),
+    "resume": ("reconcile resume web",),
     "history": ("reconcile history --since 2h", "reconcile history docker.container/web --format json"),
     "doctor": ("reconcile doctor", "reconcile doctor --format json"),
     "secrets": (

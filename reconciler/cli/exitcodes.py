@@ -12,12 +12,14 @@ from reconciler.core.message.errors import (
     ReconcileError,
     Refused,
     StalePlan,
+    UnknownAddress,
     Unreachable,
 )
 
 _BY_ERROR: tuple[tuple[type[ReconcileError], Exit], ...] = (
     (ConfigError, Exit.INVALID),
     (Misconfigured, Exit.INVALID),
+    (UnknownAddress, Exit.USAGE),
     (Refused, Exit.REFUSED),
     (Cancelled, Exit.REFUSED),
     (StalePlan, Exit.STALE),

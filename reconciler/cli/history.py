@@ -9,8 +9,9 @@ from typing import Any, Final
 
 import click
 
+from reconciler.cli.options import complete_address
 from reconciler.cli.output import show, show_json, warn
-from reconciler.cli.state import State
+from reconciler.cli.state import State, as_address
 
 _UNITS: Final = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
 _SPAN: Final = re.compile(r"(\d+)([smhdw])")
@@ -31,7 +32,9 @@ def since(_ctx: click.Context, _param: click.Parameter, value: str | None) -> fl
 
 
 @click.command("history")
-@click.argument("address", required=False)
+@click.argument(
+    "address", required=False, callback=as_address, metavar="[ADDRESS|SERVICE]", shell_complete=complete_address
+)
 @click.option("--format", type=click.Choice(["text", "json"]), default="text", help="Output format.")
 @click.option("--limit", type=click.IntRange(1), default=20, metavar="N", help="Most runs to show.")
 @click.option("--since", callback=since, metavar="TIME", help="Only runs since then: 2h, 3d, or a date.")
@@ -42,16 +45,17 @@ def command(state: State, /, **options: Any) -> None:
     Each machine has a history of its own, in the folder --state-directory.
     """
     from reconciler.config.yaml.suggest import suggestion
+    from reconciler.core.message.errors import UnknownAddress
     from reconciler.render.answers.history import history_json, history_text
     from reconciler.run.session.session import history_of, project_of
 
     state.require_files()
     project = project_of(state.settings)
     history = history_of(state.settings, project, warn)
-    address = options["address"] or ""
+    address = str(options["address"] or "")
     runs = history.runs(address=address, since=options["since"], limit=options["limit"])
     if address and not runs and address not in (known := history.addresses()):
-        raise click.UsageError(f"no run changed {address}{suggestion(address, known)}")
+        raise UnknownAddress(f"no run changed {address}{suggestion(address, known)}")
     if options["format"] == "json":
         show_json(history_json(project, runs))
     else:

@@ -13,6 +13,7 @@ import click
 
 from reconciler import __version__
 from reconciler.cli.examples import epilog
+from reconciler.cli.options import display_options
 from reconciler.cli.output import begin, begin_events, end, fail, learn_settings, say, show
 from reconciler.cli.state import COMPLETE, State, in_colour, settings_of
 from reconciler.providers.waits import WAITS
@@ -30,6 +31,8 @@ COMMANDS: Final = {
     "build": "Build the images of the stack, and push them.",
     "status": "Show the state and health of each resource.",
     "why": "Explain what is planned for a resource, and what was done to it before.",
+    "pause": "Leave a resource or the project alone for a while.",
+    "resume": "End a pause.",
     "history": "Show earlier runs and their changes, newest first.",
     "doctor": "Find the cause of trouble, such as of a failing login.",
     "secrets": "List and rotate declared secrets, and recover lost ones from live resources.",
@@ -49,6 +52,9 @@ COMMANDS: Final = {
     "schema": "Print the JSON Schema of stack.yaml or users.yaml.",
 }
 ALIASES: Final = {"plan": "diff"}
+
+_TYPED: Final = "reconcile.typed"
+"""The options before the command, as they were typed, among what click keeps for a command line."""
 
 RUNS: Final = frozenset({"apply", "build", "down"})
 """Commands that can be told as events."""
@@ -80,6 +86,8 @@ class LazyGroup(click.Group):
             return None
         command: click.Command = import_module(f"reconciler.cli.{name}").command
         command.epilog = epilog(name)
+        if not any(option.name == "quiet" for option in command.params):
+            command.params += display_options()
         return command
 
     def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
@@ -133,8 +141,11 @@ def cli(ctx: click.Context, /, **options: Any) -> None:
     settings = settings_of(options)
     learn_settings(settings)
     ctx.color = in_colour()  # else click takes colour out wherever there is no terminal, FORCE_COLOR or not
-    ctx.obj = State(settings, log_format=options["log_format"], verbose=options["verbose"])
+    ctx.obj = State(settings, options["log_format"], verbose=options["verbose"], typed=ctx.meta.get(_TYPED, ()))
     WAITS.report_to(None if ctx.invoked_subcommand == "daemon" else ctx.obj.tell_wait)  # which has a log of its own
+
+
+cli.params += display_options()
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -155,6 +166,8 @@ def _run(arguments: Sequence[str]) -> int:
         return completed(cli, instruction)
     try:
         with reading(), cli.make_context("reconcile", list(arguments)) as context:  # main() ends a broken pipe with 1
+            rest = len([*context._protected_args, *context.args])  # noqa: SLF001  # no public name for the former
+            context.meta[_TYPED] = tuple(arguments[: len(arguments) - rest])
             code = cli.invoke(context)
         sys.stdout.flush()
     except click.exceptions.Exit as error:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from fnmatch import fnmatch
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any, Final, TextIO
 
 import click
 
@@ -19,6 +21,18 @@ if TYPE_CHECKING:
 _current: list[Writer] = []
 _numbers: list[int] = []
 """The number of the last event, where the run is told as events."""
+
+
+@dataclass(slots=True)
+class Display:
+    """The person's wishes for what is printed: without remarks, colours, or a pager."""
+
+    quiet: bool = False
+    colour: bool = True
+    pages: bool = True
+
+
+DISPLAY: Final = Display()
 
 _screens: list[Callable[[str], None]] = []
 """The printer of messages while a part of the terminal is drawn again and again."""
@@ -34,9 +48,10 @@ def writer() -> Writer:
 
 
 def begin() -> None:
-    """Forget the secrets of an earlier run in the same process."""
+    """Forget the secrets and wishes of an earlier run in the same process."""
     _current.clear()
     _numbers.clear()
+    DISPLAY.quiet, DISPLAY.colour, DISPLAY.pages = False, True, True
 
 
 def begin_events(**fields: Any) -> None:
@@ -71,13 +86,15 @@ def end(code: int) -> None:
 
 
 def say(text: str, *, level: str = "info") -> None:
-    """A message for the person, beside the results."""
+    """A message for the person, beside the results; only what went wrong where they want it quiet."""
     if in_events():
         emit("message", text, level=level)
+    elif DISPLAY.quiet and level == "info":
+        return
     elif _screens:
-        _screens[-1](writer().message(text))
+        _screens[-1](writer().message(text, columns(sys.stderr)))
     else:
-        click.echo(_fitting(writer().message(text), sys.stderr), err=True)
+        click.echo(_fitting(writer().message(text, columns(sys.stderr)), sys.stderr), err=True)
 
 
 def warn(text: str) -> None:
@@ -100,12 +117,29 @@ def messages_to(screen: Callable[[str], None]) -> Iterator[None]:
         _screens.remove(screen)
 
 
-def show(text: str, *, commands: bool = False) -> None:
-    """A result; ``commands`` where it has lines for a CI system."""
+def show(text: str, *, commands: bool = False, pages: bool = False) -> None:
+    """A result; ``commands`` where it has lines for a CI system. One that ``pages`` goes to a pager if it is long."""
     if in_events():
         emit("message", text)
+        return
+    shown = _fitting(writer().text(text, commands=commands, width=columns(sys.stdout)), sys.stdout)
+    if pages and _needs_pager(shown):
+        os.environ.setdefault("LESS", "-FRX")  # colours are kept, and the text stays on the terminal
+        click.echo_via_pager(shown)
     else:
-        click.echo(_fitting(writer().text(text, commands=commands), sys.stdout))
+        click.echo(shown)
+
+
+def columns(stream: TextIO) -> int:
+    """The columns of the terminal behind a stream; 0 where it leads elsewhere, and no line is broken."""
+    return os.get_terminal_size(stream.fileno()).columns if stream.isatty() else 0
+
+
+def _needs_pager(text: str) -> bool:
+    """Returns whether a text is longer than the terminal that it is for."""
+    if not (DISPLAY.pages and sys.stdout.isatty() and sys.stdin.isatty()):
+        return False
+    return text.count("\n") + 1 >= os.get_terminal_size(sys.stdout.fileno()).lines
 
 
 def _fitting(text: str, stream: TextIO) -> str:

@@ -11,7 +11,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from reconciler.cli.exit import Exit
-from reconciler.cli.output import emit, in_events, say
+from reconciler.cli.output import columns, emit, in_events, say
 from reconciler.cli.state import State, in_colour, is_drawable
 from reconciler.record import asdict
 
@@ -95,7 +95,7 @@ class Teller:
         if isinstance(event, Look):
             self._screen.hide()
             self.looks.append(event)
-            self._progress, self._ongoing = Progress(event.plan), Ongoing(event.plan)
+            self._progress, self._ongoing = Progress(event.plan, columns(sys.stderr)), Ongoing(event.plan)
             return
         if event.what is not What.PENDING:
             self.report += [event]

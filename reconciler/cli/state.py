@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -9,13 +10,14 @@ from typing import TYPE_CHECKING, Any, Final, TextIO
 
 import click
 
-from reconciler.cli.output import emit, fail, in_events, log, say, warn, writer
+from reconciler.cli.output import DISPLAY, emit, fail, in_events, log, say, warn, writer
 from reconciler.record import Struct, replace
 from reconciler.settings import Settings, process_environment
 
 if TYPE_CHECKING:
     from reconciler.core.message.errors import ReconcileError
     from reconciler.core.message.problem import Problem
+    from reconciler.core.resource.address import Address
     from reconciler.providers.waits import Wait
     from reconciler.run.session.session import Session
 
@@ -25,15 +27,20 @@ COMPLETE: Final = "_RECONCILE_COMPLETE"
 
 
 class State(Struct):
-    """The settings of this command line, and the way to its project."""
+    """The settings of this command line, and the way to its project. ``typed`` are the options before the command."""
 
     settings: Settings
     log_format: str | None = None
     verbose: bool = False
+    typed: tuple[str, ...] = ()
 
     @property
     def logs_json(self) -> bool:
         return self.log_format == "json"
+
+    def command(self, *words: object) -> str:
+        """A command line for the same project, to be typed."""
+        return shlex.join(("reconcile", *self.typed, *map(str, words)))
 
     @contextmanager
     def session(self, *, needs_secrets: bool = False, starts: bool = True) -> Iterator[Session]:
@@ -104,18 +111,16 @@ def is_drawable(stream: TextIO) -> bool:
 
 
 def in_colour() -> bool:
-    """Returns whether to use colour: on a terminal, unless NO_COLOR or TERM=dumb; always with FORCE_COLOR."""
+    """Returns whether to use colour: on a terminal, unless NO_COLOR or TERM=dumb; always with FORCE_COLOR.
+
+    Never with --no-color.
+    """
     environment = process_environment()
+    if not DISPLAY.colour:
+        return False
     if environment.get("FORCE_COLOR"):
         return True
     return sys.stdout.isatty() and not environment.get("NO_COLOR") and environment.get("TERM") != "dumb"
-
-
-def terminal_width() -> int:
-    """The columns of the terminal that results go to; 0 where they go elsewhere and no line is broken."""
-    import os
-
-    return os.get_terminal_size(sys.stdout.fileno()).columns if sys.stdout.isatty() else 0
 
 
 def show_problems(problems: Iterable[Problem]) -> None:
@@ -158,11 +163,19 @@ def show_error(error: ReconcileError, *, begun: bool = False) -> None:
     say(f"`reconcile explain {code_of(error).name}` explains this error.")
 
 
-def addresses(_ctx: click.Context, _param: click.Parameter, values: tuple[str, ...]) -> Any:
+def addresses(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) -> frozenset[Address]:
     """Click callback: texts as addresses."""
+    return frozenset(found for value in values if (found := as_address(ctx, param, value)))
+
+
+def as_address(ctx: click.Context, _param: click.Parameter, value: str | None) -> Address | None:
+    """Click callback: a text as an address. A name without a kind is looked up in the files."""
+    if value is None or ctx.resilient_parsing:
+        return None
     from reconciler.core.resource.address import Address
+    from reconciler.run.commands.names import names_in_files
 
     try:
-        return frozenset(Address.parse(value) for value in values)
+        return Address.parse(value) if "/" in value else names_in_files(ctx.obj.settings).address(value)
     except ValueError as error:
         raise click.BadParameter(str(error)) from error

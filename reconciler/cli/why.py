@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from reconciler.cli.diff import say_once
+from reconciler.cli.options import SECONDS, complete_address
 from reconciler.cli.output import show, show_json, warn
-from reconciler.cli.state import State
+from reconciler.cli.state import State, as_address
 
 if TYPE_CHECKING:
     from reconciler.core.plan.plan import Plan
@@ -19,21 +20,11 @@ if TYPE_CHECKING:
     from reconciler.run.session.session import Session
 
 
-def _address(_ctx: click.Context, _param: click.Parameter, value: str) -> Any:
-    """Click callback: a text as an address."""
-    from reconciler.core.resource.address import Address
-
-    try:
-        return Address.parse(value)
-    except ValueError as error:
-        raise click.BadParameter(str(error)) from error
-
-
 @click.command("why")
-@click.argument("address", callback=_address)
+@click.argument("address", callback=as_address, metavar="ADDRESS|SERVICE", shell_complete=complete_address)
 @click.option("--format", type=click.Choice(["text", "json"]), default="text", help="Output format.")
 @click.option("--limit", type=click.IntRange(1), default=5, metavar="N", help="Most earlier runs to show.")
-@click.option("--wait", type=float, default=0.0, metavar="SECONDS", help="How long to wait for Keycloak to start.")
+@click.option("--wait", type=SECONDS, default=0.0, metavar="SECONDS", help="How long to wait for Keycloak to start.")
 @click.pass_obj
 def command(state: State, /, **options: Any) -> None:
     """Explain what is planned for ADDRESS, and what was done to it before.
@@ -55,6 +46,7 @@ def command(state: State, /, **options: Any) -> None:
 
 def _answer(session: Session, address: Address, *, limit: int, wait_s: float) -> Answer:
     from reconciler.config.yaml.suggest import suggestion
+    from reconciler.core.message.errors import UnknownAddress
     from reconciler.render.answers.why import Answer
     from reconciler.run.session.recorder import AUTHORS_SINCE_S, authors_of, ids_of
 
@@ -64,7 +56,8 @@ def _answer(session: Session, address: Address, *, limit: int, wait_s: float) ->
     if not changes and not runs:
         known = [str(change.address) for change in plan.changes] if plan else []
         known += session.history.addresses()
-        raise click.UsageError(f"there is no {address}{suggestion(str(address), sorted(set(known)))}")
+        near = suggestion(str(address), sorted(set(known)))
+        raise UnknownAddress(f"there is no {address}{near or '; `reconcile status` lists the addresses there are'}")
     ended = [run.began + (run.seconds or 0.0) for run, _ in runs[:1]]
     since = max([time.time() - AUTHORS_SINCE_S, *ended])
     found = authors_of(session.providers, ids_of(changes, session.memory), since=since)

@@ -121,6 +121,15 @@ class LogSource(Protocol):
         ...
 
 
+@runtime_checkable
+class ServiceSource(Protocol):
+    """A provider with services, which a person may name alone."""
+
+    def service_address(self, service: str) -> Address:
+        """The address that the name of a service stands for."""
+        ...
+
+
 class Hint(Struct, frozen=True):
     """A few words on a change that somebody noticed, and the resource that it is about or within, if that is known."""
 

@@ -138,6 +138,14 @@ class History:
 
         return self._read(read, ())
 
+    def outages(self) -> Mapping[tuple[str, str], float]:
+        """The seconds without service of the last such change of each resource, by its address and disruption."""
+        query = (
+            "SELECT address, disruption, outage, max(id) FROM changes WHERE outage IS NOT NULL AND result = 'done' "
+            "GROUP BY address, disruption"
+        )
+        return self._read(lambda database: {(row[0], row[1]): row[2] for row in database.execute(query)}, {})
+
     def make(self) -> None:
         """Make the file where there is none, so that its key is known."""
         self._written(lambda _database: None, None)

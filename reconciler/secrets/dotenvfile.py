@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import fcntl
-import os
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-from reconciler.atomicfile import file_text, replace_file
+from reconciler.atomicfile import alone, file_text, replace_file
 from reconciler.core.message.errors import writing
 from reconciler.secrets.dotenvtext import changed, filled_in, without
 
@@ -23,7 +20,7 @@ def write_secrets(path: Path, values: Mapping[str, str], *, over_example: bool =
     A file that is not there begins as a copy of its ``.example``. A value that is in there counts as one of the file,
     unless these are to be written ``over_example``. Raises Unwritable.
     """
-    with writing("secrets", path), _alone(path):
+    with writing("secrets", path), alone(path):
         return _written(path, values, over_example=over_example)
 
 
@@ -58,14 +55,3 @@ def _written(path: Path, values: Mapping[str, str], *, over_example: bool) -> Ma
 
 def _beginning(path: Path) -> str:
     return file_text(path.with_name(f"{path.name}.example")) or ""
-
-
-@contextmanager
-def _alone(path: Path) -> Iterator[None]:
-    """Keep other writers of ours out; the lock is on the directory, so that it leaves no file behind."""
-    descriptor = os.open(path.resolve().parent, os.O_RDONLY)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)

@@ -52,7 +52,8 @@ class Change(Struct, frozen=True):
     for resources that come first; its action then is ``later``, as far as that is known. ``verb`` is the
     word of the trade for it, where there is a better one than the action's. ``along`` is what the server deletes with
     it besides, and ``goes_with`` the resource with which it would go itself. ``obstacle`` says why it can't be done.
-    One that ``is_missing`` is never made by an apply: its creation fails, and counts as none.
+    One that ``is_missing`` is never made by an apply: its creation fails, and counts as none. ``left`` says why it is
+    left alone in this run; nothing is done about it then.
     """
 
     address: Address
@@ -69,6 +70,7 @@ class Change(Struct, frozen=True):
     later: Action | None = None
     is_missing: bool = False
     cause: Cause = Cause.UNKNOWN
+    left: str = ""
 
     @property
     def effect(self) -> Effect:
@@ -102,9 +104,14 @@ class Change(Struct, frozen=True):
         return self.later or self.action
 
     @property
+    def is_left(self) -> bool:
+        """Returns whether there is something to do about it that this run leaves alone."""
+        return bool(self.left) and self.action is not Action.KEEP
+
+    @property
     def acts(self) -> bool:
         """Returns whether anything is done about it in this pass."""
-        return self.action not in (Action.KEEP, Action.DEFERRED)
+        return self.action not in (Action.KEEP, Action.DEFERRED) and not self.left
 
 
 def diff(kind: Kind, desired: Resource | None, observed: Observed | None) -> Change:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from enum import Enum
 
 from reconciler.core.difference.change import Action, Change
@@ -84,6 +85,7 @@ class State(Enum):
     DEGRADED = "degraded"
     MISSING = "missing"
     BLOCKED = "blocked"
+    PAUSED = "paused"
     UNDECLARED = "undeclared"
 
 
@@ -97,7 +99,16 @@ class Standing(Struct, frozen=True):
 
 
 def standing(change: Change) -> Standing:
-    """The state of a resource, from its planned action and its health."""
+    """The state of a resource, from its planned action and its health; what differs and is left alone is paused."""
+    found = _standing(change)
+    if not change.left:
+        return found
+    state = State.PAUSED if change.is_left else found.state
+    was = found.note if found.note or not change.is_left else found.state.value
+    return replace(found, state=state, note="; ".join(filter(None, (was, change.left))))
+
+
+def _standing(change: Change) -> Standing:
     live = change.observed
     status = live.status if live else None
     identity = live.id if live else ""

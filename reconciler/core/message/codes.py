@@ -29,6 +29,13 @@ _BY_ERROR: Final[Mapping[type[Exception], Code]] = {
         "`reconcile explain FIELD` describes a field.",
         (65,),
     ),
+    errors.UnknownAddress: Code(
+        "RC0103",
+        "A name on the command line is of nothing that there is.",
+        "No file declares it, and nothing live has the name. An address is KIND/NAME.",
+        "`reconcile status` lists the addresses there are. A service may be named alone.",
+        (64,),
+    ),
     errors.Misconfigured: Code(
         "RC0102",
         "The URL of Keycloak is missing or not valid.",

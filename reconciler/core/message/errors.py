@@ -2,6 +2,7 @@
 
 ReconcileError
 ├─ ConfigError(problems)            the files are wrong; all problems at once
+├─ UnknownAddress                   a name on the command line is of nothing that there is
 ├─ Refused(refusals)                a policy stopped the plan; names the flag that allows it
 ├─ Cancelled                        the person who was asked does not agree
 ├─ StalePlan                        what was approved is no longer what would be done
@@ -39,12 +40,17 @@ class ConfigError(ReconcileError):
         self.problems = tuple(problems)
 
 
+class UnknownAddress(ReconcileError):
+    """A name on the command line, of a resource or service, that there is not; the message has the nearest one."""
+
+
 class Refusal(Struct, frozen=True):
-    """The reason for which a rule stops a plan, and the option that would allow it."""
+    """The reason for which a rule stops a plan, and what to do; ``option`` are the words of `apply` that allow it."""
 
     address: Address | None
     message: str
     remedy: str
+    option: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         return f"{self.message}; {self.remedy}"

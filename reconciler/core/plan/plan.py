@@ -77,6 +77,11 @@ class Plan(Struct, frozen=True):
         """Nothing to do, now or in a later pass. A wait for something to settle is not a difference."""
         return all(change.action is Action.KEEP for change in self.changes)
 
+    @property
+    def is_left(self) -> bool:
+        """Returns whether all that differs is left alone: such a run has nothing to do."""
+        return all(change.is_left or change.action is Action.KEEP for change in self.changes)
+
     def remarks(self) -> tuple[Problem, ...]:
         """Lists remarks for a reader, besides the changes."""
         return (*self.obstacles, *(remark for change in self.changes for remark in _remarks(change)))

@@ -76,8 +76,9 @@ class Policy(Struct, frozen=True):
 
 
 def refusals(plan: Plan, policy: Policy) -> tuple[Refusal, ...]:
-    """Say what forbids this plan; empty means go."""
-    return (*_floods(plan, policy), *(refusal for change in plan.changes for refusal in _rules(change, policy)))
+    """Say what forbids this plan; empty means go. What is left alone is not judged."""
+    judged = tuple(change for change in plan.changes if not change.left)
+    return (*_floods(plan, policy), *(refusal for change in judged for refusal in _rules(change, policy)))
 
 
 def refusals_of_new(plan: Plan, unmade: Iterable[Unmade]) -> Iterator[Refusal]:
@@ -97,13 +98,13 @@ def _floods(plan: Plan, policy: Policy) -> Iterator[Refusal]:
         most = max(A_FEW, len(live) // 5) if policy.most_surplus is None else policy.most_surplus
         if gone > most:
             message = f"{gone} of {len(live)} {kind} are not declared and would be deleted"
-            yield Refusal(
-                None, message, f"see whether a part of the files is missing, or allow it with `--max-delete {gone}`"
-            )
+            remedy = f"see whether a part of the files is missing, or allow it with `--max-delete {gone}`"
+            yield Refusal(None, message, remedy, ("--max-delete", str(gone)))
 
 
 def _is_surplus(change: Change) -> bool:
-    return change.intended is Action.DELETE and change.observed is not None and change.observed.surplus
+    is_deleted = change.intended is Action.DELETE and not change.left
+    return is_deleted and change.observed is not None and change.observed.surplus
 
 
 def _rules(change: Change, policy: Policy) -> Iterator[Refusal]:
@@ -125,20 +126,27 @@ def _rules(change: Change, policy: Policy) -> Iterator[Refusal]:
         verb = _PAST.get(action, "replaced")
         stays = change.observed is not None and change.observed.data_stays
         what = "no longer lead to its data, which stays where it is" if stays else "its data lost"
-        yield Refusal(address, f"{address} would be {verb} and {what}", f"allow it with `--allow-delete {address}`")
+        yield _allowed_with("--allow-delete", address, f"{address} would be {verb} and {what}")
     elif action is Action.DELETE and not policy.deletes and address not in policy.may_lose:
-        yield Refusal(address, f"{address} would be deleted", "allow it with `--yes`")
+        yield Refusal(address, f"{address} would be deleted", "allow it with `--yes`", ("--yes",))
     if change.observed and not change.observed.owned and address not in policy.may_adopt:
         yield Refusal(
             address,
             f"{address} is already there, but was not made by this project",
             f"remove or rename it, or take it over with `--adopt {address}`",
+            ("--adopt", str(address)),
         )
     if change.observed and (disrupted := policy.disrupted(change.observed)):
         held = [each for each in disrupted if each.holds]
-        remedy = "remove what uses it first" if held else f"allow it with `--allow-disrupt {address}`"
         message = f"{address} would be {_PAST.get(action, 'changed')}, but is {in_use_by(held or disrupted)}"
-        yield Refusal(address, message, remedy)
+        if held:
+            yield Refusal(address, message, "remove what uses it first")
+        else:
+            yield _allowed_with("--allow-disrupt", address, message)
+
+
+def _allowed_with(option: str, address: Address, message: str) -> Refusal:
+    return Refusal(address, message, f"allow it with `{option} {address}`", (option, str(address)))
 
 
 def _cascades(change: Change, policy: Policy) -> Iterator[Refusal]:

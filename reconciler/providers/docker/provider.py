@@ -213,6 +213,9 @@ class DockerProvider:
 
     # -------------------------------------------------------------- logs and events
 
+    def service_address(self, service: str) -> Address:
+        return container_address(service)
+
     def log_names(self, services: Collection[str] = ()) -> Sequence[str]:
         with self.engine.understood():
             found = self._containers()

@@ -15,6 +15,7 @@ _COLOURS: Final[Mapping[State, str]] = {
     State.DEGRADED: "31",
     State.MISSING: "31",
     State.BLOCKED: "36",
+    State.PAUSED: "36",
     State.UNDECLARED: "33",
 }
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import takewhile
 from typing import Final
 from unicodedata import category, east_asian_width
@@ -11,9 +11,13 @@ from unicodedata import category, east_asian_width
 from reconciler.render.output.plain import PAINT
 
 _PAINT: Final = re.compile(f"{PAINT}[0-9;]*{PAINT}")
-_WORD: Final = re.compile(r"\s+|[^\s]+")
+_PAINTS: Final = f"(?:{_PAINT.pattern})*"
+_WORD: Final = re.compile(rf"(?:{_PAINTS}[^\w\s]{_PAINTS} )?\S+|\s+")
+"""A word, with the symbol before it: what a symbol stands for begins no line."""
+
 _DEEPER: Final = 4
 _FEWEST: Final = 20
+_USUAL_COLUMN: Final = 44
 
 
 def cells(text: str) -> int:
@@ -30,6 +34,16 @@ def _cells_of(char: str) -> int:
 def padded(text: str, width: int) -> str:
     """The text with blanks up to so many columns."""
     return text + " " * (width - cells(text))
+
+
+def column_of(texts: Iterable[str], width: int) -> int:
+    """The width of a column of texts: as wide as the widest, but not more than half of a terminal.
+
+    Where the text does not go to a terminal it is a usual one, the same for all texts.
+    """
+    if not width:
+        return _USUAL_COLUMN
+    return min(max(map(cells, texts), default=0), max(width // 2, _FEWEST))
 
 
 def folded(text: str, width: int) -> str:
@@ -52,7 +66,7 @@ def _parts(line: str, width: int) -> Iterator[str]:
             current = indent + word.lstrip()
         else:
             current += word
-        while cells(current) > width:
+        while cells(current.rstrip()) > width:
             head, current = _cut(current, width)
             yield head
             current = indent + current

@@ -9,6 +9,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from reconciler.render.output.columns import folded
 from reconciler.render.output.known import KnownSecrets
 from reconciler.render.output.plain import coloured, harmless, harmless_json, indented, one_line
 
@@ -19,13 +20,16 @@ class Writer:
     def __init__(self) -> None:
         self.known = KnownSecrets()
 
-    def text(self, text: str, *, commands: bool = False) -> str:
-        """A result of several lines; ``commands`` where lines of its own are commands of a CI system."""
-        return coloured(harmless(self.hidden(text), commands=commands))
+    def text(self, text: str, *, commands: bool = False, width: int = 0) -> str:
+        """A result of several lines; ``commands`` where lines of its own are commands of a CI system.
 
-    def message(self, text: str) -> str:
+        Lines are broken between words where they have more columns than ``width``; 0 is for no terminal.
+        """
+        return coloured(folded(harmless(self.hidden(text), commands=commands), width))
+
+    def message(self, text: str, width: int = 0) -> str:
         """A message, of which each line but the first is indented."""
-        return self.text(indented(text))
+        return self.text(indented(text), width=width)
 
     def line(self, text: str) -> str:
         """Text for one line, as of a log."""

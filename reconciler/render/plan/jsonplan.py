@@ -23,21 +23,10 @@ from reconciler.core.resource.address import Address
 from reconciler.core.resource.resource import Origin
 from reconciler.core.resource.values import Value, plain
 from reconciler.render.output.values import are_lists_of_objects, path_of
+from reconciler.render.plan.outage import DISRUPTIONS, NOTHING_MEASURED, Measured, longest_outage
 
 SCHEMA: Final = "reconcile.plan/v1"
 
-DISRUPTIONS: Final[Mapping[Effect, str]] = {
-    Effect.NOTE: "none",
-    Effect.START: "none",
-    Effect.RUN: "none",
-    Effect.LIVE: "none",
-    Effect.RECONNECT: "reconnect",
-    Effect.RESTART: "restart",
-    Effect.HANDOVER: "reconnect",
-    Effect.REPLACE: "replace",
-    Effect.DATA_LOSS: "data-loss",
-    Effect.FIXED: "none",
-}
 REACTIONS: Final[Mapping[Effect, str]] = {
     **DISRUPTIONS,
     Effect.NOTE: "none",
@@ -63,8 +52,10 @@ _COUNTED: Final = (
 class PlanDocument:
     """Renders plans with one salt, so that two of them can be compared."""
 
-    def __init__(self, project: str, kinds: Mapping[str, Kind], salt: str) -> None:
-        self._project, self._kinds, self.salt = project, kinds, salt
+    def __init__(
+        self, project: str, kinds: Mapping[str, Kind], salt: str, *, measured: Measured = NOTHING_MEASURED
+    ) -> None:
+        self._project, self._kinds, self.salt, self._measured = project, kinds, salt, measured
         self._digests: dict[str, str] = {}
 
     def of(self, plan: Plan) -> dict[str, Any]:
@@ -75,12 +66,19 @@ class PlanDocument:
             "in_sync": plan.in_sync,
             "salt": self.salt,
             "summary": counts(plan),
+            "longest_outage": self._outage(plan),
             "access": [access(change) for change in plan.access],
             "checksum": None if plan.in_sync else checksum(plan, self._project, self._kinds),
             "actions": self.actions(plan),
             "refusals": [_refusal(refusal) for refusal in plan.refusals],
             "diagnostics": [diagnostic(remark) for remark in plan.remarks()],
         }
+
+    def _outage(self, plan: Plan) -> dict[str, Any] | None:
+        found = longest_outage(plan, self._measured)
+        if found is None:
+            return None
+        return {"address": str(found.address), "disruption": DISRUPTIONS[found.effect], "seconds": found.seconds}
 
     def actions(self, plan: Plan) -> list[dict[str, Any]]:
         """The changes that ask for something, in order of execution."""
@@ -106,6 +104,7 @@ class PlanDocument:
             "waits_for": [str(need) for need in change.waits_for],
             "along": [str(address) for address in change.along],
             "obstacle": change.obstacle,
+            "left_alone": change.left,
         }
 
     def _field(self, field: FieldChange, change: Change) -> dict[str, Any]:
@@ -172,6 +171,7 @@ def checksum(plan: Plan, project: str, kinds: Mapping[str, Kind]) -> str:
             "changes": [{key: field[key] for key in _CHECKED_OF_A_FIELD} for field in action["changes"]],
         }
         for action in document.actions(plan)
+        if not action["left_alone"]
     ]
     text = json.dumps([project, actions, document.secrets], sort_keys=True)
     return hashlib.scrypt(text.encode(), salt=SCHEMA.encode(), n=2**13, r=8, p=1, dklen=16).hex()
@@ -190,13 +190,17 @@ def access(change: AccessChange) -> dict[str, Any]:
 
 
 def counts(plan: Plan) -> dict[str, int]:
-    """The number of resources for each action; those that no apply can create are ``missing``."""
-    found = Counter(change.action for change in plan.changes if not change.is_missing)
+    """The number of resources for each action; those that no apply can create are ``missing``.
+
+    One that is left alone counts as nothing else.
+    """
+    found = Counter(change.action for change in plan.changes if not change.is_missing and not change.is_left)
     return {action.value: found[action] for action in _COUNTED} | {
-        "adopt": sum(change.adopts for change in plan.changes),
+        "adopt": sum(change.adopts and not change.is_left for change in plan.changes),
         "unchanged": found[Action.KEEP],
         "deferred": found[Action.DEFERRED],
         "missing": len(plan.missing),
+        "left_alone": sum(change.is_left for change in plan.changes),
     }
 
 
@@ -212,7 +216,7 @@ def diagnostic(problem: Problem) -> dict[str, Any]:
 
 def _refusal(refusal: Refusal) -> dict[str, Any]:
     address = str(refusal.address) if refusal.address else None
-    return {"address": address, "message": refusal.message, "remedy": refusal.remedy}
+    return {"address": address, "message": refusal.message, "remedy": refusal.remedy, "option": list(refusal.option)}
 
 
 def disruption(change: Change) -> str:

@@ -18,9 +18,10 @@ from reconciler.core.plan.plan import Plan
 from reconciler.core.resource.resource import Origin
 from reconciler.core.resource.values import UNKNOWN, Value, revealed
 from reconciler.record import Struct
-from reconciler.render.output.columns import cells, folded, padded
+from reconciler.render.output.columns import column_of, folded, padded
 from reconciler.render.output.plain import joined, one_line, painted
 from reconciler.render.output.values import are_lists_of_objects, path_of, shown, unit_of
+from reconciler.render.plan.outage import NOTHING_MEASURED, Measured, outage_words
 from reconciler.render.plan.refusals import refusal_lines
 
 SYMBOLS: Final[Mapping[Action, str]] = {
@@ -61,9 +62,27 @@ TITLES: Final[Mapping[str, Sequence[Cause]]] = {
     ),
     "Of unknown cause:": (Cause.UNKNOWN,),
 }
-_OUTSIDE: Final = "  (changed outside of the files)"
+_MEANINGS: Final[Mapping[str, str]] = {
+    "+": "create",
+    ">": "start or run",
+    "~": "update",
+    "±": "replace",
+    "-": "delete",
+    "…": "deferred",
+    "‖": "left alone",
+    "!": "needs attention",
+}
+"""The symbols at the beginnings of lines."""
+
+_LEFT: Final = "‖"
+_FORCED: Final[Mapping[Effect, str]] = {
+    Effect.RESTART: "forces the restart",
+    Effect.HANDOVER: "forces the replacement",
+    Effect.REPLACE: "forces the replacement",
+    Effect.DATA_LOSS: "forces the replacement",
+}
+_OUTSIDE: Final = "changed outside of the files"
 _WIDE: Final = 44
-_NARROW: Final = 20
 _LONG_LIST: Final = 5
 _MOST_ACCESS: Final = 20
 _FEW_ALONG: Final = 5
@@ -77,6 +96,7 @@ class Style(Struct, frozen=True):
     colour: bool = False
     fields: bool = True
     full: bool = False
+    legend: bool = False
     width: int = 0
     """The columns of the terminal, or 0: then no line is broken."""
 
@@ -84,14 +104,21 @@ class Style(Struct, frozen=True):
         return painted(text, code) if self.colour else text
 
 
-def plan_text(plan: Plan, kinds: Mapping[str, Kind], names: Sequence[str], style: Style | None = None) -> str:
-    """The whole plan; ``names`` are the files that it was made from."""
+def plan_text(
+    plan: Plan,
+    kinds: Mapping[str, Kind],
+    names: Sequence[str],
+    style: Style | None = None,
+    *,
+    measured: Measured = NOTHING_MEASURED,
+) -> str:
+    """The whole plan; ``names`` are the files that it was made from, ``measured`` the outages of earlier changes."""
     style = style or Style()
     changes = [change for change in plan.changes if change.action is not Action.KEEP]
     remarks = [
         style.paint(f"! {place_of(plan, remark)}{remark.address} {remark.message}", "33") for remark in plan.remarks()
     ]
-    column = _column(changes, style.width)
+    column = column_of([str(change.address) for change in changes], style.width)
     parts = [joined(access_lines(plan.access, style))] if plan.access else []
     parts += [
         "\n".join([*title, *(joined(_block(change, kinds[change.address.kind], style, column)) for change in group)])
@@ -99,14 +126,26 @@ def plan_text(plan: Plan, kinds: Mapping[str, Kind], names: Sequence[str], style
     ]
     parts += [joined(remarks)] if remarks else []
     parts += [joined(style.paint(line, "31") for line in refusal_lines(plan.refusals))] if plan.refusals else []
-    return folded("\n\n".join([*parts, summary(plan, names)]), style.width)
+    last = [*(legend(plan, style) if style.legend else ()), summary(plan, names, measured=measured)]
+    return folded("\n\n".join([*parts, joined(last)]), style.width)
 
 
-def _column(changes: Sequence[Change], width: int) -> int:
-    """The width of the addresses: as long as the longest, but not more than half of a terminal."""
-    if not width:
-        return _WIDE
-    return min(max((cells(str(change.address)) for change in changes), default=0), max(width // 2, _NARROW))
+def legend(plan: Plan, style: Style) -> Iterator[str]:
+    """A line on the symbols that a plan uses, in the order of the table; none for a plan without any."""
+    used = {_symbol(change): _colour(change) for change in plan.changes}
+    if plan.remarks() or any(change.obstacle for change in plan.changes):
+        used["!"] = "33"
+    known = [f"{style.paint(each, used[each])} {meaning}" for each, meaning in _MEANINGS.items() if each in used]
+    if known:
+        yield f"Symbols: {', '.join(known)}"
+
+
+def _symbol(change: Change) -> str:
+    return _LEFT if change.is_left else SYMBOLS[change.action]
+
+
+def _colour(change: Change) -> str:
+    return "" if change.is_left else COLOURS.get(change.action, "")
 
 
 def _by_cause(changes: Sequence[Change]) -> Iterator[tuple[Sequence[str], Sequence[Change]]]:
@@ -152,20 +191,23 @@ def _access(change: AccessChange, style: Style) -> Iterator[str]:
 
 
 def _block(change: Change, kind: Kind, style: Style, column: int) -> Iterator[str]:
-    symbol = SYMBOLS[change.action]
     why = _why(change.cause, change.origin) if style.full and change.observed is None else ""
-    title = f"{symbol} {padded(str(change.address), column)} {describe(change)}{why}".rstrip()
-    yield style.paint(title, COLOURS.get(change.action, ""))
+    title = f"{_symbol(change)} {padded(str(change.address), column)} {describe(change)}{why}".rstrip()
+    yield style.paint(title, _colour(change))
     if change.along:
         yield f"      along with it: {listed(change.along, len(change.along) if style.full else _FEW_ALONG)}"
     if change.obstacle:
         yield style.paint(f"      ! {change.obstacle}", "33")
     if style.fields:
-        yield from (f"      {line}" for line in field_lines(change, kind, full=style.full))
+        yield from (f"      {line}" for line in field_lines(change, kind, full=style.full, width=style.width))
 
 
 def describe(change: Change) -> str:
-    """The action in words, with its price."""
+    """The action in words, with its price; of what is left alone also the reason."""
+    return f"{_action(change)}; left alone: {change.left}" if change.is_left else _action(change)
+
+
+def _action(change: Change) -> str:
     if change.action is Action.DEFERRED:
         verb = f"{change.reason}, " if change.reason else ""
         return f"{verb}deferred: waits for {listed(change.waits_for)}"
@@ -178,9 +220,10 @@ def describe(change: Change) -> str:
     return f"{change.action.value}, {cost}" if cost else change.action.value
 
 
-def field_lines(change: Change, kind: Kind, *, full: bool = False) -> Iterator[str]:
+def field_lines(change: Change, kind: Kind, *, full: bool = False, width: int = 0) -> Iterator[str]:
     """One line for each field: of a new resource its value, else the old one and the new.
 
+    The names take at most half of the ``width`` of a terminal; 0 is for none.
     A new resource that is deferred is shown in full by the pass that makes it.
     """
     if change.action is Action.DEFERRED and change.observed is None:
@@ -194,15 +237,20 @@ def field_lines(change: Change, kind: Kind, *, full: bool = False) -> Iterator[s
             for field in differing
             for path, text in (row_of(field, change, kind),)
         ]
-    width = min(max((len(path) for path, _ in rows), default=0), _WIDE)
-    yield from (f"{padded(path, width)}  {text}" for path, text in rows)
+    column = min(max((len(path) for path, _ in rows), default=0), width // 2 or _WIDE)
+    yield from (f"{padded(path, column)}  {text}" for path, text in rows)
 
 
 def _remark(field: FieldChange, change: Change, *, full: bool) -> str:
-    """The cause of a field and its line; without details only of drift beside what the files newly ask for."""
-    if full:
-        return _why(field.cause, change.place(field))
-    return _OUTSIDE if field.cause is Cause.DRIFT is not change.cause else ""
+    """The marks of a field: that it forces what is done, and its cause and line.
+
+    Without details the cause is only said of drift beside what the files newly ask for.
+    """
+    is_forcing = field.effect is change.effect or field.effect >= Effect.HANDOVER
+    is_odd = not full and field.cause is Cause.DRIFT is not change.cause
+    marks = [_FORCED.get(field.effect, "") if is_forcing else "", _OUTSIDE if is_odd else ""]
+    said = ", ".join(filter(None, marks))
+    return f"{f'  ({said})' if said else ''}{_why(field.cause, change.place(field)) if full else ''}"
 
 
 def _why(cause: Cause, place: Origin | None) -> str:
@@ -269,18 +317,22 @@ def _parts(field: FieldChange) -> str:
     return ", ".join(explained(before, after))
 
 
-def summary(plan: Plan, names: Sequence[str]) -> str:
-    """The last line: what is to be done, or how much was compared and found equal."""
-    counts, missing = Counter(change.action for change in plan.changes if not change.is_missing), len(plan.missing)
+def summary(plan: Plan, names: Sequence[str], *, measured: Measured = NOTHING_MEASURED) -> str:
+    """The last line: what is to be done and its longest outage, or how much was compared and found equal."""
+    planned = [change for change in plan.changes if not change.is_missing and not change.is_left]
+    counts = Counter(change.action for change in planned)
     done = [f"{counts[action]} to {action.value}" for action in SYMBOLS if counts[action] and action in COLOURS]
-    done = [text.replace("to deferred", "deferred") for text in done] + ([f"{missing} missing"] if missing else [])
+    done = [text.replace("to deferred", "deferred") for text in done]
+    others = {"missing": len(plan.missing), "left alone": sum(change.is_left for change in plan.changes)}
+    done += [f"{number} {words}" for words, number in others.items() if number]
     kept = counts[Action.KEEP]
     if not done and not kept:
         return f"No resources are declared in {' and '.join(names)}."
     if not done:
         match = "1 resource matches" if kept == 1 else f"{kept} resources match"
         return f"No changes. {match} {' and '.join(names)}."
-    return f"Plan: {', '.join(done)}; {kept} unchanged."
+    outage = outage_words(plan, measured)
+    return f"Plan: {', '.join(done)}; {kept} unchanged{f'; {outage}' if outage else ''}."
 
 
 def problem_text(problem: Problem) -> str:

@@ -11,6 +11,7 @@ from reconciler.core.execution.report import Event, Report, What
 from reconciler.core.plan.plan import Plan
 from reconciler.core.resource.address import Address
 from reconciler.record import Struct
+from reconciler.render.output.columns import column_of, padded
 from reconciler.render.progress.ongoing import amount_text, doing
 
 DONE: Final[Mapping[Action, str]] = {
@@ -28,7 +29,6 @@ _DONE: Final = {"build": "built", "pull": "pulled"}
 _RETURNED: Final = "what was there before is in its place again"
 """Where it did not serve before either."""
 
-_WIDE: Final = 44
 _EVERY_S: Final = 9.5
 _LONG: Final = ("build", "pull")
 """Verbs of steps that are long enough to be announced."""
@@ -38,9 +38,10 @@ _FEW: Final = 5
 
 
 class Progress:
-    """Folds the events of one plan into lines."""
+    """Folds the events of one plan into lines. ``width`` is that of the terminal; 0 where there is none."""
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: Plan, width: int = 0) -> None:
+        self._column = column_of({str(step.address) for step in plan.steps}, width)
         self._left = Counter(address for step in plan.steps for address in (step.address, *step.covers))
         self._words = {
             change.address: _DONE.get(change.verb) or DONE.get(change.action, "done") for change in plan.changes
@@ -51,7 +52,7 @@ class Progress:
 
     def lines(self, event: Event) -> Iterator[str]:
         """The lines that an event is worth."""
-        address = str(event.step.address).ljust(_WIDE)
+        address = padded(str(event.step.address), self._column)
         match event.what:
             case What.DONE:
                 yield from self._done(event)
@@ -81,11 +82,12 @@ class Progress:
         note = f", {event.note}" if event.note else ""
         if len(complete) > _FEW:
             first, took = complete[0], max(self._seconds[address] for address in complete)
-            subject = f"{first} and {len(complete) - 1} more".ljust(_WIDE)
+            subject = padded(f"{first} and {len(complete) - 1} more", self._column)
             yield f"  ✓ {subject} {self._words[first]}{note} ({took:.1f} s)"
             return
         for address in complete:
-            yield f"  ✓ {str(address).ljust(_WIDE)} {self._words[address]}{note} ({self._seconds[address]:.1f} s)"
+            lasted = f"({self._seconds[address]:.1f} s)"
+            yield f"  ✓ {padded(str(address), self._column)} {self._words[address]}{note} {lasted}"
 
     def _is_complete(self, address: Address) -> bool:
         """Counts one step of a resource as done; returns whether it was the last."""

@@ -7,14 +7,14 @@ from graphlib import TopologicalSorter
 from typing import Any
 
 from reconciler.config.yaml.suggest import suggestion
-from reconciler.core.message.errors import ReconcileError
+from reconciler.core.message.errors import UnknownAddress
 from reconciler.core.provider import LogSource
 from reconciler.core.resource.values import Value
 from reconciler.run.session.session import Session
 
 
 def known_services(session: Session, source: LogSource, named: Sequence[str]) -> Sequence[str]:
-    """The services named, or all that the files declare. Raises ReconcileError for one that is unknown."""
+    """The services named, or all that the files declare. Raises UnknownAddress for one that there is not."""
     declared = list(_services(session.document.stack or {}))
     if not named:
         return declared
@@ -23,7 +23,7 @@ def known_services(session: Session, source: LogSource, named: Sequence[str]) ->
     for name in unknown:
         if name not in known:
             listed = ", ".join(sorted(known)) or "none"
-            raise ReconcileError(f"there is no service `{name}`; the services are: {listed}{suggestion(name, known)}")
+            raise UnknownAddress(f"there is no service `{name}`; the services are: {listed}{suggestion(name, known)}")
     return named
 
 

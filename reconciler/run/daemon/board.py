@@ -20,7 +20,7 @@ from reconciler.core.provider import Hint
 from reconciler.core.resource.address import Address
 from reconciler.core.resource.resource import Resource
 from reconciler.record import Struct, field
-from reconciler.run.daemon.pauses import EVERYTHING, Pause, Pauses
+from reconciler.run.daemon.pauses import Pauses, pause_for
 from reconciler.run.daemon.under_way import UnderWay
 from reconciler.run.reconciliation.once import Look
 from reconciler.run.session.session import Session
@@ -130,11 +130,11 @@ class Board(Struct):
     def paused(self, addresses: Iterable[Address]) -> frozenset[Address]:
         """The resources among these that are left alone now."""
         active = self.pauses.active(self.wall())
-        return frozenset(each for each in addresses if _pause_of(active, each)) if active else NONE
+        return frozenset(each for each in addresses if pause_for(active, each)) if active else NONE
 
     def pause_of(self, address: Address) -> str:
         """The pause of a resource in words, "" if it is not paused."""
-        pause = _pause_of(self.pauses.active(self.wall()), address)
+        pause = pause_for(self.pauses.active(self.wall()), address)
         return f"paused by {pause.owner}: {pause.reason}" if pause else ""
 
     def failed(self, error: str) -> None:
@@ -187,7 +187,3 @@ class Board(Struct):
         return {
             each.address: known[each.address] if before.get(each.address) is each.state else now for each in standings
         }
-
-
-def _pause_of(active: Mapping[str, Pause], address: Address) -> Pause | None:
-    return active.get(str(address)) or active.get(EVERYTHING)

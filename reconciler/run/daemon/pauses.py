@@ -1,21 +1,25 @@
-"""Pauses: resources that the daemon leaves alone for a while, because a person asked for it.
+"""Pauses: resources that the daemon and `apply` leave alone for a while, because a person asked for it.
 
-They are kept in the project's state directory, so that they outlive a restart. A lost file ends them.
+They are kept in the project's state directory, so that they outlive a restart. A lost file ends them. Every command and
+the daemon read and write the file here, and each sees at once what another has written.
 """
 
 from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import MappingProxyType
 from typing import Final
 
-from reconciler.atomicfile import file_text, replace_file
+from reconciler.atomicfile import alone, file_text, replace_file
+from reconciler.core.resource.address import Address
 from reconciler.record import Struct, asdict
+from reconciler.render.answers.history import moment
 from reconciler.run.session.session import Session
+from reconciler.settings import Settings
 
 FILE: Final = "pauses.json"
 EVERYTHING: Final = "*"
@@ -33,45 +37,91 @@ class Pause(Struct, frozen=True):
     began: float
     until: float
 
+    def __str__(self) -> str:
+        return f"paused by {self.owner} until {moment(self.until)}{f': {self.reason}' if self.reason else ''}"
+
 
 class Pauses:
     """The pauses of one project. Without a ``file`` they end with the process. May be used by several threads."""
 
     def __init__(self, file: Path | None = None) -> None:
-        self._file, self._lock = file, threading.Lock()
-        self._pauses: Mapping[str, Pause] = _read(file) if file else {}
+        self.file, self._lock = file, threading.RLock()
+        self._pauses: Mapping[str, Pause] = {}
+        self._seen: tuple[int, int, int] | None = None
 
     def active(self, now: float) -> Mapping[str, Pause]:
         """The pauses that have not expired, by their subjects."""
-        return MappingProxyType({subject: each for subject, each in self._pauses.items() if now < each.until})
+        with self._lock:
+            self._follow_file()
+            return MappingProxyType({subject: each for subject, each in self._pauses.items() if now < each.until})
+
+    def reasons(self, now: float) -> Callable[[Address], str]:
+        """A function that gives the pause of a resource in words, "" if it is not paused."""
+        active = self.active(now)
+        return lambda address: str(pause_for(active, address) or "")
 
     def add(self, pause: Pause) -> None:
         """Begin a pause, or replace that of the same subject. Raises OSError where it can't be kept."""
-        with self._lock:
+        with self._alone():
             kept = {**self.active(pause.began), pause.subject: pause}
             self._write(dict(list(kept.items())[-MOST:]))
 
     def end(self, subject: str, now: float) -> bool:
         """End a pause; returns whether there was one. Raises OSError where that can't be kept."""
-        with self._lock:
+        with self._alone():
             found = dict(self.active(now))
             was_paused = found.pop(subject, None) is not None
             self._write(found)
             return was_paused
 
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Keep out other threads, and other processes that change the file as well."""
+        with self._lock:
+            if self.file is None:
+                yield
+                return
+            self.file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            with alone(self.file):
+                yield
+
+    def _follow_file(self) -> None:
+        """Read the file again where somebody has written it since."""
+        if self.file is not None and (mark := _mark(self.file)) != self._seen:
+            self._pauses, self._seen = _read(self.file), mark
+
     def _write(self, pauses: Mapping[str, Pause]) -> None:
-        if self._file:
-            self._file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        if self.file:
             text = json.dumps([asdict(each) for each in pauses.values()], indent=1)
-            if not replace_file(self._file, file_text(self._file), text, mode=0o600):
-                raise OSError(f"{self._file} was written by another process meanwhile")
+            if not replace_file(self.file, file_text(self.file), text, mode=0o600):
+                raise OSError(f"{self.file} was written by another program meanwhile")
+            self._seen = _mark(self.file)
         self._pauses = pauses
+
+
+def pause_for(active: Mapping[str, Pause], address: Address) -> Pause | None:
+    """The pause of a resource: its own, or that of everything."""
+    return active.get(str(address)) or active.get(EVERYTHING)
 
 
 def pauses_of(session: Session) -> Pauses:
     """The pauses of a session's project."""
-    folder = session.settings.state(session.document.project)
-    return Pauses(folder / FILE if folder else None)
+    return Pauses(file_of(session.settings, session.document.project))
+
+
+def file_of(settings: Settings, project: str) -> Path | None:
+    """The file of a project's pauses; None where there is no place for it."""
+    folder = settings.state(project)
+    return folder / FILE if folder else None
+
+
+def _mark(file: Path) -> tuple[int, int, int] | None:
+    """A mark of the file's content, another one for each that is put in its place; None where there is no file."""
+    try:
+        found = file.stat()
+    except OSError:
+        return None
+    return found.st_ino, found.st_mtime_ns, found.st_size
 
 
 def _read(file: Path) -> Mapping[str, Pause]:

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from threading import Event as Flag
@@ -15,9 +15,18 @@ from reconciler.config.yaml.suggest import suggestion
 from reconciler.core.difference.cause import Memory, NoMemory
 from reconciler.core.difference.change import Change
 from reconciler.core.difference.compare import FieldChange
+from reconciler.core.execution.left import excluding, leaving
 from reconciler.core.execution.report import Event, Report, Standing, What, standing
 from reconciler.core.execution.written import Written, restricted, stepless, without
-from reconciler.core.message.errors import Conflict, ReconcileError, Refusal, Refused, Rejected, Unreachable
+from reconciler.core.message.errors import (
+    Conflict,
+    ReconcileError,
+    Refusal,
+    Refused,
+    Rejected,
+    UnknownAddress,
+    Unreachable,
+)
 from reconciler.core.message.problem import Problem
 from reconciler.core.message.secrecy import concealed
 from reconciler.core.plan.access import AccessChange
@@ -72,6 +81,10 @@ def _do_nothing() -> None:
     pass
 
 
+def _leave_nothing(_address: Address) -> str:
+    return ""
+
+
 @dataclass(frozen=True, slots=True)
 class Look:
     """The result of one look: the plan, all that is live, and why providers could not be read."""
@@ -85,9 +98,10 @@ class Look:
 class Reconciler:
     """Document and providers of one project, and how they are treated.
 
-    ``only`` restricts everything to these resources and what they need. ``patience_s`` is how long a provider
-    is waited for that is just starting. ``before_step`` raises ProviderError where nothing may be done any more.
-    ``memory`` tells the causes of differences.
+    ``only`` restricts everything to these resources and what they need, and what is ``excluded`` is not in the plan.
+    ``leaves`` gives the reason for which a resource is left alone, such as a pause; "" for none. ``patience_s`` is how
+    long a provider is waited for that is just starting. ``before_step`` raises ProviderError where nothing may be done
+    any more. ``memory`` tells the causes of differences.
     ``reads`` is the way to the providers. Where it ``defers``, a provider that can't be read, for whatever reason,
     defers its own resources, and is not waited for.
     """
@@ -104,6 +118,8 @@ class Reconciler:
     memory: Memory = field(default_factory=NoMemory)
     reads: Reads = IN_TURN
     defers: bool = False
+    excluded: frozenset[Address] = frozenset()
+    leaves: Callable[[Address], str] = _leave_nothing
     _expanded: list[Sequence[Resource]] = field(default_factory=list, init=False, repr=False, compare=False)
 
     def desired(self) -> Sequence[Resource]:
@@ -152,6 +168,7 @@ class Reconciler:
 
     def _completed(self, look: Look, desired: Sequence[Resource]) -> Look:
         """The look with all that is asked for a plan which is shown or carried out."""
+        look = replace(look, plan=self._chosen(look.plan))
         plan = replace(look.plan, access=self._access(look), obstacles=self._obstacles(look))
         plan = replace(plan, refusals=self._refusals(plan, look), changes=self._attributed(plan, desired))
         return replace(look, plan=self._concealed(plan, desired, look.observed))
@@ -162,6 +179,14 @@ class Reconciler:
             *refusals_of_new(plan, self.document.unmade),
             *refusals(plan, self.policy.covering(look.observed)),
         )
+
+    def _chosen(self, plan: Plan) -> Plan:
+        """The plan without what is excluded, and with what is left alone marked. Raises UnknownAddress."""
+        if self.excluded:
+            known = [change.address for change in plan.changes]
+            require_known(self.excluded, known)
+            plan = excluding(plan, self.excluded)
+        return leaving(plan, self.leaves)
 
     def status(self) -> Sequence[Standing]:
         """Reports the state of every resource."""
@@ -377,12 +402,7 @@ def _closure(
 ) -> Sequence[Resource]:
     """The targets and all that they need, in the order of the files."""
     resources = {resource.address: resource for resource in everything}
-    unknown = sorted(map(str, targets - resources.keys()))
-    if unknown:
-        near = suggestion(unknown[0], [*map(str, resources)])
-        raise ReconcileError(
-            f"{unknown[0]} is not declared{near or '; `reconcile status` lists the addresses there are'}"
-        )
+    require_known(targets, resources)
     kinds = {name: kind for provider in providers.values() for name, kind in provider.kinds.items()}
     needs = needs_of(resources, kinds)
     wanted: set[Address] = set()
@@ -391,6 +411,15 @@ def _closure(
         wanted |= frontier
         frontier = {need for address in frontier for need in needs[address]} - wanted
     return [resource for resource in everything if resource.address in wanted]
+
+
+def require_known(addresses: Collection[Address], known: Iterable[Address]) -> None:
+    """Raise UnknownAddress for an address that there is not, with the nearest one that there is."""
+    names = [*map(str, known)]
+    unknown = sorted(set(map(str, addresses)).difference(names))
+    if unknown:
+        near = suggestion(unknown[0], names)
+        raise UnknownAddress(f"there is no {unknown[0]}{near or '; `reconcile status` lists the addresses there are'}")
 
 
 def _still_different(plan: Plan) -> str:

@@ -95,12 +95,15 @@ class Session(Struct, frozen=True):
         *,
         policy: Policy | None = None,
         only: frozenset[Address] = frozenset(),
+        excluded: frozenset[Address] = frozenset(),
+        leaves: Callable[[Address], str] | None = None,
         patience_s: float = 300.0,
         on_wait: Callable[[str], None] | None = None,
     ) -> Reconciler:
         policy = policy or self.policy()
         made = Reconciler(self.document, self.providers, self.clock, policy, only, patience_s, known=self.known)
-        made = replace(made, before_step=self.lock.require_held, memory=self.memory)
+        made = replace(made, before_step=self.lock.require_held, memory=self.memory, excluded=excluded)
+        made = replace(made, leaves=leaves) if leaves else made
         return replace(made, on_wait=on_wait) if on_wait else made
 
     def keep_secrets(self) -> None:
@@ -207,10 +210,10 @@ def history_of(settings: Settings, project: str, warn: Callable[[str], None] = _
 
 def run_of(command: str, began: float, *, trigger: str = "", revision: str = "") -> Run:
     """A run of a command by this user on this machine, for the history."""
-    return Run(0, command, began, _user(), os.uname().nodename, trigger, revision)
+    return Run(0, command, began, user_name(), os.uname().nodename, trigger, revision)
 
 
-def _user() -> str:
+def user_name() -> str:
     """The name of the user who runs the program; the number of one without a name."""
     import getpass
 

@@ -138,5 +138,5 @@ def test_an_unknown_target_names_the_nearest(reconcile, tmp_path):
 
     ran = reconcile("diff", "--target", "docker.container/cach")
 
-    assert ran.code == 1
-    assert "docker.container/cach is not declared; did you mean `docker.container/cache`?" in ran.err
+    assert ran.code == 64
+    assert "there is no docker.container/cach; did you mean `docker.container/cache`?" in ran.err

@@ -69,11 +69,11 @@ def test_every_example_has_only_options_that_there_are(example):
         (["access"], "Without a users file nothing is declared; name one with -u, or use --live"),
         (["access", "--live"], "Without a users file no realm is named"),
         (["--project-directory", "no-such", "diff"], "Directory 'no-such' does not exist"),
-        (["diff", "--target", "redis"], "is not a valid address; expected KIND/NAME"),
+        (["diff", "--target", "redis"], "nothing is named `redis`; expected KIND/NAME, or the name of a service"),
         (["schema"], "Missing argument"),
         (["daemon", "--interval", "0"], "is not in the range"),
         (["apply", "--max-delete", "-4"], "-4 is not in the range x>=0"),
-        (["down", "--allow-disrupt", "web"], "is not a valid address; expected KIND/NAME"),
+        (["down", "--allow-disrupt", "web/x"], "is not a valid address; expected KIND/NAME"),
     ],
 )
 def test_wrong_usage_is_64_and_says_what_is_wrong(reconcile, folder, arguments, says):

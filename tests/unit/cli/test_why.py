@@ -109,15 +109,16 @@ def test_the_plan_sets_drift_apart_from_what_is_asked_for(desk):
         == """\
 Changed outside of the files:
 ± docker.container/db                          replace, the old one serves until the new one is ready
-      mem_limit  100 MiB → unlimited
+      mem_limit  100 MiB → unlimited  (forces the replacement)
 
 Asked for by the files, an image or another resource:
 ± docker.container/web                         replace, with downtime until the new one is ready
-      environment.A  one → two
+      environment.A  one → two  (forces the replacement)
       mem_limit      100 MiB → 64 MiB  (changed outside of the files)
       memswap_limit  200 MiB → 128 MiB  (changed outside of the files)
 
-Plan: 2 to replace; 2 unchanged.
+Symbols: ± replace
+Plan: 2 to replace; 2 unchanged; longest outage: docker.container/web, until the new one is ready.
 """
     )
 
@@ -130,11 +131,12 @@ def test_with_v_each_field_has_its_cause_and_its_line(desk):
         desk.run("-v", "diff", code=2)
         == """\
 ± docker.container/web                         replace, with downtime until the new one is ready
-      environment.A  one → two  [declared, stack.yaml:5:7]
+      environment.A  one → two  (forces the replacement)  [declared, stack.yaml:5:7]
       mem_limit      100 MiB → 64 MiB  [drift, stack.yaml:7:5]
       memswap_limit  200 MiB → 128 MiB  [drift, stack.yaml:2:3]
 
-Plan: 1 to replace; 3 unchanged.
+Symbols: ± replace
+Plan: 1 to replace; 3 unchanged; longest outage: docker.container/web, until the new one is ready.
 """
     )
 
@@ -300,7 +302,8 @@ def test_down_is_in_the_history_and_what_it_removed_is_no_drift(desk):
             ("history", "docker.container/wbe"),
             "no run changed docker.container/wbe; did you mean `docker.container/web`?",
         ),
-        (("why", "web"), "`web` is not a valid address"),
+        (("why", "wbe"), "nothing is named `wbe`; did you mean `web`?"),
+        (("why", "web/x"), "`web/x` is not a valid address"),
         (("history", "--since", "soon"), "`soon` is neither a span such as 30m, 2h or 3d, nor a date"),
     ],
 )

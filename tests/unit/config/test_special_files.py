@@ -80,7 +80,7 @@ def test_what_is_no_file_is_refused_by_its_sort(run, named, tmp_path, kind, role
 
     ran = run(*arguments)
 
-    assert (ran.code, f"is a {kind}; expected a file" in ran.err) == (65, True), ran.err
+    assert (ran.code, f"is a {kind}\n" in ran.err, "= help: expected a file" in ran.err) == (65, True, True)
 
 
 @pytest.mark.parametrize("kind", ["pipe", "device", "socket"])
@@ -93,7 +93,7 @@ def test_what_is_mounted_is_a_file_or_a_folder(run, named, tmp_path, kind, role)
 
     ran = run(*arguments)
 
-    assert (ran.code, f"is a {kind}; expected a file or a folder" in ran.err) == (65, True), ran.err
+    assert (ran.code, f"is a {kind}\n" in ran.err, "= help: expected a file or a folder" in ran.err) == (65, True, True)
 
 
 @pytest.mark.parametrize("kind", ["pipe", "device", "socket"])
@@ -105,7 +105,7 @@ def test_an_env_file_of_the_project_that_is_none_is_neither_read_nor_written(run
     with pytest.raises(ConfigError, match="no regular file"):
         write_secrets(path, {"A": "b"})
 
-    assert (ran.code, f"is a {kind}; expected a file" in ran.err) == (65, True), ran.err
+    assert (ran.code, f"is a {kind}\n" in ran.err, "= help: expected a file" in ran.err) == (65, True, True)
 
 
 def test_the_null_device_is_an_empty_file(run, tmp_path):

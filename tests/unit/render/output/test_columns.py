@@ -36,6 +36,14 @@ def test_a_broken_line_goes_on_below_its_beginning():
     assert folded("      image  one two three four", 24) == "      image  one two\n          three four"
 
 
+def test_a_line_that_just_fits_leaves_no_blank_to_the_next():
+    assert folded("one two three four; five six", 19) == "one two three four;\n    five six"
+
+
+def test_a_symbol_stays_with_what_follows_it():
+    assert folded("symbols: one, two, - delete", 20) == "symbols: one, two,\n    - delete"
+
+
 def test_a_wide_character_takes_two_columns_and_an_accent_none():
     assert [cells(text) for text in ("ab", "漢字", "e\u0301", painted("ab", "31"))] == [2, 4, 1, 2]
     assert padded("漢", 4) == "漢  "

@@ -58,7 +58,7 @@ def test_a_long_value_is_cut_where_it_is_new_but_never_where_it_differs():
 
     assert f"image  {'i' * 71}…\n" in plan_text(new, KINDS, ["stack.yaml"])
     assert f"image  {'i' * 100}\n" in plan_text(new, KINDS, ["stack.yaml"], Style(full=True))
-    assert f"image  {'j' * 100} → {'i' * 100}\n" in plan_text(other, KINDS, ["stack.yaml"])
+    assert f"image  {'j' * 100} → {'i' * 100}  (forces the replacement)\n" in plan_text(other, KINDS, ["stack.yaml"])
 
 
 def test_every_format_names_the_leaf_that_differs_in_a_list_of_objects():
@@ -72,7 +72,7 @@ def test_every_format_names_the_leaf_that_differs_in_a_list_of_objects():
     shown_parts = "[1].n 1 → 2"
     document = PlanDocument("p", KINDS, "salt").of(plan)
     jsonschema.validate(document, SCHEMA)
-    assert f"image  {shown_parts}\n" in plan_text(plan, KINDS, ["stack.yaml"])
+    assert f"image  {shown_parts}  (forces the replacement)\n" in plan_text(plan, KINDS, ["stack.yaml"])
     assert shown_parts in plan_markdown(plan, KINDS, ["stack.yaml"], "p")
     assert shown_parts in github(plan)
     (change,) = document["actions"][0]["changes"]
@@ -90,7 +90,7 @@ def test_the_text_says_what_changes_from_what_to_what_and_at_what_cost():
 ~ memory.box/live                              update, in place
       size  1 → 2
 ± memory.box/swap                              replace, with downtime until the new one is ready
-      image  sha256:aaaaaaaaaaaa → sha256:bbbbbbbbbbbb
+      image  sha256:aaaaaaaaaaaa → sha256:bbbbbbbbbbbb  (forces the replacement)
       key    (secret) → (another secret)
 > memory.box/down                              start
       state  paused → running
@@ -101,9 +101,8 @@ def test_the_text_says_what_changes_from_what_to_what_and_at_what_cost():
 
 ! memory.box/kept is as declared, but
 
-Plan: 2 to create, 1 to start, 1 to update, 1 to replace, 1 to delete, 1 deferred; 1 unchanged.""".replace(
-            "as declared, but\n", "as declared, but \n"
-        )
+Plan: 2 to create, 1 to start, 1 to update, 1 to replace, 1 to delete, 1 deferred; 1 unchanged; \
+longest outage: memory.box/swap, until the new one is ready.""".replace("as declared, but\n", "as declared, but \n")
     )
 
 

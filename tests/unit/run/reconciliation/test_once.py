@@ -321,7 +321,7 @@ def test_a_target_brings_what_it_needs_and_nothing_else():
 
 
 def test_an_unknown_target_is_an_error():
-    with pytest.raises(ReconcileError, match="memory.box/nope is not declared"):
+    with pytest.raises(ReconcileError, match="there is no memory.box/nope"):
         reconciler(MemoryProvider(), only=frozenset({address("memory.box/nope")})).look()
 
 
