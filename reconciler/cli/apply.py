@@ -253,20 +253,20 @@ def _ask() -> None:
 def _read_plan(path: Path) -> Any:
     """A file that ``diff --out`` wrote. Raises ConfigError for anything else."""
     from reconciler.config.schema.validator import plan_problems
+    from reconciler.config.yaml.errors import json_fault
     from reconciler.config.yaml.textfile import PLAN_LIMIT, UnusableFile, read_bytes
     from reconciler.core.message.errors import ConfigError
-    from reconciler.core.message.problem import Problem
+    from reconciler.core.message.problem import SYNTAX, UNREADABLE, Problem
     from reconciler.core.resource.resource import Origin
 
     try:
         saved = json.loads(read_bytes(path, PLAN_LIMIT))
     except UnusableFile as error:
-        raise ConfigError([Problem(str(error), Origin(str(path)))]) from error
+        raise ConfigError([Problem(str(error), Origin(str(path)), code=UNREADABLE)]) from error
     except (ValueError, RecursionError) as error:
-        why = "it is nested too deep" if isinstance(error, RecursionError) else str(error)
-        raise ConfigError(
-            [Problem(f"is not a valid plan: {why}; write one with `diff --out`", Origin(str(path)))]
-        ) from error
+        why = "it is nested too deep" if isinstance(error, RecursionError) else json_fault(error)
+        said = f"is not a valid plan: {why}; write one with `diff --out`"
+        raise ConfigError([Problem(said, Origin(str(path)), code=SYNTAX)]) from error
     if problems := plan_problems(saved, str(path)):
         raise ConfigError(problems)
     return saved

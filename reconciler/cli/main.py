@@ -192,7 +192,9 @@ def _run(arguments: Sequence[str]) -> int:
 
 
 def _show_usage(error: click.ClickException) -> None:
-    fail(f"{error.format_message()}{_misplaced(error)}")
+    from reconciler.core.message.codes import USAGE
+
+    fail(f"{error.format_message()}{_misplaced(error)}", USAGE)
     context = getattr(error, "ctx", None)
     if context is not None:
         say(context.get_usage())
@@ -212,6 +214,7 @@ def _failed(error: Exception, *, verbose: bool) -> int:
     from reconciler.cli.exit import Exit
     from reconciler.cli.exitcodes import of_error
     from reconciler.cli.state import show_error
+    from reconciler.core.message.codes import BUG
     from reconciler.core.message.errors import ReconcileError
 
     if isinstance(error, ReconcileError):
@@ -223,6 +226,6 @@ def _failed(error: Exception, *, verbose: bool) -> int:
         say("".join(traceback.format_exception(error)).rstrip())
     last = traceback.extract_tb(error.__traceback__)[-1:]
     place = f" at {last[0].filename}:{last[0].lineno}" if last else ""
-    fail(f"this is a bug in reconcile: {type(error).__name__}: {error}{place}")
+    fail(f"this is a bug in reconcile: {type(error).__name__}: {error}{place}", BUG)
     say("Please report it, with what `reconcile -v …` prints for the same command.")
     return Exit.ERROR

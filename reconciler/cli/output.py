@@ -102,9 +102,10 @@ def warn(text: str) -> None:
     say(text if in_events() else f"warning: {text}", level="warning")
 
 
-def fail(text: str) -> None:
-    """A message on what ended the run."""
-    say(text if in_events() else f"error: {text}", level="error")
+def fail(text: str, code: str = "") -> None:
+    """A message on what ended the run, with the code of its sort."""
+    head = f"error[{code}]" if code else "error"
+    say(text if in_events() else f"{head}: {text}", level="error")
 
 
 @contextmanager

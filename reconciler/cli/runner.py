@@ -137,6 +137,15 @@ class Teller:
             emit("summary", counts.text(seconds), **asdict(counts), seconds=round(seconds, 3))
         else:
             say(counts.text(seconds))
+            self._tell_remedies()
+
+    def _tell_remedies(self) -> None:
+        """Says once for each sort of failure what to do about it."""
+        from reconciler.core.message.codes import code_of
+
+        codes = dict.fromkeys(code_of(event.error) for event in self.report.failed if event.error)
+        for code in codes:
+            say(f"help[{code.name}]: {code.remedy}", level="warning")
 
 
 class _NoScreen:

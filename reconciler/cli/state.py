@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, TextIO
 
 import click
 
-from reconciler.cli.output import DISPLAY, emit, fail, in_events, log, say, warn, writer
+from reconciler.cli.output import DISPLAY, columns, emit, in_events, log, say, warn, writer
 from reconciler.record import Struct, replace
 from reconciler.settings import Settings, process_environment
 
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from reconciler.providers.waits import Wait
     from reconciler.run.session.session import Session
 
+
+_EACH_CODE: Final = "`reconcile explain CODE` explains each of these errors."
 
 COMPLETE: Final = "_RECONCILE_COMPLETE"
 """The variable by which the script of a shell asks for completions, as click spells it."""
@@ -131,17 +133,19 @@ def show_problems(problems: Iterable[Problem]) -> None:
             document = problem_document(problem)
             emit(document.pop("type"), document.pop("msg"), **document)
         return
-    from reconciler.render.plan.text import problem_text
+    from reconciler.render.output.message import problem_text
 
     for problem in problems:
-        say(f"{problem.severity.value}: {problem_text(problem)}")
+        say(problem_text(problem, columns(sys.stderr)), level=problem.severity.value)
 
 
 def show_error(error: ReconcileError, *, begun: bool = False) -> None:
     """An error in the words for its kind; ``begun`` where it ended a run that had begun to do something."""
     from reconciler.core.message.codes import code_of
     from reconciler.core.message.errors import Cancelled, ConfigError, Refused
+    from reconciler.render.output.message import error_text, refusal_text
 
+    code = code_of(error)
     nothing = "What was done before that stays." if begun else "Nothing was done."
     match error:
         case ConfigError(problems=problems):
@@ -150,17 +154,19 @@ def show_error(error: ReconcileError, *, begun: bool = False) -> None:
             untouched = "the run ends here" if begun else "nothing was touched"
             say(f"{count} problem{'s' if count != 1 else ''}; {untouched}.")
         case Refused(refusals=refusals):
-            from reconciler.render.plan.refusals import refusal_lines
+            from reconciler.render.plan.refusals import few_of_each
 
-            for line in refusal_lines(refusals):
-                say(line, level="error")
+            for refusal in few_of_each(refusals):
+                say(refusal_text(refusal, code.name), level="error")
             say(nothing)
         case Cancelled():
             say(f"Cancelled. {nothing}")
             return
         case _:
-            fail(str(error))
-    say(f"`reconcile explain {code_of(error).name}` explains this error.")
+            say(error_text(error, code), level="error")
+    codes = sorted({each.code for each in error.problems}) if isinstance(error, ConfigError) else [code.name]
+    explained = f"`reconcile explain {codes[0]}` explains this error." if len(codes) == 1 else _EACH_CODE
+    say(explained)
 
 
 def addresses(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) -> frozenset[Address]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import click
@@ -11,6 +10,7 @@ from reconciler.cli.diff import say_once
 from reconciler.cli.options import SECONDS, pauses_leave
 from reconciler.cli.output import show, show_json
 from reconciler.cli.state import State, in_colour
+from reconciler.record import replace
 
 
 @click.command("status")

@@ -20,7 +20,7 @@ from reconciler.config.yaml.suggest import nearest, suggestion
 from reconciler.config.yaml.textfile import in_file_order
 from reconciler.config.yaml.tree import Map, bare, deepest
 from reconciler.core.message.errors import ConfigError
-from reconciler.core.message.problem import Problem, Severity
+from reconciler.core.message.problem import CHECK, Problem, Severity
 from reconciler.core.resource.address import Address
 from reconciler.core.resource.document import Document, DocumentPath
 from reconciler.core.resource.resource import Origin
@@ -185,11 +185,13 @@ def _unknown_addresses(stack: LoadedStack, users: LoadedUsers) -> Iterator[Probl
             continue
         known = declared_addresses(realms, address.kind)
         if not checkable(address.kind):
-            yield place.problem(f"`{text}` is of no kind that can be named{suggestion(address.kind, KINDS)}")
+            yield place.problem(
+                f"`{text}` is of no kind that can be named{suggestion(address.kind, KINDS)}", code=CHECK
+            )
         elif address not in known:
             near = nearest(address.name, {other.name for other in known})
             meant = next((f"; did you mean `{other}`?" for other in sorted(known) if other.name == near), "")
-            yield place.problem(f"`{text}` is not declared{meant}")
+            yield place.problem(f"`{text}` is not declared{meant}", code=CHECK)
 
 
 def _rotations(stack: LoadedStack | None, users: LoadedUsers) -> Rotations:

@@ -12,7 +12,7 @@ from reconciler.config.realm.legacy_exports import OF_USERS
 from reconciler.config.realm.merge import Realm
 from reconciler.config.realm.trees import as_dict, as_list, items
 from reconciler.config.yaml.tree import Tree, TreePath, dotted
-from reconciler.core.message.problem import Problem, Severity
+from reconciler.core.message.problem import CHECK, Problem, Severity
 from reconciler.record import Struct
 from reconciler.vocabulary.keycloak import ADMIN_PERMISSIONS_CLIENT
 
@@ -41,7 +41,7 @@ def duplicates(users: UsersFile) -> Iterator[Problem]:
     """Objects that one file declares twice."""
     for fragment in users.fragments():
         for path, message in _twice(fragment.realm, (), ()):
-            yield users.problem((*fragment.path, *path), message)
+            yield users.problem((*fragment.path, *path), message, code=CHECK)
 
 
 def _twice(tree: Tree, path: TreePath, names: tuple[str, ...]) -> Iterator[tuple[TreePath, str]]:

@@ -19,7 +19,7 @@ from reconciler.config.yaml.suggest import suggestion
 from reconciler.config.yaml.textfile import USERS_LIMIT, TextFile, read_text
 from reconciler.config.yaml.tree import Place, Tree, TreePath
 from reconciler.core.message.errors import ConfigError
-from reconciler.core.message.problem import Problem
+from reconciler.core.message.problem import SCHEMA, SYNTAX, Problem
 
 _SEPARATOR: Final = ";"
 _ATTRIBUTE: Final = "attributes."
@@ -123,13 +123,16 @@ def _table(file: TextFile, realm: str) -> CsvFile:
             if cells and len(cells) != len(header):
                 said = f"has {len(cells)} cells, but the first line names {len(header)}"
                 cell = min(len(cells), len(header))
-                problems.append(file.problem(said, before + 1, _column(file.text.split("\n")[before], cell)))
+                problems.append(
+                    file.problem(said, before + 1, _column(file.text.split("\n")[before], cell), code=SYNTAX)
+                )
             if any(cells):
                 people.append(_user(dict(zip(header, cells, strict=False))))
                 rows.append(before + 1)
             before = reader.line_num
     except csv.Error as error:
-        raise ConfigError([*problems, file.problem(f"is not valid CSV: {error}", reader.line_num, 1)]) from error
+        said = f"is not valid CSV: {_in_words(error)}"
+        raise ConfigError([*problems, file.problem(said, reader.line_num, 1, code=SYNTAX)]) from error
     if problems:
         raise ConfigError(problems)
     return CsvFile(file, ({"realm": realm, "users": people},), rows=tuple(rows), header=tuple(header))
@@ -145,15 +148,32 @@ def _column(line: str, cell: int) -> int:
     return starts[cell] if cell < len(starts) else 1
 
 
+_FAULTS: Final = {
+    "unexpected end of data": "a quote is not closed",
+    "expected after": "after a closing quote comes a comma; write a quote inside of quotes twice",
+    "field limit": "a cell is longer than a table may have",
+    "NUL": "contains a NUL character",
+    "new-line": "a line ends in an unknown way; save the table as CSV again",
+}
+"""The parser's words, and ours."""
+
+
+def _in_words(error: csv.Error) -> str:
+    said = str(error)
+    return next((ours for theirs, ours in _FAULTS.items() if theirs in said), "a line can't be understood")
+
+
 def _check(file: TextFile, header: list[str]) -> None:
     line = file.text.partition("\n")[0]
     problems = [
-        file.problem(f"unknown column `{name}`{suggestion(name, _COLUMNS)}", 1, _column(line, number))
+        file.problem(f"unknown column `{name}`{suggestion(name, _COLUMNS)}", 1, _column(line, number), code=SCHEMA)
         for number, name in enumerate(header)
         if name not in _COLUMNS and not name.startswith(_ATTRIBUTE)
     ]
     if "username" not in header:
-        problems.append(file.problem("lacks the column `username`; the first line has the names of the columns", 1, 1))
+        problems.append(
+            file.problem("lacks the column `username`; the first line has the names of the columns", 1, 1, code=SCHEMA)
+        )
     if problems:
         raise ConfigError(problems)
 

@@ -14,7 +14,7 @@ from reconciler.config.yaml.places import Outline
 from reconciler.config.yaml.scalars import spelled
 from reconciler.config.yaml.textfile import USERS_LIMIT, TextFile, read_text
 from reconciler.config.yaml.tree import Place, Tree, TreePath
-from reconciler.core.message.problem import Problem, Severity
+from reconciler.core.message.problem import OTHER, Problem, Severity
 from reconciler.record import Struct, replace
 
 SETTINGS: Final = "x-reconcile"
@@ -60,9 +60,15 @@ class UsersFile:
         return self.outline.find(path)
 
     def problem(
-        self, path: TreePath, message: str, *, at_value: bool = False, severity: Severity = Severity.ERROR
+        self,
+        path: TreePath,
+        message: str,
+        *,
+        at_value: bool = False,
+        severity: Severity = Severity.ERROR,
+        code: str = OTHER,
     ) -> Problem:
-        return self.place(path).problem(message, at_value=at_value, severity=severity)
+        return self.place(path).problem(message, at_value=at_value, severity=severity, code=code)
 
 
 def read_users(path: Path, directory: Path) -> UsersFile:

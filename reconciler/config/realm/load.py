@@ -24,7 +24,7 @@ from reconciler.config.yaml.patterns import matches, not_yet
 from reconciler.config.yaml.reading import once
 from reconciler.config.yaml.tree import Tree, TreePath
 from reconciler.core.message.errors import ConfigError
-from reconciler.core.message.problem import Problem, Severity
+from reconciler.core.message.problem import CHECK, SCHEMA, UNSUPPORTED, Problem, Severity
 from reconciler.core.resource.address import Address
 from reconciler.core.resource.document import Unmade
 from reconciler.core.resource.resource import Origin
@@ -135,7 +135,9 @@ def _faults(users: UsersFile, *, tainted: bool) -> list[Problem]:
         if faults:
             waiting = dict(_not_yet(users))
             unknown = [fault for fault in faults if (number, *fault.path) not in waiting]
-            found.extend(users.problem(path, message) for path, message in waiting.items() if path[0] == number)
+            found.extend(
+                users.problem(path, message, code=UNSUPPORTED) for path, message in waiting.items() if path[0] == number
+            )
             found.extend(_said(users, number, fault) for fault in unknown)
     return found
 
@@ -149,12 +151,12 @@ def _not_yet(users: UsersFile) -> Iterator[tuple[TreePath, str]]:
 
 
 def _said(users: UsersFile, number: int, fault: Fault) -> Problem:
-    return users.problem((number, *fault.path), fault.message, at_value=not fault.at_key)
+    return users.problem((number, *fault.path), fault.message, at_value=not fault.at_key, code=SCHEMA)
 
 
 def _problem(realm: Realm, finding: Finding) -> Problem:
     users, path = realm.source(finding.path)
-    return users.problem(path, finding.message, severity=finding.severity)
+    return users.problem(path, finding.message, severity=finding.severity, code=CHECK)
 
 
 def _unmade(realm: Realm, finding: Finding) -> Unmade:

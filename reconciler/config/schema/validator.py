@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from reconciler.config.schema.explain import Fault, explained
 from reconciler.config.yaml.tree import Tree, TreePath, bare, dotted, reached, tainted
-from reconciler.core.message.problem import Problem
+from reconciler.core.message.problem import SCHEMA, Problem
 from reconciler.core.resource.resource import Origin
 from reconciler.record import Struct
 
@@ -103,7 +103,8 @@ class Schema(Struct, frozen=True):
 
 def plan_problems(saved: Any, file: str) -> list[Problem]:
     """Lists the mistakes in a saved plan; empty if it is valid."""
-    return [Problem(fault.message, Origin(file)) for fault in load_schema("plan").faults(saved, is_plain=True)]
+    faults = load_schema("plan").faults(saved, is_plain=True)
+    return [Problem(fault.message, Origin(file), code=SCHEMA) for fault in faults]
 
 
 @cache

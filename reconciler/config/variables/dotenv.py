@@ -13,7 +13,7 @@ from typing import Final
 
 from reconciler.config.variables.template import Fault, Variables, interpolate
 from reconciler.config.yaml.textfile import TextFile
-from reconciler.core.message.problem import Problem, Severity
+from reconciler.core.message.problem import SYNTAX, Problem, Severity
 from reconciler.record import Struct, field
 
 _GAP: Final = re.compile(r"(?:\s|#[^\n]*)*")
@@ -62,7 +62,7 @@ def parse_raw(file: TextFile, outside: Variables) -> EnvFile:
             continue
         name, equals, value = text.partition("=")
         if not name or re.search(r"\s", name):
-            problems.append(file.problem("expected `NAME=value`, without a space in the name", number, 1))
+            problems.append(file.problem("expected `NAME=value`, without a space in the name", number, 1, code=SYNTAX))
             continue
         known = value if equals else outside.get(name)
         if known is not None:
@@ -138,10 +138,10 @@ class _Reader(Struct):
         severity = Severity.WARNING if fault.undefined else Severity.ERROR
         index = self.file.text.find(raw[fault.index : fault.index + _TELLING_LENGTH], start)
         message = _UNSET if fault.undefined else f"{fault.message}; {_QUOTED}"
-        self.problems.append(self.file.problem(message, *self.file.position(max(index, start)), severity))
+        self.problems.append(self.file.problem(message, *self.file.position(max(index, start)), severity, code=SYNTAX))
 
     def _skip_line(self, message: str, index: int) -> int:
-        self.problems.append(self.file.problem(message, *self.file.position(index)))
+        self.problems.append(self.file.problem(message, *self.file.position(index), code=SYNTAX))
         return _line_end(self.file.text, index) + 1
 
 

@@ -10,7 +10,7 @@ from reconciler.config.variables.casts import NO_CASTS, Cast, Casts, NotCastable
 from reconciler.config.variables.template import COMPOSE, Dialect, Variables, interpolate
 from reconciler.config.yaml.scalars import Scalar
 from reconciler.config.yaml.tree import Items, Map, Place, Tainted, Tree, TreePath, dotted
-from reconciler.core.message.problem import Problem, Severity
+from reconciler.core.message.problem import VARIABLE, Problem, Severity
 from reconciler.record import Struct, field
 
 
@@ -29,8 +29,8 @@ class Misfit(Struct, frozen=True):
 
     def problem(self, place: Place) -> Problem:
         if self.dollar is None:
-            return place.problem(self.message, at_value=True, severity=self.severity)
-        return place.file.problem(self.message, *dollar_position(place, self.dollar), self.severity)
+            return place.problem(self.message, at_value=True, severity=self.severity, code=VARIABLE)
+        return place.file.problem(self.message, *dollar_position(place, self.dollar), self.severity, code=VARIABLE)
 
 
 class Filled(Struct, frozen=True):

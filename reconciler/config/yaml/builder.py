@@ -11,7 +11,7 @@ from reconciler.config.yaml.scalars import TAGS, NotThatType, as_date, resolved,
 from reconciler.config.yaml.suggest import suggestion
 from reconciler.config.yaml.textfile import TextFile
 from reconciler.config.yaml.tree import Items, Map, Place, Tree, TreePath, placed
-from reconciler.core.message.problem import Problem, Severity
+from reconciler.core.message.problem import SYNTAX, Problem, Severity
 from reconciler.record import Struct, field
 
 MAX_DEPTH: Final = 100
@@ -273,10 +273,10 @@ class TreeBuilder(Struct):
         return Place(self.file, key.line + 1, key.column + 1, value.line + 1, value.column + 1)
 
     def _error(self, message: str, mark: Any) -> None:
-        self.problems.append(self.file.problem(message, mark.line + 1, mark.column + 1))
+        self.problems.append(self.file.problem(message, mark.line + 1, mark.column + 1, code=SYNTAX))
 
     def _warn(self, message: str, mark: Any) -> None:
-        self.problems.append(self.file.problem(message, mark.line + 1, mark.column + 1, Severity.WARNING))
+        self.problems.append(self.file.problem(message, mark.line + 1, mark.column + 1, Severity.WARNING, code=SYNTAX))
 
     def _stop(self, message: str, mark: Any) -> None:
         self._error(message, mark)

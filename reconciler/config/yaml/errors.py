@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from reconciler.config.yaml.builder import TOO_DEEP
 from reconciler.config.yaml.textfile import TextFile
-from reconciler.core.message.problem import Problem
+from reconciler.core.message.problem import SYNTAX, Problem
 
 _AT_PROBLEM: Final[Mapping[str, str]] = {
     "mapping values are not allowed": "a `:` can't stand here; is the line indented as it should be, "
@@ -54,15 +54,39 @@ def plain_words(file: TextFile, error: Any) -> Problem:
     if context is not None:
         for words, message in _AT_CONTEXT.items():
             if words in said:
-                return file.problem(message, context.line + 1, context.column + 1)
+                return file.problem(message, context.line + 1, context.column + 1, code=SYNTAX)
     if "cannot start any token" in said:
         character = file.lines[line - 1][column - 1 : column]
-        return file.problem(_RESERVED.get(character, f"a text can't begin with `{character}`; quote it"), line, column)
+        return file.problem(
+            _RESERVED.get(character, f"a text can't begin with `{character}`; quote it"), line, column, code=SYNTAX
+        )
     tab = _tab_before(file, line)
     if tab:
-        return file.problem(_RESERVED["\t"], line, tab)
+        return file.problem(_RESERVED["\t"], line, tab, code=SYNTAX)
     message = next((text for words, text in _AT_PROBLEM.items() if words in said), f"is not valid YAML here: {said}")
-    return file.problem(message, line, column)
+    return file.problem(message, line, column, code=SYNTAX)
+
+
+_JSON_FAULTS: Final = {
+    "Expecting value": "a value is missing",
+    "Expecting property name": "a name in double quotes is missing",
+    "Expecting ':'": "a `:` is missing",
+    "Expecting ','": "a `,` is missing",
+    "Extra data": "there is more after the end",
+    "Unterminated string": "a text has no closing quote",
+    "control character": "a text has a control character in it",
+    "escape": "an escape with `\\` means nothing",
+    "trailing comma": "a comma is before the end of a list or mapping",
+}
+"""The parser's words, and ours."""
+
+
+def json_fault(error: ValueError) -> str:
+    """A fault of JSON in words, with its place."""
+    said = getattr(error, "msg", "")
+    words = next((ours for theirs, ours in _JSON_FAULTS.items() if theirs in said), "it can't be read")
+    line, column = getattr(error, "lineno", 0), getattr(error, "colno", 0)
+    return f"line {line}, column {column}: {words}" if line else words
 
 
 def _tab_before(file: TextFile, line: int) -> int:
@@ -75,6 +99,6 @@ def _tab_before(file: TextFile, line: int) -> int:
 def _unreadable_character(file: TextFile, error: Any) -> Problem:
     position = getattr(error, "position", None)
     if position is None:
-        return file.problem(f"is not valid YAML: {error}")
+        return file.problem("is not valid YAML: has a character that YAML does not allow", code=SYNTAX)
     line, column = file.position(position)
-    return file.problem(_AT_PROBLEM["control characters are not allowed"], line, column)
+    return file.problem(_AT_PROBLEM["control characters are not allowed"], line, column, code=SYNTAX)

@@ -17,7 +17,7 @@ from reconciler.config.yaml.masking import masked_line, without_values
 from reconciler.config.yaml.reading import once
 from reconciler.config.yaml.suggest import suggestion
 from reconciler.core.message.errors import ConfigError
-from reconciler.core.message.problem import Problem, Severity
+from reconciler.core.message.problem import OTHER, UNREADABLE, Problem, Severity
 from reconciler.core.resource.resource import Origin
 
 _MIB: Final = 1024 * 1024
@@ -67,9 +67,17 @@ class TextFile:
         above = self.lines[max(number - _CONTEXT, 0) : number]
         return masked_line(tuple(line[:_SHOWN_LENGTH] for line in above), column)
 
-    def problem(self, message: str, line: int = 0, column: int = 0, severity: Severity = Severity.ERROR) -> Problem:
+    def problem(
+        self,
+        message: str,
+        line: int = 0,
+        column: int = 0,
+        severity: Severity = Severity.ERROR,
+        *,
+        code: str = OTHER,
+    ) -> Problem:
         text, mark = self.line(line, column)
-        return Problem(_shortened(message), self.origin(line, column), severity, text, mark=mark)
+        return Problem(_shortened(message), self.origin(line, column), severity, text, mark=mark, code=code)
 
     @cached_property
     def _starts(self) -> tuple[int, ...]:
@@ -95,7 +103,8 @@ def read_text(path: Path, *, directory: Path, limit: int, private: bool = False)
         text = once(path, limit, lambda: _decoded(read_bytes(path, limit)))
         return TextFile(name, text, private)
     except UnusableFile as error:
-        raise ConfigError([Problem(str(error), Origin(name, error.line, min(error.line, 1)))]) from error
+        place = Origin(name, error.line, min(error.line, 1))
+        raise ConfigError([Problem(str(error), place, code=UNREADABLE)]) from error
 
 
 def shown_name(path: Path, directory: Path) -> str:

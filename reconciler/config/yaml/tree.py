@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, TypeAlias
 
 from reconciler.config.yaml.textfile import TextFile
-from reconciler.core.message.problem import Problem, Severity
+from reconciler.core.message.problem import OTHER, Problem, Severity
 from reconciler.core.resource.resource import Origin
 
 Tree: TypeAlias = Any
@@ -37,10 +37,12 @@ class Place(NamedTuple):
     def value(self) -> Origin:
         return self.file.origin(self.value_line, self.value_column)
 
-    def problem(self, message: str, *, at_value: bool = False, severity: Severity = Severity.ERROR) -> Problem:
+    def problem(
+        self, message: str, *, at_value: bool = False, severity: Severity = Severity.ERROR, code: str = OTHER
+    ) -> Problem:
         if at_value:
-            return self.file.problem(message, self.value_line, self.value_column, severity)
-        return self.file.problem(message, self.line, self.column, severity)
+            return self.file.problem(message, self.value_line, self.value_column, severity, code=code)
+        return self.file.problem(message, self.line, self.column, severity, code=code)
 
 
 class Map(dict[str, Tree]):

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
-from dataclasses import replace
 
 from reconciler.core.difference.change import Change
 from reconciler.core.execution.written import restricted
 from reconciler.core.plan.plan import Plan
 from reconciler.core.resource.address import Address
+from reconciler.record import replace
 
 
 def leaving(plan: Plan, why: Callable[[Address], str]) -> Plan:

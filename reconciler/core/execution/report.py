@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 from enum import Enum
 
 from reconciler.core.difference.change import Action, Change
@@ -12,7 +11,7 @@ from reconciler.core.plan.plan import Step
 from reconciler.core.resource.address import Address
 from reconciler.core.resource.amount import Amount
 from reconciler.core.resource.resource import Health
-from reconciler.record import Struct
+from reconciler.record import Struct, replace
 
 
 class What(Enum):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from reconciler.core.message import errors
+from reconciler.core.message import errors, problem
 from reconciler.record import Struct
 
 
@@ -161,7 +161,71 @@ _BY_ERROR: Final[Mapping[type[Exception], Code]] = {
     ),
 }
 
-CODES: Final[Mapping[str, Code]] = {code.name: code for code in sorted(_BY_ERROR.values(), key=lambda each: each.name)}
+USAGE: Final = "RC0100"
+BUG: Final = "RC0599"
+_OTHERS: Final = (
+    Code(
+        USAGE,
+        "The command line is wrong.",
+        "An option or argument is missing, is not known, or has a value that it can't have.",
+        "`reconcile COMMAND --help` lists the options, with examples.",
+        (64,),
+    ),
+    Code(
+        problem.UNREADABLE,
+        "A file can't be read.",
+        "It is not there, is a folder, is not UTF-8 text, is too large, or belongs to somebody else.",
+        "Check its name and its permissions; `-f`, `-u` and `--env-file` name other files.",
+        (65,),
+    ),
+    Code(
+        problem.SYNTAX,
+        "The text of a file means nothing as it is written.",
+        "The indentation, a quote, a colon or a bracket is wrong, a key stands twice, or a line has too many cells.",
+        "Mend the marked place; an editor that knows YAML shows it while you write.",
+        (65,),
+    ),
+    Code(
+        problem.SCHEMA,
+        "A key or a value is not one of those that a file may have.",
+        "The key is misspelt or belongs elsewhere, or the value is of another type.",
+        "`reconcile explain FIELD` describes a field; `reconcile schema` prints the schema for an editor.",
+        (65,),
+    ),
+    Code(
+        problem.VARIABLE,
+        "A variable can't be filled in.",
+        "It is not set, it is required, or its value does not fit where it stands.",
+        "Set it in `.env` or the environment, or give it a default: `${NAME:-value}`.",
+        (65,),
+    ),
+    Code(
+        problem.CHECK,
+        "Declarations contradict each other, or name something that is not declared.",
+        "A reference is misspelt, two objects are the same, or a setting has no effect beside another.",
+        "Change one of the two places; the message names the other.",
+        (65,),
+    ),
+    Code(
+        problem.UNSUPPORTED,
+        "A file asks for something that can't be carried out.",
+        "Compose or Keycloak has it, and reconcile does not support it, or it has no effect on Linux.",
+        "Remove it; the docs list each with its reason.",
+        (65,),
+    ),
+    Code(
+        BUG,
+        "Something happened that nobody foresaw: a bug in reconcile.",
+        "An exception was raised that no part of the program expects.",
+        "Run it again with -v, and report what it prints.",
+        (1,),
+    ),
+)
+"""Codes of what is no class of errors: sorts of problems in files, and errors that end the program elsewhere."""
+
+CODES: Final[Mapping[str, Code]] = {
+    code.name: code for code in sorted((*_BY_ERROR.values(), *_OTHERS), key=lambda each: each.name)
+}
 
 
 def code_of(error: errors.ReconcileError) -> Code:

@@ -83,7 +83,7 @@ def refusals(plan: Plan, policy: Policy) -> tuple[Refusal, ...]:
 
 def refusals_of_new(plan: Plan, unmade: Iterable[Unmade]) -> Iterator[Refusal]:
     """Lists mistakes in what a plan makes, which are none in what exists already."""
-    made = {change.address for change in plan.changes if change.action is Action.CREATE}
+    made = {change.address for change in plan.changes if change.action is Action.CREATE and not change.left}
     for each in unmade:
         if each.address in made:
             remedy = f"correct it there, as {each.address} does not exist yet and will have only what is declared"

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final, TypeAlias
 
 from reconciler.core.difference.kind import Effect
 from reconciler.core.plan.plan import Plan
 from reconciler.core.resource.address import Address
+from reconciler.record import Struct
 
 Measured: TypeAlias = Mapping[tuple[str, str], float]
 """The seconds without service that a change took the last time, by its address and disruption."""
@@ -37,8 +37,7 @@ _OUTAGES: Final[Mapping[Effect, str]] = {
 """Effects that end the service of a resource for a while."""
 
 
-@dataclass(frozen=True, slots=True)
-class Outage:
+class Outage(Struct, frozen=True):
     """The outage of one change; ``seconds`` are those of the last time, where that is known."""
 
     address: Address

@@ -13,14 +13,20 @@ _SHOWN: Final = 3
 
 def refusal_lines(refusals: Sequence[Refusal]) -> Iterator[str]:
     """A line for each refusal with what would allow it; of more than five of one sort only the first few."""
+    return (f"refused: {refusal}" for refusal in few_of_each(refusals))
+
+
+def few_of_each(refusals: Sequence[Refusal]) -> Iterator[Refusal]:
+    """The refusals; of more than five of one sort only the first few, and one that counts the others."""
     sorts: dict[tuple[str, str], list[Refusal]] = {}
     for refusal in refusals:
         sorts.setdefault(_sort(refusal), []).append(refusal)
     for alike in sorts.values():
         shown = alike if len(alike) <= _MOST else alike[:_SHOWN]
-        yield from (f"refused: {refusal}" for refusal in shown)
+        yield from shown
         if shown is not alike:
-            yield f"refused: {len(alike) - len(shown)} more like these; `reconcile diff --format json` has all of them"
+            more = f"{len(alike) - len(shown)} more like these"
+            yield Refusal(None, more, "`reconcile diff --format json` has all of them")
 
 
 def _sort(refusal: Refusal) -> tuple[str, str]:

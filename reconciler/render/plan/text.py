@@ -19,7 +19,7 @@ from reconciler.core.resource.resource import Origin
 from reconciler.core.resource.values import UNKNOWN, Value, revealed
 from reconciler.record import Struct
 from reconciler.render.output.columns import column_of, folded, padded
-from reconciler.render.output.plain import joined, one_line, painted
+from reconciler.render.output.plain import joined, painted
 from reconciler.render.output.values import are_lists_of_objects, path_of, shown, unit_of
 from reconciler.render.plan.outage import NOTHING_MEASURED, Measured, outage_words
 from reconciler.render.plan.refusals import refusal_lines
@@ -333,14 +333,3 @@ def summary(plan: Plan, names: Sequence[str], *, measured: Measured = NOTHING_ME
         return f"No changes. {match} {' and '.join(names)}."
     outage = outage_words(plan, measured)
     return f"Plan: {', '.join(done)}; {kept} unchanged{f'; {outage}' if outage else ''}."
-
-
-def problem_text(problem: Problem) -> str:
-    """``file:line:column: message`` with the source line and a mark under the place."""
-    head = str(problem)
-    if not problem.text:
-        return one_line(head)
-    line = problem.text.rstrip("\n")
-    before = line[: max((problem.mark or problem.origin.column) - 1, 0)]
-    padding = "".join("\t" if char == "\t" else " " for char in before)
-    return joined((head, f"    {line}", f"    {padding}^"))

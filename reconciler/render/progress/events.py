@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from reconciler.core.execution.report import Event, What
+from reconciler.core.message.codes import code_of
 from reconciler.core.message.problem import Problem
 
 SCHEMA: Final = "reconcile.events/v1"
@@ -34,6 +35,7 @@ def step_document(event: Event) -> dict[str, Any]:
         "verb": step.verb,
         "seconds": round(event.seconds, 3),
         "note": event.note,
+        **({"code": code_of(event.error).name} if event.error else {}),
         **({"amount": {"done": amount.done, "total": amount.total, "unit": amount.unit}} if amount else {}),
     }
 
@@ -46,6 +48,7 @@ def problem_document(problem: Problem) -> dict[str, Any]:
         "type": "diagnostic",
         "level": problem.severity.value,
         "msg": problem.message,
+        "code": problem.code,
         **({"address": str(problem.address)} if problem.address else {}),
         **({"source": source} if origin.file else {}),
     }

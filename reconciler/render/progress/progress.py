@@ -8,6 +8,7 @@ from typing import Final
 
 from reconciler.core.difference.change import Action
 from reconciler.core.execution.report import Event, Report, What
+from reconciler.core.message.codes import code_of
 from reconciler.core.plan.plan import Plan
 from reconciler.core.resource.address import Address
 from reconciler.record import Struct
@@ -46,6 +47,7 @@ class Progress:
         self._words = {
             change.address: _DONE.get(change.verb) or DONE.get(change.action, "done") for change in plan.changes
         }
+        self._origins = {change.address: change.origin for change in plan.changes}
         self._blocked: set[Address] = set()
         self._seconds: dict[Address, float] = {}
         self._reported: dict[str, float] = {}
@@ -62,7 +64,9 @@ class Progress:
                 self._reported[event.step.id] = event.seconds
                 yield f"  … {address} {doing(event.step)}, {event.seconds:.0f} s{_how_far(event)}"
             case What.FAILED:
-                yield f"  ✗ {address} {event.note}"
+                yield f"  ✗ {address} {f'error[{code_of(event.error).name}]: ' if event.error else ''}{event.note}"
+                if origin := self._origins.get(event.step.address):
+                    yield f"    --> {origin}"
             case What.BLOCKED if event.step.address not in self._blocked and event.note != str(event.step.address):
                 self._blocked.add(event.step.address)
                 yield f"  ✗ {address} skipped: {event.note} failed"

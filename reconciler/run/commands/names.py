@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import field
 from typing import Final
 
 from reconciler.config.yaml.suggest import suggestion
@@ -11,7 +10,7 @@ from reconciler.core.message.errors import UnknownAddress
 from reconciler.core.message.wording import listed
 from reconciler.core.provider import ServiceSource
 from reconciler.core.resource.address import Address
-from reconciler.record import Struct
+from reconciler.record import Struct, field
 from reconciler.run.clock import RealClock
 from reconciler.run.session.session import opened
 from reconciler.settings import Settings

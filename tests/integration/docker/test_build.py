@@ -123,7 +123,7 @@ def test_build_makes_what_changed_and_touches_no_container(context, project):
     assert "built" in first.err
     assert "built" in third.err
     assert "1 up to date." in second.err
-    assert "nothing is built for a service `other`; the stack builds for web" in wrong.err
+    assert "nothing is built for a service `other`\n     = note: the stack builds for web" in wrong.err
     assert "hush" not in first.err + first.out
     assert project.engine.get(f"/containers/{project.container()}/json") is None
 
@@ -308,7 +308,7 @@ def test_push_sends_every_name_and_says_where_it_may_not(context, project, tmp_p
 
     assert (missing.code, wrong.code, right.code) == (1, 1, 0), right.err
     assert f"image {names[0]} can't be pushed" in missing.err
-    assert f"wants credentials; log in with `docker login {registry}`" in missing.err
+    assert f"wants credentials\n     = help: log in with `docker login {registry}`" in missing.err
     assert "does not accept the credentials" in wrong.err
     assert "wrong-password" not in wrong.err + wrong.out
     assert PASSWORD not in right.err + right.out

@@ -79,7 +79,7 @@ def test_deleting_needs_a_yes_without_a_terminal(project, run):
     refused = run("apply")
 
     assert refused.code == 4
-    assert "refused: docker.container/gone would be deleted; allow it with `--yes`" in refused.err
+    assert "refused: docker.container/gone would be deleted\n     = help: allow it with `--yes`" in refused.err
     assert project.inspect("gone")["State"]["Running"]
     assert run("apply", "--yes").code == 0
 

@@ -71,7 +71,7 @@ def test_a_container_is_chosen_by_its_number(project):
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["--index", "9", "web", "true"], "service web has no container 9; it has 2"),
+        (["--index", "9", "web", "true"], "service web has no container 9\n     = note: it has 2"),
         (["gone", "true"], "is not running"),
         (["wbe", "true"], "did you mean `web`?"),
     ],

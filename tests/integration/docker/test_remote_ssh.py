@@ -109,7 +109,7 @@ def test_of_a_bind_in_the_project_it_is_said_that_it_is_of_the_other_machine(pro
     shown = run("diff")
 
     assert f"{project.directory}/conf is a path of the engine's machine" in shown.err
-    assert "warning: stack.yaml:" in shown.err
+    assert "warning[RC0101]: stack.yaml:" in shown.err
     assert "engine's machine" not in reconcile("diff", cwd=project.directory).err
 
 
@@ -214,14 +214,14 @@ def refused(run, *said, url=""):
     told = run("diff", url=url, timeout=LIMIT_S)
     assert told.code == 69, told
     assert all(words in told.err for words in said), told.err
-    assert told.err.startswith("error: the Docker engine at ssh://")
+    assert told.err.startswith("error[RC0401]: the Docker engine at ssh://")
     assert "Traceback" not in told.err
 
 
 def test_a_host_whose_key_is_not_known_is_not_trusted(project, run, server):
     project.service("web")
     server.know()
-    refused(run, "its host key is not known; `ssh -p", "by hand, and compare the key")
+    refused(run, "its host key is not known", "`ssh -p", "by hand, and compare the key")
 
 
 def test_nor_is_one_whose_key_is_another_one_by_now(project, run, server):

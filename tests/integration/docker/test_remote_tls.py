@@ -86,8 +86,8 @@ def test_who_wants_no_check_is_not_warned_of_it(project, run, authority, port, t
 def refused(told, *words):
     assert told.code == 69, told
     assert all(word in told.err for word in words), told.err
-    assert told.err.startswith("error: the Docker engine at tcp://127.0.0.1:")
-    assert told.err.splitlines()[1:] == ["`reconcile explain RC0401` explains this error."]
+    assert told.err.startswith("error[RC0401]: the Docker engine at tcp://127.0.0.1:")
+    assert told.err.splitlines()[-1:] == ["`reconcile explain RC0401` explains this error."]
 
 
 def test_an_engine_of_another_authority_is_not_believed(project, run, authority, port, tmp_path):
@@ -201,4 +201,7 @@ def test_a_version_that_is_asked_for_is_spoken_or_refused(project, run):
 
     assert run("diff", DOCKER_API_VERSION="1.41", **there).code == 2
     old = run("diff", DOCKER_API_VERSION="1.24", **there)
-    assert (old.code, "DOCKER_API_VERSION is 1.24; this engine supports only 1.41" in old.err) == (69, True)
+    assert (old.code, "DOCKER_API_VERSION is 1.24\n     = note: this engine supports only 1.41" in old.err) == (
+        69,
+        True,
+    )

@@ -135,7 +135,7 @@ def test_a_volume_that_strangers_hold_is_left_and_never_made_anew(project, run, 
 
     refused = run("apply", "--yes", "--allow-delete", "docker.volume/data")
     assert refused.code == 4
-    assert f"in use by container {called}, which holds it; remove what uses it first" in refused.err
+    assert f"in use by container {called}, which holds it\n     = help: remove what uses it first" in refused.err
     assert project.identity() == identity
 
     down = run("down", "--volumes", "--confirm", project.name)

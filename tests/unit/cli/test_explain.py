@@ -13,8 +13,9 @@ import reconciler
 from reconciler.cli.exitcodes import of_error
 from reconciler.config.schema.fields import described_fields
 from reconciler.core.message import errors
-from reconciler.core.message.codes import CODES, code_of
+from reconciler.core.message.codes import BUG, CODES, USAGE, code_of
 from reconciler.core.message.errors import ReconcileError, Refusal
+from reconciler.core.message.problem import CHECK, SCHEMA, SYNTAX, UNREADABLE, UNSUPPORTED, VARIABLE
 from reconciler.render.answers.explanations import codes_markdown
 from tests.kit.cli import ROOT, called
 
@@ -54,7 +55,11 @@ def test_every_class_of_errors_has_a_code_with_the_exit_code_that_it_ends_with()
 def test_each_class_of_the_table_of_errors_has_a_code_of_its_own():
     own = [kind for kind in vars(errors).values() if inspect.isclass(kind) and issubclass(kind, ReconcileError)]
 
-    assert len({code_of(made(kind)).name for kind in own}) == len(own) == len(CODES)
+    others = {*(SYNTAX, SCHEMA, VARIABLE, CHECK, UNSUPPORTED, UNREADABLE), USAGE, BUG}
+    names = {code_of(made(kind)).name for kind in own}
+    assert len(names) == len(own)
+    assert names | others == CODES.keys()
+    assert not names & others
 
 
 def test_the_page_of_the_docs_is_the_table():
@@ -73,7 +78,7 @@ def test_a_code_says_cause_remedy_and_exit_code(reconcile, name):
 def test_an_error_names_its_code(reconcile, tmp_path):
     (tmp_path / "stack.yaml").write_text("services: {web: {imagee: x}}\n", encoding="utf-8")
 
-    assert "`reconcile explain RC0101` explains this error." in reconcile("validate").err
+    assert "`reconcile explain RC0106` explains this error." in reconcile("validate").err
 
 
 def test_without_an_argument_the_codes_are_listed(reconcile):
@@ -139,4 +144,32 @@ def test_an_unknown_target_names_the_nearest(reconcile, tmp_path):
     ran = reconcile("diff", "--target", "docker.container/cach")
 
     assert ran.code == 64
-    assert "there is no docker.container/cach; did you mean `docker.container/cache`?" in ran.err
+    assert "there is no docker.container/cach\n     = help: did you mean `docker.container/cache`?" in ran.err
+
+
+@pytest.mark.parametrize(
+    ("stack", "code", "says"),
+    [
+        ("services: {web: {imagee: x}}", SCHEMA, "= help: did you mean `image`?"),
+        ("services: {web: {image: [x}}", SYNTAX, "error[RC0105]: stack.yaml:1:"),
+        ("services: {web: {image: 'a:${B'}}", VARIABLE, "stack.yaml:1:"),
+        ("services: {web: {image: x, depends_on: [db]}}", CHECK, "stack.yaml:1:"),
+        ("services: {web: {image: x, provider: {type: y}}}", UNSUPPORTED, "stack.yaml:1:"),
+        (None, UNREADABLE, "stack.yaml"),
+    ],
+)
+def test_a_mistake_in_a_file_has_the_code_of_its_sort(reconcile, tmp_path, stack, code, says):
+    if stack is not None:
+        (tmp_path / "stack.yaml").write_text(stack, encoding="utf-8")
+
+    ran = reconcile("-f", "stack.yaml", "validate")
+
+    assert ran.code == 65
+    assert ran.err.startswith(f"error[{code}]: ")
+    assert says in ran.err
+    assert f"`reconcile explain {code}` explains this error." in ran.err
+
+
+def test_wrong_usage_and_a_bug_have_codes_as_well(reconcile):
+    assert reconcile("diff", "--nope").err.startswith(f"error[{USAGE}]: ")
+    assert BUG in CODES

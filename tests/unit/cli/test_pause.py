@@ -94,12 +94,8 @@ def test_status_and_json_show_the_pause(reconcile, engine):
 @pytest.mark.parametrize(
     ("arguments", "code", "says"),
     [
-        (["pause", "wbe"], 64, "nothing is named `wbe`; did you mean `web`?"),
-        (
-            ["pause", "docker.container/wbe"],
-            64,
-            "there is no docker.container/wbe; did you mean `docker.container/web`?",
-        ),
+        (["pause", "wbe"], 64, "nothing is named `wbe`\n     = help: did you mean `web`?"),
+        (["pause", "docker.container/x"], 64, "there is no docker.container/x\n     = help: `reconcile status` lists"),
         (["resume", "web"], 64, "docker.container/web is not paused"),
         (["pause", "web", "--for", "0"], 64, "lasts at most 30d"),
         (["pause", "web", "--for", "31d"], 64, "lasts at most 30d"),

@@ -71,8 +71,11 @@ def test_an_unknown_service_is_named_with_the_nearest_and_all_there_are(world, n
 
     ran = run(name, "wbe")
 
-    assert ran.code == 1
-    assert "there is no service `wbe`; the services are: api, api-1, api-2, db, web; did you mean `web`?" in ran.err
+    assert ran.code == 64
+    assert (
+        "there is no service `wbe`; the services are: api, api-1, api-2, db, web\n     = help: did you mean `web`?"
+        in ran.err
+    )
 
 
 def test_without_a_stack_there_is_nothing_to_restart(tmp_path, monkeypatch, capsys):

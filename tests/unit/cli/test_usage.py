@@ -69,7 +69,10 @@ def test_every_example_has_only_options_that_there_are(example):
         (["access"], "Without a users file nothing is declared; name one with -u, or use --live"),
         (["access", "--live"], "Without a users file no realm is named"),
         (["--project-directory", "no-such", "diff"], "Directory 'no-such' does not exist"),
-        (["diff", "--target", "redis"], "nothing is named `redis`; expected KIND/NAME, or the name of a service"),
+        (
+            ["diff", "--target", "redis"],
+            "nothing is named `redis`\n     = help: expected KIND/NAME, or ",
+        ),
         (["schema"], "Missing argument"),
         (["daemon", "--interval", "0"], "is not in the range"),
         (["apply", "--max-delete", "-4"], "-4 is not in the range x>=0"),
@@ -122,7 +125,7 @@ def test_validate_says_what_it_checked(reconcile, folder):
     ("profiles", "says"),
     [
         (["nope"], "no service has the profile `nope`"),
-        (["debgu"], "no service has the profile `debgu`; did you mean `debug`?"),
+        (["debgu"], "no service has the profile `debgu`\n     = help: did you mean `debug`?"),
         (["debug"], ""),
         (["*"], ""),
     ],
@@ -135,7 +138,7 @@ def test_a_profile_that_no_service_has_is_a_warning(reconcile, tmp_path, profile
     ran = reconcile(*options, "validate", cwd=tmp_path)
 
     assert ran.code == 0
-    assert (f"warning: stack.yaml:1:1: {says}" in ran.err) if says else ran.err == ""
+    assert (f"]: stack.yaml:1:1: {says}" in ran.err) if says else ran.err == ""
 
 
 def test_options_may_come_from_the_environment(reconcile, tmp_path):

@@ -297,12 +297,15 @@ def test_down_is_in_the_history_and_what_it_removed_is_no_drift(desk):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("why", "docker.container/wbe"), "there is no docker.container/wbe; did you mean `docker.container/web`?"),
+        (
+            ("why", "docker.container/wbe"),
+            "there is no docker.container/wbe\n     = help: did you mean `docker",
+        ),
         (
             ("history", "docker.container/wbe"),
-            "no run changed docker.container/wbe; did you mean `docker.container/web`?",
+            "no run changed docker.container/wbe\n     = help: did you mean `docker.container/web`?",
         ),
-        (("why", "wbe"), "nothing is named `wbe`; did you mean `web`?"),
+        (("why", "wbe"), "nothing is named `wbe`\n     = help: did you mean `web`?"),
         (("why", "web/x"), "`web/x` is not a valid address"),
         (("history", "--since", "soon"), "`soon` is neither a span such as 30m, 2h or 3d, nor a date"),
     ],

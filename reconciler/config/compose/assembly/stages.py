@@ -16,7 +16,7 @@ from reconciler.config.variables.interpolate import filled
 from reconciler.config.yaml.suggest import suggestion
 from reconciler.config.yaml.tree import Items, Map, Tree, TreePath, deepest, pruned, with_places
 from reconciler.core.message.errors import ConfigError
-from reconciler.core.message.problem import Problem, Severity
+from reconciler.core.message.problem import SCHEMA, Problem, Severity
 from reconciler.record import replace
 
 _ALIKE: Final = 0.8
@@ -73,8 +73,8 @@ def _said(document: Map, fault: Fault) -> list[Problem]:
     place, depth = deepest(document, fault.path)
     if place is None:
         first = next(iter(document.places.values()), None)
-        return [first.file.problem(fault.message, 1, 1)] if first else []
-    return [place.problem(fault.message, at_value=not fault.at_key and depth == len(fault.path))]
+        return [first.file.problem(fault.message, 1, 1, code=SCHEMA)] if first else []
+    return [place.problem(fault.message, at_value=not fault.at_key and depth == len(fault.path), code=SCHEMA)]
 
 
 def taken_out(document: Map, paths: Sequence[TreePath]) -> Map:

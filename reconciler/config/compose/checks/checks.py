@@ -12,7 +12,7 @@ from typing import Final
 
 from reconciler.config.compose.model.canonical import Surroundings
 from reconciler.config.yaml.tree import Items, Map, Place, Tree, deepest
-from reconciler.core.message.problem import Problem, Severity
+from reconciler.core.message.problem import CHECK, Problem, Severity
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,4 +87,4 @@ def said(
     place: Place | None, message: str, severity: Severity = Severity.ERROR, *, at_value: bool = False
 ) -> Iterator[Problem]:
     if place:
-        yield place.problem(message, at_value=at_value, severity=severity)
+        yield place.problem(message, at_value=at_value, severity=severity, code=CHECK)

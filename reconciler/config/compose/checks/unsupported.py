@@ -12,7 +12,7 @@ from typing import Final, TypeVar
 from reconciler.config.compose.model.model import CONTAINER
 from reconciler.config.yaml.patterns import matches, not_yet
 from reconciler.config.yaml.tree import Map, Tree
-from reconciler.core.message.problem import Problem, Severity
+from reconciler.core.message.problem import UNSUPPORTED, Problem, Severity
 from reconciler.record import Struct
 
 _SWARM: Final = "it is for a cluster"
@@ -128,8 +128,9 @@ def problems(
     for pattern, row in unsupported.items():
         for path, value, place in matches(document, pattern):
             if place and row.applies(value):
-                yield place.problem(not_yet(path, row.reason))
+                yield place.problem(not_yet(path, row.reason), code=UNSUPPORTED)
     for pattern, reason in without_effect.items():
         for path, _, place in matches(document, pattern):
             if place:
-                yield place.problem(f"`{path[-1]}` has no effect: {reason}", severity=Severity.WARNING)
+                said = f"`{path[-1]}` has no effect: {reason}"
+                yield place.problem(said, severity=Severity.WARNING, code=UNSUPPORTED)

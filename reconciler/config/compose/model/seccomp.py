@@ -12,6 +12,7 @@ from typing import Final
 
 from reconciler.config.compose.model.canonical import Surroundings
 from reconciler.config.compose.model.paths import Base
+from reconciler.config.yaml.errors import json_fault
 from reconciler.config.yaml.textfile import ENV_LIMIT, read_text, shown_name
 from reconciler.config.yaml.tree import Items, Map, Place, Tree, each, entries, like, with_places
 from reconciler.core.message.errors import ConfigError
@@ -73,7 +74,7 @@ def _loaded(option: Tree, place: Place | None, around: Surroundings, problems: l
     except ConfigError as error:
         problems.extend(_said(place, f"the seccomp profile {name}: {error.problems[0].message.partition(';')[0]}"))
     except ValueError as error:
-        problems.extend(_said(place, f"the seccomp profile {name} is no JSON: {error}"))
+        problems.extend(_said(place, f"the seccomp profile {name} is no JSON: {json_fault(error)}"))
     else:
         return like(option, f"seccomp={json.dumps(profile, separators=_COMPACT)}")
     return option

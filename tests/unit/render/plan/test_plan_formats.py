@@ -18,12 +18,12 @@ from reconciler.core.resource.resource import Origin, at
 from reconciler.core.resource.values import Secret
 from reconciler.providers.memory import MemoryProvider
 from reconciler.record import replace
-from reconciler.render.ci.findings import findings_of_plan, findings_of_problems
+from reconciler.render.ci.findings import findings_of_plan
 from reconciler.render.ci.github import findings_github
 from reconciler.render.ci.markdown import LIMIT, plan_markdown
 from reconciler.render.output.values import shown
 from reconciler.render.plan.jsonplan import PlanDocument, checksum
-from reconciler.render.plan.text import Style, field_rows, plan_text, problem_text
+from reconciler.render.plan.text import Style, field_rows, plan_text
 from tests.kit.build import address, live, resource
 from tests.kit.plans import a_plan
 
@@ -174,15 +174,6 @@ def test_annotations_stand_at_the_line_of_the_file_with_the_worst_first():
         "::warning file=stack.yaml,line=1,col=1,title=memory.box/swap%3A replace%2C with downtime"
     )
     assert "image: sha256" in lines[0]
-
-
-def test_a_problem_is_shown_with_its_line_and_a_mark_under_the_place():
-    problem = Problem("unknown key `imagee`; did you mean `image`?", Origin("stack.yaml", 3, 5), text="    imagee: x")
-
-    assert problem_text(problem) == (
-        "stack.yaml:3:5: unknown key `imagee`; did you mean `image`?\n        imagee: x\n        ^"
-    )
-    assert findings_github(findings_of_problems([problem])).startswith("::error file=stack.yaml,line=3,col=5,")
 
 
 @pytest.mark.parametrize(

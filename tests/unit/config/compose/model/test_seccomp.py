@@ -43,7 +43,7 @@ def test_it_is_printed_as_it_is_written(sources):
     ("option", "profile", "says"),
     [
         ("seccomp=./other.json", "{}", "the seccomp profile other.json: no such file"),
-        ("seccomp=./sec.json", "{,", "the seccomp profile sec.json is no JSON: Expecting property name"),
+        ("seccomp=./sec.json", "{,", "the seccomp profile sec.json is no JSON: line 1, column 2: a name"),
     ],
 )
 def test_a_profile_that_can_t_be_read_is_reported_at_its_line(sources, option, profile, says):

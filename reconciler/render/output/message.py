@@ -1,0 +1,86 @@
+"""Messages on what is wrong, all in one form: severity and code, place, fact, source line with a mark, what to do."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Final
+
+from reconciler.core.message.codes import Code
+from reconciler.core.message.errors import ReconcileError, Refusal
+from reconciler.core.message.problem import Problem
+from reconciler.render.output.columns import cells
+from reconciler.render.output.plain import one_line
+
+_PARTS: Final = re.compile(r"; (?=(?:[^`]*`[^`]*`)*[^`]*$)")
+"""What parts the facts of a message from its advice; inside of backticks there is text of somebody else."""
+
+_STATEMENT: Final = re.compile(r"(?:the|it|they|its|nothing|there|this|no|Keycloak|Compose|with)\b")
+"""How a further fact begins, which is no advice."""
+
+_WORD: Final = re.compile(r"\"[^\"]*\"|'[^']*'|[\w.$/{}-]+|.")
+_CUT: Final = "…"
+_GUTTER: Final = 4
+_LEAST_SHOWN: Final = 20
+
+
+def problem_text(problem: Problem, width: int = 0) -> str:
+    """A problem of a file; ``width`` is that of the terminal, 0 where there is none."""
+    fact, advice = facts_and_advice(problem.message)
+    span = _span(problem, width) if problem.text else ()
+    return "\n".join(
+        (f"{_head(problem.severity.value, problem.code)}{problem.origin}: {one_line(fact)}", *span, *_hint(advice))
+    )
+
+
+def error_text(error: ReconcileError, code: Code) -> str:
+    """An error of a run, with the remedy for its sort where it has none of its own."""
+    fact, advice = facts_and_advice(str(error))
+    remedy = "" if advice and not _STATEMENT.match(advice) else code.remedy
+    return "\n".join((f"{_head('error', code.name)}{fact}", *_hint(advice), *_hint(remedy)))
+
+
+def refusal_text(refusal: Refusal, code: str) -> str:
+    """A rule that stops a plan, and what would allow it."""
+    return "\n".join((f"{_head('error', code)}refused: {one_line(refusal.message)}", *_hint(refusal.remedy)))
+
+
+def facts_and_advice(message: str) -> tuple[str, str]:
+    """A message without its last part, and that part, where it follows a semicolon; else the message and nothing."""
+    *facts, advice = _PARTS.split(message) if "\n" not in message else [message, ""]
+    return ("; ".join(facts), advice) if facts else (advice, "")
+
+
+def _head(severity: str, code: str) -> str:
+    return f"{severity}[{code}]: " if code else f"{severity}: "
+
+
+def _hint(advice: str) -> Iterator[str]:
+    if advice:
+        yield f"{' ' * _GUTTER} = {'note' if _STATEMENT.match(advice) else 'help'}: {one_line(advice)}"
+
+
+def _span(problem: Problem, width: int) -> Iterator[str]:
+    """The line of the file with a mark under the word that is meant."""
+    line = problem.text.rstrip("\n").replace("\r", " ").replace("\n", " ")
+    at = max((problem.mark or problem.origin.column) - 1, 0)
+    line, at = _cut(line, at, max(width - _GUTTER - 3, _LEAST_SHOWN)) if width else (line, at)
+    word = _WORD.match(line, at)
+    before = "".join("\t" if char == "\t" else " " * cells(char) for char in line[:at])
+    empty = " " * _GUTTER
+    yield f"{empty} |"
+    yield f"{problem.origin.line or '':>{_GUTTER}} | {line}"
+    yield f"{empty} | {before}{'^' * (cells(word[0]) if word else 1)}"
+
+
+def _cut(line: str, at: int, room: int) -> tuple[str, int]:
+    """As much of a line around a place as there is room for, and the place in that."""
+    if cells(line) <= room:
+        return line, at
+    start = max(at - room // 2, 0)
+    left = _CUT if start else ""
+    shown = left + line[start:]
+    end = len(shown)
+    while cells(shown[:end]) > room - 1:
+        end -= 1
+    return (shown[:end] + _CUT if end < len(shown) else shown), at - start + len(left)
