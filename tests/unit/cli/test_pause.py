@@ -95,7 +95,7 @@ def test_status_and_json_show_the_pause(reconcile, engine):
     ("arguments", "code", "says"),
     [
         (["pause", "wbe"], 64, "nothing is named `wbe`\n     = help: did you mean `web`?"),
-        (["pause", "docker.container/x"], 64, "there is no docker.container/x\n     = help: `reconcile status` lists"),
+        (["pause", "docker.container/x"], 64, "there is no docker.container/x\n     = help: "),
         (["resume", "web"], 64, "docker.container/web is not paused"),
         (["pause", "web", "--for", "0"], 64, "lasts at most 30d"),
         (["pause", "web", "--for", "31d"], 64, "lasts at most 30d"),

@@ -8,7 +8,7 @@ import socket
 import pytest
 
 from reconciler.config.yaml.textfile import UnusableFile, read_bytes
-from reconciler.core.message.errors import ConfigError
+from reconciler.core.message.errors import ConfigError, Unwritable
 from reconciler.secrets import write_secrets
 from tests.kit.cli import called
 
@@ -102,7 +102,7 @@ def test_an_env_file_of_the_project_that_is_none_is_neither_read_nor_written(run
     path = named(kind, ".env")
 
     ran = run("validate")
-    with pytest.raises(ConfigError, match="no regular file"):
+    with pytest.raises(Unwritable, match="no regular file"):
         write_secrets(path, {"A": "b"})
 
     assert (ran.code, f"is a {kind}\n" in ran.err, "= help: expected a file" in ran.err) == (65, True, True)
