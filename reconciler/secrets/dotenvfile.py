@@ -26,7 +26,7 @@ def write_secrets(path: Path, values: Mapping[str, str], *, over_example: bool =
 
 def change_secrets(path: Path, values: Mapping[str, str]) -> None:
     """Put other values in the place of those that the file has. Raises Unwritable."""
-    with writing("secrets", path), _alone(path):
+    with writing("secrets", path), alone(path):
         for _ in range(_TRIES):
             before = file_text(path)
             if before is not None and replace_file(path, before, changed(before, values), mode=_PRIVATE):
