@@ -12,7 +12,7 @@ from reconciler.core.difference.kind import Kind
 from reconciler.core.history.author import Author
 from reconciler.core.login import Evidence
 from reconciler.core.message.problem import Problem
-from reconciler.core.plan.access import AccessChange, Grants
+from reconciler.core.plan.access import AccessChange, Grants, Matches
 from reconciler.core.plan.plan import Step
 from reconciler.core.resource.address import Address
 from reconciler.core.resource.amount import Amount
@@ -276,6 +276,40 @@ class AccessSource(Protocol):
 
     def access(self, changes: Sequence[Change]) -> Sequence[AccessChange]:
         """Lists users who gain or lose by these changes of the last look; asks nothing unless one is about access."""
+        ...
+
+
+@runtime_checkable
+class UserDirectory(Protocol):
+    """A provider with users and groups. They are searched on its server, and never listed whole.
+
+    All of it asks, and raises ProviderError. The path of a group begins with a slash.
+    """
+
+    @property
+    def user_kind(self) -> str: ...
+
+    @property
+    def group_kind(self) -> str: ...
+
+    def users_found(self, realm: str, text: str, *, most: int) -> Matches:
+        """The first users that match a text."""
+        ...
+
+    def groups_found(self, realm: str, text: str, *, most: int) -> Matches:
+        """The paths of the first groups that match a text."""
+        ...
+
+    def members_found(self, realm: str, group: str, *, most: int) -> Matches:
+        """The first members of a group; a greater total only says that there are more."""
+        ...
+
+    def grants_of_user(self, realm: str, user: str, changes: Sequence[Change]) -> tuple[Grants, Grants]:
+        """The grants of a realm with one user, now and after these changes of the last look."""
+        ...
+
+    def grants_of_group(self, realm: str, group: str, changes: Sequence[Change]) -> tuple[Grants, Grants]:
+        """The same with a user of no name, who is in this group and has nothing else."""
         ...
 
 

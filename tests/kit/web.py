@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from starlette.testclient import TestClient
 
+from reconciler.core.difference.change import Change
 from reconciler.core.execution.report import Event, What, standing
 from reconciler.core.history.facts import State as Found
 from reconciler.core.history.facts import Trouble, ailing
+from reconciler.core.message.errors import Unreachable
+from reconciler.core.plan.access import Access as Told
+from reconciler.core.plan.access import Matches
 from reconciler.core.plan.plan import Plan, Step
 from reconciler.core.provider import Hint
 from reconciler.core.resource.address import Address
@@ -21,6 +25,7 @@ from reconciler.core.resource.resource import Observed, Origin, Resource, Source
 from reconciler.core.resource.values import Spec, Value
 from reconciler.history.store import History
 from reconciler.providers.memory import MemoryProvider
+from reconciler.record import Struct
 from reconciler.render.output.writer import Writer
 from reconciler.run.commands.doctor import Examination
 from reconciler.run.daemon.board import Board
@@ -55,14 +60,35 @@ class Log:
         return lambda event, **fields: self.lines.append((level, event, fields))
 
 
+class Access(Struct):
+    """The access of users: what the client `app` is told of each, by name."""
+
+    users: Mapping[str, Spec] = {}
+    groups: Sequence[str] = ()
+    told: Mapping[str, Sequence[str]] = {}
+    logins: Sequence[str] = ("app",)
+
+    @property
+    def clients(self) -> Sequence[str]:
+        return ("app",)
+
+    def open_clients(self) -> Sequence[str]:
+        return self.logins
+
+    def entries(self, user: str, _clients: Collection[str] = ()) -> Iterator[Told]:
+        roles = dict.fromkeys(self.told.get(user, ()), ("",))
+        yield Told("shop", user, ("app",), roles, ())
+
+
 class Programs(MemoryProvider):
-    """Resources in memory that write logs and can be restarted."""
+    """Resources in memory that write logs and can be restarted, and users that are searched."""
 
     lines: Sequence[str] = ("first line", "second line")
 
     def __init__(self, resources: Iterable[Resource] = ()) -> None:
         super().__init__(resources)
         self.restarted: list[str] = []
+        self.before, self.after, self.asked = Access(), Access(), list[str]()
 
     def logs(self, _name: str, *, tail: int | None, follow: bool, timestamps: bool) -> Iterator[str]:
         assert timestamps
@@ -71,6 +97,30 @@ class Programs(MemoryProvider):
 
     def log_names(self, services: Sequence[str] = ()) -> Sequence[str]:
         return services
+
+    user_kind, group_kind = "memory.client", "memory.box"
+
+    def users_found(self, realm: str, text: str, *, most: int) -> Matches:
+        self.asked.append(f"users {realm} {text}")
+        found = [name for name in self.before.users if text in name]
+        return Matches(tuple(found[:most]), len(found))
+
+    def groups_found(self, realm: str, text: str, *, most: int) -> Matches:
+        self.asked.append(f"groups {realm} {text}")
+        found = [path for path in self.before.groups if text in path]
+        return Matches(tuple(found[:most]), len(found))
+
+    def members_found(self, realm: str, group: str, *, most: int) -> Matches:
+        self.asked.append(f"members {realm} {group}")
+        return Matches(tuple(self.before.users)[:most], len(self.before.users))
+
+    def grants_of_user(self, realm: str, user: str, _changes: Sequence[Change]) -> tuple[Access, Access]:
+        self.asked.append(f"grants {realm} {user}")
+        if not self.is_up:
+            raise Unreachable("the users are away")
+        return self.before, self.after
+
+    grants_of_group = grants_of_user
 
     def restart(self, name: str, *, timeout_s: int | None) -> None:
         assert timeout_s is None
@@ -90,6 +140,7 @@ class Stage:
         public_url: str = "",
         webhook_secrets: Sequence[str] = (),
         stack: Spec | None = None,
+        realms: Sequence[Spec] | None = None,
         issuer: Issuer | None = None,
         now: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -98,7 +149,7 @@ class Stage:
         self.writer, self.time = Writer(), 1_790_000_000.0
         self.board = Board(wall=lambda: self.time, ask=self.asked.append, pauses=Pauses(folder / "pauses.json"))
         clock, settings = TurnedClock(), Settings(folder)
-        document = Document("shop", str(folder), lambda _path: Origin("stack.yaml"), stack)
+        document = Document("shop", str(folder), lambda _path: Origin("stack.yaml"), stack, realms)
         self.history = History(folder / "history.db")
         self.session = Session(
             settings, document, (), {"memory": self.provider}, clock, Lock(clock), known=self.writer.known,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from typing import Protocol
 
+from reconciler.core.resource.values import Spec
 from reconciler.record import Struct
 
 
@@ -43,12 +44,24 @@ class AccessChange(Struct, frozen=True):
     note: str = ""
 
 
+class Matches(Struct, frozen=True):
+    """The first names that a server finds, and how many it has in all."""
+
+    names: tuple[str, ...]
+    total: int
+
+
 class Grants(Protocol):
     """The roles and groups of one realm, and what they lead to."""
 
     @property
-    def users(self) -> Collection[str]:
-        """The names of all users."""
+    def users(self) -> Mapping[str, Spec]:
+        """All users, by name."""
+        ...
+
+    @property
+    def groups(self) -> Collection[str]:
+        """The paths of all groups."""
         ...
 
     @property

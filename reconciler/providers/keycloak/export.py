@@ -81,6 +81,11 @@ def _users(connection: Connection, base: str, export: Representation) -> list[Re
     return list(People(connection, base, {}, True, export, frozenset(asked)).read())  # noqa: FBT003
 
 
+def realm_of_roles(connection: Connection, realm: str) -> Representation:
+    """The realm with its clients, groups and roles, and without users; raises ProviderError if there is none."""
+    return _exported(connection, realm)[1]
+
+
 def realm_of_access(connection: Connection, realm: str, users: Collection[str] = ()) -> Representation:
     """As much of the realm as access follows from, with these users or all; raises NotThere if there is none."""
     base, found = _exported(connection, realm)

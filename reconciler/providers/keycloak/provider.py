@@ -12,16 +12,16 @@ from reconciler.core.difference.kind import Kind
 from reconciler.core.history.author import Author
 from reconciler.core.login import Evidence
 from reconciler.core.message.problem import Problem
-from reconciler.core.plan.access import AccessChange
+from reconciler.core.plan.access import AccessChange, Matches
 from reconciler.core.plan.plan import Step
 from reconciler.core.provider import Declaration, Hint, LiveRealm, Verdict
 from reconciler.core.resource.address import Address
 from reconciler.core.resource.document import Document
 from reconciler.core.resource.resource import Bystander, Observed, Resource
-from reconciler.core.resource.values import Secret, Value
+from reconciler.core.resource.values import Secret, Spec, Value
 from reconciler.providers.answers import Note, ignored
 from reconciler.providers.keycloak.access.affected import access_changes
-from reconciler.providers.keycloak.access.changes import concerns
+from reconciler.providers.keycloak.access.changes import changed, concerns
 from reconciler.providers.keycloak.access.grants import Grants, specs_of
 from reconciler.providers.keycloak.admin_events import AdminEvents
 from reconciler.providers.keycloak.authors import authors
@@ -36,6 +36,7 @@ from reconciler.providers.keycloak.write.flow_steps import old_flows_last
 from reconciler.providers.keycloak.write.foreseen import Foreseen
 from reconciler.providers.keycloak.write.perform import Performer
 from reconciler.providers.keycloak.write.steps import REQUIRE, steps
+from reconciler.vocabulary.keycloak import GROUP, USER
 
 
 class KeycloakProvider:
@@ -118,6 +119,42 @@ class KeycloakProvider:
 
         with self._connected().understood():
             return Grants(realm, specs_of(realm_of_access(self._connected(), realm, users)))
+
+    user_kind, group_kind = USER, GROUP
+
+    def users_found(self, realm: str, text: str, *, most: int) -> Matches:
+        from reconciler.providers.keycloak.access.search import users_found
+
+        with self._connected().understood():
+            return users_found(self._connected(), realm, text, most)
+
+    def groups_found(self, realm: str, text: str, *, most: int) -> Matches:
+        from reconciler.providers.keycloak.access.search import groups_found
+
+        with self._connected().understood():
+            return groups_found(self._connected(), realm, text, most)
+
+    def members_found(self, realm: str, group: str, *, most: int) -> Matches:
+        from reconciler.providers.keycloak.access.search import members_found
+
+        with self._connected().understood():
+            return members_found(self._connected(), realm, group, most)
+
+    def grants_of_user(self, realm: str, user: str, changes: Sequence[Change]) -> tuple[Grants, Grants]:
+        from reconciler.providers.keycloak.export import realm_of_access
+
+        with self._connected().understood():
+            specs = specs_of(realm_of_access(self._connected(), realm, (user,)))
+        return Grants(realm, specs), Grants(realm, changed(specs, _of_realm(realm, changes)))
+
+    def grants_of_group(self, realm: str, group: str, changes: Sequence[Change]) -> tuple[Grants, Grants]:
+        from reconciler.providers.keycloak.export import realm_of_roles
+
+        with self._connected().understood():
+            specs = specs_of(realm_of_roles(self._connected(), realm))
+        member: dict[Address, Spec] = {Address(USER, (realm, "")): {"groups": (group,)}}
+        after = changed(specs, _of_realm(realm, changes))
+        return Grants(realm, {**specs, **member}), Grants(realm, {**after, **member})
 
     def exported(self, realm: str, *, with_secrets: bool = False) -> LiveRealm:
         from reconciler.providers.keycloak.export import live_realm
@@ -216,3 +253,11 @@ class KeycloakProvider:
             if self._client is None:
                 self._client = AdminClient(Settings.of(self._settings), note=self._note)
             return self._client
+
+
+def _of_realm(realm: str, changes: Sequence[Change]) -> Iterator[Change]:
+    return (
+        change
+        for change in changes
+        if change.address.provider == KeycloakProvider.name and change.address.path[0] == realm
+    )

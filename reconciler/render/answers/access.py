@@ -22,6 +22,13 @@ def access_text(found: Sequence[Access]) -> str:
     )
 
 
+def claims(found: Access) -> Iterator[str]:
+    """All that its clients are told of a user: roles with what they come through, and groups."""
+    yield from _roles(found.roles)
+    yield from (role for each in found.inside for role in _roles_inside(each))
+    yield from (f"group {path}" for path in _groups(found))
+
+
 def _all_roles(found: Access) -> str:
     return ", ".join((*_roles(found.roles), *(role for each in found.inside for role in _roles_inside(each))))
 
@@ -31,8 +38,12 @@ def _roles_inside(inside: Inside) -> Iterator[str]:
 
 
 def _all_groups(found: Access) -> str:
-    inside = (f"{path} of organization {each.organization}" for each in found.inside for path in each.groups)
-    return ", ".join((*found.groups, *inside))
+    return ", ".join(_groups(found))
+
+
+def _groups(found: Access) -> Iterator[str]:
+    yield from found.groups
+    yield from (f"{path} of organization {each.organization}" for each in found.inside for path in each.groups)
 
 
 def _roles(roles: Mapping[str, Sequence[str]], where: str = "") -> Iterator[str]:

@@ -20,7 +20,7 @@ from reconciler.web.desk import Desk
 
 NAVIGATION: Final = (
     *(("/", "Overview"), ("/plan", "Plan"), ("/history", "History"), ("/graph", "Graph")),
-    *(("/doctor", "Doctor"),),
+    *(("/doctor", "Doctor"), ("/access", "Access")),
 )
 MIME: Final = {"css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}
 _STATIC: Final = "reconciler.web.static"

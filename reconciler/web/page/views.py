@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from math import ceil
 from typing import Any, Final
 from urllib.parse import urlencode
@@ -14,7 +15,8 @@ from reconciler.core.difference.kind import Kind
 from reconciler.core.history.records import ChangeRecord, Run
 from reconciler.core.message.errors import ReconcileError
 from reconciler.core.message.secrecy import concealed
-from reconciler.core.provider import LogSource, Restarter
+from reconciler.core.plan.access import Matches
+from reconciler.core.provider import LogSource, Restarter, UserDirectory
 from reconciler.core.resource.address import Address
 from reconciler.core.resource.values import ABSENT
 from reconciler.record import Struct
@@ -31,6 +33,7 @@ from reconciler.web.access import Role, Visitor
 from reconciler.web.desk import Call, Desk, Route, Wrong, address_of, natural
 from reconciler.web.examinations import Examinations
 from reconciler.web.login import form_of
+from reconciler.web.page.access import access_rows, logins
 from reconciler.web.page.chain import chain_of
 from reconciler.web.page.drawing import cell_of, chosen, drawing
 from reconciler.web.page.model import RANK, TRIES, Model, Row, Sign, model
@@ -47,6 +50,10 @@ MOST_FIELDS: Final = 100
 MOST_LINES: Final = 2_000
 FEW_LINES: Final = 20
 LONGEST_LINE: Final = 16_384
+MOST_MATCHES: Final = 20
+LEAST_SEARCH: Final = 2
+"""A search needs so many characters: the server finds almost everybody by one."""
+
 BODY: Final = 8_192
 _SENTENCES: Final[Mapping[Sign, str]] = {
     Sign.IN_SYNC: "Everything is as declared.",
@@ -127,6 +134,7 @@ def resource(call: Call) -> Response:
         origin=str(change.origin or "") if change.desired else "",
         fields=_fields(change, kind) if is_due and change.observed and change.desired else [],
         plan_words=describe(change) if is_due else "",
+        access=_access_link(found.scene, row.address),
         running=_passes(call, row.address),
         authors=authors,
         needs=needs[:MOST_NEAR],
@@ -271,6 +279,64 @@ def doctor(call: Call) -> Response:
     )
 
 
+def access(call: Call) -> Response:
+    """The search for users and groups on the server, and the access of one of them before and after the plan."""
+    query, scene = _query(call, "q", "realm", "user", "group"), call.desk.scene
+    realms = [str(each["realm"]) for each in scene.session.document.realms or ()]
+    if not realms:
+        raise Wrong(404, "No realm is declared.")
+    realm = query["realm"] or realms[0]
+    if realm not in realms:
+        raise Wrong(404, f"There is no realm {realm} in the files.")
+    directory = _directory(scene)
+    with _asking(call, "The users can't be read"):
+        found = _searched(directory, realm, query["q"]) if len(query["q"]) >= LEAST_SEARCH else ()
+        shown = _accessed(directory, realm, query["user"], query["group"], scene.look.plan.changes)
+    title = f"Access of {query['user'] or query['group']}" if shown else "Access"
+    return _html(
+        call, "access", here="/access", title=title, realms=realms, realm=realm, query=query, matches=found,
+        **{"subject": "", **shown},
+    )  # fmt: skip
+
+
+def _directory(scene: Scene) -> UserDirectory:
+    found = next((each for each in scene.session.providers.values() if isinstance(each, UserDirectory)), None)
+    if found is None:
+        raise Wrong(404, "No realm is declared.")
+    return found
+
+
+def _searched(directory: UserDirectory, realm: str, text: str) -> Sequence[tuple[str, str, Matches]]:
+    return (
+        ("user", "Users", directory.users_found(realm, text, most=MOST_MATCHES)),
+        ("group", "Groups", directory.groups_found(realm, text, most=MOST_MATCHES)),
+    )
+
+
+def _accessed(
+    directory: UserDirectory, realm: str, user: str, group: str, changes: Sequence[Change]
+) -> Mapping[str, Any]:
+    """The access of a user, or of whoever is in a group; nothing where neither is asked for."""
+    if not user and not group:
+        return {}
+    name = user.lower()  # as the server keeps it; that of the member of a group is ""
+    if user:
+        before, after = directory.grants_of_user(realm, name, changes)
+    else:
+        before, after = directory.grants_of_group(realm, group, changes)
+    rows, may_log_in = access_rows(name, before, after), logins(before, after)
+    spec = before.users.get(name) if user else None
+    return {
+        "subject": user or f"the members of {group}",
+        "is_there": name in before.users if user else group in before.groups,
+        "is_off": spec is not None and spec.get("enabled") is False,
+        "rows": rows,
+        "logins": may_log_in,
+        "changes": any(row.changes for row in (*rows, may_log_in)),
+        "members": directory.members_found(realm, group, most=MOST_MATCHES) if group and not user else None,
+    }
+
+
 # ------------------------------------------------------------------ acts
 
 ACTS: Final[Mapping[str, tuple[str, str]]] = {
@@ -365,6 +431,7 @@ PAGE: Final[tuple[Route, ...]] = (
     Route("GET", "/graph", Role.READER, graph),
     Route("GET", "/logs", Role.READER, logs),
     Route("GET", "/doctor", Role.READER, doctor),
+    Route("GET", "/access", Role.READER, access),
     Route("GET", "/confirm/{action}", Role.OPERATOR, confirm),
     Route("POST", "/act/{action}", Role.OPERATOR, act, body=BODY, form=True),
     Route("GET", "/static/{name}", Role.ANYONE, file, quick=True),
@@ -469,6 +536,16 @@ def _findings(call: Call) -> Iterator[tuple[str, str, str, float]]:
         yield "findings of the doctor", diagnoses[0].where, diagnoses[0].message, last.ended
 
 
+def _access_link(scene: Scene, address: Address) -> str:
+    """The page with the access of a user or group, "" for anything else."""
+    source = scene.session.providers.get(address.provider)
+    if not isinstance(source, UserDirectory) or address.kind not in (source.user_kind, source.group_kind):
+        return ""
+    realm, *path = address.path
+    subject = {"user": path[-1]} if address.kind == source.user_kind else {"group": f"/{'/'.join(path)}"}
+    return f"/access?{urlencode({'realm': realm, **subject})}"
+
+
 def _fields(change: Change, kind: Kind) -> list[FieldRow]:
     return [
         FieldRow(
@@ -506,6 +583,19 @@ def _program(scene: Scene, row: Row) -> tuple[LogSource, str] | None:
     return source, "-".join(row.address.path)
 
 
+@contextmanager
+def _asking(call: Call, otherwise: str) -> Iterator[None]:
+    """Ask a server meanwhile; few at a time may do so, so that one that hangs takes few threads."""
+    if not call.desk.slow_calls.acquire(blocking=False):
+        raise Wrong(503, "Too many requests wait for a server. Try again.")
+    try:
+        yield
+    except ReconcileError as error:
+        raise Wrong(502, f"{otherwise}: {error}") from error
+    finally:
+        call.desk.slow_calls.release()
+
+
 def _last_lines(call: Call, row: Row) -> list[str] | None:
     if _program(call.desk.scene, row) is None or row.sign is Sign.UNKNOWN:
         return None
@@ -516,20 +606,14 @@ def _last_lines(call: Call, row: Row) -> list[str] | None:
 
 
 def _log(call: Call, row: Row, tail: int) -> list[str]:
-    """The last lines of a log; few at a time may ask for one, so that a server that hangs takes few threads."""
+    """The last lines of a log."""
     found = _program(call.desk.scene, row)
     if found is None:
         raise Wrong(404, f"{row.address} has no log.")
     source, name = found
-    if not call.desk.slow_calls.acquire(blocking=False):
-        raise Wrong(503, "Too many logs are read at once. Try again.")
-    try:
+    with _asking(call, "The log can't be read"):
         lines = [
             with_its_colours(one_line(line), shown=False)
             for line in source.logs(name, tail=tail, follow=False, timestamps=True)
         ]
-    except ReconcileError as error:
-        raise Wrong(502, f"The log can't be read: {error}") from error
-    finally:
-        call.desk.slow_calls.release()
     return [line if len(line) <= LONGEST_LINE else f"{line[:LONGEST_LINE]}… (cut)" for line in lines]

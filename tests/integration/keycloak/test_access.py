@@ -301,3 +301,34 @@ def test_who_was_in_an_organization_that_goes_loses_what_was_within_it(driver: D
         AccessChange(realm, ("ann",), (), ANN_HAS),
         AccessChange(realm, ("bob",), (), BOB_HAS),
     ]
+
+
+def test_users_and_groups_are_searched_on_the_server(driver: Driver, realm: str) -> None:
+    many = [{"username": f"many{number:02}"} for number in range(25)]
+    driver.apply(declared(realm, users=[{"username": "ann", "groups": ["/staff/heads"]}, *many]))
+    provider = driver.provider
+
+    found = provider.users_found(realm, "many", most=20)
+    groups = provider.groups_found(realm, "HEAD", most=20)
+    members = provider.members_found(realm, "/staff/heads", most=20)
+
+    assert (len(found.names), found.total) == (20, 25)
+    assert provider.users_found(realm, "a&max=1000", most=20).names == ()
+    assert (groups.names, members.names) == (("/staff/heads",), ("ann",))
+    assert provider.members_found(realm, "/staff/none", most=20).names == ()
+
+
+def test_one_users_access_is_compared_with_that_after_the_plan(driver: Driver, realm: str) -> None:
+    driver.apply(declared(realm))
+    moved = declared(realm)
+    moved["users"] = [{"username": "bob", "groups": ["/staff/heads"]}, {"username": "new", "groups": ["/staff"]}]
+    changes = driver.plan(moved).changes
+
+    bob, new = (driver.provider.grants_of_user(realm, name, changes) for name in ("bob", "new"))
+    before, after = driver.provider.grants_of_group(realm, "/staff/heads", changes)
+
+    assert [entries(grants, "bob")["app"].get("app/edit") for grants in bob] == [None, ("/staff/heads",)]
+    assert "new" not in new[0].users
+    assert entries(new[1], "new")["app"]["reader"] == ("/staff",)
+    assert entries(before, "")["app"] == entries(after, "")["app"]
+    assert entries(before, "")["app"]["lead"] == ("/staff/heads",)

@@ -25,15 +25,16 @@ from reconciler.web.access import Role
 from reconciler.web.oidc import Issuer
 from reconciler.web.server import listening, serving
 from tests.kit.machine.browser import FLAGS, chromium
-from tests.kit.web import OPERATOR, TOKENS, Stage, box, living
+from tests.kit.web import OPERATOR, TOKENS, Access, Stage, box, living
 
 STACK = {
     "services": {"mlflow": {"ports": ({"published": "5000"},)}},
     "x-reconcile": {"login": {"url": "http://localhost:5000/login", "user": "mlflow_user"}},
 }
 VIEWS = ("/", "/plan", "/history", "/graph", "/resource?address=memory.box/mlflow", "/logs?address=memory.box/mlflow",
-         "/confirm/pause?address=memory.box/mlflow", "/runs/1", "/doctor", "/nothing")  # fmt: skip
-IMAGES = {"/": "page", "/doctor": "doctor"}
+         "/confirm/pause?address=memory.box/mlflow", "/runs/1", "/doctor", "/access", "/access?q=an",
+         "/access?user=ann", "/access?group=/staff", "/nothing")  # fmt: skip
+IMAGES = {"/": "page", "/doctor": "doctor", "/access?user=ann": "access"}
 LOOKS: dict[str, dict[str, Any]] = {
     "light": {"color_scheme": "light", "viewport": {"width": 1200, "height": 900}},
     "dark": {"color_scheme": "dark", "viewport": {"width": 1200, "height": 900}},
@@ -74,7 +75,10 @@ def a_stage(folder, **options):
     also = {"mlflow": ("redis", "minio")}
     wanted = [box(name, parent, *also.get(name, ()), size=2) for name, parent in after.items()]
     live = [living(name, size=2 - (name == "mlflow")) for name in after if name != "worker"]
-    stage = Stage(folder, wanted, live, stack=STACK, **options)
+    stage = Stage(folder, wanted, live, stack=STACK, realms=[{"realm": "mlflow"}], **options)
+    users: dict[str, Any] = {"ann": {}, "anton": {}}
+    stage.provider.before = Access(users, ["/staff"], {"ann": ["edit (/staff)", "read"], "/staff": ["read"]})
+    stage.provider.after = Access(users, ["/staff"], {"ann": ["admin (/leads)", "read"], "/staff": ["read"]})
     stage.look(Trouble(Ailment.FIGHT, "memory.box/mlflow", "size differed 5 times within 40 s"))
     run = stage.history.begin(Run(0, "daemon", stage.time - 600, "root", "host", "resync"))
     field = FieldRecord("size", 1, 2, "drift", "stack.yaml:7:3")
@@ -177,6 +181,21 @@ def test_a_pass_shows_each_step_as_it_comes_without_a_reload(site):
     assert page.wrong == []
 
 
+def test_somebody_is_found_and_the_way_back_leads_to_the_search(site):
+    page = site.page()
+    page.goto(f"{site.url}/access")
+    page.get_by_label("User or group").fill("an")
+    page.get_by_role("button", name="Search").click()
+    page.get_by_role("link", name="ann").click()
+
+    expect(page.locator("h1")).to_have_text("Access of ann")
+    expect(page.locator("tbody")).to_contain_text("gains admin (/leads)")
+    page.go_back()
+    expect(page.locator("#m-user")).to_be_visible()
+    assert page.locator("#q").input_value() == "an"
+    assert page.wrong == []
+
+
 def test_the_doctor_is_run_from_its_view_and_the_findings_come_by_themselves(site):
     page = site.page()
     page.goto(f"{site.url}/doctor")
@@ -192,6 +211,8 @@ def test_the_doctor_is_run_from_its_view_and_the_findings_come_by_themselves(sit
 
 def test_an_act_is_confirmed_and_shown_with_scripts_switched_off(site):
     page = site.page(java_script_enabled=False)
+    page.goto(f"{site.url}/graph")
+    expect(page.locator("button[type=button]").filter(visible=True)).to_have_count(0)  # they need scripts
     page.goto(f"{site.url}/resource?address=memory.box/mlflow")
     page.get_by_role("link", name="Pause").click()
     page.get_by_label("Reason").fill("upgrade")

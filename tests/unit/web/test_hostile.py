@@ -22,7 +22,7 @@ from reconciler.render.output.plain import steers
 from reconciler.run.commands.doctor import Examination
 from reconciler.run.daemon.pauses import EVERYTHING, Pause
 from tests.kit.canaries import forms_of
-from tests.kit.web import BOX, HTML, box, living
+from tests.kit.web import BOX, HTML, Access, box, living
 from tests.kit.web import Stage as WebStage
 
 MARKUP = (
@@ -67,11 +67,12 @@ def hostile(folder, texts):
     live = [
         living(name, size=f"old {text}", settings={text or "k": text}) for name, text in zip(names, texts, strict=True)
     ]
+    realms = [{"realm": "shop"}]
     stack = {
         "services": {names[0]: {"ports": ({"published": "5000"},)}},
         "x-reconcile": {"login": {"url": "http://127.0.0.1:5000/", "user": texts[0]}},
     }
-    stage = WebStage(folder, wanted, live, stack=stack)
+    stage = WebStage(folder, wanted, live, stack=stack, realms=realms)
     stage.addresses = [str(each.address) for each in wanted]
     troubles = [
         Trouble(Ailment.FIGHT, str(each.address), f"note {text}", details={"causes": [text]})
@@ -87,6 +88,10 @@ def hostile(folder, texts):
         )  # fmt: skip
         run = stage.history.begin(Run(0, f"run {text}", 1_790_000_000.0 + number, text, text, text, text))
         stage.history.add(run, [change])
+    users, told = {text: {"enabled": True} for text in names}, {text: [text] for text in names}
+    after = {text: [f"new {text}"] for text in names}
+    stage.provider.before = Access(users, names, told, names)
+    stage.provider.after = Access(users, names, after, [f"new {text}" for text in names])
     stage.repair(*names, note=texts[0])
     stage.examination = examination(texts)
     stage.desk.examinations.begin(texts[0], nullcontext)
@@ -111,6 +116,10 @@ def pages(stage, count):
     client = stage.client()
     for path in ("/", "/plan", "/history", "/graph", "/?q=memory&page=2", "/doctor"):
         yield path, client.get(path, headers=HTML)
+    yield "/access?q", client.get("/access", params={"q": "00"}, headers=HTML)
+    for kind in ("user", "group"):
+        name = next(iter(stage.provider.before.users))
+        yield f"/access?{kind}", client.get("/access", params={kind: name}, headers=HTML)
     yield "/confirm", client.get("/confirm/pause", params={"address": stage.addresses[0]}, headers=HTML)
     for number, address in enumerate(stage.addresses[:count]):
         yield "/resource", client.get("/resource", params={"address": address}, headers=HTML)
