@@ -61,6 +61,11 @@ class Reader:
     def _live_tasks(self) -> Sequence[Json]:
         return list(self._engine.get("/tasks"))
 
+    @cached_property
+    def _absent_nodes(self) -> Sequence[str]:
+        """The nodes that take no tasks, with the reasons."""
+        return tuple(tasks.absent(self._engine.get("/nodes")))
+
     def _address(self, name: str, marks: Any, kind: str, made: Any) -> Address | None:
         """The address of a live object; one without our label under a desired name stands for that resource."""
         named = next((each for each, wanted in self._desired.items() if _is_called(wanted, kind, name)), None)
@@ -191,16 +196,15 @@ class Reader:
         if service.mode_of(live["Spec"]) in service.JOBS:
             return self._status_of_job(live, counts)
         up, wanted = counts.get("RunningTasks") or 0, counts.get("DesiredTasks") or 0
-        shown = f"{up} of {wanted} tasks running"
-        if update in ENDED_BADLY:
-            return Status(Health.FAILED, f"its update is {update.replace('_', ' ')}: {message}; {shown}")
-        if up >= wanted and update not in UNDER_WAY:
-            return Status(Health.OK, shown)
-        shown = f"{shown}, {UNDER_WAY[update]}" if update in UNDER_WAY else shown
+        ended_badly = f"its update is {update.replace('_', ' ')}: {message}" if update in ENDED_BADLY else ""
+        if up >= wanted and not ended_badly and update not in UNDER_WAY:
+            return Status(Health.OK, f"{up} of {wanted} tasks running")
         own = tasks.of_service(self._live_tasks, live["ID"])
         why = tasks.trouble(own)
-        health = Health.FAILED if tasks.failures(own) or "no suitable node" in why else Health.SETTLING
-        return Status(health, f"{shown}; {why}" if why else shown)
+        is_stuck = bool(ended_badly or tasks.failures(own) or "no suitable node" in why)
+        nodes = self._absent_nodes if up < wanted else ()
+        said = (f"{up} of {wanted} tasks running", ended_badly, UNDER_WAY.get(update, ""), why, *nodes)
+        return Status(Health.FAILED if is_stuck else Health.SETTLING, "; ".join(filter(None, said)))
 
     def _status_of_job(self, live: Json, counts: Json) -> Status:
         done, wanted = counts.get("CompletedTasks") or 0, counts.get("DesiredTasks") or 0

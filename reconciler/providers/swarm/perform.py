@@ -193,6 +193,15 @@ def _rollback(engine: Engine, args: Mapping[str, Any]) -> None:
     _versioned(engine, path, found, found["Spec"], rollback="previous")
 
 
+def force_update(engine: Engine, service_id: str) -> None:
+    """Has all tasks of a service replaced, though nothing of it changes."""
+    path = f"/services/{service_id}"
+    found = _found(engine, path)
+    task = found["Spec"]["TaskTemplate"]
+    forced = {**task, "ForceUpdate": int(task.get("ForceUpdate") or 0) + 1}
+    _versioned(engine, path, found, {**found["Spec"], "TaskTemplate": forced})
+
+
 # ------------------------------------------------------------------ waiting
 
 
@@ -239,12 +248,12 @@ def _wanted(engine: Engine, found: Json) -> int:
 
 
 def _give_up(engine: Engine, found: Json, own: Sequence[Json]) -> None:
-    """Raises GateFailed where tasks of one place fail again and again, and the Swarm would go on for ever."""
+    """Raises GateFailed where tasks of one place end again and again, and the Swarm would go on for ever."""
     counts: dict[str, int] = {}
-    for each in tasks.failures(own):
+    for each in tasks.ended(own):
         counts[tasks.slot(each)] = counts.get(tasks.slot(each), 0) + 1
     if any(count >= FAILED_TASKS for count in counts.values()):
-        raise _failure(engine, found, "its tasks fail again and again")
+        raise _failure(engine, found, "its tasks end again and again")
 
 
 def _finished(engine: Engine, found: Json, own: Sequence[Json]) -> Verdict:
@@ -264,7 +273,7 @@ def _finished(engine: Engine, found: Json, own: Sequence[Json]) -> Verdict:
 def _failure(engine: Engine, found: Json, what: str) -> GateFailed:
     """The failure of a service, with the error of its last failed task and the lines that this wrote last."""
     own = engine.get("/tasks", filters={"service": [found["ID"]]})
-    failed = next(iter(tasks.failures(own)), None)
+    failed = next(iter(tasks.failures(own)), None) or next(iter(tasks.ended(own)), None)
     if failed is None:
         return GateFailed(what)
     lines = _last_lines(engine, str(failed["ID"]))

@@ -8,7 +8,7 @@ from typing import Final
 
 from reconciler.core.difference.change import Change
 from reconciler.core.difference.kind import Kind
-from reconciler.core.message.errors import Conflict, Unreachable
+from reconciler.core.message.errors import Conflict, Rejected, Unreachable
 from reconciler.core.plan.plan import Step
 from reconciler.core.provider import Done, Hint, Verdict
 from reconciler.core.resource.address import Address
@@ -19,7 +19,7 @@ from reconciler.providers.docker.engine.client import Engine
 from reconciler.providers.swarm.expand import expand, service_address
 from reconciler.providers.swarm.kinds import file, network, service
 from reconciler.providers.swarm.observe import Reader
-from reconciler.providers.swarm.perform import VERBS
+from reconciler.providers.swarm.perform import VERBS, force_update
 from reconciler.providers.swarm.steps import steps
 from reconciler.providers.swarm.table import labels
 
@@ -69,16 +69,27 @@ class SwarmProvider:
         return tuple(services) or tuple(self._services())
 
     def logs(self, name: str, *, tail: int | None, follow: bool, timestamps: bool) -> Iterator[str]:
-        ids = self._services()
-        if name not in ids:
-            raise Conflict(f"there is no service {name}; `reconcile status` shows what there is")
         rest = b""
-        path, lines = f"/services/{ids[name]}", "all" if tail is None else tail
+        path, lines = f"/services/{self._id(name)}", "all" if tail is None else tail
         for piece in self.engine.cluster_logs(path, tail=lines, follow=follow, timestamps=timestamps):  # type: ignore[arg-type]
             *whole, rest = (rest + piece).split(b"\n")
             yield from (line.decode(errors="replace").rstrip("\r") for line in whole)
         if rest:
             yield rest.decode(errors="replace")
+
+    def restart(self, name: str, *, timeout_s: int | None) -> None:
+        """Has the Swarm replace all tasks, as its own update does it; a task has the time to stop of its service."""
+        if timeout_s is not None:
+            raise Rejected("a Swarm gives a task the time of `stop_grace_period`, and no other; leave the option out")
+        with self.engine.understood():
+            force_update(self.engine, self._id(name))
+
+    def _id(self, name: str) -> str:
+        """The id of a service."""
+        ids = self._services()
+        if name not in ids:
+            raise Conflict(f"there is no service {name}; `reconcile status` shows what there is")
+        return ids[name]
 
     def _services(self) -> Mapping[str, str]:
         """Service → id."""

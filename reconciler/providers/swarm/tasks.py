@@ -35,6 +35,11 @@ def failures(tasks: Iterable[Json]) -> Sequence[Json]:
     return sorted((task for task in tasks if state(task) in FAILED), key=_since, reverse=True)
 
 
+def ended(tasks: Iterable[Json]) -> Sequence[Json]:
+    """The tasks of a service that has no end which ended all the same, the newest first."""
+    return sorted((task for task in tasks if state(task) in (*FAILED, "complete")), key=_since, reverse=True)
+
+
 def _since(task: Json) -> str:
     return str(dig(task, "Status.Timestamp") or task.get("CreatedAt") or "")
 
@@ -68,6 +73,13 @@ def unplaced(tasks: Iterable[Json]) -> str:
 
 def of_service(tasks: Iterable[Json], service_id: str) -> Sequence[Json]:
     return [task for task in tasks if task.get("ServiceID") == service_id]
+
+
+def absent(nodes: Iterable[Json]) -> Iterator[str]:
+    """Says of each node that takes no tasks why it takes none."""
+    for node in nodes:
+        if why := _unfit(node, ()):
+            yield f"node {dig(node, 'Description.Hostname') or node['ID']} {why}"
 
 
 def unfit(nodes: Iterable[Json], constraints: Any) -> Iterator[str]:

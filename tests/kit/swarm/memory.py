@@ -32,7 +32,11 @@ def _works(_spec: Any) -> bool:
 
 
 class MemorySwarm:
-    """A manager; ``works`` says whether the tasks of a specification come up, ``fits`` whether they find a node."""
+    """A manager of one ``node``.
+
+    Of the tasks of a specification ``works`` says whether they come up, ``fits`` whether they find a node, and ``ends``
+    whether they end well.
+    """
 
     def __init__(self, api: tuple[int, int] = (1, 51)) -> None:
         self.api_version = api
@@ -41,6 +45,8 @@ class MemorySwarm:
         self.registry: dict[str, str] = {}
         self.works: Callable[[Any], bool] = _works
         self.fits: Callable[[Any], bool] = _works
+        self.ends: Callable[[Any], bool] = lambda spec: "ReplicatedJob" in spec["Mode"]
+        self.node: dict[str, Any] = {"Spec": {"Availability": "active"}, "Status": {"State": "ready"}}
         self.calls: list[str] = []
         self.before_call: Callable[[str], None] = lambda _call: None
         self.after_call: Callable[[str], None] = lambda _call: None
@@ -59,8 +65,7 @@ class MemorySwarm:
         if section == "tasks":
             return [task for each in self.objects["services"].values() for task in self._tasks(each)]
         if section == "nodes":
-            return [{"ID": "n1", "Spec": {"Availability": "active", "Labels": {}}, "Status": {"State": "ready"},
-                     "Description": {"Hostname": "one"}}]  # fmt: skip
+            return [{"ID": "n1", **self.node, "Description": {"Hostname": "one"}}]
         if rest:
             return copy.deepcopy(self._found(section, rest[0]))
         wanted = (params.get("filters") or {}).get("label", ())
@@ -194,14 +199,14 @@ class MemorySwarm:
         return {**each, "ServiceStatus": status}
 
     def _tasks(self, service: Any) -> Iterator[dict[str, Any]]:
-        spec, is_job = service["Spec"], "ReplicatedJob" in service["Spec"]["Mode"]
+        spec = service["Spec"]
         for slot in range(1, self._count(service) + 1):
-            state = {"State": "complete" if is_job else "running", "Timestamp": "2"}
+            state = {"State": "complete" if self.ends(spec) else "running", "Timestamp": "2"}
             if not self.fits(spec):
                 state = {"State": "pending", "Err": "no suitable node (scheduling constraints not satisfied on 1 node)"}
             elif not self.works(spec):
                 state = {"State": "failed", "Err": "task: non-zero exit (3)", "Timestamp": "1"}
-            for number in range(3 if state["State"] == "failed" else 1):
+            for number in range(3 if state["State"] in ("failed", "complete") else 1):
                 yield {"ID": f"{service['ID']}-{slot}-{number}", "ServiceID": service["ID"], "Slot": slot,
                        "DesiredState": "running", "Status": state}  # fmt: skip
 

@@ -14,7 +14,7 @@ from reconciler.config.compose.checks import contradictions, unsupported
 from reconciler.config.compose.checks.checks import Check, Stack, said
 from reconciler.config.compose.checks.unsupported import NotYet
 from reconciler.config.yaml.tree import Map, Tree, reached
-from reconciler.core.message.problem import Problem
+from reconciler.core.message.problem import Problem, Severity
 
 KINDS: Final = {
     "services": "swarm.service",
@@ -196,6 +196,21 @@ def _why_not_published(port: Map, *, is_dnsrr: bool) -> str:
     return ""
 
 
+def ports_of_one_at_a_time(stack: Stack) -> Iterator[Problem]:
+    """Warns of a new task that needs a port of a node while the old one has it: it needs another node."""
+    for name, service in stack.each():
+        path = ("deploy", "update_config", "order")
+        ports = [port for port in service.get("ports") or () if port.get("mode") == "host" and port.get("published")]
+        if reached(service, path) == "start-first" and ports:
+            message = f"services.{name}: with `order: start-first` a new task needs a node on which no task has port"
+            yield from said(
+                stack.place("services", name, *path),
+                f"{message} {ports[0]['published']}; on a single node an update fails",
+                Severity.WARNING,
+                at_value=True,
+            )
+
+
 def binds_that_can_be_had(stack: Stack) -> Iterator[Problem]:
     """Checks that no bind is to be relabelled, which a short form can ask for as well."""
     for name, service in stack.each():
@@ -236,6 +251,7 @@ OURS: Final[tuple[Check, ...]] = (
     names_of_services,
     files_of_a_size,
     ports_that_can_be_had,
+    ports_of_one_at_a_time,
     binds_that_can_be_had,
     jobs_as_they_are,
 )

@@ -292,10 +292,21 @@ def problems(folder, services, **sections):
     ],
 )
 def test_what_a_swarm_would_refuse_is_an_error_with_its_place(services, words, tmp_path):
+    (tmp_path / "Dockerfile").touch()
+
     (found,) = problems(tmp_path, services)
 
     assert words in found
     assert found.startswith("stack.yaml:")
+
+
+def test_a_host_port_that_the_old_task_has_is_a_warning(tmp_path):
+    port = {"target": 80, "published": "8080", "mode": "host"}
+    deploy = {"update_config": {"order": "start-first"}}
+
+    (found,) = problems(tmp_path, {"a": {"image": "x", "ports": [port], "deploy": deploy}})
+
+    assert "on a single node an update fails" in found
 
 
 def test_what_only_one_engine_lacks_is_fine(tmp_path):

@@ -142,6 +142,40 @@ def test_tasks_without_a_node_are_explained_and_the_update_is_taken_back(swarm, 
     assert "Placement" not in swarm.service("web")["Spec"]["TaskTemplate"]
 
 
+def test_tasks_that_end_again_and_again_are_given_up(tmp_path):
+    swarm = MemorySwarm()
+    swarm.ends = lambda _spec: True
+
+    report = apply(a_stack("services:\n  web: {image: app:1}\n", tmp_path), swarm)
+
+    (failed,) = report.failed
+    assert "its tasks end again and again; its last task complete" in failed.note
+    assert "oh no" in failed.note
+
+
+def test_the_state_of_a_service_names_the_nodes_that_take_no_tasks(swarm, tmp_path):
+    swarm.fits = lambda _spec: False
+    swarm.node = {"Spec": {"Availability": "drain"}, "Status": {"State": "ready"}}
+
+    (status,) = [
+        each
+        for each in a_reconciler(a_stack(WEB, tmp_path, KEY="old"), swarm).status()
+        if each.address.kind == "swarm.service"
+    ]
+
+    assert "0 of 1 tasks running" in status.note
+    assert "node one is drain" in status.note
+
+
+def test_a_restart_replaces_all_tasks_and_changes_nothing(swarm, tmp_path):
+    a_provider(swarm).restart("web", timeout_s=None)
+
+    assert swarm.service("web")["Spec"]["TaskTemplate"]["ForceUpdate"] == 1
+    assert differences(a_stack(WEB, tmp_path, KEY="old"), swarm) == {}
+    with pytest.raises(Conflict):
+        a_provider(swarm).restart("other", timeout_s=None)
+
+
 def test_a_network_is_made_anew_between_two_lives_of_its_services(swarm, tmp_path):
     document = a_stack(WEB.replace("attachable: true", "internal: true"), tmp_path, KEY="old")
 
