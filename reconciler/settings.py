@@ -28,7 +28,8 @@ def process_environment() -> Mapping[str, str]:
 class Settings(Struct, frozen=True):
     """One run's settings. Empty ``stack_files`` or ``users_files`` mean that this half is not managed.
 
-    Without ``starts`` the command starts nothing, and what only a start needs may be missing.
+    Without ``starts`` the command starts nothing, and what only a start needs may be missing. With ``asks_sources``
+    False no source of secrets is asked, and random texts stand for its values.
     """
 
     directory: Path
@@ -40,6 +41,7 @@ class Settings(Struct, frozen=True):
     environment: Mapping[str, str] = field(default_factory=dict)
     keycloak_url: str | None = None
     starts: bool = True
+    asks_sources: bool = True
     state_directory: Path | None = None
 
     def state(self, project: str) -> Path | None:

@@ -16,12 +16,12 @@ def command(state: State) -> None:
     A value that is there is never changed. Where there is a .env.example, .env begins as a copy of it.
     """
     from reconciler.config import missing_secrets
-    from reconciler.run.session.session import env_file, require_generable, sources_of
+    from reconciler.run.session.session import bare_sources_of, env_file, require_generable
     from reconciler.secrets import generated_secrets, write_secrets
 
     state.require_files()
     path = env_file(state.settings)
-    missing = missing_secrets(sources_of(state.settings))
+    missing = missing_secrets(bare_sources_of(state.settings))
     require_generable(state.settings, missing)
     is_new = not path.exists()
     write_secrets(path, generated_secrets(missing))

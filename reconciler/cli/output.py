@@ -277,9 +277,9 @@ def learn_settings(settings: Settings) -> None:
 
     def secrets() -> Iterable[Secret]:
         from reconciler.config import secret_values
-        from reconciler.run.session.session import sources_of
+        from reconciler.run.session.session import bare_sources_of
 
-        return secret_values(sources_of(settings))
+        return secret_values(bare_sources_of(settings))
 
     writer().known.learn("files", secrets)  # a session that could load them knows more, and replaces this
 

@@ -45,7 +45,9 @@ class State(Struct):
         return shlex.join(("reconcile", *self.typed, *map(str, words)))
 
     @contextmanager
-    def session(self, *, needs_secrets: bool = False, starts: bool = True) -> Iterator[Session]:
+    def session(
+        self, *, needs_secrets: bool = False, starts: bool = True, asks_sources: bool = True
+    ) -> Iterator[Session]:
         """The project, loaded. Warnings of the files are shown; errors are raised.
 
         A command that never ``starts`` anything is not held up by a file that only a start needs.
@@ -56,7 +58,7 @@ class State(Struct):
 
         self.require_files()
         known = writer().known
-        settings = replace(self.settings, starts=starts)
+        settings = replace(self.settings, starts=starts, asks_sources=asks_sources)
         note = logged(log(as_json=self.logs_json, verbose=True)) if self.verbose else ignored
         clock = RealClock()
         with opened(settings, clock, needs_secrets=needs_secrets, warn=warn, known=known, note=note) as session:

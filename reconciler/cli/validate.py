@@ -19,7 +19,7 @@ def command(state: State, *, form: str) -> None:
     """
     from reconciler.core.plan.graph import needs_of, ordered
 
-    with errors_as(state, form), state.session() as session:
+    with errors_as(state, form), state.session(asks_sources=False) as session:
         resources = {resource.address: resource for resource in session.reconciler().desired()}
         ordered(resources, needs_of(resources, session.kinds))
         names, warnings = " and ".join(session.names), session.warnings

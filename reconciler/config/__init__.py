@@ -14,6 +14,7 @@ if TYPE_CHECKING:
         load_stack,
         missing_secrets,
         printable,
+        secret_sources,
         secret_values,
         variables_of,
     )
@@ -26,6 +27,7 @@ __all__ = [
     "load_stack",
     "missing_secrets",
     "printable",
+    "secret_sources",
     "secret_values",
     "variables_of",
 ]

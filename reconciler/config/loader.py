@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
+from reconciler.config.compose.assembly.confined import is_confined, outside
 from reconciler.config.compose.assembly.layers import Written
 from reconciler.config.compose.assembly.names import project_name
 from reconciler.config.compose.model.secrets import exposed, sealed_stack, with_contents
 from reconciler.config.compose.stack import LoadedStack, Settings, load_written, read_stack
 from reconciler.config.realm.addresses import KINDS, checkable, declared_addresses
 from reconciler.config.realm.file import UsersFile
-from reconciler.config.realm.load import LoadedUsers, declared, load_files, read_all
-from reconciler.config.variables.declared import Rotations, declared_names
+from reconciler.config.realm.load import LoadedUsers, declared, load_files, place_below, read_all, sourced
+from reconciler.config.schema.validator import compiled, schema_document
+from reconciler.config.variables.declared import Rotations, SecretSource, declared_names, declared_sources
+from reconciler.config.variables.interpolate import filled
 from reconciler.config.variables.sources import env_file_paths, possible_env_files, read_variables
 from reconciler.config.variables.template import Variables
 from reconciler.config.yaml.suggest import nearest, suggestion
 from reconciler.config.yaml.textfile import in_file_order
-from reconciler.config.yaml.tree import Map, bare, deepest
+from reconciler.config.yaml.tree import Map, Place, TreePath, bare, deepest
 from reconciler.core.message.errors import ConfigError
 from reconciler.core.message.problem import CHECK, Problem, Severity
 from reconciler.core.resource.address import Address
@@ -32,7 +36,8 @@ class Sources(Struct, frozen=True):
     """The files to load. A half without files is not managed.
 
     ``env_files`` of None means the directory's ``.env`` where there is one. ``environment`` is the process's, handed
-    in. ``generated`` are values for declared secrets that the env files do not have yet. Without ``starts``
+    in. ``generated`` are values for declared secrets that the env files do not have yet, ``given`` those that their own
+    sources have given. Without ``starts``
     nothing is to be started, and what only a start needs may be missing: env files, seccomp profiles, variables.
     """
 
@@ -44,6 +49,7 @@ class Sources(Struct, frozen=True):
     project: str | None = None
     profiles: tuple[str, ...] = ()
     generated: Mapping[str, str] = field(default_factory=dict)
+    given: Mapping[str, str] = field(default_factory=dict)
     starts: bool = True
 
 
@@ -104,7 +110,61 @@ def missing_secrets(sources: Sources) -> tuple[str, ...]:
     _refuse(files.problems)
     variables, problems = _variables(replace(sources, generated={}), files)
     _refuse(problems)
-    return tuple(name for name in files.declared if not variables.get(name))
+    sourced = {each.name for each in files.sources}
+    return tuple(name for name in files.declared if not variables.get(name) and name not in sourced)
+
+
+def secret_sources(sources: Sources) -> tuple[SecretSource, ...]:
+    """The declared sources of secrets that the environment does not give; asks none of them.
+
+    Raises ConfigError for one that the policy of the files forbids. One of another form than the schema's is left out:
+    it is reported where the files are loaded.
+    """
+    files = _read(sources)
+    found = [each for each in files.sources if not sources.environment.get(each.name)]
+    if not found:
+        return ()
+    variables, _ = _variables(replace(sources, generated={}, given={}), files)
+    sound = tuple(
+        full for each in found if _is_sound(full := replace(each, settings=_filled(each.settings, variables)))
+    )
+    if files.stack and is_confined(files.stack.layers, variables):
+        _refuse([each.problem(why) for each in sound if (why := _against_policy(each, sources.directory.absolute()))])
+    return sound
+
+
+def _filled(settings: Any, variables: Variables) -> Any:
+    return bare(filled(settings, variables, strict=False).tree)
+
+
+def _is_sound(source: SecretSource) -> bool:
+    document = {"$ref": "#/$defs/secret_source", "$defs": schema_document("stack")["$defs"]}
+    return next(compiled(document).refused({source.kind: source.settings}), None) is None
+
+
+def _against_policy(source: SecretSource, root: Path) -> str | None:
+    """Explains why files that are not trusted must not name this source; None if they may."""
+    settings = source.settings if isinstance(source.settings, dict) else {"path": source.settings}
+    if source.kind == "command":
+        return "`x-reconcile.policy` allows only files inside of the project's directory, and no commands"
+    if source.kind == "vault" and "address" in settings:
+        return "under `x-reconcile.policy` the token goes to VAULT_ADDR of the environment only; leave out `address`"
+    for key in _PATHS_OF_SOURCES.get(source.kind, ()):
+        path = str(settings.get(key) or ".")
+        if path.startswith("~/"):
+            return f"`{path}` is outside of the project's directory; `x-reconcile.policy` allows only what is inside"
+        if why := outside(str(root / path), root):
+            return why
+    return None
+
+
+_PATHS_OF_SOURCES: Final = {
+    "age": ("path", "identity"),
+    "env_file": ("path",),
+    "file": ("path",),
+    "sops": ("path",),
+    "vault": ("token_file", "ca_file"),
+}
 
 
 def variables_of(sources: Sources) -> Mapping[str, str]:
@@ -136,6 +196,21 @@ class _Files(Struct, frozen=True):
     def declared(self) -> tuple[str, ...]:
         return tuple(dict.fromkeys((*_declared(self.stack), *declared(self.users))))
 
+    @property
+    def sources(self) -> Sequence[SecretSource]:
+        """The sources of secrets as they are written; the last one of a name counts."""
+        stack = (
+            each
+            for layer in (self.stack.layers if self.stack else ())
+            if isinstance(settings := layer.tree.get("x-reconcile"), Map)
+            for each in declared_sources(settings.get("secrets"), partial(_place_of_secret, settings))
+        )
+        return tuple({each.name: each for each in (*stack, *sourced(self.users))}.values())
+
+
+def _place_of_secret(settings: Map, path: TreePath) -> Place | None:
+    return deepest(settings, ("secrets", *path))[0]
+
 
 def _read(sources: Sources) -> _Files:
     directory = sources.directory.absolute()
@@ -163,6 +238,7 @@ def _variables(sources: Sources, files: _Files) -> tuple[Variables, list[Problem
         directory=sources.directory.absolute(),
         declared=frozenset(files.declared),
         generated=sources.generated,
+        given=sources.given,
     )
 
 
@@ -202,9 +278,9 @@ def _rotations(stack: LoadedStack | None, users: LoadedUsers) -> Rotations:
         settings = stack.model.get("x-reconcile")
         found = Rotations({*stack.model.get("services", ()), *(address.name for address in stack.idle)})
         if isinstance(settings, Map):
-            found.add(settings.get("secrets"), lambda path: deepest(settings, ("secrets", *path))[0])
-    for users_file, path, secrets in users.secrets:
-        found.add(secrets, lambda below, file=users_file, above=path: file.place((*above, *below)))  # type: ignore[misc]
+            found.add(settings.get("secrets"), partial(_place_of_secret, settings))
+    for file, path, secrets in users.secrets:
+        found.add(secrets, partial(place_below, file, path))
     return found
 
 

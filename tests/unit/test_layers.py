@@ -39,7 +39,10 @@ HOMES = {
     "keycloak": {"providers/keycloak/server/client.py"},
     "msgspec": {"record.py"},
     "rich": {"cli/live.py"},
-    "requests": {"providers/docker/engine/client.py", "providers/keycloak/server/client.py"},
+    "requests": {
+        *("providers/docker/engine/client.py", "providers/keycloak/server/client.py"),
+        "secrets/sources/vault.py",
+    },
     "urllib3": {"providers/docker/engine/client.py", "providers/docker/engine/ssh.py"},
     "yaml": {"config/yaml/parse.py"},
     "jsonschema": {"config/schema/validator.py"},

@@ -17,12 +17,12 @@ from reconciler.config.realm.references import ill_formed_policies, missing_refe
 from reconciler.config.schema.explain import Fault
 from reconciler.config.schema.fitting import fitted
 from reconciler.config.schema.validator import load_schema
-from reconciler.config.variables.declared import declared_names
+from reconciler.config.variables.declared import SecretSource, declared_names, declared_sources
 from reconciler.config.variables.interpolate import filled
 from reconciler.config.variables.template import KEYCLOAK, Variables
 from reconciler.config.yaml.patterns import matches, not_yet
 from reconciler.config.yaml.reading import once
-from reconciler.config.yaml.tree import Tree, TreePath
+from reconciler.config.yaml.tree import Place, Tree, TreePath
 from reconciler.core.message.errors import ConfigError
 from reconciler.core.message.problem import CHECK, SCHEMA, UNSUPPORTED, Problem, Severity
 from reconciler.core.resource.address import Address
@@ -162,6 +162,17 @@ def _problem(realm: Realm, finding: Finding) -> Problem:
 def _unmade(realm: Realm, finding: Finding) -> Unmade:
     problem = _problem(realm, finding)
     return Unmade(Address(REALM, (realm.name,)), problem.origin, problem.message)
+
+
+def sourced(files: Iterable[UsersFile]) -> Iterator[SecretSource]:
+    """The sources of secrets that the files declare, as they are written."""
+    for users, path, secrets in _secrets(files):
+        yield from declared_sources(secrets, partial(place_below, users, path))
+
+
+def place_below(users: UsersFile, above: TreePath, path: TreePath) -> Place:
+    """The place of what is at a path below another one."""
+    return users.place((*above, *path))
 
 
 def _secrets(files: Iterable[UsersFile]) -> Iterator[tuple[UsersFile, TreePath, Tree]]:

@@ -12,6 +12,7 @@ from reconciler.core.message.problem import Problem
 from reconciler.core.resource.address import Address
 from reconciler.core.resource.resource import Origin
 from reconciler.core.resource.rotation import Call, Rotation
+from reconciler.record import Struct
 
 Locate = Callable[[TreePath], Place | None]
 
@@ -20,6 +21,28 @@ def declared_names(secrets: Tree) -> Iterator[str]:
     """The names of the variables; nothing for what is neither form."""
     if isinstance(secrets, list | dict):
         yield from map(str, secrets)
+
+
+class SecretSource(Struct, frozen=True):
+    """The declared source of a secret: its name among the sources, its settings, and the place in the files."""
+
+    name: str
+    kind: str
+    settings: Any
+    place: Place | None = None
+
+    def problem(self, message: str) -> Problem:
+        """A problem at the place of the declaration."""
+        message = f"{self.name} can't be read from its source: {message}"
+        return self.place.problem(message) if self.place else Problem(message, Origin(""))
+
+
+def declared_sources(secrets: Tree, locate: Locate) -> Iterator[SecretSource]:
+    """The sources of one ``x-reconcile.secrets``, whose settings may have any form."""
+    for name, settings in secrets.items() if isinstance(secrets, dict) else ():
+        source = settings.get("from") if isinstance(settings, dict) else None
+        for kind, own in source.items() if isinstance(source, dict) else ():
+            yield SecretSource(str(name), str(kind), own, locate((name, "from")))
 
 
 @dataclass(slots=True)

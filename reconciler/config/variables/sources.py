@@ -33,9 +33,13 @@ def read_variables(
     directory: Path,
     declared: frozenset[str] = frozenset(),
     generated: Mapping[str, str] | None = None,
+    given: Mapping[str, str] | None = None,
 ) -> tuple[Variables, list[Problem]]:
-    """All variables, and what is wrong with the files. A set but empty one of the environment wins over the files."""
-    generated = generated or {}
+    """All variables, and what is wrong with the files. A set but empty one of the environment wins over the files.
+
+    Values that their own sources have ``given`` win over the files, too.
+    """
+    generated, environment = generated or {}, {**environment, **(given or {})}
     missing = {name: value for name, value in generated.items() if not environment.get(name)}
     outside = Variables({**environment, **missing}, declared)
     problems: list[Problem] = []

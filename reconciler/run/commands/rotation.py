@@ -15,7 +15,7 @@ from pathlib import Path
 from threading import Event as Flag
 from typing import Final
 
-from reconciler.config import declared_secrets, variables_of
+from reconciler.config import Sources, declared_secrets, secret_sources, variables_of
 from reconciler.config.variables.sources import env_file_paths, variables_in
 from reconciler.config.yaml.reading import forget
 from reconciler.config.yaml.suggest import suggestion
@@ -163,7 +163,7 @@ class Rotating:
     def _is_written(self) -> bool:
         """Returns whether the env files have new values; then every service has its own."""
         forget()
-        found = variables_of(sources_of(self.session.settings))
+        found = variables_of(_unasked(self.session.settings))
         return any(found.get(name) == value for name, value in self.values.new.items())
 
     def _keep(self) -> None:
@@ -290,7 +290,7 @@ def new_rotation(session: Session, names: Sequence[str]) -> Rotating:
     Raises ReconcileError for a name that is not declared or has no value here, Refused for one whose service could keep
     its old value.
     """
-    sources = sources_of(session.settings)
+    sources = _unasked(session.settings)
     declared = declared_secrets(sources)
     unknown = next((name for name in names if name not in declared), None)
     if unknown is not None:
@@ -299,9 +299,12 @@ def new_rotation(session: Session, names: Sequence[str]) -> Rotating:
             f"no secret {unknown} is declared under x-reconcile.secrets; there are: {listed}"
             f"{suggestion(unknown, list(declared))}"
         )
-    chosen = tuple(dict.fromkeys(names)) or declared
+    sourced = {each.name: each.kind for each in secret_sources(sources)}
+    chosen = tuple(dict.fromkeys(names)) or tuple(name for name in declared if name not in sourced)
     values = variables_of(sources)
     for name in chosen:
+        if name in sourced:
+            raise ReconcileError(f"{name} comes from its source ({sourced[name]}); change it there, and then `apply`")
         if session.settings.environment.get(name):
             raise ReconcileError(
                 f"{name} is set in the environment, which wins over {env_file(session.settings)}; unset it there"
@@ -321,9 +324,14 @@ def new_rotation(session: Session, names: Sequence[str]) -> Rotating:
 
 def rotation_to_finish(session: Session, values: Unfinished) -> Rotating:
     """A rotation that an earlier run has left, to be gone on with."""
-    declared = declared_secrets(sources_of(session.settings))
+    declared = declared_secrets(_unasked(session.settings))
     exchanges = _exchanges(session, [name for name in values.old if name in declared])
     return _learnt(session, Rotating(session, exchanges, values, is_begun=True))
+
+
+def _unasked(settings: Settings) -> Sources:
+    """The files to load, with stand-ins for what comes from other sources: none of that is rotated."""
+    return sources_of(replace(settings, asks_sources=False))
 
 
 def with_variables(settings: Settings, values: Mapping[str, str]) -> Settings:
@@ -341,7 +349,7 @@ def _learnt(session: Session, rotating: Rotating) -> Rotating:
 def _exchanges(session: Session, names: Iterable[str]) -> tuple[Exchange, ...]:
     names = tuple(names)
     there = {each.address for each in session.reconciler().desired()}
-    found = uses_of_secrets(sources_of(session.settings), names, partial(connect_to, session.settings))
+    found = uses_of_secrets(_unasked(session.settings), names, partial(connect_to, session.settings))
     rotations = session.document.rotations
     return tuple(
         Exchange(

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
-from reconciler.config import Loaded, Sources, declared_secrets, load, missing_secrets
-from reconciler.config.yaml.reading import forget
+from reconciler.config import Loaded, Sources, declared_secrets, load, missing_secrets, secret_sources
+from reconciler.config.variables.declared import SecretSource
+from reconciler.config.variables.sources import variables_in
+from reconciler.config.yaml.reading import forget, once
 from reconciler.core.difference.kind import Kind
 from reconciler.core.history.records import Run
-from reconciler.core.message.errors import Conflict
+from reconciler.core.message.errors import ConfigError, Conflict
 from reconciler.core.message.problem import Problem, Severity
 from reconciler.core.plan.policy import Policy
 from reconciler.core.provider import LeaseStore, Located, Provider, WarningSource
@@ -36,6 +38,7 @@ from reconciler.run.session.lostsecrets import recovery, require_new, uses_of_se
 from reconciler.run.session.requestlog import Note, ignored
 from reconciler.secrets import generated_secrets, write_secrets
 from reconciler.secrets.recovery import Recovery
+from reconciler.secrets.sources import SOURCES, SourceError, Surroundings
 from reconciler.secrets.unfinished import Unfinished, read_unfinished, unfinished_file
 from reconciler.settings import Settings
 
@@ -304,17 +307,26 @@ class DeclaredSecret(Struct, frozen=True):
 
 def secrets_of(settings: Settings) -> tuple[DeclaredSecret, ...]:
     """The declared secrets; asks nobody. Raises ConfigError."""
-    sources = sources_of(settings)
+    sources = bare_sources_of(settings)
     names, missing = declared_secrets(sources), missing_secrets(sources)
+    kinds = {each.name: each.kind for each in secret_sources(sources)}
     found = uses_of_secrets(sources, names, partial(connect_to, settings))
     return tuple(
         DeclaredSecret(
             name,
-            "" if name in missing else "the environment" if settings.environment.get(name) else str(env_file(settings)),
+            _set_in(name, missing, kinds, settings),
             tuple(dict.fromkeys(use.place for use in found if name in use.names)),
         )
         for name in names
     )
+
+
+def _set_in(name: str, missing: Collection[str], kinds: Mapping[str, str], settings: Settings) -> str:
+    if name in missing:
+        return ""
+    if settings.environment.get(name):
+        return "the environment"
+    return f"its source ({kinds[name]})" if name in kinds else str(env_file(settings))
 
 
 def connect_to(settings: Settings, document: Document) -> Mapping[str, Provider]:
@@ -351,6 +363,42 @@ def _cut_off(settings: Settings) -> Iterator[Problem]:
 
 
 def sources_of(settings: Settings) -> Sources:
+    """The files to load, with the values that secrets get from their own sources. Raises ConfigError."""
+    sources = bare_sources_of(settings)
+    return replace(sources, given=_given(sources, settings))
+
+
+def _given(sources: Sources, settings: Settings) -> Mapping[str, str]:
+    """The values of secrets from their sources; stand-ins where none is to be asked."""
+    found = secret_sources(sources)
+    if not settings.asks_sources:
+        return generated_secrets(each.name for each in found)
+    values: dict[str, str] = {}
+    problems: list[Problem] = []
+    for each in found:
+        try:
+            values[each.name] = once(settings.directory / _GIVEN, each.name, partial(_asked, each, settings))
+        except SourceError as error:
+            problems.append(each.problem(str(error)))
+    if problems:
+        raise ConfigError(problems)
+    return values
+
+
+def _asked(source: SecretSource, settings: Settings) -> str:
+    around = Surroundings(settings.directory.absolute(), settings.environment, variables_in)
+    value = SOURCES[source.kind](source.settings, around)
+    if not value:
+        raise SourceError("it gives an empty text")
+    return value
+
+
+_GIVEN: Final = "x-reconcile.secrets"
+"""In place of a file: a reading asks each source once."""
+
+
+def bare_sources_of(settings: Settings) -> Sources:
+    """The files to load, without any value that is asked of another source."""
     return Sources(
         directory=settings.directory,
         stack_files=settings.stack_files,
