@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from reconciler.web.desk import Desk
     from reconciler.web.oidc import Issuer
 
+INTERVALS_PER_RESYNC = 10
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
@@ -38,11 +39,16 @@ def _place(_ctx: click.Context, _param: click.Parameter, value: str) -> tuple[st
 
 @click.command("daemon")
 @click.option("--interval", type=click.FloatRange(0.5), default=30.0, metavar="SECONDS", help="Time between looks.")
+@click.option("--resync", type=click.FloatRange(0.5), metavar="SECONDS", help="Time between looks at everything.")
 @click.option("--observe", is_flag=True, help="Only report differences; repair nothing.")
 @click.option("--listen", callback=_place, default="127.0.0.1:7420", metavar="HOST:PORT|off", help="HTTP address.")
 @click.option("--token-file", type=_FILE, help="Tokens of operators, one a line; then each request needs one.")
 @click.option("--reader-token-file", type=_FILE, help="Tokens that may only read, one a line.")
 @click.option("--webhook-secret-file", type=_FILE, help="Secrets of webhooks, one a line.")
+@click.option("--notify-file", type=_FILE, help="Apprise URLs of those to notify, one a line.")
+@click.option(
+    "--notify-interval", type=click.FloatRange(1), default=3600.0, metavar="SECONDS", help="Between reminders."
+)
 @click.option("--public-url", default="", metavar="URL", help="The address of the page, as browsers know it.")
 @click.option("--oidc-issuer", default="", metavar="URL", help="The realm of the page's login, as browsers know it.")
 @click.option("--oidc-inner-url", default="", metavar="URL", help="That realm, as the daemon reaches it.")
@@ -63,9 +69,13 @@ def command(state: State, /, **options: Any) -> int:
     state.require_files()
     stop, board = threading.Event(), Board()
     to_log = log(as_json=state.log_format != "human", verbose=state.verbose)
-    rhythm = Rhythm(options["interval"], heals=not options["observe"])
+    interval_s = options["interval"]
+    rhythm = Rhythm(interval_s, not options["observe"], options["resync"] or INTERVALS_PER_RESYNC * interval_s)
     is_usual = click.get_current_context().get_parameter_source("listen") is ParameterSource.DEFAULT
-    with _served(state, board, to_log, options, is_usual=is_usual) as listeners:
+    with (
+        _served(state, board, to_log, options, is_usual=is_usual) as listeners,
+        _notified(board, to_log, options) as notifiers,
+    ):
         daemon = Daemon(
             state.settings,
             RealClock(),
@@ -73,7 +83,7 @@ def command(state: State, /, **options: Any) -> int:
             rhythm=rhythm,
             stop=stop,
             known=writer().known,
-            listeners=listeners,
+            listeners=(*listeners, *notifiers),
             board=board,
         )
         _on_signals(daemon, stop)
@@ -108,6 +118,30 @@ def _served(
     to_log.info("listens", address=host, port=own.getsockname()[1])
     with serving(desk, own):
         yield (desk.metrics,)
+
+
+@contextmanager
+def _notified(board: Board, to_log: Any, options: Mapping[str, Any]) -> Iterator[tuple[Any, ...]]:
+    """Have people notified meanwhile, where that is asked for; yields the listener."""
+    urls = _lines(options["notify_file"], least=1)
+    if not urls:
+        yield ()
+        return
+    from reconciler.run.daemon.notify import Notifier
+
+    writer().known.learn("notify", lambda: _as_secrets(tuple(urls)))
+    notifier = Notifier(
+        urls,
+        to_log,
+        interval_s=options["notify_interval"],
+        clean=writer().line,
+        project=lambda: board.scene.project if board.scene else "",
+        failing=lambda: board.scene.failures if board.scene else (),
+    )
+    try:
+        yield (notifier,)
+    finally:
+        notifier.close()
 
 
 def _desk(state: State, board: Board, to_log: Any, options: Mapping[str, Any]) -> Desk:
@@ -165,16 +199,17 @@ def _issuer(connection: Mapping[tuple[str, ...], str], options: Mapping[str, Any
     )
 
 
-def _lines(file: Path | None) -> list[str]:
+def _lines(file: Path | None, *, least: int = 0) -> list[str]:
     """The secrets of a file. A short one could be guessed, so it is refused."""
     from reconciler.web.access import LEAST_TOKEN
 
+    least = least or LEAST_TOKEN
     try:
         found = [line.strip() for line in file.read_text(encoding="utf-8").splitlines() if line.strip()] if file else []
     except (OSError, ValueError) as error:
         raise click.UsageError(f"{file} can't be read: {error}") from error
-    if file and (not found or any(len(each) < LEAST_TOKEN for each in found)):
-        raise click.UsageError(f"{file} needs one or more lines of at least {LEAST_TOKEN} characters.")
+    if file and (not found or any(len(each) < least for each in found)):
+        raise click.UsageError(f"{file} needs one or more lines of at least {least} characters.")
     return found
 
 
@@ -194,7 +229,7 @@ def _on_signals(daemon: Daemon, stop: threading.Event) -> None:
         daemon.hints.give(Hint("signal"))
 
     def look(_number: int, _frame: Any) -> None:
-        daemon.hints.give(Hint("SIGHUP"))
+        daemon.hints.give(Hint("SIGHUP", is_order=True))
 
     signal.signal(signal.SIGTERM, end)
     signal.signal(signal.SIGINT, end)

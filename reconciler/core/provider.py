@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeAlias, runtime_checkable
 
@@ -131,10 +132,14 @@ class ServiceSource(Protocol):
 
 
 class Hint(Struct, frozen=True):
-    """A few words on a change that somebody noticed, and the resource that it is about or within, if that is known."""
+    """A few words on a change that somebody noticed, and the resource that it is about or within, if that is known.
+
+    ``is_order`` is True if a person or a program asks for a look at everything.
+    """
 
     text: str
     address: Address | None = None
+    is_order: bool = False
 
     def concerns(self, address: Address) -> bool:
         """Returns whether the hint is about this resource, or about one that contains it."""
@@ -259,6 +264,15 @@ class Exit(Struct, frozen=True):
 
     code: int | None
     lines: tuple[str, ...] = ()
+
+
+@runtime_checkable
+class GlanceSource(HintSource, Protocol):
+    """A provider that knows from its hints what can't have changed since it was read."""
+
+    def glance(self, desired: Collection[Resource]) -> Iterable[Observed]:
+        """The same as ``observe``, asking only for what may have changed. A change without a hint stays unseen."""
+        ...
 
 
 @runtime_checkable
@@ -502,6 +516,18 @@ class LeaseStore(Protocol):
 
     def holds_data(self, name: str) -> bool:
         """Returns whether more is kept under a mark's name than the mark: then it is none, and must not be deleted."""
+        ...
+
+
+@runtime_checkable
+class LeaseEventSource(LeaseStore, Protocol):
+    """A place for marks that tells at once when one comes or goes."""
+
+    def lease_events(self) -> AbstractContextManager[Iterator[tuple[str, bool]]]:
+        """The names of marks that come or go from the beginning of the block on, and whether each is gone.
+
+        Names of other objects may be among them. Ends with the connection; raises ProviderError.
+        """
         ...
 
 

@@ -84,7 +84,7 @@ class Desk(Struct):
     def sync(self, visitor: Visitor, via: str) -> None:
         """Have the daemon look at once."""
         with self._recorded("sync", visitor, via):
-            self.board.ask(Hint(f"sync by {visitor.name}"))
+            self.board.ask(Hint(f"sync by {visitor.name}", is_order=True))
 
     def pause(self, visitor: Visitor, via: str, subject: str, reason: str, seconds: float) -> Pause:
         """Have the daemon leave a resource alone for so long."""

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import queue
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+
+from reconciler.core.message.errors import Unreachable
 
 
 def _never(_verb: str, _name: str) -> None:
@@ -31,3 +35,43 @@ class MemoryLeases:
 
     def holds_data(self, name: str) -> bool:
         return name in self.data
+
+
+class EventfulLeases(MemoryLeases):
+    """One that also tells when a mark comes or goes, while somebody listens, and counts its requests."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.requests, self.is_cut_off = 0, False
+        self.listeners: list[queue.SimpleQueue[tuple[str, bool] | None]] = []
+        self.fails = self._count
+
+    def put_lease(self, name: str, mark: Mapping[str, str]) -> None:
+        super().put_lease(name, mark)
+        self.tell(name, is_gone=False)
+
+    def drop_lease(self, name: str) -> None:
+        super().drop_lease(name)
+        self.tell(name, is_gone=True)
+
+    @contextmanager
+    def lease_events(self) -> Iterator[Iterator[tuple[str, bool]]]:
+        if self.is_cut_off:
+            raise Unreachable("cut off")
+        listener: queue.SimpleQueue[tuple[str, bool] | None] = queue.SimpleQueue()
+        self.listeners.append(listener)
+        yield iter(listener.get, None)
+
+    def tell(self, name: str, *, is_gone: bool) -> None:
+        for listener in self.listeners:
+            listener.put((name, is_gone))
+
+    def cut_off(self) -> None:
+        """End all connections, and let nobody connect again."""
+        self.is_cut_off = True
+        for listener in self.listeners:
+            listener.put(None)
+        self.listeners.clear()
+
+    def _count(self, _verb: str, _name: str) -> None:
+        self.requests += 1

@@ -35,6 +35,8 @@ MAY_IMPORT = {
     "__main__": {"cli"},
 }
 HOMES = {
+    "apprise": {"run/daemon/notify.py"},
+    "cronsim": {"config/schedule.py"},
     "docker": {"providers/docker/engine/client.py", "providers/docker/engine/credentials.py"},
     "keycloak": {"providers/keycloak/server/client.py"},
     "msgspec": {"record.py"},
@@ -93,7 +95,7 @@ FLOORS = {
         {"daemon"},
     ),
     "config": (
-        {"yaml"},
+        {"schedule", "yaml"},
         {"schema", "variables"},
         {"commandline", "compose", "realm"},
         {"loader"},

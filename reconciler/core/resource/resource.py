@@ -138,7 +138,8 @@ class Observed:
     before they are deleted, while a deletion waits for nothing. ``holders`` says for what is in more than one place
     which fields those are.
     ``bystanders`` are known only where the plan would hurt them.
-    ``restarts`` counts how often the other side has restarted it by itself.
+    ``restarts`` counts how often the other side has restarted it by itself. It is ``stopped_by_hand`` if a person has
+    stopped it, as far as the other side tells.
     Where its ``data_stays`` it only leads to data that is kept elsewhere, and that its end does not touch.
     """
 
@@ -158,3 +159,4 @@ class Observed:
     bystanders: tuple[Bystander, ...] = ()
     data_stays: bool = False
     restarts: int = 0
+    stopped_by_hand: bool = False

@@ -23,7 +23,8 @@ _MOST: Final = 20
 def authors(engine: Engine, ids: Mapping[Address, str], since: float) -> Mapping[Address, Sequence[Author]]:
     """The acts on these resources since a time, newest first, by the ids that they have or had."""
     filters = {"type": ["container", "network", "volume", "image"], "event": _ACTS}
-    happened = [*engine.events(filters, since=since, until=datetime.now(UTC).timestamp())]
+    with engine.events(filters, since=since, until=datetime.now(UTC).timestamp()) as events:
+        happened = [*events]
     acts = {address: [*_acts(happened, identity)][-_MOST:] for address, identity in ids.items()}
     return {address: tuple(reversed(found)) for address, found in acts.items() if found}
 

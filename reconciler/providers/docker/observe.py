@@ -1,6 +1,7 @@
 """Reading what there is of a project: one list, one inspect for each container and image, networks, volumes.
 
-Source: Engine API 1.41-1.51. The list may name what is gone a moment later; such a one is simply not there.
+A daemon's look asks only for what may have changed since the last one (``Unchanged``). Source: Engine API 1.41-1.51.
+The list may name what is gone a moment later; such a one is simply not there.
 """
 
 from __future__ import annotations
@@ -16,9 +17,11 @@ from reconciler.core.resource.values import Value
 from reconciler.providers.docker.build.context import changed_at, digest_of
 from reconciler.providers.docker.container import endpoints, files, hooks, outside, pre_start, restarts, volumes_from
 from reconciler.providers.docker.container.mounts import anonymous_volumes, image_volumes
+from reconciler.providers.docker.container.stops import Stops
 from reconciler.providers.docker.engine import rootless
 from reconciler.providers.docker.engine.client import Engine
 from reconciler.providers.docker.engine.failures import NoReference
+from reconciler.providers.docker.engine.unchanged import Unchanged
 from reconciler.providers.docker.expand import (
     container_address,
     network_address,
@@ -33,8 +36,15 @@ from reconciler.providers.docker.table.property import Json, dig
 class Reader:
     """One look at an engine, for one project."""
 
-    def __init__(self, engine: Engine, project: str, desired: Collection[Resource]) -> None:
-        self._engine = engine
+    def __init__(
+        self,
+        engine: Engine,
+        unchanged: Unchanged,
+        project: str,
+        desired: Collection[Resource],
+        stops: Stops,
+    ) -> None:
+        self._engine, self._unchanged, self._stops = engine, unchanged, stops
         self._project = project
         self._desired = {resource.address: resource for resource in desired}
         self._configs: dict[str, Json] = {}
@@ -77,7 +87,11 @@ class Reader:
         owned = self._engine.get("/volumes", filters=self._mine())["Volumes"] or []
         names = {item["Name"] for item in owned}
         self._marks = {item["Labels"][labels.MARK]: item for item in owned if labels.MARK in item["Labels"]}
-        others = [self._engine.get(f"/volumes/{name}") for name in self._names(volume.NAME) if name not in names]
+        others = [
+            self._unchanged.get(self._engine, f"/volumes/{name}")
+            for name in self._names(volume.NAME)
+            if name not in names
+        ]
         for item in self._chosen([*owned, *filter(None, others)], volume.NAME, labels.VOLUME):
             # A volume that somebody made by hand is used as it is: its labels can't be changed, its data must stay.
             address = self._of_volume[item["Name"]] = volume_address(self._key(item, volume.NAME, labels.VOLUME))
@@ -149,12 +163,12 @@ class Reader:
 
     def _is_built(self, inputs: str) -> bool:
         """Returns whether an image that we built of these inputs exists, under any name or none."""
-        return bool(self._engine.get("/images/json", filters={"label": [f"{labels.INPUTS}={inputs}"]}))
+        return bool(self._unchanged.get(self._engine, "/images/json", filters={"label": [f"{labels.INPUTS}={inputs}"]}))
 
     def _image(self, reference: str) -> Json | None:
         """None where it is not there, as what the engine does not take for a reference; to get it says so."""
         try:
-            found: Json | None = self._engine.get(f"/images/{reference}/json")
+            found: Json | None = self._unchanged.get(self._engine, f"/images/{reference}/json")
         except NoReference:
             return None
         return found
@@ -169,7 +183,7 @@ class Reader:
     def _image_config(self, image_id: str) -> Json:
         """The config of the image that a container was made from; it is content-addressed, so read once."""
         if image_id not in self._configs:
-            found = self._engine.get(f"/images/{image_id}/json") or {}
+            found = self._unchanged.get(self._engine, f"/images/{image_id}/json") or {}
             self._configs[image_id] = found.get("Config") or {}
         return self._configs[image_id]
 
@@ -199,14 +213,18 @@ class Reader:
 
     def _inspected(self) -> Iterator[Json]:
         listed = self._engine.get("/containers/json", all=1, filters=self._mine())
-        ids = [item["Id"] for item in listed if not _is_somebodys_own(item["Labels"])]
+        mine = {item["Id"]: item for item in listed if not _is_somebodys_own(item["Labels"])}
+        ids = [*mine]
         known = {name.lstrip("/") for item in listed for name in item["Names"]}
         missing = sorted(name for name in self._container_names() if name not in known)
         if missing:
             pattern = [f"^/{name.replace('.', '[.]')}$" for name in missing]
             ids += [item["Id"] for item in self._engine.get("/containers/json", all=1, filters={"name": pattern})]
         for container_id in dict.fromkeys(ids):
-            inspect = self._engine.get(f"/containers/{container_id}/json")
+            # No event is sent to us about a container without the project's label.
+            own = mine.get(container_id)
+            path = f"/containers/{container_id}/json"
+            inspect = self._unchanged.container(self._engine, own) if own else self._engine.get(path)
             if inspect is not None and dig(inspect, "State.Status") != "removing":
                 yield inspect
 
@@ -291,6 +309,7 @@ class Reader:
             },
             after=frozenset(self._uses(spec)),
             restarts=int(inspect.get("RestartCount") or 0),
+            stopped_by_hand=not spec["leftovers"] and self._stops.was_by_hand(inspect),
         )
 
     def _is_score_raised(self, address: Address, now: Any) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from time import monotonic
 from typing import Any, Final
 
@@ -34,11 +34,13 @@ from reconciler.providers.answers import Note, ignored
 from reconciler.providers.docker import authors, bystanders, expand
 from reconciler.providers.docker.build import buildx
 from reconciler.providers.docker.container import mounts
+from reconciler.providers.docker.container.stops import Stops
 from reconciler.providers.docker.engine import proxies, remote
 from reconciler.providers.docker.engine.attached import Attached
 from reconciler.providers.docker.engine.client import Engine
 from reconciler.providers.docker.engine.location import settings_of
 from reconciler.providers.docker.engine.rename_lock import Together
+from reconciler.providers.docker.engine.unchanged import Unchanged
 from reconciler.providers.docker.expand import container_address
 from reconciler.providers.docker.kinds import container, image, network, volume
 from reconciler.providers.docker.observe import Reader
@@ -61,7 +63,13 @@ CONTAINER_EVENTS: Final = (
 )
 """Without the three events of each health check's run (exec_create, exec_start, exec_die)."""
 
-OTHER_EVENTS: Final = ("create", "destroy", "connect", "disconnect", "remove", "tag", "untag", "delete", "pull")
+OTHER_EVENTS: Final = (
+    *("create", "destroy", "connect", "disconnect", "remove"),
+    *("tag", "untag", "delete", "pull", "load", "import"),
+)
+
+CONTAINERS: Final = "container events"
+OTHERS: Final = "events of what containers use"
 
 _STOP_S: Final = 10
 """The time to stop of a container that has none of its own; the engine's default."""
@@ -85,6 +93,8 @@ class DockerProvider:
         self._project = project
         self._brief: Engine | None = None
         self._streams: dict[str, Generator[Pending, None, None]] = {}
+        self.unchanged = Unchanged((CONTAINERS, OTHERS))
+        self._stops = Stops()
         self._together = Together()
         self._known: frozenset[str] = frozenset()
         self._exit_codes: dict[str, int] = {}
@@ -124,8 +134,14 @@ class DockerProvider:
             return False
 
     def observe(self, desired: Collection[Resource]) -> Iterable[Observed]:
-        with self.engine.understood():
-            found = tuple(Reader(self.engine, self._project, desired).read())
+        return self._observed(desired, full=True)
+
+    def glance(self, desired: Collection[Resource]) -> Iterable[Observed]:
+        return self._observed(desired, full=False)
+
+    def _observed(self, desired: Collection[Resource], *, full: bool) -> Iterable[Observed]:
+        with self.engine.understood(), self.unchanged.look(full=full):
+            found = tuple(Reader(self.engine, self.unchanged, self._project, desired, self._stops).read())
         everything: Iterable[Resource | Observed] = (*desired, *found)
         self._known = frozenset(name for each in everything for name in _names_of(each))
         self._exit_codes = {each: code for each, code in self._exit_codes.items() if each in self._known}
@@ -153,6 +169,12 @@ class DockerProvider:
             return tuple(dict.fromkeys(found))
 
     def perform(self, step: Step) -> Verdict:
+        try:
+            return self._performed(step)
+        finally:
+            self.unchanged.forget()  # the event of it comes later than a look that follows at once
+
+    def _performed(self, step: Step) -> Verdict:
         with self.engine.understood():
             if step.verb in STREAMS:
                 return self._went_on(step)
@@ -299,16 +321,25 @@ class DockerProvider:
         }
 
     def hint_sources(self) -> Mapping[str, Callable[[], Iterator[Hint]]]:
-        return {"container events": self._container_hints, "events of what containers use": self._other_hints}
+        return {CONTAINERS: self._container_hints, OTHERS: self._other_hints}
+
+    def _events(self, stream: str, filters: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+        """The events of a stream, each once it is known what they may have changed."""
+        with self.engine.events(filters) as events, self.unchanged.followed(stream):
+            for event in events:
+                self.unchanged.happened(event)
+                yield event
 
     def _container_hints(self) -> Iterator[Hint]:
         """The engine leaves out the containers of other projects: their labels are in the event."""
         mine = [f"{labels.PROJECT}={self._project}"]
-        for event in self.engine.events({"type": ["container"], "label": mine, "event": list(CONTAINER_EVENTS)}):
+        filters = {"type": ["container"], "label": mine, "event": list(CONTAINER_EVENTS)}
+        for event in self._events(CONTAINERS, filters):
             actor = event.get("Actor") or {}
             marks = actor.get("Attributes") or {}
             if labels.is_one_off(marks) and not labels.is_of_a_hook(marks):
                 continue
+            self._stops.happened(event)
             if event.get("Action") == "die":
                 self._exit_codes[str(actor.get("ID"))] = int(marks.get("exitCode") or 0)
             service = marks.get(labels.SERVICE)
@@ -316,7 +347,8 @@ class DockerProvider:
 
     def _other_hints(self) -> Iterator[Hint]:
         """The engine has no labels in these events: those about other projects' objects are left out here."""
-        for event in self.engine.events({"type": ["network", "volume", "image"], "event": list(OTHER_EVENTS)}):
+        filters = {"type": ["network", "volume", "image"], "event": list(OTHER_EVENTS)}
+        for event in self._events(OTHERS, filters):
             if self._is_ours(event):
                 yield Hint(_words(event))
 
@@ -384,6 +416,15 @@ class DockerProvider:
 
     def drop_lease(self, name: str) -> None:
         self.engine.delete(f"/volumes/{name}")
+
+    @contextmanager
+    def lease_events(self) -> Iterator[Iterator[tuple[str, bool]]]:
+        """The engine has no labels in these events: those of all volumes are among them."""
+        with (
+            self.engine.understood(),
+            self.engine.events({"type": ["volume"], "event": ["create", "destroy"]}) as found,
+        ):
+            yield ((str((event.get("Actor") or {}).get("ID")), event.get("Action") == "destroy") for event in found)
 
     def holds_data(self, name: str) -> bool:
         """Asked only before others' marks are removed by hand: the engine measures all volumes, which takes a while."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 from reconciler.core.diagnosis import Check
@@ -39,6 +40,15 @@ from reconciler.providers.keycloak.write.steps import REQUIRE, steps
 from reconciler.vocabulary.keycloak import GROUP, USER
 
 
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """The answer to a look, and the state of the admin events before it began."""
+
+    desired: tuple[Resource, ...]
+    found: tuple[Observed, ...]
+    changes: int
+
+
 class KeycloakProvider:
     """The provider of all realms of one server; see core.provider.Provider.
 
@@ -62,6 +72,7 @@ class KeycloakProvider:
         self._brief: Client | None = client
         self._session: tuple[Directory, Performer] | None = None
         self._events = AdminEvents()
+        self._last: _Reading | None = None
 
     @property
     def kinds(self) -> Mapping[str, Kind]:
@@ -85,8 +96,19 @@ class KeycloakProvider:
         directory, performer = self._work()
         directory.forget()
         performer.forget()
+        changes, self._last = self._events.changes, None
         with self._connected().understood():
-            return tuple(observe(self._connected(), directory, desired))
+            found = tuple(observe(self._connected(), directory, desired))
+        self._last = _Reading(tuple(desired), found, changes)
+        return found
+
+    def glance(self, desired: Collection[Resource]) -> Iterable[Observed]:
+        """The last reading, as long as the admin events of all its realms are polled and none has come since."""
+        last = self._last
+        is_current = last and last.changes == self._events.changes and last.desired == tuple(desired)
+        if last and is_current and self._events.cover({each.address.path[0] for each in desired}):
+            return last.found
+        return self.observe(desired)
 
     def steps(self, changes: Sequence[Change]) -> Sequence[Step]:
         return old_flows_last(changes, steps(changes))
@@ -185,8 +207,11 @@ class KeycloakProvider:
 
     def perform(self, step: Step) -> Verdict:
         _, performer = self._work()
-        with self._connected().understood():
-            return performer(step)
+        try:
+            with self._connected().understood():
+                return performer(step)
+        finally:
+            self._events.changed()
 
     def has_password(self, address: Address, password: Secret) -> bool:
         realm, username = address.path

@@ -102,12 +102,13 @@ class SwarmProvider:
 
     def _hints(self) -> Iterator[Hint]:
         """The events of this stack, and those of nodes, which concern each stack. Leases come and go without a word."""
-        for event in self.engine.events({"type": list(_EVENTS), "scope": ["swarm"]}):
-            name = str(((event.get("Actor") or {}).get("Attributes") or {}).get("name") or "")
-            key = name.removeprefix(f"{self._project}_")
-            if event.get("Type") == "node" or key != name:
-                words = f"{event.get('Type')} {name}: {event.get('Action')}"
-                yield Hint(words, service_address(key) if event.get("Type") == "service" else None)
+        with self.engine.events({"type": list(_EVENTS), "scope": ["swarm"]}) as events:
+            for event in events:
+                name = str(((event.get("Actor") or {}).get("Attributes") or {}).get("name") or "")
+                key = name.removeprefix(f"{self._project}_")
+                if event.get("Type") == "node" or key != name:
+                    words = f"{event.get('Type')} {name}: {event.get('Action')}"
+                    yield Hint(words, service_address(key) if event.get("Type") == "service" else None)
 
     # -------------------------------------------------------------- leases
 

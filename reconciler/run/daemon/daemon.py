@@ -16,6 +16,7 @@ from threading import Event as Flag
 from threading import Thread
 from typing import Any, Final
 
+from reconciler.config.schedule import is_open, next_change
 from reconciler.core.difference.cause import Cause
 from reconciler.core.difference.change import Action, Change
 from reconciler.core.execution.pace import MOST, MOST_FAILURES, Paces
@@ -38,6 +39,7 @@ from reconciler.core.history.facts import (
 )
 from reconciler.core.message.errors import ConfigError, Locked, ReconcileError, Unreachable
 from reconciler.core.plan.policy import Policy
+from reconciler.core.plan.restraint import Restraint, Window
 from reconciler.core.provider import Exit, ExitSource, Hint, HintSource
 from reconciler.core.resource.address import Address
 from reconciler.core.resource.document import Document
@@ -49,6 +51,7 @@ from reconciler.render.output.known import KnownSecrets
 from reconciler.run.clock import Clock
 from reconciler.run.daemon.board import Board
 from reconciler.run.daemon.chronicle import Chronicle
+from reconciler.run.daemon.filestates import States, states_of
 from reconciler.run.daemon.hints import Hints, changed_files
 from reconciler.run.daemon.journal import Journal
 from reconciler.run.daemon.pauses import pauses_of
@@ -59,7 +62,7 @@ from reconciler.run.reconciliation.once import Look, Reconciler
 from reconciler.run.reconciliation.reading import Overdue, SideBySide
 from reconciler.run.session.recorder import authors_of_drift
 from reconciler.run.session.requestlog import logged
-from reconciler.run.session.session import Session, learn_files, opened, read
+from reconciler.run.session.session import Session, learn_files, opened, read, secret_files
 from reconciler.settings import Settings
 
 LOCKED_AGAIN_S: Final = 2.0
@@ -75,16 +78,20 @@ ELECTION_S: Final = 2.0
 
 MOST_HINTS: Final = 100
 
+INTERVAL: Final = Hint("interval")
 RESYNC: Final = Hint("resync")
+_BY_TIME: Final = ((INTERVAL,), (RESYNC,))
 _RESTARTS: Final = "restarts of "
 _LOOK: Final = "look"
 
 
 class Rhythm(Struct, frozen=True):
-    """The interval between looks of the daemon. ``heals`` is False if it only reports."""
+    """The intervals of the daemon: between looks, which skip what can't have changed as far as events tell, and
+    between looks at everything. ``heals`` is False if it only reports."""
 
     interval_s: float = 30.0
     heals: bool = True
+    resync_s: float = 300.0
 
 
 class Daemon:
@@ -118,6 +125,9 @@ class Daemon:
         self._journal = Journal(log, {})
         self._chronicle: Chronicle | None = None
         self._files: tuple[Path, ...] = ()
+        self._file_states: States | None = None
+        self._base: Reconciler | None = None
+        self._quiet: Look | None = None
         self._file_troubles: tuple[Trouble, ...] = ()
         self._runs: dict[Run, Thread | None] = {}
         self.state = State()
@@ -132,6 +142,7 @@ class Daemon:
         self._down: dict[Address, float] = {}
         self._authors: dict[Address, tuple[Author, ...]] = {}
         self._is_seen = False
+        self._full_look_due_at = self._clock.now()
         self._carried: tuple[Hint, ...] = ()
         self._locked_until = 0.0
         self._leadership: Leadership | None = None
@@ -206,6 +217,9 @@ class Daemon:
     def _takes(self, session: Session) -> None:
         """Have the session's history written, and look at it as a whole."""
         self._session, self._is_seen = session, False
+        self._base = self._quiet = None
+        declared: Any = (session.document.stack or {}).get("x-reconcile") or {}
+        self._restraint = Restraint.of(declared.get("daemon") or {})
         if self._chronicle is None:
             self._chronicle = Chronicle(session, self._wall)
         self._chronicle.session = session
@@ -227,12 +241,14 @@ class Daemon:
         now = self._clock.now()
         end = now + self._rhythm.interval_s
         due_at = self.paces.next_due_at((*self._acting, *self._unread, _LOOK), now)
-        later = (self._locked_until, *self._overdue_from.values(), end if due_at is None else due_at)
+        wall = self._wall()
+        windows = (now + next_change(window, wall) - wall for window in self._restraint.windows)
+        later = (self._locked_until, *windows, *self._overdue_from.values(), end if due_at is None else due_at)
         end = min(end, *(at for at in later if at > now))
         hints: list[Hint] = []
         while not hints and self._clock.now() < end and not self._stop.is_set():
             hints = self.hints.wait(end - self._clock.now())
-        return tuple(hints) or (RESYNC,)
+        return tuple(hints) or (RESYNC if self._clock.now() >= self._full_look_due_at else INTERVAL,)
 
     def _end(self) -> None:
         """Wait for the repairs, as long as that may take, and report what is left undone."""
@@ -250,6 +266,11 @@ class Daemon:
     def _reload(self) -> None:
         """Take the files as they are now; where they are wrong, go on with those that were right."""
         session = self._session
+        files = (*self._files, *secret_files(session.document))
+        states, known = states_of(files), self._file_states
+        if states and states == known and self._clock.now() < self._full_look_due_at:
+            return
+        self._file_states = None
         try:
             keep = self._rhythm.heals
             loaded, made_up = read(self._settings, keep_secrets=keep, needs_secrets=True, made_up=session.made_up)
@@ -261,10 +282,13 @@ class Daemon:
             return
         self._file_troubles = ()
         document = loaded.document
+        if files == (*loaded.files, *secret_files(document)):
+            self._file_states = states
         self._files = loaded.files
         if replace(document, locate=session.document.locate) == session.document:
             learn_files(self._known, loaded)  # what is in the files of secrets may be new
             self._session = replace(session, document=document, made_up=made_up)  # the same, perhaps in other lines
+            self._base = self._quiet = None
             return
         self._known.collect()
         learn_files(self._known, loaded)
@@ -302,11 +326,17 @@ class Daemon:
         self._hear(why)
         now, why = self._clock.now(), (*self._carried, *why)
         held = {name: error for name, error in self._unread.items() if not self.paces.is_due(name, now)}
+        is_full = now >= self._full_look_due_at or any(hint.is_order for hint in why)
+        if is_full:
+            self._full_look_due_at = now + self._rhythm.resync_s
+            self._base = self._quiet = None
         reconciler = self._reconciler(held)
+        reconciler = replace(reconciler, glances=not is_full, quiet=self._quiet).with_desired(reconciler.desired())
         look = reconciler.look(stop=self._stop)
         if self._stop.is_set():
             return
         busy = self._busy()
+        self._quiet = look if look.plan.in_sync and not look.unread else None
         self._learn(look, busy, pass_id, why)
         due = self._due(look, busy)
         self._log.debug("looked", **{"pass": pass_id}, why=[str(each) for each in why[:5]], due=len(due))
@@ -325,9 +355,9 @@ class Daemon:
 
     def _reconciler(self, held: Mapping[str, ReconcileError], patient: Iterable[str] = ()) -> Reconciler:
         """The reconciler of one look; providers in ``held`` are not read, for those in ``patient`` it waits longer."""
-        session = self._session
+        base = self._base = self._base or self._session.reconciler(policy=_policy(self._session))
         reads = replace(self._reads.patiently(*patient), held=held)
-        return replace(session.reconciler(policy=_policy(session)), reads=reads, defers=True)
+        return replace(base, reads=reads, defers=True).with_desired(base.desired())
 
     def _busy(self) -> frozenset[Address]:
         return frozenset(address for run in self._runs for address in run.busy)
@@ -399,8 +429,7 @@ class Daemon:
         now = self._clock.now()
         if not self._rhythm.heals or now < self._locked_until:
             return frozenset()
-        paused = self._board.paused(change.address for change in look.plan.changes)
-        acting = {change.address for change in look.plan.changes if change.acts} - busy - paused
+        acting = {each.address for each in look.plan.changes if each.acts and not self._reason_to_leave(each)} - busy
         due = frozenset(address for address in acting if self.paces.is_due(str(address), now))
         part = allowed(look.plan, due, _policy(self._session).covering(look.observed))
         return frozenset(change.address for change in part.changes if change.acts)
@@ -491,7 +520,7 @@ class Daemon:
         refused = {each.address: str(each) for each in look.plan.refusals}
         for change, field in self.open.new_differences(seen, busy, look.unread):
             events = tuple(str(hint) for hint in why if hint.concerns(change.address))
-            reason = self._board.pause_of(change.address) or refused.get(change.address, "")
+            reason = self._reason_to_leave(change) or refused.get(change.address, "")
             left = reason if self._rhythm.heals else "observe"
             authors = self._authors.get(change.address, ())
             self._tell(Difference(pass_id, change, field, events, left, tuple(map(str, why)), authors))
@@ -515,7 +544,7 @@ class Daemon:
         self, look: Look, busy: frozenset[Address], why: tuple[Hint, ...], desired: Sequence[Resource]
     ) -> None:
         """Keep what is as declared, unless the look was one at the interval, which finds little that is new."""
-        if self._chronicle is None or (self._is_seen and why == (RESYNC,)):
+        if self._chronicle is None or (self._is_seen and why in _BY_TIME):
             return
         seen = [change for change in look.plan.changes if change.address not in busy]
         self._chronicle.remember(seen, desired, look.unread)
@@ -529,10 +558,20 @@ class Daemon:
             deferred = sum(change.address.provider == name and not change.acts for change in look.plan.changes)
             mark = "" if isinstance(error, Overdue) else str(error)
             yield Trouble(Ailment.UNREAD, name, str(error), mark, {"deferred": deferred})
+        for change in seen:
+            if change.acts and (reason := self._restraint.reason(change, self._is_open)):
+                yield Trouble(Ailment.HELD_BACK, str(change.address), reason, reason)
         self._note_exits(seen)
         recurring = {trouble.subject: trouble for change in seen for trouble in self._recurring(change, why)}
         yield from recurring.values()
         yield from (each for each in ailing(look.plan) if each.subject not in recurring)
+
+    def _reason_to_leave(self, change: Change) -> str:
+        """A pause or the policy that keeps a difference from being repaired now, "" if there is none."""
+        return self._board.pause_of(change.address) or self._restraint.reason(change, self._is_open)
+
+    def _is_open(self, window: Window) -> bool:
+        return is_open(window, self._wall())
 
     def _recurring(self, change: Change, why: tuple[Hint, ...]) -> Iterator[Trouble]:
         """A crash loop, or somebody who changes the resource against us."""

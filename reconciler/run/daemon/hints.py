@@ -23,6 +23,9 @@ FIRST_S: Final = 1
 LONGEST_S: Final = 2.0
 """A burst of hints is waited out: until it is quiet for so long, but no longer than this."""
 
+GOING_ON_S: Final = 4.0
+"""The same for the rest of a burst that a look has interrupted."""
+
 
 class Hints:
     """The queue that all sources feed."""
@@ -31,6 +34,7 @@ class Hints:
         self._clock = clock
         self._queue: queue.SimpleQueue[Hint] = queue.SimpleQueue()  # whose put may be called by a signal handler
         self._over = threading.Event()
+        self._goes_on = False
 
     def give(self, hint: Hint) -> None:
         """Also for signal handlers and timers."""
@@ -45,12 +49,15 @@ class Hints:
         try:
             hints = [self._queue.get(timeout=max(at_most_s, 0.0))]
         except queue.Empty:
+            self._goes_on = False
             return []
-        end = self._clock.now() + LONGEST_S
+        end = self._clock.now() + (GOING_ON_S if self._goes_on else LONGEST_S)
+        self._goes_on = True
         while self._clock.now() < end:
             try:
                 hints.append(self._queue.get(timeout=QUIET_S))
             except queue.Empty:
+                self._goes_on = False
                 break
         return hints
 

@@ -51,6 +51,9 @@ WORK: Final = Terms()
 LEAD: Final = Terms("daemon", lease_s=12.0, held_s=9.0, renewal_s=4.0)
 """The lock of the daemon that acts; another one stands by, and takes over soon. Each repair takes the lock of work."""
 
+STANDBY: Final = Terms("standby")
+"""The mark of a daemon that stands by: only while there is one does the leader renew its own mark."""
+
 LOOK_AGAIN_S: Final = 1.0
 _TRIES_TO_RELEASE: Final = 2
 RELEASE_S: Final = 60.0
@@ -85,7 +88,7 @@ def holders(store: LeaseStore, project: str, terms: Terms = WORK) -> list[Holder
 
 def other_names(store: LeaseStore, project: str) -> list[str]:
     """Lists objects that carry the label of a mark of the project but have another name."""
-    prefixes = (WORK.prefix(project), LEAD.prefix(project))
+    prefixes = tuple(terms.prefix(project) for terms in (WORK, LEAD, STANDBY))
     return [name for name in store.leases() if not name.startswith(prefixes)]
 
 
@@ -100,7 +103,7 @@ def _holder(name: str, mark: Mapping[str, str]) -> Holder:
     return Holder(name, State.OVER if owner.is_dead() else State.HELD, owner)
 
 
-def _uptime() -> float:
+def uptime() -> float:
     """Seconds of a clock that goes on while the machine sleeps, where there is one: others do not wait meanwhile."""
     return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
 
@@ -109,23 +112,28 @@ def _say_nothing(_message: str) -> None:
     pass
 
 
+def _always() -> bool:
+    return True
+
+
 class Lock:
     """The lock of a project, for one process: holds it, and remembers how long it has watched the marks of others.
 
     ``warn`` gets a message where the lock could not be given back, within ``release_s``. ``uptime`` counts the age of
-    our own mark.
+    our own mark, which is renewed while ``is_watched`` returns True.
     """
 
     def __init__(
         self,
         clock: Clock,
         warn: Callable[[str], None] = _say_nothing,
-        uptime: Callable[[], float] = _uptime,
+        uptime: Callable[[], float] = uptime,
         *,
         release_s: float = RELEASE_S,
         terms: Terms = WORK,
+        is_watched: Callable[[], bool] = _always,
     ) -> None:
-        self._terms = terms
+        self._terms, self._is_watched = terms, is_watched
         self._clock, self._warn, self._uptime, self._release_s = clock, warn, uptime, release_s
         self._first_seen: dict[str, float] = {}
         self._left_behind: set[str] = set()
@@ -135,7 +143,7 @@ class Lock:
     def held(self, store: LeaseStore, project: str, what: str, *, wait_s: float = 0.0) -> Iterator[Lease]:
         """Hold the lock. Raises Locked when somebody else still has it after ``wait_s`` seconds."""
         lease = self._acquired(store, project, what, wait_s)
-        renewal = _Renewal(lease, self._terms.renewal_s)
+        renewal = Renewal(lease, self._is_watched)
         renewal.start()
         self._lease = lease
         try:
@@ -154,7 +162,7 @@ class Lock:
         deadline = self._clock.now() + wait_s
         tries = 5  # of those who come at the same moment, one soon comes alone
         while True:
-            others = self._others(store, project)
+            others = self.others(store, project)
             lease = Lease(store, project, Owner.me(what), self._uptime, self._terms)
             if not others:
                 others = self._claimed_against(store, project, lease)
@@ -170,7 +178,7 @@ class Lock:
         """Leave our mark, and return who else is there: nobody, if the lock is ours now."""
         try:
             lease.claim()
-            others = self._others(store, project, lease.name)
+            others = self.others(store, project, lease.name)
         except BaseException:
             self._left_behind |= lease.release()
             raise
@@ -178,7 +186,7 @@ class Lock:
             self._left_behind |= lease.release()
         return others
 
-    def _others(self, store: LeaseStore, project: str, own: str = "") -> list[Holder]:
+    def others(self, store: LeaseStore, project: str, own: str = "") -> list[Holder]:
         """The marks of others. What is over is removed, and counts until a look no longer shows it: its run may have
         renewed it just before."""
         found = [self._watched(holder) for holder in holders(store, project, self._terms)]
@@ -236,7 +244,7 @@ class Lease:
     def __init__(
         self, store: LeaseStore, project: str, owner: Owner, uptime: Callable[[], float], terms: Terms = WORK
     ) -> None:
-        self._terms = terms
+        self.terms = terms
         self.project = project
         self.name = ""
         self.is_lost = False
@@ -266,10 +274,16 @@ class Lease:
                 self.name, self._renewed_at = younger, began
             self._drop(self._names - {self.name})
 
+    def rest(self) -> None:
+        """Count the mark as young, since nobody watches its age."""
+        with self._mutex:
+            if self.is_young:
+                self._renewed_at = self._uptime()
+
     @property
     def is_young(self) -> bool:
         """Returns whether the mark is too young to be taken for that of a dead run."""
-        return self._uptime() - self._renewed_at <= self._terms.held_s
+        return self._uptime() - self._renewed_at <= self.terms.held_s
 
     def require_held(self) -> None:
         """Raises Rejected where the lock was lost. A mark that is too old, as after a long sleep, is renewed first."""
@@ -294,7 +308,7 @@ class Lease:
         return set(self._names)
 
     def _put(self) -> str:
-        name = f"{self._terms.prefix(self.project)}{uuid.uuid4().hex[:12]}"
+        name = f"{self.terms.prefix(self.project)}{uuid.uuid4().hex[:12]}"
         self._names.add(name)  # before the request: one that fails may have had its effect
         self._store.put_lease(name, self._owner.mark())
         return name
@@ -306,18 +320,21 @@ class Lease:
                 self._names.discard(name)
 
 
-class _Renewal(threading.Thread):
-    """Renews a lease until it ends."""
+class Renewal(threading.Thread):
+    """Renews a lease until it ends, while somebody watches it."""
 
-    def __init__(self, lease: Lease, every_s: float) -> None:
+    def __init__(self, lease: Lease, is_watched: Callable[[], bool] = _always) -> None:
         super().__init__(name="lock renewal", daemon=True)
-        self._lease, self._every_s = lease, every_s
+        self._lease, self._is_watched = lease, is_watched
         self._over = threading.Event()
 
     def run(self) -> None:
-        while not self._over.wait(self._every_s):
+        while not self._over.wait(self._lease.terms.renewal_s):
             with suppress(ProviderError):  # the engine is away for a moment: the mark holds for two more tries
-                self._lease.renew()
+                if self._is_watched():
+                    self._lease.renew()
+                else:
+                    self._lease.rest()
 
     def end(self, at_most_s: float) -> None:
         self._over.set()

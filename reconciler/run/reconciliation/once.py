@@ -34,7 +34,7 @@ from reconciler.core.plan.attribution import attributed
 from reconciler.core.plan.graph import needs_of
 from reconciler.core.plan.plan import Plan, Step, make
 from reconciler.core.plan.policy import Policy, refusals, refusals_of_new
-from reconciler.core.provider import AccessSource, BystanderSource, ObstacleSource, Provider, Verdict
+from reconciler.core.provider import AccessSource, BystanderSource, GlanceSource, ObstacleSource, Provider, Verdict
 from reconciler.core.resource.address import Address
 from reconciler.core.resource.document import Document
 from reconciler.core.resource.resource import Bystander, Health, Observed, Resource
@@ -102,7 +102,9 @@ class Reconciler:
     ``leaves`` gives the reason for which a resource is left alone, such as a pause; "" for none. ``patience_s`` is how
     long a provider is waited for that is just starting. ``before_step`` raises ProviderError where nothing may be done
     any more. ``memory`` tells the causes of differences.
-    ``reads`` is the way to the providers. Where it ``defers``, a provider that can't be read, for whatever reason,
+    ``quiet`` is the last look at the same desired resources, if all was as declared: it stands for one that observes
+    the same. ``reads`` is the way to the providers. One that ``glances`` asks them only for what may have changed, if
+    they know that. Where it ``defers``, a provider that can't be read, for whatever reason,
     defers its own resources, and is not waited for.
     """
 
@@ -120,6 +122,8 @@ class Reconciler:
     defers: bool = False
     excluded: frozenset[Address] = frozenset()
     leaves: Callable[[Address], str] = _leave_nothing
+    glances: bool = False
+    quiet: Look | None = None
     _expanded: list[Sequence[Resource]] = field(default_factory=list, init=False, repr=False, compare=False)
 
     def desired(self) -> Sequence[Resource]:
@@ -148,6 +152,8 @@ class Reconciler:
         while True:
             try:
                 look = self._look_of(found, unread, desired)
+                if look is self.quiet:
+                    return look
                 is_settled = any(change.acts for change in look.plan.changes) or (stop and stop.is_set())
                 if not unread or self.defers or is_settled:
                     return self._completed(look, desired)
@@ -162,6 +168,8 @@ class Reconciler:
         with undisturbed():
             everything = (each for part in found.values() for each in part)
             observed = {each.address: each for each in everything if self._is_looked_at(each.address, desired)}
+            if self.quiet and not unread and observed == self.quiet.observed:
+                return self.quiet
             waits = {name: host for name, (host, _) in unread.items()}
             look = self.planned(desired, observed, unread=waits, prunes=self.policy.covering(observed).prunes)
         return replace(look, unread={name: error for name, (_, error) in unread.items()})
@@ -268,7 +276,7 @@ class Reconciler:
     def _read(self, desired: Sequence[Resource]) -> tuple[_Found, _Unread]:
         """Collects what all providers observe, and the providers whose server is not up yet."""
         calls = {
-            name: partial(_observed_by, provider, mine)
+            name: partial(_observed_by, provider, mine, glances=self.glances)
             for name, provider in self.providers.items()
             if (mine := _of(name, desired)) or not provider.served_by
         }
@@ -377,7 +385,9 @@ def _concealed_field(each: FieldChange, known: KnownSecrets) -> FieldChange:
     return replace(each, before=before, after=after)
 
 
-def _observed_by(provider: Provider, desired: Sequence[Resource]) -> Sequence[Observed]:
+def _observed_by(provider: Provider, desired: Sequence[Resource], *, glances: bool) -> Sequence[Observed]:
+    if glances and isinstance(provider, GlanceSource):
+        return tuple(provider.glance(desired))
     return tuple(provider.observe(desired))
 
 

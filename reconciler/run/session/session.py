@@ -230,12 +230,18 @@ def learn_files(known: KnownSecrets, loaded: Loaded) -> None:
     """Have hidden the secrets of the files and variables, and the contents of the files that are declared secrets."""
     document = loaded.document
     held = (document.stack, document.realms, document.connection, *loaded.secrets)
-    known.learn("files", lambda: (*held, *_secret_files(document)))
+    known.learn("files", lambda: (*held, *_secret_contents(document)))
 
 
-def _secret_files(document: Document) -> Iterator[Secret]:
+def secret_files(document: Document) -> Iterator[Path]:
+    """The files whose contents are declared secrets."""
     for each in _mapping((document.stack or {}).get("secrets")).values():
-        path = Path(str(_mapping(each).get("file") or "."))
+        if file := _mapping(each).get("file"):
+            yield Path(str(file))
+
+
+def _secret_contents(document: Document) -> Iterator[Secret]:
+    for path in secret_files(document):
         with suppress(OSError):
             if path.is_file() and path.stat().st_size <= _LARGEST_SECRET:
                 yield Secret(path.read_text(encoding="utf-8", errors="replace"))

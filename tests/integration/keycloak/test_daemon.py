@@ -6,7 +6,9 @@ import json
 import signal
 import socket
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -94,6 +96,13 @@ def settled(running: Any) -> None:
     time.sleep(2.0)  # a look that finds nothing, and the first poll of the admin events
 
 
+def begun(running: Any) -> None:
+    """Wait until it follows files and events."""
+    while "files are watched" not in running.until("looked")["why"]:
+        pass
+    time.sleep(1.0)
+
+
 def _realms(running: Any) -> Iterator[str]:
     while True:
         line = running.until("difference", action="create")
@@ -144,6 +153,53 @@ def test_a_drift_of_a_realm_is_found_by_its_admin_events(both: Project, server: 
         assert f"update user by {server.user} with " in found["by"][0]
         assert "update user by" in reconcile("-v", "history", f"keycloak.user/{fresh}/alice", cwd=both.directory).out
         assert admin.get(f"admin/realms/{fresh}/users/{user['id']}")["enabled"] is True
+
+
+def requests_of(running: Any) -> Counter[str]:
+    """The requests of a daemon since the last call, by provider; ``looks`` are its looks."""
+    running.of("")
+    lines, running.lines = running.lines, []
+    found = Counter(line["provider"] for line in lines if line["event"] == "request")
+    return found + Counter(looks=len([line for line in lines if line["event"] == "looked"]))
+
+
+QUIET = ("--interval", "1", "--resync", "600")
+
+
+def test_a_quiet_pass_takes_three_requests_to_the_engine_and_one_to_keycloak(both: Project) -> None:
+    both.service("web", mem_limit="64m", volumes=["data:/data"], **READY)
+    both.write(volumes={"data": {}})
+    with daemon(both.directory, *QUIET) as running:
+        settled(running)
+        time.sleep(6.0)  # the first polls, and the first renewal of the leader's mark
+        requests_of(running)
+
+        time.sleep(8.0)
+
+        found = requests_of(running)
+        assert found["looks"] >= 5
+        assert found["docker"] <= 3 * (found["looks"] + 1)
+        assert found["keycloak"] <= found["looks"] + 1
+        drifts_and_is_repaired(both)
+
+
+def test_a_change_that_keycloak_records_nowhere_is_found_by_the_next_full_look(
+    both: Project, server: Server, fresh: str
+) -> None:
+    users = json.loads((both.directory / "users.yaml").read_text(encoding="utf-8"))
+    texts = {"localizationTexts": {"en": {"greeting": "hello"}}, "internationalizationEnabled": True}
+    users |= {**texts, "supportedLocales": ["en"]}
+    (both.directory / "users.yaml").write_text(json.dumps(users), encoding="utf-8")
+    with (
+        daemon(both.directory, "--interval", "1", "--resync", "8") as running,
+        closing(server.client()) as admin,
+    ):
+        settled(running)
+        time.sleep(4.0)
+
+        admin.put_text(f"admin/realms/{fresh}/localization/en/greeting", "changed")
+
+        running.until("repaired", address=f"keycloak.localization/{fresh}/en", patience_s=8 + 2 * SOON_S)
 
 
 CRASHES = "while ! test -e /tmp/crash; do sleep 0.1; done; echo boom; exit 3"
@@ -209,12 +265,23 @@ def test_many_events_are_few_looks_and_those_of_other_projects_are_none(project:
         a_project(tmp_path / "other", project.engine) as other,
         daemon(project.directory, "--interval", "600") as running,
     ):
-        running.until("looked", why=["files are watched"])
-        other.service("web", **READY)
+        begun(running)
+        other.service("web", pids_limit=100, **READY)
         before = len(running.of("looked"))
         other.settle()
+        burst(other)
         time.sleep(3.0)
         assert len(running.of("looked")) == before
+
+
+EVENTS = 100
+
+
+def burst(project: Project) -> None:
+    """Many events of a container that change nothing."""
+    path = f"/containers/{project.container()}/update"
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda _: project.engine.post(path, {"PidsLimit": 100}), range(EVENTS)))
 
 
 def test_a_standby_takes_over_when_the_leader_is_killed(project: Project) -> None:

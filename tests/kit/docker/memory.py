@@ -349,6 +349,7 @@ class MemoryEngine:
                 "Id": each["Id"],
                 "Names": [each["Name"]],
                 "Labels": each["Config"]["Labels"],
+                "State": each["State"]["Status"],
                 "Image": each["Config"]["Image"],
                 "Mounts": each["Mounts"],
                 "NetworkSettings": each["NetworkSettings"],

@@ -9,6 +9,7 @@ from typing import Final
 from reconciler.config.compose.checks.checks import Check, Stack, said
 from reconciler.config.compose.model.canonical import is_in_default_network, linked, mounted_from
 from reconciler.config.compose.model.mounts import clean
+from reconciler.config.schedule import problems_of
 from reconciler.config.yaml.suggest import nearest, suggestion
 from reconciler.config.yaml.tree import Map, dotted, like, reached
 from reconciler.core.message.problem import Problem, Severity
@@ -20,6 +21,7 @@ _SHOWN: Final = 10
 _MOUNTED: Final = (("secrets",), ("configs",), ("build", "secrets"))
 _SETTINGS: Final = "x-reconcile"
 _ALIKE: Final = 0.8
+_WINDOW: Final = {"schedule": "", "duration": "", "timezone": "UTC"}
 
 
 def known_networks(stack: Stack) -> Iterator[Problem]:
@@ -271,6 +273,14 @@ def _mounted_targets(service: Map) -> Iterator[str]:
     yield from (clean(item.get("target") or "") for item in service.get("volumes") or () if item.get("type") == "bind")
 
 
+def known_windows(stack: Stack) -> Iterator[Problem]:
+    """Checks the schedule, the duration and the time zone of each maintenance window."""
+    for index, window in enumerate(reached(stack.document, (_SETTINGS, "daemon", "windows")) or ()):
+        texts = (str(window.get(key) or usual) for key, usual in _WINDOW.items())
+        for key, message in problems_of(*texts).items():
+            yield from said(stack.place(_SETTINGS, "daemon", "windows", index, key), message, at_value=True)
+
+
 def known_settings(stack: Stack) -> Iterator[Problem]:
     """A misspelt ``x-reconcile`` would have no effect, like any other ``x-`` key."""
     for path, holder in ((), stack.document), *((("services", name), service) for name, service in stack.each()):
@@ -297,6 +307,7 @@ OURS: Final[tuple[Check, ...]] = (
     known_addresses,
     known_keycloak,
     known_reloads,
+    known_windows,
     known_settings,
     no_circle_of_builds,
 )

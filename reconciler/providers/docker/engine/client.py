@@ -249,12 +249,14 @@ class Engine:
                 raise error_of(answer, _asked("GET", f"{path}/logs"))
             yield from (piece for _, piece in pieces(answer.raw))
 
+    @contextmanager
     def events(
         self, filters: Mapping[str, Any], *, since: float | None = None, until: float | None = None
-    ) -> Iterator[Mapping[str, Any]]:
-        """The engine's events from now on, or between two times; ends when the connection does, or with the last."""
+    ) -> Iterator[Iterator[Mapping[str, Any]]]:
+        """The engine's events from the beginning of the block on, or between two times; they end with the connection
+        or with the last one."""
         with self._streamed("GET /events") as api:
-            yield from api.events(decode=True, filters=dict(filters), since=since, until=until)
+            yield api.events(decode=True, filters=dict(filters), since=since, until=until)
 
     def execute(self, container: str, body: Mapping[str, Value], *, timeout_s: float) -> tuple[int, str]:
         """Run a command in a container; its exit code, and what it wrote to both of its outputs.

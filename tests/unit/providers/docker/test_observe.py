@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from reconciler.core.plan.plan import Step
 from reconciler.core.resource.resource import Health
 from reconciler.providers.docker.observe import last_probe, status_of
+from reconciler.providers.docker.provider import CONTAINERS, OTHERS
 from reconciler.providers.docker.table import labels
 from tests.kit.docker.memory import Line, MemoryEngine, a_provider, a_stack, apply
 
@@ -264,3 +266,66 @@ def test_a_stranger_that_is_renamed_between_two_looks_is_not_there(engine, obser
     engine.list_containers = renamed
 
     assert set(observed()) == {"docker.image/app:1"}
+
+
+# ------------------------------------------------------------------ a look of the daemon
+
+
+@pytest.fixture
+def glanced(engine, folder):
+    """A container as declared, read once while events come; then what a glance sees, and what it asks for."""
+    document = a_stack(STACK, folder)
+    apply(document, engine)
+    provider = a_provider(engine)
+    desired = list(provider.expand(document))
+    with provider.unchanged.followed(CONTAINERS), provider.unchanged.followed(OTHERS):
+        provider.observe(desired)
+
+        def glance():
+            engine.calls.clear()
+            return {str(each.address): each for each in provider.glance(desired)}, list(engine.calls)
+
+        yield provider, desired, glance
+
+
+LISTS = ["GET /networks", "GET /volumes", "GET /containers/json"]
+
+
+def test_a_glance_at_what_is_unchanged_takes_three_requests_and_sees_the_same(glanced):
+    provider, desired, glance = glanced
+    whole = {str(each.address): each for each in provider.observe(desired)}
+
+    seen, calls = glance()
+
+    assert [call.partition("?")[0] for call in calls] == LISTS
+    assert seen == whole
+
+
+def test_a_glance_sees_what_the_list_shows(engine, glanced):
+    Line(engine).post("/containers/p-web-1/stop")
+
+    seen, calls = glanced[2]()
+
+    assert seen["docker.container/web"].spec["state"] != "running"
+    assert len(calls) == len(LISTS) + 1
+
+
+def test_a_change_without_an_event_is_seen_by_the_next_full_look(engine, glanced):
+    provider, desired, glance = glanced
+    Line(engine).post("/containers/p-web-1/update", {"Memory": 32 << 20})
+
+    unseen, _ = glance()
+    found = {str(each.address): each for each in provider.observe(desired)}
+
+    assert unseen["docker.container/web"].spec["mem_limit"] == 0
+    assert found["docker.container/web"].spec["mem_limit"] == 32 << 20
+
+
+def test_what_we_change_ourselves_is_seen_before_its_event_comes(engine, glanced):
+    provider, desired, glance = glanced
+    web = next(each for each in provider.observe(desired) if str(each.address) == "docker.container/web")
+    Line(engine).post("/containers/p-web-1/update", {"Memory": 32 << 20})
+
+    provider.perform(Step("s", web.address, "container.start", {"container": web.id}))
+
+    assert glance()[0]["docker.container/web"].spec["mem_limit"] == 32 << 20

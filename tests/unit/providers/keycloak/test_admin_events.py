@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from reconciler.core.resource.address import Address
-from reconciler.providers.keycloak.admin_events import AdminEvents
+from reconciler.providers.keycloak.admin_events import FRESH_S, AdminEvents
 
 RECORDS = {"shop": {"adminEventsEnabled": True}}
 
@@ -72,3 +72,47 @@ def test_events_that_the_server_has_deleted_are_not_new_when_others_come() -> No
     server.happens(6)
 
     assert len(polled(events, server)) == 1
+
+
+def test_events_that_end_later_than_a_younger_one_are_seen_as_well() -> None:
+    server, events = Server(), AdminEvents()
+    server.happens(5)
+    polled(events, server)
+    server.happens(9)
+    polled(events, server)
+    server.happens(7, "users/2")
+
+    assert len(polled(events, server)) == 1
+
+
+def test_changes_differ_once_something_may_have_changed() -> None:
+    server, events = Server(), AdminEvents()
+    seen = [events.changes]
+
+    polled(events, server)  # the first poll can't tell what came before it
+    seen.append(events.changes)
+    polled(events, server)
+    assert events.changes == seen[-1]
+    server.happens(1)
+    polled(events, server)
+    seen.append(events.changes)
+    server.events.clear()  # by hand; what came between the polls is gone with them
+    polled(events, server)
+    seen.append(events.changes)
+    events.changed()
+    seen.append(events.changes)
+
+    assert len(set(seen)) == len(seen)
+
+
+def test_realms_are_covered_while_each_is_polled() -> None:
+    now = [100.0]
+    server, events = Server(), AdminEvents(lambda: now[0])
+    assert not events.cover({"shop"})
+
+    polled(events, server)
+    now[0] += FRESH_S - 1
+    assert events.cover({"shop"})
+    assert not events.cover({"shop", "other"})
+    now[0] += 2
+    assert not events.cover({"shop"})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import threading
+import time
 from itertools import pairwise
 
 import pytest
@@ -97,7 +98,7 @@ class World:
         self.file, self.engine = directory / "stack.yaml", engine
         environment = {"DOCKER_HOST": url}
         self.settings = Settings(directory, (self.file,), environment=environment, project="p")
-        self.log, self.stop, self.writer = Log(engine.clock), threading.Event(), Writer()
+        self.log, self.stop, self.writer, self.wall = Log(engine.clock), threading.Event(), Writer(), time.time
         self.write(WEB)
 
     def write(self, text):
@@ -113,6 +114,7 @@ class World:
             known=self.writer.known,
             begin=lambda repair: repair(),
             elect=None,
+            wall=self.wall,
         )
         self.daemon = daemon
         daemon.hints = ScriptedHints(self.engine.clock, self.stop, script)
@@ -692,3 +694,62 @@ def test_a_history_that_can_not_be_written_does_not_keep_it_from_repairing(world
 
     assert world.is_running
     assert len(world.log.of("history is not kept")) == 1
+
+
+# ------------------------------------------------------------------ policy
+
+
+HELD_BACK = {
+    "observe": ("policy: observe", "the policy is to observe"),
+    "observe of a resource": ("policies: {docker.container/web: observe}", "the policy is to observe"),
+    "closed": (
+        "windows: [{schedule: '0 0 29 2 *', duration: 1m}]",
+        "repairs wait for the window `0 0 29 2 *` (UTC) for 1m",
+    ),
+    "denied": (
+        "windows: [{schedule: '* * * * *', duration: 2m, kind: deny}]",
+        "repairs are denied by the window `* * * * *` (UTC) for 2m",
+    ),
+    "stopped": ("keep_stopped: [docker.container/web]", "stopped by hand, and declared to stay so"),
+}
+
+
+@pytest.mark.parametrize(("settings", "reason"), HELD_BACK.values(), ids=HELD_BACK)
+def test_drift_that_the_policy_holds_back_is_reported_and_not_repaired(world, settings, reason):
+    world.write(WEB.replace("{image", "{restart: always, image"))
+    world.settle()
+    world.write(world.file.read_text(encoding="utf-8") + f"x-reconcile: {{daemon: {{{settings}}}}}\n")
+
+    daemon = world.run(after(1, "container web: die", happens=lambda: world.by_hand("stop")), after(100))
+
+    assert world.engine.writes == ["POST /containers/p-web-1/stop"]
+    assert [(each["field"], each["left"]) for each in world.log.of("difference")] == [("state", reason)]
+    assert [(each.ailment, each.note) for each in daemon.state.troubles] == [(Ailment.HELD_BACK, reason)]
+    assert [each["note"] for each in world.log.of(Ailment.HELD_BACK.value)] == [reason]
+
+
+def test_what_is_not_held_back_is_repaired_beside_what_is(world):
+    other = "  other: {image: 'app:1', command: [serve]}\n"
+    world.write(WEB + other)
+    world.settle()
+    world.write(WEB + other + "x-reconcile: {daemon: {policies: {docker.container/web: observe}}}\n")
+
+    def stopped():
+        for name in ("web", "other"):
+            Line(world.engine).post(f"/containers/p-{name}-1/stop")
+
+    world.run(after(1, "container web: die", happens=stopped), after(100))
+
+    assert [fields["address"] for fields in world.log.of("repaired")] == ["docker.container/other"]
+
+
+def test_a_window_that_opens_has_repaired_what_waits_for_it_at_once(world):
+    world.settle()
+    world.write(WEB + "x-reconcile: {daemon: {windows: [{schedule: '30 * * * *', duration: 5m}]}}\n")
+    world.wall = lambda: 29 * 60.0 + world.engine.clock.now()  # 00:29 on the first of January 1970
+
+    begin = world.engine.clock.now()
+    world.run(after(1, "container web: die", happens=lambda: world.by_hand("stop")), after(300), interval_s=200)
+
+    assert world.is_running
+    assert next(at - begin for at, _, phrase, _ in world.log.told if phrase == "repaired") < 62

@@ -10,7 +10,7 @@ import pytest
 from reconciler.core.message.errors import Unreachable
 from reconciler.core.provider import Hint
 from reconciler.run.clock import RealClock
-from reconciler.run.daemon.hints import LONGEST_S, Hints, changed_files
+from reconciler.run.daemon.hints import GOING_ON_S, LONGEST_S, Hints, changed_files
 from tests.kit.clock import TurnedClock
 
 
@@ -46,6 +46,31 @@ def test_a_burst_without_end_is_cut_off():
         hints.give(Hint(str(number)))
 
     assert len(hints.wait(1.0)) <= 1 + LONGEST_S
+
+
+def test_a_thousand_hints_within_a_few_seconds_are_two_bursts_at_most(hints):
+    def source():
+        for number in range(1_000):
+            yield Hint(str(number))
+            time.sleep(0.003)
+
+    hints.follow("events", source)
+    began, found = time.monotonic(), [hints.wait(5.0)]
+    while sum(map(len, found)) < 1_000:
+        found.append(hints.wait(5.0))
+
+    longer_s = max(time.monotonic() - began - LONGEST_S - GOING_ON_S, 0.0)  # on a machine with much to do
+    assert len(found) <= 2 + longer_s / GOING_ON_S
+
+
+def test_the_first_hint_after_a_burst_waits_no_longer_than_any(hints):
+    hints.give(Hint("a"))
+    hints.wait(1.0)
+    began = time.monotonic()
+    hints.give(Hint("b"))
+
+    assert list(map(str, hints.wait(1.0))) == ["b"]
+    assert time.monotonic() - began < LONGEST_S
 
 
 def test_all_sources_feed_one_queue(hints):
