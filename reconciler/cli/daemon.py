@@ -14,6 +14,7 @@ from click.core import ParameterSource
 
 from reconciler.cli.exit import Exit
 from reconciler.cli.output import log, writer
+from reconciler.cli.repository import FORGES, as_secrets, secret_lines, sourced
 from reconciler.cli.state import State
 
 if TYPE_CHECKING:
@@ -40,6 +41,19 @@ def _place(_ctx: click.Context, _param: click.Parameter, value: str) -> tuple[st
 @click.command("daemon")
 @click.option("--interval", type=click.FloatRange(0.5), default=30.0, metavar="SECONDS", help="Time between looks.")
 @click.option("--resync", type=click.FloatRange(0.5), metavar="SECONDS", help="Time between looks at everything.")
+@click.option("--git", metavar="URL", help="Take the files from a repository, and follow it.")
+@click.option("--ref", default="main", show_default=True, help="The branch, tag or commit to follow.")
+@click.option("--path", default="", metavar="FOLDER", help="The folder of the files in the repository.")
+@click.option(
+    "--git-interval", type=click.FloatRange(1), default=60.0, help="Seconds between looks into the repository."
+)
+@click.option("--git-credentials-file", type=_FILE, help="USER:TOKEN for a repository by https.")
+@click.option("--git-ssh-key", type=_FILE, help="Private key for a repository by ssh.")
+@click.option("--git-known-hosts", type=_FILE, help="The key of its host, as in known_hosts of ssh.")
+@click.option("--git-signers", type=_FILE, help="Allowed signers of ssh; each revision must be signed by one.")
+@click.option("--git-status", type=click.Choice(FORGES), help="Report each revision's state to this sort of forge.")
+@click.option("--git-status-token-file", type=_FILE, help="Token for that.")
+@click.option("--git-api", default="", metavar="URL", help="The forge's API, if it is not where it usually is.")
 @click.option("--observe", is_flag=True, help="Only report differences; repair nothing.")
 @click.option("--listen", callback=_place, default="127.0.0.1:7420", metavar="HOST:PORT|off", help="HTTP address.")
 @click.option("--token-file", type=_FILE, help="Tokens of operators, one a line; then each request needs one.")
@@ -66,7 +80,8 @@ def command(state: State, /, **options: Any) -> int:
     from reconciler.run.daemon.board import Board
     from reconciler.run.daemon.daemon import Daemon, Rhythm
 
-    state.require_files()
+    if not options["git"]:
+        state.require_files()
     stop, board = threading.Event(), Board()
     to_log = log(as_json=state.log_format != "human", verbose=state.verbose)
     interval_s = options["interval"]
@@ -75,9 +90,10 @@ def command(state: State, /, **options: Any) -> int:
     with (
         _served(state, board, to_log, options, is_usual=is_usual) as listeners,
         _notified(board, to_log, options) as notifiers,
+        sourced(state, to_log, options) as source,
     ):
         daemon = Daemon(
-            state.settings,
+            source.begin() if source else state.settings,
             RealClock(),
             to_log,
             rhythm=rhythm,
@@ -85,6 +101,7 @@ def command(state: State, /, **options: Any) -> int:
             known=writer().known,
             listeners=(*listeners, *notifiers),
             board=board,
+            source=source,
         )
         _on_signals(daemon, stop)
         daemon.run()
@@ -123,13 +140,13 @@ def _served(
 @contextmanager
 def _notified(board: Board, to_log: Any, options: Mapping[str, Any]) -> Iterator[tuple[Any, ...]]:
     """Have people notified meanwhile, where that is asked for; yields the listener."""
-    urls = _lines(options["notify_file"], least=1)
+    urls = secret_lines(options["notify_file"], least=1)
     if not urls:
         yield ()
         return
     from reconciler.run.daemon.notify import Notifier
 
-    writer().known.learn("notify", lambda: _as_secrets(tuple(urls)))
+    writer().known.learn("notify", lambda: as_secrets(tuple(urls)))
     notifier = Notifier(
         urls,
         to_log,
@@ -152,15 +169,15 @@ def _desk(state: State, board: Board, to_log: Any, options: Mapping[str, Any]) -
     from reconciler.web.metrics import Metrics
 
     host, _ = options["listen"]
-    tokens = dict.fromkeys(_lines(options["reader_token_file"]), Role.READER)
-    tokens |= dict.fromkeys(_lines(options["token_file"]), Role.OPERATOR)
+    tokens = dict.fromkeys(secret_lines(options["reader_token_file"]), Role.READER)
+    tokens |= dict.fromkeys(secret_lines(options["token_file"]), Role.OPERATOR)
     issuer = _issuer(state.settings.connection(), options)
     if not tokens and not issuer and (options["public_url"] or not is_loopback_name(host)):
         raise click.UsageError(
             f"Whoever reaches {host} could act. Give --token-file or --oidc-issuer, or listen on 127.0.0.1."
         )
-    secrets = _lines(options["webhook_secret_file"])
-    writer().known.learn("http", lambda: _as_secrets((*tokens, *secrets, *_lines(options["oidc_secret_file"]))))
+    secrets = secret_lines(options["webhook_secret_file"])
+    writer().known.learn("http", lambda: as_secrets((*tokens, *secrets, *secret_lines(options["oidc_secret_file"]))))
     gate = Gate(hosts_of(host, options["public_url"], options["allow_host"]), tokens, issuer is not None)
     metrics = Metrics(board, writer().line)
     url = options["public_url"]
@@ -188,7 +205,7 @@ def _issuer(connection: Mapping[tuple[str, ...], str], options: Mapping[str, Any
 
     if not options["public_url"].startswith(("http://", "https://")):
         raise click.UsageError("--oidc-issuer needs --public-url: Keycloak sends browsers back there.")
-    secret = next(iter(_lines(options["oidc_secret_file"])), "")
+    secret = next(iter(secret_lines(options["oidc_secret_file"])), "")
     return Issuer(
         options["oidc_issuer"].rstrip("/"),
         options["oidc_client"],
@@ -197,26 +214,6 @@ def _issuer(connection: Mapping[tuple[str, ...], str], options: Mapping[str, Any
         inner_url=options["oidc_inner_url"].rstrip("/"),
         ca_file=str(connection.get(("caFile",), "")),
     )
-
-
-def _lines(file: Path | None, *, least: int = 0) -> list[str]:
-    """The secrets of a file. A short one could be guessed, so it is refused."""
-    from reconciler.web.access import LEAST_TOKEN
-
-    least = least or LEAST_TOKEN
-    try:
-        found = [line.strip() for line in file.read_text(encoding="utf-8").splitlines() if line.strip()] if file else []
-    except (OSError, ValueError) as error:
-        raise click.UsageError(f"{file} can't be read: {error}") from error
-    if file and (not found or any(len(each) < least for each in found)):
-        raise click.UsageError(f"{file} needs one or more lines of at least {least} characters.")
-    return found
-
-
-def _as_secrets(texts: tuple[str, ...]) -> list[object]:
-    from reconciler.core.resource.values import Secret
-
-    return [Secret(text) for text in texts]
 
 
 def _on_signals(daemon: Daemon, stop: threading.Event) -> None:

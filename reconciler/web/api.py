@@ -44,6 +44,7 @@ def status(call: Call) -> Response:
         "at": iso(scene.at),
         "heals": desk.board.heals,
         "leads": desk.board.leads,
+        "revision": desk.board.revision or None,
         "error": desk.board.error,
         "troubles": [_trouble(each, scene) for each in scene.state.troubles],
         "under_way": passes_json(desk.board.under_way.passes, desk.wall()),

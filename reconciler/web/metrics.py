@@ -86,6 +86,8 @@ class _Gauges(Collector):
         board = self._board
         yield _gauge("build_info", "The version of reconcile", ["version"], [([__version__], 1)])
         yield _gauge("up", "Whether the daemon's loop comes round", [], [([], board.is_alive)])
+        if board.revision:
+            yield _gauge("revision_info", "The revision of the files in force", ["revision"], [([board.revision], 1)])
         scene = board.scene
         if scene is None:
             return

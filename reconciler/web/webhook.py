@@ -29,7 +29,7 @@ def receive(call: Call) -> Response:
         raise Wrong(409, "This request has come before.")
     event = headers.get(forge.event, "")
     name = f"webhook of {forge.name}: {event if _EVENT.fullmatch(event) else 'event'}"
-    hooks.look(lambda: call.desk.board.ask(Hint(name)))
+    hooks.look(lambda: call.desk.board.ask(Hint(name, is_order=True)))
     call.desk.metrics.webhook(forge.name, "accepted")
     return JSONResponse({"accepted": True}, 202)
 

@@ -65,11 +65,16 @@ class Running:
 
 @contextmanager
 def daemon(
-    directory: Path, *arguments: str, program: Sequence[str | Path] = (), env: Mapping[str, str] | None = None
+    directory: Path,
+    *arguments: str,
+    program: Sequence[str | Path] = (),
+    env: Mapping[str, str] | None = None,
+    before: Sequence[str] = (),
 ) -> Iterator[Running]:
-    """A daemon for the project in a folder; ``program`` is another one than that of these sources."""
+    """A daemon for the project in a folder; ``program`` is another one than that of these sources, and ``before`` has
+    the options in front of the command."""
     process = subprocess.Popen(
-        [*(program or command(())), "-v", "daemon", *arguments],
+        [*(program or command(())), "-v", *before, "daemon", *arguments],
         cwd=directory,
         env=environment(**(env or {})),
         stderr=subprocess.PIPE,

@@ -88,7 +88,7 @@ FLOORS = {
         {"answers", "ci"},
     ),
     "run": (
-        {"clock"},
+        {"clock", "sources"},
         {"lock", "reconciliation"},
         {"session"},
         {"commands"},

@@ -74,6 +74,7 @@ class Ailment(Enum):
     UNDECLARED = "not declared, left alone"
     UNREAD = "can't be read"
     REFUSED = "refused"
+    WRONG_REVISION = "revision can't be used, the last right one stays in force"
     HELD_BACK = "differs, and is left as it is"
     OBSTACLE = "can't be done"
     WRONG_FILE = "file is wrong, the last right one stays in force"

@@ -81,6 +81,7 @@ class Board(Struct):
     under_way: UnderWay = field(default_factory=UnderWay)
     leads: bool = True
     leader: str = ""
+    revision: str = ""
     began: float = 0.0
     version: int = 0
     _beat: float = 0.0

@@ -38,11 +38,13 @@ class _Recorded(Struct):
 class Chronicle(Struct):
     """Writes facts into the history of a session; another revision of the files may set another ``session``.
 
-    ``wall`` is the time in seconds since 1970. No trouble of the history reaches the daemon.
+    ``revision`` is that of the files, where they come from a repository. ``wall`` is the time in seconds since 1970. No
+    trouble of the history reaches the daemon.
     """
 
     session: Session
     wall: Callable[[], float] = time.time
+    revision: str = ""
     _runs: dict[str, _Recorded] = field(default_factory=dict)
     _seen: dict[Address, Observed] = field(default_factory=dict)
 
@@ -96,7 +98,7 @@ class Chronicle(Struct):
         if pass_id not in self._runs:
             trigger = self.session.known.hidden(", ".join(why[:MOST_TRIGGERS]))
             history, now = self.session.history, self.wall()
-            number = history.begin(run_of(COMMAND, now - seconds, trigger=trigger))
+            number = history.begin(run_of(COMMAND, now - seconds, trigger=trigger, revision=self.revision))
             history.end(number, code=_DIFFERENT, seconds=round(seconds, 3), now=now)
             self._runs = {**dict(list(self._runs.items())[-MOST_RUNS:]), pass_id: _Recorded(number)}
         return self._runs[pass_id]

@@ -63,6 +63,8 @@ from reconciler.run.reconciliation.reading import Overdue, SideBySide
 from reconciler.run.session.recorder import authors_of_drift
 from reconciler.run.session.requestlog import logged
 from reconciler.run.session.session import Session, learn_files, opened, read, secret_files
+from reconciler.run.sources.forge import Verdict
+from reconciler.run.sources.source import Source
 from reconciler.settings import Settings
 
 LOCKED_AGAIN_S: Final = 2.0
@@ -114,8 +116,10 @@ class Daemon:
         begin: Callable[[Callable[[], None]], Thread | None] = in_a_thread,
         elect: type[Leadership] | None = Leadership,
         wall: Callable[[], float] = time.time,
+        source: Source | None = None,
     ) -> None:
         self._settings, self._clock, self._log, self._rhythm, self._stop = settings, clock, log, rhythm, stop
+        self._source = source
         self._known, self._begin, self._elect, self._wall = known, begin, elect, wall
         self.hints = Hints(clock)
         self.paces, self.open = Paces(), Open()
@@ -165,6 +169,8 @@ class Daemon:
             self._log.info("daemon begins", project=first.document.project, interval_s=self._rhythm.interval_s)
             self._connected(first)
             self._board.pauses = pauses_of(first)
+            if self._source:
+                self._show_revision(self._source)
             self._follow()
             self._stand_for_election()
             why: tuple[Hint, ...] = (Hint("start"),)
@@ -173,6 +179,7 @@ class Daemon:
                 if self._leads():
                     self._guarded(why)
                 why = self._next()
+                self._take_revision(why)
                 self._reload()
             self.hints.close()
             self._end()
@@ -225,6 +232,8 @@ class Daemon:
         self._chronicle.session = session
 
     def _follow(self) -> None:
+        if self._source:
+            self.hints.follow("git", self._source.hints)
         self.hints.follow("files", lambda: changed_files(lambda: self._files, self._stop))
         for name, provider in self._session.providers.items():
             if isinstance(provider, HintSource):
@@ -263,6 +272,24 @@ class Daemon:
 
     # -------------------------------------------------------------- files
 
+    def _take_revision(self, why: tuple[Hint, ...]) -> None:
+        """Take a new revision of the repository, once no repair reads the files of the old one."""
+        source = self._source
+        if source is None:
+            return
+        if any(hint.is_order for hint in why):
+            source.ask()
+        taken = None if self._runs else source.take()
+        if taken:
+            self._settings, self._file_states = taken, None
+            self._log.info("revision taken", revision=source.revision)
+        self._show_revision(source)
+
+    def _show_revision(self, source: Source) -> None:
+        self._board.revision = source.revision
+        if self._chronicle:
+            self._chronicle.revision = source.revision
+
     def _reload(self) -> None:
         """Take the files as they are now; where they are wrong, go on with those that were right."""
         session = self._session
@@ -294,7 +321,7 @@ class Daemon:
         learn_files(self._known, loaded)
         self._log.info("files reloaded")
         self.paces.forget()
-        new = replace(session, document=document, made_up=made_up, files=loaded.files)
+        new = replace(session, settings=self._settings, document=document, made_up=made_up, files=loaded.files)
         if _reached(document) == _reached(session.document):
             self._takes(new)
             return
@@ -344,8 +371,20 @@ class Daemon:
         self._report(look, busy, pass_id, why)
         self._remember(look, busy, why, reconciler.desired())
         self._show(look, reconciler.desired())
+        if self._source:
+            self._judge(self._source, look)
         if due:
             self._repair(due, pass_id, why, reconciler.desired())
+
+    def _judge(self, source: Source, look: Look) -> None:
+        """Report what became of the revision: all is as declared, or something stands against that."""
+        against = [each for each in self.state.troubles if each.ailment not in _NOT_AGAINST_A_REVISION]
+        failing = [str(each.address) for each in look.plan.changes if self.paces[str(each.address)].failures]
+        if self._file_troubles or against or failing:
+            first = f"{against[0].subject}: {against[0].note}" if against else f"{failing[0]} fails" if failing else ""
+            source.judge(Verdict.FAILURE, first or self._file_troubles[0].note)
+        elif look.plan.in_sync:
+            source.judge(Verdict.SUCCESS, "all is as declared")
 
     def _show(self, look: Look, desired: Sequence[Resource]) -> None:
         """Put the look on the board, for those who watch."""
@@ -552,6 +591,8 @@ class Daemon:
 
     def _troubles(self, look: Look, seen: Sequence[Change], why: tuple[Hint, ...]) -> Iterator[Trouble]:
         yield from self._file_troubles
+        if self._source and self._source.trouble:
+            yield Trouble(Ailment.WRONG_REVISION, "git", self._source.trouble, self._source.trouble)
         for name, error in look.unread.items():
             if isinstance(error, Overdue) and self._clock.now() < self._overdue_from[name]:
                 continue  # a slow answer is nothing to report
@@ -616,6 +657,8 @@ class Daemon:
         except ReconcileError:
             return Exit(None)
 
+
+_NOT_AGAINST_A_REVISION: Final = (Ailment.UNDECLARED, Ailment.HELD_BACK, Ailment.FIGHT, Ailment.WRONG_REVISION)
 
 _OF_A_PROGRAM: Final = (Action.START.value, Action.RUN.value, "restarts")
 """Names of recurring repairs by which a program shows that it ends again and again."""

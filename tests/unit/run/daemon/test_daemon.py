@@ -99,6 +99,7 @@ class World:
         environment = {"DOCKER_HOST": url}
         self.settings = Settings(directory, (self.file,), environment=environment, project="p")
         self.log, self.stop, self.writer, self.wall = Log(engine.clock), threading.Event(), Writer(), time.time
+        self.source = None
         self.write(WEB)
 
     def write(self, text):
@@ -115,6 +116,7 @@ class World:
             begin=lambda repair: repair(),
             elect=None,
             wall=self.wall,
+            source=self.source,
         )
         self.daemon = daemon
         daemon.hints = ScriptedHints(self.engine.clock, self.stop, script)
@@ -753,3 +755,83 @@ def test_a_window_that_opens_has_repaired_what_waits_for_it_at_once(world):
 
     assert world.is_running
     assert next(at - begin for at, _, phrase, _ in world.log.told if phrase == "repaired") < 62
+
+
+# ------------------------------------------------------------------ revisions of a repository
+
+
+class Revisions:
+    """A source whose revisions are settings, taken when they are put there."""
+
+    def __init__(self, world):
+        self.world, self.revision, self.trouble, self.fetched = world, "one", "", []
+        self.asked, self.judged = 0, []
+
+    def hints(self):
+        return iter(())
+
+    def ask(self):
+        self.asked += 1
+
+    def take(self):
+        if not self.fetched:
+            return None
+        self.revision, text = self.fetched.pop(0)
+        self.world.write(text)
+        return self.world.settings
+
+    def judge(self, verdict, note):
+        self.judged.append((self.revision, verdict.value, note))
+
+
+def test_a_new_revision_is_in_force_at_once_and_log_history_and_forge_know_it(world, tmp_path):
+    world.settings = replace(world.settings, state_directory=tmp_path / "state")
+    world.source = Revisions(world)
+
+    def pushed():
+        world.source.fetched = [("two", WEB.replace("'1'}", "'2'}"))]
+
+    daemon = world.run(after(1, "git: revision two", happens=pushed), after(100))
+
+    (name,) = world.engine.containers
+    assert "V=2" in world.engine.containers[name]["Config"]["Env"]
+    assert [each["revision"] for each in world.log.of("revision taken")] == ["two"]
+    assert daemon._board.revision == "two"
+    runs = history_of(world.settings, "p").runs(limit=10)
+    assert [each.revision for each, _ in runs] == ["two", "one"]
+    assert ("two", "success", "all is as declared") in world.source.judged
+
+
+def test_a_revision_that_can_not_be_used_is_a_trouble_while_drift_is_repaired(world):
+    world.settle()
+    world.source = Revisions(world)
+
+    def wrong():
+        world.source.trouble = "revision two is wrong: stack.yaml:1:1: no such key"
+        world.by_hand("stop")
+
+    daemon = world.run(after(1, "container web: die", happens=wrong), after(100))
+
+    assert world.is_running
+    assert [(each.ailment, each.note) for each in daemon.state.troubles] == [
+        (Ailment.WRONG_REVISION, "revision two is wrong: stack.yaml:1:1: no such key")
+    ]
+    assert [each["note"] for each in world.log.of(Ailment.WRONG_REVISION.value)] == [world.source.trouble]
+
+
+def test_a_revision_whose_repairs_fail_is_reported_as_failed(world):
+    world.source = Revisions(world)
+    world.engine.before = refuse
+
+    world.run(after(10))
+
+    assert world.source.judged[-1] == ("one", "failure", "docker.container/web fails")
+
+
+def test_an_order_to_look_has_the_repository_looked_into(world):
+    world.settle()
+    world.source = Revisions(world)
+
+    world.run((1.0, [Hint("webhook of github: push", is_order=True)], lambda: None), after(1, "container web: start"))
+
+    assert world.source.asked == 1

@@ -1,0 +1,1 @@
+"""Where a daemon's files come from, other than a folder of this machine."""
