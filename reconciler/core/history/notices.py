@@ -1,4 +1,4 @@
-"""What a person is notified of: a failure at once, the same one once per interval, a recovery always. Pure."""
+"""The notices to a person: a failure at once, the same one once per interval, a recovery always. Pure."""
 
 from __future__ import annotations
 

@@ -56,6 +56,7 @@ from reconciler.run.daemon.hints import Hints, changed_files
 from reconciler.run.daemon.journal import Journal
 from reconciler.run.daemon.pauses import pauses_of
 from reconciler.run.daemon.repairs import GRACE_S, Ended, Run, SharedLock, allowed, in_a_thread
+from reconciler.run.daemon.supervisor import Supervisor
 from reconciler.run.lock.leadership import Leadership
 from reconciler.run.reconciliation.invain import reported
 from reconciler.run.reconciliation.once import Look, Reconciler
@@ -120,6 +121,7 @@ class Daemon:
     ) -> None:
         self._settings, self._clock, self._log, self._rhythm, self._stop = settings, clock, log, rhythm, stop
         self._source = source
+        self._supervisor = Supervisor(settings.environment)
         self._known, self._begin, self._elect, self._wall = known, begin, elect, wall
         self.hints = Hints(clock)
         self.paces, self.open = Paces(), Open()
@@ -145,7 +147,7 @@ class Daemon:
         self._acting: frozenset[str] = frozenset()
         self._down: dict[Address, float] = {}
         self._authors: dict[Address, tuple[Author, ...]] = {}
-        self._is_seen = False
+        self._is_seen = self._is_ready = False
         self._full_look_due_at = self._clock.now()
         self._carried: tuple[Hint, ...] = ()
         self._locked_until = 0.0
@@ -175,12 +177,16 @@ class Daemon:
             self._stand_for_election()
             why: tuple[Hint, ...] = (Hint("start"),)
             while not self._stop.is_set():
-                self._board.beat()
+                self._beat()
                 if self._leads():
                     self._guarded(why)
+                if not self._is_ready:
+                    self._is_ready = True
+                    self._supervisor.ready()
                 why = self._next()
                 self._take_revision(why)
                 self._reload()
+            self._supervisor.stopping()
             self.hints.close()
             self._end()
             self._log.info("daemon ends")
@@ -256,8 +262,14 @@ class Daemon:
         end = min(end, *(at for at in later if at > now))
         hints: list[Hint] = []
         while not hints and self._clock.now() < end and not self._stop.is_set():
-            hints = self.hints.wait(end - self._clock.now())
+            self._beat()
+            hints = self.hints.wait(min(end - self._clock.now(), self._supervisor.beat_s))
         return tuple(hints) or (RESYNC if self._clock.now() >= self._full_look_due_at else INTERVAL,)
+
+    def _beat(self) -> None:
+        """The loop comes round."""
+        self._board.beat()
+        self._supervisor.alive()
 
     def _end(self) -> None:
         """Wait for the repairs, as long as that may take, and report what is left undone."""

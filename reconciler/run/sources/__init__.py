@@ -1,1 +1,1 @@
-"""Where a daemon's files come from, other than a folder of this machine."""
+"""The sources of files for a daemon, other than a folder of this machine."""

@@ -38,7 +38,7 @@ class Verdict(Enum):
 
 
 class Judgement(Struct, frozen=True):
-    """What became of a revision, in a few words."""
+    """The fate of a revision, in a few words."""
 
     commit: str
     verdict: Verdict

@@ -109,7 +109,7 @@ class Git:
         self._run("read-tree", "--reset", "-u", commit, more=index)
 
     def _run(self, *words: str, inside: bool = True, missing: str = "", more: Mapping[str, str] | None = None) -> str:
-        """What git prints. Raises ProviderError with its last words; ``missing`` are those for exit code 2."""
+        """Returns the output. Raises ProviderError with its last words; ``missing`` are those for exit code 2."""
         place = {"GIT_DIR": str(self._repository)} if inside else {}
         try:
             process = subprocess.Popen(  # noqa: S603 (no shell; what is foreign in it comes after `--`)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
+import socket
 import threading
 import time
 from itertools import pairwise
@@ -835,3 +837,26 @@ def test_an_order_to_look_has_the_repository_looked_into(world):
     world.run((1.0, [Hint("webhook of github: push", is_order=True)], lambda: None), after(1, "container web: start"))
 
     assert world.source.asked == 1
+
+
+# ------------------------------------------------------------------ systemd
+
+
+def test_systemd_hears_of_the_first_look_of_each_round_and_of_the_end(world, tmp_path):
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as line:
+        line.bind(str(tmp_path / "notify"))
+        line.setblocking(False)
+        own = {"NOTIFY_SOCKET": str(tmp_path / "notify"), "WATCHDOG_USEC": "30000000"}
+        world.settings = replace(world.settings, environment={**world.settings.environment, **own})
+
+        world.run(after(35), interval_s=600)
+
+        told = []
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                told.append(line.recv(1000).decode().partition("\n")[0])
+    assert world.is_running
+    assert told[0] == "WATCHDOG=1"
+    assert told[1] == "READY=1"
+    assert told[-1] == "STOPPING=1"
+    assert told[2:-1].count("WATCHDOG=1") == len(told[2:-1]) >= 35 // 10
