@@ -10,6 +10,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
+from tests.integration.keycloak.tables import tables  # noqa: E402 (the path comes first)
 from tests.kit.keycloak.behaviour import page  # noqa: E402 (the path comes first)
 from tests.kit.keycloak.server import running, server_of  # noqa: E402
 
@@ -17,7 +18,7 @@ from tests.kit.keycloak.server import running, server_of  # noqa: E402
 def main() -> None:
     with tempfile.TemporaryDirectory() as folder, running(Path(folder)) as server:
         release = server_of(server.client()).version
-        (ROOT / "docs" / "keycloak-behaviour.md").write_text(page(server, release), encoding="utf-8")
+        (ROOT / "docs" / "keycloak-behaviour.md").write_text(page(server, release, tables()), encoding="utf-8")
 
 
 if __name__ == "__main__":

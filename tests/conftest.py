@@ -34,6 +34,10 @@ def pytest_sessionfinish() -> None:
     rmtree(os.environ[STATE], ignore_errors=True)
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "sweep(every): a case for each row of a table; an ordinary run takes a sample")
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     words = "write what is found into the files of tests/cases, instead of comparing it; use it with -n 0"
     parser.addoption("--update-golden", action="store_true", help=words)

@@ -14,10 +14,6 @@ import pytest
 ALL = os.environ.get("RECONCILE_TEST_SWEEPS") == "all"
 
 
-def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line("markers", "sweep(every): a case for each row of a table; an ordinary run takes a sample")
-
-
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     seen: Counter[str] = Counter()
     left_out = []

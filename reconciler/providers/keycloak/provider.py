@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from reconciler.core.diagnosis import Check
-from reconciler.core.difference.change import Action, Change
+from reconciler.core.difference.change import Change
 from reconciler.core.difference.kind import Kind
 from reconciler.core.history.author import Author
 from reconciler.core.login import Evidence
@@ -29,7 +29,7 @@ from reconciler.providers.keycloak.authors import authors
 from reconciler.providers.keycloak.expand import expand
 from reconciler.providers.keycloak.ids import Directory
 from reconciler.providers.keycloak.kinds.password import set_password
-from reconciler.providers.keycloak.read.bystanders import bystanders
+from reconciler.providers.keycloak.read.bystanders import bystanders, is_harmful
 from reconciler.providers.keycloak.read.observe import observe
 from reconciler.providers.keycloak.registry import KINDS
 from reconciler.providers.keycloak.table.connection import Client
@@ -122,7 +122,7 @@ class KeycloakProvider:
             return tuple(access_changes(directory, found))
 
     def bystanders(self, changes: Sequence[Change]) -> Mapping[Address, tuple[Bystander, ...]]:
-        if not any(change.action is Action.DELETE for change in changes):
+        if not any(map(is_harmful, changes)):
             return {}
         directory, _ = self._work()
         with self._connected().understood():

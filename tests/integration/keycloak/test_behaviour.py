@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from tests.integration.keycloak.tables import tables
 from tests.integration.keycloak.test_words import NEWEST
 from tests.kit.keycloak.behaviour import page
 from tests.kit.keycloak.server import Server, server_of
@@ -18,6 +19,6 @@ def test_the_page_says_what_this_server_does(server: Server) -> None:
     known = PAGE.read_text(encoding="utf-8")
 
     if tuple(map(int, release.split(".")[:2])) == NEWEST:
-        assert page(server, release) == known
+        assert page(server, release, tables()) == known
     else:
         assert f"Keycloak {NEWEST[0]}.{NEWEST[1]}." in known

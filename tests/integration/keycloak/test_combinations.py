@@ -5,6 +5,7 @@ Of the cases one in RECONCILE_TEST_CASES_EVERY is tried, 24 unless it is said; 1
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
@@ -15,6 +16,7 @@ import pytest
 
 from tests.integration.keycloak.test_fields import AN_ADDRESS, REALM
 from tests.kit.discovery import Laboratory, alone_and_in_pairs
+from tests.kit.keycloak.realms import AUDIENCE_MAPPER
 from tests.kit.keycloak.server import Server, without_newer
 
 EVERY = int(os.environ.get("RECONCILE_TEST_CASES_EVERY", "24"))
@@ -78,6 +80,39 @@ USER: Mapping[str, Sequence[Any]] = {
     "groups": ([], ["/staff"]),
     "realmRoles": ([], ["offline_access"]),
 }
+SCOPE: Mapping[str, Sequence[Any]] = {
+    "protocol": ("openid-connect", "saml"),
+    "description": ("", "one"),
+    "attributes": (
+        {},
+        {"include.in.token.scope": "false"},
+        {"display.on.consent.screen": "true", "consent.screen.text": "May I?"},
+        {"gui.order": "3", "include.in.openid.provider.metadata": "false"},
+    ),
+    "protocolMappers": ([], [{**AUDIENCE_MAPPER, "name": "m"}]),
+}
+GROUP: Mapping[str, Sequence[Any]] = {
+    "description": ("", "one"),
+    "attributes": ({}, {"level": ["1", "2"]}),
+    "realmRoles": ([], ["offline_access"]),
+    "clientRoles": ({}, {"account": ["view-profile"]}),
+    "subGroups": ([], [{"name": "night", "attributes": {"level": ["3"]}}]),
+}
+ORGANIZATION: Mapping[str, Sequence[Any]] = {
+    "enabled": YES_NO,
+    "description": ("", "one"),
+    "redirectUrl": ("", "https://a.example.org"),
+    "attributes": ({}, {"trade": ["a"]}),
+    "domains": ([], [{"name": "{name}.org", "verified": True}], [{"name": "{name}.org"}, {"name": "{name}.com"}]),
+    "members": ([], [{"username": "ann"}]),
+    "identityProviders": ([], [{"alias": "corp"}]),
+}
+FIELDS: Mapping[str, tuple[str, Mapping[str, Sequence[Any]]]] = {
+    "clientScopes": ("name", SCOPE),
+    "groups": ("name", GROUP),
+    "organizations": ("alias", ORGANIZATION),
+}
+"""Sections of objects that are made with little, each with its key and switches."""
 REALMS: Sequence[Mapping[str, Any]] = (
     {},
     {"registrationEmailAsUsername": True},
@@ -85,6 +120,18 @@ REALMS: Sequence[Mapping[str, Any]] = (
     {"internationalizationEnabled": True, "supportedLocales": ["de", "en"], "editUsernameAllowed": True},
     {"internationalizationEnabled": False},
 )
+
+
+TABLES: Mapping[str, tuple[Mapping[str, Sequence[Any]], int]] = {
+    "keycloak.client": (CLIENT, 2),
+    "keycloak.identity-provider": (PROVIDER, 2),
+    "keycloak.user": (USER, 2 * len(REALMS)),
+    "keycloak.realm": (REALM, 1),
+    "keycloak.client-scope": (SCOPE, 2),
+    "keycloak.group": (GROUP, 2),
+    "keycloak.organization": (ORGANIZATION, 2),
+}
+"""The switches of each type, and how often each case of them is tried: created and changed, in each sort of realm."""
 
 
 def some(cases: Iterator[Any]) -> Iterator[Any]:
@@ -138,8 +185,37 @@ def test_users(server: Server, realm: str, tmp_path: Path, settings: Mapping[str
         assert tried.wrong == {}
 
 
+def filled_everywhere(case: Mapping[str, Any], name: str) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(json.dumps(case).replace("{name}", name))
+    return found
+
+
 def filled(case: Mapping[str, Any], name: str) -> dict[str, Any]:
     return {key: value.format(name=name) if isinstance(value, str) else value for key, value in case.items()}
+
+
+@pytest.mark.parametrize("section", FIELDS)
+def test_others(server: Server, realm: str, tmp_path: Path, section: str, is_changed: bool) -> None:
+    key, table = FIELDS[section]
+    base = {
+        "organizationsEnabled": True,
+        "users": [{"username": "ann", "enabled": True}],
+        "identityProviders": [{"alias": "corp", "providerId": "oidc", "config": AN_ADDRESS}],
+    }
+    laboratory = Laboratory(server.client(), tmp_path, realm, base)
+    names = [f"o{number}" for number, _ in enumerate(some(alone_and_in_pairs(table)))]
+    plain = [{key: name, **({"name": name} if key == "alias" else {})} for name in names]
+    cases = [
+        {**each, **filled_everywhere(case, each[key])}
+        for each, case in zip(plain, some(alone_and_in_pairs(table)), strict=True)
+    ]
+    if is_changed:
+        laboratory.objects(section, plain, key)
+
+    tried = laboratory.objects(section, cases, key)
+
+    assert tried.wrong == {}
+    assert tried.count == len(cases)
 
 
 def test_realms(server: Server, realm: str, tmp_path: Path) -> None:

@@ -317,8 +317,8 @@ def _restored(hand: ByHand, settings: Body) -> None:
     hand.put("", settings)
 
 
-def page(server: Server, release: str) -> str:
-    """The page, with what this server shows."""
+def page(server: Server, release: str, tables: str) -> str:
+    """The page, with what this server shows, and the sections that need none."""
     lines = [
         "# What Keycloak makes of what it is given",
         "",
@@ -333,7 +333,7 @@ def page(server: Server, release: str) -> str:
             for row in rows:
                 lines.append(f"| {row.written} | {_shown(hand, row.probe)} |")
                 _restored(hand, settings)
-    return "\n".join((*lines, ""))
+    return "\n".join((*lines, "", tables, ""))
 
 
 def _shown(hand: ByHand, probe: Probe) -> str:

@@ -49,6 +49,7 @@ PROFILE: Final = "org.keycloak.userprofile.UserProfileProvider"
 WORKFLOWS: Final = "org.keycloak.models.workflow.WorkflowProvider"
 """An export shows workflows here without their names and settings (26.7), and they are none of ours to delete."""
 KEYS: Final = "org.keycloak.keys.KeyProvider"
+FEDERATION: Final = "org.keycloak.storage.UserStorageProvider"
 _OF_EVERY_FEDERATION: Final = (
     "batchSizeForSync cacheInvalidBefore cachePolicy changedSyncPeriod enabled evictionDay evictionHour evictionMinute "
     "fullSyncPeriod importEnabled lastSync maxLifespan priority removeInvalidUsersEnabled"
@@ -56,7 +57,7 @@ _OF_EVERY_FEDERATION: Final = (
 _SETTINGS: Final = {
     KEYS: "",
     "org.keycloak.services.clientregistration.policy.ClientRegistrationPolicy": "",
-    "org.keycloak.storage.UserStorageProvider": _OF_EVERY_FEDERATION,
+    FEDERATION: _OF_EVERY_FEDERATION,
     "org.keycloak.storage.ldap.mappers.LDAPStorageMapper": "",
 }
 """What the server knows of each provider of a type besides what it tells in its info (26.7)."""

@@ -1,4 +1,4 @@
-"""Users and groups outside the plan that a deletion takes a group or a role from; read only if there is one."""
+"""Objects and people outside the plan that a deletion takes something from; read only if there is one."""
 
 from __future__ import annotations
 
@@ -11,25 +11,35 @@ from reconciler.core.resource.address import Address
 from reconciler.core.resource.resource import Bystander
 from reconciler.core.resource.values import ABSENT
 from reconciler.providers.keycloak.ids import Directory
+from reconciler.providers.keycloak.read.losses import LOSS, PEOPLE, is_declared, namers, permissions
 from reconciler.providers.keycloak.read.users import People
 from reconciler.providers.keycloak.table.connection import BASE
 from reconciler.vocabulary.keycloak import CLIENT, CLIENT_ROLE, GROUP, ROLE, USER
 
 _PROPERTIES: Final = {GROUP: "groups", ROLE: "realmRoles", CLIENT_ROLE: "clientRoles"}
 """The property of a user, or of a group, that names objects of a type."""
-_LOSS: Final = "would lose it"
 
 
 def bystanders(directory: Directory, changes: Sequence[Change]) -> Mapping[Address, tuple[Bystander, ...]]:
-    """Returns for each deleted group, role or client who has it or a part of it, unless a file says so of them."""
-    gone = {
-        change.address: change
-        for change in changes
-        if change.action is Action.DELETE and (change.address.kind in _PROPERTIES or change.address.kind == CLIENT)
+    """Returns for each deleted object who has it or a part of it, or names it, unless a file says so of them."""
+    gone = {change.address: change for change in changes if change.action is Action.DELETE}
+    declared = {change.address: change for change in changes}
+    naming = namers(directory, gone, declared)
+    found = {
+        address: (
+            *(_holders(directory, change, declared) if address.kind in (*_PROPERTIES, CLIENT) else ()),
+            *(PEOPLE[address.kind](directory, change, declared) if address.kind in PEOPLE else ()),
+            *naming.get(address, ()),
+        )
+        for address, change in gone.items()
     }
-    declared = {change.address: change for change in changes} if gone else {}
-    found = {address: tuple(_holders(directory, change, declared)) for address, change in gone.items()}
+    found |= {change.address: tuple(permissions(change)) for change in changes if change.action is Action.UPDATE}
     return {address: holders for address, holders in found.items() if holders}
+
+
+def is_harmful(change: Change) -> bool:
+    """Returns whether a change may hurt what is outside the plan; asks nothing."""
+    return change.action is Action.DELETE or any(permissions(change))
 
 
 def _holders(directory: Directory, change: Change, declared: Mapping[Address, Change]) -> Iterator[Bystander]:
@@ -37,8 +47,8 @@ def _holders(directory: Directory, change: Change, declared: Mapping[Address, Ch
     held = [each for each in own if each.kind in _PROPERTIES]
     names = dict.fromkeys(name for each in held for name in _users(directory, each, declared))
     groups = dict.fromkeys(path for each in held for path in _groups(directory, each, declared))
-    yield from (Bystander(name, f"user {name}", _LOSS) for name in names)
-    yield from (Bystander(path, f"group {path}", _LOSS) for path in groups)
+    yield from (Bystander(name, f"user {name}", LOSS) for name in names)
+    yield from (Bystander(path, f"group {path}", LOSS) for path in groups)
 
 
 def _inside(directory: Directory, change: Change) -> Iterable[Address]:
@@ -56,7 +66,7 @@ def _users(directory: Directory, address: Address, declared: Mapping[Address, Ch
     people = People(directory.connection, BASE.format(realm=quote(realm, safe="")), {}, False, {})  # noqa: FBT003
     path = f"groups/{directory.id(address)}/members" if address.kind == GROUP else f"{_role(directory, address)}/users"
     for name in people.members(path):
-        if not _is_declared(declared.get(Address(USER, (realm, name))), _PROPERTIES[address.kind]):
+        if not is_declared(declared.get(Address(USER, (realm, name))), _PROPERTIES[address.kind]):
             yield name
 
 
@@ -68,7 +78,7 @@ def _groups(directory: Directory, address: Address, declared: Mapping[Address, C
     found = directory.connection.get(f"{BASE.format(realm=quote(realm, safe=''))}/{_role(directory, address)}/groups")
     for group in found if found is not ABSENT else ():
         holder = Address(GROUP, (realm, *group["path"].strip("/").split("/")))
-        if not _is_declared(declared.get(holder), _PROPERTIES[address.kind]):
+        if not is_declared(declared.get(holder), _PROPERTIES[address.kind]):
             yield str(group["path"])
 
 
@@ -77,8 +87,3 @@ def _role(directory: Directory, address: Address) -> str:
     if address.kind == ROLE:
         return f"roles/{name}"
     return f"clients/{directory.id(Address(CLIENT, address.path[:-1]))}/roles/{name}"
-
-
-def _is_declared(change: Change | None, name: str) -> bool:
-    """Returns whether a plan deletes the holder itself, or has what it belongs to from the files."""
-    return change is not None and (change.desired is None or name in change.desired.spec)
