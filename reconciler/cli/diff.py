@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import secrets
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
@@ -16,15 +16,18 @@ from reconciler.cli.exit import Exit
 from reconciler.cli.findings import FORMATS as CI_FORMATS
 from reconciler.cli.findings import errors_as, reports, text_of, write_report
 from reconciler.cli.options import EXCLUDE, SECONDS, TARGET, address_option, include_paused_option, leaves_of
-from reconciler.cli.output import clean, columns, say, show, show_clean, show_json, write_json, writer
+from reconciler.cli.output import clean, columns, say, show, show_clean, show_json, warn, write_json, writer
 from reconciler.cli.state import State, in_colour
+from reconciler.record import replace
 
 if TYPE_CHECKING:
     from reconciler.core.plan.plan import Plan
+    from reconciler.core.resource.address import Address
     from reconciler.render.ci.findings import Findings
     from reconciler.render.plan.outage import Measured
     from reconciler.run.session.session import Session
 
+_MOST_KINDS: Final = 6
 FORMATS = ("text", "json", "markdown", *CI_FORMATS)
 
 
@@ -34,6 +37,13 @@ FORMATS = ("text", "json", "markdown", *CI_FORMATS)
 @address_option("--target", TARGET)
 @address_option("--exclude", EXCLUDE)
 @include_paused_option()
+@click.option(
+    "--against",
+    type=click.Path(path_type=Path),
+    multiple=True,
+    metavar="FILE",
+    help="Compare with a snapshot or a realm export; no server is asked.",
+)
 @click.option(
     "--report",
     "files",
@@ -53,15 +63,17 @@ def command(state: State, /, **options: Any) -> int:
     Exit code 0: nothing differs; 2: something does. Nothing is changed.
     """
     form = options["format"]
-    with errors_as(state, form, options["files"]), state.session(needs_secrets=True) as session:
+    against: tuple[Path, ...] = options["against"]
+    with errors_as(state, form, options["files"]), state.session(needs_secrets=not against) as live:
+        session, unknown = _offline(live, against) if against else (live, frozenset())
         reconciler = session.reconciler(
             only=options["target"],
-            excluded=options["exclude"],
+            excluded=options["exclude"] | unknown,
             leaves=leaves_of(session, options),
             patience_s=options["wait"],
             on_wait=say_once(),
         )
-        plan = reconciler.look().plan
+        plan = replace(reconciler, defers=bool(against)).look().plan
         if form == "json":
             show_json(document(session, plan))
         elif form in CI_FORMATS:
@@ -72,10 +84,26 @@ def command(state: State, /, **options: Any) -> int:
         for report in options["files"]:
             write_report(report.path, _report(state, session, plan, report.form))
         if options["out"]:
-            _write(options["out"], document(session, plan))
-        if form == "text" and not plan.in_sync:
+            from reconciler.render.plan.jsonplan import SCHEMA
+
+            write_document(options["out"], document(session, plan), SCHEMA, "plan")
+        if form == "text" and not plan.in_sync and not against:
             say(_next(state, session, plan, options))
     return Exit.DONE if plan.in_sync or options["exit_zero"] else Exit.DIFFERENT
+
+
+def _offline(session: Session, files: Sequence[Path]) -> tuple[Session, frozenset[Address]]:
+    """The session that compares with files; what they have nothing of is reported, and left out."""
+    from reconciler.core.message.wording import listed
+    from reconciler.run.commands.snapshot import offline, read_documents
+
+    made, unknown = offline(
+        session, [each for file in files for each in read_documents(file, session.document.project)]
+    )
+    if unknown:
+        kinds = listed(sorted({address.kind for address in unknown}), _MOST_KINDS)
+        warn(f"{len(unknown)} resources are left out, as no file of --against has their live state: {kinds}")
+    return made, unknown
 
 
 def _next(state: State, session: Session, plan: Plan, options: Mapping[str, Any]) -> str:
@@ -104,32 +132,31 @@ def _report(state: State, session: Session, plan: Plan, form: str) -> str:
     return text_of(state, findings(session, plan), form)
 
 
-def _write(path: Path, plan: Any) -> None:
-    """Put the plan into the file's place at once, for its owner alone. Only an older plan is written over."""
+def write_document(path: Path, document: Any, schema: str, what: str) -> None:
+    """Put a document into the file's place at once, for its owner alone. Only an older one of its sort is replaced."""
     from reconciler.core.message.errors import writing
 
     target = path.resolve()
-    with writing("the plan", path):
-        if target.exists() and not _may_be_replaced(target):
-            raise click.UsageError(f"{path} exists and is not a plan; it is not overwritten.")
+    with writing(f"the {what}", path):
+        if target.exists() and not _may_be_replaced(target, schema):
+            raise click.UsageError(f"{path} exists and is not a {what}; it is not overwritten.")
         with TemporaryDirectory(dir=target.parent, prefix=f".{target.name}.") as folder:  # made with mode 0700
             made = Path(folder, target.name)
             made.touch(0o600)
-            write_json(made, plan)
+            write_json(made, document)
             made.replace(target)
 
 
-def _may_be_replaced(path: Path) -> bool:
-    """Returns whether a file is an older plan, or empty."""
+def _may_be_replaced(path: Path, schema: str) -> bool:
+    """Returns whether a file is an older document of this sort, or empty."""
     from reconciler.config.yaml.textfile import PLAN_LIMIT, UnusableFile, read_bytes
-    from reconciler.render.plan.jsonplan import SCHEMA
 
     try:
         content = read_bytes(path, PLAN_LIMIT) if path.is_file() else b"{}"
-        found = json.loads(content) if content else {"schema": SCHEMA}
+        found = json.loads(content) if content else {"schema": schema}
     except (UnusableFile, ValueError, RecursionError):
         return False
-    return isinstance(found, dict) and found.get("schema") == SCHEMA
+    return isinstance(found, dict) and found.get("schema") == schema
 
 
 def rendered(state: State, session: Session, plan: Plan, form: str, *, fields: bool = True, full: bool = False) -> str:

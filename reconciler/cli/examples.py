@@ -21,6 +21,7 @@ EXAMPLES: Final[Mapping[str, tuple[str, ...]]] = {
     "build": ("reconcile build --push web",),
     "status": ("reconcile status --watch", "reconcile status --format json"),
     "why": ("reconcile why docker.container/web", "reconcile why docker.network/back --format json"),
+    "snapshot": ("reconcile snapshot --out live.json && reconcile diff --against live.json",),
     "pause": (
         "reconcile pause web --for 2h --reason debugging",
         "reconcile pause docker.network/back --owner alice",

@@ -31,6 +31,7 @@ COMMANDS: Final = {
     "build": "Build the images of the stack, and push them.",
     "status": "Show the state and health of each resource.",
     "why": "Explain what is planned for a resource, and what was done to it before.",
+    "snapshot": "Write what is live as a file, for a comparison without servers.",
     "pause": "Leave a resource or the project alone for a while.",
     "resume": "End a pause.",
     "history": "Show earlier runs and their changes, newest first.",

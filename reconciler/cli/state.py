@@ -67,7 +67,11 @@ class State(Struct):
 
     def tell_wait(self, wait: Wait) -> None:
         """Says what is waited for."""
-        if self.logs_json:
+        if in_events():
+            from reconciler.render.progress.events import wait_fields
+
+            emit("wait", str(wait), **wait_fields(wait.who, wait.asked, wait.most_s))
+        elif self.logs_json:
             log(as_json=True, verbose=self.verbose).info("waiting", who=wait.who, asked=wait.asked, most_s=wait.most_s)
         else:
             say(f"{wait}; it has {wait.most_s:g} s")

@@ -110,6 +110,16 @@ class KeycloakProvider:
             return last.found
         return self.observe(desired)
 
+    def exported_live(self, realms: Sequence[Mapping[str, Any]], desired: Collection[Resource]) -> Sequence[Observed]:
+        from reconciler.providers.keycloak.read.exported import exported
+
+        return exported(realms, desired)
+
+    def in_exports(self, realms: Sequence[Mapping[str, Any]], desired: Collection[Resource]) -> Sequence[Resource]:
+        from reconciler.providers.keycloak.read.exported import comparable
+
+        return comparable(realms, desired)
+
     def steps(self, changes: Sequence[Change]) -> Sequence[Step]:
         return old_flows_last(changes, steps(changes))
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from textwrap import fill
 from typing import Final
 
-from reconciler.core.difference.kind import Kind
+from reconciler.core.difference.kind import Effect, Kind, one_at_a_time
 from reconciler.core.message.codes import Code
 from reconciler.record import Struct
 from reconciler.render.output.plain import joined
@@ -72,9 +72,14 @@ def fields_text(fields: Iterable[DescribedField], kinds: Mapping[str, Kind]) -> 
 def _field(field: DescribedField, kinds: Mapping[str, Kind]) -> Iterator[str]:
     yield f"{field.file}: {field.owner}.{field.name}"
     yield from _wrapped("  ", f"{field.title}. {field.description}")
+    yield from (f"  A change of {name}: {cost}." for name, cost in costs_of(field, kinds))
+
+
+def costs_of(field: DescribedField, kinds: Mapping[str, Kind]) -> Iterator[tuple[str, str]]:
+    """The kinds of resources that have a field, each with the cost of changing it, in the words of a plan."""
     for name, kind in kinds.items():
         if field.name in kind.fields and _belongs(kind, field):
-            yield f"  A change of {name}: {_cost(kind, field.name)}."
+            yield name, _cost(kind, field.name)
 
 
 def _belongs(kind: Kind, field: DescribedField) -> bool:
@@ -87,6 +92,8 @@ def _cost(kind: Kind, name: str) -> str:
     effect = kind.fields[name].effect
     if callable(effect):
         return "depends on the values; the plan says it"
+    if effect is Effect.REPLACE and kind.alone is not one_at_a_time:
+        return f"{COSTS[Effect.HANDOVER]}; {COSTS[effect]} where two can't be up at a time"
     return COSTS[effect] or "without disruption"
 
 

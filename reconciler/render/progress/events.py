@@ -36,8 +36,18 @@ def step_document(event: Event) -> dict[str, Any]:
         "seconds": round(event.seconds, 3),
         "note": event.note,
         **({"code": code_of(event.error).name} if event.error else {}),
+        **({"wait": {"probe": event.note, "limit": step.timeout_s + step.hold_s}} if _is_wait(event) else {}),
         **({"amount": {"done": amount.done, "total": amount.total, "unit": amount.unit}} if amount else {}),
     }
+
+
+def _is_wait(event: Event) -> bool:
+    return event.what is What.PENDING and event.step.verb.rpartition(".")[2] == "wait"
+
+
+def wait_fields(subject: str, probe: str, limit_s: float) -> dict[str, Any]:
+    """The fields of a wait for a server that does not answer: it is asked for something, for so long at most."""
+    return {"subject": subject, "wait": {"probe": probe, "limit": limit_s}}
 
 
 def problem_document(problem: Problem) -> dict[str, Any]:

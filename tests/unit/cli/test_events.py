@@ -10,6 +10,10 @@ from pathlib import Path
 import jsonschema
 import pytest
 
+from reconciler.core.execution.report import Event, What
+from reconciler.core.plan.plan import Step
+from reconciler.core.resource.address import Address
+from reconciler.render.progress.events import step_document, wait_fields
 from reconciler.run.clock import RealClock
 from tests.kit.cli import called
 from tests.kit.docker.memory import PROJECT, MemoryEngine, served
@@ -131,3 +135,25 @@ def test_other_runs_are_events_too(run, command):
 
     assert ran.code == 0
     assert events[0]["command"] == command[0]
+
+
+HEAD = {"schema": "reconcile.events/v1", "seq": 1, "ts": "2026-11-30T09:00:00+00:00"}
+
+
+def test_a_wait_of_a_step_has_its_probe_and_its_limit():
+    step = Step("a", Address("memory.box", ("web",)), "box.wait", timeout_s=30.0, hold_s=2.0)
+
+    waits = step_document(Event(step, What.PENDING, "health: starting, last probe: exit code 1", 3.0))
+    done = step_document(Event(step, What.DONE, "healthy", 4.0))
+
+    EVENTS.validate(HEAD | waits)
+    assert waits["wait"] == {"probe": "health: starting, last probe: exit code 1", "limit": 32.0}
+    assert "wait" not in done
+
+
+def test_a_wait_for_a_server_is_an_event_of_its_own():
+    fields = wait_fields("the engine", "GET /info", 60.0)
+
+    EVENTS.validate(HEAD | {"type": "wait", "level": "info", "msg": "waiting", **fields})
+    with pytest.raises(jsonschema.ValidationError):
+        EVENTS.validate(HEAD | {"type": "wait", "level": "info", "msg": "waiting", "subject": "the engine"})

@@ -100,7 +100,10 @@ def test_any_field_of_the_schemas_is_explained(reconcile, field):
     ("field", "says"),
     [
         ("services.mem_limit", "A change of docker.container: depends on the values; the plan says it."),
-        ("services.hostname", "A change of docker.container: with downtime until the new one is ready."),
+        (
+            "services.hostname",
+            "A change of docker.container: the old one serves until the new one is ready; with downtime until the new",
+        ),
         ("clients.redirectUris", "A change of keycloak.client: in place."),
         ("service.image", "A change of docker.container: "),
     ],

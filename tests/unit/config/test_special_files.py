@@ -182,26 +182,28 @@ def test_a_plan_that_is_no_file_is_refused_and_not_written_over(named, kind):
     import click
 
     from reconciler.cli.apply import _read_plan
-    from reconciler.cli.diff import _write
+    from reconciler.cli.diff import write_document
+    from reconciler.render.plan.jsonplan import SCHEMA
 
     path = named(kind, "p")
 
     with pytest.raises(ConfigError, match=f"is a {kind}"):
         _read_plan(path)
     with pytest.raises(click.UsageError, match="not a plan"):
-        _write(path, {})
+        write_document(path, {}, SCHEMA, "plan")
 
 
 @pytest.mark.parametrize("before", [None, "", '{"schema": "reconcile.plan/v1"}'])
 def test_a_plan_is_written_for_its_owner_alone_over_nothing_but_a_plan(tmp_path, before):
-    from reconciler.cli.diff import _write
+    from reconciler.cli.diff import write_document
+    from reconciler.render.plan.jsonplan import SCHEMA
 
     path = tmp_path / "plan.json"
     if before is not None:
         path.write_text(before, encoding="utf-8")
         path.chmod(0o644)
 
-    _write(path, {"a": 1})
+    write_document(path, {"a": 1}, SCHEMA, "plan")
 
     assert (path.stat().st_mode & 0o777, path.read_text(encoding="utf-8")) == (0o600, '{\n  "a": 1\n}\n')
     assert [each.name for each in tmp_path.iterdir()] == ["plan.json"]
@@ -211,7 +213,8 @@ def test_a_plan_is_written_for_its_owner_alone_over_nothing_but_a_plan(tmp_path,
 def test_what_is_no_plan_is_not_written_over(tmp_path, text):
     import click
 
-    from reconciler.cli.diff import _write
+    from reconciler.cli.diff import write_document
+    from reconciler.render.plan.jsonplan import SCHEMA
 
     path, link = tmp_path / "stack.yaml", tmp_path / "link"
     path.write_text(text, encoding="utf-8")
@@ -219,6 +222,6 @@ def test_what_is_no_plan_is_not_written_over(tmp_path, text):
 
     for each in (path, link):
         with pytest.raises(click.UsageError, match="not overwritten"):
-            _write(each, {})
+            write_document(each, {}, SCHEMA, "plan")
 
     assert path.read_text(encoding="utf-8") == text

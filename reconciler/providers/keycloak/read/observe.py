@@ -6,7 +6,7 @@ A realm without its users is two requests: a partial export (Keycloak 26.7: all 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Final
 from urllib.parse import quote
@@ -33,17 +33,30 @@ from reconciler.vocabulary.keycloak import CLIENT, CLIENT_ROLE, FLOW_BINDINGS, P
 _ONLY_WITH_RIGHTS: Final = "accessTokenLifespan"  # in every realm, but not in what is shown without view-realm
 
 
-def observe(connection: Connection, directory: Directory, desired: Collection[Resource]) -> Iterator[Observed]:
-    """Reads the live objects of the desired resources; the directory learns the ids of all that was seen."""
+def observe(
+    connection: Connection,
+    directory: Directory,
+    desired: Collection[Resource],
+    *,
+    users: Callable[[str], Iterable[Representation]] | None = None,
+) -> Iterator[Observed]:
+    """Reads the live objects of the desired resources; the directory learns the ids of all that was seen.
+
+    ``users`` gives the users of a realm where they are known already.
+    """
     realms: dict[str, dict[Address, Resource]] = {}
     for resource in desired:
         realms.setdefault(resource.address.path[0], {})[resource.address] = resource
     for realm, wanted in realms.items():
-        yield from _realm(connection, directory, realm, wanted)
+        yield from _realm(connection, directory, realm, wanted, users)
 
 
 def _realm(
-    connection: Connection, directory: Directory, realm: str, wanted: Mapping[Address, Resource]
+    connection: Connection,
+    directory: Directory,
+    realm: str,
+    wanted: Mapping[Address, Resource],
+    users: Callable[[str], Iterable[Representation]] | None,
 ) -> Iterator[Observed]:
     modes = _modes(realm, wanted)
     live = _snapshot(connection, realm, wanted, modes)
@@ -66,15 +79,21 @@ def _realm(
             along, holders = cascades.along(address), cascades.holders(address)
             yield replace(found, surplus=is_surplus, along=along, holders=holders)
     yield from _unset(wanted.keys() - seen.keys(), seen.keys())
-    yield from _users(directory, realm, wanted, modes, live)
+    everyone = modes.of(KINDS[USER]) == EXACT
+    people = users(realm) if users else _people(connection, realm, wanted, everyone=everyone, live=live)
+    yield from _users(directory, realm, wanted, modes, people)
 
 
 def _users(
-    directory: Directory, realm: str, wanted: Mapping[Address, Resource], modes: Modes, live: Representation
+    directory: Directory,
+    realm: str,
+    wanted: Mapping[Address, Resource],
+    modes: Modes,
+    people: Iterable[Representation],
 ) -> Iterator[Observed]:
     """Users, and of each what can be told of the password that is declared."""
     connection, kind = directory.connection, KINDS[USER]
-    for body in _people(connection, realm, wanted, everyone=modes.of(kind) == EXACT, live=live):
+    for body in people:
         address = kind.address(realm, (str(body["username"]).lower(),))
         directory.learn(address, body["id"])
         item = Item(address.path[1:], (), body)
