@@ -27,11 +27,17 @@ _SECOND: Final = 1_000_000_000
 _FOLDERS: Final = {"configs": "/", "secrets": "/run/secrets"}
 _COMPLETED: Final = "service_completed_successfully"
 
+
+def _is_no_label(option: str) -> bool:
+    return not option.startswith("label")
+
+
 SINCE: Final[Mapping[tuple[str, ...], Since]] = {
     tuple(path.split(".")): row
     for path, row in {
         "services.*.healthcheck.start_interval": Since((1, 44), "25.0"),
         "services.*.oom_score_adj": Since((1, 46), "27.1"),
+        "services.*.security_opt": Since((1, 44), "25.0", lambda each: any(map(_is_no_label, each))),
         "services.*.volumes.*.volume.subpath": Since((1, 45), "26.0"),
     }.items()
 }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from time import monotonic
 from typing import Any, Final
@@ -309,8 +309,19 @@ def _absent(args: Mapping[str, Any]) -> str:
 
 
 def _require(engine: Engine, args: Mapping[str, Any]) -> None:
-    if refused := [f"{at}: {said}" for at, said in required_api.lacks(args["needs"], engine.api_version)]:
+    if refused := [f"{at}: {said}" for at, said in _too_new(engine, args)]:
         raise Rejected("\n".join(refused))
+
+
+def _too_new(engine: Engine, args: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    return required_api.lacks(args["needs"], engine.api_version)
+
+
+LACKS: Final[Mapping[str, Callable[[Engine, Mapping[str, Any]], Iterator[tuple[str, str]]]]] = {
+    "engine.require": _too_new,
+    "external.missing": lambda _engine, args: iter([(args["at"], _absent(args))]),
+}
+"""Facts about a step before it is taken: the reason and the place in the files for which it will be refused."""
 
 
 VERBS: Final[Mapping[str, Callable[[Engine, Mapping[str, Any]], Verdict | None]]] = {

@@ -156,38 +156,46 @@ def _content(change: Change) -> Value:
 
 
 def _service(change: Change, project: str, *, is_anew: bool, is_awaited: bool) -> Iterator[Step]:
-    spec = _spec(change)
     if change.action is Action.DELETE:
         yield _removal(change)
-    elif change.action is Action.CREATE or (change.acts and (is_anew or service.is_made_anew(change.fields))):
-        before = (_removal(change),) if change.observed else ()
-        yield from before
-        needs = _step(change, "engine.require", args={"needs": spec["since"]}) if spec["since"] else None
-        if needs and not before:
-            yield needs
-        earlier = frozenset(step.id for step in (*before, *((needs,) if needs and not before else ())))
-        args = {**_about(change, project), "fields": _values(change)}
-        made = _step(change, "service.create", args=args, after=earlier, milestone=STARTED)
-        yield made
-        yield from _waits(change, made, is_new=True)
     elif change.acts:
-        changed = {field.path[0] for field in change.fields}
-        values = {name: value for name, value in _values(change).items() if name in changed}
-        seen: Value = change.observed.facts["spec"] if change.observed else {}
-        args = {**_about(change, project), "fields": values, "seen": seen}
-        made = _step(change, "service.update", args=args, milestone=STARTED)
+        # First: an older manager leaves out what it does not know, and a removal could not be taken back.
+        needs = _spec(change)["since"]
+        first = [_step(change, "engine.require", args={"needs": needs})] if needs else []
+        is_new = change.observed is None or is_anew or service.is_made_anew(change.fields)
+        if is_new and change.observed:
+            first.append(_removal(change, after=frozenset(step.id for step in first)))
+        yield from first
+        made = _made(change, project, is_new=is_new, after=frozenset(step.id for step in first[-1:]))
         yield made
-        yield from _waits(change, made, is_new=False)
+        yield from _waits(change, made, is_new=is_new)
     elif is_awaited:
         yield from _waits(change, None, is_new=False)
 
 
-def _removal(change: Change) -> Step:
+def _made(change: Change, project: str, *, is_new: bool, after: frozenset[str]) -> Step:
+    """The step that makes or changes a service."""
+    values, about = _values(change), _about(change, project)
+    if is_new:
+        args = {**about, "fields": values}
+        return _step(change, "service.create", args=args, after=after, milestone=STARTED)
+    changed = {field.path[0] for field in change.fields}
+    seen: Value = change.observed.facts["spec"] if change.observed else {}
+    args = {**about, "fields": {name: value for name, value in values.items() if name in changed}, "seen": seen}
+    return _step(change, "service.update", args=args, after=after, milestone=STARTED)
+
+
+def _removal(change: Change, after: frozenset[str] = frozenset()) -> Step:
     """Its tasks leave networks and configs only when they have ended, so their end is awaited."""
-    args: dict[str, Value] = {"service": _live_id(change)}
     grace: Any = change.observed.spec.get("stop_grace_period", "10s") if change.observed else "10s"
-    limit_s = _GONE_WITHIN_S + nanoseconds(grace) / _SECOND
-    return _step(change, "service.remove", args=args, lets_go=change.action is not Action.DELETE, timeout_s=limit_s)
+    return _step(
+        change,
+        "service.remove",
+        args={"service": _live_id(change)},
+        after=after,
+        lets_go=change.action is not Action.DELETE,
+        timeout_s=_GONE_WITHIN_S + nanoseconds(grace) / _SECOND,
+    )
 
 
 def _about(change: Change, project: str) -> dict[str, Value]:

@@ -43,6 +43,11 @@ def _has_other_options(mounts: Tree) -> bool:
     return any(set(_options(str(each))) - {"size", "mode", "ro", "rw"} for each in mounts or ())
 
 
+_OPTION: Final = re.compile(
+    r"no-new-privileges([:=](true|1))?|seccomp[:=].+|label[:=](disable|(user|role|type|level):.+)|apparmor[:=]unconfined"
+)
+
+
 def _options(mount: str) -> list[str]:
     return [part.partition("=")[0] for part in mount.partition(":")[2].split(",") if part]
 
@@ -98,7 +103,10 @@ _TABLE: Final[Mapping[str, NotYet]] = {
     "services.*.pull_policy": NotYet("write always, missing or never", applies=_is_refreshed),
     "services.*.pull_refresh_after": NotYet("write `pull_policy: always`"),
     "services.*.runtime": NotYet(_ONE_HOST),
-    "services.*.security_opt": NotYet("security options of services are not carried out yet"),
+    "services.*.security_opt": NotYet(
+        "of the options `no-new-privileges`, `seccomp`, `label` and `apparmor=unconfined` can be had",
+        applies=lambda options: not all(_OPTION.fullmatch(str(each)) for each in options or ()),
+    ),
     "services.*.shm_size": NotYet("mount a `tmpfs` of this size at /dev/shm"),
     "services.*.storage_opt": NotYet(_ONE_HOST),
     "services.*.tmpfs": NotYet("of the options only `size` and `mode` can be had", applies=_has_other_options),

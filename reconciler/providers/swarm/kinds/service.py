@@ -17,7 +17,7 @@ from reconciler.core.resource.values import ABSENT, UNKNOWN, Secret, Spec, Value
 from reconciler.providers.docker.container.healthcheck import HEALTHCHECK
 from reconciler.providers.docker.table import forms
 from reconciler.providers.docker.table.property import Json, dig, nest
-from reconciler.providers.swarm.kinds import mounts
+from reconciler.providers.swarm.kinds import mounts, privileges
 from reconciler.providers.swarm.table import images, labels
 from reconciler.providers.swarm.table.row import NEW_TASKS, Row, patched, row
 
@@ -331,6 +331,15 @@ ROWS: Final[Mapping[str, Row]] = {
             load=forms.ulimits,
             dump=forms.ulimit_bodies,
             silent={},
+        ),
+        row(
+            "security_opt",
+            at=f"{_CONTAINER}.Privileges",
+            parse=forms.security,
+            load=privileges.read,
+            dump=privileges.entry,
+            silent=(),
+            normalise=forms.shown_security,
         ),
         row("oom_score_adj", at=f"{_CONTAINER}.OomScoreAdj", parse=int, load=int),
         row("extra_hosts", at=f"{_CONTAINER}.Hosts", parse=forms.hosts, load=_hosts, dump=_host_entries),

@@ -52,6 +52,7 @@ services:
     ports: [{target: 80, published: "8080", protocol: tcp, mode: host}]
     pull_policy: always
     read_only: true
+    security_opt: [no-new-privileges]
     stdin_open: true
     stop_grace_period: 1s
     stop_signal: INT
@@ -280,6 +281,7 @@ def problems(folder, services, **sections):
         ({"a": {"image": "x", "ports": ["8000-8001:80"]}}, "publishes one port"),
         ({"a": {"image": "x", "ports": ["127.0.0.1:80:80"]}}, "not on `127.0.0.1` alone"),
         ({"a": {"image": "x", "volumes": ["/a:/a:z"]}}, "relabels nothing for SELinux"),
+        ({"a": {"image": "x", "security_opt": ["apparmor=mine"]}}, "and `apparmor=unconfined` can be had"),
         ({"a": {"image": "x", "tmpfs": ["/t:uid=1"]}}, "only `size` and `mode`"),
         ({"a": {"image": "x", "deploy": {"mode": "global-job", "replicas": 2}}}, "is a job, which runs once"),
         (

@@ -70,14 +70,7 @@ def test_each_place_of_a_deployed_service_is_read(swarm):
         "TaskTemplate.ForceUpdate",
         "TaskTemplate.Runtime",
         "TaskTemplate.ContainerSpec.Isolation",
-        "TaskTemplate.ContainerSpec.Privileges.CredentialSpec",
-        "TaskTemplate.ContainerSpec.Privileges.SELinuxContext",
-        *(["TaskTemplate.ContainerSpec.Privileges.NoNewPrivileges"] if _is_new(swarm) else []),
     }
-
-
-def _is_new(swarm):
-    return "NoNewPrivileges" in json.dumps(swarm.objects["services"])
 
 
 def leaves(tree, path=""):

@@ -176,6 +176,37 @@ def test_a_restart_replaces_all_tasks_and_changes_nothing(swarm, tmp_path):
         a_provider(swarm).restart("other", timeout_s=None)
 
 
+def test_a_profile_of_seccomp_is_compared_by_its_meaning(tmp_path):
+    swarm, profile = MemorySwarm(), tmp_path / "profile.json"
+    text = "services:\n  web: {image: app:1, security_opt: ['seccomp:profile.json']}\n"
+    profile.write_text('{"defaultAction": "SCMP_ACT_ALLOW", "syscalls": []}', encoding="utf-8")
+    settled(a_stack(text, tmp_path), swarm)
+    assert swarm.service("web")["Spec"]["TaskTemplate"]["ContainerSpec"]["Privileges"]["Seccomp"]["Mode"] == "custom"
+
+    profile.write_text('{"syscalls": [],\n "defaultAction": "SCMP_ACT_ALLOW"}', encoding="utf-8")
+    assert differences(a_stack(text, tmp_path), swarm) == {}
+
+    profile.write_text('{"defaultAction": "SCMP_ACT_ERRNO"}', encoding="utf-8")
+    (change,) = differences(a_stack(text, tmp_path), swarm).values()
+    assert "SCMP" not in str(change.fields)
+    settled(a_stack(text, tmp_path), swarm)
+
+
+def test_what_a_manager_is_too_old_for_is_known_before_and_changes_nothing(tmp_path):
+    swarm = MemorySwarm(api=(1, 41))
+    settled(a_stack("services:\n  web: {image: app:1}\n", tmp_path), swarm)
+    swarm.calls.clear()
+    text = "services:\n  web: {image: app:1, security_opt: [no-new-privileges], deploy: {mode: global}}\n"
+    document = a_stack(text, tmp_path)
+
+    (obstacle,) = a_reconciler(document, swarm).look().plan.obstacles
+    report = apply(document, swarm)
+
+    assert "services.web.security_opt needs Docker 25.0 or newer" in str(obstacle)
+    assert len(report.failed) == 1
+    assert swarm.calls == []
+
+
 def test_a_network_is_made_anew_between_two_lives_of_its_services(swarm, tmp_path):
     document = a_stack(WEB.replace("attachable: true", "internal: true"), tmp_path, KEY="old")
 
