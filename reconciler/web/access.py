@@ -32,6 +32,9 @@ TRIES_WITHIN_S: Final = 60.0
 LEAST_TOKEN: Final = 16
 _LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "[::1]"})
 _SAFE: Final = frozenset({"GET", "HEAD"})
+BY_ITSELF: Final = "x-by-itself"
+"""The header of requests that a page makes without its reader: they don't keep a session from its end."""
+
 _FORWARDED: Final = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-real-ip")
 
 
@@ -93,12 +96,12 @@ class Sessions:
         self._sessions[_digest(identity)] = made
         return identity
 
-    def of(self, identity: str) -> LoginSession | None:
-        """The session with this id, which counts as used now."""
+    def of(self, identity: str, *, is_use: bool = True) -> LoginSession | None:
+        """The session with this id. It counts as used now, unless a page asks by itself."""
         now = self._now()
         self._expire(now)
         found = self._sessions.get(_digest(identity)) if identity else None
-        if found:
+        if found and is_use:
             found.used = now
         return found
 
@@ -169,7 +172,7 @@ class Gate:
         if scheme.lower() == "bearer":
             role = self.role_of(token.strip())
             return Visitor("token", role, "token", address=address)
-        if session := self.sessions.of(cookie):
+        if session := self.sessions.of(cookie, is_use=BY_ITSELF not in headers):
             return Visitor(session.name, session.role, session.how, cookie, address)
         # Behind a proxy every peer is on the loopback address, so that address says nothing of a forwarded request.
         if self.needs_login or not _is_loopback(address) or any(name in headers for name in _FORWARDED):

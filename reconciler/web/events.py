@@ -66,7 +66,7 @@ async def _messages(desk: Desk, call: Call, known: int) -> AsyncIterator[str]:
     examined = desk.examinations.version if desk.examinations else 0
     yield "retry: 3000\n\n"
     while not desk.is_over.is_set():
-        if call.visitor.session and desk.gate.sessions.of(call.visitor.session) is None:
+        if call.visitor.session and desk.gate.sessions.of(call.visitor.session, is_use=False) is None:
             yield _message(desk, "session", {"ended": True})
             return
         scene, sent = desk.board.scene, False

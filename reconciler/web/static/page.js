@@ -36,6 +36,7 @@
   const ENDED = "Your session has ended. Log in again to go on.";
   let source = null, isHeld = false, isOver = false, isDue = false, isBusy = false, lastMark = Date.now(), first = true;
 
+  let keepZoom = () => {};
   const isDirty = () => {
     const active = document.activeElement;
     return Boolean(active && active.matches("input, select, textarea"));
@@ -44,7 +45,7 @@
     if (isBusy || isHeld || isOver) { isDue = isDue || isBusy; return; }
     isBusy = true;
     try {
-      const answer = await fetch(location.href, { headers: { accept: "text/html" }, redirect: "manual" });
+      const answer = await fetch(location.href, { headers: { accept: "text/html", "x-by-itself": "1" }, redirect: "manual" });
       if (answer.type === "opaqueredirect" || answer.status === 401) return end();
       if (!answer.ok) return;
       const text = policy.createHTML(await answer.text());
@@ -67,6 +68,7 @@
           }
         }
       }
+      keepZoom();
     } catch { say(LOST); } finally {
       isBusy = false;
       if (isDue) { isDue = false; setTimeout(refresh, 1000); }
@@ -86,7 +88,7 @@
       const isClosed = source?.readyState === EventSource.CLOSED;
       if (isClosed) close();
       say(LOST);
-      const answer = await fetch("/api/v1/status", { method: "GET" }).catch(() => null);
+      const answer = await fetch("/api/v1/status", { headers: { "x-by-itself": "1" } }).catch(() => null);
       if (answer?.status === 401) end();
       else if (isClosed) setTimeout(open, 10000);
     };
@@ -144,7 +146,8 @@
       up: () => [box[0], box[1] - box[3] / 4, box[2], box[3]], down: () => [box[0], box[1] + box[3] / 4, box[2], box[3]],
       all: () => whole,
     };
-    const zoom = (name) => { box = [...steps[name]()]; document.querySelector("svg.graph").setAttribute("viewBox", box.join(" ")); };
+    const show = () => document.querySelector("svg.graph").setAttribute("viewBox", box.join(" "));
+    const zoom = (name) => { box = [...steps[name]()]; keepZoom = name === "all" ? () => {} : show; show(); };
     for (const each of document.querySelectorAll("[data-zoom]")) {
       each.hidden = false;
       each.addEventListener("click", () => zoom(each.dataset.zoom));

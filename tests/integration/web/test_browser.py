@@ -304,7 +304,13 @@ def test_the_graph_zooms_by_buttons(site):
 
     page.get_by_role("button", name="Zoom in").click()
 
-    assert page.locator("svg.graph").get_attribute("viewBox") != before
+    zoomed = page.locator("svg.graph").get_attribute("viewBox")
+    assert zoomed != before
+    site.stage.provider.live.clear()
+    page.wait_for_timeout(700)  # the stream has begun
+    site.stage.look()
+    expect(page.locator("svg.graph .node.missing")).to_have_count(6)
+    assert page.locator("svg.graph").get_attribute("viewBox") == zoomed
     page.get_by_role("button", name="Whole").click()
     assert page.locator("svg.graph").get_attribute("viewBox") == before
     page.locator("svg.graph a").first.click()

@@ -10,6 +10,7 @@ import pytest
 from reconciler.web.access import IDLE_S, LONGEST_S, TRIES, Gate, Role, Sessions, hosts_of, is_same_origin
 from reconciler.web.app import HEADERS, ROUTES, application
 from reconciler.web.login import safe_next
+from tests.kit.clock import TurnedClock
 from tests.kit.web import HTML, OPERATOR, READER, TOKENS, Stage, box, form_token, living
 
 PATHS = {"{action}": "sync", "{number:int}": "1", "{name}": "page.css"}
@@ -188,6 +189,22 @@ def test_a_token_of_one_visitor_is_no_token_of_another(stage):
     assert stage.desk.gate.is_csrf_token(token, visitors[0])
     assert not stage.desk.gate.is_csrf_token(token, visitors[1])
     assert token != stage.desk.gate.csrf_token(visitors[0])
+
+
+def test_a_page_that_asks_by_itself_keeps_no_session_from_its_end(tmp_path):
+    clock = TurnedClock()
+    stage = Stage(tmp_path, [box("a", size=1)], tokens=TOKENS, now=clock.now)
+    stage.look()
+    identity = stage.desk.gate.sessions.begin("alice", Role.READER, "login")
+    client = stage.client()
+    client.cookies.set("reconcile", identity)
+
+    found = []
+    for _ in range(3):
+        clock.sleep(IDLE_S / 2 + 1)
+        found.append(client.get("/plan", headers={"x-by-itself": "1"}).status_code)
+
+    assert found == [200, 401, 401]
 
 
 # ------------------------------------------------------------------ bodies

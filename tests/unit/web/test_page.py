@@ -106,7 +106,7 @@ def test_the_live_fields_are_for_operators_and_without_secrets(tmp_path):
 def test_the_plan_is_one_page_with_its_checksum(stage):
     text = words(shown(stage, "/plan"))
 
-    assert "Plan: 1 to create, 1 to update; 1 unchanged." in text
+    assert "Plan: 1 to create, 1 to update; 1 unchanged; no outage." in text
     assert re.search(r"Checksum [0-9a-f]{32}", text)
 
 
