@@ -91,6 +91,7 @@ def load(sources: Sources) -> Loaded:
         idle=stack.idle if stack else frozenset(),
         unmade=users.unmade,
         rotations=rotations.found,
+        secrets={name: Secret(variables.get(name) or "") for name in files.declared},
     )
     env_files = possible_env_files(sources.directory, sources.env_files)
     named = (*sources.stack_files, *sources.users_files, *env_files, *(stack.files if stack else ()))

@@ -62,8 +62,8 @@ class Step(Struct, frozen=True):
 class Plan(Struct, frozen=True):
     """The differences and the work to do; ``changes`` in order of dependency, ``steps`` in order of execution.
 
-    ``access`` says who gains or loses by it, ``obstacles`` what it will fail for, as far as a provider tells, and
-    ``refusals`` what the policy forbids about it.
+    ``access`` says who gains or loses by it, ``obstacles`` what it will fail for, as far as a provider tells,
+    ``refusals`` what the policy forbids about it, and ``kept`` which secrets it may not change in what runs.
     """
 
     changes: tuple[Change, ...]
@@ -71,6 +71,7 @@ class Plan(Struct, frozen=True):
     access: tuple[AccessChange, ...] = ()
     obstacles: tuple[Problem, ...] = ()
     refusals: tuple[Refusal, ...] = ()
+    kept: tuple[Problem, ...] = ()
 
     @property
     def in_sync(self) -> bool:
@@ -84,7 +85,7 @@ class Plan(Struct, frozen=True):
 
     def remarks(self) -> tuple[Problem, ...]:
         """Lists remarks for a reader, besides the changes."""
-        return (*self.obstacles, *(remark for change in self.changes for remark in _remarks(change)))
+        return (*self.obstacles, *self.kept, *(remark for change in self.changes for remark in _remarks(change)))
 
     @property
     def missing(self) -> tuple[Change, ...]:

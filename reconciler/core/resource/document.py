@@ -8,7 +8,7 @@ from typing import Protocol
 from reconciler.core.resource.address import Address
 from reconciler.core.resource.resource import Origin
 from reconciler.core.resource.rotation import Rotation
-from reconciler.core.resource.values import Value
+from reconciler.core.resource.values import Secret, Value
 from reconciler.record import Struct, field
 
 DocumentPath = tuple[str | int, ...]
@@ -37,7 +37,7 @@ class Document(Struct, frozen=True):
     representations in canonical form; paths begin with "realms" and the realm's index. ``connection`` is how
     to reach Keycloak: ``url``, ``service``, ``auth``. ``idle`` is what the files declare for other profiles: neither
     made nor taken away. ``unmade`` are mistakes if the resource at their address does not exist yet. ``rotations`` are
-    those of declared secrets, by the names of their variables.
+    those of declared secrets, and ``secrets`` their values, by the names of their variables.
     """
 
     project: str
@@ -49,3 +49,4 @@ class Document(Struct, frozen=True):
     idle: frozenset[Address] = frozenset()
     unmade: tuple[Unmade, ...] = ()
     rotations: Mapping[str, Rotation] = field(default_factory=dict)
+    secrets: Mapping[str, Secret] = field(default_factory=dict)

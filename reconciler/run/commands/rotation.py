@@ -19,18 +19,31 @@ from reconciler.config import Sources, declared_secrets, secret_sources, variabl
 from reconciler.config.variables.sources import env_file_paths, variables_in
 from reconciler.config.yaml.reading import forget
 from reconciler.config.yaml.suggest import suggestion
+from reconciler.core.execution.report import Event, Report
 from reconciler.core.message.errors import ConfigError, ReconcileError, Refusal, Refused
 from reconciler.core.message.problem import Problem
+from reconciler.core.plan.kept_values import data_of
 from reconciler.core.provider import Command, CommandRunner, PasswordStore, Stopper
 from reconciler.core.resource.address import Address
 from reconciler.core.resource.resource import Origin, Resource
 from reconciler.core.resource.rotation import NEW, OLD, TRIED, Call, Rotation
-from reconciler.core.resource.values import Secret, refs
+from reconciler.core.resource.values import Secret
 from reconciler.record import Struct, replace
+from reconciler.render.output.known import KnownSecrets
+from reconciler.run.clock import Clock
 from reconciler.run.commands.services import restart_order
 from reconciler.run.reconciliation.once import Look, Reconciler
 from reconciler.run.session.lostsecrets import uses_of_secrets
-from reconciler.run.session.session import Session, connect_to, connected, env_file, opened, read, sources_of
+from reconciler.run.session.session import (
+    Session,
+    connect_to,
+    connected,
+    env_file,
+    opened,
+    read,
+    sources_of,
+    unfinished_of,
+)
 from reconciler.secrets import change_secrets, generated_secrets
 from reconciler.secrets.dotenvtext import changed
 from reconciler.secrets.unfinished import Unfinished, unfinished_file, write_unfinished
@@ -109,6 +122,8 @@ class Rotating:
             return self._reconciler(replace(session, providers=providers)).look()
 
     def _reconciler(self, session: Session) -> Reconciler:
+        """The reconciler of what uses the secrets. That they are changed in what runs is seen to here."""
+        session = replace(session, document=replace(session.document, secrets={}))
         return session.reconciler(only=self.users, patience_s=self.patience_s, on_wait=self.on_wait)
 
     # -------------------------------------------------------------- doing it
@@ -244,7 +259,7 @@ class Rotating:
         except ReconcileError as other:
             raise HalfDone(f"{error}; taking the rest back failed as well: {other}") from error
         self.end()
-        raise ReconcileError(f"{error}; everything is as it was before") from error
+        raise ReconcileError(f"{error}, and everything is as it was before") from error
 
     def _write(self) -> None:
         """Write the new values into the env files that have the old ones."""
@@ -329,6 +344,40 @@ def rotation_to_finish(session: Session, values: Unfinished) -> Rotating:
     return _learnt(session, Rotating(session, exchanges, values, is_begun=True))
 
 
+def finish_rotation(
+    settings: Settings, clock: Clock, *, known: KnownSecrets, stop: Flag, say: Callable[[str], None] = _say_nothing
+) -> None:
+    """Go on with a rotation that was cut off, where there is nobody to ask.
+
+    Raises Locked while another run is at work, HalfDone or another ReconcileError where it could not be finished.
+    """
+    values = unfinished_of(settings)
+    if values is None:
+        return
+    with opened(settings, clock, known=known) as session:
+        rotating = rotation_to_finish(session, values)
+        rotating.say = say
+        with session.locked("secrets rotate"):
+            if unfinished_of(settings) != values:  # the run that has left it was at work all the same
+                return
+            with rotating.changed(stop) as reconciler:
+                _bring(reconciler, stop)
+            if not stop.is_set():
+                rotating.require_changed()
+                rotating.end()
+
+
+def _bring(reconciler: Reconciler | None, stop: Flag) -> None:
+    events = reconciler.converge(_agree, stop=stop) if reconciler else iter(())
+    report = Report(tuple(event for event in events if isinstance(event, Event)))
+    if report.failed:
+        raise HalfDone(f"{report.failed[0].step.address}: {report.failed[0].note}")
+
+
+def _agree(_look: Look) -> None:
+    """The rotation was agreed to when it began."""
+
+
 def _unasked(settings: Settings) -> Sources:
     """The files to load, with stand-ins for what comes from other sources: none of that is rotated."""
     return sources_of(replace(settings, asks_sources=False))
@@ -365,21 +414,14 @@ def _exchanges(session: Session, names: Iterable[str]) -> tuple[Exchange, ...]:
 def _doubts(session: Session, exchange: Exchange, resources: Mapping[Address, Resource]) -> Iterator[Refusal]:
     """Refuses a secret that goes to something with data, which may have taken the value when the data was made."""
     for address in exchange.users if not exchange.is_declared else ():
-        if data := data_of(session, resources[address]):
+        is_program = isinstance(session.providers.get(address.provider), Stopper)
+        if is_program and (data := data_of(resources[address], session.kinds)):
             yield Refusal(
                 address,
                 f"{exchange.name} goes to {address}, whose data in {data} may have been made with it",
                 f"declare how it is changed under `x-reconcile.secrets.{exchange.name}.rotate`, "
                 "or `rotate: {}` where each start takes it anew",
             )
-
-
-def data_of(session: Session, resource: Resource) -> Address | None:
-    """The data that a program uses, if it uses any."""
-    if not isinstance(session.providers.get(resource.address.provider), Stopper):
-        return None
-    used = (ref.address for ref in refs(resource.spec))
-    return next((address for address in used if session.kinds[address.kind].holds_data), None)
 
 
 def _subject(exchange: Exchange) -> str:

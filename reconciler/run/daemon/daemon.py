@@ -49,6 +49,7 @@ from reconciler.providers.registry import connect
 from reconciler.record import Struct, replace
 from reconciler.render.output.known import KnownSecrets
 from reconciler.run.clock import Clock
+from reconciler.run.commands.rotation import finish_rotation
 from reconciler.run.daemon.board import Board
 from reconciler.run.daemon.chronicle import Chronicle
 from reconciler.run.daemon.filestates import States, states_of
@@ -63,7 +64,7 @@ from reconciler.run.reconciliation.once import Look, Reconciler
 from reconciler.run.reconciliation.reading import Overdue, SideBySide
 from reconciler.run.session.recorder import authors_of_drift
 from reconciler.run.session.requestlog import logged
-from reconciler.run.session.session import Session, learn_files, opened, read, secret_files
+from reconciler.run.session.session import Session, learn_files, opened, read, secret_files, unfinished_of
 from reconciler.run.sources.forge import Verdict
 from reconciler.run.sources.source import Source
 from reconciler.settings import Settings
@@ -151,6 +152,7 @@ class Daemon:
         self._full_look_due_at = self._clock.now()
         self._carried: tuple[Hint, ...] = ()
         self._locked_until = 0.0
+        self._rotation: Thread | None = None
         self._leadership: Leadership | None = None
         self._led = (True, "")
 
@@ -385,7 +387,7 @@ class Daemon:
         self._show(look, reconciler.desired())
         if self._source:
             self._judge(self._source, look)
-        if due:
+        if not self._rotates() and due:
             self._repair(due, pass_id, why, reconciler.desired())
 
     def _judge(self, source: Source, look: Look) -> None:
@@ -397,6 +399,32 @@ class Daemon:
             source.judge(Verdict.FAILURE, first or self._file_troubles[0].note)
         elif look.plan.in_sync:
             source.judge(Verdict.SUCCESS, "all is as declared")
+
+    def _rotates(self) -> bool:
+        """Returns whether a rotation of secrets is under way, so that nothing else is repaired.
+
+        One that was cut off is gone on with: a container that is stopped for it would come up with an old password.
+        """
+        if unfinished_of(self._settings) is None:
+            return False
+        if self._rhythm.heals and not (self._rotation and self._rotation.is_alive()):
+            self._rotation = self._begin(self._finish_rotation)
+        return True
+
+    def _finish_rotation(self) -> None:
+        try:
+            finish_rotation(
+                self._settings,
+                self._clock,
+                known=self._known,
+                stop=self._stop,
+                say=lambda text: self._log.info("rotation goes on", step=text),
+            )
+        except Locked:
+            return  # whoever began it is still at work
+        except ReconcileError as error:
+            self._log.error("rotation is not finished", reason=str(error))
+        self.hints.give(Hint("rotation"))
 
     def _show(self, look: Look, desired: Sequence[Resource]) -> None:
         """Put the look on the board, for those who watch."""

@@ -32,6 +32,7 @@ from reconciler.core.message.secrecy import concealed
 from reconciler.core.plan.access import AccessChange
 from reconciler.core.plan.attribution import attributed
 from reconciler.core.plan.graph import needs_of
+from reconciler.core.plan.kept_values import data_of, kept_values
 from reconciler.core.plan.plan import Plan, Step, make
 from reconciler.core.plan.policy import Policy, refusals, refusals_of_new
 from reconciler.core.provider import AccessSource, BystanderSource, GlanceSource, ObstacleSource, Provider, Verdict
@@ -177,7 +178,9 @@ class Reconciler:
     def _completed(self, look: Look, desired: Sequence[Resource]) -> Look:
         """The look with all that is asked for a plan which is shown or carried out."""
         look = replace(look, plan=self._chosen(look.plan))
-        plan = replace(look.plan, access=self._access(look), obstacles=self._obstacles(look))
+        plan = replace(
+            look.plan, access=self._access(look), obstacles=self._obstacles(look), kept=self._kept(look, desired)
+        )
         plan = replace(plan, refusals=self._refusals(plan, look), changes=self._attributed(plan, desired))
         return replace(look, plan=self._concealed(plan, desired, look.observed))
 
@@ -344,6 +347,14 @@ class Reconciler:
             if isinstance(provider, ObstacleSource) and name not in look.unread
             for found in self._asked(name, partial(provider.obstacles, _steps_of(name, look.plan)))
         )
+
+    def _kept(self, look: Look, desired: Sequence[Resource]) -> tuple[Problem, ...]:
+        """The secrets that what runs may keep, whatever the plan gives to it."""
+        if not self.document.secrets:
+            return ()
+        kinds = {name: kind for provider in self.providers.values() for name, kind in provider.kinds.items()}
+        data = {each.address: found for each in desired if (found := data_of(each, kinds))}
+        return kept_values(look.plan.changes, self.document.secrets, self.document.rotations, data)
 
     def _is_looked_at(self, address: Address, desired: Sequence[Resource]) -> bool:
         if self.only:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import stat
+import time
 import warnings
 from dataclasses import dataclass, field
 from functools import partial
@@ -14,6 +16,7 @@ import pytest
 from reconciler.cli.main import run as main
 from tests.kit.cli import called
 from tests.kit.clock import TurnedClock
+from tests.kit.daemon import daemon
 from tests.kit.docker.memory import MemoryEngine, served
 
 STACK = """name: p
@@ -243,7 +246,7 @@ def test_a_service_that_refuses_its_value_leaves_everything_as_it_was(world):
     ran = world.run("secrets", "rotate", "--all", "--yes")
 
     assert ran.code == 1, ran.err
-    assert "REPORTS_PASSWORD: the command in db ended with 3; everything is as it was before" in ran.err
+    assert "REPORTS_PASSWORD: the command in db ended with 3, and everything is as it was before" in ran.err
     world.assert_has_everywhere(before)
     assert world.run("diff").code == 0
 
@@ -303,6 +306,21 @@ def test_an_apply_finishes_a_rotation_that_was_cut_off_and_a_diff_reports_it(wor
     assert "was cut off" not in world.run("diff").err
 
 
+def test_a_daemon_finishes_a_rotation_that_was_cut_off(world):
+    assert killed(world, 6, before=False)
+    environment = {"DOCKER_HOST": world.url, "XDG_STATE_HOME": str(world.directory / "state")}
+
+    with daemon(world.directory, "--interval", "1", "--listen", "off", env=environment) as running:
+        running.until("rotation goes on")
+        deadline = time.monotonic() + 60
+        while world.kept.exists():
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+
+    world.assert_has_everywhere(values_of(world))
+    assert world.run("diff").code == 0
+
+
 def test_the_values_of_a_rotation_are_kept_out_of_git(world):
     (world.directory / ".gitignore").write_text(".env\n", encoding="utf-8")
     assert world.run("secrets", "rotate", "WEB_KEY", "--yes").code == 0
@@ -321,7 +339,7 @@ def test_other_secrets_wait_for_a_rotation_that_was_cut_off(world):
     ran = world.run("secrets", "rotate", "LATER", "--yes")
 
     assert ran.code == 1
-    assert "was cut off; finish it with `reconcile secrets rotate`" in ran.err
+    assert "finish it with `reconcile secrets rotate`" in ran.err
 
 
 def test_a_file_that_is_no_rotation_is_left_alone(world):
@@ -332,3 +350,60 @@ def test_a_file_that_is_no_rotation_is_left_alone(world):
     assert ran.code == 65
     assert "is not a rotation" in ran.err
     assert world.kept.read_text(encoding="utf-8") == "{}"
+
+
+# ------------------------------------------------------------------ changed by hand
+
+
+def edited(world, name):
+    env = world.directory / ".env"
+    env.write_text(env.read_text(encoding="utf-8").replace(world.env[name], f"by-hand-{name}"), encoding="utf-8")
+
+
+def remarks(world):
+    found = json.loads(world.run("diff", "--format", "json").out)["diagnostics"]
+    return [(each["address"], each["source"]["line"], each["message"]) for each in found]
+
+
+def test_a_value_that_was_changed_by_hand_is_a_warning_with_what_to_do(world):
+    edited(world, "DB_PASSWORD")
+
+    text = world.run("diff")
+
+    assert text.code == 2
+    assert "! docker.container/db has another DB_PASSWORD than the files" in text.out
+    (db, db_line, message), (web, web_line, _) = remarks(world)
+    assert (db, web) == ("docker.container/db", "docker.container/web")
+    assert (db_line, web_line) == (line_of("{P: "), line_of("{DSN: 'postgres://u"))
+    assert "put the old value back, and run `reconcile secrets rotate DB_PASSWORD`" in message
+    assert "by-hand" not in text.out + text.err
+
+
+def test_without_a_declared_way_the_data_may_keep_the_old_value(world):
+    world.write(STACK.replace("rotate: {service: db, exec: [change, main], check: [check, main]}", "", 1))
+    edited(world, "DB_PASSWORD")
+
+    ((address, _, message),) = remarks(world)
+
+    assert address == "docker.container/db"
+    assert "its data in docker.volume/data may have been made with the old one" in message
+    assert "x-reconcile.secrets.DB_PASSWORD.rotate" in message
+
+
+def test_what_each_start_takes_anew_is_no_warning(world):
+    world.write(STACK.replace("{service: db, exec: [change, main], check: [check, main]}", "{}", 1))
+    edited(world, "DB_PASSWORD")
+    edited(world, "WEB_KEY")
+
+    assert world.run("diff").code == 2
+    assert remarks(world) == []
+
+
+def test_a_rotation_itself_shows_no_such_warning(world):
+    ran = world.run("secrets", "rotate", "--all", "--dry-run")
+
+    assert "has another" not in ran.out
+
+
+def line_of(part):
+    return next(number for number, line in enumerate(STACK.splitlines(), start=1) if part in line)
