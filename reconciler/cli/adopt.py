@@ -28,8 +28,9 @@ def command(ctx: click.Context, /, names: tuple[str, ...], realms: tuple[str, ..
     """Write a running Compose project, or containers, as stack.yaml, and a realm as users.yaml.
 
     Whatever image, engine, Compose or Keycloak give by themselves is left out. Secrets go into .env; a value that is
-    there stays. Nothing is changed but the files: no container is touched. Afterwards the files are compared with what
-    lives. Exit code 0: nothing differs; 3: the files are written, and something differs.
+    there stays. No container is touched. Afterwards the files are compared with what lives. Containers that belong to
+    nobody and are as declared belong to the project from then on. Exit code 0: nothing differs; 3: the files are
+    written, and something differs.
     """
     from reconciler.run.commands.adopt import adopted_realms, adopted_stack
 
@@ -100,12 +101,19 @@ def _write(path: Path, adopted: AdoptedFile, *, overwrite: bool) -> None:
 def _compared(settings: Settings, *, stack: Path | None = None, users: Path | None = None) -> int:
     """Compare what was written with what lives, and say what differs."""
     from reconciler.core.difference.change import Action
+    from reconciler.core.execution.report import What
     from reconciler.run.clock import RealClock
-    from reconciler.run.commands.adopt import settings_of_files
+    from reconciler.run.commands.adopt import settings_of_files, taken_over
     from reconciler.run.session.session import opened
 
     with opened(settings_of_files(settings, stack=stack, users=users), RealClock(), known=writer().known) as session:
         plan = session.reconciler().look().plan
+        report = taken_over(session, plan, "adopt")
+    for event in report.failed:
+        warn(f"{event.step.address} is not taken over: {event.note}")
+    if taken := len(report.of(What.DONE)):
+        belong = "s belong" if taken > 1 else " belongs"
+        say(f"{taken} container{belong} to project {session.document.project} from now on.")
     different = [change for change in plan.changes if change.action is not Action.KEEP]
     for change in different:
         warn(f"{change.address} still differs: {change.reason or change.intended.value}")

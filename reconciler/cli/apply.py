@@ -116,6 +116,8 @@ class _Apply:
                 self._session.keep_secrets()
                 with self._session.recorded("apply") as record:
                     record.saw(look, self._reconciler)
+                if not _taken_over(self._session, look):
+                    return Exit.PARTIAL
             return Exit.DIFFERENT if self._dry_run and not look.plan.in_sync else Exit.DONE
         with (
             self._session.locked("apply", wait_s=self._lock_wait),
@@ -232,6 +234,19 @@ class _Apply:
                 f"{self._plan_file} is stale: the files or the live resources changed since it was made; "
                 "look at a new `reconcile diff`, and apply that"
             )
+
+
+def _taken_over(session: Session, look: Look) -> bool:
+    """Takes over what is nobody's and as declared; returns whether all of it is the project's now."""
+    from reconciler.core.execution.report import What
+    from reconciler.run.commands.adopt import taken_over
+
+    report = taken_over(session, look.plan, "apply")
+    for event in report.failed:
+        warn(f"{event.step.address} is not taken over: {event.note}")
+    for event in report.of(What.DONE):
+        say(f"  ✓ {event.step.address} taken over")
+    return not report.unfinished
 
 
 def _without_causes(plan: Any) -> Any:

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import click
 
 from reconciler.cli.exitcodes import of_error, of_report
 from reconciler.cli.options import DISRUPT, address_option, json_option
-from reconciler.cli.output import answer, say
+from reconciler.cli.output import answer, say, warn
 from reconciler.cli.runner import Teller, interruptible
 from reconciler.cli.state import State, is_terminal, show_error
 
 if TYPE_CHECKING:
+    from reconciler.core.execution.report import Report
+    from reconciler.core.plan.plan import Plan
     from reconciler.core.resource.address import Address
+    from reconciler.run.session.session import Session
+
+_MOST_NAMES: Final = 10
 
 
 @click.command("down")
@@ -27,7 +32,7 @@ def command(state: State, *, volumes: bool, confirm: str | None, allow_disrupt: 
 
     A network or volume that other projects use is left.
     """
-    from reconciler.run.reconciliation.remove import kinds_to_remove, left_in_use, removal
+    from reconciler.run.reconciliation.remove import clear, kinds_to_remove, left_in_use, left_to_others, removal
 
     with state.session(starts=False) as session:
         if volumes or confirm is not None:
@@ -41,11 +46,42 @@ def command(state: State, *, volumes: bool, confirm: str | None, allow_disrupt: 
                 record.code = stop.code or of_error(error, begun=True)
                 return record.code
             record.code = stop.code or of_report(teller.report)
-        for line in left_in_use(teller.look.plan):
+            clear(session.providers.values())
+        plan = teller.look.plan
+        for line in (*left_in_use(plan), *left_to_others(plan)):
             say(f"  - {line}")
-        kept = "" if volumes else "; volumes and images are left"
-        say(f"{session.document.project}: {'not all is down' if teller.report.unfinished else 'down'}{kept}.")
+        say(f"{session.document.project}: {_outcome(teller.report)}{_kept(session, plan, volumes=volumes)}.")
+        _end_leader(session)
         return stop.code or of_report(teller.report)
+
+
+def _outcome(report: Report) -> str:
+    if not report.events:
+        return "nothing was there to remove"
+    return "not all is down" if report.unfinished else "down"
+
+
+def _kept(session: Session, plan: Plan, *, volumes: bool) -> str:
+    """The sentence on data that stays; those that others use are reported on their own."""
+    from reconciler.core.message.wording import listed
+    from reconciler.run.reconciliation.remove import kept_data
+
+    names = [address.name for address in kept_data(plan, session.kinds)]
+    if volumes or not names:
+        return ""
+    is_one = len(names) == 1
+    are_left = f"volume {names[0]} is left" if is_one else f"volumes {listed(names, _MOST_NAMES)} are left"
+    return f"; {are_left}: `down --volumes` removes {'it' if is_one else 'them'}"
+
+
+def _end_leader(session: Session) -> None:
+    """Removes what a daemon left that is gone, and warns of one that would make everything again."""
+    from reconciler.run.lock.leadership import leader_left
+
+    project = session.document.project
+    leader = leader_left(session.leases, project) if session.leases else ""
+    if leader:
+        warn(f"{leader} acts on project {project}, as far as is known, and would make it again; stop it")
 
 
 def _confirm(project: str, confirmed: str | None, *, volumes: bool) -> None:

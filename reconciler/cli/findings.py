@@ -95,8 +95,9 @@ def errors_as(state: State, form: str, reports: Sequence[Report] = ()) -> Iterat
         for report in reports:
             try:
                 write_report(report.path, text_of(state, findings, report.form))
-            except Unwritable as unwritable:  # the first error is the one to solve
-                warn(str(unwritable))
+            except Unwritable as unwritable:
+                if str(unwritable) != str(error):  # the first error is the one to solve
+                    warn(str(unwritable))
         if form in WITH_COMMENT:
             show_findings(state, findings, form)
         raise

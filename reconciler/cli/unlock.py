@@ -27,24 +27,31 @@ def command(state: State, *, yes: bool) -> int:
     whether it lives: `apply --lock-wait 150` watches for two minutes whether it renews its mark; --yes breaks its lock.
     """
     from reconciler.core.message.errors import Refusal, Refused
+    from reconciler.run.lock.lock import LEAD, STANDBY, holders, other_names
     from reconciler.run.lock.lock import State as Mark
-    from reconciler.run.lock.lock import holders, other_names
 
     with state.session(starts=False) as session:
         store, project = session.leases, session.document.project
-        found = holders(store, project) if store else []
-        for name in other_names(store, project) if store else ():
-            warn(f"volume {name} has the label of a lock of {project}, but not the name of one; it is left alone")
-        if not found:
+        if store is None:
             say(f"{project}: nobody holds the lock.")
-        living = [holder for holder in found if holder.state in (Mark.HELD, Mark.FOREIGN) and not yes]
-        refusals = [Refusal(None, f"{each} {each.state.value}", _REMEDY) for each in living]
-        for holder in found:
-            if store and holder not in living:
-                refusals += _removed(store, project, holder)
+            return Exit.DONE
+        for name in other_names(store, project):
+            warn(f"volume {name} has the label of a lock of {project}, but not the name of one; it is left alone")
+        runs = holders(store, project)
+        leaders = [*holders(store, project, LEAD), *holders(store, project, STANDBY)]
+        if not runs:
+            say(f"{project}: nobody holds the lock.")
+        acting = {each.name for each in (*runs, *leaders) if each.state in (Mark.HELD, Mark.FOREIGN) and not yes}
+        for leader in (each for each in leaders if each.name in acting):
+            say(f"{project}: {leader} acts on it, as far as is known; `--yes` removes the lease of one that is gone.")
+        refusals = [Refusal(None, f"{each} {each.state.value}", _REMEDY) for each in runs if each.name in acting]
+        left = [each for each in (*runs, *leaders) if each.name not in acting]
+        most = len(refusals) + len(left)
+        for holder in left:
+            refusals += _removed(store, project, holder)
         if not refusals:
             return Exit.DONE
-        refused, begun = Refused(refusals), len(refusals) < len(found)
+        refused, begun = Refused(refusals), len(refusals) < most
         show_error(refused, begun=begun)
         return of_error(refused, begun=begun)
 

@@ -545,6 +545,15 @@ class LeaseEventSource(LeaseStore, Protocol):
 
 
 @runtime_checkable
+class RemnantSource(Protocol):
+    """A provider that keeps notes of its own beside live resources."""
+
+    def clear(self) -> Sequence[str]:
+        """Removes the notes on what is gone; returns their names."""
+        ...
+
+
+@runtime_checkable
 class DiagnosisSource(Protocol):
     """A provider that can look for the cause of trouble. Its checks only read, and wait for an answer briefly."""
 

@@ -94,6 +94,12 @@ class Change(Struct, frozen=True):
         return bool(self.intended is not Action.KEEP and self.desired and self.observed and not self.observed.owned)
 
     @property
+    def is_takeover(self) -> bool:
+        """Returns whether all that is to be done is to take over a live resource that is nobody's."""
+        is_as_declared = self.action is Action.KEEP and self.desired is not None
+        return bool(is_as_declared and self.observed and self.observed.claimable and not self.observed.owned)
+
+    @property
     def loses_data(self) -> bool:
         """Returns whether data goes with the live resource."""
         return self.effect is Effect.DATA_LOSS and not (self.observed and self.observed.data_stays)

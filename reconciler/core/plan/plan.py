@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from graphlib import TopologicalSorter
+from itertools import product
 from typing import Protocol
 
 from reconciler.core.difference.change import Action, Change, diff, differ
@@ -103,6 +104,8 @@ def _remarks(change: Change) -> Iterator[Problem]:
         yield remark(f"is {used_by}")
     if change.action is not Action.KEEP or change.observed is None:
         return
+    if change.is_takeover:
+        yield remark("is as declared, and nobody's so far: `apply` takes it over as it is")
     if change.desired is None:
         yield remark(f"is not declared, and left alone{f': {used_by}' if used_by else ''}")
     if change.desired and change.observed.status.health is Health.FAILED:
@@ -318,6 +321,7 @@ def _linked(steps: Sequence[Step], changes: Mapping[Address, Change], needs: Nee
                 before |= _leaving(of.get(user, ()), changes.get(address))
         before -= {step.id}
     behind = _handed_over(steps, after)
+    _end_in_order(changes, of, after, behind)
     by_id = {
         step.id: replace(step, after=frozenset(after[step.id]), behind=frozenset(behind[step.id])) for step in steps
     }
@@ -342,7 +346,7 @@ def _leaving(steps: Sequence[Step], used: Change | None) -> set[str]:
     return {step.id for step in steps if action is Action.DELETE or (action is Action.REPLACE and step.lets_go)}
 
 
-def _handed_over(steps: Sequence[Step], after: Mapping[str, set[str]]) -> Mapping[str, set[str]]:
+def _handed_over(steps: Sequence[Step], after: Mapping[str, set[str]]) -> dict[str, set[str]]:
     """Lists for each step those that free what it takes, except where that would close a circle.
 
     If one of them fails, whoever was to take it finds out by itself, and takes its way back.
@@ -355,6 +359,29 @@ def _handed_over(steps: Sequence[Step], after: Mapping[str, set[str]]) -> Mappin
             if is_between_two and not _waits_for((after, behind), giver.id, taker.id):
                 behind[taker.id].add(giver.id)
     return behind
+
+
+def _end_in_order(
+    changes: Mapping[Address, Change],
+    of: Mapping[Address, Sequence[Step]],
+    after: Mapping[str, set[str]],
+    behind: dict[str, set[str]],
+) -> None:
+    """Adds to each deletion those of what depends on it, except where that would close a circle.
+
+    What is live may depend on each other in a circle: its parts are of different files. A failed deletion holds up
+    nobody.
+    """
+    for change in changes.values():
+        needed = change.observed.outlived_by if change.observed and change.action is Action.DELETE else ()
+        own = of.get(change.address, ())
+        last = {step.id for step in own} - set().union(*(step.after for step in own))
+        for need in sorted(needed):
+            if need in changes and changes[need].action is Action.DELETE:
+                first = {step.id for step in of.get(need, ()) if not step.after}
+                for earlier, later in product(sorted(last), sorted(first)):
+                    if not _waits_for((after, behind), earlier, later):
+                        behind[later].add(earlier)
 
 
 def _waits_for(edges: Sequence[Mapping[str, set[str]]], later: str, earlier: str) -> bool:

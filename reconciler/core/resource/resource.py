@@ -140,6 +140,8 @@ class Observed:
     ``bystanders`` are known only where the plan would hurt them.
     ``restarts`` counts how often the other side has restarted it by itself. It is ``stopped_by_hand`` if a person has
     stopped it, as far as the other side tells.
+    ``outlived_by`` are those that it depends on: where both are deleted it goes first.
+    One that is not owned is ``claimable`` if it is nobody else's either: as declared, it is taken over as it is.
     Where its ``data_stays`` it only leads to data that is kept elsewhere, and that its end does not touch.
     """
 
@@ -160,3 +162,5 @@ class Observed:
     data_stays: bool = False
     restarts: int = 0
     stopped_by_hand: bool = False
+    outlived_by: frozenset[Address] = frozenset()
+    claimable: bool = False

@@ -22,6 +22,7 @@ from reconciler.core.resource.document import Document
 from reconciler.core.resource.values import Value
 from reconciler.providers.answers import Limits, underneath
 from reconciler.providers.docker.container import one_shot
+from reconciler.providers.docker.engine import ownership
 from reconciler.providers.docker.engine.client import Engine
 from reconciler.providers.docker.engine.versions import UnknownVersion
 from reconciler.providers.docker.expand import container_address
@@ -78,16 +79,12 @@ class Site:
     def containers(self) -> Mapping[str, Sequence[Json]]:
         """Service → its containers, as the engine shows each."""
         with self.engine.understood():
-            mine = {"label": [f"{labels.PROJECT}={self.project}"]}
-            listed = self.engine.get("/containers/json", all=1, filters=mine)
-            shown = [
-                self.engine.get(f"/containers/{item['Id']}/json")
-                for item in listed
-                if not labels.is_one_off(item["Labels"])
-            ]
             found: dict[str, list[Json]] = {name: [] for name in self.services}
-            for each in filter(None, shown):
-                found.setdefault(str(dig(each, "Config.Labels")[labels.SERVICE]), []).append(each)
+            for item in ownership.listed(self.engine, self.project):
+                marks = item["Labels"]
+                shown = None if labels.is_one_off(marks) else self.engine.get(f"/containers/{item['Id']}/json")
+                if shown:
+                    found.setdefault(str(marks[labels.SERVICE]), []).append(shown)
             return found
 
     def running(self) -> Iterator[tuple[str, Json]]:

@@ -229,7 +229,9 @@ class Stack:
         spec |= self._before_start(name, service, number)
         spec |= {
             "mounts": [self._mount(mount) for mount in service.get("volumes") or ()],
-            "owner": labels.of_container(self.document.project, name, number, self.document.directory),
+            "owner": labels.of_container(
+                self.document.project, name, number, self.document.directory, service.get("depends_on") or {}
+            ),
             "mark": files.mark_of(self.document.project, container_address(name, number)),
             "gate": self._gate(name, service),
             "rollout": rollout.declared(service, lends=self._lends(name), several=replicas(service) > 1),

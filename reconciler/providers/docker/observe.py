@@ -15,10 +15,18 @@ from reconciler.core.resource.address import Address
 from reconciler.core.resource.resource import Health, Observed, Resource, Status
 from reconciler.core.resource.values import Value
 from reconciler.providers.docker.build.context import changed_at, digest_of
-from reconciler.providers.docker.container import endpoints, files, hooks, outside, pre_start, restarts, volumes_from
+from reconciler.providers.docker.container import (
+    endpoints,
+    files,
+    hooks,
+    outside,
+    pre_start,
+    restarts,
+    volumes_from,
+)
 from reconciler.providers.docker.container.mounts import anonymous_volumes, image_volumes
 from reconciler.providers.docker.container.stops import Stops
-from reconciler.providers.docker.engine import rootless
+from reconciler.providers.docker.engine import ownership, rootless
 from reconciler.providers.docker.engine.client import Engine
 from reconciler.providers.docker.engine.failures import NoReference
 from reconciler.providers.docker.engine.unchanged import Unchanged
@@ -52,6 +60,7 @@ class Reader:
         self._of_volume: dict[str, Address] = {}
         self._marks: dict[str, Json] = {}
         self._others: dict[str, Json | None] = {}
+        self._of_container: dict[str, Address] = {}
 
     def read(self) -> Iterator[Observed]:
         """Everything that is desired and there, and what carries the project's labels besides."""
@@ -86,7 +95,7 @@ class Reader:
     def _volumes(self) -> Iterator[Observed]:
         owned = self._engine.get("/volumes", filters=self._mine())["Volumes"] or []
         names = {item["Name"] for item in owned}
-        self._marks = {item["Labels"][labels.MARK]: item for item in owned if labels.MARK in item["Labels"]}
+        self._marks = ownership.marks(owned)
         others = [
             self._unchanged.get(self._engine, f"/volumes/{name}")
             for name in self._names(volume.NAME)
@@ -128,7 +137,7 @@ class Reader:
         return bool(resource and resource.spec.get("external"))
 
     def _mine(self) -> Json:
-        return {"label": [f"{labels.PROJECT}={self._project}"]}
+        return ownership.of_project(self._project)
 
     # -------------------------------------------------------------- images
 
@@ -202,6 +211,7 @@ class Reader:
             if address is not None:
                 groups.setdefault(address, []).append(inspect)
         names = {inspect["Id"]: name_of(inspect) for group in groups.values() for inspect in group}
+        self._of_container = {inspect["Id"]: address for address, group in groups.items() for inspect in group}
         for address, group in groups.items():
             of_hooks = [each for each in group if labels.is_of_a_hook(dig(each, "Config.Labels"))]
             mains, leftovers = self._sorted_out(address, [each for each in group if each not in of_hooks])
@@ -214,7 +224,7 @@ class Reader:
     def _inspected(self) -> Iterator[Json]:
         listed = self._engine.get("/containers/json", all=1, filters=self._mine())
         mine = {item["Id"]: item for item in listed if not _is_somebodys_own(item["Labels"])}
-        ids = [*mine]
+        ids = [*mine, *ownership.taken_over(self._marks)]
         known = {name.lstrip("/") for item in listed for name in item["Names"]}
         missing = sorted(name for name in self._container_names() if name not in known)
         if missing:
@@ -226,7 +236,7 @@ class Reader:
             path = f"/containers/{container_id}/json"
             inspect = self._unchanged.container(self._engine, own) if own else self._engine.get(path)
             if inspect is not None and dig(inspect, "State.Status") != "removing":
-                yield inspect
+                yield ownership.with_labels(inspect, self._marks.get(container_id))
 
     def _container_names(self) -> dict[str, Address]:
         return {
@@ -290,6 +300,7 @@ class Reader:
             inspect["Id"],
             spec,
             owned=marks.get(labels.PROJECT) == self._project,
+            claimable=ownership.is_nobodys(marks),
             status=self._status(address, inspect, spec, others),
             outputs={"id": inspect["Id"], **restarts.outputs(inspect)},
             facts={
@@ -297,6 +308,7 @@ class Reader:
                 "image": self._image_config(inspect["Image"]),
                 "files": files.digests(mounted),
                 "mark": mark["Name"] if mark else "",
+                "is_taken_over": bool(mark and labels.SERVICE in mark["Labels"]),
                 "score_is_raised": self._is_score_raised(address, spec["oom_score_adj"]),
                 "ours": labels.is_ours(marks),
                 "anonymous": {key: name for key, name in anonymous_volumes(inspect).items() if key not in borrowed},
@@ -308,6 +320,7 @@ class Reader:
                 "leftovers": {name_of(other): other["Id"] for other in leftovers},
             },
             after=frozenset(self._uses(spec)),
+            outlived_by=frozenset(self._needs(address, inspect)) - {address},
             restarts=int(inspect.get("RestartCount") or 0),
             stopped_by_hand=not spec["leftovers"] and self._stops.was_by_hand(inspect),
         )
@@ -381,6 +394,17 @@ class Reader:
         is_id = bool(live and endpoints.ID.fullmatch(wanted) and live["Id"].startswith(wanted))
         return wanted if is_id or (live and wanted == live["Real"]) else mode
 
+    def _needs(self, address: Address, inspect: Json) -> Iterator[Address]:
+        """The containers that it depends on: by the file or else its labels, and by its namespaces."""
+        resource = self._desired.get(address)
+        if resource:
+            yield from (need for need in resource.after if need.kind == container.NAME)
+        services = () if resource else labels.services_before(dig(inspect, "Config.Labels"))
+        lenders = set(_lenders(inspect))
+        for found, other in self._of_container.items():
+            if found in lenders or other.path[0] in services:
+                yield other
+
     def _uses(self, spec: Mapping[str, Any]) -> Iterator[Address]:
         for key in spec["networks"]:
             yield network_address(key)
@@ -402,6 +426,13 @@ def _named_namespace(mode: Value, names: Mapping[str, str]) -> Value:
     """``container:<id>``, as the engine stores it, with the name that the file uses."""
     kind, _, target = str(mode).partition(":")
     return f"container:{names[target]}" if kind == "container" and target in names else mode
+
+
+def _lenders(inspect: Json) -> Iterator[str]:
+    """The ids of containers whose namespaces or volumes it shares."""
+    for key in ("NetworkMode", "PidMode", "IpcMode"):
+        yield str(dig(inspect, f"HostConfig.{key}") or "").removeprefix(outside.CONTAINER)
+    yield from (str(each).partition(":")[0] for each in dig(inspect, "HostConfig.VolumesFrom") or ())
 
 
 def status_of(inspect: Json, *, is_job: bool = False) -> Status:

@@ -35,7 +35,7 @@ from reconciler.providers.docker import authors, bystanders, expand
 from reconciler.providers.docker.build import buildx
 from reconciler.providers.docker.container import mounts
 from reconciler.providers.docker.container.stops import Stops
-from reconciler.providers.docker.engine import proxies, remote
+from reconciler.providers.docker.engine import ownership, proxies, remote
 from reconciler.providers.docker.engine.attached import Attached
 from reconciler.providers.docker.engine.client import Engine
 from reconciler.providers.docker.engine.location import settings_of
@@ -97,6 +97,7 @@ class DockerProvider:
         self._stops = Stops()
         self._together = Together()
         self._known: frozenset[str] = frozenset()
+        self._taken_over: frozenset[str] = frozenset()
         self._exit_codes: dict[str, int] = {}
 
     def expand(self, document: Document) -> Iterable[Resource]:
@@ -144,6 +145,7 @@ class DockerProvider:
             found = tuple(Reader(self.engine, self.unchanged, self._project, desired, self._stops).read())
         everything: Iterable[Resource | Observed] = (*desired, *found)
         self._known = frozenset(name for each in everything for name in _names_of(each))
+        self._taken_over = frozenset(each.id for each in found if each.facts.get("is_taken_over"))
         self._exit_codes = {each: code for each, code in self._exit_codes.items() if each in self._known}
         return found
 
@@ -308,9 +310,10 @@ class DockerProvider:
 
     def _containers(self) -> Mapping[str, Mapping[str, str]]:
         """Service → name → id of its containers; where there are several, each goes by its number as well."""
-        found = self.engine.get("/containers/json", all=1, filters={"label": [f"{labels.PROJECT}={self._project}"]})
         numbered: dict[str, dict[str, str]] = {}
-        for item in (item for item in found if not labels.is_one_off(item["Labels"])):
+        for item in (
+            item for item in ownership.listed(self.engine, self._project) if not labels.is_one_off(item["Labels"])
+        ):
             service = item["Labels"].get(labels.SERVICE, item["Names"][0].lstrip("/"))
             numbered.setdefault(service, {})[item["Labels"].get(labels.NUMBER, "1")] = item["Id"]
         return {
@@ -332,8 +335,8 @@ class DockerProvider:
 
     def _container_hints(self) -> Iterator[Hint]:
         """The engine leaves out the containers of other projects: their labels are in the event."""
-        mine = [f"{labels.PROJECT}={self._project}"]
-        filters = {"type": ["container"], "label": mine, "event": list(CONTAINER_EVENTS)}
+        mine = ownership.of_project(self._project)
+        filters = {"type": ["container"], **mine, "event": list(CONTAINER_EVENTS)}
         for event in self._events(CONTAINERS, filters):
             actor = event.get("Actor") or {}
             marks = actor.get("Attributes") or {}
@@ -346,11 +349,16 @@ class DockerProvider:
             yield Hint(_words(event), container_address(service, marks.get(labels.NUMBER) or "1") if service else None)
 
     def _other_hints(self) -> Iterator[Hint]:
-        """The engine has no labels in these events: those about other projects' objects are left out here."""
-        filters = {"type": ["network", "volume", "image"], "event": list(OTHER_EVENTS)}
-        for event in self._events(OTHERS, filters):
-            if self._is_ours(event):
+        """The engine has no labels in these events, nor have containers that were taken over: those about other
+        projects' objects are left out here."""
+        types, verbs = ["network", "volume", "image", "container"], dict.fromkeys((*OTHER_EVENTS, *CONTAINER_EVENTS))
+        for event in self._events(OTHERS, {"type": types, "event": list(verbs)}):
+            is_of_container = event.get("Type") == "container"
+            if self._is_of_taken_over(event) if is_of_container else self._is_ours(event):
                 yield Hint(_words(event))
+
+    def _is_of_taken_over(self, event: Mapping[str, Any]) -> bool:
+        return str((event.get("Actor") or {}).get("ID")) in self._taken_over
 
     def _is_ours(self, event: Mapping[str, Any]) -> bool:
         actor = event.get("Actor") or {}
@@ -425,6 +433,14 @@ class DockerProvider:
             self.engine.events({"type": ["volume"], "event": ["create", "destroy"]}) as found,
         ):
             yield ((str((event.get("Actor") or {}).get("ID")), event.get("Action") == "destroy") for event in found)
+
+    def clear(self) -> Sequence[str]:
+        """Removes the marks of containers that are gone."""
+        with self.engine.understood():
+            names = ownership.forgotten(self.engine, self._project)
+            for name in names:
+                self.engine.delete(f"/volumes/{name}")
+            return names
 
     def holds_data(self, name: str) -> bool:
         """Asked only before others' marks are removed by hand: the engine measures all volumes, which takes a while."""

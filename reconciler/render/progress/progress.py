@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
 from typing import Final
 
-from reconciler.core.difference.change import Action
+from reconciler.core.difference.change import Action, Change
 from reconciler.core.execution.report import Event, Report, What
 from reconciler.core.message.codes import code_of
 from reconciler.core.plan.plan import Plan
@@ -38,15 +38,19 @@ _FEW: Final = 5
 """So many resources of a batch have a line each."""
 
 
+def _word(change: Change) -> str:
+    if change.is_takeover:
+        return "taken over"
+    return _DONE.get(change.verb) or DONE.get(change.action, "done")
+
+
 class Progress:
     """Folds the events of one plan into lines. ``width`` is that of the terminal; 0 where there is none."""
 
     def __init__(self, plan: Plan, width: int = 0) -> None:
         self._column = column_of({str(step.address) for step in plan.steps}, width)
         self._left = Counter(address for step in plan.steps for address in (step.address, *step.covers))
-        self._words = {
-            change.address: _DONE.get(change.verb) or DONE.get(change.action, "done") for change in plan.changes
-        }
+        self._words = {change.address: _word(change) for change in plan.changes}
         self._origins = {change.address: change.origin for change in plan.changes}
         self._blocked: set[Address] = set()
         self._seconds: dict[Address, float] = {}

@@ -13,14 +13,19 @@ from reconciler.config.realm.minimal import is_secret
 from reconciler.config.variables.sources import env_file_paths, read_variables
 from reconciler.config.variables.template import COMPOSE, KEYCLOAK, Variables, escaped
 from reconciler.config.yaml.reading import forget
+from reconciler.core.execution.report import Report
 from reconciler.core.message.errors import ConfigError, NotThere
 from reconciler.core.message.problem import Severity
+from reconciler.core.plan.plan import Plan, Step
 from reconciler.core.provider import Provider, StackSource
+from reconciler.core.resource.address import Address
 from reconciler.core.resource.document import Document
 from reconciler.core.resource.resource import Origin
 from reconciler.providers.registry import connect
 from reconciler.record import replace
 from reconciler.run.commands.export import live_realm
+from reconciler.run.reconciliation.execute import execute
+from reconciler.run.session.session import Session
 from reconciler.secrets.extraction import Extracted, extracted
 from reconciler.settings import Settings
 
@@ -74,6 +79,19 @@ def adopted_realms(settings: Settings, names: Sequence[str], *, with_secrets: bo
     own |= {"connection": {"url": url}} if url and with_secrets else {}
     content = realms[0] if len(realms) == 1 else {"realms": realms}
     return AdoptedFile({**({"x-reconcile": own} if own else {}), **content}, variables)
+
+
+def taken_over(session: Session, plan: Plan, what: str) -> Report:
+    """Takes over what is nobody's and as declared, so that all commands know it; nothing of it is touched."""
+    nobodys = {change.address for change in plan.changes if change.is_takeover}
+    steps: dict[Address, Step] = {}
+    for step in (step for step in plan.steps if step.address in nobodys):
+        steps.setdefault(step.address, replace(step, after=frozenset(), behind=frozenset()))  # later ones only wait
+    if not steps:
+        return Report()
+    with session.locked(what):
+        reconciler = session.reconciler()
+        return Report(tuple(execute(tuple(steps.values()), reconciler.perform, session.clock)))
 
 
 class _Source(StackSource, Provider, Protocol):

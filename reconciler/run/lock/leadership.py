@@ -14,13 +14,22 @@ from typing import Final
 from reconciler.core.message.errors import Locked, ProviderError, ReconcileError
 from reconciler.core.provider import LeaseEventSource, LeaseStore
 from reconciler.run.clock import Clock
-from reconciler.run.lock.lock import LEAD, STANDBY, Lease, Lock, Renewal, Terms, uptime
+from reconciler.run.lock.lock import LEAD, STANDBY, Lease, Lock, Renewal, State, Terms, holders, uptime
 from reconciler.run.lock.owner import Owner
 
 TRY_AGAIN_S: Final = 2.0
 CHECK_S: Final = 0.5
 TRUST_S: Final = 300.0
 """However quiet the events are, the marks are read after so long."""
+
+
+def leader_left(store: LeaseStore, project: str) -> str:
+    """Removes the leases of daemons that are gone; returns a description of one that may still act, "" without one."""
+    found = {terms: holders(store, project, terms) for terms in (LEAD, STANDBY)}
+    for holder in (*found[LEAD], *found[STANDBY]):
+        if holder.state is State.OVER:
+            store.drop_lease(holder.name)
+    return next((str(holder) for holder in found[LEAD] if holder.state is not State.OVER), "")
 
 
 class Leadership:

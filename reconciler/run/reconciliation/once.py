@@ -15,6 +15,7 @@ from reconciler.config.yaml.suggest import suggestion
 from reconciler.core.difference.cause import Memory, NoMemory
 from reconciler.core.difference.change import Change
 from reconciler.core.difference.compare import FieldChange
+from reconciler.core.difference.kind import Kind
 from reconciler.core.execution.left import excluding, leaving
 from reconciler.core.execution.report import Event, Report, Standing, What, standing
 from reconciler.core.execution.written import Written, restricted, stepless, without
@@ -126,6 +127,11 @@ class Reconciler:
     glances: bool = False
     quiet: Look | None = None
     _expanded: list[Sequence[Resource]] = field(default_factory=list, init=False, repr=False, compare=False)
+
+    @property
+    def kinds(self) -> Mapping[str, Kind]:
+        """The kinds of all providers, by name."""
+        return {name: kind for provider in self.providers.values() for name, kind in provider.kinds.items()}
 
     def desired(self) -> Sequence[Resource]:
         """Everything that the files ask for, or the targets with what they need. Raises ConfigError.
@@ -298,8 +304,7 @@ class Reconciler:
 
     def _attributed(self, plan: Plan, desired: Sequence[Resource]) -> tuple[Change, ...]:
         """The changes of a plan with their causes."""
-        kinds = {name: kind for provider in self.providers.values() for name, kind in provider.kinds.items()}
-        return attributed(plan, {resource.address: resource for resource in desired}, kinds, self.memory)
+        return attributed(plan, {resource.address: resource for resource in desired}, self.kinds, self.memory)
 
     def _host(self, name: str, desired: Sequence[Resource]) -> Address | None:
         """The resource of the plan that serves a provider, if there is one."""

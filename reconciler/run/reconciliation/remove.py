@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from threading import Event as Flag
 
-from reconciler.core.difference.change import Action
+from reconciler.core.difference.change import Action, Change
 from reconciler.core.difference.kind import Kind
 from reconciler.core.execution.report import Event
 from reconciler.core.message.errors import Refused
 from reconciler.core.message.wording import in_use_by
 from reconciler.core.plan.plan import Plan
 from reconciler.core.plan.policy import refusals
+from reconciler.core.provider import Provider, RemnantSource
+from reconciler.core.resource.address import Address
 from reconciler.core.resource.resource import Observed
 from reconciler.record import replace
 from reconciler.run.reconciliation.execute import execute
@@ -25,9 +27,33 @@ def kinds_to_remove(kinds: Iterable[Kind], *, volumes: bool) -> frozenset[str]:
 
 def left_in_use(plan: Plan) -> Iterator[str]:
     """A line for each resource that stays because something outside the project uses it."""
-    for change in plan.changes:
-        if change.action is Action.KEEP and change.observed and change.observed.bystanders:
+    for change in _kept(plan):
+        if change.observed and change.observed.bystanders:
             yield f"{change.address} is left, as it is {in_use_by(change.observed.bystanders)}"
+
+
+def left_to_others(plan: Plan) -> Iterator[str]:
+    """A line for each resource that stays because somebody else made it."""
+    for change in _kept(plan):
+        if change.observed and not change.observed.owned:
+            takes = "; `reconcile apply` takes it over" if change.observed.claimable else ""
+            yield f"{change.address} is left, as it was not made by this project{takes}"
+
+
+def kept_data(plan: Plan, kinds: Mapping[str, Kind]) -> Sequence[Address]:
+    """The project's resources with data in them that stay."""
+    return [change.address for change in _kept(plan) if kinds[change.address.kind].keeps_data]
+
+
+def _kept(plan: Plan) -> Iterator[Change]:
+    return (change for change in plan.changes if change.action is Action.KEEP)
+
+
+def clear(providers: Iterable[Provider]) -> None:
+    """Removes the notes that the program kept beside resources that are gone."""
+    for provider in providers:
+        if isinstance(provider, RemnantSource):
+            provider.clear()
 
 
 def removal(reconciler: Reconciler, kinds: frozenset[str], *, stop: Flag | None = None) -> Iterator[Event | Look]:
@@ -42,12 +68,13 @@ def removal(reconciler: Reconciler, kinds: frozenset[str], *, stop: Flag | None 
     external = {resource.address for resource in desired if resource.spec.get("external")}
 
     def goes(live: Observed) -> bool:
-        is_meant = live.owned and live.address.kind in kinds and live.address not in external
+        is_meant = live.owned and live.address.kind in kinds
         return is_meant and not reconciler.policy.leaves(live)
 
     # Images stay, so nobody asks what they are built from: the context may be gone.
-    of_kinds = [resource for resource in desired if resource.address.kind in kinds]
-    observed = {each.address: each for each in concerned.observed(of_kinds)}
+    of_kinds = [resource for resource in desired if concerned.kinds[resource.address.kind].goes_down]
+    found = (each for each in concerned.observed(of_kinds) if each.address not in external)
+    observed = {each.address: each for each in found}
     look = concerned.planned((), observed, prunes=goes)
     refused = refusals(look.plan, replace(reconciler.policy, deletes=True, may_lose=frozenset(observed)))
     yield replace(look, plan=replace(look.plan, refusals=refused))

@@ -152,6 +152,8 @@ def test_containers_of_docker_run_are_adopted(engine, project, adopt, tmp_path):
             engine.delete(f"/containers/{name}", force=1, v=1)
         engine.delete(f"/networks/{lan}")
         engine.delete(f"/volumes/{data}")
+        for item in engine.get("/volumes", filters={"label": ["com.docker.compose.project=adopted"]})["Volumes"] or ():
+            engine.delete(f"/volumes/{item['Name']}")
 
 
 def _run(engine, name, body):

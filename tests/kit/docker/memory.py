@@ -356,6 +356,7 @@ class MemoryEngine:
             }
             for each in self.containers.values()
             if _carries(each["Config"]["Labels"], params) and any(re.search(p, each["Name"]) for p in patterns)
+            if not filters.get("id") or each["Id"] in filters["id"]
             if not ports or (each["State"]["Running"] and ports & _host_ports(each))
         ]
 

@@ -286,9 +286,6 @@ def _namespaces(spec: Mapping[str, Any], names: Names) -> Json:
 
 # ------------------------------------------------------------------ order and state
 
-_DEPENDS_ON: Final = f"{labels.COMPOSE}depends_on"
-"""The label in which Compose keeps ``depends_on``: ``SERVICE:CONDITION:RESTART``, with commas in between."""
-
 
 def _depends_on(live: Live, names: Names, *, implied: Collection[str]) -> Json:
     """The services that come first, but for what already follows from an attachment to their containers."""
@@ -311,7 +308,7 @@ def _implied(attached: Json) -> Iterator[str]:
 
 
 def _needs(live: Live, names: Names) -> Iterator[tuple[str, dict[str, Any]]]:
-    for entry in filter(None, live.labels.get(_DEPENDS_ON, "").split(",")):
+    for entry in filter(None, live.labels.get(labels.DEPENDS_ON, "").split(",")):
         service, condition, restart = (*entry.split(":"), "", "")[:3]
         if service in names.services.values():
             again = {"restart": True} if restart == "true" else {}

@@ -220,8 +220,7 @@ def mark(name: str, owner: Mapping[str, str], files: Iterable[Any]) -> Json:
 
 def read(inspect: Json, mark: Mapping[str, str] | None) -> dict[str, Value]:
     """Reads the last digests that the container was given, by its mark or else its own label."""
-    marks: Mapping[str, str] = mark or dig(inspect, "Config.Labels") or {}
-    text = marks.get(labels.FILES)
+    text = (mark or {}).get(labels.FILES) or (dig(inspect, "Config.Labels") or {}).get(labels.FILES)
     found: dict[str, Value] = json.loads(text) if text else {}
     return found
 

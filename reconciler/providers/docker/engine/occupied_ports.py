@@ -48,12 +48,12 @@ def _called(item: Json) -> str:
 def lacks(engine: Engine, args: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """Finds the wanted ports that containers outside the project hold; those of the project make way by themselves.
 
-    ``own`` is the id of a container that is to be replaced, which may have no label of the project.
+    ``own`` are the ids of containers in the plan, which may have no label of the project.
     """
     holds = args.get("holds")
     if not holds:
         return
-    running = [item for item in engine.get("/containers/json") if item["Id"] != holds["own"]]
+    running = [item for item in engine.get("/containers/json") if item["Id"] not in holds["own"]]
     others = [item for item in running if (item.get("Labels") or {}).get(labels.PROJECT) != holds["project"]]
     for wanted in holds["ports"]:
         holder = next(

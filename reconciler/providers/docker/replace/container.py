@@ -50,7 +50,7 @@ def steps(
     this one and gave way to it; they serve again if it fails.
     """
     container = _Container(change, in_circle=in_circle, gives_way=gives_way)
-    first = required(change) if change.acts else ()
+    first = (*(required(change) if change.acts else ()), *_takeover(change))
     if stands_in:
         again = tuple(step for other in stands_in for step in _Container(other).again())
         return tuple(chained(first, _with_way_back(container.steps(awaited=awaited), again)))
@@ -69,6 +69,23 @@ def required(change: Change) -> Sequence[Step]:
         args, why = {"containers": outside}, "they are outside the project"
         found.append(Step(f"{change.address}:outside", change.address, "container.require", args, why))
     return found
+
+
+def _takeover(change: Change) -> Iterator[Step]:
+    """The mark that makes a container of somebody else the project's, before anything else is done to it.
+
+    One that belongs to nobody and is as declared needs nothing more.
+    """
+    live, desired = change.observed, change.desired
+    if not (live and desired) or live.owned or not (change.acts or change.is_takeover):
+        return
+    args: dict[str, Value] = {"name": desired.spec["mark"], "owner": _marked(desired.spec, live.id), "files": ()}
+    yield Step(f"{change.address}:take-over", change.address, "container.mark", args, "is taken over")
+
+
+def _marked(spec: Mapping[str, Any], container_id: str) -> dict[str, Value]:
+    """The labels of a container's mark."""
+    return {**{key: spec["owner"][key] for key in labels.OF_WHICH}, labels.MARK: container_id}
 
 
 def _starts(change: Change) -> bool:
@@ -133,6 +150,12 @@ class _Container(Struct, frozen=True):
         return self.change.observed.facts if self.change.observed else {}
 
     @property
+    def _mark(self) -> str:
+        """The name of the live container's mark, which it may only get by these steps."""
+        is_foreign = self.change.observed is not None and not self.change.observed.owned
+        return str(self.spec["mark"] if is_foreign and self.spec else self.facts.get("mark") or "")
+
+    @property
     def name(self) -> str:
         return str(self.spec["container_name"])
 
@@ -188,7 +211,7 @@ class _Container(Struct, frozen=True):
         ]
         if not wanted:
             return {}
-        return {"ports": tuple(wanted), "project": self.spec["owner"][labels.PROJECT], "own": self.live_id}
+        return {"ports": tuple(wanted), "project": self.spec["owner"][labels.PROJECT], "own": (self.live_id,)}
 
     def _begin(self, container_name: str) -> Iterator[Step]:
         yield from self._started(container_name, "created")
@@ -317,7 +340,7 @@ class _Container(Struct, frozen=True):
                     "container.signal", "files differ", tag=f"signal:{signal}", container=self.live_id, signal=signal
                 )
         if changed:
-            owner = {labels.PROJECT: self.spec["owner"][labels.PROJECT], labels.MARK: self.live_id}
+            owner = _marked(self.spec, self.live_id)
             yield self._step(
                 "container.mark", "files differ", name=self.spec["mark"], owner=owner, files=[*mounted.values()]
             )
@@ -561,7 +584,7 @@ class _Container(Struct, frozen=True):
         yield self._remove(container_id, why, final=final)
 
     def _remove(self, container_id: str, why: str, *, of: str = "", final: bool = False) -> Step:
-        marked = {"mark": self.facts["mark"]} if container_id == self.live_id and self.facts.get("mark") else {}
+        marked = {"mark": self._mark} if container_id == self.live_id and self._mark else {}
         step = self._step("container.remove", why, tag=f"remove:{of or why}", container=container_id, **marked)
         return replace(step, final=final)
 

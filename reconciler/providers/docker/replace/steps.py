@@ -44,8 +44,26 @@ def steps(changes: Sequence[Change], project: str) -> Sequence[Step]:
         services.setdefault("" if holds_renewed else change.address.path[0], []).append((change, own))
     together = services.pop("", [])
     made += [step for _, steps in together for step in steps]
+    in_plan = tuple(_containers(changes))
     in_turn = (step for parts in services.values() for step in turns.in_turn(tuple(_prepared(parts))))
-    return [*made, *in_turn]
+    return [_knowing(step, in_plan) for step in (*made, *in_turn)]
+
+
+def _containers(changes: Sequence[Change]) -> Iterator[str]:
+    """The ids of the containers that are in the plan. Their own labels may not tell: some were taken over."""
+    for change in changes:
+        if change.address.kind == container.NAME and change.observed and change.observed.owned:
+            yield change.observed.id
+
+
+def _knowing(step: Step, in_plan: Sequence[str]) -> Step:
+    """A step that is not to take containers of the plan for those of strangers."""
+    args: dict[str, Any] = dict(step.args)
+    if step.verb == "network.remove":
+        args["disconnects"] = (*args["disconnects"], *in_plan)
+    if holds := args.get("holds"):
+        args["holds"] = {**holds, "own": (*holds["own"], *in_plan)}
+    return replace(step, args=args)
 
 
 def _prepared(parts: Sequence[tuple[Change, Sequence[Step]]]) -> Iterator[tuple[Change, Sequence[Step]]]:

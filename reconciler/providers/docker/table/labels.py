@@ -6,8 +6,8 @@ we made, and read, so that a project that Compose started is ours to look after 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Final
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
 
 COMPOSE: Final = "com.docker.compose."
 OWN: Final = "reconcile."
@@ -24,6 +24,9 @@ ONEOFF: Final = f"{COMPOSE}oneoff"
 NETWORK: Final = f"{COMPOSE}network"
 VOLUME: Final = f"{COMPOSE}volume"
 HOOK: Final = f"{COMPOSE}hook"
+DEPENDS_ON: Final = f"{COMPOSE}depends_on"
+"""On a container: what its service depends on, as ``SERVICE:CONDITION:RESTART``, with commas in between."""
+
 IMAGE_BUILDER: Final = f"{COMPOSE}image.builder"
 """On an image that Compose had built by the engine's classic builder; on others it puts the project and the service."""
 OF_WHICH: Final = (PROJECT, SERVICE, NUMBER)
@@ -43,7 +46,7 @@ FILES: Final = f"{OWN}files"
 """On a container: digests of its configs and secrets when it was made; on its mark, of what it was told of later."""
 
 MARK: Final = f"{OWN}mark-of"
-"""On a volume that says what a container was told of since it was made: the container's id."""
+"""On a volume that says what a container was told of since it was made, or whose it became: the container's id."""
 
 _HASH: Final = f"{COMPOSE}config-hash"
 _OURS: Final = "reconcile"
@@ -54,7 +57,9 @@ def declared_only(labels: Mapping[str, str] | None) -> dict[str, str]:
     return {key: value for key, value in (labels or {}).items() if not key.startswith(FOREIGN)}
 
 
-def of_container(project: str, service: str, number: int, directory: str) -> dict[str, str]:
+def of_container(
+    project: str, service: str, number: int, directory: str, depends_on: Mapping[str, Any]
+) -> dict[str, str]:
     """The labels by which Compose knows a container.
 
     Compose lists only containers that have a ``config-hash``; ours says that it did not make them.
@@ -66,7 +71,20 @@ def of_container(project: str, service: str, number: int, directory: str) -> dic
         ONEOFF: "False",
         _HASH: _OURS,
         f"{COMPOSE}project.working_dir": directory,
+        **({DEPENDS_ON: ",".join(_dependencies(depends_on))} if depends_on else {}),
     }
+
+
+def _dependencies(depends_on: Mapping[str, Any]) -> Iterator[str]:
+    for name, need in depends_on.items():
+        condition, restart = need.get("condition") or "service_started", bool(need.get("restart"))
+        yield f"{name}:{condition}:{str(restart).lower()}"
+
+
+def services_before(labels: Mapping[str, str] | None) -> tuple[str, ...]:
+    """The services that a container's service depends on."""
+    entries = (labels or {}).get(DEPENDS_ON, "").split(",")
+    return tuple(name for name in (entry.partition(":")[0] for entry in entries) if name)
 
 
 def is_of_a_hook(labels: Mapping[str, str] | None) -> bool:

@@ -170,6 +170,27 @@ def test_users_are_deleted_before_what_they_use():
     assert order(plan) == ["memory.box/web:delete", "memory.box/net:delete"]
 
 
+def depending(where, *others):
+    return replace(live(where), outlived_by=frozenset(map(address, others)))
+
+
+def test_what_depends_on_another_is_deleted_before_it_and_one_that_stays_is_not_waited_for():
+    chain = [depending("memory.box/a"), depending("memory.box/b", "memory.box/a"), depending("memory.box/c")]
+    chain[2] = depending("memory.box/c", "memory.box/b", "memory.box/kept")
+
+    plan = plan_of([resource("memory.box/kept")], [*chain, live("memory.box/kept")], prunes=lambda _: True)
+
+    assert order(plan) == ["memory.box/c:delete", "memory.box/b:delete", "memory.box/a:delete"]
+
+
+def test_live_resources_that_depend_on_each_other_in_a_circle_are_deleted_all_the_same():
+    circle = [depending("memory.box/a", "memory.box/b"), depending("memory.box/b", "memory.box/a")]
+
+    plan = plan_of([], circle, prunes=lambda _: True)
+
+    assert sorted(order(plan)) == ["memory.box/a:delete", "memory.box/b:delete"]
+
+
 def test_what_is_as_declared_but_fails_is_remarked():
     plan = plan_of([resource(BOX)], [live(BOX, health=Health.FAILED)])
 
