@@ -6,12 +6,13 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TextIO
 
 import click
+
+from reconciler.record import Struct
 
 if TYPE_CHECKING:
     from reconciler.core.resource.values import Secret
@@ -23,8 +24,7 @@ _numbers: list[int] = []
 """The number of the last event, where the run is told as events."""
 
 
-@dataclass(slots=True)
-class Display:
+class Display(Struct):
     """The person's wishes for what is printed: without remarks, colours, or a pager."""
 
     quiet: bool = False

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -15,6 +15,7 @@ from reconciler.atomicfile import file_text, replace_file
 from reconciler.core.message.errors import ConfigError, writing
 from reconciler.core.message.problem import Problem
 from reconciler.core.resource.resource import Origin
+from reconciler.record import replace
 
 ENDING: Final = ".rotation"
 """The file is named as the env file, with this after it."""

@@ -1,6 +1,9 @@
-"""The English of docstrings: a summary opens with a noun or a verb, not with a relative clause."""
+"""The English of docstrings, and the form of classes that hold values."""
 
 from __future__ import annotations
+
+import ast
+from pathlib import Path
 
 from scripts.structure import CLAUSES, modules, opening
 
@@ -19,3 +22,23 @@ def test_docstrings_open_with_a_noun_or_a_verb() -> None:
     ]
 
     assert len(clauses) <= ALLOWED, "\n".join(clauses)
+
+
+HIDDEN = ("repr=", "compare=", "init=")
+OTHERS = {"Stack", "OfHooks"}
+"""Dataclasses of one family, a member of which has a cached property."""
+
+
+def test_values_are_structs() -> None:
+    """A dataclass is there for what a struct can't have: a cached property, a hidden field."""
+    for file in Path("reconciler").rglob("*.py"):
+        text = file.read_text(encoding="utf-8")
+        if any(word in text for word in HIDDEN):
+            continue  # fields of dataclasses and of structs are not mixed in one file
+        slotted = [
+            node.name
+            for node in ast.walk(ast.parse(text))
+            if isinstance(node, ast.ClassDef)
+            and any("dataclass(" in (words := ast.unparse(each)) and "slots" in words for each in node.decorator_list)
+        ]
+        assert set(slotted) <= OTHERS, file

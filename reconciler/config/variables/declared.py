@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 from reconciler.config.yaml.suggest import suggestion
@@ -12,7 +11,7 @@ from reconciler.core.message.problem import Problem
 from reconciler.core.resource.address import Address
 from reconciler.core.resource.resource import Origin
 from reconciler.core.resource.rotation import Call, Rotation
-from reconciler.record import Struct
+from reconciler.record import Struct, field
 
 Locate = Callable[[TreePath], Place | None]
 
@@ -45,8 +44,7 @@ def declared_sources(secrets: Tree, locate: Locate) -> Iterator[SecretSource]:
             yield SecretSource(str(name), str(kind), own, locate((name, "from")))
 
 
-@dataclass(slots=True)
-class Rotations:
+class Rotations(Struct):
     """The declared rotations by the names of their variables, and all that is wrong with them.
 
     ``services`` are those that commands can be run in; None where they are unknown.

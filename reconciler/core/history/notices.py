@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Final
 
 from reconciler.core.history.facts import Ailment, Fact, Over, Repair, Trouble
+from reconciler.record import Struct, replace
 
 MOST: Final = 1_000
 _NUMBERS: Final = re.compile(r"\d+(?:\.\d+)?")
@@ -23,8 +23,7 @@ class Sort(Enum):
     RECOVERY = "over"
 
 
-@dataclass(frozen=True, slots=True)
-class Notice:
+class Notice(Struct, frozen=True):
     """One message: a subject, what is wrong with it, and more words on that."""
 
     sort: Sort
@@ -33,8 +32,7 @@ class Notice:
     note: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class _Failure:
+class _Failure(Struct, frozen=True):
     """A failure that was reported, for the last time at ``sent_at``; it lasts until ``is_over``."""
 
     notice: Notice

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any, Final
 
 from reconciler.core.difference.change import Change
 from reconciler.core.resource.address import Address
+from reconciler.record import Struct
 
 HEAL: Final = "heal"
 OBSERVE: Final = "observe"
@@ -21,8 +21,7 @@ def covers(pattern: str, address: Address) -> bool:
     return text == pattern or text.startswith((f"{pattern}/", f"{pattern}.")) or fnmatchcase(text, pattern)
 
 
-@dataclass(frozen=True, slots=True)
-class Window:
+class Window(Struct, frozen=True):
     """A time that comes again and again: by the schedule of cron in a time zone, each time for so long."""
 
     schedule: str
@@ -38,8 +37,7 @@ class Window:
         return f"`{self.schedule}` ({self.timezone}) for {self.duration}"
 
 
-@dataclass(frozen=True, slots=True)
-class Restraint:
+class Restraint(Struct, frozen=True):
     """The policy of a project, that of parts of it by their patterns, its windows, and what stays stopped."""
 
     policy: str = HEAL

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 
 from reconciler.core.diagnosis import Check
@@ -37,11 +36,11 @@ from reconciler.providers.keycloak.write.flow_steps import old_flows_last
 from reconciler.providers.keycloak.write.foreseen import Foreseen
 from reconciler.providers.keycloak.write.perform import Performer
 from reconciler.providers.keycloak.write.steps import REQUIRE, steps
+from reconciler.record import Struct
 from reconciler.vocabulary.keycloak import GROUP, USER
 
 
-@dataclass(frozen=True, slots=True)
-class _Reading:
+class _Reading(Struct, frozen=True):
     """The answer to a look, and the state of the admin events before it began."""
 
     desired: tuple[Resource, ...]
