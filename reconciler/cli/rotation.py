@@ -175,7 +175,7 @@ def _listed(names: Iterable[str]) -> str:
 
 
 def _way(exchange: Exchange) -> str:
-    """What is done about a secret, in a few words."""
+    """The way in which a secret is changed, in a few words."""
     rotation = exchange.rotation
     if rotation.user:
         means = f"a new password of {rotation.user}"

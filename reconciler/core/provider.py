@@ -127,11 +127,11 @@ class ExportReader(Protocol):
     """A provider that finds the live state of its resources in exports of its server."""
 
     def exported_live(self, realms: Sequence[Mapping[str, Any]], desired: Collection[Resource]) -> Sequence[Observed]:
-        """What there is of the desired resources in exported realms; asks nobody. Raises ProviderError."""
+        """The desired resources that exported realms have, as they are there; asks nobody. Raises ProviderError."""
         ...
 
     def in_exports(self, realms: Sequence[Mapping[str, Any]], desired: Collection[Resource]) -> Sequence[Resource]:
-        """Those of the desired resources whose live state the exports have."""
+        """The desired resources whose live state the exports have."""
         ...
 
 

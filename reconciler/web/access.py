@@ -113,7 +113,7 @@ class Sessions:
         found.asked = now
         return found
 
-    def confirm(self, session: LoginSession, role: Role, refresh_token: Secret | None) -> None:
+    def renew(self, session: LoginSession, role: Role, refresh_token: Secret | None) -> None:
         """The issuer has said that the session goes on, with this role."""
         session.role, session.confirmed = role, self._now()
         session.refresh_token = refresh_token or session.refresh_token

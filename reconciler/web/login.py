@@ -112,7 +112,7 @@ def confirm(desk: Desk, identity: str, session: LoginSession) -> None:
         desk.log.warning("login not confirmed", user=session.name, reason="no role")
         desk.gate.sessions.end(identity)
     else:
-        desk.gate.sessions.confirm(session, person.role, person.refresh_token)
+        desk.gate.sessions.renew(session, person.role, person.refresh_token)
 
 
 def _page_of_stranger(call: Call, name: str, where: str) -> Response:

@@ -25,8 +25,8 @@ def test_docstrings_open_with_a_noun_or_a_verb() -> None:
 
 
 HIDDEN = ("repr=", "compare=", "init=")
-OTHERS = {"Stack", "OfHooks"}
-"""Dataclasses of one family, a member of which has a cached property."""
+OTHERS = {"Stack", "OfHooks", "_Wish"}
+"""Dataclasses that are of one family or of one file with such a one."""
 
 
 def test_values_are_structs() -> None:

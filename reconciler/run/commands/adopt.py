@@ -60,7 +60,7 @@ def adopted_stack(settings: Settings, names: Sequence[str]) -> AdoptedFile:
 
 
 def adopted_realms(settings: Settings, names: Sequence[str], *, with_secrets: bool) -> AdoptedFile:
-    """These realms as a users file. Raises ConfigError, ProviderError.
+    """The named realms as a users file. Raises ConfigError, ProviderError.
 
     Secrets that Keycloak shows are taken over ``with_secrets``, else they stay masked, which means that they are kept.
     Attributes with a secret in them are variables in any case.

@@ -11,6 +11,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Final
 
+from reconciler.atomicfile import file_text, replace_file
 from reconciler.core.message.errors import ConfigError, Misconfigured, ReconcileError
 from reconciler.core.provider import Hint
 from reconciler.run.sources.forge import Judgement, Verdict
@@ -110,7 +111,7 @@ class Revisions:
             return None
         finally:
             shutil.rmtree(self._next.parent, ignore_errors=True)
-        self._kept.write_text(commit, encoding="ascii")
+        replace_file(self._kept, file_text(self._kept), commit)
         self._revision, self._refused, self._file_trouble = commit, "", ""
         self.judge(Verdict.PENDING, "taken")
         return settings

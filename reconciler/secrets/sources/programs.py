@@ -44,7 +44,7 @@ def read_sops(settings: Any, around: Surroundings) -> str:
 
 
 def _printed(words: Sequence[str], around: Surroundings, remedy: str) -> str:
-    """What a program prints. It reads no input, and its error output is shown only where it fails."""
+    """The output of a program. It reads no input, and its error output is shown only where it fails."""
     try:
         done = subprocess.run(  # noqa: S603  # the file's owner has chosen the command
             words,

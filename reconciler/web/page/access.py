@@ -38,7 +38,7 @@ def logins(before: Grants, after: Grants) -> AccessRow:
 
 
 def _claims(user: str, grants: Grants) -> Mapping[str, tuple[str, ...]]:
-    """What each client is told of a user, by its name; nothing of who is not there."""
+    """The claims that each client gets about a user, by its name; none about who is not there."""
     entries: Iterable[Access] = grants.entries(user) if user in grants.users else ()
     return {client: tuple(claims(entry)) for entry in entries for client in entry.clients}
 

@@ -61,5 +61,5 @@ def test_as_json_it_is_for_programs(access):
 def test_what_is_not_there_is_an_error(access, option, what):
     ran = access(option, "nobody")
 
-    assert ran.code == 1
+    assert ran.code == 64
     assert f"there is no {what} `nobody`" in ran.err

@@ -71,7 +71,7 @@ def namers(directory: Directory, gone: Changes, changes: Changes) -> Mapping[Add
 
 
 def _along(change: Change) -> Iterable[Address]:
-    """What is deleted: the object itself, and whatever goes along."""
+    """The objects that are deleted: the one itself, and whatever goes along."""
     return (change.address, *(change.observed.along.get((), ()) if change.observed else ()))
 
 

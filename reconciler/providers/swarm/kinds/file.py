@@ -57,7 +57,7 @@ def digest_now(name: str, source: Any) -> Value:
 
 
 def content(source: Any) -> bytes | None:
-    """What a config or secret is to hold; None where it can't be read."""
+    """The desired content of a config or secret; None where it can't be read."""
     return files.content_of(source) if "file" in source or "content" in source else None
 
 

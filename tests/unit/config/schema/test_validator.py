@@ -13,6 +13,7 @@ from reconciler.config.schema.validator import compiled, load_schema
 from reconciler.config.yaml.parse import parse_plain
 from reconciler.config.yaml.textfile import TextFile
 from reconciler.config.yaml.tree import Tainted
+from tests.kit.variables import with_defaults
 
 ROOT = Path(__file__).parents[4]
 WRONG = [
@@ -66,7 +67,7 @@ def spoiled(tree, chance):
 def test_the_two_libraries_agree_and_every_no_is_explained(name, file):
     schema = load_schema(name)
     explainer = jsonschema.Draft202012Validator(dict(schema.document))
-    original = parse_plain(TextFile(file, (ROOT / file).read_text(encoding="utf-8")))[0]
+    original = parse_plain(TextFile(file, with_defaults((ROOT / file).read_text(encoding="utf-8"))))[0]
     chance = random.Random(name + file)
     assert schema.faults(original) == ()
 

@@ -15,6 +15,7 @@ from reconciler.config import Sources, load
 from reconciler.core.message.errors import ConfigError
 from reconciler.providers.keycloak.registry import KINDS
 from reconciler.vocabulary import keycloak as vocabulary
+from tests.kit.variables import with_defaults
 
 ROOT = Path(__file__).parents[4]
 SCHEMA = json.loads((ROOT / "schemas" / "users.schema.json").read_text())
@@ -74,7 +75,7 @@ def test_it_is_a_valid_schema() -> None:
 
 
 def test_the_seed_is_valid() -> None:
-    assert problems(yaml.safe_load((ROOT / "users.yaml").read_text())) == []
+    assert problems(yaml.safe_load(with_defaults((ROOT / "users.yaml").read_text()))) == []
 
 
 def properties(schema: Any, path: str = "") -> Iterator[tuple[str, Any]]:

@@ -267,7 +267,7 @@ def test_labels_that_nobody_declares_are_not_compared():
 
 
 def test_compose_finds_a_container_by_all_it_looks_for():
-    marks = labels.of_container("p", "web", 1, "/project")
+    marks = labels.of_container("p", "web", 1, "/project", {})
 
     wanted = ("project", "service", "container-number", "oneoff", "config-hash", "project.working_dir")
     assert set(marks) == {f"com.docker.compose.{key}" for key in wanted}
