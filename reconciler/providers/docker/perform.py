@@ -18,6 +18,7 @@ from reconciler.providers.docker.engine import occupied_ports, required_api, roo
 from reconciler.providers.docker.engine.client import Engine
 from reconciler.providers.docker.engine.credentials import logged_in
 from reconciler.providers.docker.engine.failures import NeedsBuildKit
+from reconciler.providers.docker.engine.obstacles import Foreseen
 from reconciler.providers.docker.kinds import image
 from reconciler.providers.docker.observe import last_probe, name_of, probed
 from reconciler.providers.docker.table import labels
@@ -179,7 +180,7 @@ def _unbuildable(engine: Engine, args: Mapping[str, Any]) -> Iterator[tuple[str,
         yield from buildx.lacks(args["needs"], buildx.obstacle(args["build"], engine.environment, engine.api_version))
 
 
-LACKS: Final[Mapping[str, Callable[[Engine, Mapping[str, Any]], Iterator[tuple[str, str]]]]] = {
+LACKS: Final[Mapping[str, Foreseen]] = {
     "engine.require": _too_new,
     "container.require": _not_to_be_used,
     "container.create": occupied_ports.lacks,

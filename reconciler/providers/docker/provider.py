@@ -13,7 +13,7 @@ from reconciler.core.difference.kind import Kind
 from reconciler.core.history.author import Author
 from reconciler.core.login import Evidence
 from reconciler.core.message.errors import NotThere, ProviderError, Rejected, Unreachable
-from reconciler.core.message.problem import Problem, Severity
+from reconciler.core.message.problem import Problem
 from reconciler.core.plan.plan import Step
 from reconciler.core.provider import (
     Adoption,
@@ -28,7 +28,7 @@ from reconciler.core.provider import (
 )
 from reconciler.core.resource.address import Address
 from reconciler.core.resource.document import Document
-from reconciler.core.resource.resource import Bystander, Observed, Origin, Resource
+from reconciler.core.resource.resource import Bystander, Observed, Resource
 from reconciler.core.resource.values import ABSENT, UNKNOWN, Path, Value
 from reconciler.providers.answers import Note, ignored
 from reconciler.providers.docker import authors, bystanders, expand
@@ -39,6 +39,7 @@ from reconciler.providers.docker.engine import ownership, proxies, remote
 from reconciler.providers.docker.engine.attached import Attached
 from reconciler.providers.docker.engine.client import Engine
 from reconciler.providers.docker.engine.location import settings_of
+from reconciler.providers.docker.engine.obstacles import obstacles
 from reconciler.providers.docker.engine.rename_lock import Together
 from reconciler.providers.docker.engine.unchanged import Unchanged
 from reconciler.providers.docker.expand import container_address
@@ -161,14 +162,7 @@ class DockerProvider:
             return authors.authors(self.engine, ids, since)
 
     def obstacles(self, steps: Sequence[Step]) -> Sequence[Problem]:
-        found = (
-            Problem(said, Origin.parse(at), Severity.WARNING, address=step.address)
-            for step in steps
-            if step.verb in LACKS
-            for at, said in LACKS[step.verb](self.engine, step.args)
-        )
-        with self.engine.understood():
-            return tuple(dict.fromkeys(found))
+        return obstacles(self.engine, steps, LACKS)
 
     def perform(self, step: Step) -> Verdict:
         try:

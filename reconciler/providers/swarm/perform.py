@@ -13,6 +13,7 @@ from reconciler.core.provider import Done, Pending, Verdict
 from reconciler.core.resource.values import ABSENT, Value, revealed
 from reconciler.providers.docker.engine import required_api
 from reconciler.providers.docker.engine.client import Engine
+from reconciler.providers.docker.engine.obstacles import Foreseen
 from reconciler.providers.docker.table.property import Json, dig
 from reconciler.providers.swarm import tasks
 from reconciler.providers.swarm.kinds import file, service
@@ -317,7 +318,7 @@ def _too_new(engine: Engine, args: Mapping[str, Any]) -> Iterator[tuple[str, str
     return required_api.lacks(args["needs"], engine.api_version)
 
 
-LACKS: Final[Mapping[str, Callable[[Engine, Mapping[str, Any]], Iterator[tuple[str, str]]]]] = {
+LACKS: Final[Mapping[str, Foreseen]] = {
     "engine.require": _too_new,
     "external.missing": lambda _engine, args: iter([(args["at"], _absent(args))]),
 }

@@ -9,14 +9,15 @@ from typing import Final
 from reconciler.core.difference.change import Change
 from reconciler.core.difference.kind import Kind
 from reconciler.core.message.errors import Conflict, Rejected, Unreachable
-from reconciler.core.message.problem import Problem, Severity
+from reconciler.core.message.problem import Problem
 from reconciler.core.plan.plan import Step
 from reconciler.core.provider import Done, Hint, Verdict
 from reconciler.core.resource.address import Address
 from reconciler.core.resource.document import Document
-from reconciler.core.resource.resource import Observed, Origin, Resource
+from reconciler.core.resource.resource import Observed, Resource
 from reconciler.providers.answers import Note, ignored
 from reconciler.providers.docker.engine.client import Engine
+from reconciler.providers.docker.engine.obstacles import obstacles
 from reconciler.providers.swarm.expand import expand, service_address
 from reconciler.providers.swarm.kinds import file, network, service
 from reconciler.providers.swarm.observe import Reader
@@ -58,14 +59,7 @@ class SwarmProvider:
         return steps(changes, self._project)
 
     def obstacles(self, steps: Sequence[Step]) -> Sequence[Problem]:
-        found = (
-            Problem(said, Origin.parse(at), Severity.WARNING, address=step.address)
-            for step in steps
-            if step.verb in LACKS
-            for at, said in LACKS[step.verb](self.engine, step.args)
-        )
-        with self.engine.understood():
-            return tuple(dict.fromkeys(found))
+        return obstacles(self.engine, steps, LACKS)
 
     def perform(self, step: Step) -> Verdict:
         with self.engine.understood():

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from reconciler.core.difference.kind import Effect, Field
 from reconciler.core.resource.values import ABSENT, Value
-from reconciler.providers.docker.table.property import Json, dig, first
+from reconciler.providers.docker.table.property import Json, dig, first, same
 from reconciler.record import Struct
 
 NEW_TASKS: Final = Effect.REPLACE
@@ -51,10 +51,6 @@ class Row(Struct, frozen=True):
         part = None if value in (ABSENT, {}, ()) else self.dump(value)
         kept = self.kept(live)
         return {**kept, **(part or {})} if kept else part
-
-
-def same(value: Any) -> Any:
-    return value
 
 
 def row(
