@@ -96,7 +96,7 @@ def _of_existence(change: Change, applied: Applied | None, memory: Memory) -> Ca
 
 def _of_field(field: FieldChange, declaration: _Declaration, applied: Applied, digest: Digest) -> Cause:
     row = declaration.row(field)
-    if field.after is not UNKNOWN and _reached(applied.wanted, field.path) == digests(field.after, digest):
+    if field.after is not UNKNOWN and _is_asked_as_before(field, applied, digest):
         is_as_left = _reached({**applied.wanted, **applied.seen}, field.path) == digests(field.before, digest)
         return Cause.UNKNOWN if is_as_left else Cause.DRIFT
     now = declaration.of(field)
@@ -107,6 +107,20 @@ def _of_field(field: FieldChange, declaration: _Declaration, applied: Applied, d
         return Cause.DECLARED
     referred = [declaration.cause_of_reference(reference) for reference in refs(now)]
     return next((cause for cause in _FIRST if cause in referred), row.otherwise)
+
+
+def _is_asked_as_before(field: FieldChange, applied: Applied, digest: Digest) -> bool:
+    """Whether the last apply wanted the same value.
+
+    It may have wanted more: of a part that nobody declares, whatever was live, such as the address of an endpoint. That
+    is gone with the whole.
+    """
+    wanted, now = _reached(applied.wanted, field.path), digests(field.after, digest)
+    if isinstance(wanted, str) or isinstance(now, str) or field.before is not ABSENT:
+        return wanted == now
+    declared = _reached(applied.declared, field.path, as_far_as_it_leads=True)
+    undeclared = wanted.keys() - now.keys() - (set() if isinstance(declared, str) else declared.keys())
+    return {key: part for key, part in wanted.items() if key not in undeclared} == now
 
 
 def _reached(tree: Digests, path: Path, *, as_far_as_it_leads: bool = False) -> Digests:

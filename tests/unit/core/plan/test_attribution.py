@@ -98,6 +98,30 @@ def test_a_field_is_drift_where_the_file_asks_for_what_it_asked_for_before(desir
     assert found == expected
 
 
+def test_what_was_taken_away_whole_is_drift_though_its_live_parts_are_gone_with_it():
+    """A network that was disconnected by hand took along the address that the engine had given."""
+    memory = Memory((box(settings={"net": {"name": "x"}}), there(settings={"net": {"name": "x"}})))
+    applied = memory.known[WEB]
+    given = {"settings": {"net": {**applied.wanted["settings"]["net"], "mac": "given by the engine"}}}
+    memory.known[WEB] = replace(applied, wanted={**applied.wanted, **given})
+
+    alike = cause_of(memory, box(settings={"net": {"name": "x"}}), there(settings={}))
+    changed = cause_of(memory, box(settings={"net": {"name": "y"}}), there(settings={}))
+
+    assert alike == (Cause.DRIFT, {"settings.net": Cause.DRIFT})
+    assert changed == (Cause.DECLARED, {"settings.net": Cause.DECLARED})
+
+
+def test_what_was_declared_and_taken_away_is_not_taken_for_a_live_part():
+    memory = Memory(
+        (box(settings={"net": {"name": "x", "ip": "1"}}), there(settings={"net": {"name": "x", "ip": "1"}}))
+    )
+
+    found = cause_of(memory, box(settings={"net": {"name": "x"}}), there(settings={}))
+
+    assert found == (Cause.DECLARED, {"settings.net": Cause.DECLARED})
+
+
 def test_a_change_has_the_cause_of_its_costliest_fields():
     cause, fields = cause_of(KNOWN, box(**declared(wire="x")), there(**now(wire="y", size=9)))
 
