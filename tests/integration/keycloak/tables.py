@@ -141,11 +141,11 @@ def _listed(names: object) -> str:
 # ------------------------------------------------------------------ how much was tried
 
 _CASES: Final = (
-    "## Cases tried",
+    "## Cases under test",
     "",
-    "The number of cases in which an object was changed, spelled oddly, given its switches alone and in pairs, or",
-    "deleted while others depend on it. Each ends with an empty `diff`, or is refused with place and reason. `make",
-    "nightly` tries all of them, CI a sample.",
+    "The number of tests in which an object is changed, spelled oddly, given its switches alone and in pairs, or",
+    "deleted while others depend on it. Each wants an empty `diff` in the end, or a refusal with place and reason.",
+    "`make nightly` runs all of them, CI a sample.",
     "",
     "| type | changed | odd spellings | alone and in pairs | deleted |",
     "|---|---|---|---|---|",
