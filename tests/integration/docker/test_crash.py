@@ -159,7 +159,7 @@ def test_a_port_that_somebody_else_has_leaves_the_predecessor_serving(project, e
 
         report = project.apply()
 
-        assert "port is already allocated" in report.failed[0].note
+        assert "is in use by container" in report.failed[0].note
         inspect = project.inspect()
         assert (inspect["Id"], inspect["State"]["Status"]) == (before, "running")
         assert names(project) == {project.container()}

@@ -210,7 +210,7 @@ def test_logs(project, run):
     assert sorted(run("logs").out.splitlines()) == ["a   | one", "a   | two", "bee | three"]
     assert run("logs", "--tail", "1", "bee").out == "bee | three\n"
     missing = run("logs", "nope")
-    assert (missing.code, "there is no service `nope`" in missing.err) == (1, True)
+    assert (missing.code, "there is no service `nope`" in missing.err) == (64, True)
 
 
 def test_logs_are_followed_until_one_leaves(project):

@@ -69,17 +69,17 @@ def test_a_container_is_chosen_by_its_number(project):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "code", "said"),
     [
-        (["--index", "9", "web", "true"], "service web has no container 9\n     = note: it has 2"),
-        (["gone", "true"], "is not running"),
-        (["wbe", "true"], "did you mean `web`?"),
+        (["--index", "9", "web", "true"], 1, "service web has no container 9\n     = note: it has 2"),
+        (["gone", "true"], 1, "is not running"),
+        (["wbe", "true"], 64, "did you mean `web`?"),
     ],
 )
-def test_there_must_be_a_running_container(project, arguments, said):
+def test_there_must_be_a_running_container(project, arguments, code, said):
     ran = reconcile("exec", *arguments, cwd=project.directory)
 
-    assert (ran.code, said in ran.err) == (1, True), ran.err
+    assert (ran.code, said in ran.err) == (code, True), ran.err
 
 
 def test_a_program_that_is_not_there_is_said_by_the_engine(project):

@@ -89,7 +89,7 @@ def test_a_second_interrupt_ends_a_build_at_once_and_what_is_said_is_so(project)
     """Neither the image nor the container is there, as the words say."""
     context = project.directory / "app"
     context.mkdir()
-    dockerfile = 'FROM localhost/probe:1\nRUN ["sleep", "30"]\n'
+    dockerfile = f'FROM localhost/probe:1\nENV BY={project.name}\nRUN ["sleep", "30"]\n'  # in no cache
     (context / "Dockerfile").write_text(dockerfile, encoding="utf-8")
     project.write(services={"web": {"build": {"context": "app"}, "image": f"localhost/{project.name}:1"}})
     program, *arguments = command(["apply", "--yes"])
@@ -99,7 +99,7 @@ def test_a_second_interrupt_ends_a_build_at_once_and_what_is_said_is_so(project)
     terminal.expect("building [2-9] s")
 
     terminal.sendintr()
-    terminal.expect("once more to stop at once")
+    terminal.expect(r"once\s+more\s+to\s+stop\s+at\s+once")
     began = monotonic()
     terminal.sendintr()
     rest, code = ended(terminal)

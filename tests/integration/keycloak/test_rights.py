@@ -17,7 +17,7 @@ from tests.kit.keycloak.server import ByHand, Driver, Server, document, unique_r
 def test_the_roles_that_are_said_to_be_needed_are_enough(server: Server, realm: str, by_hand: ByHand) -> None:
     file = without_newer(by_hand.client, a_whole_realm(realm))
     needed = rights(expand(document(file)))[realm]
-    worker = server.client(**with_roles(by_hand, *needed))
+    worker = server.client(**with_roles(server, by_hand, *needed))
 
     *_, last = Driver(worker).apply(file)
 
@@ -57,7 +57,7 @@ def test_who_may_make_realms_makes_that_of_the_seed_and_sees_it(
 def test_nobody_sees_a_whole_realm_without_the_right_to_change_it(server: Server, realm: str, by_hand: ByHand) -> None:
     """The one request that shows a realm is a POST, for which Keycloak wants this role whatever is asked of it."""
     looking = ("view-realm", "view-clients", "view-users", "view-identity-providers", "view-events", "query-groups")
-    watcher = server.client(**with_roles(by_hand, *looking, "view-authorization"))
+    watcher = server.client(**with_roles(server, by_hand, *looking, "view-authorization"))
 
     with pytest.raises(Denied, match="manage-realm"):
         Driver(watcher).look({"realm": realm, "groups": [{"name": "staff"}]})

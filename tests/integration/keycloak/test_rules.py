@@ -445,7 +445,7 @@ def test_too_few_rights_to_see_are_named_and_not_taken_for_missing_objects(
 ) -> None:
     roles, sections = BLIND[missing]
     driver.apply(plain(by_hand.realm, users=[{"username": "ann"}], clients=[{"clientId": "app"}]))
-    client = server.client(**with_roles(by_hand, *roles))
+    client = server.client(**with_roles(server, by_hand, *roles))
 
     with pytest.raises(Denied, match=missing):
         Driver(client).look(plain(by_hand.realm, **sections))
@@ -454,7 +454,7 @@ def test_too_few_rights_to_see_are_named_and_not_taken_for_missing_objects(
 
 def test_too_few_rights_to_write_are_named(server: Server, driver: Driver, realm: str, by_hand: ByHand) -> None:
     driver.apply(plain(realm, clients=[{"clientId": "app"}]))
-    client = server.client(**with_roles(by_hand, "manage-realm", "view-clients", "query-groups"))
+    client = server.client(**with_roles(server, by_hand, "manage-realm", "view-clients", "query-groups"))
     own = Driver(client)
 
     with pytest.raises(Denied, match="needs the role manage-clients"):
@@ -466,7 +466,7 @@ def test_a_service_account_of_the_realm_with_realm_admin_can_do_all(
     server: Server, driver: Driver, realm: str, by_hand: ByHand
 ) -> None:
     driver.apply(plain(realm))
-    client = server.client(**with_roles(by_hand, "realm-admin"))
+    client = server.client(**with_roles(server, by_hand, "realm-admin"))
 
     passes = Driver(client).apply(plain(realm, clients=[{"clientId": "app"}], users=[{"username": "ann"}]))
 

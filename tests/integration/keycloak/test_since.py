@@ -183,7 +183,7 @@ def test_no_path_is_asked_for_that_the_server_does_not_have(server: Server, driv
 
 def test_an_account_of_the_realm_is_told_as_well(server: Server, driver: Driver, realm: str, by_hand: ByHand) -> None:
     driver.apply({"realm": realm})
-    client = server.client(**with_roles(by_hand, "manage-realm"))
+    client = server.client(**with_roles(server, by_hand, "manage-realm"))
     worker = Driver(client)
     file = {"realm": realm, "maxSecondaryAuthFailures": 3}
 
@@ -264,7 +264,7 @@ def test_a_setting_that_the_server_would_drop_is_told_before_anything_is_written
 
 
 def test_an_account_of_the_realm_is_told_of_settings_as_well(server: Server, by_hand: ByHand, realm: str) -> None:
-    client = server.client(**with_roles(by_hand, "manage-realm"))
+    client = server.client(**with_roles(server, by_hand, "manage-realm"))
 
     is_told(
         Driver(client), components(realm, directory={"changedSyncEnabled": ["false"]}), "`changedSyncEnabled` is no"

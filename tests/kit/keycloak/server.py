@@ -381,14 +381,15 @@ class ByHand:
         return [f"{event['operationType']} {event['resourceType']}" for event in found]
 
 
-def with_roles(by_hand: ByHand, *names: str) -> dict[str, str]:
+def with_roles(server: Server, by_hand: ByHand, *names: str) -> dict[str, str]:
     """A service account of the realm with these roles of realm-management; its login."""
     by_hand.post("clients", {"clientId": "worker", "secret": "s", "serviceAccountsEnabled": True})
     worker = by_hand.id_of("clients", clientId="worker")
     user = by_hand.get(f"clients/{worker}/service-account-user")["id"]
     management = by_hand.id_of("clients", clientId="realm-management")
     roles = [by_hand.get(f"clients/{management}/roles/{name}") for name in names]
-    by_hand.client.post(by_hand.path(f"users/{user}/role-mappings/clients/{management}"), roles)
+    mappings = by_hand.path(f"users/{user}/role-mappings/clients/{management}")
+    _again(server, lambda: by_hand.client.post(mappings, roles))
     return {"clientId": "worker", "clientSecret": "s", "realm": by_hand.realm}
 
 
