@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
@@ -11,7 +11,7 @@ from reconciler.config.compose.assembly.confined import is_confined, outside
 from reconciler.config.compose.assembly.layers import Written
 from reconciler.config.compose.assembly.names import project_name
 from reconciler.config.compose.model.secrets import exposed, sealed_stack, with_contents
-from reconciler.config.compose.stack import LoadedStack, Settings, load_written, read_stack
+from reconciler.config.compose.stack import SERVICE_KINDS, LoadedStack, Settings, load_written, read_stack
 from reconciler.config.realm.addresses import KINDS, checkable, declared_addresses
 from reconciler.config.realm.file import UsersFile
 from reconciler.config.realm.load import LoadedUsers, declared, load_files, place_below, read_all, sourced
@@ -271,13 +271,21 @@ def _unknown_addresses(stack: LoadedStack, users: LoadedUsers) -> Iterator[Probl
             yield place.problem(f"`{text}` is not declared{meant}", code=CHECK)
 
 
+def _services(stack: LoadedStack) -> Collection[str] | None:
+    """The services of a stack, active or not; None after a mistake, with which some are left out."""
+    if any(problem.severity is Severity.ERROR for problem in stack.problems):
+        return None
+    idle = (address.name for address in stack.idle if address.kind in SERVICE_KINDS)
+    return {*stack.model.get("services", ()), *idle}
+
+
 def _rotations(stack: LoadedStack | None, users: LoadedUsers) -> Rotations:
     """The declared rotations of both halves."""
     if stack is None:
         found = Rotations()
     else:
         settings = stack.model.get("x-reconcile")
-        found = Rotations({*stack.model.get("services", ()), *(address.name for address in stack.idle)})
+        found = Rotations(_services(stack))
         if isinstance(settings, Map):
             found.add(settings.get("secrets"), partial(_place_of_secret, settings))
     for file, path, secrets in users.secrets:

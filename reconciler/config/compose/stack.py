@@ -193,6 +193,7 @@ def _idle(document: Map, model: Map, inactive: frozenset[str]) -> frozenset[Addr
 
 _KINDS: Final = {"services": "docker.container", "networks": "docker.network", "volumes": "docker.volume"}
 """The kinds of a single engine, by the section of the file that declares them."""
+SERVICE_KINDS: Final = frozenset({_KINDS["services"], swarm.KINDS["services"]})
 
 
 def _model(document: Map, around: Surroundings, found: Findings, settings: Settings) -> Map:

@@ -86,6 +86,20 @@ def test_a_rotation_that_makes_no_sense_is_reported_with_its_line(sources, rotat
     assert (problem.origin.file, problem.origin.line) == ("stack.yaml", 4)
 
 
+@pytest.mark.parametrize(
+    "broken",
+    [
+        ("services:", "servicess:"),  # none is left
+        ("image: i, environment", "imagee: i, environment"),  # this one is left out
+    ],
+)
+def test_a_service_that_a_mistake_leaves_out_is_not_missed(sources, broken):
+    with pytest.raises(ConfigError) as caught:
+        load(sources(stack("{service: db, exec: [set]}").replace(*broken)))
+
+    assert [broken[1].split(":")[0] in problem.message for problem in caught.value.problems] == [True]
+
+
 def test_both_schemas_say_the_same_of_a_secret():
     both = [
         json.loads((SCHEMAS / f"{name}.schema.json").read_text(encoding="utf-8"))["$defs"]
