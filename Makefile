@@ -60,7 +60,7 @@ nightly-faults: $(DEV) test-machine ## every request of a look, a start and a ch
 
 nightly-login nightly-keycloak nightly-docker: export RECONCILE_TEST_SWEEPS = all
 nightly-login: $(DEV) test-machine ## every fault that a login to the seed stack can meet, and 100 runs without one
-	$(PYTEST) tests/e2e/test_5_doctor.py
+	$(PYTEST) tests/e2e/test_3_drift.py tests/e2e/test_5_doctor.py
 
 nightly-keycloak: $(DEV) test-machine ## all of RECONCILE_KEYCLOAK_CORPUS, many random realms, older Keycloaks, 100,000 users
 	RECONCILE_KEYCLOAK_CORPUS_EVERY=1 $(PYTEST) tests/integration/keycloak/test_corpus.py
@@ -79,7 +79,7 @@ nightly-keycloak: $(DEV) test-machine ## all of RECONCILE_KEYCLOAK_CORPUS, many 
 EXAMPLES ?= 10000
 nightly-docker: $(DEV) test-machine test-newer-engine test-rootless-engine ## EXAMPLES random services, each field, a kill after each call, the newer and the rootless engine
 	RECONCILE_TEST_EXAMPLES=$(EXAMPLES) $(PYTEST) -n 2 tests/integration/docker/test_property.py
-	RECONCILE_TEST_FIELDS=all RECONCILE_TEST_CRASHES=all RECONCILE_TEST_ADOPTION=all $(PYTEST) -n 4 tests/integration/docker
+	RECONCILE_TEST_FIELDS=all RECONCILE_TEST_CRASHES=all RECONCILE_TEST_ADOPTION=all $(PYTEST) -n 4 tests/integration/docker tests/integration/web
 
 # While the engine is restarted nothing else may run. Images of several platforms are held by containerd alone.
 test-newer-engine: $(DEV) test-machine ## the Docker tests against a second, newer engine, where there can be one

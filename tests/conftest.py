@@ -4,6 +4,7 @@ Expected texts in files can be written anew.
 """
 
 import os
+from collections import Counter
 from itertools import count
 from pathlib import Path
 from tempfile import mkdtemp
@@ -36,6 +37,26 @@ def pytest_sessionfinish() -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "sweep(every): a case for each row of a table; an ordinary run takes a sample")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Takes a sample of each sweep.
+
+    ``@pytest.mark.sweep(every=3)`` keeps the first, fourth, seventh … case. RECONCILE_TEST_SWEEPS=all keeps all of
+    them, as `make nightly` does.
+    """
+    is_whole = os.environ.get("RECONCILE_TEST_SWEEPS") == "all"
+    seen: Counter[str] = Counter()
+    left_out = []
+    for item in items:
+        sweep = item.get_closest_marker("sweep")
+        function = item.nodeid.partition("[")[0]
+        if sweep and not is_whole and seen[function] % sweep.kwargs["every"]:
+            left_out.append(item)
+        seen[function] += 1
+    if left_out:
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if item not in set(left_out)]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

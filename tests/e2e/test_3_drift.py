@@ -238,6 +238,7 @@ def newest(admin):
     return found[0]["time"] if found else 0
 
 
+@pytest.mark.sweep(every=2)
 @pytest.mark.parametrize("drift", [*CONTAINERS, *IDENTITIES], ids=lambda drift: drift.name)
 def test_a_drift_is_seen_repaired_and_nothing_else_touched(seed, drift):
     with closing(seed.admin()) as admin:

@@ -115,6 +115,7 @@ def served(stage, browser):
         yield Site(stage, f"http://127.0.0.1:{own.getsockname()[1]}", browser)
 
 
+@pytest.mark.sweep(every=3)
 @pytest.mark.parametrize("look", LOOKS)
 def test_each_view_is_accessible_fits_and_asks_nobody_else(site, look, tmp_path):
     page, found = site.page(**LOOKS[look]), []
