@@ -110,7 +110,7 @@ def _of_field(field: FieldChange, declaration: _Declaration, applied: Applied, d
 
 
 def _is_asked_as_before(field: FieldChange, applied: Applied, digest: Digest) -> bool:
-    """Whether the last apply wanted the same value.
+    """Returns whether the last apply wanted the same value.
 
     It may have wanted more: of a part that nobody declares, whatever was live, such as the address of an endpoint. That
     is gone with the whole.

@@ -13,7 +13,7 @@ from reconciler.render.output.columns import cells
 from reconciler.render.output.plain import one_line
 
 _PARTS: Final = re.compile(r"; (?=(?:[^`]*`[^`]*`)*[^`]*$)")
-"""What parts the facts of a message from its advice; inside of backticks there is text of somebody else."""
+"""The mark between the facts of a message and its advice; inside of backticks there is text of somebody else."""
 
 _STATEMENT: Final = re.compile(r"(?:the|it|they|its|nothing|there|this|no|Keycloak|Compose|with)\b")
 """How a further fact begins, which is no advice."""

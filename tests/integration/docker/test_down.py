@@ -43,7 +43,7 @@ def a_chain(project):
 
 @pytest.mark.parametrize("is_declared", [True, False])
 def test_what_depends_on_another_goes_first(project, run, is_declared):
-    """Where a service is no longer in the file its labels tell."""
+    """Labels tell the order of a service that is no longer in the file."""
     a_chain(project)
     project.settle()
     if not is_declared:

@@ -125,7 +125,7 @@ _TAKEN: Final = {
     AUTHORIZATION: "permissions of a resource or scope that have no other; policies that apply only the deleted one",
     REALM: "everything in it",
 }
-"""What the columns `takes` and the rules for permissions say, in words."""
+"""The columns `takes` and the rules for permissions, in words."""
 
 
 def _brought(kind: RestKind) -> str:

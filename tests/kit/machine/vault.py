@@ -19,7 +19,7 @@ Answer = tuple[int, Mapping[str, Any]]
 
 @dataclass
 class Vault:
-    """What the server has: token → readable prefix, mount → version, and secrets by their whole path."""
+    """The content of the server: token → readable prefix, mount → version, and secrets by their whole path."""
 
     url: str = ""
     tokens: dict[str, str] = field(default_factory=dict)

@@ -1,4 +1,4 @@
-"""What a run leaves alone is shown, has no step, and holds up what waits for it."""
+"""A resource that a run leaves alone is shown, has no step, and holds up others that wait for it."""
 
 from __future__ import annotations
 

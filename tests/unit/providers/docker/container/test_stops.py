@@ -1,4 +1,4 @@
-"""Whether a person has stopped a container, or it has ended by itself."""
+"""The end of a container: a person has stopped it, or it has ended by itself."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def inspected(status: str = "exited", restart: str = "no", error: str = "") -> d
 
 
 def after(*events: str) -> Stops:
-    """What is known after these events: an action, with the signal of a kill."""
+    """The knowledge after these events: an action, with the signal of a kill."""
     made = Stops()
     for event in events:
         action, _, signal = event.partition(" ")
