@@ -70,7 +70,10 @@ from reconciler.run.sources.source import Source
 from reconciler.settings import Settings
 
 LOCKED_AGAIN_S: Final = 2.0
-RELEASE_S: Final = 1.0
+RELEASE_S: Final = 2.0
+END_S: Final = GRACE_S + 2.5
+"""The time for everything between the order to stop and the end, in which one thing may hang; the rest is reported."""
+
 MOST_UNREACHABLE: Final = 3
 """The wait for a server that does not answer grows so often only: unlike a refusal that may be over soon."""
 
@@ -274,12 +277,16 @@ class Daemon:
         self._supervisor.alive()
 
     def _end(self) -> None:
-        """Wait for the repairs, as long as that may take, and report what is left undone."""
+        """Wait for the repairs and for the lease, which a process that ended would leave behind, by one deadline;
+        report what is left undone.
+        """
+        deadline = time.monotonic() + END_S
+        awaited: list[Thread | None] = list(self._runs.values())
         if self._leadership:
-            Thread(target=self._leadership.end, name="leadership end", daemon=True).start()
-        for thread in self._runs.values():
+            awaited.append(in_a_thread(self._leadership.end))
+        for thread in awaited:
             if thread:
-                thread.join(GRACE_S + 2 * RELEASE_S)
+                thread.join(max(0.0, deadline - time.monotonic()))
         self._collect()
         for run in self._runs:
             self._passed(run)

@@ -101,7 +101,7 @@ class World:
         environment = {"DOCKER_HOST": url}
         self.settings = Settings(directory, (self.file,), environment=environment, project="p")
         self.log, self.stop, self.writer, self.wall = Log(engine.clock), threading.Event(), Writer(), time.time
-        self.source = None
+        self.source = self.elect = None
         self.write(WEB)
 
     def write(self, text):
@@ -116,7 +116,7 @@ class World:
             stop=self.stop,
             known=self.writer.known,
             begin=lambda repair: repair(),
-            elect=None,
+            elect=self.elect,
             wall=self.wall,
             source=self.source,
         )
@@ -146,6 +146,34 @@ def world(tmp_path):
     engine.image("app:1")
     with served(engine) as url:
         yield World(tmp_path, engine, url)
+
+
+class SlowlyReleased:
+    """A leadership whose lease takes its time to go, as on a busy engine."""
+
+    is_held, leader = True, ""
+    ended = ()
+
+    def __init__(self, *_of, release_s):
+        pass
+
+    def begin(self):
+        pass
+
+    def wait(self, _at_most_s):
+        pass
+
+    def end(self):
+        time.sleep(0.5)
+        type(self).ended = ("given back",)
+
+
+def test_the_process_ends_after_the_lease_was_given_back(world):
+    world.elect = SlowlyReleased
+
+    world.run()
+
+    assert SlowlyReleased.ended
 
 
 def test_it_looks_at_once_and_repairs_what_differs(world):
