@@ -12,7 +12,7 @@ PYTEST := $(BIN)/python -m pytest
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-down venv test test-unit test-integration nightly nightly-config nightly-faults nightly-login nightly-keycloak nightly-docker drift-matrix test-newer-engine test-rootless-engine swarm test-restart test-e2e test-machine lint format check bench structure schema images lock release-check coverage mutation clean python
+.PHONY: help demo demo-down venv test test-unit test-integration nightly nightly-config nightly-faults nightly-login nightly-keycloak nightly-docker drift-matrix test-newer-engine test-rootless-engine swarm test-restart test-e2e test-machine lint format check bench structure schema images lock release-check coverage mutation docs docs-serve reference clean python
 
 help: ## list the targets
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 26
@@ -134,6 +134,19 @@ structure: ## measure the source: sizes, docstrings, folders, circles of imports
 schema: ## write what follows from the rest of schemas/stack.schema.json
 	@scripts/stack_schema.py
 
+# The builder announces its successor at each start; strict mode ends with an error for a link that leads nowhere.
+SITE = NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs
+docs: $(DEV) ## build the docs as a site in site/, and check its links
+	$(PIP) --require-hashes -r requirements/docs.txt
+	$(SITE) build
+
+docs-serve: $(DEV) ## show the site at http://localhost:8000, anew after each change
+	$(PIP) --require-hashes -r requirements/docs.txt
+	$(SITE) serve
+
+reference: $(DEV) ## write docs/errors.md and the man page
+	@$(BIN)/python scripts/reference.py
+
 images: ## build the local stand-ins for the official images
 	@scripts/demo/local_images.py
 
@@ -145,7 +158,7 @@ lock: $(DEV) ## write the lists of versions and checksums of all that is install
 	$(PIP) 'uv==$(UV_VERSION)'
 	cd images/mlflow && ../../$(BIN)/$(COMPILE) --output-file requirements.txt requirements.in
 	$(BIN)/$(COMPILE) --output-file requirements/run.txt pyproject.toml
-	for extra in dev nightly release; do \
+	for extra in dev docs nightly release; do \
 	  $(BIN)/$(COMPILE) --extra $$extra --constraint requirements/run.txt --output-file requirements/$$extra.txt pyproject.toml || exit 1; done
 
 release-check: $(DEV) ## build wheel, sdist and bill of materials in dist/, and use them as a newcomer would; TAG=v1.2.3
@@ -165,5 +178,5 @@ mutation: $(DEV) ## change the core line by line, and see whether a test notices
 	$(BIN)/python scripts/mutation_score.py mutants/mutmut-cicd-stats.json $(LEAST_KILLED)
 
 clean: ## remove .venv and all caches; settings, images and data stay
-	rm -rf .venv build dist mutants mutants.log .coverage .mypy_cache .pytest_cache .ruff_cache .hypothesis *.egg-info
+	rm -rf .venv build dist site mutants mutants.log .coverage .mypy_cache .pytest_cache .ruff_cache .hypothesis *.egg-info
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

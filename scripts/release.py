@@ -58,6 +58,8 @@ def try_out(package: Path, number: str) -> None:
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder)
         bin_folder = installed(package, home / "venv")
+        if not (home / "venv/share/man/man1/reconcile.1").is_file():
+            raise Failure("look for the man page", f"{package.name} has none", "make reference")
         (home / "stack.yaml").write_text(STACK, encoding="utf-8")
         (home / "users.yaml").write_text(REALM, encoding="utf-8")
         commands = (["--version"], ["--help"], ["schema", "stack"], ["schema", "users"], ["validate"], ["config"])

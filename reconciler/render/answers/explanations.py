@@ -55,13 +55,7 @@ def codes_text(codes: Iterable[Code]) -> str:
 def codes_markdown(codes: Iterable[Code]) -> str:
     """The page of the docs."""
     rows = [f"| `{c.name}` | {c.fact} {c.cause} | {c.remedy} | {', '.join(map(str, c.exits))} |" for c in codes]
-    head = (
-        "# Error codes",
-        "",
-        "`reconcile explain CODE` prints the same. This page is made from the program's table.",
-        "",
-    )
-    return "\n".join((*head, "| code | error and cause | remedy | exit code |", "|---|---|---|---|", *rows)) + "\n"
+    return "\n".join((*_PAGE, *rows)) + "\n"
 
 
 def fields_text(fields: Iterable[DescribedField], kinds: Mapping[str, Kind]) -> str:

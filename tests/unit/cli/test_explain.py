@@ -16,8 +16,7 @@ from reconciler.core.message import errors
 from reconciler.core.message.codes import BUG, CODES, USAGE, code_of
 from reconciler.core.message.errors import ReconcileError, Refusal
 from reconciler.core.message.problem import CHECK, SCHEMA, SYNTAX, UNREADABLE, UNSUPPORTED, VARIABLE
-from reconciler.render.answers.explanations import codes_markdown
-from tests.kit.cli import ROOT, called
+from tests.kit.cli import called
 
 NAMES = [name for _, name, _ in walk_packages(reconciler.__path__, "reconciler.") if not name.endswith("__main__")]
 
@@ -60,10 +59,6 @@ def test_each_class_of_the_table_of_errors_has_a_code_of_its_own():
     assert len(names) == len(own)
     assert names | others == CODES.keys()
     assert not names & others
-
-
-def test_the_page_of_the_docs_is_the_table():
-    assert (ROOT / "docs/errors.md").read_text(encoding="utf-8") == codes_markdown(CODES.values())
 
 
 @pytest.mark.parametrize("name", CODES)
