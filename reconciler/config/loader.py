@@ -27,6 +27,7 @@ from reconciler.core.message.errors import ConfigError
 from reconciler.core.message.problem import CHECK, Problem, Severity
 from reconciler.core.resource.address import Address
 from reconciler.core.resource.document import Document, DocumentPath
+from reconciler.core.resource.options import OPTIONS
 from reconciler.core.resource.resource import Origin
 from reconciler.core.resource.values import Secret, Value
 from reconciler.record import Struct, field, replace
@@ -203,7 +204,7 @@ class _Files(Struct, frozen=True):
         stack = (
             each
             for layer in (self.stack.layers if self.stack else ())
-            if isinstance(settings := layer.tree.get("x-reconcile"), Map)
+            if isinstance(settings := layer.tree.get(OPTIONS), Map)
             for each in declared_sources(settings.get("secrets"), partial(_place_of_secret, settings))
         )
         return tuple({each.name: each for each in (*stack, *sourced(self.users))}.values())
@@ -228,7 +229,7 @@ def _read(sources: Sources) -> _Files:
 
 def _declared(written: Written | None) -> Iterator[str]:
     for layer in written.layers if written else ():
-        settings = layer.tree.get("x-reconcile")
+        settings = layer.tree.get(OPTIONS)
         yield from declared_names(settings.get("secrets")) if isinstance(settings, Map) else ()
 
 
@@ -284,7 +285,7 @@ def _rotations(stack: LoadedStack | None, users: LoadedUsers) -> Rotations:
     if stack is None:
         found = Rotations()
     else:
-        settings = stack.model.get("x-reconcile")
+        settings = stack.model.get(OPTIONS)
         found = Rotations(_services(stack))
         if isinstance(settings, Map):
             found.add(settings.get("secrets"), partial(_place_of_secret, settings))
@@ -295,7 +296,7 @@ def _rotations(stack: LoadedStack | None, users: LoadedUsers) -> Rotations:
 
 def _connection(stack: LoadedStack | None, users: LoadedUsers) -> Mapping[str, Value]:
     """The connection to Keycloak; stack.yaml may name the service that runs it."""
-    service = (stack.model.get("x-reconcile") or {}).get("keycloak") if stack else None
+    service = (stack.model.get(OPTIONS) or {}).get("keycloak") if stack else None
     return {**({"service": str(service)} if service else {}), **users.connection}
 
 

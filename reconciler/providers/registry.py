@@ -32,7 +32,7 @@ def connect(
     ``note`` gets the name of the provider and each request that has ended.
     """
     providers: dict[str, Provider] = {}
-    is_swarm = _engine_of(document) == "swarm"
+    is_swarm = document.options.engine == "swarm"
     if is_swarm:
         from reconciler.providers.swarm.provider import SwarmProvider
 
@@ -47,9 +47,3 @@ def connect(
         runs_as = "swarm.service" if is_swarm else "docker.container"
         providers["keycloak"] = KeycloakProvider(document.connection, runs_as=runs_as, note=partial(note, "keycloak"))
     return providers
-
-
-def _engine_of(document: Document) -> str:
-    """The sort of engine that a stack is for, "" for a single one."""
-    settings = (document.stack or {}).get("x-reconcile")
-    return str(settings.get("engine") or "") if isinstance(settings, Mapping) else ""

@@ -8,9 +8,9 @@ from typing import Any, Final
 from reconciler.config.realm.legacy_exports import as_of_now, credential
 from reconciler.config.yaml.tree import Tainted, Tree, TreePath
 from reconciler.core.message.secrecy import holds_secret, is_switch, names_secret
+from reconciler.core.resource.options import OPTIONS
 from reconciler.core.resource.values import Secret, Value
 
-_SETTINGS: Final = "x-reconcile"
 _OF_THE_DOCUMENT: Final = frozenset({"connection", "secrets"})  # no part of any realm
 
 _SYNONYMS: Final = {"messageBundles": "localizationTexts"}  # keycloak-config-cli's word, and Keycloak's
@@ -22,7 +22,7 @@ def canonical_realm(realm: Mapping[str, Tree]) -> Mapping[str, Value]:
     """The realm as the provider wants it."""
     named = with_usernames(realm)
     made = {_SYNONYMS.get(key, key): _SECTIONS.get(key, sealed)(value) for key, value in named.items()}
-    return _with_default_roles(as_of_now({key: value for key, value in made.items() if key != _SETTINGS or value}))
+    return _with_default_roles(as_of_now({key: value for key, value in made.items() if key != OPTIONS or value}))
 
 
 def source_path(realm: Mapping[str, Tree], path: TreePath) -> TreePath:
@@ -241,5 +241,5 @@ _SECTIONS: Final[Mapping[str, Callable[[Tree], Value]]] = {
     "users": _users,
     "organizations": _organizations,
     "localizationTexts": _shown,
-    _SETTINGS: _settings,
+    OPTIONS: _settings,
 }

@@ -15,9 +15,9 @@ from reconciler.config.yaml.scalars import spelled
 from reconciler.config.yaml.textfile import USERS_LIMIT, TextFile, read_text
 from reconciler.config.yaml.tree import Place, Tree, TreePath
 from reconciler.core.message.problem import OTHER, Problem, Severity
+from reconciler.core.resource.options import OPTIONS
 from reconciler.record import Struct, replace
 
-SETTINGS: Final = "x-reconcile"
 _STEPS_TO_ITEMS: Final = 2  # from a realm: the section, the item
 
 
@@ -45,9 +45,9 @@ class UsersFile:
     def settings(self) -> Iterator[tuple[TreePath, Mapping[str, Tree]]]:
         """The value of `x-reconcile` at the top of each document."""
         for number, document in enumerate(self.documents):
-            found = document.get(SETTINGS) if isinstance(document, dict) else None
+            found = document.get(OPTIONS) if isinstance(document, dict) else None
             if isinstance(found, dict):
-                yield (number, SETTINGS), found
+                yield (number, OPTIONS), found
 
     def with_documents(self, documents: tuple[Tree, ...]) -> UsersFile:
         return replace(self, documents=documents)
@@ -115,7 +115,7 @@ def _fragments(document: Tree, path: TreePath) -> Iterator[Fragment]:
             yield from _fragments(realm, (*path, index))
     elif isinstance(document, dict) and "realms" in document:
         yield from _fragments(document["realms"], (*path, "realms"))
-    elif isinstance(document, dict) and document.keys() - {SETTINGS}:
+    elif isinstance(document, dict) and document.keys() - {OPTIONS}:
         yield Fragment(path, document)
 
 

@@ -18,6 +18,7 @@ from reconciler.config.realm.trees import as_dict, as_list, items, names
 from reconciler.config.yaml.suggest import suggestion
 from reconciler.config.yaml.tree import Tree, TreePath
 from reconciler.core.message.problem import Severity
+from reconciler.core.resource.options import OPTIONS
 from reconciler.record import Struct, field
 from reconciler.vocabulary.keycloak import (
     ADMIN_PERMISSIONS_CLIENT,
@@ -115,7 +116,7 @@ class _Declared(Struct, frozen=True):
 
     def has_all(self, sort: int) -> bool:
         """Returns whether whatever the files do not declare is deleted."""
-        prune = as_dict(as_dict(self.realm.get("x-reconcile")).get("prune"))
+        prune = as_dict(as_dict(self.realm.get(OPTIONS)).get("prune"))
         return prune.get(SORTS[sort].prune or SORTS[sort].section) == _EXACT
 
 

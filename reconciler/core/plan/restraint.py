@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from reconciler.core.difference.change import Change
 from reconciler.core.resource.address import Address
-from reconciler.record import Struct
+from reconciler.record import Struct, convert, field
 
 HEAL: Final = "heal"
 OBSERVE: Final = "observe"
@@ -41,20 +41,14 @@ class Restraint(Struct, frozen=True):
     """The policy of a project, that of parts of it by their patterns, its windows, and what stays stopped."""
 
     policy: str = HEAL
-    policies: Mapping[str, str] | None = None
+    policies: Mapping[str, str] = field(default_factory=dict)
     windows: tuple[Window, ...] = ()
     keep_stopped: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, settings: Mapping[str, Any]) -> Restraint:
         """Returns that of ``x-reconcile.daemon``, which is checked already."""
-        windows = [{**each, **_lists(each)} for each in settings.get("windows") or ()]
-        return cls(
-            settings.get("policy") or HEAL,
-            dict(settings.get("policies") or {}),
-            tuple(Window(**each) for each in windows),
-            tuple(settings.get("keep_stopped") or ()),
-        )
+        return convert(settings, cls)
 
     def reason(self, change: Change, is_open: Callable[[Window], bool]) -> str:
         """Returns why a difference is left as it is, in words; "" if it may be repaired now."""
@@ -67,12 +61,8 @@ class Restraint(Struct, frozen=True):
         return _denied(own, is_open) or _not_allowed(own, is_open)
 
     def _policy_of(self, address: Address) -> str:
-        fitting = [pattern for pattern in self.policies or {} if covers(pattern, address)]
-        return (self.policies or {})[max(fitting, key=len)] if fitting else self.policy
-
-
-def _lists(window: Mapping[str, Any]) -> Mapping[str, Any]:
-    return {"resources": tuple(window["resources"])} if "resources" in window else {}
+        fitting = [pattern for pattern in self.policies if covers(pattern, address)]
+        return self.policies[max(fitting, key=len)] if fitting else self.policy
 
 
 def _is_stopped(change: Change) -> bool:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from reconciler.core.resource.address import Address
+from reconciler.core.resource.options import StackOptions
 from reconciler.core.resource.resource import Origin
 from reconciler.core.resource.rotation import Rotation
 from reconciler.core.resource.values import Secret, Value
@@ -50,3 +51,8 @@ class Document(Struct, frozen=True):
     unmade: tuple[Unmade, ...] = ()
     rotations: Mapping[str, Rotation] = field(default_factory=dict)
     secrets: Mapping[str, Secret] = field(default_factory=dict)
+
+    @property
+    def options(self) -> StackOptions:
+        """The options of the stack."""
+        return StackOptions.of(self.stack)

@@ -11,6 +11,7 @@ from typing import Any, Final, TypeAlias
 from reconciler.core.message.errors import ConfigError
 from reconciler.core.resource.address import Address
 from reconciler.core.resource.document import Document
+from reconciler.core.resource.options import ServiceOptions
 from reconciler.core.resource.resource import Origin, Resource, Source, at
 from reconciler.core.resource.units import nanoseconds
 from reconciler.core.resource.values import ABSENT, Path, Ref, Value
@@ -348,7 +349,7 @@ class Stack:
 
     def _is_job(self, name: str, service: Json) -> bool:
         awaited = (name, "service_completed_successfully") in self._awaited
-        return awaited or bool((service.get("x-reconcile") or {}).get("job"))
+        return awaited or bool(ServiceOptions.of(service).job)
 
     def _endpoints(self, name: str, service: Json, number: int) -> Iterable[tuple[str, dict[str, Value]]]:
         links = tuple(sorted(self._links(service)))
@@ -420,8 +421,8 @@ class Stack:
             milestone = STARTED if need.get("condition") == "service_started" else ""
             for number in range(1, replicas(self.services.get(other, _NO_SERVICE)) + 1):
                 yield container_address(other, number), milestone
-        for text in (service.get("x-reconcile") or {}).get("depends_on") or ():
-            yield Address.parse(text), ""
+        for needed in ServiceOptions.of(service).needs:
+            yield needed, ""
 
     def _made_of(self, name: str, service: Json) -> Iterator[tuple[Address, str]]:
         """The image of a container."""

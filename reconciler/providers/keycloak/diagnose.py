@@ -21,6 +21,7 @@ from reconciler.core.message.errors import Denied, Misconfigured, ProviderError
 from reconciler.core.provider import Pending
 from reconciler.core.resource.address import Address
 from reconciler.core.resource.document import Document
+from reconciler.core.resource.options import OPTIONS
 from reconciler.core.resource.resource import Origin
 from reconciler.core.resource.values import ABSENT, Secret
 from reconciler.providers.answers import Limits, underneath
@@ -227,7 +228,7 @@ def _refused(server: Server) -> Iterator[Suspect]:
 
 
 def _connection(server: Server, key: str) -> Origin | None:
-    return server.document.locate(("realms", 0, "x-reconcile", "connection", key)) if server.document.realms else None
+    return server.document.locate(("realms", 0, OPTIONS, "connection", key)) if server.document.realms else None
 
 
 def _wrong_time(server: Server) -> Iterator[Suspect]:

@@ -10,6 +10,7 @@ from reconciler.core.message.errors import ConfigError
 from reconciler.core.message.problem import Problem
 from reconciler.core.resource.address import Address
 from reconciler.core.resource.document import Document, DocumentPath
+from reconciler.core.resource.options import OPTIONS
 from reconciler.core.resource.resource import Resource, Source
 from reconciler.core.resource.values import Path, Spec, Value
 from reconciler.providers.keycloak.registry import KINDS
@@ -17,7 +18,6 @@ from reconciler.providers.keycloak.table.connection import Representation
 from reconciler.providers.keycloak.table.kind import Item, RestKind, options_of
 from reconciler.vocabulary.keycloak import GROUP, REALM
 
-_OPTIONS: Final = "x-reconcile"
 OWNED: Final = "owned"
 EXACT: Final = "exact"
 
@@ -69,7 +69,7 @@ def _owner(document: Document, kind: RestKind, item: Item, realm: Representation
     modes = prune_modes(realm)
     if OWNED not in (modes.values() if kind.name == REALM else (modes.get(kind.pruning.section),)):
         return {}
-    return {_OPTIONS: {**item.body.get(_OPTIONS, {}), "owner": document.project}}
+    return {OPTIONS: {**item.body.get(OPTIONS, {}), "owner": document.project}}
 
 
 def prune_modes(spec: Spec) -> Mapping[str, Value]:
@@ -84,7 +84,7 @@ def _spec(kind: RestKind, item: Item) -> Spec:
     return {name: item.body[name] for name in names if name in item.body}
 
 
-_UNCOMPARED: Final = (_OPTIONS, "serviceAccountClientId")  # not properties: they say how the object is handled
+_UNCOMPARED: Final = (OPTIONS, "serviceAccountClientId")  # not properties: they say how the object is handled
 
 
 def _after(
@@ -119,6 +119,6 @@ def _source(document: Document, at: DocumentPath, spec: Spec, words: Mapping[str
     if not path:
         return Source("", lambda: document.locate(at))
     name = path[0]
-    if name == _OPTIONS or name not in spec:
+    if name == OPTIONS or name not in spec:
         return None
     return Source(words.get(name, name), lambda: document.locate((*at, *path)))

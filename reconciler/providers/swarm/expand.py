@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from reconciler.core.resource.address import Address
 from reconciler.core.resource.document import Document
+from reconciler.core.resource.options import ServiceOptions
 from reconciler.core.resource.resource import Origin, Resource, Source
 from reconciler.core.resource.units import bytes_of, nanoseconds
 from reconciler.core.resource.values import ABSENT, Path, Ref, Value
@@ -142,7 +143,7 @@ class Stack:
     def _mode(self, name: str, item: Json) -> str:
         """The mode; a service that others await until it has ended is a job, which runs once."""
         said = str((item.get("deploy") or {}).get("mode") or service.REPLICATED)
-        is_job = name in self._awaited or bool((item.get("x-reconcile") or {}).get("job"))
+        is_job = name in self._awaited or bool(ServiceOptions.of(item).job)
         return service.REPLICATED_JOB if is_job and said == service.REPLICATED else said
 
     @cached_property
@@ -205,8 +206,8 @@ class Stack:
                 yield file_address(section, each["source"]), file.MADE
         for other, need in (item.get("depends_on") or {}).items():
             yield service_address(other), STARTED if need.get("condition") == "service_started" else ""
-        for text in (item.get("x-reconcile") or {}).get("depends_on") or ():
-            yield Address.parse(text), ""
+        for needed in ServiceOptions.of(item).needs:
+            yield needed, ""
 
     # -------------------------------------------------------------- places
 

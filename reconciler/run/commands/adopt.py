@@ -20,6 +20,7 @@ from reconciler.core.plan.plan import Plan, Step
 from reconciler.core.provider import Provider, StackSource
 from reconciler.core.resource.address import Address
 from reconciler.core.resource.document import Document
+from reconciler.core.resource.options import OPTIONS
 from reconciler.core.resource.resource import Origin
 from reconciler.providers.registry import connect
 from reconciler.record import replace
@@ -78,7 +79,7 @@ def adopted_realms(settings: Settings, names: Sequence[str], *, with_secrets: bo
     url = settings.connection().get(("url",))
     own |= {"connection": {"url": url}} if url and with_secrets else {}
     content = realms[0] if len(realms) == 1 else {"realms": realms}
-    return AdoptedFile({**({"x-reconcile": own} if own else {}), **content}, variables)
+    return AdoptedFile({**({OPTIONS: own} if own else {}), **content}, variables)
 
 
 def taken_over(session: Session, plan: Plan, what: str) -> Report:
@@ -117,7 +118,7 @@ def _with_secrets(done: Extracted) -> Mapping[str, Any]:
     """The stack, which declares its secrets so that a lost value is an error and never another one."""
     if not done.variables:
         return done.file  # type: ignore[no-any-return]
-    return {**done.file, "x-reconcile": {"secrets": sorted(done.variables)}}
+    return {**done.file, OPTIONS: {"secrets": sorted(done.variables)}}
 
 
 def _variables(settings: Settings) -> Variables:

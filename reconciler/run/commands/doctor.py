@@ -22,6 +22,7 @@ from reconciler.core.plan.graph import needs_of
 from reconciler.core.provider import DiagnosisSource, LogSource, Provider
 from reconciler.core.resource.address import Address
 from reconciler.core.resource.document import Document
+from reconciler.core.resource.options import OPTIONS
 from reconciler.core.resource.values import Secret
 from reconciler.login import causes
 from reconciler.login.walk import walk
@@ -47,17 +48,15 @@ class Examination(Struct, frozen=True):
 
 def login_of(document: Document) -> Login | None:
     """The declared login; None without one."""
-    settings: Any = (document.stack or {}).get("x-reconcile") or {}
-    declared: Mapping[str, Any] = settings.get("login") or {}
+    declared = document.options.login
     if not declared:
         return None
-    password = declared.get("password")
     return Login(
-        url=str(declared["url"]),
-        user=str(declared.get("user") or ""),
-        password=password if isinstance(password, Secret) or password is None else Secret(str(password)),
-        ca_file=str(declared.get("ca_file") or ""),
-        origin=document.locate(("stack", "x-reconcile", "login", "url")),
+        url=declared.url,
+        user=declared.user,
+        password=Secret(declared.password) if isinstance(declared.password, str) else declared.password,
+        ca_file=declared.ca_file,
+        origin=document.locate(("stack", OPTIONS, "login", "url")),
     )
 
 

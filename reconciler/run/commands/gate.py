@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Final
 
 from reconciler.core.execution.report import Event, Report
 from reconciler.core.login import Login, Trouble, Walk
@@ -24,9 +24,8 @@ MAY_PASS: Final = (Trouble.SILENT, Trouble.STATUS)
 
 def login_gate(session: Session) -> LoginGate | None:
     """The gate, where the files declare it."""
-    settings: Any = (session.document.stack or {}).get("x-reconcile") or {}
     login = login_of(session.document)
-    return LoginGate(login, session.clock) if login and "login" in (settings.get("gates") or ()) else None
+    return LoginGate(login, session.clock) if login and "login" in session.document.options.gates else None
 
 
 @dataclass

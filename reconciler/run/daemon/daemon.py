@@ -236,8 +236,7 @@ class Daemon:
         """Have the session's history written, and look at it as a whole."""
         self._session, self._is_seen = session, False
         self._base = self._quiet = None
-        declared: Any = (session.document.stack or {}).get("x-reconcile") or {}
-        self._restraint = Restraint.of(declared.get("daemon") or {})
+        self._restraint = Restraint.of(session.document.options.daemon)
         if self._chronicle is None:
             self._chronicle = Chronicle(session, self._wall)
         self._chronicle.session = session
@@ -738,5 +737,4 @@ def _reached(document: Document) -> tuple[object, ...]:
 def _policy(session: Session) -> Policy:
     """The rules while nobody is there to ask: only deletions that the files ask for are allowed."""
     policy = session.policy(deletes=True)
-    declared = (session.document.stack or {}).get("x-reconcile") or {}
-    return policy if isinstance(declared, dict) and declared.get("prune") else replace(policy, prune={})
+    return policy if session.document.options.prune else replace(policy, prune={})

@@ -23,6 +23,7 @@ from reconciler.core.plan.policy import Policy
 from reconciler.core.provider import LeaseStore, Located, Provider, WarningSource
 from reconciler.core.resource.address import Address
 from reconciler.core.resource.document import Document
+from reconciler.core.resource.options import OPTIONS
 from reconciler.core.resource.resource import Origin
 from reconciler.core.resource.values import Secret, Value
 from reconciler.history.memory import AppliedMemory
@@ -116,11 +117,11 @@ class Session(Struct, frozen=True):
 
     def policy(self, **allowed: Any) -> Policy:
         """The rules of the files, with what the command line allows besides."""
-        own: Mapping[str, Any] = _mapping((self.document.stack or {}).get("x-reconcile"))
-        said = _mapping(own.get("prune"))
-        prune = {kind.name: said[kind.section] for kind in self.kinds.values() if kind.section in said}
-        options = (own, *(_mapping(realm.get("x-reconcile")) for realm in self.document.realms or ()))
-        protected = frozenset(Address.parse(str(text)) for each in options for text in each.get("protect") or ())
+        own = self.document.options
+        prune = {kind.name: own.prune[kind.section] for kind in self.kinds.values() if kind.section in own.prune}
+        realms = (_mapping(realm.get(OPTIONS)) for realm in self.document.realms or ())
+        texts = (*own.protect, *(str(text) for realm in realms for text in realm.get("protect") or ()))
+        protected = frozenset(map(Address.parse, texts))
         return Policy.of(self.kinds.values(), prune=prune, protected=protected, **allowed)
 
     @contextmanager

@@ -19,6 +19,7 @@ from reconciler.config.variables.template import Variables
 from reconciler.config.yaml.textfile import shown_name
 from reconciler.config.yaml.tree import Items, Map, Place, Tainted, Tree, entries, from_items, placed, with_places
 from reconciler.core.message.problem import Severity
+from reconciler.core.resource.options import OPTIONS
 from reconciler.record import replace
 
 _MOST_INCLUDES: Final = 1000
@@ -126,7 +127,7 @@ def _note(written: Written, level: Level, found: Findings) -> None:
     """Say of what is written for the whole project in a file that is only a part of it."""
     found.problems.extend(written.problems)
     for layer in written.layers if level.strict else ():
-        place = placed(layer.tree, "x-reconcile")
+        place = placed(layer.tree, OPTIONS)
         if place:
             said = "`x-reconcile` at the top of an included file has no effect; write it in the file that includes it"
             found.problems.append(place.problem(said))

@@ -14,6 +14,7 @@ from reconciler.config.yaml.patterns import matches
 from reconciler.config.yaml.textfile import shown_name
 from reconciler.config.yaml.tree import Map, Tree, TreePath, deepest, like, reached
 from reconciler.core.message.problem import Problem
+from reconciler.core.resource.options import OPTIONS
 
 _OF_A_CONTAINER: Final = ("env_file.*.path", "label_file.*", "volumes.*.source")
 _PATTERNS: Final = (
@@ -39,7 +40,7 @@ def is_confined(layers: Sequence[Layer], variables: Variables) -> bool:
 
 def _rule(tree: Map, variables: Variables) -> str | None:
     """Known before anything else is read, so that nothing outside ever is."""
-    written = reached(tree, ("x-reconcile", "policy", "paths"))
+    written = reached(tree, (OPTIONS, "policy", "paths"))
     return interpolate(written, variables)[0] if isinstance(written, str) else None
 
 

@@ -17,6 +17,7 @@ from reconciler.config.yaml.suggest import suggestion
 from reconciler.config.yaml.tree import Items, Map, Tree, TreePath, deepest, pruned, with_places
 from reconciler.core.message.errors import ConfigError
 from reconciler.core.message.problem import SCHEMA, Problem, Severity
+from reconciler.core.resource.options import OPTIONS
 from reconciler.record import replace
 
 _ALIKE: Final = 0.8
@@ -44,7 +45,7 @@ def variables_filled(layer: Layer, level: Level, found: Findings) -> Map:
 def is_note(path: TreePath) -> bool:
     """Returns whether this stands under an ``x-`` key at the top that means nothing to us."""
     section = str(path[0])
-    return section.startswith("x-") and section != "x-reconcile"
+    return section.startswith("x-") and section != OPTIONS
 
 
 def fitting(document: Map, found: Findings) -> Map:

@@ -16,6 +16,7 @@ from reconciler.config.yaml.suggest import suggestion
 from reconciler.config.yaml.textfile import shown_name, sort_of_special
 from reconciler.config.yaml.tree import Items, Map, Place, Tree, dotted, entries, like, placed, reached
 from reconciler.core.message.problem import Problem, Severity
+from reconciler.core.resource.options import OPTIONS, ServiceOptions
 from reconciler.core.resource.units import BadQuantity, nanoseconds
 
 _RESTART: Final = re.compile(r"no|always|unless-stopped|on-failure(:[0-9]+)?")
@@ -376,7 +377,7 @@ def _in_the_way(stack: Stack, name: str, service: Map) -> Iterator[str]:
         yield f"two containers can't have one {what}"
     if str(service.get("network_mode") or "").partition(":")[0] in ("host", "service", "container"):
         yield f"its network is not its own (`network_mode: {service['network_mode']}`)"
-    if (service.get("x-reconcile") or {}).get("job"):
+    if ServiceOptions.of(service).job:
         yield "it is a job"
     for other, their in stack.each():
         if f"service:{name}" in (their.get("network_mode"), their.get("ipc"), their.get("pid")):
@@ -560,7 +561,7 @@ def _why_copied(item: Map, file: Tree, service: Map) -> str:
         return "is no file"
     if any(item.get(key) for key in ("uid", "gid", "mode")):
         return "has an owner or mode of its own"
-    reload = reached(service, ("x-reconcile", "reload"))
+    reload = reached(service, (OPTIONS, "reload"))
     target = str(item.get("target") or item.get("source") or "")
     named = [path for path in reload if path.endswith(f"/{target.lstrip('/')}")] if isinstance(reload, Map) else []
     asked = [reload, *(reload[path] for path in named)] if isinstance(reload, Map) else []

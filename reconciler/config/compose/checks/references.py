@@ -14,12 +14,12 @@ from reconciler.config.yaml.suggest import nearest, suggestion
 from reconciler.config.yaml.tree import Map, dotted, like, reached
 from reconciler.core.message.problem import Problem, Severity
 from reconciler.core.resource.address import Address
+from reconciler.core.resource.options import OPTIONS
 
 _NAMESPACES: Final = ("network_mode", "ipc", "pid", "uts", "cgroup")
 _SERVICE: Final = "service:"
 _SHOWN: Final = 10
 _MOUNTED: Final = (("secrets",), ("configs",), ("build", "secrets"))
-_SETTINGS: Final = "x-reconcile"
 _ALIKE: Final = 0.8
 _WINDOW: Final = {"schedule": "", "duration": "", "timezone": "UTC"}
 
@@ -194,15 +194,15 @@ def known_addresses(stack: Stack) -> Iterator[Problem]:
 
 def x_addresses(stack: Stack) -> Iterator[tuple[tuple[str | int, ...], str]]:
     """The addresses that x-reconcile names, with the paths where it does."""
-    top = stack.document.get("x-reconcile")
+    top = stack.document.get(OPTIONS)
     if isinstance(top, Map):
         for index, address in enumerate(top.get("protect") or ()):
-            yield ("x-reconcile", "protect", index), address
+            yield (OPTIONS, "protect", index), address
     for name, service in stack.each():
-        settings = service.get("x-reconcile")
+        settings = service.get(OPTIONS)
         if isinstance(settings, Map):
             for index, address in enumerate(settings.get("depends_on") or ()):
-                yield ("services", name, "x-reconcile", "depends_on", index), address
+                yield ("services", name, OPTIONS, "depends_on", index), address
 
 
 def _parsed(address: str) -> Address | None:
@@ -229,10 +229,10 @@ def _is_declared(address: Address, stack: Stack) -> bool:
 
 
 def known_keycloak(stack: Stack) -> Iterator[Problem]:
-    settings = stack.document.get("x-reconcile")
+    settings = stack.document.get(OPTIONS)
     name = settings.get("keycloak") if isinstance(settings, Map) else None
     if isinstance(name, str) and name not in stack.services:
-        place = stack.place("x-reconcile", "keycloak")
+        place = stack.place(OPTIONS, "keycloak")
         yield from said(place, f"x-reconcile.keycloak names `{name}`{_no_service(name, stack)}", at_value=True)
 
 
@@ -257,13 +257,13 @@ def _mounted(service: Map, section: str) -> Iterator[Map]:
 def known_reloads(stack: Stack) -> Iterator[Problem]:
     """Checks that a reaction to a changed file names a file that is mounted."""
     for name, service in stack.each():
-        named = reached(service, ("x-reconcile", "reload"))
+        named = reached(service, (OPTIONS, "reload"))
         targets = set(_mounted_targets(service))
         for path in named if isinstance(named, Map) else ():
             if path.startswith("/") and clean(path) not in targets:
                 hint = suggestion(path, targets) or "; expected the path in the container of one"
                 message = f"services.{name} has no config, secret or bind mount at `{path}`{hint}"
-                yield from said(stack.place("services", name, "x-reconcile", "reload", path), message)
+                yield from said(stack.place("services", name, OPTIONS, "reload", path), message)
 
 
 def _mounted_targets(service: Map) -> Iterator[str]:
@@ -275,19 +275,19 @@ def _mounted_targets(service: Map) -> Iterator[str]:
 
 def known_windows(stack: Stack) -> Iterator[Problem]:
     """Checks the schedule, the duration and the time zone of each maintenance window."""
-    for index, window in enumerate(reached(stack.document, (_SETTINGS, "daemon", "windows")) or ()):
+    for index, window in enumerate(reached(stack.document, (OPTIONS, "daemon", "windows")) or ()):
         texts = (str(window.get(key) or usual) for key, usual in _WINDOW.items())
         for key, message in problems_of(*texts).items():
-            yield from said(stack.place(_SETTINGS, "daemon", "windows", index, key), message, at_value=True)
+            yield from said(stack.place(OPTIONS, "daemon", "windows", index, key), message, at_value=True)
 
 
 def known_settings(stack: Stack) -> Iterator[Problem]:
     """A misspelt ``x-reconcile`` would have no effect, like any other ``x-`` key."""
     for path, holder in ((), stack.document), *((("services", name), service) for name, service in stack.each()):
         for key in holder:
-            if key.startswith("x-") and key != _SETTINGS and nearest(key, [_SETTINGS], alike=_ALIKE):
+            if key.startswith("x-") and key != OPTIONS and nearest(key, [OPTIONS], alike=_ALIKE):
                 place = stack.place(*path, key)
-                yield from said(place, f"`{key}` has no effect; did you mean `{_SETTINGS}`?", Severity.WARNING)
+                yield from said(place, f"`{key}` has no effect; did you mean `{OPTIONS}`?", Severity.WARNING)
 
 
 COMPOSE: Final[tuple[Check, ...]] = (

@@ -15,6 +15,7 @@ from reconciler.config.compose.checks.checks import Check, Stack, said
 from reconciler.config.compose.checks.unsupported import NotYet
 from reconciler.config.yaml.tree import Map, Tree, reached
 from reconciler.core.message.problem import Problem, Severity
+from reconciler.core.resource.options import OPTIONS
 
 KINDS: Final = {
     "services": "swarm.service",
@@ -32,7 +33,7 @@ _HOOKS: Final = "a Swarm runs nothing beside the tasks; write a job, and `depend
 
 def is_meant(document: Map) -> bool:
     """Returns whether the stack is for a Swarm."""
-    return bool(reached(document, ("x-reconcile", "engine")) == "swarm")
+    return bool(reached(document, (OPTIONS, "engine")) == "swarm")
 
 
 def _is_refreshed(policy: Tree) -> bool:
@@ -237,7 +238,7 @@ def jobs_as_they_are(stack: Stack) -> Iterator[Problem]:
         if edge.get("condition") == "service_completed_successfully"
     }
     for name, service in stack.each():
-        deploy, own = service.get("deploy") or {}, service.get("x-reconcile") or {}
+        deploy, own = service.get("deploy") or {}, service.get(OPTIONS) or {}
         is_job = str(deploy.get("mode") or "").endswith("-job") or bool(own.get("job")) or name in awaited
         for key in ("update_config", "rollback_config", "replicas") if is_job else ():
             if deploy.get(key) is not None:

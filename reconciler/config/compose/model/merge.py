@@ -30,6 +30,7 @@ from reconciler.config.yaml.tree import (
     with_places,
 )
 from reconciler.core.message.problem import Problem
+from reconciler.core.resource.options import OPTIONS
 from reconciler.record import Struct, field
 
 Form = Callable[[Tree], Tree]
@@ -239,6 +240,6 @@ DOCUMENT: Final = Rule(
         "secrets": Rule(inside={"*": _LABELS}),
         "services": Rule(inside={"*": Rule(inside=_SERVICE)}),
         "volumes": Rule(inside={"*": _LABELS}),
-        "x-reconcile": Rule(inside={"secrets": Rule(join=_of_either_form)}),
+        OPTIONS: Rule(inside={"secrets": Rule(join=_of_either_form)}),
     }
 )

@@ -10,6 +10,7 @@ from reconciler.config.variables.template import Variables
 from reconciler.config.yaml.tree import Place, Tainted, Tree, TreePath, dotted, placed
 from reconciler.core.message.problem import Problem, Severity
 from reconciler.core.message.secrecy import holds_secret_words, looks_secret, sealed_arguments
+from reconciler.core.resource.options import OPTIONS
 from reconciler.core.resource.values import Secret, Value
 
 _HOOKS: Final = tuple(("services", "*", hooks, "*") for hooks in ("post_start", "pre_start", "pre_stop"))
@@ -39,7 +40,7 @@ _NAMED: Final = frozenset(
         ("services", "*", "provider", "options"),
         ("volumes", "*", "driver_opts"),
         ("volumes", "*", "labels"),
-        ("x-reconcile", "*"),
+        (OPTIONS, "*"),
     }
 ) - {("services", "*", "sysctls"), (*_BEFORE_START, "sysctls")}
 """Places at which a name that looks like a secret's makes its value one, even if it is written in plain text."""
@@ -52,7 +53,7 @@ _MAY_BE_SECRET: Final = frozenset(
         ("configs", "*", "content"),
         ("services", "*", "healthcheck", "test"),
         ("x-",),
-        ("x-reconcile",),
+        (OPTIONS,),
     }
 )
 """Places at which a secret stays one. Anywhere else (images, ports, names …) it is shown, as plain text is."""
@@ -109,7 +110,7 @@ def _sealed(tree: Tree, path: tuple[str, ...], *, may_be_secret: bool = False) -
 def _below(path: tuple[str, ...], key: str) -> tuple[str, ...]:
     """The pattern of a value's path; names of services and the like are "*", and x- keys lead to the open."""
     if key.startswith("x-"):
-        return (key,) if key == "x-reconcile" and not path else ("x-",)
+        return (key,) if key == OPTIONS and not path else ("x-",)
     return (*path, "*") if len(path) == 1 else (*path, key)
 
 

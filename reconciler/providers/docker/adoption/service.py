@@ -6,6 +6,7 @@ import posixpath
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, Final
 
+from reconciler.core.resource.options import OPTIONS
 from reconciler.core.resource.values import ABSENT, Value
 from reconciler.providers.docker.container import endpoints, one_shot, outside
 from reconciler.providers.docker.container.volumes_from import VOLUMES_FROM
@@ -320,7 +321,7 @@ def _job(service: Json, spec: Mapping[str, Any]) -> Json:
     may_end = one_shot.declared(service, restart=spec["restart"], awaited_healthy=False)
     if spec["state"] != FINISHED or one_shot.may_end(may_end, spec["expose"]):
         return {}
-    return {"x-reconcile": {"job": True}}
+    return {OPTIONS: {"job": True}}
 
 
 def _remarks(live: Live, spec: Mapping[str, Any], service: str) -> Iterator[str]:

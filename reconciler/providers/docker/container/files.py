@@ -25,6 +25,7 @@ from reconciler.core.difference.cause import Cause
 from reconciler.core.difference.kind import Effect, Field
 from reconciler.core.message.errors import Rejected
 from reconciler.core.resource.address import Address
+from reconciler.core.resource.options import ServiceOptions
 from reconciler.core.resource.values import ABSENT, Secret, Value
 from reconciler.providers.docker.table import labels
 from reconciler.providers.docker.table.property import Json, dig
@@ -86,7 +87,7 @@ def _target(folder: str, mount: Json) -> str:
 
 def _reactions(service: Json) -> tuple[Json, Mapping[str, Json]]:
     """The reactions to a change: a default for all files, and those of single files."""
-    declared: Any = (service.get("x-reconcile") or {}).get("reload") or "replace"
+    declared = ServiceOptions.of(service).reload
     if isinstance(declared, str) or "signal" in declared:
         return _reaction(declared), {}
     return _reaction("replace"), {posixpath.normpath(path): _reaction(each) for path, each in declared.items()}

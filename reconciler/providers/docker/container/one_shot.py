@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
+from reconciler.core.resource.options import ServiceOptions
 from reconciler.core.resource.values import Spec, Value
 from reconciler.providers.docker.table.property import Json
 
@@ -21,7 +22,7 @@ _LETS_IT_END: Final = ("no", "on-failure")
 def declared(service: Json, *, restart: Value, awaited_healthy: bool) -> dict[str, Value]:
     """The entry of a container's spec that says it may end; nothing where it is meant to stay."""
     check = service.get("healthcheck") or {}
-    job = (service.get("x-reconcile") or {}).get("job")
+    job = ServiceOptions.of(service).job
     is_checked = bool(check) and not check.get("disable") and check.get("test") not in (["NONE"], ("NONE",))
     stays = job is False or awaited_healthy or is_checked or bool(service.get("ports"))
     if stays or str(restart).partition(":")[0] not in _LETS_IT_END:

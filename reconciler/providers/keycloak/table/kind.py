@@ -16,6 +16,7 @@ from typing import Protocol, TypeAlias
 from reconciler.core.difference.kind import Field, Kind, Output
 from reconciler.core.resource.address import Address
 from reconciler.core.resource.document import DocumentPath
+from reconciler.core.resource.options import OPTIONS
 from reconciler.core.resource.resource import Observed, Resource
 from reconciler.core.resource.values import ABSENT, Path, Spec, Value
 from reconciler.providers.keycloak.table.connection import Live, Representation
@@ -264,7 +265,7 @@ class RestKind:
 
 def options_of(spec: Spec) -> Mapping[str, Value]:
     """The value of ``x-reconcile``."""
-    options = spec.get("x-reconcile")
+    options = spec.get(OPTIONS)
     return options if isinstance(options, Mapping) else {}
 
 
