@@ -12,7 +12,7 @@ PYTEST := $(BIN)/python -m pytest
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-down venv test test-unit test-integration nightly nightly-config nightly-faults nightly-login nightly-keycloak nightly-docker drift-matrix test-newer-engine test-rootless-engine swarm test-restart test-e2e test-machine lint format check bench structure schema images lock release-check coverage mutation docs docs-serve reference clean python
+.PHONY: help demo demo-down venv test test-unit test-integration nightly nightly-config nightly-faults nightly-login nightly-keycloak nightly-docker nightly-daemon drift-matrix test-newer-engine test-rootless-engine swarm test-restart test-e2e test-machine lint format check bench structure schema images lock release-check coverage mutation docs docs-serve reference clean python
 
 help: ## list the targets
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 26
@@ -48,7 +48,7 @@ test-integration: $(DEV) test-machine ## tests with the real engine and the real
 
 # Older releases of Keycloak that the provider is tried with, as images are named by scripts/demo/local_images.py.
 OLDER_KEYCLOAKS := 26.6.4 26.5.6 26.4.7
-nightly: nightly-config nightly-faults nightly-login nightly-keycloak nightly-docker swarm drift-matrix mutation ## what takes hours: the tries below, all of them
+nightly: nightly-config nightly-faults nightly-login nightly-keycloak nightly-docker nightly-daemon swarm drift-matrix mutation ## what takes hours: the tries below, all of them
 	RECONCILE_TEST_EXAMPLES=1000 $(MAKE) test-restart
 
 nightly-config: $(DEV) ## 2,000 random stacks, as we and as the Compose CLI read them
@@ -80,6 +80,10 @@ EXAMPLES ?= 10000
 nightly-docker: $(DEV) test-machine test-newer-engine test-rootless-engine ## EXAMPLES random services, each field, a kill after each call, the newer and the rootless engine
 	RECONCILE_TEST_EXAMPLES=$(EXAMPLES) $(PYTEST) -n 2 tests/integration/docker/test_property.py
 	RECONCILE_TEST_FIELDS=all RECONCILE_TEST_CRASHES=all RECONCILE_TEST_ADOPTION=all $(PYTEST) -n 4 tests/integration/docker tests/integration/web
+
+BEHIND_A_PROXY := $(patsubst %,tests/integration/docker/test_%.py,drift depends_on down git handover hooks replace rollout restart)
+nightly-daemon: $(DEV) test-machine ## the Docker and daemon tests with a program whose only way to the engine is the proxy
+	$(BIN)/python -m tests.kit.machine.engine_proxy $(PYTEST) $(BEHIND_A_PROXY) tests/integration/keycloak/test_daemon.py
 
 # While the engine is restarted nothing else may run. Images of several platforms are held by containerd alone.
 test-newer-engine: $(DEV) test-machine ## the Docker tests against a second, newer engine, where there can be one

@@ -43,7 +43,7 @@ EXAMPLES: Final[Mapping[str, tuple[str, ...]]] = {
     "adopt": ("reconcile adopt shop", "reconcile adopt proxy registry", "reconcile adopt --realm shop"),
     "export": ("reconcile export --realm shop >users.yaml", "reconcile export shop >stack.yaml"),
     "access": ("reconcile access --user alice", "reconcile access --live --format json"),
-    "permissions": ("reconcile permissions",),
+    "permissions": ("reconcile permissions", "reconcile permissions --docker --patterns >endpoints.lst"),
     "graph": ("reconcile graph", "reconcile graph --format svg >graph.svg"),
     "restart": ("reconcile restart", "reconcile restart --timeout 30 web"),
     "completion": (

@@ -45,7 +45,7 @@ COMMANDS: Final = {
     "adopt": "Write running containers and live realms as files.",
     "export": "Print running containers or a live realm as a file.",
     "access": "Print the access of users, and its sources.",
-    "permissions": "Print the roles that the account in Keycloak needs.",
+    "permissions": "Print the roles in Keycloak, or the requests to the engine, that are needed.",
     "graph": "Print the graph of dependencies: text, DOT, Mermaid or SVG.",
     "restart": "Restart the containers of services.",
     "completion": "Print the completion script of a shell.",

@@ -1,28 +1,59 @@
-"""``reconcile permissions``: the least that the account in Keycloak may be given."""
+"""``reconcile permissions``: the least that the account in Keycloak, and a proxy of the engine, may be given."""
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 import click
 
 from reconciler.cli.output import show
 from reconciler.cli.state import State
 
+if TYPE_CHECKING:
+    from reconciler.run.session.session import Session
+
 
 @click.command("permissions")
+@click.option(
+    "--docker", "of_engine", is_flag=True, help="The requests that a proxy in front of the engine must admit."
+)
+@click.option("--patterns", is_flag=True, help="With --docker: regular expressions of `METHOD PATH`, one a line.")
 @click.pass_obj
-def command(state: State, /) -> None:
+def command(state: State, /, *, of_engine: bool, patterns: bool) -> None:
     """Print the roles that the account in Keycloak needs for what the files declare, realm by realm.
 
     They are roles of the realm's client realm-management; for an account of master, of its client REALM-realm. With
     the role create-realm of master the account makes realms, and has all roles in those.
+
+    With --docker it prints the requests to the engine instead, for a proxy in front of its socket.
     """
+    if patterns and not of_engine:
+        raise click.UsageError("--patterns goes with --docker.")
+    with state.session() as session:
+        if of_engine:
+            _print_requests(session, patterns=patterns)
+        else:
+            _print_roles(session)
+
+
+def _print_roles(session: Session) -> None:
     from reconciler.core.provider import PermissionSource
 
-    with state.session() as session:
-        if session.document.realms is None:
-            raise click.UsageError("Without a users file nothing in Keycloak is declared; name one with -u.")
-        for provider in session.providers.values():
-            if isinstance(provider, PermissionSource):
-                for realm, roles in provider.permissions(provider.expand(session.document)).items():
-                    for role, reason in roles.items():
-                        show(f"{realm}  {role:<28}{reason}")
+    if session.document.realms is None:
+        raise click.UsageError("Without a users file nothing in Keycloak is declared; name one with -u.")
+    for provider in session.providers.values():
+        if isinstance(provider, PermissionSource):
+            for realm, roles in provider.permissions(provider.expand(session.document)).items():
+                for role, reason in roles.items():
+                    show(f"{realm}  {role:<28}{reason}")
+
+
+def _print_requests(session: Session, *, patterns: bool) -> None:
+    from reconciler.core.provider import EndpointSource
+
+    if session.document.stack is None:
+        raise click.UsageError("Without a stack file nothing is asked of an engine; name one with -f.")
+    for provider in session.providers.values():
+        if isinstance(provider, EndpointSource):
+            for request, (reason, pattern) in provider.endpoints(session.document).items():
+                show(pattern if patterns else f"{request:<42}{reason}")

@@ -447,6 +447,15 @@ class PermissionSource(Protocol):
 
 
 @runtime_checkable
+class EndpointSource(Protocol):
+    """A provider whose server can be behind a proxy that admits only the requests on a list."""
+
+    def endpoints(self, document: Document) -> Mapping[str, tuple[str, str]]:
+        """The requests for this document: each has what it is for, and a regular expression of its method and path."""
+        ...
+
+
+@runtime_checkable
 class WarningSource(Protocol):
     """A provider that has doubts about a document, because of where it would be carried out."""
 

@@ -49,6 +49,8 @@ STAND_INS = {
     "KEYCLOAK_IMAGE": "keycloak",
     "PYTHON_IMAGE": "python",
 }
+OF_OTHER_PROFILES = ("RECONCILE_IMAGE", "HAPROXY_IMAGE")
+"""Images that the demo does not run."""
 
 
 def begin(step: str) -> None:
@@ -375,7 +377,8 @@ def down() -> None:
 
 
 def leftovers(settings: Settings) -> str:
-    images = [settings.value(name) for name in settings.defaults if name.endswith("_IMAGE")]
+    own = (name for name in settings.defaults if name.endswith("_IMAGE") and name not in OF_OTHER_PROFILES)
+    images = [settings.value(name) for name in own]
     if any(image.startswith("localhost/") for image in images):
         images.append(local_images.reference("base"))
     return f"""

@@ -118,6 +118,18 @@ def busybox_tree(binary: bytes, applets: list[str]) -> bytes:
     return out.getvalue()
 
 
+# --------------------------------------------------------------------------- the program itself
+
+
+def program() -> dict[str, bytes]:
+    """The files that images/reconcile/Dockerfile copies, and itself at the place where Docker looks for it."""
+    patterns = ("requirements/run.txt", "schemas/*.json", "reconciler/**/*")
+    files = (path for pattern in patterns for path in sorted(host.ROOT.glob(pattern)))
+    found = {str(path.relative_to(host.ROOT)): path for path in files if "__pycache__" not in path.parts}
+    dockerfile = host.ROOT / "images/reconcile/Dockerfile"
+    return {name: path.read_bytes() for name, path in {**found, "Dockerfile": dockerfile}.items() if path.is_file()}
+
+
 # --------------------------------------------------------------------------- Keycloak, from Maven
 
 

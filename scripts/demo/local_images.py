@@ -43,7 +43,8 @@ BUILD_REMEDY = "the last lines above say what failed; run the same command again
 class Image:
     """A stand-in: its tag (empty: the release's name), the image below it, what is fetched for it and with what.
 
-    ``of`` names another one whose folder it shares, and whose name it has but for the tag.
+    ``of`` names another one whose folder it shares, and whose name it has but for the tag. ``source`` has the files of
+    one whose folder is not below images/local.
     """
 
     tag: str = ""
@@ -52,6 +53,7 @@ class Image:
     tools: tuple[str, ...] = ()
     by_default: bool = True
     of: str = ""
+    source: Callable[[], Mapping[str, bytes]] | None = None
 
 
 # Without root's rights mmdebstrap works as root of a user name space.
@@ -74,6 +76,8 @@ IMAGES: Mapping[str, Image] = {
     "s3": Image(image_parts.SEAWEEDFS_VERSION, "base", image_parts.s3),
     "redis": Image(parent="base"),
     "probe": Image("1", parts=image_parts.probe, tools=("apt-get", "dpkg-deb")),
+    "haproxy": Image(parent="base", by_default=False),
+    "reconcile": Image("1", "python", source=image_parts.program, by_default=False),
     "minio": Image(image_parts.MINIO_RELEASE, "base", image_parts.minio, by_default=False),
     **{f"keycloak-{version}": keycloak(version, by_default=False, of="keycloak") for version in OLDER_KEYCLOAKS},
 }
@@ -86,15 +90,19 @@ def reference(name: str) -> str:
 
 def with_parents(names: Iterable[str]) -> list[str]:
     """The images and all below them, in the order of the table."""
-    wanted = set(names)
-    wanted |= {IMAGES[name].parent for name in wanted if IMAGES[name].parent}
+    wanted, found = set(names), set[str]()
+    while found != wanted:
+        found = set(wanted)
+        wanted |= {IMAGES[name].parent for name in found if IMAGES[name].parent}
     return [name for name in IMAGES if name in wanted]
 
 
 # --------------------------------------------------------------------------- what is there, what is stale
 
 
-def folder_files(name: str) -> dict[str, bytes]:
+def folder_files(name: str) -> Mapping[str, bytes]:
+    if source := IMAGES[name].source:
+        return source()
     top = FOLDER / (IMAGES[name].of or name)
     return {str(path.relative_to(top)): path.read_bytes() for path in sorted(top.rglob("*")) if path.is_file()}
 

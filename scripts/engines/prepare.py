@@ -28,7 +28,7 @@ import local_images
 import machine
 from host import Failure
 
-IMAGES = ("probe", "keycloak")
+IMAGES = ("probe", "keycloak", "haproxy")
 STARTED = Path("/var/run/reconcile-tests.dockerd")
 """Is there where the engine was started for the tests."""
 

@@ -25,11 +25,17 @@ class Ran:
     err: str
 
 
+def engine_of_program() -> dict[str, str]:
+    """The way to the engine that the program has, where it is another one than that of the tests."""
+    found = os.environ.get("RECONCILE_TEST_DOCKER_HOST")
+    return {"DOCKER_HOST": found} if found else {}
+
+
 def environment(**changes: str) -> dict[str, str]:
     """The environment without anything that would change what the program does."""
     kept = {key: value for key, value in os.environ.items() if not key.startswith(("RECONCILE_", "COMPOSE_"))}
     paths = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
-    return {**kept, "PYTHONPATH": os.pathsep.join(paths), "COLUMNS": "200", **changes}
+    return {**kept, "PYTHONPATH": os.pathsep.join(paths), "COLUMNS": "200", **engine_of_program(), **changes}
 
 
 def command(arguments: Sequence[str | Path]) -> list[str]:

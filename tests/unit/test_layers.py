@@ -109,7 +109,7 @@ FLOORS = {
         {"table"},
         {"container", "engine"},
         {"build", "kinds"},
-        {"authors", "bystanders", "expand", "replace"},
+        {"authors", "bystanders", "expand", "permissions", "replace"},
         {"adoption", "observe"},
         {"diagnose", "perform"},
         {"provider"},
@@ -143,6 +143,8 @@ SPEAKS_OF_A_PROVIDER = {
     ("core/resource/address.py", "docker.container/redis"): "the example of an address in a message",
     ("cli/examples.py", "docker."): "the addresses of examples",
     ("cli/main.py", "--keycloak-url"): "the option",
+    ("cli/permissions.py", "--docker"): "the option",
+    ("cli/examples.py", "--docker"): "the option",
     ("cli/state.py", "keycloak_url"): "the option's value",
 }
 

@@ -188,3 +188,55 @@ def test_what_was_chosen_by_hand_is_in_the_lock() -> None:
     locked = set(re.findall(r"^([\w-]+)==(\S+)", (ROOT / "images/mlflow/requirements.txt").read_text(), re.MULTILINE))
 
     assert {(name.lower().replace("_", "-"), version) for name, version in chosen} <= locked
+
+
+# ------------------------------------------------------------------ the daemon beside it
+
+WITH_DAEMON = {"COMPOSE_PROFILES": "daemon", "STACK_DIR": str(ROOT)}
+
+
+@pytest.fixture
+def beside(tmp_path) -> list[str | Path]:
+    """The options for the stack with its daemon, with secrets and the token of the page filled in."""
+    token = tmp_path / "token"
+    token.write_text("0123456789abcdef\n")
+    settings = {**WITH_DAEMON, "PAGE_TOKEN_FILE": str(token)}
+    text = re.sub(r"^(\w+)=$", r"\1=secret-\1", EXAMPLE, flags=re.MULTILINE)
+    (tmp_path / "env").write_text(text + "".join(f"{name}={value}\n" for name, value in settings.items()))
+    return ["--env-file", tmp_path / "env"]
+
+
+def test_the_proxy_admits_the_requests_that_are_printed(monkeypatch, capsys, beside) -> None:
+    ran = called(monkeypatch, capsys, *beside, "permissions", "--docker", "--patterns", cwd=ROOT)
+
+    assert ran.out == (ROOT / "ops/engine-proxy/endpoints.lst").read_text()
+
+
+def test_each_request_is_printed_with_what_it_is_for(monkeypatch, capsys, beside) -> None:
+    ran = called(monkeypatch, capsys, *beside, "permissions", "--docker", cwd=ROOT)
+
+    assert re.search(r"^GET /containers/{container}/json +to look: one container", ran.out, re.MULTILINE)
+    assert len(ran.out.splitlines()) == len((ROOT / "ops/engine-proxy/endpoints.lst").read_text().splitlines())
+
+
+def test_the_daemon_can_do_no_more_than_it_needs(monkeypatch, capsys, beside) -> None:
+    printed = json.loads(called(monkeypatch, capsys, *beside, "config", "--format", "json", cwd=ROOT).out)
+    daemon, proxy = (printed["services"][name] for name in ("reconcile", "engine-proxy"))
+    sockets = {
+        name
+        for name, service in printed["services"].items()
+        if any("docker.sock" in str(each) for each in service.get("volumes", ()))
+    }
+
+    for service in (daemon, proxy):
+        assert (service["cap_drop"], service["read_only"]) == (["ALL"], True)
+        assert service["security_opt"] == ["no-new-privileges:true"]
+        assert service["restart"] == "unless-stopped"
+    assert sockets == {"engine-proxy"}
+    assert daemon["user"] == "65532:65532"
+    assert list(proxy["networks"]) == ["engine"]
+    assert printed["networks"]["engine"]["internal"] is True
+    assert "ports" not in proxy
+    assert {name for name, service in printed["services"].items() if "engine" in service.get("networks", {})} == {
+        *("reconcile", "engine-proxy")
+    }

@@ -114,6 +114,11 @@ class DockerProvider:
     def warnings(self, document: Document) -> Iterable[Problem]:
         return remote.warnings(document) if self._is_elsewhere else ()
 
+    def endpoints(self, document: Document) -> Mapping[str, tuple[str, str]]:
+        from reconciler.providers.docker.permissions import endpoints
+
+        return endpoints(document, self.expand(document))
+
     @property
     def _proxies(self) -> Mapping[str, Value]:
         try:

@@ -26,6 +26,9 @@ from reconciler.providers.swarm.steps import steps
 from reconciler.providers.swarm.table import labels
 
 _LONGEST_NAME: Final = 64
+_IN_COMMON: Final = ("/version", "/info", "/events", "/networks", "/distribution/")
+"""The requests that a Swarm and an engine have in common."""
+
 _EVENTS: Final = ("service", "network", "config", "secret", "node")
 
 
@@ -64,6 +67,14 @@ class SwarmProvider:
     def perform(self, step: Step) -> Verdict:
         with self.engine.understood():
             return VERBS[step.verb](self.engine, step.args) or Done()
+
+    def endpoints(self, document: Document) -> Mapping[str, tuple[str, str]]:
+        """A Swarm is asked for its own objects, and for what it has in common with an engine."""
+        from reconciler.providers.docker.engine.endpoints import Use, needed
+
+        found = needed(tuple(Use)) if document.stack else ()
+        own = (each for each in found if each.use is Use.SWARM or each.path.startswith(_IN_COMMON))
+        return {str(each): (f"{each.use.value}: {each.reason}", each.pattern) for each in own}
 
     def close(self) -> None:
         self.engine.close()

@@ -21,6 +21,7 @@ from reconciler.run.clock import RealClock
 from reconciler.run.reconciliation.once import Look
 from reconciler.run.session.session import Session, opened
 from reconciler.settings import Settings
+from tests.kit.cli import engine_of_program
 
 PROBE = os.environ.get("RECONCILE_TEST_PROBE", "localhost/probe:1")
 """A tiny image with busybox in it."""
@@ -56,7 +57,9 @@ class Project:
 
     @contextmanager
     def session(self) -> Iterator[Session]:
-        settings = Settings(self.directory, (self.directory / "stack.yaml",), environment=dict(os.environ))
+        settings = Settings(
+            self.directory, (self.directory / "stack.yaml",), environment={**os.environ, **engine_of_program()}
+        )
         with opened(settings, RealClock()) as session:
             yield session
 

@@ -66,6 +66,7 @@ def test_every_example_has_only_options_that_there_are(example):
         (["--nope"], "No such option"),
         (["diff", "--format", "xml"], "'xml' is not one of"),
         (["permissions"], "Without a users file nothing in Keycloak is declared"),
+        (["permissions", "--patterns"], "--patterns goes with --docker"),
         (["access"], "Without a users file nothing is declared; name one with -u, or use --live"),
         (["access", "--live"], "Without a users file no realm is named"),
         (["--project-directory", "no-such", "diff"], "Directory 'no-such' does not exist"),

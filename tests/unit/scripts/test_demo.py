@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import socket
 import sys
 import tarfile
@@ -142,7 +143,9 @@ def test_a_set_value_wins_unless_it_is_empty() -> None:
 def test_every_image_of_the_stack_has_a_stand_in_but_the_one_that_is_built() -> None:
     known = demo.defaults((host.ROOT / "stack.yaml").read_text())
 
-    assert {name for name in known if name.endswith("_IMAGE")} == {*demo.STAND_INS, "MLFLOW_IMAGE"}
+    named = {name for name in known if name.endswith("_IMAGE")}
+
+    assert named == {*demo.STAND_INS, "MLFLOW_IMAGE", *demo.OF_OTHER_PROFILES}
 
 
 def test_the_project_is_read_from_the_stack() -> None:
@@ -312,7 +315,7 @@ def test_what_an_image_stands_on_is_built_with_it() -> None:
 
 
 def test_every_stand_in_has_its_folder_and_no_folder_is_left_over() -> None:
-    folders = {image.of or name for name, image in local_images.IMAGES.items()}
+    folders = {image.of or name for name, image in local_images.IMAGES.items() if image.source is None}
 
     assert {path.name for path in local_images.FOLDER.iterdir()} == folders
 
@@ -325,6 +328,19 @@ def test_older_releases_of_keycloak_are_images_of_the_same_name() -> None:
     ]
     assert local_images.with_parents(older) == ["base", *older]
     assert not set(older) & set(local_images.options([]).images)
+
+
+def test_the_image_of_the_program_has_all_that_its_dockerfile_copies() -> None:
+    dockerfile = (host.ROOT / "images/reconcile/Dockerfile").read_text()
+    copied = re.findall(r"^COPY (?!--from)(\S+)", dockerfile, re.MULTILINE)
+    sent = local_images.folder_files("reconcile")
+
+    assert copied == ["requirements/run.txt", "schemas", "reconciler"]
+    for name in copied:
+        assert any(each == name or each.startswith(f"{name}/") for each in sent), name
+    assert sent["Dockerfile"].decode() == dockerfile
+    assert not [name for name in sent if "__pycache__" in name]
+    assert local_images.with_parents(["reconcile"]) == ["base", "python", "reconcile"]
 
 
 def test_minio_is_built_only_when_asked_for() -> None:
