@@ -1,4 +1,4 @@
-"""The metrics: counted facts, and gauges of the last look. docs/daemon-http.md lists their names and labels."""
+"""The metrics: counted facts, and gauges of the last look. docs/page.md lists their names and labels."""
 
 from __future__ import annotations
 
@@ -88,11 +88,11 @@ class _Gauges(Collector):
         yield _gauge("up", "Whether the daemon's loop comes round", [], [([], board.is_alive)])
         if board.revision:
             yield _gauge("revision_info", "The revision of the files in force", ["revision"], [([board.revision], 1)])
+        yield _gauge("leader", "Whether this daemon may write", [], [([], board.leads)])
         scene = board.scene
-        if scene is None:
+        if scene is None:  # as long as a daemon stands by
             return
         yield _gauge("last_look_timestamp_seconds", "Time of the last look", [], [([], scene.at)])
-        yield _gauge("leader", "Whether this daemon may write", [], [([], board.leads)])
         yield _gauge("under_repair", "Resources under repair", [], [([], len(scene.state.under_repair))])
         yield from _of_scene(scene, board, self._clean)
 

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Makes a machine ready for the tests that need real servers.
 
-    scripts/engines/prepare.py            a Docker engine, Chromium, a registry, an ssh server, buildx, the images to
-    run scripts/engines/prepare.py restart    restart the engine, as a test of what survives that asks for
+    scripts/engines/prepare.py            a Docker engine, Chromium, a registry, an ssh server, buildx, promtool, the
+    images to run scripts/engines/prepare.py restart    restart the engine, as a test of what survives that asks for
     scripts/engines/prepare.py stop       end the engine, where it was started by the first
 
 DEMO_YES=1 does not ask before system packages are installed.
@@ -46,6 +46,9 @@ Acquire::Languages "none";
 APT::Sandbox::User "";
 """
 
+PROMTOOL = Path.home() / ".cache/reconcile/bin/promtool"
+"""Out of Debian's package of Prometheus, which would start a server where it is installed."""
+
 LIMIT_S = 60
 
 
@@ -62,6 +65,8 @@ def ready() -> None:
         machine.install(["openssh-server"], reason="a test reaches an engine by ssh")
     if not host.answer("docker", "buildx", "version") and not BUILDX.exists():
         fetch_buildx()
+    if not shutil.which("promtool") and not PROMTOOL.exists():
+        fetch_promtool()
     names = local_images.with_parents(IMAGES)
     if packages := [host.PACKAGES[tool] for tool in local_images.missing_tools(local_images.stale(names))]:
         machine.install(packages, reason="the images are made from distribution packages and Maven")
@@ -82,6 +87,17 @@ def fetch_buildx() -> None:
             shutil.copy2(next(Path(folder, "root").rglob("cli-plugins/docker-buildx")), BUILDX)
     except (subprocess.CalledProcessError, OSError, StopIteration) as reason:
         machine.say(f"    builds with BuildKit are not tested: docker-buildx can't be had here: {reason}")
+
+
+def fetch_promtool() -> None:
+    """Take Prometheus's own check of rules out of its package."""
+    step, remedy = "fetch promtool", "check that this machine reaches its package sources: apt-get update"
+    with tempfile.TemporaryDirectory() as folder:
+        host.run(["apt-get", "download", "-q", "prometheus"], folder=Path(folder), step=step, remedy=remedy)
+        package = next(Path(folder).glob("prometheus_*.deb"))
+        host.run(["dpkg-deb", "--extract", str(package), f"{folder}/root"], step=step, remedy=remedy)
+        PROMTOOL.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(f"{folder}/root/usr/bin/promtool", PROMTOOL)
 
 
 def apt_for_sid(folder: Path) -> Path:

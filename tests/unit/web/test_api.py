@@ -116,6 +116,16 @@ def test_metrics_show_the_last_look(stage):
     }
 
 
+def test_a_daemon_that_stands_by_says_that_it_does_not_lead(tmp_path):
+    stage = Stage(tmp_path)
+    stage.board.leads = False
+
+    found = families(stage)
+
+    assert [each.value for each in found["reconcile_leader"].samples] == [0]
+    assert "reconcile_resources" not in found
+
+
 def test_metrics_count_facts(stage):
     change = Change(BOX, Action.UPDATE)
     for fact in (Difference("1", change), Repair("1", change, 2.0), Pass("1", (), 1, 0, 0, 2.0)):
