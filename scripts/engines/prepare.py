@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 """Makes a machine ready for the tests that need real servers.
 
-    scripts/engines/prepare.py            a Docker engine, Chromium, a registry, an ssh server, buildx, promtool, the
-    images to run scripts/engines/prepare.py restart    restart the engine, as a test of what survives that asks for
+    scripts/engines/prepare.py            a Docker engine, Chromium, a registry, an ssh server, buildx, promtool,
+                                          and the images to run
+    scripts/engines/prepare.py restart    restart the engine, as a test of what survives that asks for
     scripts/engines/prepare.py stop       end the engine, where it was started by the first
 
 DEMO_YES=1 does not ask before system packages are installed.

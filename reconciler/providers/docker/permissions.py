@@ -15,7 +15,8 @@ from reconciler.providers.docker.kinds import container, image
 def endpoints(document: Document, desired: Iterable[Resource]) -> Mapping[str, tuple[str, str]]:
     """Request → what it is for, and its pattern; nothing where nothing is declared."""
     uses = {use for resource in desired for use in (*ALWAYS, *_uses(resource))}
-    if uses and _has_commands(document):
+    # A secret may be changed and tried by commands in containers.
+    if uses and any(rotation.change or rotation.check for rotation in document.rotations.values()):
         uses.add(Use.HOOK)
     return {str(each): (f"{each.use.value}: {each.reason}", each.pattern) for each in needed(uses)}
 
@@ -31,10 +32,3 @@ def _uses(resource: Resource) -> Iterator[Use]:
             yield Use.HOOK
         if files.copied(spec.get("mounted") or ()):
             yield Use.FILE
-
-
-def _has_commands(document: Document) -> bool:
-    """Returns whether a secret is changed or checked by a command in a container."""
-    declared: Any = (document.stack or {}).get("x-reconcile") or {}
-    rotated = [(each or {}).get("rotate") or {} for each in (declared.get("secrets") or {}).values()]
-    return any(each.get("exec") or each.get("check") for each in rotated)

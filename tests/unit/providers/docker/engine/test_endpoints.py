@@ -11,6 +11,7 @@ import pytest
 
 from reconciler.core.resource.document import Document
 from reconciler.core.resource.resource import Origin
+from reconciler.core.resource.rotation import Call, Rotation
 from reconciler.providers.docker.engine.endpoints import ENDPOINTS, SWARM, Use, needed
 from reconciler.providers.docker.provider import DockerProvider
 from reconciler.providers.swarm.provider import SwarmProvider
@@ -105,8 +106,8 @@ def test_a_pattern_fits_its_own_request_only(endpoint) -> None:
 # ------------------------------------------------------------------ what the files need
 
 
-def wanted(provider, stack) -> set[str]:
-    document = Document("shop", "/shop", lambda _path: Origin("stack.yaml"), stack, None)
+def wanted(provider, stack, **more) -> set[str]:
+    document = Document("shop", "/shop", lambda _path: Origin("stack.yaml"), stack, None, **more)
     return set(provider("shop", {}).endpoints(document))
 
 
@@ -130,14 +131,15 @@ def test_a_plain_stack_needs_to_look_change_lock_and_pull() -> None:
         ({"build": {"context": "."}}, {}, Use.BUILD),
         ({"post_start": [{"command": ["true"]}]}, {}, Use.HOOK),
         ({"pre_stop": [{"command": ["true"]}]}, {}, Use.HOOK),
-        ({}, {"x-reconcile": {"secrets": {"KEY": {"rotate": {"service": "web", "exec": ["true"]}}}}}, Use.HOOK),
-        ({}, {"x-reconcile": {"secrets": {"KEY": {"rotate": {"service": "web", "check": ["true"]}}}}}, Use.HOOK),
+        ({}, {"rotations": {"KEY": Rotation("web", change=Call("web", ("true",)))}}, Use.HOOK),
+        ({}, {"rotations": {"KEY": Rotation("web", check=Call("web", ("true",)))}}, Use.HOOK),
     ],
 )
 def test_more_is_needed_for_what_is_declared(attributes, more, use) -> None:
-    stack = {"services": {"web": {**WEB, **attributes}}, **more}
+    stack = {"services": {"web": {**WEB, **attributes}}}
 
-    assert wanted(DockerProvider, stack) >= of_use(use)
+    assert wanted(DockerProvider, stack, **more) >= of_use(use)
+    assert not wanted(DockerProvider, {"services": {"web": WEB}}) & of_use(use)
 
 
 def test_a_swarm_needs_its_own_and_no_containers() -> None:
