@@ -82,7 +82,8 @@ class _Run:
 
     def events(self) -> Iterator[Event]:
         self.by_id = {step.id: step for step in self.steps}
-        self.graph = TopologicalSorter({step.id: step.after | step.behind for step in self.steps})
+        # Sorted, as a set of texts has another order in each process, and runs of one plan are to be alike.
+        self.graph = TopologicalSorter({step.id: sorted(step.after | step.behind) for step in self.steps})
         self.graph.prepare()
         while self.graph.is_active() and not (self.stop.is_set() and not self.running) and not self._is_given_up():
             for step_id in self.graph.get_ready():

@@ -44,7 +44,7 @@ from reconciler.record import replace
 from reconciler.render.output.known import KnownSecrets
 from reconciler.run.clock import Clock
 from reconciler.run.reconciliation.collector import undisturbed
-from reconciler.run.reconciliation.execute import execute
+from reconciler.run.reconciliation.execute import WORKERS, execute
 from reconciler.run.reconciliation.invain import reported
 from reconciler.run.reconciliation.reading import IN_TURN, Reads
 
@@ -106,8 +106,8 @@ class Reconciler:
     any more. ``memory`` tells the causes of differences.
     ``quiet`` is the last look at the same desired resources, if all was as declared: it stands for one that observes
     the same. ``reads`` is the way to the providers. One that ``glances`` asks them only for what may have changed, if
-    they know that. Where it ``defers``, a provider that can't be read, for whatever reason,
-    defers its own resources, and is not waited for.
+    they know that. ``workers`` is how many steps run side by side. Where it ``defers``, a provider that can't be read,
+    for whatever reason, defers its own resources, and is not waited for.
     """
 
     document: Document
@@ -121,6 +121,7 @@ class Reconciler:
     known: KnownSecrets = field(default_factory=KnownSecrets)
     memory: Memory = field(default_factory=NoMemory)
     reads: Reads = IN_TURN
+    workers: int = WORKERS
     defers: bool = False
     excluded: frozenset[Address] = frozenset()
     leaves: Callable[[Address], str] = _leave_nothing
@@ -255,7 +256,7 @@ class Reconciler:
             if look.plan.refusals:
                 raise Refused(look.plan.refusals)
             report = Report()
-            for event in execute(look.plan.steps, self.perform, self.clock, stop=stop):
+            for event in execute(look.plan.steps, self.perform, self.clock, stop=stop, workers=self.workers):
                 report += [event]
                 yield event
             written = written.after(look.plan, report)
