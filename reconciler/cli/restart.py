@@ -18,17 +18,19 @@ def command(state: State, *, services: tuple[str, ...], timeout: int | None, no_
     """Restart the containers of all services, or of those named, in order of dependency.
 
     They restart as they are; `apply` brings changes of the files. A service that declares `restart: true` in its
-    `depends_on` restarts with the service that it depends on.
+    `depends_on` restarts with the service that it depends on. So does one in the namespaces of the other, or linked to
+    it on the default bridge.
     """
     from reconciler.core.provider import Restarter
-    from reconciler.run.commands.services import known_services, restart_order
+    from reconciler.run.commands.services import known_services, restart_order, with_dependents
 
     with state.session(starts=False) as session:
         source = next((each for each in session.providers.values() if isinstance(each, Restarter)), None)
         if source is None:
             raise click.UsageError("Without a stack file there are no containers to restart.")
+        stack, attached = session.document.stack or {}, source.attached(session.document)
         chosen = known_services(session, source, services)
-        order = restart_order(session.document.stack or {}, chosen, with_dependents=not no_deps)
+        order = restart_order(stack, chosen if no_deps else with_dependents(stack, chosen, attached), attached)
         with session.locked("restart"):
             for name in source.log_names(order):
                 began = session.clock.now()

@@ -174,6 +174,10 @@ class Restarter(LogSource, Protocol):
         """Restart it as it is; it has so long to stop, or its own time. Raises NotThere where there is none."""
         ...
 
+    def attached(self, document: Document) -> Mapping[str, Collection[str]]:
+        """Service → the services that it loses touch with when they are restarted, until it is restarted too."""
+        ...
+
 
 @runtime_checkable
 class Stopper(Restarter, Protocol):

@@ -126,6 +126,9 @@ class Programs(MemoryProvider):
         assert timeout_s is None
         self.restarted.append(name)
 
+    def attached(self, _document: Document) -> Mapping[str, Collection[str]]:
+        return {}
+
 
 class Stage:
     """A desk over resources in memory, and what was asked of the daemon."""

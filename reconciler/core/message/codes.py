@@ -121,14 +121,14 @@ _BY_ERROR: Final[Mapping[type[Exception], Code]] = {
         "A server refuses what the file asks for.",
         "The value is one that the server does not accept, or something that it needs is taken or missing. The message "
         "has the server's words.",
-        "Change the field that the message is about, and run it again: what is done already stays.",
+        "Change the field that the message is about, and run it again.",
         (1, 3),
     ),
     errors.GateFailed: Code(
         "RC0407",
         "A container did not become ready.",
         "It exited, or its health check fails. The message has its last words.",
-        "Read `reconcile logs SERVICE`. A replacement was rolled back, so that the old container serves again.",
+        "Read `reconcile logs SERVICE`, and mend the service. The report has what became of the old container.",
         (7, 3, 1),
     ),
     errors.WrittenInVain: Code(

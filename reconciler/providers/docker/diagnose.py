@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 import shutil
-import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
@@ -22,7 +21,7 @@ from reconciler.core.resource.document import Document
 from reconciler.core.resource.values import Value
 from reconciler.providers.answers import Limits, underneath
 from reconciler.providers.docker.container import one_shot
-from reconciler.providers.docker.engine import ownership
+from reconciler.providers.docker.engine import listeners, ownership
 from reconciler.providers.docker.engine.client import Engine
 from reconciler.providers.docker.engine.versions import UnknownVersion
 from reconciler.providers.docker.expand import container_address
@@ -44,18 +43,7 @@ _NOT_FOUND: Final = 2
 
 def _program_at(port: int) -> str:
     """The program of this machine that listens at a port; "" if there is none, or it can't be seen."""
-    try:
-        done = subprocess.run(  # noqa: S603 (a number is all that is put in)
-            ["ss", "-Hltnp", f"sport = :{port}"],  # noqa: S607 (as an administrator would call it)
-            capture_output=True,
-            text=True,
-            timeout=_EXEC_S,
-            check=False,
-        )
-    except (OSError, subprocess.SubprocessError):
-        return ""
-    found = re.search(r'\("([^"]+)",pid=(\d+)', done.stdout)
-    return f"{found[1]} (process {found[2]})" if found else "another program" if done.stdout.strip() else ""
+    return next(map(str, listeners.at(port)), "")
 
 
 @dataclass

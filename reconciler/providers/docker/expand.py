@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from types import MappingProxyType
@@ -60,6 +60,14 @@ def replicas(service: Json) -> int:
     """The number of containers of a service."""
     said = (service.get("scale"), (service.get("deploy") or {}).get("replicas"), 1)
     return next(int(count) for count in said if count is not None)
+
+
+def attached(document: Document) -> Mapping[str, Collection[str]]:
+    """Service → the services in whose namespaces it lives, or to which it is linked on the default bridge."""
+    stack = Stack(document)
+    return {
+        name: frozenset(stack.attached_to(service)) & stack.services.keys() for name, service in stack.services.items()
+    }
 
 
 def expand(
@@ -315,7 +323,7 @@ class Stack:
         """
         if self._is_job(name, service):
             return {}
-        attached = [other for other in self._attached_to(service) if replicas(self.services.get(other, _NO_SERVICE))]
+        attached = [other for other in self.attached_to(service) if replicas(self.services.get(other, _NO_SERVICE))]
         others = [other for other in restarts.needed(self.services, name) if replicas(self.services[other])]
         needs: dict[str, Value] = {
             other: Ref(container_address(other), restarts.CREATED) for other in dict.fromkeys((*others, *attached))
@@ -323,7 +331,7 @@ class Stack:
         started: dict[str, Value] = {other: Ref(container_address(other), restarts.STARTED) for other in attached}
         return {"restarts_with": needs, "attached_to": started} if needs else {}
 
-    def _attached_to(self, service: Json) -> Iterator[str]:
+    def attached_to(self, service: Json) -> Iterator[str]:
         """The services in whose namespaces it lives, or to which it is linked on the default bridge."""
         yield from self._namespaces_of(service)
         if service.get("network_mode") in outside.BRIDGE:

@@ -14,7 +14,7 @@ from reconciler.providers.docker.build import buildx
 from reconciler.providers.docker.build.context import digest_of, dockerfile_of, packed
 from reconciler.providers.docker.build.counted import counted
 from reconciler.providers.docker.container import endpoints, files, hooks, one_shot, outside, pre_start
-from reconciler.providers.docker.engine import occupied_ports, required_api, rootless
+from reconciler.providers.docker.engine import occupied_ports, proxies, required_api, rootless
 from reconciler.providers.docker.engine.client import Engine
 from reconciler.providers.docker.engine.credentials import logged_in
 from reconciler.providers.docker.engine.failures import NeedsBuildKit
@@ -99,7 +99,11 @@ def _build(engine: Engine, args: Mapping[str, Any]) -> Generator[Pending, None, 
     inputs, platform = digest_of(build), _platform(engine, build)
     obstacle = require_builder(engine, build, args["needs"])
     if obstacle:
-        options = image.build_options(build, inputs, dockerfile_of(build).name, platform=platform)
+        # The plugin buildx adds the proxies by itself. They are no input: another one does not build again.
+        arguments = {**proxies.of_engine(engine.environment, engine.location.url), **(build.get("args") or {})}
+        options = image.build_options(
+            {**build, "args": arguments}, inputs, dockerfile_of(build).name, platform=platform
+        )
         lines = engine.build(packed(build), tag=reference, **options)
     else:
         lines = buildx.run(buildx.loading(build, reference, inputs, platform), engine.environment)

@@ -38,7 +38,6 @@ from reconciler.providers.docker.container.stops import Stops
 from reconciler.providers.docker.engine import ownership, proxies, remote
 from reconciler.providers.docker.engine.attached import Attached
 from reconciler.providers.docker.engine.client import Engine
-from reconciler.providers.docker.engine.location import settings_of
 from reconciler.providers.docker.engine.obstacles import obstacles
 from reconciler.providers.docker.engine.rename_lock import Together
 from reconciler.providers.docker.engine.unchanged import Unchanged
@@ -122,7 +121,7 @@ class DockerProvider:
     @property
     def _proxies(self) -> Mapping[str, Value]:
         try:
-            return proxies.variables(settings_of(self.engine.environment), self.engine.location.url)
+            return proxies.of_engine(self.engine.environment, self.engine.location.url)
         except Unreachable:  # which is reported when the engine is first spoken to
             return {}
 
@@ -262,6 +261,9 @@ class DockerProvider:
             own = self.engine.get(f"{path}/json")["Config"].get("StopTimeout")
             grace_s = next(each for each in (timeout_s, own, _STOP_S) if each is not None)
             self.engine.post(f"{path}/restart", t=grace_s)
+
+    def attached(self, document: Document) -> Mapping[str, Collection[str]]:
+        return expand.attached(document)
 
     def stop(self, name: str) -> bool:
         path = f"/containers/{self._container(name)}"

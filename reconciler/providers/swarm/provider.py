@@ -100,6 +100,9 @@ class SwarmProvider:
         with self.engine.understood():
             force_update(self.engine, self._id(name))
 
+    def attached(self, document: Document) -> Mapping[str, Collection[str]]:  # noqa: ARG002 (a Swarm shares none)
+        return {}
+
     def _id(self, name: str) -> str:
         """The id of a service."""
         ids = self._services()

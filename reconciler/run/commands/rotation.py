@@ -103,7 +103,7 @@ class Rotating:
         that blames a password.
         """
         found = {service for each in self.exchanges for service in self._using(each)}
-        order = restart_order(self.session.document.stack or {}, sorted(found), with_dependents=False)
+        order = restart_order(self.session.document.stack or {}, sorted(found))
         return tuple(reversed(order))
 
     def _using(self, exchange: Exchange) -> Iterator[str]:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from graphlib import TopologicalSorter
-from typing import Any
+from types import MappingProxyType
+from typing import Any, Final, TypeAlias
 
 from reconciler.config.yaml.suggest import suggestion
 from reconciler.core.message.errors import UnknownAddress
 from reconciler.core.provider import LogSource
 from reconciler.core.resource.values import Value
 from reconciler.run.session.session import Session
+
+Attached: TypeAlias = Mapping[str, Collection[str]]
+_NOTHING: Final[Attached] = MappingProxyType({})
 
 
 def known_services(session: Session, source: LogSource, named: Sequence[str]) -> Sequence[str]:
@@ -27,17 +31,21 @@ def known_services(session: Session, source: LogSource, named: Sequence[str]) ->
     return named
 
 
-def restart_order(stack: Mapping[str, Value], chosen: Sequence[str], *, with_dependents: bool) -> Sequence[str]:
-    """The services to restart, each after those it depends on, and with those that restart with one of them."""
-    services = _services(stack)
-    needs = {name: _needs(service) for name, service in services.items()}
-    order = list(TopologicalSorter({name: own.keys() for name, own in needs.items()}).static_order())
-    wanted = {*chosen}
-    for name in order if with_dependents else ():
-        if any(need in wanted and rule.get("restart") for need, rule in needs.get(name, {}).items()):
-            wanted.add(name)
-    undeclared = [name for name in chosen if name not in services]
-    return [*(name for name in order if name in wanted), *undeclared]
+def restart_order(stack: Mapping[str, Value], chosen: Sequence[str], attached: Attached = _NOTHING) -> Sequence[str]:
+    """The services in the order of their dependencies; ``attached`` are further ones, as a Restarter has them."""
+    needs = {name: [*_needs(service), *attached.get(name, ())] for name, service in _services(stack).items()}
+    order = TopologicalSorter(needs).static_order()
+    return [*(name for name in order if name in chosen), *(name for name in chosen if name not in needs)]
+
+
+def with_dependents(stack: Mapping[str, Value], chosen: Sequence[str], attached: Attached) -> Sequence[str]:
+    """The services, and those that restart with one of them: by declaration, or because they are attached to it."""
+    services, found = _services(stack), dict.fromkeys(chosen)
+    for name in restart_order(stack, list(services), attached):
+        rules = _needs(services[name]) if name in services else {}
+        if {*(need for need, rule in rules.items() if rule.get("restart")), *attached.get(name, ())} & found.keys():
+            found[name] = None
+    return list(found)
 
 
 def _services(stack: Mapping[str, Value]) -> Mapping[str, Any]:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+from pathlib import Path
 
 import docker
 import pytest
@@ -366,3 +368,26 @@ def login(folder, registry, password):
 
     told = base64.b64encode(f"{USER}:{password}".encode()).decode()
     (folder / "config.json").write_text(json.dumps({"auths": {registry: {"auth": told}}}), encoding="utf-8")
+
+
+def test_a_build_gets_the_proxies_of_the_config_file_and_another_proxy_is_no_other_input(
+    context, project, builder, tmp_path, monkeypatch
+):
+    folder = Path(os.environ["DOCKER_CONFIG"]) if builder == "1" else tmp_path / "settings"
+    folder.mkdir(exist_ok=True)
+    monkeypatch.setenv("DOCKER_CONFIG", str(folder))
+    file = f"FROM {PROBE}\nRUN echo $$HTTP_PROXY $$no_proxy > /said; : {project.name}\n"  # no layer of another run
+    declared = dict.fromkeys(("NO_PROXY", "no_proxy"), "db")
+    build = {"context": str(context), "dockerfile_inline": file, "args": declared, "network": "none"}
+    project.service("web", **READY, image=f"{project.name}/web", build=build)
+
+    def proxied(port):
+        said = {"proxies": {"default": {"httpProxy": f"http://127.0.0.1:{port}", "noProxy": "localhost"}}}
+        (folder / "config.json").write_text(json.dumps(said), encoding="utf-8")
+        return run(project, "build")
+
+    first, second = proxied(9), proxied(8)
+
+    assert "1 up to date." in second.err, first.err + second.err
+    assert reconcile("apply", "--yes", cwd=project.directory).code == 0
+    assert run(project, "exec", "-T", "web", "cat", "/said").out == "http://127.0.0.1:9 db\n"

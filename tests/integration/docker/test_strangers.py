@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 from contextlib import ExitStack, suppress
 from functools import partial
@@ -184,6 +185,27 @@ def test_a_host_port_of_a_stranger_is_told_before_anything_is_stopped(
     assert (said in shown.out, said in ran.err) == (is_taken, is_taken)
     assert ("stack.yaml:" in next((line for line in shown.out.splitlines() if said in line), "")) is is_taken
     assert (ran.code, project.identity() == before) == ((3, True) if is_taken else (0, False))
+
+
+@pytest.mark.parametrize("is_new", [True, False])
+def test_a_host_port_of_a_program_is_told_before_anything_is_stopped(project, run, is_new):
+    if not is_new:
+        project.service("web", stop_signal="SIGKILL", **READY)
+        project.settle()
+    before = project.inspect() and project.identity()
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))
+        held.listen()
+        port = held.getsockname()[1]
+        project.service("web", ports=[f"{port}:80"], stop_signal="SIGKILL", **READY)
+
+        shown, ran = run("diff"), run("apply", "--yes")
+
+        said = f"host port {port}/tcp is in use by "
+        assert f"(process {os.getpid()}); stop it, or publish another port" in shown.out
+        assert (said in shown.out, said in ran.err, ran.code) == (True, True, 3)
+        assert (project.inspect() and project.identity()) == before
+    project.settle()
 
 
 def test_a_port_goes_from_one_container_of_the_project_to_another(project, free_port):

@@ -12,7 +12,7 @@ import json
 import re
 import tarfile
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -27,6 +27,7 @@ from reconciler.core.message.errors import Conflict
 from reconciler.core.plan.policy import Policy
 from reconciler.core.resource.document import Document
 from reconciler.providers.docker.engine.client import Engine
+from reconciler.providers.docker.engine.listeners import Listener
 from reconciler.providers.docker.engine.location import USUAL, Location
 from reconciler.providers.docker.provider import DockerProvider
 from reconciler.run.reconciliation.once import Look, Reconciler
@@ -107,6 +108,7 @@ class MemoryEngine:
     bodies: list[Any] = field(default_factory=list)
     own: dict[str, Any] = field(default_factory=dict)
     location: Location = field(default_factory=lambda: Location(USUAL))
+    programs: dict[tuple[int, str], Sequence[Listener]] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
     pull_lines: list[str] = field(default_factory=list)
     registry: dict[str, Mapping[str, Any]] = field(default_factory=dict)
@@ -607,6 +609,10 @@ class Line(Engine):
 
     def _api(self) -> Any:
         return self._engine
+
+    def programs_at(self, port: int, protocol: str) -> Sequence[Listener]:
+        """The programs that a test says there are beside the containers."""
+        return self._engine.programs.get((port, protocol), ())
 
 
 def a_provider(engine: MemoryEngine, project: str = PROJECT) -> DockerProvider:

@@ -56,6 +56,44 @@ def test_services_restart_after_those_they_depend_on_and_with_those_that_say_so(
     assert run("diff").code == 0
 
 
+ATTACHED = """name: p
+services:
+  vpn: {image: 'app:1', ipc: shareable}
+  a: {image: 'app:1', network_mode: 'service:vpn'}
+  b: {image: 'app:1', network_mode: 'container:p-vpn-1'}
+  c: {image: 'app:1', pid: 'container:p-b-1'}
+  d: {image: 'app:1', ipc: 'container:p-vpn-1', network_mode: none}
+  v: {image: 'app:1', network_mode: bridge}
+  l: {image: 'app:1', network_mode: bridge, links: ['v:vee']}
+  z: {image: 'app:1'}
+"""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "names"),
+    [
+        (["vpn"], {"vpn", "a", "b", "c", "d"}),
+        (["b"], {"b", "c"}),
+        (["v"], {"v", "l"}),
+        (["--no-deps", "vpn"], {"vpn"}),
+        ([], {"vpn", "a", "b", "c", "d", "v", "l", "z"}),
+    ],
+)
+def test_services_restart_with_those_that_they_are_attached_to(tmp_path, monkeypatch, capsys, arguments, names):
+    (tmp_path / "stack.yaml").write_text(ATTACHED, encoding="utf-8")
+    engine = MemoryEngine()
+    engine.image("app:1")
+    with served(engine) as url:
+        run = partial(called, monkeypatch, capsys, cwd=tmp_path, env={"DOCKER_HOST": url})
+        assert run("apply", "--yes").code == 0
+
+        ran = run("restart", *arguments)
+
+        assert (ran.code, set(restarted(ran))) == (0, names)
+        ordered = [name for name in restarted(ran) if name in ("vpn", "b", "c")]
+        assert ordered == [name for name in ("vpn", "b", "c") if name in names]
+
+
 def test_a_container_has_its_own_time_to_stop_or_the_one_given(world):
     run, engine = world
 

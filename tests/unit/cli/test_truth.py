@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from reconciler.core.message.codes import CODES
 from reconciler.providers.docker.table import labels
 from reconciler.run.clock import RealClock
 from reconciler.run.lock.owner import PREFIX, Owner
@@ -61,6 +62,7 @@ class World:
         for says, is_true in SENTENCES.items():
             for found in re.finditer(says, self.ran.err):
                 assert is_true(self, *found.groups()), f"{found[0]!r} is not true:\n{self.ran.out}{self.ran.err}"
+        assert unheld(self.ran.err) == []
         if self.ran.code == 4:
             assert nothing_done(self)
         return self.ran
@@ -108,15 +110,19 @@ def is_down(world):
     ]
 
 
-def not_begun(world, name, verb):
-    verbs = {
-        "start": r"POST /containers/\S+/start",
-        "create": "POST /containers/create",
-        "remove": "DELETE /containers",
+def nothing_there(world):
+    return nothing_done(world) and is_down(world)
+
+
+def not_begun(world, kind, name, verb):
+    where, what = ("containers", f"{PROJECT}-{name}-1") if kind == "container" else (f"{kind}s", f"{PROJECT}_{name}")
+    calls = {
+        "start": rf"POST /{where}/\S+/start",
+        "stop": rf"POST /{where}/\S+/stop",
+        "create": f"POST /{where}/create",
+        "remove": f"DELETE /{where}",
     }
-    return not [
-        call for call in world.writes if re.match(verbs.get(verb, "never"), call) and f"{PROJECT}-{name}-1" in call
-    ]
+    return not [call for call in world.writes if re.match(calls.get(verb, "never"), call) and what in call]
 
 
 SENTENCES = {
@@ -129,11 +135,38 @@ SENTENCES = {
     r"docker\.(\w+)/(\S+) is left, as it is in use": is_there,
     r"docker\.container/(\S+) +rolled back: .* serves again": serves_again,
     r"docker\.container/(\S+) +rolled back: .* in its place again": same_one,
-    r"docker\.container/(\S+) +container\.(\w+) not started": not_begun,
+    r"docker\.(\w+)/(\S+) +\w+\.(\w+) not started": not_begun,
+    r"(\d+) resources? done.*?, (?:\d+) interrupted or not started": done,
     rf"{PROJECT}: down": is_down,
     rf"{PROJECT}: not all is down": lambda world: not is_down(world),
+    rf"{PROJECT}: nothing was there to remove": nothing_there,
+    r"docker\.(\w+)/(\S+) +(?:skipped|not done)": lambda world, kind, name: not is_there(world, kind, name),
+    r"; volume (\S+) is left: `down --volumes` removes it": lambda world, name: is_there(world, "volume", name),
 }
 """What is said → whether it is so; groups are handed over."""
+
+
+CLAIMS = re.compile(
+    r"serves? again|in its place again|nothing (?:was|is)|taken back|rolled back|as it was|not begun|not started"
+    r"|that stays|(?:is|are) left|not touched|untouched|undone|is down|: down",
+    re.IGNORECASE,
+)
+"""The words of any sentence on what was done, was not done, or is there again."""
+
+
+def unheld(text):
+    """The claims in a text that no sentence above holds to the truth."""
+    held = [found.span() for says in SENTENCES for found in re.finditer(says, text)]
+    return [
+        text[max(0, claim.start() - 60) : claim.end() + 20]
+        for claim in CLAIMS.finditer(text)
+        if not any(start <= claim.start() and claim.end() <= end for start, end in held)
+    ]
+
+
+@pytest.mark.parametrize("code", CODES.values(), ids=CODES)
+def test_the_remedy_of_an_error_claims_nothing_of_the_run(code):
+    assert CLAIMS.findall(code.remedy) == []
 
 
 @pytest.fixture
@@ -295,6 +328,16 @@ def test_a_project_goes_down_and_what_others_use_is_left(world):
 
     assert ran.code == 0
     assert "docker.network/default is left, as it is in use by container theirs of project theirs" in ran.err
+
+
+def test_a_project_that_is_down_already_has_nothing_to_remove_and_its_data_is_left(world):
+    world.set_up(f"services: {{web: {{{CHECKED}, volumes: ['data:/x']}}}}\nvolumes: {{data: {{}}}}")
+
+    first, second = world.command("down"), world.command("down")
+
+    assert (first.code, second.code) == (0, 0)
+    assert f"{PROJECT}: down; volume data is left" in first.err
+    assert f"{PROJECT}: nothing was there to remove; volume data is left" in second.err
 
 
 @pytest.mark.parametrize("options", [["--confirm", "wrong"], ["--volumes", "--confirm", "wrong"], ["--volumes"]])

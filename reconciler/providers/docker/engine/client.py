@@ -32,6 +32,7 @@ from reconciler.providers.answers import (
     understood,
     why,
 )
+from reconciler.providers.docker.engine import listeners
 from reconciler.providers.docker.engine.attached import Attached, pieces
 from reconciler.providers.docker.engine.credentials import logged_in, login_header, readable_credentials
 from reconciler.providers.docker.engine.failures import (
@@ -50,6 +51,7 @@ from reconciler.providers.waits import WAITS
 if TYPE_CHECKING:
     from docker import APIClient
 
+    from reconciler.providers.docker.engine.listeners import Listener
     from reconciler.providers.docker.engine.ssh import Connections
 
 LIMITS: Final = Limits()
@@ -75,6 +77,7 @@ class Engine:
         self._location: Location | None = None
         self._ssh: Connections | None = None
         self._own: Mapping[str, Any] | None = None
+        self._is_beside: bool | None = None
         self._local = threading.local()
         self._clients: list[APIClient] = []
         self._lock = threading.Lock()
@@ -95,6 +98,12 @@ class Engine:
             except Denied:
                 self._own = {}
         return self._own
+
+    def programs_at(self, port: int, protocol: str) -> Sequence[Listener]:
+        """The sockets of this machine that hold a port, if that is where the engine publishes; else nothing."""
+        if self._is_beside is None:
+            self._is_beside = listeners.shares_our_network(self.location.socket)
+        return tuple(listeners.at(port, protocol)) if self._is_beside else ()
 
     # -------------------------------------------------------------- requests
 

@@ -1,22 +1,26 @@
 """The holder of a host port that a container can't have, and the place of its `ports` in the files.
 
-The engine's list tells it of other containers before anything is stopped, a failed start of any other program.
+The engine's list names other containers, and /proc other programs of this machine, before anything is stopped. A failed
+start names those that could not be seen.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from reconciler.core.message.errors import ProviderError
 from reconciler.providers.docker.engine.client import Engine
+from reconciler.providers.docker.engine.listeners import Listener
 from reconciler.providers.docker.table import labels
 from reconciler.providers.docker.table.property import Json
 
 # 20.10 and later: "Bind for 0.0.0.0:80 failed: port is already allocated" of another container, "listen tcp4
 # 0.0.0.0:80: bind: address already in use" or "failed to bind host port 0.0.0.0:80/tcp" of another program.
 _TAKEN: Final = re.compile(r"(?:Bind for|listen \w+|bind host port(?: for)?) (?:\S*?):(\d+)\b.*already", re.DOTALL)
+
+_PROTOCOLS: Final = ("tcp", "udp")
 
 
 def port(engine: Engine, words: str, declared: str) -> str:
@@ -30,14 +34,21 @@ def port(engine: Engine, words: str, declared: str) -> str:
 
 
 def _holder(engine: Engine, number: str) -> str:
-    """The container that has a host port, or how to find the program."""
+    """The container or program that has a host port, and what to do about it."""
     try:
         found = engine.get("/containers/json", filters={"publish": [number]})
     except ProviderError:
         found = []
-    if not found:
-        return f"a program outside Docker; `ss -ltnp 'sport = :{number}'` shows which; stop it, or publish another port"
-    return _called(found[0])
+    if found:
+        return _called(found[0])
+    programs = [each for protocol in _PROTOCOLS for each in engine.programs_at(int(number), protocol)]
+    return _named(programs[0] if programs else None, number)
+
+
+def _named(program: Listener | None, number: str) -> str:
+    if program and program.process:
+        return f"{program}; stop it, or publish another port"
+    return f"a program outside Docker; `ss -ltnp 'sport = :{number}'` shows which; stop it, or publish another port"
 
 
 def _called(item: Json) -> str:
@@ -46,21 +57,54 @@ def _called(item: Json) -> str:
 
 
 def lacks(engine: Engine, args: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Finds the wanted ports that containers outside the project hold; those of the project make way by themselves.
+    """Finds the wanted ports that others hold; containers of the project make way by themselves.
 
     ``own`` are the ids of containers in the plan, which may have no label of the project.
     """
     holds = args.get("holds")
     if not holds:
         return
-    running = [item for item in engine.get("/containers/json") if item["Id"] not in holds["own"]]
-    others = [item for item in running if (item.get("Labels") or {}).get(labels.PROJECT) != holds["project"]]
+    running = engine.get("/containers/json")
     for wanted in holds["ports"]:
-        holder = next(
-            (item for item in others if any(_is_same(wanted, held) for held in item.get("Ports") or ())), None
-        )
-        if holder:
-            yield wanted["at"], f"host port {wanted['port']}/{wanted['protocol']} is in use by {_called(holder)}"
+        if holder := _container_at(wanted, running, holds) or _program_at(engine, wanted, running, holds):
+            yield wanted["at"], f"host port {wanted['port']}/{wanted['protocol']} is in use by {holder}"
+
+
+def _is_ours(item: Json, holds: Json) -> bool:
+    is_labelled = (item.get("Labels") or {}).get(labels.PROJECT) == holds["project"]
+    return is_labelled or item["Id"] in holds["own"]
+
+
+def _container_at(wanted: Json, running: Sequence[Json], holds: Json) -> str:
+    """The container of somebody else that has published a port."""
+    others = (item for item in running if not _is_ours(item, holds))
+    holder = next((item for item in others if any(_is_same(wanted, held) for held in item.get("Ports") or ())), None)
+    return _called(holder) if holder else ""
+
+
+def _program_at(engine: Engine, wanted: Json, running: Sequence[Json], holds: Json) -> str:
+    """The program that holds a port, unless it may end with a container of the project."""
+    published = {
+        (str(held.get("PublicPort")), held.get("Type")) for item in running for held in item.get("Ports") or ()
+    }
+    if (wanted["port"], wanted["protocol"]) in published:
+        return ""
+    by_id = {item["Id"]: item for item in running}
+    for program in engine.programs_at(int(wanted["port"]), wanted["protocol"]):
+        held = {"PublicPort": program.port, "Type": program.protocol, "IP": program.address}
+        if not _is_same(wanted, held) or _may_be_ours(program, running, holds):
+            continue
+        inside = by_id.get(program.container)
+        return _called(inside) if inside else _named(program, wanted["port"])
+    return ""
+
+
+def _may_be_ours(program: Listener, running: Sequence[Json], holds: Json) -> bool:
+    """Returns whether a program may run in a container of the project that has the network of the machine."""
+    ours = [item for item in running if _is_ours(item, holds)]
+    if program.process:
+        return program.container in {item["Id"] for item in ours}
+    return any((item.get("HostConfig") or {}).get("NetworkMode") == "host" for item in ours)
 
 
 def _is_same(wanted: Json, held: Json) -> bool:

@@ -1,6 +1,7 @@
-"""Proxies in the Docker CLI's config file: variables that the command lines put into every container.
+"""Proxies in the Docker CLI's config file: variables that the command lines put into every container and build.
 
-Source: ``ParseProxyConfig`` of docker/cli, which Compose calls as well; what the service says itself counts more.
+Source: ``ParseProxyConfig`` of docker/cli, which Compose and buildx call as well. A declared variable or argument of
+the same name counts more.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from reconciler.core.resource.values import Secret, Value
+from reconciler.providers.docker.engine.location import settings_of
 
 _VARIABLES: Final[Mapping[str, str]] = {
     "httpProxy": "HTTP_PROXY",
@@ -18,6 +20,11 @@ _VARIABLES: Final[Mapping[str, str]] = {
     "allProxy": "ALL_PROXY",
 }
 _DEFAULT: Final = "default"
+
+
+def of_engine(environment: Mapping[str, str], host: str) -> dict[str, Value]:
+    """The variables for containers and builds on the engine at ``host``, from the config file that is in force."""
+    return variables(settings_of(environment), host)
 
 
 def variables(config: Mapping[str, Any], host: str) -> dict[str, Value]:

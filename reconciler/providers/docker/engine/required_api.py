@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from reconciler.core.resource.document import Document
 from reconciler.core.resource.values import Value
+from reconciler.providers.docker.table import cdi
 from reconciler.record import Struct
 
 
@@ -24,6 +25,7 @@ class Since(Struct, frozen=True):
 
 _TABLE: Final[Mapping[str, Since]] = {
     "services.*.annotations": Since((1, 43), "24.0"),
+    "services.*.devices.*": Since((1, 44), "25.0", cdi.is_asked),
     "services.*.healthcheck.start_interval": Since((1, 44), "25.0"),
     "services.*.networks.*.gw_priority": Since((1, 48), "28.0"),
     "services.*.networks.*.interface_name": Since((1, 49), "28.1"),

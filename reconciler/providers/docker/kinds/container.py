@@ -16,7 +16,7 @@ from reconciler.core.resource.resource import Observed, Resource
 from reconciler.core.resource.units import bytes_of, nanoseconds
 from reconciler.core.resource.values import ABSENT, UNKNOWN, Spec, Value
 from reconciler.providers.docker.container import files, one_shot, outside, pre_start, restarts, rollout, volumes_from
-from reconciler.providers.docker.container.devices import REQUESTS, THROTTLES
+from reconciler.providers.docker.container.devices import DEVICES, REQUESTS, THROTTLES
 from reconciler.providers.docker.container.endpoints import LINKS, NETWORKS, is_network, network_mode
 from reconciler.providers.docker.container.healthcheck import HEALTHCHECK
 from reconciler.providers.docker.container.mounts import TMPFS, VOLUMES
@@ -343,15 +343,7 @@ PROPERTIES: Final[Mapping[str, Property]] = {
         SECURITY,
         SYSTEM_PATHS,
         row("group_add", at="HostConfig.GroupAdd", parse=forms.text_set, load=forms.text_set, dump=list, silent=()),
-        row(
-            "devices",
-            at="HostConfig.Devices",
-            parse=forms.devices,
-            load=forms.devices,
-            dump=forms.device_bodies,
-            silent=(),
-            said=forms.said_devices,
-        ),
+        DEVICES,
         row(
             "device_cgroup_rules",
             at="HostConfig.DeviceCgroupRules",

@@ -5,8 +5,10 @@ from __future__ import annotations
 import pytest
 
 from reconciler.providers.docker.engine import occupied_ports
+from reconciler.providers.docker.engine.listeners import Listener
 from reconciler.providers.docker.table import labels
-from tests.kit.docker.memory import Line, MemoryEngine, a_stack, apply
+from reconciler.record import replace
+from tests.kit.docker.memory import Line, MemoryEngine, a_reconciler, a_stack, apply
 
 
 def a_holder(engine, **config):
@@ -45,3 +47,65 @@ def test_the_words_of_all_releases_are_known(words, port):
 
 def test_a_start_that_fails_for_something_else_is_no_affair_of_ports():
     assert occupied_ports.port(Line(MemoryEngine()), "no space left on device", "") == ""
+
+
+TWO = "services:\n  web:\n    image: app:1\n    ports: ['127.0.0.1:8080:80']\n"
+NGINX = Listener("127.0.0.1", 8080, "tcp", "nginx", "77")
+
+
+def foreseen(engine, folder):
+    return [str(each) for each in a_reconciler(a_stack(TWO, folder), engine).look().plan.obstacles]
+
+
+@pytest.mark.parametrize(
+    ("program", "told"),
+    [
+        (NGINX, "nginx (process 77); stop it, or publish another port"),
+        (replace(NGINX, address="0.0.0.0"), "nginx (process 77); stop it, or publish another port"),
+        (replace(NGINX, program="", process=""), "a program outside Docker; `ss -ltnp 'sport = :8080'` shows which;"),
+        (replace(NGINX, address="127.0.0.2"), ""),
+        (replace(NGINX, address="::1"), ""),
+    ],
+)
+def test_a_port_of_a_program_is_foreseen_and_nothing_is_stopped_for_it(tmp_path, program, told):
+    engine = MemoryEngine()
+    engine.image("app:1")
+    apply(a_stack(TWO.replace("8080", "8081"), tmp_path), engine)
+    (before,) = engine.containers
+    engine.programs[8080, "tcp"] = (program,)
+
+    said = foreseen(engine, tmp_path)
+    report = apply(a_stack(TWO, tmp_path), engine)
+
+    if told:
+        (obstacle,) = said
+        assert f"stack.yaml:4:13: host port 8080/tcp is in use by {told}" in obstacle
+        assert f"host port 8080/tcp is in use by {told}" in report.failed[0].note
+        assert engine.containers[before]["State"]["Running"]
+    else:
+        assert (said, report.failed) == ([], ())
+
+
+def test_a_program_in_a_container_with_the_network_of_the_machine_is_that_container(tmp_path):
+    engine = MemoryEngine()
+    engine.image("app:1")
+    body = {"Image": "app:1", "HostConfig": {"NetworkMode": "host"}, "Labels": {labels.PROJECT: "shop"}}
+    made = Line(engine).post("/containers/create", body, name="theirs")
+    Line(engine).post("/containers/theirs/start")
+    engine.programs[8080, "tcp"] = (replace(NGINX, container=made["Id"]),)
+
+    (obstacle,) = foreseen(engine, tmp_path)
+
+    assert "in use by container theirs of project shop; stop it" in obstacle
+
+
+@pytest.mark.parametrize("is_seen", [True, False])
+def test_a_container_of_the_project_with_the_network_of_the_machine_makes_way_by_itself(tmp_path, is_seen):
+    engine = MemoryEngine()
+    engine.image("app:1")
+    apply(a_stack("services: {web: {image: 'app:1', network_mode: host}}", tmp_path), engine)
+    (own,) = engine.containers.values()
+    seen = replace(NGINX, container=own["Id"])
+    engine.programs[8080, "tcp"] = (seen if is_seen else replace(NGINX, program="", process=""),)
+
+    assert foreseen(engine, tmp_path) == []

@@ -9,7 +9,7 @@ import pytest
 from reconciler.core.resource.values import Secret
 from reconciler.providers.docker.engine import proxies
 from reconciler.providers.docker.provider import DockerProvider
-from tests.kit.docker.memory import a_stack
+from tests.kit.docker.memory import MemoryEngine, a_reconciler, a_stack
 
 HERE = "unix:///var/run/docker.sock"
 DEFAULT = {"httpProxy": "http://p:3128", "noProxy": "localhost"}
@@ -57,3 +57,25 @@ def test_what_the_service_says_counts_more(folder):
         "NO_PROXY": "db",
         "no_proxy": "localhost",
     }
+
+
+def test_the_classic_builder_gets_them_as_arguments_unless_they_are_declared(folder):
+    (folder / "config.json").write_text(json.dumps({"proxies": {"default": DEFAULT}}), encoding="utf-8")
+    engine, asked = MemoryEngine(), []
+    make = engine.build
+
+    def build(**options):
+        asked.append(options["buildargs"])
+        return make(**options)
+
+    engine.build = build
+    stack = "services: {web: {image: web, build: {context: ., args: {NO_PROXY: db, A: b}}}}"
+    reconciler = a_reconciler(a_stack(stack, folder), engine)
+    reconciler.providers["docker"].engine.environment.update(DOCKER_CONFIG=str(folder), DOCKER_BUILDKIT="0")
+
+    for _ in reconciler.converge(lambda _look: None):
+        pass
+
+    wanted = {"HTTP_PROXY": "http://p:3128", "http_proxy": "http://p:3128", "NO_PROXY": "db", "A": "b"}
+    wanted["no_proxy"] = "localhost"
+    assert asked[0] == wanted

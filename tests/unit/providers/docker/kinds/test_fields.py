@@ -189,6 +189,28 @@ ROWS = [
         NONE,
         [],
     ),
+    Row(
+        "devices",
+        ["vendor.com/class=two", "vendor.com/class=one", "/dev/null"],
+        "HostConfig.DeviceRequests",
+        [{"Driver": "cdi", "DeviceIDs": ["vendor.com/class=one", "vendor.com/class=two"]}],
+        [
+            {"Driver": "cdi", "Count": 0, "DeviceIDs": ["vendor.com/class=two"], "Capabilities": None, "Options": None},
+            {"Driver": "cdi", "DeviceIDs": ["vendor.com/class=one"]},
+        ],
+        [],
+    ),
+    Row(
+        "devices",
+        ["vendor.com/class=one:/dev/one", "/dev/a/b=c"],
+        "HostConfig.Devices",
+        [
+            {"PathOnHost": "/dev/a/b=c", "PathInContainer": "/dev/a/b=c", "CgroupPermissions": "rwm"},
+            {"PathOnHost": "vendor.com/class=one", "PathInContainer": "/dev/one", "CgroupPermissions": "rwm"},
+        ],
+        NONE,
+        [],
+    ),
     Row("sysctls", ["net.core.somaxconn=1024"], "HostConfig.Sysctls", {"net.core.somaxconn": "1024"}, NONE, None),
     Row(
         "ulimits",
