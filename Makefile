@@ -12,7 +12,7 @@ PYTEST := $(BIN)/python -m pytest
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-down venv test test-unit test-integration nightly nightly-config nightly-faults nightly-login nightly-keycloak nightly-docker nightly-daemon drift-matrix test-newer-engine test-rootless-engine swarm test-restart test-e2e test-machine lint format check bench structure schema images lock release-check coverage mutation docs docs-serve reference clean python
+.PHONY: help demo demo-down venv test test-unit faults reliability test-integration nightly nightly-config nightly-faults nightly-login nightly-keycloak nightly-docker nightly-daemon drift-matrix test-newer-engine test-rootless-engine swarm test-restart test-e2e test-machine lint format check bench structure schema images lock release-check coverage mutation docs docs-serve reference clean python
 
 help: ## list the targets
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 26
@@ -38,10 +38,17 @@ $(DEV): pyproject.toml requirements/dev.txt | python
 	$(PIP) --no-deps --no-build-isolation --editable .
 	@touch $@
 
-test: test-unit test-integration test-restart test-e2e ## all tests; installs what they need
+test: test-unit faults test-integration test-restart test-e2e ## all tests; installs what they need
 
 test-unit: $(DEV) ## tests that need neither engine nor Keycloak
-	$(PYTEST) -n auto tests/unit tests/faults
+	$(PYTEST) -n auto tests/unit
+
+faults: $(DEV) ## campaigns of crashes and faults on an engine and a Keycloak in memory; a line of figures for each
+	$(PYTEST) -n auto tests/faults
+
+reliability: export RECONCILE_TEST_FIGURES = .figures.json
+reliability: faults ## write docs/reliability.md: the figures of all campaigns
+	$(BIN)/python scripts/reliability.py $(RECONCILE_TEST_FIGURES)
 
 test-integration: $(DEV) test-machine ## tests with the real engine and the real Keycloak
 	$(PYTEST) -n 4 tests/integration

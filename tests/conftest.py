@@ -12,6 +12,7 @@ from tempfile import mkdtemp
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests.kit.campaigns import Score
 from tests.kit.golden import Golden
 
 settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -37,6 +38,8 @@ def pytest_sessionfinish() -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "sweep(every): a case for each row of a table; an ordinary run takes a sample")
+    if not hasattr(config, "workerinput"):
+        config.pluginmanager.register(Score())
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -6,10 +6,9 @@ RECONCILE_TEST_FAULTS=all spoils every request in every way; otherwise each way 
 
 from __future__ import annotations
 
-import os
 import time
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
@@ -25,10 +24,11 @@ from reconciler.providers.answers import Limits
 from reconciler.providers.docker.engine.client import Engine
 from reconciler.providers.docker.provider import DockerProvider
 from reconciler.run.reconciliation.once import Look, Reconciler
+from tests.kit.campaigns import WHOLE
 from tests.kit.docker.memory import ALLOWED, PROJECT, MemoryEngine, a_stack, apply
 from tests.kit.faulty import FAULTS, LIMITS, Fault, Proxy, faulty, in_memory
 
-EVERY = 1 if os.environ.get("RECONCILE_TEST_FAULTS") == "all" else 40
+EVERY = 1 if WHOLE else 40
 LONGEST_S = 20.0
 
 STACK = """
@@ -117,7 +117,10 @@ CASES = [
 
 
 @pytest.mark.parametrize(("name", "fault", "numbers"), CASES)
-def test_a_wrong_answer_is_said_and_made_good(name: str, fault: Fault, numbers: range) -> None:
+def test_a_wrong_answer_is_said_and_made_good(
+    name: str, fault: Fault, numbers: range, record_property: Callable[[str, object], None]
+) -> None:
+    record_property("cases", len(numbers))
     for number in numbers:
         scenario = SCENARIOS[name]
         with world(scenario, fault.limits) as made:

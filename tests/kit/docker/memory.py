@@ -9,11 +9,12 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import pickle
 import re
 import tarfile
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -92,16 +93,24 @@ def _nothing(_number: int, _call: str) -> None:
     pass
 
 
+def _unwatched(_moment: str, _call: str) -> None:
+    pass
+
+
 # ------------------------------------------------------------------ the engine
 
 
 @dataclass
 class MemoryEngine:
-    """The engine. ``before`` and ``after`` are called around each write with its number and text; they may raise."""
+    """The engine. ``before`` and ``after`` are called around each write with its number and text; they may raise.
+
+    ``watch`` is called around each request with a moment, "asked" or "done", and its text.
+    """
 
     clock: TurnedClock = field(default_factory=TurnedClock)
     before: Callable[[int, str], None] = _nothing
     after: Callable[[int, str], None] = _nothing
+    watch: Callable[[str, str], None] = _unwatched
     api: str = "1.41"
     base_url: str = ""
     calls: list[str] = field(default_factory=list)
@@ -115,6 +124,7 @@ class MemoryEngine:
     images: dict[str, Any] = field(default_factory=dict)
     networks: dict[str, Any] = field(default_factory=dict)
     volumes: dict[str, Any] = field(default_factory=dict)
+    contents: dict[str, int] = field(default_factory=dict)
     containers: dict[str, Any] = field(default_factory=dict)
     restarted: list[tuple[str, int]] = field(default_factory=list)
     executed: list[tuple[str, list[str]]] = field(default_factory=list)
@@ -140,6 +150,20 @@ class MemoryEngine:
         self.images[reference] = {"Id": identity, "Config": {"Env": ["PATH=/bin"], "Cmd": ["serve"], **config}}
         self.images[identity] = self.images[reference]
         return identity
+
+    def saved(self) -> bytes:
+        """All that outlives the program that speaks to the engine."""
+        with self._lock:
+            return pickle.dumps([getattr(self, name) for name in _KEPT] + [self.clock.time])
+
+    @classmethod
+    def restored(cls, saved: bytes) -> MemoryEngine:
+        """An engine as one was when it was saved."""
+        engine = cls()
+        *values, engine.clock.time = pickle.loads(saved)  # its own
+        for name, value in zip(_KEPT, values, strict=True):
+            setattr(engine, name, value)
+        return engine
 
     # -------------------------------------------------------------- what the library offers
 
@@ -203,14 +227,17 @@ class MemoryEngine:
     # -------------------------------------------------------------- which request is which
 
     def _noted(self, call: str, act: Callable[[], Any]) -> Any:
+        self.watch("asked", call)
         if call.startswith("GET"):
             self.calls.append(call)
-            return act()
-        number = len(self.writes) + 1
-        self.before(number, call)
-        self.calls.append(call)
-        found = act()
-        self.after(number, call)
+            found = act()
+        else:
+            number = len(self.writes) + 1
+            self.before(number, call)
+            self.calls.append(call)
+            found = act()
+            self.after(number, call)
+        self.watch("done", call)
         return found
 
     def _answer(self, method: str, path: str, body: Any, params: Mapping[str, Any]) -> Any:
@@ -309,13 +336,14 @@ class MemoryEngine:
         self._made += 1
         name = body.get("Name") or _identity("volume", self._made)
         made = {"Name": name, "Driver": body.get("Driver") or "local", "Labels": body.get("Labels") or {}}
+        self.contents.setdefault(name, self._made)
         return self.volumes.setdefault(name, {**made, "Options": body.get("DriverOpts") or {}})
 
     def delete_volume(self, name: str, **_: Any) -> None:
         self.get_volume(name)
         if any(mount.get("Name") == name for each in self.containers.values() for mount in each["Mounts"]):
             raise Refusal(409, f"remove {name}: volume is in use")
-        del self.volumes[name]
+        del self.volumes[name], self.contents[name]
 
     def _image(self, name: str) -> Any:
         if name not in self.images:
@@ -518,7 +546,18 @@ class MemoryEngine:
         if container["State"]["Running"] and not params.get("force"):
             raise Refusal(409, "You cannot remove a running container")
         del self.containers[container["Id"]]
+        named = {mount.get("Source") for mount in container["HostConfig"].get("Mounts") or ()}
+        for mount in container["Mounts"] if params.get("v") else ():
+            if mount["Type"] == "volume" and mount["Name"] not in named:
+                with suppress(Refusal):  # another container has it
+                    self.delete_volume(mount["Name"])
 
+
+_KEPT = (
+    *("api", "own", "registry", "images", "networks", "volumes", "contents", "containers", "executed", "restarted"),
+    "_made",
+)
+"""The attributes that ``saved`` keeps."""
 
 _ROUTES: Mapping[str, str] = {
     r"GET /version": "version",

@@ -430,10 +430,20 @@ class _Container(Struct, frozen=True):
     # -------------------------------------------------------------- replace, delete
 
     def _cleared(self) -> Sequence[Step]:
-        """A successor that was made and never used is in the way, and so is what an interrupted hook left."""
+        """A successor that was made and never used is in the way, and so is what an interrupted hook left.
+
+        Such a successor is the only sign that the restart policy was taken away, so that is given back before.
+        """
         leftovers: Mapping[str, str] = self.facts.get("leftovers", {})
         unused = {name: found for name, found in leftovers.items() if not name.endswith(PREVIOUS)}
-        return [self._remove(found, "left-over", of=name) for name, found in unused.items()]
+        policy = self.spec.get("restart", "no")
+        is_taken_away = bool(self._leftover(NEXT)) and self.live.get("restart", "no") == "no" != policy
+        body = container.live_body({"restart": policy})
+        given_back = self._step(
+            "container.update", "left-over", tag="left-over:policy", container=self.live_id, body=body
+        )
+        removed = [self._remove(found, "left-over", of=name) for name, found in unused.items()]
+        return [given_back, *removed] if is_taken_away and self.spec else removed
 
     def _leftover(self, suffix: str) -> str:
         leftovers: Mapping[str, str] = self.facts.get("leftovers", {})
@@ -559,8 +569,9 @@ class _Container(Struct, frozen=True):
                 keeps=predecessor_id,
                 owner=self.spec["owner"],
             ),
-            self._step("container.rename", "rolls back", tag="back:name", container=predecessor_id, name=self.name),
+            # Its name comes last: only under the other one does a next run know that its policy was taken away.
             self._step("container.update", "rolls back", tag="back:policy", container=predecessor_id, body=policy),
+            self._step("container.rename", "rolls back", tag="back:name", container=predecessor_id, name=self.name),
             *(
                 [self._step("container.start", "rolls back", tag="back:start", container=predecessor_id)]
                 if serves and not is_over

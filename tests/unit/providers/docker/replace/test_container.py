@@ -113,9 +113,9 @@ def test_until_it_is_ready_every_step_of_a_successor_has_the_same_way_back(world
     back, *others = [step.on_failure for step in steps if step.on_failure]
     assert verbs([step for step in steps if step.on_failure]) == verbs(steps)[2:-1]
     assert others == [back] * len(others)
-    assert verbs(back) == ["container.give-way", "container.rename", "container.update", "container.start"]
+    assert verbs(back) == ["container.give-way", "container.update", "container.rename", "container.start"]
     assert back[0].args["containers"] == ("p-web-1.next", "p-web-1")
-    assert back[2].args["body"] == {"RestartPolicy": {"Name": "always", "MaximumRetryCount": 0}}
+    assert back[1].args["body"] == {"RestartPolicy": {"Name": "always", "MaximumRetryCount": 0}}
     assert {step.args["container"] for step in back[1:]} == {back[0].args["keeps"]}
 
 

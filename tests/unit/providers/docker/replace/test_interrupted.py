@@ -1,4 +1,7 @@
-"""Killed, unheard or refused at any call to the engine, the next run finishes the work and leaves nothing over."""
+"""Unheard or refused at any call to the engine, a run finishes the work or takes it back, and leaves nothing over.
+
+tests/faults/test_engine_crashes.py kills runs.
+"""
 
 from __future__ import annotations
 
@@ -15,74 +18,9 @@ import requests
 from reconciler.record import replace
 from tests.kit.build import address
 from tests.kit.docker.memory import ALLOWED, Killed, MemoryEngine, Refusal, a_reconciler, a_stack, apply
+from tests.kit.docker.scenarios import BESIDE, EMPTY, JOB, PREPARED, SHARED, STEADY, TWO_NETWORKS
 
-EMPTY = "services: {}"
 MAY_LOSE = replace(ALLOWED, may_lose=frozenset({address("docker.volume/data")}))
-TWO_NETWORKS = """
-services:
-  web:
-    image: app:1
-    environment: {V: "1"}
-    mem_limit: 64m
-    restart: always
-    healthcheck: {test: "true"}
-    networks: {default: {}, back: {aliases: [w]}}
-    volumes: [data:/data, /unnamed]
-networks: {back: {}}
-volumes: {data: {}}
-"""
-BESIDE = """
-services:
-  web: {image: app:1, restart: always, healthcheck: {test: "true"}, networks: {default: {}, back: {aliases: [w]}}}
-  many: {image: app:1, scale: 2, post_start: [{command: [warm]}], pre_stop: [{command: [drain]}]}
-networks: {back: {}}
-"""
-AGAINST = """
-services:
-  a: {{image: "app:1", ports: {a}, healthcheck: {{test: "true"}}}}
-  b: {{image: "app:1", ports: {b}, restart: always, depends_on: {{a: {{condition: service_healthy}}}}}}
-"""
-PREPARED = """
-services:
-  web:
-    image: app:1
-    healthcheck: {test: "true"}
-    volumes: [data:/data]
-    networks: {default: {}, back: {}}
-    pre_start:
-      - {command: [exit, "0", "1"]}
-      - {command: [exit, "0"]}
-networks: {back: {}}
-volumes: {data: {}}
-"""
-STEADY = "services:\n  web: {image: app:1, ports: ['8080:80']}\n"
-JOB = """
-services:
-  job: {image: app:1, command: [exit, "0"]}
-  web: {image: app:1, depends_on: {job: {condition: service_completed_successfully}}}
-"""
-NAMED = """
-services:
-  a: {{image: app:1, container_name: {a}}}
-  b: {{image: app:1, container_name: {b}}}
-"""
-SHARED = """
-services:
-  web: {image: app:1, healthcheck: {test: "true"}, networks: {back: {aliases: [w]}}}
-  old: {image: app:1, healthcheck: {test: "true"}, networks: {back: {}, own: {}}}
-networks: {back: {}, own: {}}
-"""
-
-
-TOLD = """
-services:
-  web:
-    image: app:1
-    healthcheck: {test: "true"}
-    configs: [site]
-    x-reconcile: {reload: {signal: HUP}}
-configs: {site: {content: one}}
-"""
 
 
 @dataclass
@@ -120,23 +58,11 @@ SCENARIOS = {
     "replace": Scenario(TWO_NETWORKS, TWO_NETWORKS.replace('V: "1"', 'V: "2"')),
     "start first": Scenario(BESIDE, BESIDE.replace("app:1", "app:2")),
     "replace what has no health check": Scenario(STEADY, STEADY.replace("app:1", "app:2")),
-    "pull and replace": Scenario(STEADY, STEADY.replace("app:1", "new:1")),
-    "port": Scenario(AGAINST.format(a="[]", b="['8080:80']"), AGAINST.format(a="['8080:80']", b="[]")),
-    "first start of what is prepared": Scenario(EMPTY, PREPARED),
     "prepared": Scenario(PREPARED, PREPARED.replace('"1"', '"2"')),
-    "prepared no more": Scenario(
-        PREPARED, PREPARED.partition("    pre_start")[0] + "networks: {back: {}}\nvolumes: {data: {}}"
-    ),
-    "job": Scenario(JOB, JOB.replace('"0"', '"0", again')),
     "in place": Scenario(
         TWO_NETWORKS, TWO_NETWORKS.replace("64m", "96m\n    container_name: own").replace("aliases: [w]", "")
     ),
     "network": Scenario(SHARED, SHARED.replace("\nnetworks: {back: {}", "\nnetworks: {back: {internal: true}")),
-    "volume": Scenario(TWO_NETWORKS, TWO_NETWORKS.replace("{data: {}}", "{data: {driver_opts: {type: tmpfs}}}")),
-    "first start with a config": Scenario(EMPTY, TOLD.replace("one", "two")),
-    "config": Scenario(TOLD, TOLD.replace("one", "two")),
-    "names": Scenario(NAMED.format(a="one", b="two"), NAMED.format(a="two", b="one")),
-    "taken out": Scenario(SHARED, SHARED.replace(SHARED.splitlines()[3], "").replace(", own: {}", "")),
 }
 
 
@@ -153,29 +79,6 @@ def each_write(*names):
 
 def left_over(engine):
     return [name for name in engine.names if name.endswith((".next", ".prev", ".init"))]
-
-
-@pytest.mark.parametrize(("scenario", "number"), each_write(*SCENARIOS))
-def test_a_kill_after_any_write_is_made_good_by_the_next_run(scenario, number):
-    engine = scenario.world()
-    volumes = set(engine.volumes)
-
-    def kill(count, _call):
-        if count >= number:
-            raise Killed
-
-    engine.after = kill
-    engine.before = lambda count, call: kill(count - 1, call)
-    with pytest.raises(Killed):
-        scenario.apply(engine)
-    engine.after = engine.before = lambda _count, _call: None
-    report = scenario.apply(engine)
-
-    assert not report.failed
-    assert scenario.is_settled(engine)
-    assert not left_over(engine)
-    assert volumes <= set(engine.volumes)
-    assert all(text == "two 444 0:0" for each in engine.containers.values() for text in each.get("copied", {}).values())
 
 
 @pytest.mark.parametrize(
@@ -248,33 +151,6 @@ def test_the_predecessor_of_a_bad_successor_serves_again_as_it_was(scenario):
     assert report.rolled_back
     assert (after["Id"], after["Name"], after["State"]["Status"]) == (before["Id"], before["Name"], "running")
     assert after["HostConfig"] == before["HostConfig"]
-
-
-def each_moment():
-    for name, scenario in {"ends": BAD, "can't be started": UNSTARTABLE}.items():
-        engine = scenario.world()
-        scenario.apply(engine)
-        for number in range(1, len(engine.writes) + 1):
-            yield pytest.param(scenario, number, id=f"{name}, {number}")
-
-
-@pytest.mark.parametrize(("scenario", "number"), list(each_moment()))
-def test_after_a_kill_at_any_call_of_a_bad_replacement_the_next_run_leaves_somebody_serving(scenario, number):
-    engine = scenario.world()
-
-    def kill(count, _call):
-        if count >= number:
-            raise Killed
-
-    engine.after = kill
-    engine.before = lambda count, call: kill(count - 1, call)
-    with pytest.raises(Killed):
-        scenario.apply(engine)
-    engine.after = engine.before = lambda _count, _call: None
-    scenario.apply(engine)
-
-    assert engine.names == ["p-web-1"]
-    assert [each["State"]["Running"] for each in engine.containers.values()] == [True]
 
 
 ALL_OR_NONE = """
