@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -14,7 +13,7 @@ import click
 from reconciler import __version__
 from reconciler.cli.examples import epilog
 from reconciler.cli.options import display_options
-from reconciler.cli.output import begin, begin_events, end, fail, learn_settings, say, show
+from reconciler.cli.output import begin, begin_events, end, fail, is_of_output, learn_settings, let_go, say, show
 from reconciler.cli.state import COMPLETE, State, in_colour, settings_of
 from reconciler.providers.waits import WAITS
 from reconciler.settings import process_environment
@@ -153,8 +152,8 @@ def run(arguments: Sequence[str]) -> int:
     """Run one command line; returns the exit code. Nothing but a bug gets out as a traceback."""
     begin()
     code = _run(arguments)
-    end(code)
-    return code
+    lost = end(code)
+    return code or (_lost_output(lost) if lost else code)
 
 
 def _run(arguments: Sequence[str]) -> int:
@@ -165,12 +164,12 @@ def _run(arguments: Sequence[str]) -> int:
         from reconciler.cli.completion import completed
 
         return completed(cli, instruction)
+    verbose = "-v" in arguments or "--verbose" in arguments
     try:
         with reading(), cli.make_context("reconcile", list(arguments)) as context:  # main() ends a broken pipe with 1
             rest = len([*context._protected_args, *context.args])  # noqa: SLF001  # no public name for the former
             context.meta[_TYPED] = tuple(arguments[: len(arguments) - rest])
             code = cli.invoke(context)
-        sys.stdout.flush()
     except click.exceptions.Exit as error:
         return int(error.exit_code)
     except SystemExit as error:  # of a second interrupt
@@ -184,12 +183,23 @@ def _run(arguments: Sequence[str]) -> int:
     except click.ClickException as error:
         _show_usage(error)
         return Exit.USAGE
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nobody reads what is left in the buffer
-        return Exit.BROKEN_PIPE
     except Exception as error:  # noqa: BLE001 (the one place for what nobody foresaw)
-        return _failed(error, verbose="-v" in arguments or "--verbose" in arguments)
+        if is_of_output(error):
+            let_go(sys.stdout)
+            return _lost_output(error)
+        return _failed(error, verbose=verbose)
     return int(code or 0)
+
+
+def _lost_output(error: OSError) -> int:
+    """The exit code after a failure to write to stdout. A reader that has ended wanted no more, so nothing is said."""
+    from reconciler.cli.exit import Exit
+    from reconciler.core.message.codes import UNWRITABLE
+
+    if isinstance(error, BrokenPipeError):
+        return Exit.BROKEN_PIPE
+    fail(f"the output can't be written: {error.strerror}", UNWRITABLE)
+    return Exit.ERROR
 
 
 def _show_usage(error: click.ClickException) -> None:

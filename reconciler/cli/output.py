@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from fnmatch import fnmatch
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, TextIO
+from traceback import walk_tb
+from typing import TYPE_CHECKING, Any, Final, TextIO, TypeGuard
 
 import click
 
@@ -34,6 +35,9 @@ class Display(Struct):
 
 DISPLAY: Final = Display()
 
+_lost: list[OSError] = []
+"""The first failure to write an event: the run goes on, since what it does is no matter of its readers."""
+
 _screens: list[Callable[[str], None]] = []
 """The printer of messages while a part of the terminal is drawn again and again."""
 
@@ -51,6 +55,7 @@ def begin() -> None:
     """Forget the secrets and wishes of an earlier run in the same process."""
     _current.clear()
     _numbers.clear()
+    _lost.clear()
     DISPLAY.quiet, DISPLAY.colour, DISPLAY.pages = False, True, True
 
 
@@ -76,13 +81,23 @@ def emit(kind: str, message: str, *, level: str = "info", **fields: Any) -> None
 
     _numbers[0] += 1
     head = {"schema": SCHEMA, "seq": _numbers[0], "ts": datetime.now(UTC).isoformat(), "type": kind, "level": level}
-    click.echo(harmless_json(json.dumps(writer().document({**head, "msg": message, **fields}))))
+    try:
+        click.echo(harmless_json(json.dumps(writer().document({**head, "msg": message, **fields}))))
+    except OSError as error:
+        _lost.append(error)
+        let_go(sys.stdout)
 
 
-def end(code: int) -> None:
-    """Tell the exit code, where the run is told as events."""
+def end(code: int) -> OSError | None:
+    """Tell the exit code, where the run is told as events; returns the failure to write one of them."""
     if in_events():
         emit("run_done", f"the run ends with exit code {code}", exit_code=int(code))
+    return _lost[0] if _lost else None
+
+
+def let_go(stream: TextIO) -> None:
+    """Has a stream lead nowhere from now on: what is left in its buffer can't be written."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def say(text: str, *, level: str = "info") -> None:
@@ -94,7 +109,10 @@ def say(text: str, *, level: str = "info") -> None:
     elif _screens:
         _screens[-1](writer().message(text, columns(sys.stderr)))
     else:
-        click.echo(_fitting(writer().message(text, columns(sys.stderr)), sys.stderr), err=True)
+        try:
+            click.echo(_fitting(writer().message(text, columns(sys.stderr)), sys.stderr), err=True)
+        except OSError:  # there is no other place for it, and the exit code still tells the result
+            let_go(sys.stderr)
 
 
 def warn(text: str) -> None:
@@ -182,6 +200,15 @@ def pass_on(piece: bytes, *, is_error: bool) -> None:
     stream = (sys.stderr if is_error else sys.stdout).buffer
     stream.write(piece)
     stream.flush()
+
+
+def is_of_output(error: Exception) -> TypeGuard[OSError]:
+    """Returns whether an error was raised by writing to a standard stream, not to a file or to a server."""
+    frames = [frame for frame, _ in walk_tb(error.__traceback__)]
+    return isinstance(error, OSError) and any(frame.f_code in _WRITES for frame in frames[-1:])
+
+
+_WRITES: Final = (click.echo.__code__, pass_on.__code__)
 
 
 def show_json(value: Any, *, with_secrets: bool = False) -> None:

@@ -19,6 +19,8 @@ class Code(Struct, frozen=True):
     exits: tuple[int, ...]
 
 
+UNWRITABLE: Final = "RC0502"
+
 _BY_ERROR: Final[Mapping[type[Exception], Code]] = {
     errors.ConfigError: Code(
         "RC0101",
@@ -153,10 +155,10 @@ _BY_ERROR: Final[Mapping[type[Exception], Code]] = {
         (1, 3),
     ),
     errors.Unwritable: Code(
-        "RC0502",
-        "A file of this machine can't be written.",
+        UNWRITABLE,
+        "A file of this machine, or the output, can't be written.",
         "The folder is missing or read-only, belongs to somebody else, or the disk is full.",
-        "The message has the path: let this user write there, make room, or name another path.",
+        "Where the message has a path, let this user write there. Else make room, or name another place.",
         (1, 3),
     ),
 }
