@@ -55,3 +55,10 @@ class Settings(Struct, frozen=True):
         """The connection to Keycloak from the environment or the command line: path in the connection → value."""
         found = {path: self.environment[name] for name, path in _KEYCLOAK.items() if self.environment.get(name)}
         return found | ({("url",): self.keycloak_url} if self.keycloak_url else {})
+
+    def connection_given_by(self, path: tuple[str, ...]) -> str:
+        """The variable or option that gives a value of the connection, in words; empty where the files do."""
+        if path == ("url",) and self.keycloak_url:
+            return "--keycloak-url"
+        names = (name for name, place in _KEYCLOAK.items() if place == path and self.environment.get(name))
+        return next((f"{name} in the environment" for name in names), "")

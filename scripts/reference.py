@@ -107,12 +107,9 @@ def paragraphs(context: click.Context) -> list[str]:
 
 def options(context: click.Context) -> list[click.Parameter]:
     """The options of a command, as its help lists them, but for those that every command has."""
-    common = {each.name for each in display_options()} | {"help"} if context.parent else set()
-    return [
-        each
-        for each in context.command.get_params(context)
-        if isinstance(each, click.Option) and each.get_help_record(context) and each.name not in common
-    ]
+    common = {each.name for each in display_options()} if context.parent else set()
+    own = context.command.params if context.parent else context.command.get_params(context)
+    return [each for each in own if isinstance(each, click.Option) and each.name not in common and not each.hidden]
 
 
 def variable_of(context: click.Context, option: click.Parameter) -> str:

@@ -9,6 +9,7 @@ import click
 
 from reconciler.cli.output import say, show, show_json
 from reconciler.cli.state import State
+from reconciler.cli.values import OneOf
 
 
 @click.command("access")
@@ -16,7 +17,7 @@ from reconciler.cli.state import State
 @click.option("--realm", multiple=True, metavar="REALM", help="Only this realm; with --live any existing one.")
 @click.option("--user", multiple=True, metavar="NAME", help="Only this user.")
 @click.option("--client", multiple=True, metavar="ID", help="Only this client.")
-@click.option("--format", type=click.Choice(["text", "json"]), default="text", help="Output format.")
+@click.option("--format", type=OneOf(["text", "json"]), default="text", help="Output format.")
 @click.pass_obj
 def command(state: State, /, **options: Any) -> None:
     """Print who can get into what: for each user the roles and groups that each client is told of.
@@ -55,11 +56,11 @@ def _realms(state: State, options: Mapping[str, Any]) -> Any:
 
     if options["live"]:
         if not state.settings.users_files and not options["realm"]:
-            raise click.UsageError("Without a users file no realm is named; name one with --realm.")
+            raise click.UsageError("without a users file no realm is named; name one with --realm")
         return live(state.settings, options["realm"], options["user"])
     with state.session() as session:
         if session.document.realms is None:
-            raise click.UsageError("Without a users file nothing is declared; name one with -u, or use --live.")
+            raise click.UsageError("without a users file nothing is declared; name one with -u, or use --live")
         return list(declared(session, options["realm"]))
 
 

@@ -53,7 +53,7 @@ def command(ctx: click.Context, /, names: tuple[str, ...], realms: tuple[str, ..
 def require_names(names: tuple[str, ...], realms: tuple[str, ...]) -> None:
     """Raises UsageError for empty names, as an unset variable of a shell gives them."""
     if "" in (*names, *realms):
-        raise click.UsageError("A name is empty.")
+        raise click.UsageError("a name is empty; write the name of a project, container or realm")
 
 
 def here(ctx: click.Context) -> Settings:
@@ -72,7 +72,7 @@ def here(ctx: click.Context) -> Settings:
 def _require_free(paths: list[Path], *, overwrite: bool) -> None:
     there = [str(path) for path in paths if path.exists()]
     if there and not overwrite:
-        message = f"{' and '.join(there)} exists; `--overwrite` writes over it, `reconcile export` prints instead."
+        message = f"{' and '.join(there)} exists; `--overwrite` writes over it, `reconcile export` prints instead"
         raise click.UsageError(message)
 
 
@@ -92,7 +92,7 @@ def _keep(settings: Settings, adopted: AdoptedFile) -> None:
 
 def _write(path: Path, adopted: AdoptedFile, *, overwrite: bool) -> None:
     if not write_yaml(path, adopted.content, overwrite=overwrite):
-        raise click.UsageError(f"{path} was made by another program meanwhile; nothing is overwritten.")
+        raise click.UsageError(f"{path} was made by another program meanwhile, and is not overwritten; run it again")
     say(f"{path}: written.")
     for remark in adopted.remarks:
         warn(remark)

@@ -16,7 +16,6 @@ from reconciler.cli.exitcodes import of_error, of_report
 from reconciler.cli.options import (
     DISRUPT,
     EXCLUDE,
-    SECONDS,
     TARGET,
     address_option,
     include_paused_option,
@@ -26,6 +25,7 @@ from reconciler.cli.options import (
 from reconciler.cli.output import agreed, emit, fail, in_events, say, show, warn, writer
 from reconciler.cli.runner import Stop, Teller, interruptible
 from reconciler.cli.state import State, is_terminal, show_error
+from reconciler.cli.values import FILE, SECONDS, Whole
 from reconciler.record import replace
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
 
 @click.command("apply")
-@click.argument("plan", type=click.Path(path_type=Path), required=False, metavar="[PLAN]")
+@click.argument("plan", type=FILE, required=False, metavar="[PLAN]")
 @click.option("--checksum", metavar="H", help="Apply only the plan that `diff` showed with this checksum.")
 @click.option("--yes", is_flag=True, help="Do not ask; allow deletions.")
 @click.option("--dry-run", is_flag=True, help="Only show the plan; exit code 2 if there are differences.")
@@ -49,7 +49,7 @@ if TYPE_CHECKING:
 @address_option("--allow-delete", "Allow deleting this resource and its data.")
 @click.option(
     "--max-delete",
-    type=click.IntRange(0),
+    type=Whole(0),
     metavar="N",
     help="Most deletions of one type in Keycloak; default: a fifth.",
 )

@@ -8,12 +8,13 @@ import click
 
 from reconciler.cli.output import show_own
 from reconciler.cli.state import COMPLETE
+from reconciler.cli.values import OneOf
 
 SHELLS: Final = ("bash", "zsh", "fish")
 
 
 @click.command("completion")
-@click.argument("shell", type=click.Choice(SHELLS))
+@click.argument("shell", type=OneOf(SHELLS))
 @click.pass_context
 def command(ctx: click.Context, *, shell: str) -> None:
     """Print the script by which a shell completes commands, options, services and addresses.

@@ -8,10 +8,11 @@ import click
 
 from reconciler.cli.output import show_json, show_yaml
 from reconciler.cli.state import State
+from reconciler.cli.values import OneOf
 
 
 @click.command("config")
-@click.option("--format", type=click.Choice(["yaml", "json"]), default="yaml", help="Output format.")
+@click.option("--format", type=OneOf(["yaml", "json"]), default="yaml", help="Output format.")
 @click.option("--show-secrets", is_flag=True, help="Print the values of secrets, too.")
 @click.pass_obj
 def command(state: State, /, **options: Any) -> None:

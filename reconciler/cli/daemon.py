@@ -6,7 +6,6 @@ import signal
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -16,6 +15,7 @@ from reconciler.cli.exit import Exit
 from reconciler.cli.output import log, writer
 from reconciler.cli.repository import FORGES, as_secrets, secret_lines, sourced
 from reconciler.cli.state import State
+from reconciler.cli.values import EXISTING_FILE, OneOf, Seconds
 
 if TYPE_CHECKING:
     from reconciler.run.commands.doctor import Examination
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from reconciler.web.oidc import Issuer
 
 INTERVALS_PER_RESYNC = 10
-_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
 def _place(_ctx: click.Context, _param: click.Parameter, value: str) -> tuple[str, int] | None:
@@ -34,40 +33,36 @@ def _place(_ctx: click.Context, _param: click.Parameter, value: str) -> tuple[st
         return None
     host, _, port = value.rpartition(":")
     if not (port.isascii() and port.isdecimal()) or not host or int(port) > 65_535:
-        raise click.BadParameter(f"`{value}` is neither HOST:PORT nor `off`")
+        raise click.BadParameter(f"`{value}` is not an address; write HOST:PORT, such as 127.0.0.1:7420, or off")
     return host.strip("[]"), int(port)
 
 
 @click.command("daemon")
-@click.option("--interval", type=click.FloatRange(0.5), default=30.0, metavar="SECONDS", help="Time between looks.")
-@click.option("--resync", type=click.FloatRange(0.5), metavar="SECONDS", help="Time between looks at everything.")
+@click.option("--interval", type=Seconds(0.5), default=30.0, metavar="SECONDS", help="Time between looks.")
+@click.option("--resync", type=Seconds(0.5), metavar="SECONDS", help="Time between looks at everything.")
 @click.option("--git", metavar="URL", help="Take the files from a repository, and follow it.")
 @click.option("--ref", default="main", show_default=True, help="The branch, tag or commit to follow.")
 @click.option("--path", default="", metavar="FOLDER", help="The folder of the files in the repository.")
-@click.option(
-    "--git-interval", type=click.FloatRange(1), default=60.0, help="Seconds between looks into the repository."
-)
-@click.option("--git-credentials-file", type=_FILE, help="USER:TOKEN for a repository by https.")
-@click.option("--git-ssh-key", type=_FILE, help="Private key for a repository by ssh.")
-@click.option("--git-known-hosts", type=_FILE, help="The key of its host, as in known_hosts of ssh.")
-@click.option("--git-signers", type=_FILE, help="Allowed signers of ssh; each revision must be signed by one.")
-@click.option("--git-status", type=click.Choice(FORGES), help="Report each revision's state to this sort of forge.")
-@click.option("--git-status-token-file", type=_FILE, help="Token for that.")
+@click.option("--git-interval", type=Seconds(1), default=60.0, help="Seconds between looks into the repository.")
+@click.option("--git-credentials-file", type=EXISTING_FILE, help="USER:TOKEN for a repository by https.")
+@click.option("--git-ssh-key", type=EXISTING_FILE, help="Private key for a repository by ssh.")
+@click.option("--git-known-hosts", type=EXISTING_FILE, help="The key of its host, as in known_hosts of ssh.")
+@click.option("--git-signers", type=EXISTING_FILE, help="Allowed signers of ssh; each revision must be signed by one.")
+@click.option("--git-status", type=OneOf(FORGES), help="Report each revision's state to this sort of forge.")
+@click.option("--git-status-token-file", type=EXISTING_FILE, help="Token for that.")
 @click.option("--git-api", default="", metavar="URL", help="The forge's API, if it is not where it usually is.")
 @click.option("--observe", is_flag=True, help="Only report differences; repair nothing.")
 @click.option("--listen", callback=_place, default="127.0.0.1:7420", metavar="HOST:PORT|off", help="HTTP address.")
-@click.option("--token-file", type=_FILE, help="Tokens of operators, one a line; then each request needs one.")
-@click.option("--reader-token-file", type=_FILE, help="Tokens that may only read, one a line.")
-@click.option("--webhook-secret-file", type=_FILE, help="Secrets of webhooks, one a line.")
-@click.option("--notify-file", type=_FILE, help="Apprise URLs of those to notify, one a line.")
-@click.option(
-    "--notify-interval", type=click.FloatRange(1), default=3600.0, metavar="SECONDS", help="Between reminders."
-)
+@click.option("--token-file", type=EXISTING_FILE, help="Tokens of operators, one a line; then each request needs one.")
+@click.option("--reader-token-file", type=EXISTING_FILE, help="Tokens that may only read, one a line.")
+@click.option("--webhook-secret-file", type=EXISTING_FILE, help="Secrets of webhooks, one a line.")
+@click.option("--notify-file", type=EXISTING_FILE, help="Apprise URLs of those to notify, one a line.")
+@click.option("--notify-interval", type=Seconds(1), default=3600.0, metavar="SECONDS", help="Between reminders.")
 @click.option("--public-url", default="", metavar="URL", help="The address of the page, as browsers know it.")
 @click.option("--oidc-issuer", default="", metavar="URL", help="The realm of the page's login, as browsers know it.")
 @click.option("--oidc-inner-url", default="", metavar="URL", help="That realm, as the daemon reaches it.")
 @click.option("--oidc-client", default="reconcile", metavar="ID", help="Client of the login.", show_default=True)
-@click.option("--oidc-secret-file", type=_FILE, help="Secret of that client, unless it is public.")
+@click.option("--oidc-secret-file", type=EXISTING_FILE, help="Secret of that client, unless it is public.")
 @click.option("--allow-host", multiple=True, metavar="NAME", help="A further name under which the page is reached.")
 @click.pass_obj
 def command(state: State, /, **options: Any) -> int:
@@ -174,7 +169,7 @@ def _desk(state: State, board: Board, to_log: Any, options: Mapping[str, Any]) -
     issuer = _issuer(state.settings.connection(), options)
     if not tokens and not issuer and (options["public_url"] or not is_loopback_name(host)):
         raise click.UsageError(
-            f"Whoever reaches {host} could act. Give --token-file or --oidc-issuer, or listen on 127.0.0.1."
+            f"everybody who reaches {host} could act; give --token-file or --oidc-issuer, or listen on 127.0.0.1"
         )
     secrets = secret_lines(options["webhook_secret_file"])
     writer().known.learn("http", lambda: as_secrets((*tokens, *secrets, *secret_lines(options["oidc_secret_file"]))))
@@ -204,7 +199,7 @@ def _issuer(connection: Mapping[tuple[str, ...], str], options: Mapping[str, Any
     from reconciler.web.oidc import Issuer
 
     if not options["public_url"].startswith(("http://", "https://")):
-        raise click.UsageError("--oidc-issuer needs --public-url: Keycloak sends browsers back there.")
+        raise click.UsageError("--oidc-issuer has no address for the way back; give --public-url")
     secret = next(iter(secret_lines(options["oidc_secret_file"])), "")
     return Issuer(
         options["oidc_issuer"].rstrip("/"),

@@ -15,9 +15,10 @@ import click
 from reconciler.cli.exit import Exit
 from reconciler.cli.findings import FORMATS as CI_FORMATS
 from reconciler.cli.findings import errors_as, reports, text_of, write_report
-from reconciler.cli.options import EXCLUDE, SECONDS, TARGET, address_option, include_paused_option, leaves_of
+from reconciler.cli.options import EXCLUDE, TARGET, address_option, include_paused_option, leaves_of
 from reconciler.cli.output import clean, columns, say, show, show_clean, show_json, warn, write_json, writer
 from reconciler.cli.state import State, in_colour
+from reconciler.cli.values import FILE, SECONDS, OneOf
 from reconciler.record import replace
 
 if TYPE_CHECKING:
@@ -32,14 +33,14 @@ FORMATS = ("text", "json", "markdown", *CI_FORMATS)
 
 
 @click.command("diff")
-@click.option("--format", type=click.Choice(FORMATS), default="text", help="Output format of the plan.")
-@click.option("--out", type=click.Path(path_type=Path), metavar="FILE", help="Also write it there, for `apply FILE`.")
+@click.option("--format", type=OneOf(FORMATS), default="text", help="Output format of the plan.")
+@click.option("--out", type=FILE, metavar="FILE", help="Also write it there, for `apply FILE`.")
 @address_option("--target", TARGET)
 @address_option("--exclude", EXCLUDE)
 @include_paused_option()
 @click.option(
     "--against",
-    type=click.Path(path_type=Path),
+    type=FILE,
     multiple=True,
     metavar="FILE",
     help="Compare with a snapshot or a realm export; no server is asked.",
@@ -139,7 +140,7 @@ def write_document(path: Path, document: Any, schema: str, what: str) -> None:
     target = path.resolve()
     with writing(f"the {what}", path):
         if target.exists() and not _may_be_replaced(target, schema):
-            raise click.UsageError(f"{path} exists and is not a {what}; it is not overwritten.")
+            raise click.UsageError(f"{path} exists, is not a {what}, and is not overwritten; name another file")
         with TemporaryDirectory(dir=target.parent, prefix=f".{target.name}.") as folder:  # made with mode 0700
             made = Path(folder, target.name)
             made.touch(0o600)

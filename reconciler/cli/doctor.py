@@ -7,10 +7,11 @@ import click
 from reconciler.cli.exit import Exit
 from reconciler.cli.output import show, show_json
 from reconciler.cli.state import State, in_colour
+from reconciler.cli.values import OneOf
 
 
 @click.command("doctor")
-@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", help="Output format.")
+@click.option("--format", "form", type=OneOf(["text", "json"]), default="text", help="Output format.")
 @click.pass_obj
 def command(state: State, *, form: str) -> int:
     """Check the engine, Keycloak and the containers, and walk the login of `x-reconcile.login` as a browser does.

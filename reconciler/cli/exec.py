@@ -12,6 +12,7 @@ from reconciler.cli.exit import Exit
 from reconciler.cli.options import service_argument
 from reconciler.cli.output import pass_on, say
 from reconciler.cli.state import State, is_terminal
+from reconciler.cli.values import Whole
 
 if TYPE_CHECKING:
     from reconciler.core.provider import Command, RunningCommand
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 @click.command("exec", context_settings={"allow_interspersed_args": False})
 @click.option("-T", "--no-tty", is_flag=True, help="No terminal, even if this one could be handed on.")
-@click.option("--index", type=click.IntRange(1), metavar="N", help="Number of the container; default: the first.")
+@click.option("--index", type=Whole(1), metavar="N", help="Number of the container; default: the first.")
 @click.option("-e", "--env", multiple=True, metavar="NAME[=VALUE]", help="Set a variable of the command.")
 @click.option("-u", "--user", default="", metavar="USER[:GROUP]", help="Run it as this user.")
 @click.option("-w", "--workdir", default="", metavar="DIR", help="Working directory in the container.")
@@ -53,7 +54,7 @@ def command(
     with state.session(starts=False) as session:
         runner = next((each for each in session.providers.values() if isinstance(each, CommandRunner)), None)
         if runner is None:
-            raise click.UsageError("Without a stack file there are no containers to run a command in.")
+            raise click.UsageError("without a stack file there are no containers to run a command in; name one with -f")
         known_services(session, runner, (service,))
         asked = Command(
             words,

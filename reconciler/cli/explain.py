@@ -31,6 +31,6 @@ def command(*, subject: str | None) -> None:
     found = fields_named(subject)
     if not found:
         known = {*CODES, *(field.name for field in described_fields())}
-        near = suggestion(subject.rpartition(".")[2], known)
+        near = suggestion(subject.rpartition(".")[2], known) or "; `reconcile explain` lists the codes"
         raise click.UsageError(f"`{subject}` is neither the code of an error nor a field of the files{near}")
     show(fields_text((DescribedField(*field) for field in found), all_kinds()))

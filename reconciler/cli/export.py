@@ -10,6 +10,7 @@ import click
 from reconciler.cli.adopt import here, require_names
 from reconciler.cli.exit import Exit
 from reconciler.cli.output import say, show_file, show_json, show_yaml, warn, write_file, writer
+from reconciler.cli.values import FILE, OneOf
 
 if TYPE_CHECKING:
     from reconciler.run.commands.adopt import AdoptedFile
@@ -19,11 +20,11 @@ if TYPE_CHECKING:
 @click.command("export")
 @click.argument("names", nargs=-1, metavar="[PROJECT|CONTAINER]...")
 @click.option("--realm", "realms", multiple=True, metavar="REALM", help="A realm, as users.yaml.")
-@click.option("--format", "form", type=click.Choice(["yaml", "json"]), default="yaml", help="Output format.")
+@click.option("--format", "form", type=OneOf(["yaml", "json"]), default="yaml", help="Output format.")
 @click.option(
     "--patch",
     "file",
-    type=click.Path(path_type=Path),
+    type=FILE,
     metavar="FILE",
     help="Print this file of the project with the live values of what it declares.",
 )
@@ -53,12 +54,12 @@ def command(
 
     if file is not None:
         if names or realms:
-            raise click.UsageError("--patch takes a file of the project; name no project, container or realm with it.")
+            raise click.UsageError("--patch goes with no project, container or realm; it takes a file of the project")
         return _patch(ctx.obj.settings, file, writes=writes)
     if writes:
-        raise click.UsageError("--write goes with --patch; `reconcile adopt` writes new files.")
+        raise click.UsageError("--write goes with --patch only; `reconcile adopt` writes new files")
     if names and realms:
-        raise click.UsageError("A stack and a realm are two files; export one after the other.")
+        raise click.UsageError("a stack and a realm are two files; export one after the other")
     require_names(names, realms)
     found = adopted_realms(ctx.obj.settings, realms, with_secrets=False) if realms else adopted_stack(here(ctx), names)
     (show_json if form == "json" else show_yaml)(found.content)
@@ -79,7 +80,7 @@ def _patch(settings: Settings, file: Path, *, writes: bool) -> int:
         if not show_file(done.text):
             warn("parts of the file are secret or control characters and printed otherwise; use --write to change it.")
     elif done.text != done.before and not write_file(path, done.before, done.text):
-        raise click.UsageError(f"{path} was changed by another program meanwhile; nothing is written.")
+        raise click.UsageError(f"{path} was changed by another program meanwhile, so nothing is written; run it again")
     for each in done.written:
         say(f"{each}: {'written' if writes else 'changed'}.")
     for left in done.left:
@@ -95,7 +96,7 @@ def _of_the_project(settings: Settings, file: Path) -> Path:
     found = next((path for path in ours if path.resolve() == file.resolve()), None)
     if found is None:
         raise click.UsageError(
-            f"{file} is no file of this project; name it with -f or -u: {', '.join(map(str, ours))}."
+            f"{file} is no file of this project, which has {', '.join(map(str, ours))}; name it with -f or -u"
         )
     return found
 

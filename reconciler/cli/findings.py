@@ -12,6 +12,7 @@ import click
 
 from reconciler.cli.output import clean, clean_json, show_clean, warn, write_clean
 from reconciler.cli.state import State
+from reconciler.cli.values import alternatives
 from reconciler.record import Struct, replace
 
 if TYPE_CHECKING:
@@ -67,9 +68,11 @@ def text_of(state: State, findings: Findings, form: str) -> str:
 def reports(_ctx: click.Context, _param: click.Parameter, values: tuple[str, ...]) -> tuple[Report, ...]:
     """Click callback: texts such as ``junit=report.xml``."""
     found = tuple(Report(form, Path(path)) for form, _, path in (value.partition("=") for value in values))
-    for each in found:
+    for each, value in zip(found, values, strict=True):
         if each.form not in WITH_COMMENT or not each.path.name:
-            raise click.BadParameter(f"expected FORMAT=FILE, with one of the formats {', '.join(WITH_COMMENT)}")
+            raise click.BadParameter(
+                f"`{value}` has no known format or no file; write FORMAT=FILE with {alternatives(WITH_COMMENT)}"
+            )
     return found
 
 

@@ -6,12 +6,13 @@ import click
 
 from reconciler.cli.output import clean, show_clean
 from reconciler.cli.state import State
+from reconciler.cli.values import OneOf
 
 FORMATS = ("text", "dot", "mermaid", "svg")
 
 
 @click.command("graph")
-@click.option("--format", "form", type=click.Choice(FORMATS), default="text", help="Output format.")
+@click.option("--format", "form", type=OneOf(FORMATS), default="text", help="Output format.")
 @click.pass_obj
 def command(state: State, *, form: str) -> None:
     """Print which resource needs which other ones. Asks neither the engine nor Keycloak.

@@ -12,6 +12,7 @@ import click
 from reconciler.cli.options import complete_address
 from reconciler.cli.output import show, show_json, warn
 from reconciler.cli.state import State, as_address
+from reconciler.cli.values import OneOf, Whole
 
 _UNITS: Final = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
 _SPAN: Final = re.compile(r"(\d+)([smhdw])")
@@ -27,7 +28,7 @@ def since(_ctx: click.Context, _param: click.Parameter, value: str | None) -> fl
         return datetime.fromisoformat(value).timestamp()
     except ValueError as error:
         raise click.BadParameter(
-            f"`{value}` is neither a span such as 30m, 2h or 3d, nor a date such as 2026-11-30"
+            f"`{value}` is neither a span nor a date; write one like 30m, 2h, 3d or 2026-11-30"
         ) from error
 
 
@@ -35,8 +36,8 @@ def since(_ctx: click.Context, _param: click.Parameter, value: str | None) -> fl
 @click.argument(
     "address", required=False, callback=as_address, metavar="[ADDRESS|SERVICE]", shell_complete=complete_address
 )
-@click.option("--format", type=click.Choice(["text", "json"]), default="text", help="Output format.")
-@click.option("--limit", type=click.IntRange(1), default=20, metavar="N", help="Most runs to show.")
+@click.option("--format", type=OneOf(["text", "json"]), default="text", help="Output format.")
+@click.option("--limit", type=Whole(1), default=20, metavar="N", help="Most runs to show.")
 @click.option("--since", callback=since, metavar="TIME", help="Only runs since then: 2h, 3d, or a date.")
 @click.pass_obj
 def command(state: State, /, **options: Any) -> None:

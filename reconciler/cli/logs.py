@@ -13,6 +13,7 @@ import click
 from reconciler.cli.options import services_argument
 from reconciler.cli.output import show
 from reconciler.cli.state import State, in_colour
+from reconciler.cli.values import Whole
 
 COLOURS: Final = ("36", "33", "32", "35", "34", "96", "93", "92", "95", "94")
 
@@ -20,7 +21,7 @@ COLOURS: Final = ("36", "33", "32", "35", "34", "96", "93", "92", "95", "94")
 @click.command("logs")
 @services_argument()
 @click.option("-f", "--follow", is_flag=True, help="Follow the output.")
-@click.option("--tail", type=click.IntRange(0), default=None, metavar="N", help="Only the last N lines of each.")
+@click.option("--tail", type=Whole(0), default=None, metavar="N", help="Only the last N lines of each.")
 @click.option("-t", "--timestamps", is_flag=True, help="Show the time of each line.")
 @click.pass_obj
 def command(state: State, *, services: tuple[str, ...], follow: bool, tail: int | None, timestamps: bool) -> None:
@@ -32,7 +33,9 @@ def command(state: State, *, services: tuple[str, ...], follow: bool, tail: int 
     with state.session(starts=False) as session:
         source = next((each for each in session.providers.values() if isinstance(each, LogSource)), None)
         if source is None:
-            raise click.UsageError("Without a stack file there are no containers whose logs could be shown.")
+            raise click.UsageError(
+                "without a stack file there are no containers whose logs could be shown; name one with -f"
+            )
         names = source.log_names(known_services(session, source, services) if services else ())
         streams = {name: source.logs(name, tail=tail, follow=follow, timestamps=timestamps) for name in names}
         width = max(map(len, names), default=0)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from importlib import import_module
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import click
@@ -15,6 +14,7 @@ from reconciler.cli.examples import epilog
 from reconciler.cli.options import display_options
 from reconciler.cli.output import begin, begin_events, end, fail, is_of_output, learn_settings, let_go, say, show
 from reconciler.cli.state import COMPLETE, State, in_colour, settings_of
+from reconciler.cli.values import EXISTING_FOLDER, FILE, OneOf
 from reconciler.providers.waits import WAITS
 from reconciler.settings import process_environment
 
@@ -92,21 +92,15 @@ class LazyGroup(click.Group):
 
     def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
         """As click does, with the nearest name where there is no such command."""
-        from difflib import get_close_matches
+        from reconciler.cli.usage import no_such_command
 
         if args and self.get_command(ctx, args[0]) is None:
-            near = get_close_matches(args[0], [*COMMANDS, *ALIASES], 1)
-            hint = f" Did you mean `{near[0]}`?" if near else " `reconcile --help` lists the commands."
-            raise click.UsageError(f"There is no command `{args[0]}`.{hint}", ctx)
+            raise click.UsageError(no_such_command(args[0], ctx, [*COMMANDS, *ALIASES]), ctx)
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         with formatter.section("Commands"):
             formatter.write_dl(list(COMMANDS.items()))
-
-
-PATH: Final = click.Path(path_type=Path)
-FOLDER: Final = click.Path(exists=True, file_okay=False, path_type=Path)
 
 
 @click.group(
@@ -118,15 +112,17 @@ FOLDER: Final = click.Path(exists=True, file_okay=False, path_type=Path)
         "max_content_width": 100,
     },
 )
-@click.option("--project-directory", type=FOLDER, help="Base of relative paths; default: folder of the first file.")
-@click.option("-f", "--file", type=PATH, multiple=True, metavar="FILE", help="A stack file.")
-@click.option("-u", "--users", type=PATH, multiple=True, metavar="FILE", help="A users file.")
-@click.option("--env-file", type=PATH, multiple=True, metavar="FILE", help="Variables; instead of .env.")
+@click.option(
+    "--project-directory", type=EXISTING_FOLDER, help="Base of relative paths; default: folder of the first file."
+)
+@click.option("-f", "--file", type=FILE, multiple=True, metavar="FILE", help="A stack file.")
+@click.option("-u", "--users", type=FILE, multiple=True, metavar="FILE", help="A users file.")
+@click.option("--env-file", type=FILE, multiple=True, metavar="FILE", help="Variables; instead of .env.")
 @click.option("-p", "--project", metavar="NAME", help="Project name; overrides the stack file.")
 @click.option("--profile", multiple=True, metavar="NAME", help="Enable a profile of the stack file.")
 @click.option("--keycloak-url", metavar="URL", help="URL of Keycloak; overrides the users file.")
-@click.option("--state-directory", type=PATH, metavar="DIR", help="Folder of the history; default: XDG_STATE_HOME.")
-@click.option("--log-format", type=click.Choice(["human", "json"]), default=None, help="Format of progress output.")
+@click.option("--state-directory", type=FILE, metavar="DIR", help="Folder of the history; default: XDG_STATE_HOME.")
+@click.option("--log-format", type=OneOf(["human", "json"]), default=None, help="Format of progress output.")
 @click.option("-v", "--verbose", is_flag=True, help="Show more detail: full values, tracebacks of unexpected errors.")
 @click.version_option(__version__, prog_name="reconcile")
 @click.pass_context
@@ -203,22 +199,17 @@ def _lost_output(error: OSError) -> int:
 
 
 def _show_usage(error: click.ClickException) -> None:
+    from reconciler.cli.usage import usage_message
     from reconciler.core.message.codes import USAGE
+    from reconciler.render.output.message import usage_text
 
-    fail(f"{error.format_message()}{_misplaced(error)}", USAGE)
+    message = usage_message(error, cli)
+    say(usage_text(message, USAGE), level="error")
     context = getattr(error, "ctx", None)
     if context is not None:
         say(context.get_usage())
-        say(f"Try `{context.command_path} --help`.")
-
-
-def _misplaced(error: click.ClickException) -> str:
-    """The remedy for an option of the program that stands behind the command; empty for any other mistake."""
-    if not isinstance(error, click.NoSuchOption) or error.ctx is None or error.ctx.command is cli:
-        return ""
-    if error.option_name not in (name for each in cli.params for name in each.opts):
-        return ""
-    return f" It goes before the command: `reconcile {error.option_name} … {error.ctx.info_name}`."
+        if "--help" not in message:
+            say(f"Try `{context.command_path} --help`.")
 
 
 def _failed(error: Exception, *, verbose: bool) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
@@ -24,29 +23,6 @@ Decorator: TypeAlias = Callable[[Any], Any]
 DISRUPT: Final = "Allow disrupting users of this resource outside the plan."
 TARGET: Final = "Only this resource and its dependencies."
 EXCLUDE: Final = "Leave out this resource, and what waits for it."
-
-
-class _Seconds(click.ParamType[float]):
-    """A time of seconds, as a number or as a duration such as 1m30s."""
-
-    name = "seconds"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        if isinstance(value, float):
-            return value
-        from reconciler.core.resource.units import BadQuantity, nanoseconds
-
-        try:
-            seconds = nanoseconds(f"{value}s" if _NUMBER.fullmatch(value) else value) / 1e9
-        except BadQuantity:
-            seconds = -1.0
-        if seconds < 0:
-            self.fail(f"`{value}` is not a valid time; write one like 30, 90s or 1h30m.", param, ctx)
-        return seconds
-
-
-SECONDS: Final = _Seconds()
-_NUMBER: Final = re.compile(r"[0-9]+(\.[0-9]*)?")
 
 
 def address_option(name: str, text: str) -> Decorator:

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from reconciler.cli.options import SECONDS, complete_address
+from reconciler.cli.options import complete_address
 from reconciler.cli.output import say
 from reconciler.cli.state import State
+from reconciler.cli.values import SECONDS
 
 if TYPE_CHECKING:
     from reconciler.run.commands.names import Names
@@ -38,7 +39,9 @@ def command(state: State, /, subject: str, **options: Any) -> None:
     from reconciler.run.session.session import user_name
 
     if not 0 < options["seconds"] <= _LONGEST_S:
-        raise click.BadParameter("a pause is longer than 0s, and lasts at most 30d.", param_hint="--for")
+        raise click.BadParameter(
+            "a pause is longer than 0s and lasts at most 30d; write a time such as 2h", param_hint="--for"
+        )
     key, pauses = subject_of(state, subject)
     now, reason = time.time(), " ".join(options["reason"].split())[:_LONGEST_REASON]
     made = Pause(key, options["owner"] or user_name(), reason, now, now + options["seconds"])

@@ -28,7 +28,7 @@ def command(state: State, /, *, of_engine: bool, patterns: bool) -> None:
     With --docker it prints the requests to the engine instead, for a proxy in front of its socket.
     """
     if patterns and not of_engine:
-        raise click.UsageError("--patterns goes with --docker.")
+        raise click.UsageError("--patterns is a form of --docker; give that as well")
     with state.session() as session:
         if of_engine:
             _print_requests(session, patterns=patterns)
@@ -40,7 +40,7 @@ def _print_roles(session: Session) -> None:
     from reconciler.core.provider import PermissionSource
 
     if session.document.realms is None:
-        raise click.UsageError("Without a users file nothing in Keycloak is declared; name one with -u.")
+        raise click.UsageError("without a users file nothing in Keycloak is declared; name one with -u")
     for provider in session.providers.values():
         if isinstance(provider, PermissionSource):
             for realm, roles in provider.permissions(provider.expand(session.document)).items():
@@ -52,7 +52,7 @@ def _print_requests(session: Session, *, patterns: bool) -> None:
     from reconciler.core.provider import EndpointSource
 
     if session.document.stack is None:
-        raise click.UsageError("Without a stack file nothing is asked of an engine; name one with -f.")
+        raise click.UsageError("without a stack file nothing is asked of an engine; name one with -f")
     for provider in session.providers.values():
         if isinstance(provider, EndpointSource):
             for request, (reason, pattern) in provider.endpoints(session.document).items():

@@ -39,7 +39,7 @@ def sourced(state: State, to_log: Any, options: Mapping[str, Any]) -> Iterator[R
     remote = Remote(options["git"], options["ref"], account, key=options["git_ssh_key"], **files)
     folder = state.settings.state(_FOLDER)
     if folder is None:
-        raise click.UsageError("There is no place for the repository; give --state-directory.")
+        raise click.UsageError("there is no place for the repository; give --state-directory")
     writer().known.learn("git", lambda: as_secrets((token,) if token else ()))
     settings_in = partial(_settings_in, state, click.get_current_context().find_root().params)
     with _judged(to_log, options) as report:
@@ -58,7 +58,7 @@ def _judged(to_log: Any, options: Mapping[str, Any]) -> Iterator[Callable[[Judge
 
     token = next(iter(secret_lines(options["git_status_token_file"], least=1)), "")
     if not token:
-        raise click.UsageError("--git-status needs --git-status-token-file.")
+        raise click.UsageError("--git-status has no token; give --git-status-token-file")
     writer().known.learn("forge", lambda: as_secrets((token,)))
     clean, api = writer().line, options["git_api"]
     made = CommitStatus(options["git_status"], options["git"], Secret(token), to_log, clean=clean, api=api)
@@ -97,9 +97,9 @@ def secret_lines(file: Path | None, *, least: int = 0) -> list[str]:
     try:
         found = [line.strip() for line in file.read_text(encoding="utf-8").splitlines() if line.strip()] if file else []
     except (OSError, ValueError) as error:
-        raise click.UsageError(f"{file} can't be read: {error}") from error
+        raise click.UsageError(f"{file} can't be read: {error}; check its permissions") from error
     if file and (not found or any(len(each) < least for each in found)):
-        raise click.UsageError(f"{file} needs one or more lines of at least {least} characters.")
+        raise click.UsageError(f"{file} has too little in it; write one or more lines of at least {least} characters")
     return found
 
 

@@ -7,11 +7,12 @@ import click
 from reconciler.cli.options import services_argument
 from reconciler.cli.output import say
 from reconciler.cli.state import State
+from reconciler.cli.values import Whole
 
 
 @click.command("restart")
 @services_argument()
-@click.option("-t", "--timeout", type=click.IntRange(0), metavar="SECONDS", help="Time to stop, instead of its own.")
+@click.option("-t", "--timeout", type=Whole(0), metavar="SECONDS", help="Time to stop, instead of its own.")
 @click.option("--no-deps", is_flag=True, help="Omit services that restart with those named.")
 @click.pass_obj
 def command(state: State, *, services: tuple[str, ...], timeout: int | None, no_deps: bool) -> None:
@@ -27,7 +28,7 @@ def command(state: State, *, services: tuple[str, ...], timeout: int | None, no_
     with state.session(starts=False) as session:
         source = next((each for each in session.providers.values() if isinstance(each, Restarter)), None)
         if source is None:
-            raise click.UsageError("Without a stack file there are no containers to restart.")
+            raise click.UsageError("without a stack file there are no containers to restart; name one with -f")
         stack, attached = session.document.stack or {}, source.attached(session.document)
         chosen = known_services(session, source, services)
         order = restart_order(stack, chosen if no_deps else with_dependents(stack, chosen, attached), attached)

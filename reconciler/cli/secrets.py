@@ -9,6 +9,7 @@ import click
 from reconciler.cli.exit import Exit
 from reconciler.cli.output import say, show, show_json
 from reconciler.cli.state import State
+from reconciler.cli.values import SECONDS, OneOf
 from reconciler.record import asdict
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ def command() -> None:
 
 
 @command.command("list")
-@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", help="Output format.")
+@click.option("--format", "form", type=OneOf(["text", "json"]), default="text", help="Output format.")
 @click.pass_obj
 def list_secrets(state: State, *, form: str) -> None:
     """Say for each declared secret whether it has a value, where that is set, and where it is used.
@@ -80,8 +81,8 @@ def recover(state: State) -> int:
 @click.option("--all", "everything", is_flag=True, help="All secrets that the files declare.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @click.option("--dry-run", is_flag=True, help="Only show what would be done.")
-@click.option("--wait", type=float, default=300.0, metavar="SECONDS", help="How long to wait for Keycloak to start.")
-@click.option("--lock-wait", type=float, default=0.0, metavar="SECONDS", help="How long to wait for another run.")
+@click.option("--wait", type=SECONDS, default=300.0, metavar="SECONDS", help="How long to wait for Keycloak to start.")
+@click.option("--lock-wait", type=SECONDS, default=0.0, metavar="SECONDS", help="How long to wait for another run.")
 @click.pass_obj
 def rotate(state: State, /, *, names: tuple[str, ...], everything: bool, **options: Any) -> int:
     """Give secrets new values: in the services that know them, in .env, and in all that uses them.
@@ -95,7 +96,7 @@ def rotate(state: State, /, *, names: tuple[str, ...], everything: bool, **optio
 
     state.require_files()
     if names and everything:
-        raise click.UsageError("Name secrets, or say --all.")
+        raise click.UsageError("--all goes with no names; name secrets, or say --all")
     if not names and not everything and unfinished_of(state.settings) is None:
-        raise click.UsageError("Name the secrets to rotate, or say --all; `reconcile secrets list` shows them.")
+        raise click.UsageError("no secret is named; name some, or say --all: `reconcile secrets list` shows them")
     return Rotate(state, **options).run(names)

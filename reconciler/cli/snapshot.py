@@ -7,13 +7,13 @@ from pathlib import Path
 import click
 
 from reconciler.cli.diff import say_once, write_document
-from reconciler.cli.options import SECONDS
 from reconciler.cli.output import say, show_json, writer
 from reconciler.cli.state import State
+from reconciler.cli.values import FILE, SECONDS
 
 
 @click.command("snapshot")
-@click.option("--out", type=click.Path(path_type=Path), metavar="FILE", help="Write it there, instead of printing it.")
+@click.option("--out", type=FILE, metavar="FILE", help="Write it there, instead of printing it.")
 @click.option("--wait", type=SECONDS, default=0.0, metavar="SECONDS", help="How long to wait for Keycloak to start.")
 @click.pass_obj
 def command(state: State, *, out: Path | None, wait: float) -> None:

@@ -79,8 +79,8 @@ class State(Struct):
     def require_files(self) -> None:
         if not self.settings.stack_files and not self.settings.users_files:
             raise click.UsageError(
-                f"There is neither stack.yaml nor users.yaml in {self.settings.directory.resolve()}; "
-                "go to the project's directory, or name the files with -f and -u."
+                f"there is neither stack.yaml nor users.yaml in {self.settings.directory.resolve()}; "
+                "go to the project's directory, or name the files with -f and -u"
             )
 
 

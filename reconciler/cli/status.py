@@ -7,14 +7,15 @@ from typing import Any
 import click
 
 from reconciler.cli.diff import say_once
-from reconciler.cli.options import SECONDS, pauses_leave
+from reconciler.cli.options import pauses_leave
 from reconciler.cli.output import show, show_json
 from reconciler.cli.state import State, in_colour
+from reconciler.cli.values import SECONDS, OneOf
 from reconciler.record import replace
 
 
 @click.command("status")
-@click.option("--format", type=click.Choice(["text", "json"]), default="text", help="Output format.")
+@click.option("--format", type=OneOf(["text", "json"]), default="text", help="Output format.")
 @click.option("--watch", is_flag=True, help="Print it again every two seconds.")
 @click.option("--wait", type=SECONDS, default=0.0, metavar="SECONDS", help="How long to wait for Keycloak to start.")
 @click.pass_obj

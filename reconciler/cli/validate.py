@@ -7,10 +7,11 @@ import click
 from reconciler.cli.findings import WITH_COMMENT, errors_as, show_findings
 from reconciler.cli.output import show
 from reconciler.cli.state import State
+from reconciler.cli.values import OneOf
 
 
 @click.command("validate")
-@click.option("--format", "form", type=click.Choice(["text", *WITH_COMMENT]), default="text", help="Output format.")
+@click.option("--format", "form", type=OneOf(["text", *WITH_COMMENT]), default="text", help="Output format.")
 @click.pass_obj
 def command(state: State, *, form: str) -> None:
     """Check both files against their schemas, then everything that can be checked without looking at what is live.

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from reconciler.cli.diff import say_once
-from reconciler.cli.options import SECONDS, complete_address
+from reconciler.cli.options import complete_address
 from reconciler.cli.output import show, show_json, warn
 from reconciler.cli.state import State, as_address
+from reconciler.cli.values import SECONDS, OneOf, Whole
 
 if TYPE_CHECKING:
     from reconciler.core.plan.plan import Plan
@@ -22,8 +23,8 @@ if TYPE_CHECKING:
 
 @click.command("why")
 @click.argument("address", callback=as_address, metavar="ADDRESS|SERVICE", shell_complete=complete_address)
-@click.option("--format", type=click.Choice(["text", "json"]), default="text", help="Output format.")
-@click.option("--limit", type=click.IntRange(1), default=5, metavar="N", help="Most earlier runs to show.")
+@click.option("--format", type=OneOf(["text", "json"]), default="text", help="Output format.")
+@click.option("--limit", type=Whole(1), default=5, metavar="N", help="Most earlier runs to show.")
 @click.option("--wait", type=SECONDS, default=0.0, metavar="SECONDS", help="How long to wait for Keycloak to start.")
 @click.pass_obj
 def command(state: State, /, **options: Any) -> None:

@@ -309,7 +309,7 @@ FAULTS = [
         changed("user", requiredActions=["UPDATE_PASSWORD"]),
         "requiredActions",
     ),
-    Fault("wrong password", "user-password", "user mlflow_user", other_password, "x-reconcile.login.password"),
+    Fault("wrong password", "user-password", "user mlflow_user", other_password, "`password` at stack.yaml"),
     Fault("no password", "user-no-password", "user mlflow_user", no_password, "credentials"),
     Fault("locked out", "user-locked", "user mlflow_user", locked_out, "unlock"),
     Fault("realm disabled", "realm-disabled", "realm mlflow", changed("", enabled=False)),

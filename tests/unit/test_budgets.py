@@ -16,10 +16,10 @@ ROOT = Path(__file__).parents[2]
 
 # Modules of ours, and of others without the standard library.
 BUDGETS = {
-    ("--help",): (16, 32),
-    ("--version",): (16, 32),
-    ("schema", "stack"): (46, 32),
-    ("validate",): (295, 60),
+    ("--help",): (17, 32),
+    ("--version",): (17, 32),
+    ("schema", "stack"): (47, 32),
+    ("validate",): (297, 60),
 }
 
 COUNT = """

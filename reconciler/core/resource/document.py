@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 from reconciler.core.resource.address import Address
@@ -38,7 +38,8 @@ class Document(Struct, frozen=True):
     representations in canonical form; paths begin with "realms" and the realm's index. ``connection`` is how
     to reach Keycloak: ``url``, ``service``, ``auth``. ``idle`` is what the files declare for other profiles: neither
     made nor taken away. ``unmade`` are mistakes if the resource at their address does not exist yet. ``rotations`` are
-    those of declared secrets, and ``secrets`` their values, by the names of their variables.
+    those of declared secrets, and ``secrets`` their values, by the names of their variables. ``corrected`` tells the
+    place where a value is to be corrected, which may be a variable of an env file.
     """
 
     project: str
@@ -51,8 +52,13 @@ class Document(Struct, frozen=True):
     unmade: tuple[Unmade, ...] = ()
     rotations: Mapping[str, Rotation] = field(default_factory=dict)
     secrets: Mapping[str, Secret] = field(default_factory=dict)
+    corrected: Callable[[DocumentPath], str] | None = None
 
     @property
     def options(self) -> StackOptions:
         """The options of the stack."""
         return StackOptions.of(self.stack)
+
+    def place(self, path: DocumentPath) -> str:
+        """The place where a value is to be corrected, in words."""
+        return self.corrected(path) if self.corrected else f"`{path[-1]}` at {self.locate(path)}"

@@ -181,6 +181,9 @@ _SECTIONS: Final = {CLIENT: ("clients", "clientId"), USER: ("users", "username")
 # ------------------------------------------------------------------ the server
 
 
+_CONNECTION: Final = ("realms", 0, OPTIONS, "connection")
+
+
 def _answer(server: Server) -> ProviderError | None:
     """The error with which the server answers, if it does."""
     try:
@@ -210,7 +213,7 @@ def _silent(server: Server) -> Iterator[Suspect]:
         remedy = (
             f"reconcile logs --tail 50 {server.service}"
             if server.service
-            else "correct `x-reconcile.connection.url` in users.yaml"
+            else f"correct {server.document.place((*_CONNECTION, 'url'))}"
         )
         yield Suspect(_SERVER, {"words": error, "remedy": remedy}, address, origin=_connection(server, "url"))
 
@@ -224,11 +227,14 @@ def _no_url(server: Server) -> Iterator[Suspect]:
 def _refused(server: Server) -> Iterator[Suspect]:
     error = _answer(server)
     if isinstance(error, Denied) and not _is_tls(error):
-        yield Suspect(_SERVER, {"words": error}, origin=_connection(server, "auth"))
+        auth: Any = server.document.connection.get("auth") or {}
+        key = "clientSecret" if auth.get("clientSecret") else "password"
+        place = server.document.place((*_CONNECTION, "auth", key))
+        yield Suspect(_SERVER, {"words": error, "place": place}, origin=_connection(server, "auth"))
 
 
 def _connection(server: Server, key: str) -> Origin | None:
-    return server.document.locate(("realms", 0, OPTIONS, "connection", key)) if server.document.realms else None
+    return server.document.locate((*_CONNECTION, key)) if server.document.realms else None
 
 
 def _wrong_time(server: Server) -> Iterator[Suspect]:
@@ -603,6 +609,7 @@ def _wrong_password(server: Server, user: Mapping[str, Any]) -> Iterator[Suspect
         yield server.of_user(
             "credentials",
             url=f"{server.url.rstrip('/')}/admin/master/console/#/{server.realm}/users/{user['id']}/credentials",
+            place=server.document.place(("stack", "x-reconcile", "login", "password")),
         )
 
 
@@ -641,7 +648,7 @@ SERVER_ROWS: Final[tuple[Row[Server], ...]] = (
         "keycloak-account",
         "Keycloak accepts our account",
         "{words}",
-        "correct KEYCLOAK_ADMIN_PASSWORD in .env, or `auth` in users.yaml",
+        "correct {place}",
         _refused,
         ("keycloak-unreachable",),
     ),
@@ -828,7 +835,7 @@ LOGIN_ROWS: Final[tuple[Row[Server], ...]] = (
         "user-password",
         "the declared password is the canary user's",
         "the password in `x-reconcile.login` is not the user's",
-        "set it at {url}, or correct `x-reconcile.login.password`",
+        "set it at {url}, or correct {place}",
         _with(_USER, _wrong_password),
         _ANSWERS,
     ),

@@ -45,6 +45,12 @@ def refusal_text(refusal: Refusal, code: str) -> str:
     return "\n".join((f"{_head('error', code)}refused: {one_line(refusal.message)}", *_hint(refusal.remedy)))
 
 
+def usage_text(message: str, code: str) -> str:
+    """A mistake on the command line."""
+    fact, advice = facts_and_advice(message)
+    return "\n".join((f"{_head('error', code)}{one_line(fact)}", *_hint(advice)))
+
+
 def facts_and_advice(message: str) -> tuple[str, str]:
     """A message without its last part, and that part, where it follows a semicolon; else the message and nothing."""
     *facts, advice = _PARTS.split(message) if "\n" not in message else [message, ""]

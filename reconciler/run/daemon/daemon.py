@@ -332,7 +332,7 @@ class Daemon:
         if files == (*loaded.files, *secret_files(document)):
             self._file_states = states
         self._files = loaded.files
-        if replace(document, locate=session.document.locate) == session.document:
+        if replace(document, locate=session.document.locate, corrected=session.document.corrected) == session.document:
             learn_files(self._known, loaded)  # what is in the files of secrets may be new
             self._session = replace(session, document=document, made_up=made_up)  # the same, perhaps in other lines
             self._base = self._quiet = None

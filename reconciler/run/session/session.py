@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
@@ -36,6 +36,7 @@ from reconciler.run.lock.lock import RELEASE_S, Lock
 from reconciler.run.reconciliation.collector import undisturbed
 from reconciler.run.reconciliation.once import Look, Reconciler
 from reconciler.run.session.lostsecrets import recovery, require_new, uses_of_secrets
+from reconciler.run.session.origins import place_of, set_in
 from reconciler.run.session.requestlog import Note, ignored
 from reconciler.secrets import generated_secrets, write_secrets
 from reconciler.secrets.recovery import Recovery
@@ -264,7 +265,8 @@ def read(
     finally:
         forget()  # a daemon loads again, and then wants the files as they are by then
     connection = connection_of(loaded.document.connection, settings)
-    return replace(loaded, document=replace(loaded.document, connection=connection)), generated
+    place = partial(place_of, settings, loaded.document.locate, _kinds(settings))
+    return replace(loaded, document=replace(loaded.document, connection=connection, corrected=place)), generated
 
 
 def _read(
@@ -316,24 +318,21 @@ def secrets_of(settings: Settings) -> tuple[DeclaredSecret, ...]:
     """The declared secrets; asks nobody. Raises ConfigError."""
     sources = bare_sources_of(settings)
     names, missing = declared_secrets(sources), missing_secrets(sources)
-    kinds = {each.name: each.kind for each in secret_sources(sources)}
+    kinds = _kinds(settings)()
     found = uses_of_secrets(sources, names, partial(connect_to, settings))
     return tuple(
         DeclaredSecret(
             name,
-            _set_in(name, missing, kinds, settings),
+            "" if name in missing else set_in(name, settings, kinds),
             tuple(dict.fromkeys(use.place for use in found if name in use.names)),
         )
         for name in names
     )
 
 
-def _set_in(name: str, missing: Collection[str], kinds: Mapping[str, str], settings: Settings) -> str:
-    if name in missing:
-        return ""
-    if settings.environment.get(name):
-        return "the environment"
-    return f"its source ({kinds[name]})" if name in kinds else str(env_file(settings))
+def _kinds(settings: Settings) -> Callable[[], Mapping[str, str]]:
+    """The sources of secrets that have one, by variable, as they are asked for."""
+    return lambda: {each.name: each.kind for each in secret_sources(bare_sources_of(settings))}
 
 
 def connect_to(settings: Settings, document: Document) -> Mapping[str, Provider]:

@@ -114,7 +114,7 @@ def test_an_unknown_subject_names_the_nearest(reconcile):
     ran = reconcile("explain", "services.mem_limt")
 
     assert ran.code == 64
-    assert "neither the code of an error nor a field of the files; did you mean `mem_limit`?" in ran.err
+    assert "neither the code of an error nor a field of the files\n     = help: did you mean `mem_limit`?" in ran.err
 
 
 @pytest.mark.parametrize(
@@ -129,7 +129,7 @@ def test_an_option_behind_the_command_is_told_its_place(reconcile, arguments, sa
     ran = reconcile(*arguments)
 
     assert ran.code == 64
-    assert f"It goes before the command: {says}." in ran.err
+    assert f"= help: write it before the command: {says}" in ran.err
 
 
 def test_an_option_that_there_is_not_has_no_place(reconcile):

@@ -187,7 +187,7 @@ def test_the_file_is_printed_unless_it_is_to_be_written(reconcile, engine, tmp_p
     ("arguments", "words"),
     [
         (("--patch", "other.yaml"), "no file of this project"),
-        (("--patch", "stack.yaml", "web"), "name no project"),
+        (("--patch", "stack.yaml", "web"), "goes with no project"),
         (("--write",), "goes with --patch"),
     ],
 )

@@ -99,7 +99,11 @@ def test_status_and_json_show_the_pause(reconcile, engine):
         (["resume", "web"], 64, "docker.container/web is not paused"),
         (["pause", "web", "--for", "0"], 64, "lasts at most 30d"),
         (["pause", "web", "--for", "31d"], 64, "lasts at most 30d"),
-        (["pause", "web", "--for", "soon"], 64, "`soon` is not a valid time; write one like 30, 90s or 1h30m."),
+        (
+            ["pause", "web", "--for", "soon"],
+            64,
+            "`soon` is not a valid time\n     = help: write one like 30, 90s or 1h30m",
+        ),
     ],
 )
 def test_a_wrong_pause_says_what_is_wrong(reconcile, arguments, code, says):

@@ -36,7 +36,7 @@ def test_a_report_without_a_format_or_a_file_is_wrong_usage(reconcile, value):
     ran = reconcile("diff", "--report", value)
 
     assert ran.code == 64
-    assert "expected FORMAT=FILE" in ran.err
+    assert "= help: write FORMAT=FILE with markdown, github" in ran.err
 
 
 @pytest.mark.parametrize("option", ["--report=junit={}", "--out={}"])

@@ -307,7 +307,10 @@ def test_down_is_in_the_history_and_what_it_removed_is_no_drift(desk):
         ),
         (("why", "wbe"), "nothing is named `wbe`\n     = help: did you mean `web`?"),
         (("why", "web/x"), "`web/x` is not a valid address"),
-        (("history", "--since", "soon"), "`soon` is neither a span such as 30m, 2h or 3d, nor a date"),
+        (
+            ("history", "--since", "soon"),
+            "`soon` is neither a span nor a date\n     = help: write one like 30m, 2h, 3d",
+        ),
     ],
 )
 def test_a_wrong_name_is_told_with_the_nearest(desk, arguments, message):

@@ -83,7 +83,7 @@ def test_nobody_elsewhere_gets_in_without_a_token(project, options):
     ran = reconcile("daemon", *options, cwd=folder, env=env)
 
     assert ran.code == 64
-    assert "Give --token-file" in ran.err
+    assert "give --token-file" in ran.err
 
 
 @pytest.mark.parametrize("content", ["", "\n\n", "short\n", f"{TOKEN}\nshort\n"])

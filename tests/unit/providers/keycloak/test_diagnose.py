@@ -293,6 +293,16 @@ def test_a_connection_that_can_not_be_made_is_a_finding():
     assert codes == ["keycloak-account"]
 
 
+def test_a_refused_account_is_corrected_where_its_password_comes_from():
+    declared = replace(document(), corrected=lambda path: f"the place of {'.'.join(map(str, path))}")
+    refuse = {"READY": NoLogin("Keycloak does not accept the account `admin`")}
+
+    found = [each for check in server_checks(lambda: ScriptedConnection(refuse), declared) for each in check.find()]
+
+    assert found[0].code == "keycloak-account"
+    assert found[0].remedy == "correct the place of realms.0.x-reconcile.connection.auth.password"
+
+
 def test_what_an_account_may_not_read_is_no_finding():
     checks = login_checks(lambda: ScriptedConnection({**RIGHT, BRUTE: Denied("no")}), document(), Evidence(REJECTED))
     locked = next(check for check in checks if check.code == "user-locked")

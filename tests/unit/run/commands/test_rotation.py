@@ -182,8 +182,8 @@ def test_a_dry_run_shows_the_plan_and_touches_nothing(world):
     ("arguments", "code", "words"),
     [
         (["DB_PASSWORD"], 4, "there is nobody to ask"),
-        (["--yes"], 64, "Name the secrets to rotate"),
-        (["--yes", "--all", "WEB_KEY"], 64, "Name secrets, or say --all"),
+        (["--yes"], 64, "no secret is named"),
+        (["--yes", "--all", "WEB_KEY"], 64, "name secrets, or say --all"),
         (["--yes", "DB_PASWORD"], 1, "did you mean `DB_PASSWORD`"),
     ],
 )

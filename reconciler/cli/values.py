@@ -1,0 +1,106 @@
+"""The types of options and arguments; each names the wrong value, and a right one."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import click
+
+_NUMBER: Final = re.compile(r"[0-9]+(\.[0-9]*)?")
+
+
+class Whole(click.ParamType[int]):
+    """A whole number that is not too small."""
+
+    name = "number"
+
+    def __init__(self, least: int) -> None:
+        self._least = least
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        if isinstance(value, int):
+            return value
+        sign, digits = ("-", value[1:]) if value[:1] == "-" else ("", value)
+        if not (digits.isascii() and digits.isdecimal()):
+            self.fail(f"`{value}` is not a whole number; write one such as {max(self._least, 5)}", param, ctx)
+        if (number := int(sign + digits)) < self._least:
+            self.fail(f"`{value}` is too small; the least is {self._least}", param, ctx)
+        return number
+
+
+class Seconds(click.ParamType[float]):
+    """A time of seconds, as a number or as a duration such as 1m30s."""
+
+    name = "seconds"
+
+    def __init__(self, least: float = 0.0) -> None:
+        self._least = least
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        if isinstance(value, float):
+            return value
+        from reconciler.core.resource.units import BadQuantity, nanoseconds
+
+        try:
+            seconds = nanoseconds(f"{value}s" if _NUMBER.fullmatch(value) else value) / 1e9
+        except BadQuantity:
+            seconds = -1.0
+        if seconds < 0:
+            self.fail(f"`{value}` is not a valid time; write one like 30, 90s or 1h30m", param, ctx)
+        if seconds < self._least:
+            self.fail(f"`{value}` is too short; the least is {self._least:g} s", param, ctx)
+        return seconds
+
+
+class OneOf(click.Choice[str]):
+    """One of a few words."""
+
+    def __init__(self, words: Sequence[str]) -> None:
+        super().__init__(words)
+
+    def get_invalid_choice_message(self, value: Any, ctx: click.Context | None) -> str:  # noqa: ARG002 (click's signature)
+        from difflib import get_close_matches
+
+        words = [str(each) for each in self.choices]
+        near = get_close_matches(str(value), words, 1)
+        return f"`{value}` is not known; {f'did you mean `{near[0]}`?' if near else f'write {alternatives(words)}'}"
+
+
+class FilePath(click.ParamType[Path]):
+    """The path of a file, or of a folder; ``exists`` where it must be there."""
+
+    def __init__(self, *, exists: bool = False, is_folder: bool = False) -> None:
+        self._exists, self._is_folder = exists, is_folder
+        self.name = "directory" if is_folder else "file"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
+        path = Path(value)
+        if not self._exists:
+            return path
+        noun, other = ("folder", "file") if self._is_folder else ("file", "folder")
+        if not path.exists():
+            self.fail(f"there is no {noun} `{value}`; check its name, and the folder you are in", param, ctx)
+        if path.is_dir() is not self._is_folder:
+            self.fail(f"`{value}` is a {other}; name a {noun}", param, ctx)
+        return path
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[Any]:  # noqa: ARG002
+        """The shell knows its files itself."""
+        from click.shell_completion import CompletionItem
+
+        return [CompletionItem(incomplete, type="dir" if self._is_folder else "file")]
+
+
+def alternatives(words: Sequence[str]) -> str:
+    """Some words, one of which is to be chosen."""
+    *others, last = words
+    return f"{', '.join(others)} or {last}" if others else last
+
+
+SECONDS: Final = Seconds()
+FILE: Final = FilePath()
+EXISTING_FILE: Final = FilePath(exists=True)
+EXISTING_FOLDER: Final = FilePath(exists=True, is_folder=True)
