@@ -142,9 +142,9 @@ def fields_page(file: str, about: str) -> str:
     kinds = all_kinds()
     fields = [DescribedField(*field) for field in described_fields() if field.file == file]
     parts = [f"# Fields of {file}", f"{about} `reconcile explain FIELD` prints the same of one field."]
-    for owner, group in groupby(fields, key=lambda field: field.owner):
+    for place, group in groupby(fields, key=lambda field: field.path.rpartition(".")[0]):
         costs = {field: [f"{kind}: {cost}" for kind, cost in costs_of(field, kinds)] for field in group}
-        parts += [f"## {owner}", _fields_table(costs)]
+        parts += [f"## {place or 'At the top'}", _fields_table(costs)]
     return "\n\n".join(parts) + "\n"
 
 

@@ -24,13 +24,14 @@ _PAGE: Final = (
 
 
 class DescribedField(Struct, frozen=True):
-    """A field of a file as the schema describes it; ``owner`` is the part of the file that has it."""
+    """A field of a file as the schema describes it; ``owner`` is the schema's definition that has it."""
 
     file: str
     owner: str
     name: str
     title: str
     description: str
+    path: str
 
 
 def code_text(code: Code) -> str:
@@ -64,7 +65,7 @@ def fields_text(fields: Iterable[DescribedField], kinds: Mapping[str, Kind]) -> 
 
 
 def _field(field: DescribedField, kinds: Mapping[str, Kind]) -> Iterator[str]:
-    yield f"{field.file}: {field.owner}.{field.name}"
+    yield f"{field.file}: {field.path}"
     yield from _wrapped("  ", f"{field.title}. {field.description}")
     yield from (f"  A change of {name}: {cost}." for name, cost in costs_of(field, kinds))
 

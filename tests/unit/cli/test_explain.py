@@ -12,6 +12,7 @@ import pytest
 import reconciler
 from reconciler.cli.exitcodes import of_error
 from reconciler.config.schema.fields import described_fields
+from reconciler.config.schema.validator import schema_document
 from reconciler.core.message import errors
 from reconciler.core.message.codes import BUG, CODES, USAGE, code_of
 from reconciler.core.message.errors import ReconcileError, Refusal
@@ -80,7 +81,7 @@ def test_without_an_argument_the_codes_are_listed(reconcile):
     assert [line.split()[0] for line in reconcile("explain").out.splitlines()] == list(CODES)
 
 
-FIELDS = sorted(f"{each.owner}.{each.name}" for each in described_fields() if not each.owner.endswith(".yaml"))
+FIELDS = sorted({each.path for each in described_fields()})
 
 
 @pytest.mark.parametrize("field", FIELDS[::40])
@@ -89,6 +90,37 @@ def test_any_field_of_the_schemas_is_explained(reconcile, field):
 
     assert (ran.code, ran.err) == (0, "")
     assert f".yaml: {field}\n" in ran.out
+
+
+def keys_of(part):
+    """The keys that the files may have, by a schema."""
+    if isinstance(part, dict):
+        yield from part.get("properties") or {}
+        yield from (key for each in part.values() for key in keys_of(each))
+    elif isinstance(part, list):
+        yield from (key for each in part for key in keys_of(each))
+
+
+def test_a_path_has_keys_of_the_files_and_no_name_of_the_schemas_own():
+    known = {"NAME", *(key for file in ("stack", "users") for key in keys_of(schema_document(file)))}
+
+    assert {key for path in FIELDS for key in path.split(".")} <= known
+
+
+@pytest.mark.parametrize(
+    ("subject", "path"),
+    [
+        ("services.web.x-reconcile.reload", "services.NAME.x-reconcile.reload"),
+        ("services.web.depends_on.db.condition", "services.NAME.depends_on.NAME.condition"),
+        ("x-reconcile.secrets.DB.from.vault", "x-reconcile.secrets.NAME.from.vault"),
+        ("users.credentials.ensure", "users.credentials.ensure"),
+    ],
+)
+def test_a_path_as_a_file_has_it_is_understood(reconcile, subject, path):
+    ran = reconcile("explain", subject)
+
+    assert f".yaml: {path}\n" in ran.out
+    assert {line.partition(": ")[2] for line in ran.out.splitlines() if ".yaml: " in line} == {path}
 
 
 @pytest.mark.parametrize(

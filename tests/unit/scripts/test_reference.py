@@ -47,7 +47,7 @@ def test_every_exit_code_has_a_meaning():
 def test_a_page_of_fields_has_every_described_field_with_its_cost():
     stack, users = pages()["reference/stack.md"], pages()["reference/users.md"]
 
-    assert "## service\n" in stack
+    assert "## services.NAME\n" in stack
     assert "| `mem_limit` |" in stack
     assert "| docker.container: " in stack
     assert "| keycloak.client: " in users
