@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Final
 
 from reconciler.config.variables.sources import env_file_paths, variables_in
-from reconciler.config.yaml.textfile import shown_name
 from reconciler.core.resource.document import DocumentPath, Locator
 from reconciler.core.resource.resource import Origin
 from reconciler.settings import Settings
@@ -37,8 +36,7 @@ def set_in(name: str, settings: Settings, kinds: Mapping[str, str]) -> str:
     if name in kinds:
         return f"its source ({kinds[name]})"
     files = env_file_paths(settings.directory, settings.env_files)
-    found = (file for file in reversed(files) if name in _set_by(file))  # a later file wins
-    return next((shown_name(file, settings.directory.absolute()) for file in found), "")
+    return next((str(file) for file in reversed(files) if name in _set_by(file)), "")  # a later file wins
 
 
 def _set_by(file: Path) -> Mapping[str, str]:

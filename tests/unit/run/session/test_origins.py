@@ -40,7 +40,7 @@ def test_a_literal_is_corrected_in_its_line(tmp_path):
 
 
 def test_a_variable_of_the_env_file_is_corrected_there(tmp_path):
-    assert place(tmp_path, PASSWORD) == "KC_PASSWORD in .env"
+    assert place(tmp_path, PASSWORD) == f"KC_PASSWORD in {tmp_path}/.env"
 
 
 def test_a_variable_of_the_environment_wins(tmp_path):
@@ -52,7 +52,7 @@ def test_of_several_env_files_the_last_one_that_sets_it_counts(tmp_path):
 
     found = place(tmp_path, PASSWORD, files=files, env_files=["a.env", "b.env", "c.env"])
 
-    assert found == "KC_PASSWORD in b.env"
+    assert found == f"KC_PASSWORD in {tmp_path}/b.env"
 
 
 @pytest.mark.parametrize(
@@ -72,7 +72,7 @@ def test_a_secret_with_a_source_is_corrected_at_its_source(tmp_path, source, kin
 
 def test_a_default_is_corrected_in_its_line(tmp_path):
     assert place(tmp_path, URL) == "`url` at users.yaml:3:5"
-    assert place(tmp_path, URL, files={".env": "PORT=1\nKC_PASSWORD=x\n"}) == "PORT in .env"
+    assert place(tmp_path, URL, files={".env": "PORT=1\nKC_PASSWORD=x\n"}) == f"PORT in {tmp_path}/.env"
 
 
 def test_a_variable_or_option_for_the_connection_wins_over_the_file(tmp_path):
