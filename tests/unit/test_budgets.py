@@ -19,7 +19,7 @@ BUDGETS = {
     ("--help",): (17, 32),
     ("--version",): (17, 32),
     ("schema", "stack"): (47, 32),
-    ("validate",): (297, 60),
+    ("validate",): (299, 60),
 }
 
 COUNT = """

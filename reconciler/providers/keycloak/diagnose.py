@@ -609,7 +609,7 @@ def _wrong_password(server: Server, user: Mapping[str, Any]) -> Iterator[Suspect
         yield server.of_user(
             "credentials",
             url=f"{server.url.rstrip('/')}/admin/master/console/#/{server.realm}/users/{user['id']}/credentials",
-            place=server.document.place(("stack", "x-reconcile", "login", "password")),
+            place=server.document.place(("stack", OPTIONS, "login", "password")),
         )
 
 

@@ -9,12 +9,13 @@ from typing import Final
 
 from reconciler.config.variables.sources import env_file_paths, variables_in
 from reconciler.core.resource.document import DocumentPath, Locator
+from reconciler.core.resource.options import OPTIONS
 from reconciler.core.resource.resource import Origin
 from reconciler.settings import Settings
 
 ENVIRONMENT: Final = "the environment"
 _VARIABLE: Final = re.compile(r"(?<!\$)\$(?:\{([A-Za-z_]\w*)|([A-Za-z_]\w*))")
-_CONNECTION: Final = ("x-reconcile", "connection")
+_CONNECTION: Final = (OPTIONS, "connection")
 
 
 def place_of(settings: Settings, locate: Locator, kinds: Callable[[], Mapping[str, str]], path: DocumentPath) -> str:
