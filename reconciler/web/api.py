@@ -108,18 +108,28 @@ def pause(call: Call) -> Response:
     seconds = asked.get("seconds", USUAL_PAUSE_S)
     if not isinstance(seconds, int | float) or isinstance(seconds, bool):
         raise Wrong(422, "`seconds` is a number.")
-    made = call.desk.pause(call.visitor, "api", _text(asked, "address") or EVERYTHING, _text(asked, "reason"), seconds)
+    made = call.desk.pause(call.visitor, "api", _subject(asked), _text(asked, "reason"), seconds)
     return answer(call.desk, pause_json(made))
 
 
 def resume(call: Call) -> Response:
     """End a pause."""
-    call.desk.resume(call.visitor, "api", _text(_document(call), "address") or EVERYTHING)
+    call.desk.resume(call.visitor, "api", _subject(_document(call)))
     return answer(call.desk, {"accepted": True}, 202)
 
 
+def _subject(asked: Mapping[str, Any]) -> str:
+    """The address; everything only where no address is given at all, not where it is empty by mistake."""
+    if "address" not in asked:
+        return EVERYTHING
+    found = _text(asked, "address")
+    if not found:
+        raise Wrong(422, "`address` is empty; leave it out to mean everything.")
+    return found
+
+
 def _text(asked: Mapping[str, Any], name: str) -> str:
-    found = asked.get(name) or ""
+    found = asked.get(name, "")
     if not isinstance(found, str):
         raise Wrong(422, f"`{name}` is a text.")
     return found

@@ -57,10 +57,12 @@ def after_services(file: Path) -> str:
     return text[text.index('    "service": {') :] if file.name == Path(SCHEMA).name else text
 
 
-def test_the_page_has_three_steps():
+def test_the_page_has_a_step_for_each_file():
     assert [step["file"] for step in STEP.finditer(PAGE)] == [
         SCHEMA,
         "reconciler/providers/docker/kinds/container.py",
+        "reconciler/config/compose/checks/swarm.py",
+        "docs/swarm.md",
         "tests/kit/docker/fields.py",
     ]
 
@@ -80,6 +82,7 @@ def test_the_new_property_is_valid_and_in_the_model_of_service_and_pre_start(cop
     [
         "tests/unit/providers/docker/kinds/test_rows.py",
         "tests/unit/config/compose/test_carried_out.py",
+        "tests/unit/config/compose/test_swarm.py",
     ],
 )
 def test_the_tests_of_a_property_find_the_new_one_and_pass(tests, copy):
@@ -89,6 +92,10 @@ def test_the_tests_of_a_property_find_the_new_one_and_pass(tests, copy):
 
 
 def test_the_tables_agree_with_the_new_property(copy):
-    tests = ("tests/unit/config/compose/test_tables.py", "tests/unit/scripts/test_stack_schema.py")
+    tests = (
+        "tests/unit/config/compose/test_tables.py",
+        "tests/unit/scripts/test_stack_schema.py",
+        "tests/unit/config/compose/test_swarm.py::test_the_docs_list_what_a_swarm_can_not_do",
+    )
 
     assert "passed" in run(copy, sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *tests)

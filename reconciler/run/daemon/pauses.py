@@ -1,22 +1,24 @@
 """Pauses: resources that the daemon and `apply` leave alone for a while, because a person asked for it.
 
-They are kept in the project's state directory, so that they outlive a restart. A lost file ends them. Every command and
-the daemon read and write the file here, and each sees at once what another has written.
+They are kept in the project's state directory, so that they outlive a restart. A lost file ends them; one that can't be
+read pauses everything, since somebody has asked for something. Every command and the daemon read and write the file
+here, and each sees at once what another has written.
 """
 
 from __future__ import annotations
 
+import errno
 import json
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from types import MappingProxyType
 from typing import Final
 
 from reconciler.atomicfile import alone, file_text, replace_file
 from reconciler.core.resource.address import Address
-from reconciler.record import Struct, asdict
+from reconciler.record import Struct, asdict, convert
 from reconciler.render.answers.history import moment
 from reconciler.run.session.session import Session
 from reconciler.settings import Settings
@@ -26,6 +28,9 @@ EVERYTHING: Final = "*"
 """The subject of a pause of the whole project."""
 
 MOST: Final = 1_000
+
+_END_OF_TIME: Final = 253402300799.0
+"""The last second of the year 9999."""
 
 
 class Pause(Struct, frozen=True):
@@ -64,7 +69,9 @@ class Pauses:
         """Begin a pause, or replace that of the same subject. Raises OSError where it can't be kept."""
         with self._alone():
             kept = {**self.active(pause.began), pause.subject: pause}
-            self._write(dict(list(kept.items())[-MOST:]))
+            if len(kept) > MOST:
+                raise OSError(errno.ENOSPC, f"there are {MOST:,} pauses already; end one with `reconcile resume`")
+            self._write(kept)
 
     def end(self, subject: str, now: float) -> bool:
         """End a pause; returns whether there was one. Raises OSError where that can't be kept."""
@@ -125,7 +132,12 @@ def _mark(file: Path) -> tuple[int, int, int] | None:
 
 
 def _read(file: Path) -> Mapping[str, Pause]:
-    with suppress(OSError, ValueError, TypeError):
-        found = [Pause(**each) for each in json.loads(file.read_text(encoding="utf-8"))]
-        return {each.subject: each for each in found}
-    return {}
+    """The pauses of a file. Fields that another version has written besides are passed over."""
+    try:
+        found = convert(json.loads(file.read_text(encoding="utf-8")), list[Pause])
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError, RecursionError) as error:
+        reason = f"{file} can't be read ({error}); `reconcile resume` begins a new one, without its pauses"
+        return {EVERYTHING: Pause(EVERYTHING, "reconcile", reason, 0.0, _END_OF_TIME)}
+    return {each.subject: each for each in found}

@@ -9,11 +9,13 @@ from functools import partial
 
 import pytest
 
+from reconciler.core.resource.address import Address
 from reconciler.run.clock import RealClock
-from reconciler.run.daemon.pauses import EVERYTHING, Pause, Pauses
+from reconciler.run.daemon.pauses import EVERYTHING, MOST, Pause, Pauses
 from tests.kit.cli import called
 from tests.kit.docker.memory import PROJECT, Line, MemoryEngine, served
 
+WEB = Address.parse("docker.container/web")
 STACK = 'services: {web: {image: "app:1", mem_limit: 64m}, db: {image: "app:1"}}\n'
 
 
@@ -156,3 +158,35 @@ def test_none_of_many_writers_loses_the_pause_of_another(tmp_path):
         each.join()
 
     assert len(Pauses(file).active(0)) == 20
+
+
+@pytest.mark.parametrize("text", ["", "[{", "{}", '[{"subject": "a"}]', '[{"subject": 1}]', "[" * 100_000])
+def test_a_file_that_can_not_be_read_pauses_everything_until_it_is_resumed(tmp_path, text):
+    file = tmp_path / "pauses.json"
+    file.write_text(text, encoding="utf-8")
+
+    said = Pauses(file).reasons(time.time())(WEB)
+
+    assert f"{file} can't be read" in said
+    assert Pauses(file).end(EVERYTHING, time.time())
+    assert json.loads(file.read_text(encoding="utf-8")) == []
+
+
+def test_a_field_of_another_version_is_passed_over(tmp_path):
+    file = tmp_path / "pauses.json"
+    Pauses(file).add(a_pause("docker.container/web"))
+    (kept,) = json.loads(file.read_text(encoding="utf-8"))
+    file.write_text(json.dumps([{**kept, "ticket": "OPS-1"}]), encoding="utf-8")
+
+    assert set(Pauses(file).active(0)) == {"docker.container/web"}
+
+
+def test_no_pause_is_dropped_for_another(tmp_path):
+    file = tmp_path / "pauses.json"
+    many = [{"subject": f"a.b/{n}", "owner": "", "reason": "", "began": 0.0, "until": 1e12} for n in range(MOST)]
+    file.write_text(json.dumps(many), encoding="utf-8")
+
+    with pytest.raises(OSError, match="there are 1,000 pauses already"):
+        Pauses(file).add(a_pause("a.b/new"))
+
+    assert len(Pauses(file).active(0)) == MOST

@@ -233,10 +233,14 @@ def test_an_attribute_of_the_schema_makes_a_difference(pattern, folder):
     declared = asked_for(folder, yaml.safe_load(FULL))
     assert declared is not None
 
-    assert any(asked not in (None, declared) for asked in (asked_for(folder, stack) for stack in variants(pattern)))
+    differs = any(asked not in (None, declared) for asked in (asked_for(folder, stack) for stack in variants(pattern)))
+
+    assert differs, f"a Swarm is not asked for {'.'.join(pattern)}: carry it out, or refuse it in checks/swarm.py"
 
 
-@pytest.mark.parametrize("pattern", [each for each in (*PATTERNS, *OF_NO_EFFECT) if not each[-1].startswith("x-")])
+@pytest.mark.parametrize(
+    "pattern", [each for each in (*PATTERNS, *OF_NO_EFFECT) if not each[-1].startswith("x-")], ids=".".join
+)
 def test_what_a_swarm_can_not_do_is_in_the_schema(pattern):
     *above, name = pattern
 
