@@ -7,11 +7,10 @@ from __future__ import annotations
 
 import json
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from http.client import HTTPException, IncompleteRead, RemoteDisconnected
 from time import monotonic
-from typing import Any, Final, TypeAlias, TypeVar
+from typing import Any, Final, Protocol, TypeAlias, TypeVar
 from urllib.parse import urlsplit
 
 from reconciler.core.message.errors import ProviderError, ReconcileError, Rejected, Unreachable
@@ -46,6 +45,26 @@ class Request(Struct, frozen=True):
 Note: TypeAlias = Callable[[Request], None]
 
 
+class Headers(Protocol):
+    """The headers of an answer, by names in any case."""
+
+    def get(self, name: str, failobj: str, /) -> str: ...
+
+
+class Answer(Struct, frozen=True):
+    """An answer that was read to its end; ``asked`` has the method and path of its request."""
+
+    asked: str
+    status_code: int
+    headers: Headers
+    content: bytes
+
+    @classmethod
+    def of(cls, response: Any) -> Answer:
+        """The answer in a library's response."""
+        return cls(asked_of(response.request), response.status_code, response.headers, response.content)
+
+
 def ignored(_request: Request) -> None:
     """Keeps no log of requests."""
 
@@ -62,16 +81,17 @@ def read_within(who: str, limits: Limits, note: Note = ignored) -> Callable[...,
         status, asked = response.status_code, asked_of(response.request)
         seconds, began = timeout if isinstance(timeout, int | float) else limits.seconds, monotonic()
         try:
-            _require_no_redirect(response, who, asked)
+            require_no_redirect(status, response.headers.get("Location", ""), who, asked)
             if not stream or status >= 400:
                 # `content` has neither limit
-                response._content = _body(response.raw, who, asked, replace(limits, seconds=seconds))  # noqa: SLF001
+                pieces = iter(lambda: response.raw.read1(_PIECE, decode_content=True), b"")  # `read` waits for so much
+                response._content = body_of(pieces, who, asked, replace(limits, seconds=seconds))  # noqa: SLF001
                 response._content_consumed = True  # noqa: SLF001
         except BaseException:
             response.close()
             raise
         method, _, path = asked.partition(" ")
-        note(Request(method, path, status, _ms(response.elapsed.total_seconds() + monotonic() - began)))
+        note(Request(method, path, status, milliseconds(response.elapsed.total_seconds() + monotonic() - began)))
 
     return read
 
@@ -84,11 +104,12 @@ def noted(asked: str, note: Note) -> Iterator[None]:
         yield
     except Unreachable as error:
         method, _, path = asked.partition(" ")
-        note(Request(method, path, ms=_ms(monotonic() - began), error=str(error)))
+        note(Request(method, path, ms=milliseconds(monotonic() - began), error=str(error)))
         raise
 
 
-def _ms(seconds: float) -> int:
+def milliseconds(seconds: float) -> int:
+    """The time as the log has it."""
     return round(seconds * 1000)
 
 
@@ -97,20 +118,26 @@ def asked_of(request: Any) -> str:
     return f"{request.method} {urlsplit(request.path_url).path}"
 
 
-def _body(raw: Any, who: str, asked: str, limits: Limits) -> bytes:
-    end, pieces, size = monotonic() + limits.seconds, [], 0
-    while piece := raw.read1(_PIECE, decode_content=True):  # `read` waits until so much is there
-        pieces.append(piece)
+def body_of(pieces: Iterable[bytes], who: str, asked: str, limits: Limits) -> bytes:
+    """The body, from its pieces as they come. Raises Rejected for a large one, Unreachable for a slow one."""
+    end, kept, size = monotonic() + limits.seconds, [], 0
+    for piece in pieces:
+        kept.append(piece)
         size += len(piece)
         if size > limits.size_bytes:
             raise Rejected(f"{who} answers {asked} with more than {limits.size_bytes >> 20} MiB")
         if monotonic() > end:
-            raise Unreachable(f"{who} took more than {limits.seconds:g} s to answer {asked}")
-    return b"".join(pieces)
+            raise late(who, asked, limits.seconds)
+    return b"".join(kept)
 
 
-def _require_no_redirect(response: Any, who: str, asked: str) -> None:
-    status, location = response.status_code, response.headers.get("Location", "")
+def late(who: str, asked: str, seconds: float) -> Unreachable:
+    """The error for an answer that did not come in time."""
+    return Unreachable(f"{who} took more than {seconds:g} s to answer {asked}")
+
+
+def require_no_redirect(status: int, location: str, who: str, asked: str) -> None:
+    """Raises Rejected for a redirect: its target must not get the credentials."""
     if 300 <= status < 400 and status != _NOT_MODIFIED:
         parts = urlsplit(location)
         host = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}" if parts.netloc else parts.path
@@ -169,6 +196,8 @@ def _trouble(error: Exception) -> str:
 
 def why(error: BaseException) -> str:
     """The underlying failure, in the words of the operating system or the protocol."""
+    from http.client import HTTPException, IncompleteRead, RemoteDisconnected  # 50 ms, for failures only
+
     for cause in _chain(error):
         match cause:
             case RemoteDisconnected():

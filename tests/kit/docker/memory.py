@@ -653,6 +653,9 @@ class Line(Engine):
         """The programs that a test says there are beside the containers."""
         return self._engine.programs.get((port, protocol), ())
 
+    def _direct(self) -> None:
+        """There is no connection."""
+
 
 def a_provider(engine: MemoryEngine, project: str = PROJECT) -> DockerProvider:
     provider = DockerProvider(project, {})

@@ -1,7 +1,8 @@
 """The way to a Docker engine: the only place that imports ``docker`` and knows its exceptions.
 
 Requests and bodies are our own, because the library drops zeroes and lacks newer fields (NanoCpus, PidsLimit,
-start intervals); the connection, credentials, streams and build contexts are the library's.
+start intervals). Reads from this machine's socket, or a port without TLS, need no library. Writes, streams, TLS, ssh,
+credentials and build contexts are the library's, which is imported by the first call that needs it.
 """
 
 from __future__ import annotations
@@ -9,23 +10,25 @@ from __future__ import annotations
 import io
 import json
 import re
-import tarfile
 import threading
 import time
 import warnings
+import zlib
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager
-from http.client import HTTPException
 from typing import IO, TYPE_CHECKING, Any, Final, Literal
+from urllib.parse import urlencode
 
 from reconciler.core.message.errors import Denied, ReconcileError, Rejected, Unreachable
 from reconciler.core.provider import Pending
 from reconciler.core.resource.values import Value, revealed
 from reconciler.providers.answers import (
+    Answer,
     Limits,
     Note,
     decoded,
     ignored,
+    late,
     noted,
     read_within,
     require_shape,
@@ -53,6 +56,7 @@ if TYPE_CHECKING:
 
     from reconciler.providers.docker.engine.listeners import Listener
     from reconciler.providers.docker.engine.ssh import Connections
+    from reconciler.providers.transport import Transport
 
 LIMITS: Final = Limits()
 """The limits of each answer, apart from logs and events."""
@@ -62,7 +66,7 @@ BETWEEN_TWO_LOOKS_S: Final = 0.1
 
 
 class Engine:
-    """One Docker engine. Safe to use from several threads: each has its own connection."""
+    """One Docker engine. Safe to use from several threads: each has its own client of the library."""
 
     def __init__(
         self,
@@ -80,6 +84,7 @@ class Engine:
         self._is_beside: bool | None = None
         self._local = threading.local()
         self._clients: list[APIClient] = []
+        self._transport: Transport | None = None
         self._lock = threading.Lock()
         self._version = ""
 
@@ -124,7 +129,7 @@ class Engine:
         return self._got(path, params, asked)
 
     def _got(self, path: str, params: Mapping[str, Any], asked: str) -> Any:
-        answer = self._request("GET", path, params=params)
+        answer = self._read(path, params)
         if answer.status_code == 404:
             if path in _SHAPES or not message_of(answer):
                 raise Unreachable(f"what answers {asked} with 404 at {self.location} is no Docker engine")
@@ -159,7 +164,9 @@ class Engine:
 
     def file(self, container: str, path: str) -> bytes | None:
         """Reads a file of a container, which need not run; None if there is no such file."""
-        answer = self._request("GET", f"/containers/{container}/archive", params={"path": path})
+        import tarfile
+
+        answer = self._read(f"/containers/{container}/archive", {"path": path})
         if answer.status_code == 404:
             return None
         try:
@@ -176,8 +183,7 @@ class Engine:
     @property
     def api_version(self) -> tuple[int, int]:
         """The version spoken: the engine's, but none newer than we have tried."""
-        self._api()
-        return version_of(self._version)
+        return version_of(self._spoken())
 
     # -------------------------------------------------------------- streams
 
@@ -201,7 +207,7 @@ class Engine:
 
     def digest_in_registry(self, reference: str) -> str:
         """The digest of what the registry has under this name. Raises Rejected, Conflict or Denied with its words."""
-        with logged_in(reference) as login, self._translated(f"GET /distribution/{reference}/json"):
+        with logged_in(reference) as login, self._library(f"GET /distribution/{reference}/json"):
             api: Any = self._api()
             digest: str = api.inspect_distribution(reference, auth_config=login)["Descriptor"]["digest"]
             return digest
@@ -341,21 +347,52 @@ class Engine:
             for client in self._clients:
                 client.close()
             self._clients.clear()
+            if self._transport:
+                self._transport.close()
             if self._ssh:
                 self._ssh.close()
 
     # -------------------------------------------------------------- underneath
 
+    def _read(self, path: str, params: Mapping[str, Any]) -> Answer | Any:
+        """The answer to a GET, without the library if there is a transport."""
+        transport = self._direct()
+        if transport is None:
+            return self._request("GET", path, params=params)
+        asked, version = _asked("GET", path), self._spoken()
+        query = urlencode({key: value for key, value in _query(params).items() if value is not None})
+        answer = self._sent(transport, f"v{version}{path}" + (f"?{query}" if query else ""), asked)
+        if answer.status_code >= 400 and answer.status_code != 404:
+            raise error_of(answer, asked)
+        return answer
+
+    def _sent(self, transport: Transport, path: str, asked: str) -> Answer:
+        self._local.asked = asked
+        with self._translated(asked), self._awaited(asked, self._limits.seconds):
+            return transport.send("GET", path)
+
+    def _direct(self) -> Transport | None:
+        """The transport for reads, None if only the library reaches the engine."""
+        if self._transport is None and not (self.location.is_ssh or self.location.tls):
+            from reconciler.providers.transport import Transport, port, unix_socket
+
+            location, seconds = self.location, self._limits.seconds
+            _require_socket(location)
+            path = location.socket
+            dial = unix_socket(str(path), connect_s=seconds) if path else port(location.url, connect_s=seconds)
+            with self._lock:
+                self._transport = self._transport or Transport(dial, WHO, self._limits, self._note)
+        return self._transport
+
     def _request(
         self, method: str, path: str, *, params: Mapping[str, Any], patience_s: float | None = None, **rest: Any
     ) -> Any:
-        api = self._api()
-        query = {key: json.dumps(value) if isinstance(value, Mapping) else value for key, value in params.items()}
+        api, query = self._api(), _query(params)
         # A stop answers only when its grace period is over, and a command when it has ended.
         usual_s = float(query.get("t") or 0) + (patience_s or 0)
         timeout = (0 if patience_s else self._limits.seconds) + usual_s
         asked = self._local.asked = _asked(method, path)
-        with self._translated(asked, timeout), self._awaited(asked, timeout, usual_s):
+        with self._library(asked, timeout), self._awaited(asked, timeout, usual_s):
             answer = api.request(
                 method, f"{api.base_url}/v{self._version}{path}", params=query, timeout=timeout, **rest
             )
@@ -379,7 +416,7 @@ class Engine:
 
         api.hooks["response"].append(keep)
         try:
-            with self._translated(asked):
+            with self._library(asked):
                 yield api
         finally:
             api.hooks["response"].remove(keep)
@@ -395,15 +432,24 @@ class Engine:
         return api
 
     def _connect(self) -> APIClient:
+        version = version_of(self._spoken())
+        with self._library("GET /version"):
+            return self._client(version)
+
+    def _spoken(self) -> str:
+        """The version that both sides speak; the first call asks the engine."""
+        if not self._version:
+            offered = offered_versions(self._offer(), self.location)
+            self._version = text_of(spoken(*offered, self._environment.get("DOCKER_API_VERSION") or ""))
+        return self._version
+
+    def _offer(self) -> Answer:
         _require_socket(self.location)
-        with self._translated("GET /version"), self._awaited("GET /version", self._limits.seconds):
-            if not self._version:
-                with closing(self._client(OLDEST_API)) as probe:
-                    offered = offered_versions(
-                        probe.get(f"{probe.base_url}/version", timeout=self._limits.seconds), self.location
-                    )
-                self._version = text_of(spoken(*offered, self._environment.get("DOCKER_API_VERSION") or ""))
-            return self._client(version_of(self._version))
+        asked, seconds = "GET /version", self._limits.seconds
+        if transport := self._direct():
+            return self._sent(transport, "version", asked)
+        with self._library(asked), self._awaited(asked, seconds), closing(self._client(OLDEST_API)) as probe:
+            return Answer.of(probe.get(f"{probe.base_url}/version", timeout=seconds))
 
     def _client(self, version: tuple[int, int]) -> APIClient:
         """A client of the library, with a way to the engine that it lacks where that is by ssh."""
@@ -437,27 +483,36 @@ class Engine:
         return WAITS.awaited(f"{WHO} at {self.location.url}", asked, most_s=most_s, usual_s=usual_s)
 
     @contextmanager
-    def _translated(self, asked: str, patience_s: float | None = None) -> Iterator[None]:
-        """Library exceptions as ours."""
-        import requests
-        from docker.errors import APIError, DockerException
-        from urllib3.exceptions import HTTPError
+    def _translated(self, asked: str) -> Iterator[None]:
+        """Exceptions of the standard library as ours."""
+        from http.client import HTTPException
 
         with noted(asked, self._note):
             try:
                 yield
             except ReconcileError:
                 raise
-            except APIError as error:
-                raise error_of(error.response, asked, str(error.explanation or error)) from error
-            except requests.exceptions.ReadTimeout as error:
-                raise Unreachable(
-                    f"{WHO} took more than {patience_s or self._limits.seconds:g} s to answer {asked}"
-                ) from error
-            except (requests.exceptions.RequestException, HTTPError, HTTPException, DockerException, OSError) as error:
+            except (HTTPException, OSError, zlib.error) as error:
                 raise Unreachable(unreachable(self.location, error, asked)) from error
             except Exception as error:  # the library reads some answers itself, and expects them to be in order
                 raise Unreachable(f"{WHO} answers {asked} with what can't be used: {why(error)}") from error
+
+    @contextmanager
+    def _library(self, asked: str, patience_s: float | None = None) -> Iterator[None]:
+        """Exceptions of the library, and of those below it, as ours."""
+        import requests
+        from docker.errors import APIError, DockerException
+        from urllib3.exceptions import HTTPError
+
+        with self._translated(asked):
+            try:
+                yield
+            except APIError as error:
+                raise error_of(error.response, asked, str(error.explanation or error)) from error
+            except requests.exceptions.ReadTimeout as error:
+                raise late(WHO, asked, patience_s or self._limits.seconds) from error
+            except (requests.exceptions.RequestException, HTTPError, DockerException) as error:
+                raise Unreachable(unreachable(self.location, error, asked)) from error
 
 
 def files_of_context(context: str, ignored: list[str], dockerfile: str | None) -> set[str]:
@@ -512,6 +567,10 @@ def _allow_unverified() -> None:
     from urllib3.exceptions import InsecureRequestWarning
 
     warnings.filterwarnings("ignore", category=InsecureRequestWarning)
+
+
+def _query(params: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: json.dumps(value) if isinstance(value, Mapping) else value for key, value in params.items()}
 
 
 def _asked(method: str, path: str) -> str:

@@ -5,11 +5,10 @@ from __future__ import annotations
 import json
 import zlib
 from collections.abc import Mapping
-from http.client import HTTPException
 from typing import Any, Final
 
 from reconciler.core.message.errors import Conflict, Denied, ProviderError, Rejected, Throttled, Unreachable
-from reconciler.providers.answers import underneath, why
+from reconciler.providers.answers import Answer, underneath, why
 from reconciler.providers.docker.engine.location import Location
 from reconciler.providers.docker.engine.versions import version_of
 
@@ -28,13 +27,13 @@ BETWEEN_TWO_RUNS_S: Final = 0.5
 BETWEEN_TWO_TRIES_S: Final = 1.0
 
 
-def offered_versions(answer: Any, location: Location) -> tuple[tuple[int, int], tuple[int, int]]:
+def offered_versions(answer: Answer, location: Location) -> tuple[tuple[int, int], tuple[int, int]]:
     """The oldest and the newest version, by the engine's answer."""
     try:
-        found = answer.json()
+        found = json.loads(answer.content)
         return version_of(found.get("MinAPIVersion") or ""), _version(found["ApiVersion"])
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        hint = "; set DOCKER_TLS_VERIFY and DOCKER_CERT_PATH" if _WANTS_TLS in answer.text else ""
+        hint = "; set DOCKER_TLS_VERIFY and DOCKER_CERT_PATH" if _WANTS_TLS in answer.content else ""
         said = message_of(answer) or _unworded(answer)
         raise Unreachable(
             f"what answers at {location} is no Docker engine that we can speak with: {said}{hint}"
@@ -48,7 +47,7 @@ def _version(text: str) -> tuple[int, int]:
     return found
 
 
-_WANTS_TLS: Final = "HTTP request to an HTTPS server"
+_WANTS_TLS: Final = b"HTTP request to an HTTPS server"
 
 
 def unreachable(location: Location, error: Exception, asked: str = "") -> str:
@@ -62,12 +61,17 @@ def unreachable(location: Location, error: Exception, asked: str = "") -> str:
     where = f" at {location}" if location.said_by else ""
     if location.socket and underneath(error, PermissionError):
         return f"you may not use {WHO}{where} ({words}); join the group that owns {location.socket}"
-    if asked and any(underneath(error, sort) for sort in _BROKEN_OFF):
+    if asked and _broke_off(error):
         return f"{WHO}{where} gave no whole answer to {asked} ({words})"
     return f"{WHO}{where} does not answer ({words}); start it, or set DOCKER_HOST to where it is"
 
 
-_BROKEN_OFF: Final = (ConnectionResetError, BrokenPipeError, HTTPException, zlib.error)
+def _broke_off(error: Exception) -> bool:
+    from http.client import HTTPException
+
+    return any(underneath(error, sort) for sort in (ConnectionResetError, BrokenPipeError, HTTPException, zlib.error))
+
+
 _OURS: Final = "cert.pem and key.pem in {folder} must be there, valid, and of its authority"
 _NO_TLS: Final = "it does not speak TLS there; is the port right? Else unset DOCKER_TLS_VERIFY"
 _TLS_REMEDIES: Final = (

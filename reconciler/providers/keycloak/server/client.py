@@ -1,7 +1,7 @@
-"""The line to one Keycloak: python-keycloak's connection and tokens, and its exceptions in the program's own words.
+"""The line to one Keycloak: requests, tokens, and failures in the program's own words.
 
-The only file that knows the library, which is imported when the first request is made. Of it we use the token
-handling and the four raw verbs: its methods for single types make more calls than a table needs.
+Writes go through python-keycloak, whose import takes 0.4 s. Reads and tokens need no more than the standard library;
+behind a proxy they go through python-keycloak, too.
 """
 
 from __future__ import annotations
@@ -11,13 +11,11 @@ import json
 import re
 import threading
 import time
+import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from datetime import UTC, datetime, timedelta
-from http.client import BadStatusLine
-from ssl import SSLError
-from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import quote, urlsplit
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias
+from urllib.parse import quote, urlencode, urlsplit
 
 from reconciler.core.message.errors import (
     Conflict,
@@ -34,13 +32,12 @@ from reconciler.core.provider import Done, Pending, Verdict
 from reconciler.core.resource.address import Address
 from reconciler.core.resource.values import ABSENT, Secret, Value
 from reconciler.providers.answers import (
+    Answer,
     Limits,
     Note,
-    asked_of,
     decoded,
     ignored,
     noted,
-    read_within,
     require_shape,
     underneath,
     understood,
@@ -51,8 +48,8 @@ from reconciler.record import Struct
 from reconciler.vocabulary.keycloak import CLIENT, FLOW_BINDINGS, REALM, USER
 
 if TYPE_CHECKING:
-    from keycloak import ConnectionManager, KeycloakError, KeycloakOpenIDConnection
-    from requests import Response
+    from reconciler.providers.keycloak.server.library import Library
+    from reconciler.providers.transport import Transport
 
 WHO: Final = "Keycloak"
 CONNECT_TIMEOUT_S: Final = 5.0
@@ -63,15 +60,17 @@ PAUSES_OF_A_READ_S: Final = (0.25, 0.5, 1.0)
 """How long a read waits before it is tried again; writes are tried again by who has planned them."""
 MOST_PAUSE_S: Final = 10.0
 POLL_S: Final = 1.0
-_POOL: Final[Mapping[str, Any]] = {
-    "max_retries": 0,  # the library would send a POST again whose answer was lost
-    "pool_maxsize": 8,
-}
-EXPIRES_SOON: Final = timedelta(seconds=5)
+EXPIRES_SOON_S: Final = 5.0
+_USED_OF_ITS_TIME: Final = 0.9
+"""A token is renewed after this part of its life: the way to the server takes some of it."""
+_UNKNOWN_TOKEN: Final = 401
+_JSON: Final = {"Accept": "application/json", "Content-Type": "application/json"}
+"""Without the first, workflows are shown in YAML."""
+_TEXT: Final = {"Content-Type": "text/plain"}
+_FORM: Final = {"Content-Type": "application/x-www-form-urlencoded"}
 _FRONT: Final = "realms/master"
 USUAL_PATH: Final = "/auth"
 """The path of Keycloak 16 and older, which many servers have kept."""
-LOOPBACK: Final = ("localhost", "127.0.0.1", "::1")
 
 THROTTLED: Final = 429
 TEMPORARY: Final = (502, 503, 504)
@@ -151,8 +150,38 @@ def _secret(value: Value) -> Secret | None:
     return value if isinstance(value, Secret) else Secret(str(value)) if value else None
 
 
+class Token(Struct, frozen=True):
+    """A token, and when it was asked for and is to be renewed, by this machine's clock."""
+
+    access: str
+    refresh: str
+    asked_at: float
+    renew_at: float
+
+
+def token_in(content: bytes, asked_at: float) -> Token:
+    """The token in an answer. Raises various errors if there is none."""
+    found = json.loads(content)
+    access, refresh, lifetime_s = found["access_token"], found.get("refresh_token", ""), float(found["expires_in"])
+    if not (isinstance(access, str) and isinstance(refresh, str)):
+        raise TypeError("there is no token in it")
+    return Token(access, refresh, asked_at, time.time() + _USED_OF_ITS_TIME * lifetime_s - EXPIRES_SOON_S)
+
+
+class Line(Protocol):
+    """What sends requests: the standard library's transport, or python-keycloak."""
+
+    def send(
+        self, method: str, path: str, *, headers: Mapping[str, str] | None = None, body: bytes | None = None
+    ) -> Answer: ...
+
+
+Content: TypeAlias = tuple[Mapping[str, str], bytes | None]
+"""Headers, and the body if there is one."""
+
+
 class AdminClient:
-    """The Admin REST API of one server, as rest.Connection wants it; used from several threads.
+    """The Admin REST API of one server, as Connection wants it; used from several threads.
 
     ``pause`` waits for so many seconds.
     """
@@ -163,40 +192,34 @@ class AdminClient:
         self._settings, self._pause, self._note = settings, pause, note
         self._local = threading.local()
         self._lock = threading.RLock()
-        self._connection: KeycloakOpenIDConnection | None = None
-        self._front: ConnectionManager | None = None  # without a token, for what anybody may ask
-        self._plain: ConnectionManager | None = None  # for texts that are no JSON
-        self._asked_for_token_at = 0.0
+        self._transport: Transport | None = None
+        self._library: Library | None = None
+        self._token: Token | None = None
         self._no_token: tuple[float, Unreachable | None] = (0.0, None)
 
     # -------------------------------------------------------------- rest.Connection
 
     def get(self, path: str) -> Any:
-        return self._found(path, self._read("get", path))
+        return self._found(path, self._read("GET", path))
 
     def ask(self, path: str) -> Any:
-        return self._found(path, self._read("post", path, {}))
+        return self._found(path, self._read("POST", path, {}))
 
     def post(self, path: str, body: Value = None) -> None:
-        checked(self._call("post", path, body))
+        self._write("POST", path, body)
 
     def create(self, path: str, body: Value) -> str:
-        response = checked(self._call("post", path, body))
+        response = self._write("POST", path, body)
         return str(response.headers.get("Location", "")).rsplit("/", 1)[-1]
 
     def put(self, path: str, body: Value = None) -> None:
-        checked(self._call("put", path, body))
+        self._write("PUT", path, body)
 
     def delete(self, path: str, body: Value = None) -> None:
-        checked(self._call("delete", path, body))
+        self._write("DELETE", path, body)
 
     def put_text(self, path: str, text: str) -> None:
-        with self._lock:
-            self._plain = self._plain or _front(self._settings, self._note)
-            token = (self._fresh().token or {}).get("access_token")
-            self._plain.headers = {"Authorization": f"Bearer {token}", "Content-Type": "text/plain"}
-            with self._translated(f"PUT /{path}"):
-                checked(self._plain.raw_put(path, text))
+        checked(self._call(self._writer, "PUT", path, (_TEXT, text.encode())))
 
     def understood(self) -> AbstractContextManager[None]:
         return understood(WHO, lambda: getattr(self._local, "asked", "a request"))
@@ -205,8 +228,7 @@ class AdminClient:
         account = {"client_id": "admin-cli", "username": username, "password": password.reveal()}
         response = self._asked_openly(f"{realm}/protocol/openid-connect/token", {"grant_type": "password", **account})
         if response.status_code == 200:
-            asked = asked_of(response.request)
-            found = require_shape(decoded(response.content, WHO, asked), dict, WHO, asked)
+            found = require_shape(decoded(response.content, WHO, response.asked), dict, WHO, response.asked)
             session = {"client_id": "admin-cli", "refresh_token": found.get("refresh_token", "")}
             self._asked_openly(f"{realm}/protocol/openid-connect/logout", session)
             return True
@@ -220,12 +242,11 @@ class AdminClient:
             "admin-cli must be enabled with direct access grants, or use another `ensure` than `verify`"
         )
 
-    def _asked_openly(self, path: str, form: dict[str, str]) -> Response:
-        """A POST that anybody may send."""
-        with self._lock:
-            self._front = self._front or _front(self._settings, self._note)
-        with self._translated(f"POST /realms/{quote(path)}"):
-            return self._front.raw_post(f"realms/{quote(path)}", form)
+    def _asked_openly(self, path: str, form: Mapping[str, str]) -> Answer:
+        """A POST that anybody may send, to a path below the realms."""
+        path = f"realms/{quote(path)}"
+        with self._translated(f"POST /{path}"):
+            return self._reader().send("POST", path, headers=_FORM, body=urlencode(form).encode())
 
     def is_account(self, address: Address) -> bool:
         own = self._settings
@@ -236,7 +257,7 @@ class AdminClient:
 
     def login(self) -> None:
         with self._lock:
-            self._new_token(self._connected())
+            self._new_token()
 
     # -------------------------------------------------------------- is it up
 
@@ -251,10 +272,8 @@ class AdminClient:
 
     def _knock(self) -> None:
         """Raise Unreachable unless the server has opened: it listens for some time before it is ready."""
-        with self._lock:
-            self._front = self._front or _front(self._settings, self._note)
         with self._translated(f"GET /{_FRONT}"):
-            response = self._front.raw_get(_FRONT)
+            response = self._reader().send("GET", _FRONT)
         if response.status_code != 200:
             hint = f", so it is not ready, or {self._path_hint()}" if response.status_code == 404 else ""
             words = words_of(response.content)
@@ -271,14 +290,8 @@ class AdminClient:
     # -------------------------------------------------------------- what is wrong with it
 
     def openly(self, path: str, *, host: str = "") -> tuple[int, Mapping[str, Any]]:
-        manager = _front(self._settings, self._note)
-        if host:
-            manager.headers = {"Host": host}
-        try:
-            with self._translated(f"GET /{path}"):
-                response = manager.raw_get(path)
-        finally:
-            manager._s.close()  # noqa: SLF001  # as in close
+        with self._translated(f"GET /{path}"):
+            response = self._reader().send("GET", path, headers={"Host": host} if host else {})
         try:
             found = json.loads(response.content)
         except ValueError:
@@ -287,14 +300,17 @@ class AdminClient:
 
     def clock_offset_s(self) -> float:
         with self.understood():
-            token = str((self._fresh().token or {})["access_token"])
-            payload = token.split(".")[1]
+            token = self._fresh()
+            payload = token.access.split(".")[1]
             claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
-            return float(claims["iat"]) - self._asked_for_token_at
+            return float(claims["iat"]) - token.asked_at
 
     # -------------------------------------------------------------- requests
 
-    def _read(self, method: str, path: str, body: Value = None) -> Response:
+    def _write(self, method: str, path: str, body: Value) -> Answer:
+        return checked(self._call(self._writer, method, path, _json(body)))
+
+    def _read(self, method: str, path: str, body: Value = None) -> Answer:
         """Sends a read, again after a failure that may pass, each time later.
 
         A server that has not answered yet is not waited for here: whoever looks knows whether it is starting.
@@ -302,7 +318,7 @@ class AdminClient:
         began = time.monotonic()
         for pause_s in PAUSES_OF_A_READ_S:
             try:
-                response = self._call(method, path, body)
+                response = self._call(self._reader, method, path, _json(body))
             except Unreachable:
                 if not self._has_answered or time.monotonic() - began >= self._settings.limits.seconds:
                     raise
@@ -312,14 +328,14 @@ class AdminClient:
                 asked_s = _seconds(response.headers.get("Retry-After", "")) or pause_s
                 pause_s = min(max(asked_s, pause_s), MOST_PAUSE_S)  # noqa: PLW2901
             self._pause(pause_s)
-        return self._call(method, path, body)
+        return self._call(self._reader, method, path, _json(body))
 
     @property
     def _has_answered(self) -> bool:
-        return self._connection is not None and self._connection.token is not None
+        return self._token is not None
 
-    def _found(self, path: str, response: Response) -> Any:
-        asked = asked_of(response.request)
+    def _found(self, path: str, response: Answer) -> Any:
+        asked = response.asked
         if response.status_code != 404:
             return _shaped(path, decoded(checked(response).content, WHO, asked), asked)
         if not words_of(response.content, _OWN_WORDS):
@@ -328,77 +344,104 @@ class AdminClient:
             )
         return ABSENT
 
-    def _call(self, method: str, path: str, body: Value = None) -> Response:
-        connection = self._fresh()
-        try:
-            return self._sent(connection, method, path, body)
-        except Denied:  # the library could not renew a token that the server no longer knows
-            self.login()
-            return self._sent(connection, method, path, body)
+    def _call(self, line: Callable[[], Line], method: str, path: str, content: Content) -> Answer:
+        """Sends a request, and once more with another token if the server does not know ours."""
+        token = self._fresh()
+        response = self._sent(line, token, method, path, content)
+        if response.status_code == _UNKNOWN_TOKEN:
+            response = self._sent(line, self._another(token), method, path, content)
+        return response
 
-    def _sent(self, connection: KeycloakOpenIDConnection, method: str, path: str, body: Value) -> Response:
-        content = () if method == "get" else (None if body is None else json.dumps(revealed(body)),)
-        asked = self._local.asked = f"{method.upper()} /{path.partition('?')[0]}"
+    def _sent(self, line: Callable[[], Line], token: Token, method: str, path: str, content: Content) -> Answer:
+        headers, body = content
+        asked = self._local.asked = f"{method} /{path.partition('?')[0]}"
         with self._translated(asked):
-            response: Response = getattr(connection, f"raw_{method}")(path, *content)
-            return response
+            return line().send(method, path, headers={**headers, "Authorization": f"Bearer {token.access}"}, body=body)
+
+    def _reader(self) -> Line:
+        """The line for reads and logins."""
+        own = self._settings
+        if self._transport is None:
+            from reconciler.providers.transport import Transport, has_proxy, web
+
+            if has_proxy(own.url):
+                return self._writer()
+            dial = web(own.url, connect_s=CONNECT_TIMEOUT_S, ca_file=own.ca_file)
+            with self._lock:
+                path = urlsplit(own.url).path
+                self._transport = self._transport or Transport(dial, WHO, own.limits, self._note, below=path)
+        return self._transport
+
+    def _writer(self) -> Line:
+        """The line for writes."""
+        own = self._settings
+        if self._library is None:
+            from reconciler.providers.keycloak.server.library import Library
+
+            with self._lock:
+                self._library = self._library or Library(
+                    own.url, WHO, own.limits, self._note, connect_s=CONNECT_TIMEOUT_S, ca_file=own.ca_file
+                )
+        return self._library
 
     # -------------------------------------------------------------- tokens
 
-    def _fresh(self) -> KeycloakOpenIDConnection:
-        """The connection, with a token that lives long enough; one thread at a time renews it.
-
-        The library renews without a lock, and not before it has to.
-        """
+    def _fresh(self) -> Token:
+        """A token that lives long enough; one thread at a time renews it."""
         wanted_at = time.monotonic()
         with self._lock:
             failed_at, failure = self._no_token
             if failure and failed_at >= wanted_at:  # while we waited: each of many threads would try it for a minute
                 raise failure
-            connection = self._connected()
-            expires_at = connection.expires_at
-            if connection.token is None or expires_at is None:
-                self._new_token(connection)
-            elif datetime.now(tz=UTC) + EXPIRES_SOON >= expires_at:
-                self._renew(connection)
-            return connection
+            if self._token is None:
+                return self._new_token()
+            return self._renewed(self._token) if time.time() >= self._token.renew_at else self._token
 
-    def _renew(self, connection: KeycloakOpenIDConnection) -> None:
-        self._asked_for_token_at = time.time()
+    def _another(self, unknown: Token) -> Token:
+        """The token after one that the server does not know, which another thread may have now."""
+        with self._lock:
+            return self._renewed(unknown) if self._token in (None, unknown) else self._fresh()
+
+    def _renewed(self, old: Token) -> Token:
+        if old.refresh:
+            try:
+                return self._token_for({"grant_type": "refresh_token", "refresh_token": old.refresh})
+            except ProviderError:  # the session is gone, or the server was made anew
+                pass
+        return self._new_token()
+
+    def _new_token(self) -> Token:
+        own = self._settings
+        account = {"grant_type": "client_credentials"}
+        if own.username:
+            password = own.password.reveal() if own.password else ""
+            account = {"grant_type": "password", "username": own.username, "password": password}
         try:
-            connection.refresh_token()
-            _require_token(connection)
-        except Exception:  # noqa: BLE001  # the session is gone, or the server was made anew
-            self._new_token(connection)
-
-    def _new_token(self, connection: KeycloakOpenIDConnection) -> None:
-        self._asked_for_token_at = time.time()
-        path = f"/realms/{self._settings.realm}/protocol/openid-connect/token"
-        with self._failure_kept(), self._translated(f"POST {path}"):
-            connection.get_token()
-            _require_token(connection)
-
-    @contextmanager
-    def _failure_kept(self) -> Iterator[None]:
-        """Keeps a failure for the threads that wait for the same token."""
-        try:
-            yield
-        except Unreachable as error:
+            return self._token_for(account)
+        except Unreachable as error:  # for the threads that wait for the same token
             self._no_token = (time.monotonic(), error)
             raise
 
-    def _connected(self) -> KeycloakOpenIDConnection:
-        self._connection = self._connection or _with_account(self._settings, self._note)
-        return self._connection
+    def _token_for(self, grant: Mapping[str, str]) -> Token:
+        own, asked_at = self._settings, time.time()
+        account = {"client_id": own.client_id}
+        if own.client_secret:
+            account["client_secret"] = own.client_secret.reveal()
+        response = self._asked_openly(f"{own.realm}/protocol/openid-connect/token", {**account, **grant})
+        if response.status_code >= 300:
+            raise self._refused(response)
+        with self._translated(response.asked):
+            self._token = token_in(response.content, asked_at)
+        return self._token
 
     def close(self) -> None:
         if not self._lock.acquire(timeout=CLOSE_S):
             return  # another thread waits for an answer; what it has open ends with the program
         try:
-            for connection in (self._connection, self._front, self._plain):
+            for connection in (self._transport, self._library):
                 if connection is not None:
-                    connection._s.close()  # noqa: SLF001  # the library closes it only when it is collected
-            self._connection = self._front = self._plain = None
+                    connection.close()
+            self._transport = self._library = self._token = None
         finally:
             self._lock.release()
 
@@ -406,8 +449,8 @@ class AdminClient:
 
     @contextmanager
     def _translated(self, asked: str) -> Iterator[None]:
-        """Exceptions of the libraries as ours."""
-        from keycloak.exceptions import KeycloakConnectionError, KeycloakError
+        """Exceptions of the standard library as ours."""
+        from http.client import HTTPException
 
         own = self._settings
         with noted(asked, self._note), WAITS.awaited(f"{WHO} at {own.url}", asked, most_s=own.limits.seconds):
@@ -415,19 +458,15 @@ class AdminClient:
                 yield
             except ReconcileError:
                 raise
-            except KeycloakConnectionError as error:
-                if ours := underneath(error, ReconcileError):
-                    raise ours from None  # of what read the answer
+            except (HTTPException, OSError, zlib.error) as error:
                 raise self._silent(error, asked) from error
-            except KeycloakError as error:
-                raise self._refused(error, asked) from error
-            except Exception as error:  # the library reads tokens itself, and expects them to be in order
-                raise Unreachable(
-                    f"{self._settings.url} answers {asked} with what can't be used: {why(error)}"
-                ) from error
+            except Exception as error:  # whatever is in the answer
+                raise Unreachable(f"{own.url} answers {asked} with what can't be used: {why(error)}") from error
 
-    def _silent(self, error: KeycloakError, asked: str) -> ProviderError:
-        """No answer came: the library says no more than that, the exception behind it does."""
+    def _silent(self, error: Exception, asked: str) -> ProviderError:
+        """No answer came: python-keycloak says no more than that, the exception behind it does."""
+        from ssl import SSLError
+
         url, seconds = self._settings.url, self._settings.limits.seconds
         if tls := underneath(error, SSLError):
             return _no_tls(url, tls)
@@ -438,10 +477,10 @@ class AdminClient:
             hint = f"; if it speaks TLS there, the URL is https{url.removeprefix('http')}"
         return Unreachable(f"{url} does not answer {asked}: {why(error)}{hint}")
 
-    def _refused(self, error: KeycloakError, asked: str) -> ProviderError:
+    def _refused(self, response: Answer) -> ProviderError:
         """No token came."""
-        code, own = error.response_code or 0, self._settings
-        words = words_of(error.response_body or b"") or "no reason given"
+        code, asked, own = response.status_code, response.asked, self._settings
+        words = words_of(response.content) or "no reason given"
         if code == THROTTLED:
             return Throttled(f"{WHO} answers {asked} with {code}: {words}", retry_in=POLL_S)
         if code >= 500:
@@ -453,55 +492,11 @@ class AdminClient:
         return NoLogin(f"Keycloak does not accept the account `{who}`: {words}; {CREDENTIALS}")
 
 
-# ------------------------------------------------------------------ connections
-
-
-def _with_account(settings: Settings, note: Note) -> KeycloakOpenIDConnection:
-    from keycloak import KeycloakOpenIDConnection
-
-    password, secret = settings.password, settings.client_secret
-    connection = KeycloakOpenIDConnection(
-        grant_type="password" if settings.username else "client_credentials",
-        username=settings.username,
-        password=password.reveal() if password else None,
-        realm_name=settings.realm,
-        client_id=settings.client_id,
-        client_secret_key=secret.reveal() if secret else None,
-        server_url=settings.url,
-        custom_headers={"Accept": "application/json"},  # workflows are shown in YAML otherwise
-        timeout=(CONNECT_TIMEOUT_S, settings.limits.seconds),  # type: ignore[arg-type]  # as requests takes it
-        **_POOL,
-    )
-    for manager in (connection.keycloak_openid.connection, connection):
-        _set_up(manager, settings, note)
-    return connection
-
-
-def _front(settings: Settings, note: Note) -> ConnectionManager:
-    from keycloak import ConnectionManager
-
-    timeout: Any = (CONNECT_TIMEOUT_S, settings.limits.seconds)
-    manager = ConnectionManager(settings.url, timeout=timeout, **_POOL)
-    _set_up(manager, settings, note)
-    return manager
-
-
-def _set_up(manager: ConnectionManager, settings: Settings, note: Note) -> None:
-    """No proxy of the environment for this very machine, for others what NO_PROXY leaves; and whom to trust.
-
-    The certificate is set afterwards, as the constructor hands it to httpx as well, which does not take a path.
-    """
-    for adapter in manager._s.adapters.values():  # noqa: SLF001
-        # The library hands `max_retries` on to requests, but not to its connection for tokens.
-        adapter.max_retries = adapter.max_retries.new(total=0)  # type: ignore[attr-defined]
-    manager._s.hooks["response"].append(read_within(WHO, settings.limits, note))  # noqa: SLF001  # the session of requests
-    if urlsplit(settings.url).hostname in LOOPBACK:
-        manager._s.trust_env = False  # noqa: SLF001  # there is no other way to say so
-    if settings.ca_file:
-        manager.verify = settings.ca_file
-
-
 # ------------------------------------------------------------------ answers
+
+
+def _json(body: Value) -> Content:
+    return _JSON, None if body is None else json.dumps(revealed(body)).encode()
 
 
 def revealed(value: Value) -> Any:
@@ -519,9 +514,9 @@ def revealed(value: Value) -> Any:
             return value
 
 
-def checked(response: Response) -> Response:
+def checked(response: Answer) -> Answer:
     """The response, unless it is a failure. A 404 to a write means that the object is gone."""
-    status, asked = response.status_code, asked_of(response.request)
+    status, asked = response.status_code, response.asked
     if status < 300:
         return response
     words = words_of(response.content)
@@ -580,13 +575,7 @@ _LISTS: Final = re.compile(
 """Below a realm."""
 
 
-def _require_token(connection: KeycloakOpenIDConnection) -> None:
-    found: Any = connection.token  # what the server sent, whatever it was
-    if not isinstance(found, Mapping) or not isinstance(found.get("access_token"), str):
-        raise TypeError("there is no token in it")
-
-
-def _no_tls(url: str, error: SSLError) -> ProviderError:
+def _no_tls(url: str, error: Exception) -> ProviderError:
     words = why(error)
     if any(sign in words.lower() for sign in _PLAIN):
         return Unreachable(f"{url} does not speak TLS there; if the port is right, the URL is http{url[5:]}")
@@ -600,6 +589,8 @@ _SIGN_OF_TLS: Final = r"\x15\x03"  # an alert, as it is shown
 
 
 def _hung_up(error: BaseException) -> bool:
+    from http.client import BadStatusLine
+
     return any(underneath(error, sort) for sort in (ConnectionResetError, BadStatusLine))
 
 
