@@ -13,7 +13,7 @@ from reconciler.config.realm.csvfile import with_people
 from reconciler.config.realm.file import UsersFile, read_users
 from reconciler.config.realm.keys import numbered
 from reconciler.config.realm.merge import Part, Realm, realms
-from reconciler.config.realm.references import ill_formed_policies, missing_references
+from reconciler.config.realm.references import Missing, ill_formed_policies, missing_references
 from reconciler.config.schema.explain import Fault
 from reconciler.config.schema.fitting import fitted
 from reconciler.config.schema.validator import load_schema
@@ -22,6 +22,7 @@ from reconciler.config.variables.interpolate import filled
 from reconciler.config.variables.template import KEYCLOAK, Variables
 from reconciler.config.yaml.patterns import matches, not_yet
 from reconciler.config.yaml.reading import once
+from reconciler.config.yaml.textfile import shortened
 from reconciler.config.yaml.tree import Place, Tree, TreePath
 from reconciler.core.message.errors import ConfigError
 from reconciler.core.message.problem import CHECK, SCHEMA, UNSUPPORTED, Problem, Severity
@@ -91,10 +92,10 @@ def load_files(files: Sequence[UsersFile], variables: Variables) -> LoadedUsers:
         done.append(full)
     merged = realms([Part(users, fragment) for users in done for fragment in users.fragments()])
     missing = {realm.name: [*missing_references(realm)] for realm in merged}
-    for realm in merged:
-        named = (each.finding for each in missing[realm.name])
-        others = (finding for check in _CHECKS for finding in check(realm))
-        problems.extend(_problem(realm, finding) for finding in (*named, *others) if finding)
+    findings = _findings(merged, missing)
+    # A place costs more than the check itself: it is found for what is reported, errors first.
+    findings.sort(key=lambda each: each[1].severity is not Severity.ERROR)
+    problems.extend(_problem(realm, finding) for realm, finding in findings[:_MOST_PROBLEMS])
     told = tuple(problems[:_MOST_PROBLEMS])
     if any(problem.severity is Severity.ERROR for problem in problems):
         return LoadedUsers(problems=told)
@@ -102,6 +103,15 @@ def load_files(files: Sequence[UsersFile], variables: Variables) -> LoadedUsers:
         _unmade(realm, each.of_a_new_realm) for realm in merged for each in missing[realm.name][:_MOST_PROBLEMS]
     )
     return LoadedUsers(merged, _connection(done), told, unmade, tuple(_secrets(done)))
+
+
+def _findings(merged: Iterable[Realm], missing: Mapping[str, Sequence[Missing]]) -> list[tuple[Realm, Finding]]:
+    found: list[tuple[Realm, Finding]] = []
+    for realm in merged:
+        named = (each.finding for each in missing[realm.name])
+        others = (finding for check in _CHECKS for finding in check(realm))
+        found.extend((realm, finding) for finding in (*named, *others) if finding)
+    return found
 
 
 _CHECKS = (contradictions, ill_formed_policies, combinations)
@@ -160,8 +170,8 @@ def _problem(realm: Realm, finding: Finding) -> Problem:
 
 
 def _unmade(realm: Realm, finding: Finding) -> Unmade:
-    problem = _problem(realm, finding)
-    return Unmade(Address(REALM, (realm.name,)), problem.origin, problem.message)
+    users, path = realm.source(finding.path)
+    return Unmade(Address(REALM, (realm.name,)), lambda: users.place(path).key, shortened(finding.message))
 
 
 def sourced(files: Iterable[UsersFile]) -> Iterator[SecretSource]:

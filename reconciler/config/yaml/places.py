@@ -66,16 +66,27 @@ class Outline:
             inside = self._inside(path[:length])
             place, _ = deepest(inside, path[length:])
             if place:
-                down = span.value_line - 1
-                return Place(self.file, place.line + down, place.column, place.value_line + down, place.value_column)
+                line, column = self._outside(span, place.line, place.column)
+                return Place(self.file, line, column, *self._outside(span, place.value_line, place.value_column))
         return Place(self.file, span.line, span.column, span.value_line, span.value_column)
+
+    def _outside(self, span: _Span, line: int, column: int) -> tuple[int, int]:
+        """The place in the file of a place inside of an item."""
+        right = span.value_column - 1 if line == 1 and self._is_flow(span) else 0
+        return line + span.value_line - 1, column + right
+
+    def _is_flow(self, span: _Span) -> bool:
+        return self.file.text[span.start] in "{["
 
     def _read_inside(self, path: TreePath) -> Tree:
         from reconciler.config.yaml.parse import parse
 
         assert self._spans is not None
         span = self._spans[path]
-        text = " " * (span.value_column - 1) + self.file.text[span.start : span.end]
+        # Its further lines are indented as they are in the file, so the first has to be; brackets need no indentation,
+        # and may stand a million characters to the right.
+        indentation = 0 if self._is_flow(span) else span.value_column - 1
+        text = " " * indentation + self.file.text[span.start : span.end]
         try:
             return parse(TextFile(self.file.name, text)).documents[0]
         except (ConfigError, IndexError):

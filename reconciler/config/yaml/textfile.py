@@ -77,7 +77,7 @@ class TextFile:
         code: str = OTHER,
     ) -> Problem:
         text, mark = self.line(line, column)
-        return Problem(_shortened(message), self.origin(line, column), severity, text, mark=mark, code=code)
+        return Problem(shortened(message), self.origin(line, column), severity, text, mark=mark, code=code)
 
     @cached_property
     def _starts(self) -> tuple[int, ...]:
@@ -89,7 +89,7 @@ class TextFile:
         return line, index - self._starts[line - 1] + 1
 
 
-def _shortened(message: str) -> str:
+def shortened(message: str) -> str:
     """The message without the middle of what is very long in it."""
     return (
         message if len(message) <= _TOLD_LENGTH else f"{message[: _TOLD_LENGTH // 2]} … {message[-_TOLD_LENGTH // 2 :]}"
@@ -132,7 +132,9 @@ def read_bytes(path: Path, limit: int) -> bytes:
             if found.st_size > limit:
                 size, most = found.st_size / _MIB, limit // _MIB
                 raise UnusableFile(f"is too large: {size:.1f} MiB, where at most {most} MiB are read")
-            data = file.read(limit + 1)  # it may grow meanwhile, and files of the kernel have no size
+            data = file.read(found.st_size + 1)  # a buffer of the limit's size would be half a gibibyte
+            if len(data) > found.st_size:  # it has grown meanwhile, or is a file of the kernel, which have no size
+                data += file.read(limit + 1 - len(data))
     except FileNotFoundError:
         raise UnusableFile(f"no such file{_beside(path)}") from None
     except OSError as error:

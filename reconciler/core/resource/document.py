@@ -24,11 +24,19 @@ class Locator(Protocol):
 
 
 class Unmade(Struct, frozen=True):
-    """A mistake in a declaration, unless the resource exists already and may have what is named."""
+    """A mistake in a declaration, unless the resource exists already and may have what is named.
+
+    ``find`` gives its place, which is asked for only if it is one: there may be thousands.
+    """
 
     address: Address
-    origin: Origin
+    find: Callable[[], Origin]
     message: str
+
+    @property
+    def origin(self) -> Origin:
+        """The place of the declaration."""
+        return self.find()
 
 
 class Document(Struct, frozen=True):

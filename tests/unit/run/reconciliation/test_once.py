@@ -73,7 +73,7 @@ def test_a_look_that_there_is_already_is_not_made_again():
 
 
 def test_a_mistake_in_what_is_new_is_refused_before_anything_is_done_and_is_none_in_what_exists():
-    mistake = Unmade(address(BOX), Origin("users.yaml", 7, 3), "box `web` names `nothing`")
+    mistake = Unmade(address(BOX), lambda: Origin("users.yaml", 7, 3), "box `web` names `nothing`")
     document = a_document(unmade=(mistake,))
     fresh = MemoryProvider([resource(BOX, size=1), resource(CLIENT)])
     there = MemoryProvider([resource(BOX, size=2), resource(CLIENT)])
