@@ -125,7 +125,7 @@ def test_a_terminal_is_handed_on_with_its_size_and_ctrl_c_is_for_the_command(pro
         cwd=str(project.directory),
         env=environment(COLUMNS=""),
         encoding="utf-8",
-        timeout=20,
+        timeout=60,
         dimensions=(33, 77),
     )
     terminal.expect("# ")
@@ -135,7 +135,8 @@ def test_a_terminal_is_handed_on_with_its_size_and_ctrl_c_is_for_the_command(pro
     terminal.setwinsize(44, 99)
     terminal.sendline("for i in 1 2 3 4 5 6 7 8 9; do stty size | grep '44 99' && break; sleep 0.2; done")
     terminal.expect("44 99\r\n")
-    terminal.sendline("echo asleep-$((1 + 1)); sleep 30")
+    # The trap is set before the text appears: between two commands of the shell the signal would reach neither of them.
+    terminal.sendline("""sh -c 'trap "exit 3" INT; echo asleep-$((1 + 1)); while :; do sleep 0.1; done'""")
     terminal.expect("asleep-2")
     terminal.sendintr()
     terminal.sendline("exit 7")
