@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Final
 
 from reconciler.config.variables.sources import env_file_paths, variables_in
+from reconciler.config.yaml.textfile import ENV_LIMIT, read_text
+from reconciler.core.message.errors import ConfigError
 from reconciler.core.resource.document import DocumentPath, Locator
 from reconciler.core.resource.options import OPTIONS
 from reconciler.core.resource.resource import Origin
@@ -37,13 +39,13 @@ def set_in(name: str, settings: Settings, kinds: Mapping[str, str]) -> str:
     if name in kinds:
         return f"its source ({kinds[name]})"
     files = env_file_paths(settings.directory, settings.env_files)
-    return next((str(file) for file in reversed(files) if name in _set_by(file)), "")  # a later file wins
+    return next((str(file) for file in reversed(files) if name in _set_by(file, settings)), "")  # a later file wins
 
 
-def _set_by(file: Path) -> Mapping[str, str]:
+def _set_by(file: Path, settings: Settings) -> Mapping[str, str]:
     try:
-        return variables_in(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        return variables_in(read_text(file, directory=settings.directory, limit=ENV_LIMIT, private=True).text)
+    except ConfigError:
         return {}
 
 
