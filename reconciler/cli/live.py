@@ -66,7 +66,9 @@ class LiveScreen:
         overflow: Literal["crop", "ellipsis"] = "crop" if self._is_ascii else "ellipsis"
         table = Table.grid(padding=(0, 1, 0, 0))
         cells = [[Text(self._fit(clean(text))) for text in _texts(row)] for row in rows[:most]]
-        for width in (1, *_widths(cells, self._console.width - 2)):  # the mark that moves, and a space
+        # Besides the mark that moves and a space: `^C`, which a terminal writes behind the last row. It must not begin
+        # a line, or the rows could not be taken away any more.
+        for width in (1, *_widths(cells, self._console.width - 4)):
             table.add_column(no_wrap=True, overflow=overflow, width=width)
         for row_cells in cells:
             table.add_row(self._spinner, *row_cells)

@@ -199,6 +199,8 @@ def interruptible() -> Iterator[Stop]:
             raise SystemExit(codes[signal.Signals(number)])
         stop.code = codes[signal.Signals(number)]
         stop.flag.set()
+        if sys.stderr.isatty() and not is_drawable(sys.stderr) and not in_events():
+            say("")  # ends the line that begins with `^C`
         say(_FIRST)
 
     before = {number: signal.signal(number, on_signal) for number in codes}

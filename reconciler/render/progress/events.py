@@ -8,6 +8,7 @@ from typing import Any, Final
 from reconciler.core.execution.report import Event, What
 from reconciler.core.message.codes import code_of
 from reconciler.core.message.problem import Problem
+from reconciler.render.progress.ongoing import doing
 
 SCHEMA: Final = "reconcile.events/v1"
 _TYPES: Final[Mapping[What, str]] = {
@@ -20,6 +21,16 @@ _TYPES: Final[Mapping[What, str]] = {
     What.NOT_STARTED: "step_not_started",
     What.INTERRUPTED: "step_interrupted",
 }
+_WORDS: Final[Mapping[What, str]] = {
+    What.STARTED: "begins",
+    What.PENDING: "goes on",
+    What.DONE: "is done",
+    What.FAILED: "failed",
+    What.BLOCKED: "is skipped",
+    What.ROLLED_BACK: "was rolled back",
+    What.NOT_STARTED: "was not started",
+    What.INTERRUPTED: "was interrupted",
+}
 
 
 def step_document(event: Event) -> dict[str, Any]:
@@ -29,7 +40,7 @@ def step_document(event: Event) -> dict[str, Any]:
     return {
         "type": _TYPES[event.what],
         "level": "error" if event.what is What.FAILED else "info",
-        "msg": f"{step.address} {step.verb} {event.what.value}{note}",
+        "msg": f"{step.address}: {doing(step)} {_WORDS[event.what]}{note}",
         "address": str(step.address),
         **({"covers": [str(address) for address in step.covers]} if step.covers else {}),
         "verb": step.verb,

@@ -52,13 +52,18 @@ class Progress:
         self._left = Counter(address for step in plan.steps for address in (step.address, *step.covers))
         self._words = {change.address: _word(change) for change in plan.changes}
         self._origins = {change.address: change.origin for change in plan.changes}
+        self._steps = plan.steps
+        self._begun: set[str] = set()
         self._blocked: set[Address] = set()
+        self._not_started: set[Address] = set()
         self._seconds: dict[Address, float] = {}
         self._reported: dict[str, float] = {}
 
     def lines(self, event: Event) -> Iterator[str]:
         """The lines that an event is worth."""
         address = padded(str(event.step.address), self._column)
+        if event.what not in (What.NOT_STARTED, What.BLOCKED):
+            self._begun.add(event.step.id)
         match event.what:
             case What.DONE:
                 yield from self._done(event)
@@ -71,15 +76,22 @@ class Progress:
                 yield f"  ✗ {address} {f'error[{code_of(event.error).name}]: ' if event.error else ''}{event.note}"
                 if origin := self._origins.get(event.step.address):
                     yield f"    --> {origin}"
+            case _:
+                yield from self._not_done(event, address)
+
+    def _not_done(self, event: Event, address: str) -> Iterator[str]:
+        """The line on a step that did not come to its end, one for each resource."""
+        match event.what:
             case What.BLOCKED if event.step.address not in self._blocked and event.note != str(event.step.address):
                 self._blocked.add(event.step.address)
                 yield f"  ✗ {address} skipped: {event.note} failed"
             case What.ROLLED_BACK:
                 yield f"  ↩ {address} rolled back: {event.step.returns_to or _RETURNED}"
-            case What.NOT_STARTED:
-                yield f"  - {address} {event.step.verb} not started"
+            case What.NOT_STARTED if event.step.address not in self._not_started:
+                self._not_started.add(event.step.address)
+                yield f"  - {address} not started: {', '.join(self._waiting(event.step.address))}"
             case What.INTERRUPTED:
-                yield f"  - {address} {event.step.verb} was interrupted, after {event.seconds:.0f} s{_note(event)}"
+                yield f"  - {address} interrupted after {event.seconds:.0f} s of {doing(event.step)}{_note(event)}"
             case _:
                 return
 
@@ -96,6 +108,11 @@ class Progress:
         for address in complete:
             lasted = f"({self._seconds[address]:.1f} s)"
             yield f"  ✓ {padded(str(address), self._column)} {self._words[address]}{note} {lasted}"
+
+    def _waiting(self, address: Address) -> list[str]:
+        """The steps of a resource that have not begun, in words."""
+        left = (step for step in self._steps if step.address == address and step.id not in self._begun)
+        return list(dict.fromkeys(step.verb.rpartition(".")[2] for step in left))
 
     def _is_complete(self, address: Address) -> bool:
         """Counts one step of a resource as done; returns whether it was the last."""

@@ -94,5 +94,5 @@ def test_what_is_waited_for_has_a_row_each_also_after_a_resize_and_an_interrupt_
     assert rows_of(terminal.lines) == []
     said = "\n".join(terminal.lines)
     assert "interrupted: requests that run are finished, waits and builds are given up" in said
-    assert said.count("container.wait was interrupted, after") == 2
+    assert said.count("s of waiting") == 2
     assert "1 resource done, 2 interrupted or not started" in said

@@ -114,7 +114,7 @@ def nothing_there(world):
     return nothing_done(world) and is_down(world)
 
 
-def not_begun(world, kind, name, verb):
+def not_begun(world, kind, name, verbs):
     where, what = ("containers", f"{PROJECT}-{name}-1") if kind == "container" else (f"{kind}s", f"{PROJECT}_{name}")
     calls = {
         "start": rf"POST /{where}/\S+/start",
@@ -122,7 +122,8 @@ def not_begun(world, kind, name, verb):
         "create": f"POST /{where}/create",
         "remove": f"DELETE /{where}",
     }
-    return not [call for call in world.writes if re.match(calls.get(verb, "never"), call) and what in call]
+    begun = "|".join(calls.get(verb, "never") for verb in re.split(r",\s+", verbs))
+    return not [call for call in world.writes if re.match(begun, call) and what in call]
 
 
 SENTENCES = {
@@ -135,7 +136,7 @@ SENTENCES = {
     r"docker\.(\w+)/(\S+) is left, as it is in use": is_there,
     r"docker\.container/(\S+) +rolled back: .* serves again": serves_again,
     r"docker\.container/(\S+) +rolled back: .* in its place again": same_one,
-    r"docker\.(\w+)/(\S+) +\w+\.(\w+) not started": not_begun,
+    r"docker\.(\w+)/(\S+) +not started: ([\w -]+(?:,\s+[\w -]+)*)": not_begun,
     r"(\d+) resources? done.*?, (?:\d+) interrupted or not started": done,
     rf"{PROJECT}: down": is_down,
     rf"{PROJECT}: not all is down": lambda world: not is_down(world),
@@ -289,7 +290,7 @@ def test_what_was_not_begun_when_it_was_interrupted_is_said_to_be(world):
 
     ran = world.command("apply", "--yes")
 
-    assert (ran.code, "container.create not started" in ran.err) == (130, True)
+    assert (ran.code, "not started: create, start, wait" in ran.err) == (130, True)
     assert "1 resource done, 2 interrupted or not started, in" in ran.err
 
 
@@ -307,7 +308,7 @@ def test_a_wait_that_was_given_up_is_interrupted(world):
     ran = world.command("apply", "--yes")
 
     assert ran.code == 130
-    assert re.search("docker.container/a +container.wait was interrupted, after 0 s: health: starting", ran.err)
+    assert re.search("docker.container/a +interrupted after 0 s of waiting: health: starting", ran.err)
     assert "1 resource done, 2 interrupted or not started, in" in ran.err
 
 
