@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import sys
+
 import click
 
-from reconciler.cli.output import show
+from reconciler.cli.output import columns, show
 
 
 @click.command("explain")
@@ -22,7 +24,7 @@ def command(*, subject: str | None) -> None:
         show(codes_text(CODES.values()))
         return
     if code := CODES.get(subject.upper()):
-        show(code_text(code))
+        show(code_text(code, columns(sys.stdout)))
         return
     from reconciler.config.schema.fields import described_fields, fields_named
     from reconciler.config.yaml.suggest import suggestion
@@ -33,4 +35,4 @@ def command(*, subject: str | None) -> None:
         known = {*CODES, *(field.name for field in described_fields())}
         near = suggestion(subject.rpartition(".")[2], known) or "; `reconcile explain` lists the codes"
         raise click.UsageError(f"`{subject}` is neither the code of an error nor a field of the files{near}")
-    show(fields_text((DescribedField(*field) for field in found), all_kinds()))
+    show(fields_text((DescribedField(*field) for field in found), all_kinds(), columns(sys.stdout)))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from enum import Enum
+from typing import Final
 
 from reconciler.core.difference.change import Action, Change
 from reconciler.core.message.errors import ReconcileError
@@ -86,6 +87,10 @@ class State(Enum):
     BLOCKED = "blocked"
     PAUSED = "paused"
     UNDECLARED = "undeclared"
+
+
+TROUBLED: Final = frozenset({State.DRIFTED, State.DEGRADED, State.MISSING, State.BLOCKED})
+"""States that nobody has asked for: neither paused nor left alone as undeclared."""
 
 
 class Standing(Struct, frozen=True):

@@ -34,15 +34,15 @@ class DescribedField(Struct, frozen=True):
     path: str
 
 
-def code_text(code: Code) -> str:
-    """The whole of what is known of an error's code."""
+def code_text(code: Code, width: int = 0) -> str:
+    """The whole of what is known of an error's code; ``width`` is that of the terminal, 0 where there is none."""
     exits = " or ".join(map(str, code.exits))
     return joined(
         (
             f"{code.name}: {code.fact}",
             "",
-            *_wrapped("Cause: ", code.cause),
-            *_wrapped("Remedy: ", code.remedy),
+            *_wrapped("Cause: ", code.cause, width),
+            *_wrapped("Remedy: ", code.remedy, width),
             f"Exit code: {exits}",
         )
     )
@@ -59,14 +59,14 @@ def codes_markdown(codes: Iterable[Code]) -> str:
     return "\n".join((*_PAGE, *rows)) + "\n"
 
 
-def fields_text(fields: Iterable[DescribedField], kinds: Mapping[str, Kind]) -> str:
+def fields_text(fields: Iterable[DescribedField], kinds: Mapping[str, Kind], width: int = 0) -> str:
     """Each field with its description, and what changing it costs."""
-    return "\n\n".join(joined(_field(each, kinds)) for each in fields)
+    return "\n\n".join(joined(_field(each, kinds, width)) for each in fields)
 
 
-def _field(field: DescribedField, kinds: Mapping[str, Kind]) -> Iterator[str]:
+def _field(field: DescribedField, kinds: Mapping[str, Kind], width: int) -> Iterator[str]:
     yield f"{field.file}: {field.path}"
-    yield from _wrapped("  ", f"{field.title}. {field.description}")
+    yield from _wrapped("  ", f"{field.title}. {field.description}", width)
     yield from (f"  A change of {name}: {cost}." for name, cost in costs_of(field, kinds))
 
 
@@ -92,5 +92,5 @@ def _cost(kind: Kind, name: str) -> str:
     return COSTS[effect] or "without disruption"
 
 
-def _wrapped(head: str, text: str) -> list[str]:
-    return fill(text, _WIDTH, initial_indent=head, subsequent_indent=" " * len(head)).split("\n")
+def _wrapped(head: str, text: str, width: int) -> list[str]:
+    return fill(text, min(width or _WIDTH, _WIDTH), initial_indent=head, subsequent_indent=" " * len(head)).split("\n")

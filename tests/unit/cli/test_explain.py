@@ -17,6 +17,7 @@ from reconciler.core.message import errors
 from reconciler.core.message.codes import BUG, CODES, USAGE, code_of
 from reconciler.core.message.errors import ReconcileError, Refusal
 from reconciler.core.message.problem import CHECK, SCHEMA, SYNTAX, UNREADABLE, UNSUPPORTED, VARIABLE
+from reconciler.render.answers.explanations import code_text
 from tests.kit.cli import called
 
 NAMES = [name for _, name, _ in walk_packages(reconciler.__path__, "reconciler.") if not name.endswith("__main__")]
@@ -140,6 +141,16 @@ def test_a_field_says_what_its_change_costs(reconcile, field, says):
 
     assert says in ran.out
     assert ran.out.count(".yaml: ") == 1
+
+
+@pytest.mark.parametrize("width", [40, 50, 80, 160])
+@pytest.mark.parametrize("name", CODES)
+def test_an_explanation_fits_the_terminal_and_indents_each_line_alike(name, width):
+    lines = code_text(CODES[name], width).splitlines()
+
+    assert max(map(len, lines[2:])) <= min(width, 100)
+    remedy = next(number for number, line in enumerate(lines) if line.startswith("Remedy: "))
+    assert all(line.startswith(" " * len("Remedy: ")) for line in lines[remedy + 1 : -1])
 
 
 def test_an_unknown_subject_names_the_nearest(reconcile):
