@@ -93,6 +93,7 @@ def fetch_buildx() -> None:
 def fetch_promtool() -> None:
     """Take Prometheus's own check of rules out of its package."""
     step, remedy = "fetch promtool", "check that this machine reaches its package sources: apt-get update"
+    machine.refresh_package_lists()
     with tempfile.TemporaryDirectory() as folder:
         host.run(["apt-get", "download", "-q", "prometheus"], folder=Path(folder), step=step, remedy=remedy)
         package = next(Path(folder).glob("prometheus_*.deb"))
