@@ -89,7 +89,9 @@ nightly-docker: $(DEV) test-machine test-newer-engine test-rootless-engine ## EX
 	RECONCILE_TEST_FIELDS=all RECONCILE_TEST_CRASHES=all RECONCILE_TEST_ADOPTION=all $(PYTEST) -n 4 tests/integration/docker tests/integration/web
 
 BEHIND_A_PROXY := $(patsubst %,tests/integration/docker/test_%.py,drift depends_on down git handover hooks replace rollout restart)
-nightly-daemon: $(DEV) test-machine ## the Docker and daemon tests with a program whose only way to the engine is the proxy
+nightly-daemon: $(DEV) test-machine ## the daemon in a container, and tests with a program whose only way to the engine is the proxy
+	scripts/demo/local_images.py reconcile
+	$(PYTEST) tests/nightly
 	$(BIN)/python -m tests.kit.machine.engine_proxy $(PYTEST) $(BEHIND_A_PROXY) tests/integration/keycloak/test_daemon.py
 
 # While the engine is restarted nothing else may run. Images of several platforms are held by containerd alone.

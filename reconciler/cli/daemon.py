@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -18,13 +18,16 @@ from reconciler.cli.state import State
 from reconciler.cli.values import EXISTING_FILE, OneOf, Seconds
 
 if TYPE_CHECKING:
+    from reconciler.core.resource.address import Address
     from reconciler.run.commands.doctor import Examination
     from reconciler.run.daemon.board import Board
     from reconciler.run.daemon.daemon import Daemon
+    from reconciler.settings import Settings
     from reconciler.web.desk import Desk
     from reconciler.web.oidc import Issuer
 
 INTERVALS_PER_RESYNC = 10
+APART_LOCK_WAIT = "1m"
 
 
 def _place(_ctx: click.Context, _param: click.Parameter, value: str) -> tuple[str, int] | None:
@@ -97,10 +100,27 @@ def command(state: State, /, **options: Any) -> int:
             listeners=(*listeners, *notifiers),
             board=board,
             source=source,
+            apart=_arguments_apart,
         )
         _on_signals(daemon, stop)
         daemon.run()
     return Exit.DONE
+
+
+def _arguments_apart(settings: Settings, address: Address) -> Sequence[str]:
+    """The arguments of an apply of one resource with the same files, in a process of its own."""
+    given = [
+        *(("--file", each) for each in settings.stack_files),
+        *(("--users", each) for each in settings.users_files),
+        *(("--env-file", each) for each in settings.env_files or ()),
+        *(("--profile", each) for each in settings.profiles),
+        ("--project-directory", settings.directory),
+        ("--project", settings.project),
+        ("--keycloak-url", settings.keycloak_url),
+        ("--state-directory", settings.state_directory),
+    ]
+    options = [str(word) for name, value in given if value for word in (name, value)]
+    return [*options, "apply", "--lock-wait", APART_LOCK_WAIT, "--target", str(address)]
 
 
 @contextmanager

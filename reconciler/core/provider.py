@@ -460,6 +460,27 @@ class EndpointSource(Protocol):
 
 
 @runtime_checkable
+class Residence(Protocol):
+    """A provider one of whose resources may be the place that this process runs in."""
+
+    def home(self) -> str:
+        """The id of that live resource, "" if this process runs elsewhere; asks nobody."""
+        ...
+
+    def run_apart(self, arguments: Sequence[str], purpose: str) -> str:
+        """Begins this program with other arguments in a place of its own, which is like this one and outlives it.
+
+        One that is at work already is left to it. Returns the reason if it has failed of late for the same purpose.
+        Raises ProviderError.
+        """
+        ...
+
+    def clear_away(self) -> None:
+        """Removes that place, once its program has ended. Raises ProviderError."""
+        ...
+
+
+@runtime_checkable
 class WarningSource(Protocol):
     """A provider that has doubts about a document, because of where it would be carried out."""
 

@@ -108,7 +108,7 @@ FLOORS = {
         {"table"},
         {"container", "engine"},
         {"build", "kinds"},
-        {"authors", "bystanders", "expand", "permissions", "replace"},
+        {"authors", "bystanders", "expand", "permissions", "replace", "residence"},
         {"adoption", "observe"},
         {"diagnose", "perform"},
         {"provider"},

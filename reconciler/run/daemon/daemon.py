@@ -54,6 +54,7 @@ from reconciler.run.daemon.board import Board
 from reconciler.run.daemon.chronicle import Chronicle
 from reconciler.run.daemon.filestates import States, states_of
 from reconciler.run.daemon.hints import Hints, changed_files
+from reconciler.run.daemon.home import Arguments, Home
 from reconciler.run.daemon.journal import Journal
 from reconciler.run.daemon.pauses import pauses_of
 from reconciler.run.daemon.repairs import GRACE_S, Ended, Run, SharedLock, allowed, in_a_thread
@@ -122,9 +123,11 @@ class Daemon:
         elect: type[Leadership] | None = Leadership,
         wall: Callable[[], float] = time.time,
         source: Source | None = None,
+        apart: Arguments | None = None,
     ) -> None:
         self._settings, self._clock, self._log, self._rhythm, self._stop = settings, clock, log, rhythm, stop
         self._source = source
+        self._home = Home(apart, begin)
         self._supervisor = Supervisor(settings.environment)
         self._known, self._begin, self._elect, self._wall = known, begin, elect, wall
         self.hints = Hints(clock)
@@ -385,6 +388,7 @@ class Daemon:
         busy = self._busy()
         self._quiet = look if look.plan.in_sync and not look.unread else None
         self._learn(look, busy, pass_id, why)
+        own = self._home.change(self._session, look)
         due = self._due(look, busy)
         self._log.debug("looked", **{"pass": pass_id}, why=[str(each) for each in why[:5]], due=len(due))
         self._ask_for_authors(look, busy)
@@ -393,8 +397,24 @@ class Daemon:
         self._show(look, reconciler.desired())
         if self._source:
             self._judge(self._source, look)
-        if not self._rotates() and due:
-            self._repair(due, pass_id, why, reconciler.desired())
+        if self._rotates():
+            return
+        if rest := due - {own.address} if own else due:
+            self._repair(rest, pass_id, why, reconciler.desired())
+        elif own and due and not self._runs:
+            self._replace_home(own, pass_id, why)
+        if own is None and is_full:
+            self._home.clear_away(self._session)
+
+    def _replace_home(self, change: Change, pass_id: str, why: tuple[Hint, ...]) -> None:
+        """Have the daemon's own resource replaced by a run apart: it is the last one, as this process ends with it."""
+        failures = self._home.failures()
+        for failed, reason in failures:
+            self._settle(Ended(failed, 0.0, reason), pass_id, tuple(map(str, why)))
+        if not failures:
+            self._log.info("is replaced", **{"pass": pass_id}, address=str(change.address))
+            self.paces.failed(str(change.address), self._clock.now())
+            self._home.replace(self._session, change)
 
     def _judge(self, source: Source, look: Look) -> None:
         """Report what became of the revision: all is as declared, or something stands against that."""

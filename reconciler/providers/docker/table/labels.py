@@ -48,6 +48,9 @@ FILES: Final = f"{OWN}files"
 MARK: Final = f"{OWN}mark-of"
 """On a volume that says what a container was told of since it was made, or whose it became: the container's id."""
 
+APART: Final = f"{OWN}apart"
+"""On a container that replaces the one of a daemon: a digest of what it is to do."""
+
 _HASH: Final = f"{COMPOSE}config-hash"
 _OURS: Final = "reconcile"
 

@@ -7,6 +7,7 @@ import re
 import socket
 import threading
 import time
+from datetime import UTC, datetime
 from itertools import pairwise
 
 import pytest
@@ -101,7 +102,7 @@ class World:
         environment = {"DOCKER_HOST": url}
         self.settings = Settings(directory, (self.file,), environment=environment, project="p")
         self.log, self.stop, self.writer, self.wall = Log(engine.clock), threading.Event(), Writer(), time.time
-        self.source = self.elect = None
+        self.source = self.elect = self.apart = None
         self.write(WEB)
 
     def write(self, text):
@@ -119,6 +120,7 @@ class World:
             elect=self.elect,
             wall=self.wall,
             source=self.source,
+            apart=self.apart,
         )
         self.daemon = daemon
         daemon.hints = ScriptedHints(self.engine.clock, self.stop, script)
@@ -888,3 +890,110 @@ def test_systemd_hears_of_the_first_look_of_each_round_and_of_the_end(world, tmp
     assert told[1] == "READY=1"
     assert told[-1] == "STOPPING=1"
     assert told[2:-1].count("WATCHDOG=1") == len(told[2:-1]) >= 35 // 10
+
+
+# ------------------------------------------------------------------ the daemon's own container
+
+
+TWO = "services:\n  web: {image: 'app:1', environment: {V: '1'}}\n  db: {image: 'app:1', environment: {V: '1'}}\n"
+APART = "/p-web-1.apart"
+
+
+@pytest.fixture
+def inside(world):
+    """A daemon that runs in the container of `web`."""
+    world.write(TWO)
+    world.settle()
+    world.home = next(each for each in world.engine.containers.values() if each["Name"] == "/p-web-1")
+    environment = {**world.settings.environment, "RECONCILE_CONTAINER": world.home["Id"]}
+    world.settings = replace(world.settings, environment=environment)
+    world.apart = lambda _settings, address: ["apply", "--target", str(address)]
+    return world
+
+
+def found(world, name):
+    return next((each for each in world.engine.containers.values() if each["Name"] == name), None)
+
+
+def test_the_daemon_leaves_its_own_replacement_to_a_container_apart(inside):
+    inside.write(TWO.replace("V: '1'", "V: '2'"))
+    inside.run()
+
+    made = found(inside, APART)
+    assert found(inside, "/p-web-1")["Id"] == inside.home["Id"]
+    assert (made["Config"]["Cmd"], made["State"]["Running"]) == (["apply", "--target", "docker.container/web"], True)
+    assert made["Config"]["Env"] == inside.home["Config"]["Env"]
+    assert labels.is_one_off(made["Config"]["Labels"])
+    assert inside.log.of("is replaced")[0]["address"] == "docker.container/web"
+
+
+def test_the_daemons_own_container_is_the_last_one(inside):
+    inside.write(TWO.replace("V: '1'", "V: '2'"))
+    inside.run(after(1, "again"))
+
+    db, apart = found(inside, "/p-db-1"), found(inside, APART)
+    assert "V=2" in db["Config"]["Env"]
+    assert db["Created"] < apart["Created"]
+
+
+def test_a_live_change_of_its_own_container_needs_nobody_else(inside):
+    inside.write(TWO.replace("web: {", "web: {mem_limit: 64m, "))
+    inside.run()
+
+    assert found(inside, APART) is None
+    assert found(inside, "/p-web-1")["HostConfig"]["Memory"] == 64 << 20
+
+
+def test_one_replacement_is_under_way_at_a_time(inside):
+    inside.write(TWO.replace("V: '1'", "V: '2'"))
+    inside.run(*(after(20, "again") for _ in range(5)))
+
+    first = found(inside, APART)["Id"]
+    assert len(inside.log.of("is replaced")) > 1
+    assert [each["Id"] for each in inside.engine.containers.values() if each["Name"] == APART] == [first]
+    assert not [call for call in inside.engine.writes if call.startswith("DELETE") and first in call]
+
+
+def test_a_replacement_that_failed_is_reported_and_not_begun_again_soon(inside):
+    inside.write(TWO.replace("V: '1'", "V: '2'"))
+    inside.run()
+    inside.stop.clear()
+    ended = found(inside, APART)
+    now = datetime.now(UTC).isoformat()
+    ended["State"] |= {"Running": False, "Status": "exited", "ExitCode": 3, "FinishedAt": now}
+    before = len(inside.engine.writes)
+
+    inside.run(after(1, "again"), after(30, "again"))
+
+    failed = inside.log.of("repair failed")
+    assert "a replacement by another container failed, and is tried again at" in failed[0]["error"]
+    assert not [call for call in inside.engine.writes[before:] if "apart" in call]
+
+    inside.stop.clear()
+    inside.write(TWO.replace("V: '1'", "V: '3'"))
+    inside.run(after(1, "again"))
+    assert found(inside, APART)["State"]["Running"]
+    assert found(inside, APART)["Id"] != ended["Id"]
+
+
+def test_what_is_left_of_a_finished_replacement_is_cleared_away(inside):
+    inside.write(TWO.replace("V: '1'", "V: '2'"))
+    inside.run()
+    inside.stop.clear()
+    found(inside, APART)["State"] |= {"Running": False, "Status": "exited", "ExitCode": 0}
+    inside.write(TWO)
+
+    inside.run(after(1, "again"))
+
+    assert found(inside, APART) is None
+
+
+def test_a_daemon_elsewhere_replaces_what_it_manages(inside):
+    inside.settings = replace(
+        inside.settings, environment={**inside.settings.environment, "RECONCILE_CONTAINER": "0" * 64}
+    )
+    inside.write(TWO.replace("V: '1'", "V: '2'"))
+    inside.run()
+
+    assert found(inside, APART) is None
+    assert "V=2" in found(inside, "/p-web-1")["Config"]["Env"]
