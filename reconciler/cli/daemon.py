@@ -14,7 +14,7 @@ from click.core import ParameterSource
 from reconciler.cli.exit import Exit
 from reconciler.cli.output import log, writer
 from reconciler.cli.repository import FORGES, as_secrets, secret_lines, sourced
-from reconciler.cli.state import State
+from reconciler.cli.state import State, options_of
 from reconciler.cli.values import EXISTING_FILE, OneOf, Seconds
 
 if TYPE_CHECKING:
@@ -109,18 +109,7 @@ def command(state: State, /, **options: Any) -> int:
 
 def _arguments_apart(settings: Settings, address: Address) -> Sequence[str]:
     """The arguments of an apply of one resource with the same files, in a process of its own."""
-    given = [
-        *(("--file", each) for each in settings.stack_files),
-        *(("--users", each) for each in settings.users_files),
-        *(("--env-file", each) for each in settings.env_files or ()),
-        *(("--profile", each) for each in settings.profiles),
-        ("--project-directory", settings.directory),
-        ("--project", settings.project),
-        ("--keycloak-url", settings.keycloak_url),
-        ("--state-directory", settings.state_directory),
-    ]
-    options = [str(word) for name, value in given if value for word in (name, value)]
-    return [*options, "apply", "--lock-wait", APART_LOCK_WAIT, "--target", str(address)]
+    return [*options_of(settings), "apply", "--lock-wait", APART_LOCK_WAIT, "--target", str(address)]
 
 
 @contextmanager

@@ -108,6 +108,21 @@ def settings_of(options: Mapping[str, Any]) -> Settings:
     )
 
 
+def options_of(settings: Settings) -> list[str]:
+    """The options before a command that have these settings, in the same environment."""
+    given: list[tuple[str, object]] = [
+        *(("--file", each) for each in settings.stack_files),
+        *(("--users", each) for each in settings.users_files),
+        *(("--env-file", each) for each in settings.env_files or ()),
+        *(("--profile", each) for each in settings.profiles),
+        ("--project-directory", settings.directory),
+        ("--project", settings.project),
+        ("--keycloak-url", settings.keycloak_url),
+        ("--state-directory", settings.state_directory),
+    ]
+    return [str(word) for name, value in given if value for word in (name, value)]
+
+
 def is_terminal() -> bool:
     """Returns whether there is somebody to ask."""
     return sys.stdin.isatty() and sys.stdout.isatty() and not in_events()

@@ -145,6 +145,7 @@ SPEAKS_OF_A_PROVIDER = {
     ("cli/permissions.py", "--docker"): "the option",
     ("cli/examples.py", "--docker"): "the option",
     ("cli/state.py", "keycloak_url"): "the option's value",
+    ("cli/state.py", "--keycloak-url"): "the option",
 }
 
 FILES = sorted(path.relative_to(PACKAGE).as_posix() for path in PACKAGE.rglob("*.py"))
