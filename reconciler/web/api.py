@@ -128,6 +128,13 @@ def _subject(asked: Mapping[str, Any]) -> str:
     return found
 
 
+def approve(call: Call) -> Response:
+    """Carry out, once, what the policy holds back of the plan with this checksum."""
+    mark = _text(_document(call), "checksum")
+    changes = call.desk.approve(call.visitor, "api", mark)
+    return answer(call.desk, {"checksum": mark, "approved": [str(each.address) for each in changes]}, 202)
+
+
 def _text(asked: Mapping[str, Any], name: str) -> str:
     found = asked.get(name, "")
     if not isinstance(found, str):
@@ -178,6 +185,15 @@ API: Final[tuple[Route, ...]] = (
         "Leave a resource alone for a while.",
         body=BODY,
         request={"address": _ADDRESS, "reason": {"type": "string", "minLength": 1}, "seconds": _SECONDS},
+    ),
+    Route(
+        "POST",
+        f"{_BASE}/approve",
+        Role.OPERATOR,
+        approve,
+        "Carry out what the policy holds back of the plan with this checksum.",
+        body=BODY,
+        request={"checksum": {"type": "string", "description": "That of the plan which was looked at."}},
     ),
     Route("POST", f"{_BASE}/resume", Role.OPERATOR, resume, "End a pause.", body=BODY, request={"address": _ADDRESS}),
 )

@@ -5,19 +5,22 @@ from __future__ import annotations
 import secrets
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Final, Protocol
 
 from starlette.requests import Request
 from starlette.responses import Response
 
+from reconciler.core.difference.change import Change
+from reconciler.core.history.facts import Ailment
 from reconciler.core.history.records import Run
 from reconciler.core.message.errors import ReconcileError
 from reconciler.core.provider import Hint, Restarter
 from reconciler.core.resource.address import Address
 from reconciler.record import Struct, field
 from reconciler.render.output.writer import Writer
+from reconciler.render.plan.jsonplan import checksum
 from reconciler.run.daemon.board import Board, Scene
 from reconciler.run.daemon.pauses import EVERYTHING, Pause
 from reconciler.web.access import Gate, Role, Visitor
@@ -28,6 +31,7 @@ from reconciler.web.oidc import Issuer
 
 LONGEST_PAUSE_S: Final = 30 * 86_400.0
 MOST_STREAMS: Final = 64
+MOST_NAMED: Final = 20
 
 
 class Wrong(Exception):
@@ -113,6 +117,22 @@ class Desk(Struct):
         with self._recorded(f"restart {subject}", visitor, via), self.board.shared():
             source.restart(name, timeout_s=None)
 
+    def approve(self, visitor: Visitor, via: str, mark: str) -> Sequence[Change]:
+        """Have the daemon carry out what its policy holds back of the plan with this checksum, once."""
+        board, plan = self.board, self.scene.look.plan
+        if not board.leads or not board.heals:
+            raise Wrong(409, "This daemon repairs nothing.")
+        if mark != checksum(plan, self.scene.project, self.scene.session.kinds):
+            raise Wrong(409, "The plan is another one by now. Look at it again.")
+        held = {each.subject for each in self.scene.state.troubles if each.ailment is Ailment.HELD_BACK}
+        changes = [each for each in plan.changes if str(each.address) in held and each.acts]
+        if not changes:
+            raise Wrong(409, "The policy holds nothing back.")
+        with self._recorded(f"approve {mark}", visitor, f"{via}: {_few(changes)}"):
+            board.approve(changes, visitor.name)
+            board.ask(Hint(f"approval by {visitor.name}"))
+        return changes
+
     def examine(self, visitor: Visitor, via: str) -> None:
         """Have the doctor look for the cause of trouble; the result is shown when it is there."""
         if self.examinations is None:
@@ -197,6 +217,13 @@ def address_of(text: str) -> Address | None:
         return Address.parse(text)
     except ValueError:
         return None
+
+
+def _few(changes: Sequence[Change]) -> str:
+    """The first addresses, for a line of the history."""
+    named = ", ".join(str(each.address) for each in changes[:MOST_NAMED])
+    more = len(changes) - MOST_NAMED
+    return f"{named} and {more} more" if more > 0 else named
 
 
 def _named(subject: str) -> str:

@@ -13,6 +13,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Final
 
+from reconciler.core.difference.change import Change
 from reconciler.core.execution.report import Standing
 from reconciler.core.execution.report import State as Condition
 from reconciler.core.history.facts import Ailment, Fact, Repair, State
@@ -27,6 +28,9 @@ from reconciler.run.session.session import Session
 
 MOST_FACTS: Final = 1_000
 LEAST_PATIENCE_S: Final = 120.0
+APPROVED_S: Final = 3_600.0
+"""An approval that could not be carried out for so long is over."""
+
 NONE: Final[frozenset[Address]] = frozenset()
 TIMES_AS_LONG: Final = 4.0
 """A loop that has not come round for so many intervals hangs."""
@@ -54,6 +58,23 @@ class Scene(Struct, frozen=True):
         return self.session.document.project
 
 
+class Approval(Struct, frozen=True):
+    """A person's approval of one change that the policy holds back, until a time in seconds since 1970."""
+
+    change: Change
+    owner: str
+    until: float
+
+    def is_of(self, change: Change) -> bool:
+        """Returns whether this is the change that was approved: the same action, from the same values to the same."""
+        return _deed(change) == _deed(self.change)
+
+
+def _deed(change: Change) -> tuple[object, ...]:
+    live = change.observed.id if change.observed else ""
+    return change.action, live, change.fields
+
+
 class Noted(Struct, frozen=True):
     """A fact with its number and its time."""
 
@@ -78,6 +99,7 @@ class Board(Struct):
     scene: Scene | None = None
     error: str = ""
     pauses: Pauses = field(default_factory=Pauses)
+    approvals: dict[Address, Approval] = field(default_factory=dict)
     under_way: UnderWay = field(default_factory=UnderWay)
     leads: bool = True
     leader: str = ""
@@ -137,6 +159,23 @@ class Board(Struct):
         """The pause of a resource in words, "" if it is not paused."""
         pause = pause_for(self.pauses.active(self.wall()), address)
         return f"paused by {pause.owner}: {pause.reason}" if pause else ""
+
+    def approve(self, changes: Iterable[Change], owner: str) -> None:
+        """Have the daemon carry out these changes once, although its policy holds them back."""
+        until = self.wall() + APPROVED_S
+        with self._lock:
+            self.approvals |= {each.address: Approval(each, owner, until) for each in changes}
+
+    def is_approved(self, change: Change) -> bool:
+        """Returns whether a person has approved this very change, and not too long ago."""
+        found = self.approvals.get(change.address)
+        return bool(found and self.wall() < found.until and found.is_of(change))
+
+    def carried_out(self, addresses: Iterable[Address]) -> None:
+        """Forget the approvals of what is as declared now: the next difference is another one."""
+        with self._lock:
+            for address in addresses:
+                self.approvals.pop(address, None)
 
     def failed(self, error: str) -> None:
         """A look failed as a whole; the last scene stays."""

@@ -491,6 +491,7 @@ class Daemon:
         self._overdue_from = {name: self._overdue_from.get(name, now + SLOW_S) for name in overdue}
         seen = {change.address: change for change in look.plan.changes if change.address not in busy}
         kept = {str(address) for address, change in seen.items() if change.action is Action.KEEP}
+        self._board.carried_out(map(Address.parse, kept))
         for subject in kept:
             self.paces.settled(subject, now)
             self._blocked.pop(subject, None)
@@ -666,7 +667,7 @@ class Daemon:
             mark = "" if isinstance(error, Overdue) else str(error)
             yield Trouble(Ailment.UNREAD, name, str(error), mark, {"deferred": deferred})
         for change in seen:
-            if change.acts and (reason := self._restraint.reason(change, self._is_open)):
+            if change.acts and (reason := self._held_back(change)):
                 yield Trouble(Ailment.HELD_BACK, str(change.address), reason, reason)
         self._note_exits(seen)
         recurring = {trouble.subject: trouble for change in seen for trouble in self._recurring(change, why)}
@@ -675,7 +676,11 @@ class Daemon:
 
     def _reason_to_leave(self, change: Change) -> str:
         """A pause or the policy that keeps a difference from being repaired now, "" if there is none."""
-        return self._board.pause_of(change.address) or self._restraint.reason(change, self._is_open)
+        return self._board.pause_of(change.address) or self._held_back(change)
+
+    def _held_back(self, change: Change) -> str:
+        """The part of the policy that keeps a difference as it is, unless a person has approved its repair."""
+        return "" if self._board.is_approved(change) else self._restraint.reason(change, self._is_open)
 
     def _is_open(self, window: Window) -> bool:
         return is_open(window, self._wall())

@@ -12,6 +12,7 @@ from starlette.responses import RedirectResponse, Response
 
 from reconciler.core.difference.change import Action, Change
 from reconciler.core.difference.kind import Kind
+from reconciler.core.history.facts import Ailment
 from reconciler.core.history.records import ChangeRecord, Run
 from reconciler.core.message.errors import ReconcileError
 from reconciler.core.message.secrecy import concealed
@@ -173,6 +174,7 @@ def plan(call: Call) -> Response:
         summary=summary(found, scene.session.names),
         checksum=None if found.in_sync else checksum(found, scene.project, kinds),
         refusals=found.refusals,
+        held=_held(scene),
         access=[f"{realm}: {text}" for realm, text in access_texts(found.access)][:MOST_ACTIONS],
         actions=actions,
         more=max(len(due) - MOST_ACTIONS, 0),
@@ -347,6 +349,10 @@ ACTS: Final[Mapping[str, tuple[str, str]]] = {
         "Run the doctor",
         "Checks the engine, Keycloak and the login, and changes nothing. It takes up to three minutes.",
     ),
+    "approve": (
+        "Approve the plan",
+        "The daemon carries out, once, what its policy holds back. No other plan than the one you saw is approved.",
+    ),
     "restart": ("Restart", "The container is stopped and started again, and serves nothing meanwhile."),
 }
 
@@ -371,6 +377,8 @@ def confirm(call: Call) -> Response:
         words=words,
         explanation=explanation,
         address=subject,
+        checksum=call.query.get("checksum", "")[:64],
+        held=_held(call.desk.scene) if action == "approve" else [],
         back=back,
     )
 
@@ -394,6 +402,8 @@ def act(call: Call) -> Response:
             _restart(call, subject)
         case "doctor":
             desk.examine(visitor, "page")
+        case "approve":
+            desk.approve(visitor, "page", form.get("checksum", ""))
         case _:
             raise Wrong(404, "There is nothing at this address.")
     return RedirectResponse(_place(call.request.path_params["action"], subject), 303)
@@ -401,9 +411,19 @@ def act(call: Call) -> Response:
 
 def _place(action: str, subject: str) -> str:
     """The page that shows what an act has done."""
-    if action == "doctor":
-        return "/doctor"
+    if action in ("doctor", "approve"):
+        return {"doctor": "/doctor", "approve": "/plan"}[action]
     return f"/resource?{urlencode({'address': subject})}" if subject and subject != EVERYTHING else "/"
+
+
+def _held(scene: Scene) -> list[tuple[Address, str, str]]:
+    """The changes that the policy holds back: each with its words and the reason."""
+    reasons = {each.subject: each.note for each in scene.state.troubles if each.ailment is Ailment.HELD_BACK}
+    return [
+        (change.address, describe(change), reasons[str(change.address)])
+        for change in scene.look.plan.changes
+        if change.acts and str(change.address) in reasons
+    ][:MOST_ACTIONS]
 
 
 def _restart(call: Call, subject: str) -> None:

@@ -344,3 +344,102 @@ def test_an_address_with_slashes_leads_to_its_resource(tmp_path):
     link = re.search(r'href="(/resource[^"]*)"', shown(stage, "/"))[1].replace("&amp;", "&")
 
     assert str(Address("memory.box", (name,))) in shown(stage, link)
+
+
+# ------------------------------------------------------------------ the approval of a plan
+
+
+HELD = Trouble(Ailment.HELD_BACK, "memory.box/a", "the policy is to observe")
+HELD_BACK_LINE = "memory.box/a update, in place: the policy is to observe"
+MARK = re.compile(r"/confirm/approve\?checksum=([0-9a-f]+)")
+
+
+def held_back(tmp_path, **more):
+    stage = Stage(tmp_path, [box("a", size=2), box("b", size=2)], [living("a", size=1), living("b", size=1)], **more)
+    stage.look(HELD)
+    return stage
+
+
+def test_a_plan_that_the_policy_holds_back_is_approved_once_it_was_shown(tmp_path):
+    stage = held_back(tmp_path)
+    plan = shown(stage, "/plan")
+    mark = MARK.search(plan)[1]
+    client = stage.client()
+    page = client.get("/confirm/approve", params={"checksum": mark}, headers=HTML).text
+    form = {"csrf": form_token(page), "checksum": mark}
+
+    answer = client.post("/act/approve", data=form, headers=HTML)
+
+    assert HELD_BACK_LINE in words(plan)
+    assert HELD_BACK_LINE in words(page)
+    assert "memory.box/b" not in words(page)
+    assert (answer.status_code, answer.headers["location"]) == (303, "/plan")
+    assert list(map(str, stage.board.approvals)) == ["memory.box/a"]
+    assert [str(hint) for hint in stage.asked] == ["approval by local user"]
+    assert stage.commands() == [(f"approve {mark}", "local user", 0)]
+    ((run, _),) = stage.history.runs()
+    assert run.trigger == "page: memory.box/a"
+
+
+@pytest.mark.parametrize("mark", ["", "0" * 32, "x"])
+def test_another_plan_than_the_one_that_was_shown_is_not_approved(tmp_path, mark):
+    stage = held_back(tmp_path)
+    client = stage.client()
+    form = {"csrf": form_token(client.get("/confirm/approve", headers=HTML).text), "checksum": mark}
+
+    answer = client.post("/act/approve", data=form, headers=HTML)
+
+    assert (answer.status_code, "The plan is another one by now" in answer.text) == (409, True)
+    assert (stage.board.approvals, stage.asked, stage.commands()) == ({}, [], [])
+
+
+def test_a_plan_that_changed_meanwhile_is_not_approved(tmp_path):
+    stage = held_back(tmp_path)
+    mark = MARK.search(shown(stage, "/plan"))[1]
+    stage.provider.live[BOX] = living("a", size=3)
+    stage.look(HELD)
+    client = stage.client()
+    form = {"csrf": form_token(client.get("/confirm/approve", headers=HTML).text), "checksum": mark}
+
+    assert client.post("/act/approve", data=form, headers=HTML).status_code == 409
+    assert stage.board.approvals == {}
+
+
+def test_only_an_operator_is_offered_an_approval(tmp_path):
+    stage = held_back(tmp_path, tokens=TOKENS)
+
+    page = shown(stage, "/plan", READER)
+
+    assert "The policy holds back" in page
+    assert not MARK.search(page)
+    assert MARK.search(shown(stage, "/plan", OPERATOR))
+    mark = {"checksum": MARK.search(shown(stage, "/plan", OPERATOR))[1]}
+    assert stage.client(READER).post("/api/v1/approve", json=mark).status_code == 403
+    assert stage.client(OPERATOR).post("/act/approve", data=mark).status_code == 403
+    assert stage.board.approvals == {}
+
+
+def test_programs_approve_by_the_checksum_too(tmp_path):
+    stage = held_back(tmp_path, tokens=TOKENS)
+    mark = MARK.search(shown(stage, "/plan", OPERATOR))[1]
+    client = stage.client(OPERATOR)
+
+    wrong = client.post("/api/v1/approve", json={"checksum": mark[:-1]})
+    answer = client.post("/api/v1/approve", json={"checksum": mark})
+
+    assert wrong.status_code == 409
+    assert (answer.status_code, answer.json()) == (202, {"checksum": mark, "approved": ["memory.box/a"]})
+
+
+@pytest.mark.parametrize("state", ["stands by", "observes", "holds nothing"])
+def test_nothing_is_approved_where_nothing_would_come_of_it(tmp_path, state):
+    stage = held_back(tmp_path, tokens=TOKENS)
+    mark = MARK.search(shown(stage, "/plan", OPERATOR))[1]
+    if state == "holds nothing":
+        stage.look()
+    stage.board.leads, stage.board.heals = state != "stands by", state != "observes"
+
+    answer = stage.client(OPERATOR).post("/api/v1/approve", json={"checksum": mark})
+
+    assert answer.status_code == 409
+    assert stage.board.approvals == {}

@@ -997,3 +997,50 @@ def test_a_daemon_elsewhere_replaces_what_it_manages(inside):
 
     assert found(inside, APART) is None
     assert "V=2" in found(inside, "/p-web-1")["Config"]["Env"]
+
+
+# ------------------------------------------------------------------ approved changes
+
+OBSERVED = "x-reconcile: {daemon: {policy: observe}}\n"
+
+
+def test_what_a_person_approves_is_repaired_once_though_the_policy_is_to_observe(world):
+    world.settle()
+    world.write(WEB + OBSERVED)
+
+    def approve():
+        scene = world.daemon._board.scene
+        held = [change for change in scene.look.plan.changes if change.acts]
+        assert [each.ailment for each in scene.state.troubles] == [Ailment.HELD_BACK]
+        world.daemon._board.approve(held, "olga")
+
+    world.run(
+        after(1, "container web: stop", happens=lambda: world.by_hand("stop")),
+        after(60, "approval by olga", happens=approve),
+        after(60, "container web: stop", happens=lambda: world.by_hand("stop")),
+        after(60, "again"),
+    )
+
+    assert [each["action"] for each in world.log.of("repaired")] == ["start"]
+    assert len([call for call in world.engine.writes if call.endswith("/start")]) == 1
+    assert not world.is_running
+
+
+def test_an_approval_is_of_one_change_and_for_an_hour(world):
+    world.settle()
+    world.write(WEB.replace("V: '1'", "V: '2'") + OBSERVED)
+
+    def approve_and_change():
+        board = world.daemon._board
+        board.approve([change for change in board.scene.look.plan.changes if change.acts], "olga")
+        world.write(WEB.replace("V: '1'", "V: '3'") + OBSERVED)
+
+    world.run(after(1, "again"), after(1, "files", happens=approve_and_change), after(60, "again"))
+    assert world.log.of("repaired") == []
+
+    board = world.daemon._board
+    change = board.scene.look.plan.changes[0]
+    board.approve([change], "olga")
+    assert board.is_approved(change)
+    board.wall = lambda: time.time() + 3_601
+    assert not board.is_approved(change)
