@@ -31,7 +31,7 @@ from reconciler.core.resource.document import Document
 from reconciler.core.resource.resource import Bystander, Observed, Resource
 from reconciler.core.resource.values import ABSENT, UNKNOWN, Path, Value
 from reconciler.providers.answers import Note, ignored
-from reconciler.providers.docker import authors, bystanders, expand, residence
+from reconciler.providers.docker import authors, bystanders, expand
 from reconciler.providers.docker.build import buildx
 from reconciler.providers.docker.container import mounts
 from reconciler.providers.docker.container.stops import Stops
@@ -115,14 +115,20 @@ class DockerProvider:
         return remote.warnings(document) if self._is_elsewhere else ()
 
     def home(self) -> str:
+        from reconciler.providers.docker import residence
+
         self._home = residence.own_container(self.engine.environment) if self._home is None else self._home
         return self._home
 
     def run_apart(self, arguments: Sequence[str], purpose: str) -> str:
+        from reconciler.providers.docker import residence
+
         with self.engine.understood():
             return residence.run_apart(self.engine, self.home(), arguments, purpose)
 
     def clear_away(self) -> None:
+        from reconciler.providers.docker import residence
+
         with self.engine.understood():
             residence.clear_away(self.engine, self.home())
 
