@@ -65,8 +65,10 @@ def _realms(state: State, options: Mapping[str, Any]) -> Any:
 
 
 def _check(what: str, names: Any, there: Any) -> None:
+    from reconciler.config.yaml.suggest import suggestion
     from reconciler.core.message.errors import UnknownAddress
 
     for name in names:
         if name not in there:
-            raise UnknownAddress(f"there is no {what} `{name}`")
+            hint = suggestion(name, list(there)) or "; check its spelling"
+            raise UnknownAddress(f"there is no {what} `{name}`{hint}")

@@ -14,7 +14,7 @@ from reconciler.config.variables.dotenv import parse_env
 from reconciler.config.variables.template import Variables
 from reconciler.config.yaml.textfile import ENV_LIMIT, read_text
 from reconciler.core.message.errors import ConfigError
-from reconciler.core.message.problem import Problem
+from reconciler.core.message.problem import SCHEMA, Problem
 from reconciler.core.resource.resource import Origin
 from reconciler.record import Struct
 
@@ -143,5 +143,5 @@ def _env_files(told: Mapping[str, str], named: tuple[Path, ...], base: Path, hom
 def _is_disabled(variables: Mapping[str, str]) -> bool:
     text = variables.get(_DISABLED, _FALSE[0])
     if text not in (*_TRUE, *_FALSE):
-        raise ConfigError([Problem(f"`{text}` is neither true nor false", Origin(_DISABLED))])
+        raise ConfigError([Problem(f"`{text}` is neither true nor false", Origin(_DISABLED), code=SCHEMA)])
     return text in _TRUE

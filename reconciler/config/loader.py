@@ -24,7 +24,7 @@ from reconciler.config.yaml.suggest import nearest, suggestion
 from reconciler.config.yaml.textfile import in_file_order
 from reconciler.config.yaml.tree import Map, Place, TreePath, bare, deepest
 from reconciler.core.message.errors import ConfigError
-from reconciler.core.message.problem import CHECK, Problem, Severity
+from reconciler.core.message.problem import CHECK, SCHEMA, Problem, Severity
 from reconciler.core.resource.address import Address
 from reconciler.core.resource.document import Document, DocumentPath
 from reconciler.core.resource.options import OPTIONS
@@ -264,7 +264,7 @@ def _unknown_addresses(stack: LoadedStack, users: LoadedUsers) -> Iterator[Probl
         known = declared_addresses(realms, address.kind)
         if not checkable(address.kind):
             yield place.problem(
-                f"`{text}` is of no kind that can be named{suggestion(address.kind, KINDS)}", code=CHECK
+                f"`{text}` is of no kind that can be named{suggestion(address.kind, KINDS)}", code=SCHEMA
             )
         elif address not in known:
             near = nearest(address.name, {other.name for other in known})

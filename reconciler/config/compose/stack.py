@@ -27,7 +27,7 @@ from reconciler.config.yaml.suggest import suggestion
 from reconciler.config.yaml.textfile import shown_name
 from reconciler.config.yaml.tree import Map, Place, Tree, TreePath, deepest, with_places
 from reconciler.core.message.errors import ConfigError
-from reconciler.core.message.problem import Problem, Severity
+from reconciler.core.message.problem import CHECK, SCHEMA, Problem, Severity
 from reconciler.core.resource.address import Address
 from reconciler.core.resource.resource import Origin
 from reconciler.record import Struct, replace
@@ -68,7 +68,7 @@ def read_stack(paths: Sequence[Path], directory: Path) -> Written:
     written = read_layers(paths, directory)
     if not written.layers:
         origin = Origin(shown_name(paths[0], directory))
-        raise ConfigError([Problem("is empty; expected at least `services:`", origin)])
+        raise ConfigError([Problem("is empty; expected at least `services:`", origin, code=SCHEMA)])
     return written
 
 
@@ -149,7 +149,7 @@ def _unknown_profiles(document: Map, profiles: Sequence[str]) -> Iterator[Proble
     for name in profiles:
         if name and name != "*" and name not in known:
             message = f"no service has the profile `{name}`{suggestion(name, known)}"
-            yield place.problem(message, severity=Severity.WARNING)
+            yield place.problem(message, severity=Severity.WARNING, code=CHECK)
 
 
 def _active(document: Map, profiles: Sequence[str]) -> tuple[Map, frozenset[str]]:

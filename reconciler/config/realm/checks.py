@@ -12,7 +12,7 @@ from reconciler.config.realm.legacy_exports import OF_USERS
 from reconciler.config.realm.merge import Realm
 from reconciler.config.realm.trees import as_dict, as_list, items
 from reconciler.config.yaml.tree import Tree, TreePath, dotted
-from reconciler.core.message.problem import CHECK, Problem, Severity
+from reconciler.core.message.problem import CHECK, SCHEMA, Problem, Severity
 from reconciler.record import Struct
 from reconciler.vocabulary.keycloak import ADMIN_PERMISSIONS_CLIENT
 
@@ -35,6 +35,7 @@ class Finding(Struct, frozen=True):
     path: TreePath
     message: str
     severity: Severity = Severity.ERROR
+    code: str = CHECK
 
 
 def duplicates(users: UsersFile) -> Iterator[Problem]:
@@ -117,7 +118,7 @@ def _nameless(realm: Mapping[str, Tree]) -> Iterator[Finding]:
     for index, user in enumerate(items(realm, "users")):
         if "username" not in user and "email" in user and not (user["email"] and is_named_by_address(realm)):
             remedy = "add one, or `registrationEmailAsUsername: true` to the realm, by which the address is the name"
-            yield Finding(("users", index), f"a user has no `username`; {remedy}")
+            yield Finding(("users", index), f"a user has no `username`; {remedy}", code=SCHEMA)
 
 
 def _left_alone(realm: Mapping[str, Tree]) -> Iterator[Finding]:

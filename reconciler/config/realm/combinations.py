@@ -14,7 +14,7 @@ from reconciler.config.realm.canonical import is_named_by_address
 from reconciler.config.realm.checks import Finding
 from reconciler.config.realm.merge import Realm
 from reconciler.config.yaml.tree import Tree, TreePath
-from reconciler.core.message.problem import Severity
+from reconciler.core.message.problem import SCHEMA, Severity
 from reconciler.record import Struct
 from reconciler.vocabulary.keycloak import REALM_MANAGEMENT
 
@@ -129,7 +129,7 @@ def _addresses(realm: Mapping[str, Tree]) -> Iterator[Finding]:
             continue
         owner = owners.setdefault(email.lower(), str(user.get("username") or email))
         if not _ADDRESS.fullmatch(email):
-            yield Finding((*path, "email"), f"`{email}` is no e-mail address")
+            yield Finding((*path, "email"), f"`{email}` is no e-mail address", code=SCHEMA)
         elif not may_be_shared and owner != str(user.get("username") or email):
             remedy = "give one of them another, or set `duplicateEmailsAllowed: true` in the realm"
             yield Finding((*path, "email"), f"user `{owner}` has the e-mail address `{email}` as well; {remedy}")

@@ -96,7 +96,7 @@ def _named(users: UsersFile, at: TreePath) -> Iterator[None]:
     except ConfigError as error:
         if all(problem.origin.line for problem in error.problems):
             raise
-        told = (users.problem(at, str(problem), at_value=True) for problem in error.problems)
+        told = (users.problem(at, str(problem), at_value=True, code=problem.code) for problem in error.problems)
         raise ConfigError(tuple(told)) from error
 
 
@@ -106,7 +106,7 @@ def _read(path: Path, directory: Path, realm: str) -> UsersFile:
     listed = read_users(path, directory)
     (people, *more) = listed.documents or (None,)
     if not isinstance(people, list) or more:
-        raise ConfigError([listed.file.problem("must be a list of users", 1, 1)])
+        raise ConfigError([listed.file.problem("must be a list of users", 1, 1, code=SCHEMA)])
     return ListFile(listed.file, ({"realm": realm, "users": people},), listed.warnings, listed=listed)
 
 

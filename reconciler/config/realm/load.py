@@ -25,7 +25,7 @@ from reconciler.config.yaml.reading import once
 from reconciler.config.yaml.textfile import shortened
 from reconciler.config.yaml.tree import Place, Tree, TreePath
 from reconciler.core.message.errors import ConfigError
-from reconciler.core.message.problem import CHECK, SCHEMA, UNSUPPORTED, Problem, Severity
+from reconciler.core.message.problem import SCHEMA, UNSUPPORTED, Problem, Severity
 from reconciler.core.resource.address import Address
 from reconciler.core.resource.document import Unmade
 from reconciler.core.resource.resource import Origin
@@ -166,7 +166,7 @@ def _said(users: UsersFile, number: int, fault: Fault) -> Problem:
 
 def _problem(realm: Realm, finding: Finding) -> Problem:
     users, path = realm.source(finding.path)
-    return users.problem(path, finding.message, severity=finding.severity, code=CHECK)
+    return users.problem(path, finding.message, severity=finding.severity, code=finding.code)
 
 
 def _unmade(realm: Realm, finding: Finding) -> Unmade:

@@ -17,7 +17,7 @@ from reconciler.config.realm.merge import Realm
 from reconciler.config.realm.trees import as_dict, as_list, items, names
 from reconciler.config.yaml.suggest import suggestion
 from reconciler.config.yaml.tree import Tree, TreePath
-from reconciler.core.message.problem import Severity
+from reconciler.core.message.problem import SCHEMA, Severity
 from reconciler.core.resource.options import OPTIONS
 from reconciler.record import Struct, field
 from reconciler.vocabulary.keycloak import (
@@ -499,7 +499,7 @@ def ill_formed_policies(realm: Realm) -> Iterator[Finding]:
         settings = as_dict(client.get("authorizationSettings"))
         for place, policy in enumerate(items(settings, "policies")):
             at: TreePath = ("clients", index, "authorizationSettings", "policies", place)
-            yield from (Finding((*at, *path), said) for path, said in _ill_formed(policy))
+            yield from (Finding((*at, *path), said, code=SCHEMA) for path, said in _ill_formed(policy))
 
 
 def _ill_formed(policy: Mapping[str, Tree]) -> Iterator[tuple[TreePath, str]]:

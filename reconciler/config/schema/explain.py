@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Final
 
-from reconciler.config.schema.wording import MESSAGES, in_its_words, instead, list_of, missing_name
+from reconciler.config.schema.wording import MESSAGES, expectation, in_its_words, instead, list_of, missing_name
 from reconciler.config.yaml.suggest import nearest
 from reconciler.config.yaml.tree import TreePath, dotted
 from reconciler.record import Struct
@@ -96,6 +96,7 @@ def _unknown_keys(error: Any, path: TreePath, schema: Mapping[str, Any]) -> Iter
         is_hinted = number < _MOST_HINTS
         near = (_synonym(key, known) or nearest(key, list(known)) or "") if is_hinted else ""
         hint = _hint(key, near, list(known), schema, error.instance[key]) if is_hinted else ""
+        hint = hint or expectation(error)
         yield Fault((*path, key), f"unknown key `{key}`{where}{hint}", at_key=True, kind="unknown", name=near)
 
 
@@ -193,5 +194,6 @@ def _keys(
 def _bad_name(error: Any, path: TreePath) -> Fault:
     name = str(error.instance)
     where = f" in {dotted(path)}" if path else ""
-    said = f"`{name}`{where} is no possible name; use letters, digits, and . _ -"
-    return Fault((*path, name), said, at_key=True, kind="propertyNames")
+    return Fault(
+        (*path, name), f"`{name}`{where} is no possible name{expectation(error)}", at_key=True, kind="propertyNames"
+    )

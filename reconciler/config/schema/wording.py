@@ -12,7 +12,7 @@ from typing import Any, Final
 from reconciler.config.yaml.quantities import go_text
 from reconciler.config.yaml.suggest import suggestion
 from reconciler.config.yaml.tree import Tainted
-from reconciler.core.message.secrecy import looks_secret
+from reconciler.core.message.secrecy import holds_secret, looks_secret
 
 _TYPES: Final[Mapping[str, str]] = {
     "object": "a mapping",
@@ -24,6 +24,7 @@ _TYPES: Final[Mapping[str, str]] = {
     "null": "empty",
 }
 _ORDER: Final = tuple(_TYPES)
+_NUMBERS: Final = ("integer", "number", "boolean")
 _FORMATS: Final[Mapping[str, str]] = {
     "email": "an e-mail address",
     "uri": "an address such as https://example.com/",
@@ -73,8 +74,13 @@ def _not_among(error: Any) -> str:
 
 
 def _wrong_pattern(error: Any) -> str:
-    wanted = error.schema.get("description", "").rstrip(".") or f"what fits {error.validator_value}"
-    return f"can't be {_found(error)}; expected: {wanted[:1].lower()}{wanted[1:]}"
+    return f"can't be {_found(error)}{expectation(error)}"
+
+
+def expectation(error: Any) -> str:
+    """The form that the schema wants, in its own words: a pattern tells a reader nothing."""
+    wanted = error.schema.get("x-expected")
+    return f"; expected: {wanted}" if wanted else ""
 
 
 def _at_most(keys: int) -> str:
@@ -112,11 +118,27 @@ def in_its_words(error: Any) -> str:
 
 
 def _is_secret(error: Any) -> bool:
-    """Returns whether the value must not be shown: a secret flowed into it, or its key says that it is one."""
+    """Returns whether the value must not be shown: a secret flowed into it, or its key says that it is one.
+
+    A place for a number or a switch holds no secret whatever its name, unless one flowed into it.
+    """
+    if not isinstance(error.instance, Tainted) and _is_setting(error):
+        return isinstance(error.instance, str) and holds_secret(error.instance)
     keys = [key for key in error.absolute_path if isinstance(key, str)]
     return isinstance(error.instance, Tainted) or bool(
         keys and keys[-1] != "secrets" and (looks_secret(keys[-1]) or keys[-1] == "value")
     )
+
+
+def _is_setting(error: Any) -> bool:
+    """Returns whether the schema has a number, a switch or one of a few words at the place."""
+    schema = error.schema
+    forms = (*schema.get("anyOf", ()), *schema.get("oneOf", ()), schema)
+    return any("enum" in form or form.get("type") in _NUMBERS or _is_numeral(form.get("pattern")) for form in forms)
+
+
+def _is_numeral(pattern: str | None) -> bool:
+    return bool(pattern and re.search(pattern, "7") and not re.search(pattern, "a"))
 
 
 def _found(error: Any) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 
 from reconciler.config.yaml.suggest import suggestion
 from reconciler.config.yaml.tree import Place, Tainted, Tree, TreePath
-from reconciler.core.message.problem import Problem
+from reconciler.core.message.problem import CHECK, VARIABLE, Problem
 from reconciler.core.resource.address import Address
 from reconciler.core.resource.resource import Origin
 from reconciler.core.resource.rotation import Call, Rotation
@@ -33,7 +33,7 @@ class SecretSource(Struct, frozen=True):
     def problem(self, message: str) -> Problem:
         """A problem at the place of the declaration."""
         message = f"{self.name} can't be read from its source: {message}"
-        return self.place.problem(message) if self.place else Problem(message, Origin(""))
+        return self.place.problem(message, code=VARIABLE) if self.place else Problem(message, Origin(""), code=VARIABLE)
 
 
 def declared_sources(secrets: Tree, locate: Locate) -> Iterator[SecretSource]:
@@ -64,7 +64,9 @@ class Rotations(Struct):
             self.found[name] = rotation = _rotation(declared, place.key if place else Origin(""))
             for why in (*_contradictions(declared), *self._unknown(rotation)):
                 message = f"{name}.rotate: {why}"
-                self.problems.append(place.problem(message) if place else Problem(message, Origin("")))
+                self.problems.append(
+                    place.problem(message, code=CHECK) if place else Problem(message, Origin(""), code=CHECK)
+                )
 
     def _unknown(self, rotation: Rotation) -> Iterator[str]:
         for service in dict.fromkeys((rotation.service, rotation.check.service)):

@@ -10,7 +10,7 @@ from reconciler.config.variables.casts import NO_CASTS, Cast, Casts, NotCastable
 from reconciler.config.variables.template import COMPOSE, Dialect, Variables, interpolate
 from reconciler.config.yaml.scalars import Scalar
 from reconciler.config.yaml.tree import Items, Map, Place, Tainted, Tree, TreePath, dotted
-from reconciler.core.message.problem import VARIABLE, Problem, Severity
+from reconciler.core.message.problem import SCHEMA, VARIABLE, Problem, Severity
 from reconciler.record import Struct, field
 
 
@@ -26,11 +26,12 @@ class Misfit(Struct, frozen=True):
     severity: Severity = Severity.ERROR
     dollar: int | None = None
     undefined: str = ""
+    code: str = VARIABLE
 
     def problem(self, place: Place) -> Problem:
         if self.dollar is None:
-            return place.problem(self.message, at_value=True, severity=self.severity, code=VARIABLE)
-        return place.file.problem(self.message, *dollar_position(place, self.dollar), self.severity, code=VARIABLE)
+            return place.problem(self.message, at_value=True, severity=self.severity, code=self.code)
+        return place.file.problem(self.message, *dollar_position(place, self.dollar), self.severity, code=self.code)
 
 
 class Filled(Struct, frozen=True):
@@ -134,11 +135,11 @@ class _Walk(Struct):
             value = cast(text)
         except NotCastable as error:
             found = "a secret" if isinstance(text, Tainted) else f"`{text}`"
-            self.misfits.append(Misfit(path, f"{dotted(path)} must be {error.wanted}, but is {found}"))
+            self.misfits.append(Misfit(path, f"{dotted(path)} must be {error.wanted}, but is {found}", code=SCHEMA))
             return text
         if isinstance(value, bool) and is_old_boolean(text):
             said = f"{dotted(path)}: write {str(value).lower()}; `{text}` is no boolean in YAML 1.2"
-            self.misfits.append(Misfit(path, said, Severity.WARNING))
+            self.misfits.append(Misfit(path, said, Severity.WARNING, code=SCHEMA))
         return value
 
 

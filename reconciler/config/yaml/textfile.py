@@ -103,7 +103,7 @@ def read_text(path: Path, *, directory: Path, limit: int, private: bool = False)
         text = once(path, limit, lambda: _decoded(read_bytes(path, limit)))
         return TextFile(name, text, private)
     except UnusableFile as error:
-        place = Origin(name, error.line, min(error.line, 1))
+        place = Origin(name, error.line, error.column)
         raise ConfigError([Problem(str(error), place, code=UNREADABLE)]) from error
 
 
@@ -115,11 +115,12 @@ def shown_name(path: Path, directory: Path) -> str:
 
 
 class UnusableFile(Exception):
-    """The reason why a file can't be used, in words that follow its name."""
+    """The reason why a file can't be used, in words that follow its name, and its place where it has one."""
 
-    def __init__(self, message: str, line: int = 0) -> None:
+    def __init__(self, message: str, line: int = 0, column: int = 0) -> None:
         super().__init__(message)
         self.line = line
+        self.column = column
 
 
 def read_bytes(path: Path, limit: int) -> bytes:
@@ -201,12 +202,18 @@ def _decoded(data: bytes) -> str:
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        raise UnusableFile(f"is not UTF-8 text (byte 0x{data[error.start]:02x}); save it as UTF-8", line) from error
+        before = data[: error.start].decode("utf-8-sig")
+        said = f"is not UTF-8 text (byte 0x{data[error.start]:02x}); save it as UTF-8"
+        raise UnusableFile(said, *_place_after(before)) from error
     if "\0" in text:
-        line = text.count("\n", 0, text.index("\0")) + 1
-        raise UnusableFile("contains a NUL character; is it a text file?", line)
+        raise UnusableFile("contains a NUL character; is it a text file?", *_place_after(text[: text.index("\0")]))
     return text
+
+
+def _place_after(text: str) -> tuple[int, int]:
+    """The line and the column of the character after this text."""
+    *_, last = lines = _LINE_BREAK.split(text)
+    return len(lines), len(last) + 1
 
 
 def in_file_order(problems: Iterator[Problem] | list[Problem]) -> list[Problem]:

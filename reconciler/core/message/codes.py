@@ -34,7 +34,7 @@ _BY_ERROR: Final[Mapping[type[Exception], Code]] = {
     errors.UnknownAddress: Code(
         "RC0103",
         "A name on the command line is of nothing that there is.",
-        "No file declares it, and nothing live has the name. An address is KIND/NAME.",
+        "No file declares it, and nothing live has the name. An address is KIND/NAME; secrets and users have names.",
         "`reconcile status` lists the addresses there are. A service may be named alone.",
         (64,),
     ),
@@ -100,7 +100,7 @@ _BY_ERROR: Final[Mapping[type[Exception], Code]] = {
         "RC0410",
         "A project, container, service or realm that the command names is not there, or can't be used so.",
         "The name is misspelt, nothing of that name was started, or it belongs to something else.",
-        "The message lists the names there are; `reconcile status` shows the project's own.",
+        "Check the name in the message; `reconcile status` shows those of the project.",
         (1, 3),
     ),
     errors.Denied: Code(
@@ -133,6 +133,14 @@ _BY_ERROR: Final[Mapping[type[Exception], Code]] = {
         "Read `reconcile logs SERVICE`, and mend the service. The report has what became of the old container.",
         (7, 3, 1),
     ),
+    errors.Unobtainable: Code(
+        "RC0411",
+        "An image can't be fetched: its registry does not answer.",
+        "The registry's name is misspelt or unknown to the DNS of the engine's machine, or a network, proxy or "
+        "certificate is in the way.",
+        "Check the host in the image's name, and the network and DNS of the engine's machine; then run it again.",
+        (1, 3),
+    ),
     errors.WrittenInVain: Code(
         "RC0408",
         "A server accepts a write and keeps the old value.",
@@ -150,8 +158,9 @@ _BY_ERROR: Final[Mapping[type[Exception], Code]] = {
     errors.ReconcileError: Code(
         "RC0501",
         "The command can't go on.",
-        "It names something that does not exist, or pass after pass finds something to do.",
-        "The message says what is missing. `reconcile status` lists the addresses there are.",
+        "A value or a place that it needs is not there, a command of yours failed, or pass after pass finds something "
+        "to do.",
+        "Mend what the message names, and run the command again.",
         (1, 3),
     ),
     errors.Unwritable: Code(
@@ -190,14 +199,14 @@ _OTHERS: Final = (
     Code(
         problem.SCHEMA,
         "A key or a value is not one of those that a file may have.",
-        "The key is misspelt or belongs elsewhere, or the value is of another type.",
+        "The key is misspelt or belongs elsewhere, or the value is of another type or form than can stand there.",
         "`reconcile explain FIELD` describes a field; `reconcile schema` prints the schema for an editor.",
         (65,),
     ),
     Code(
         problem.VARIABLE,
         "A variable can't be filled in.",
-        "It is not set, it is required, or its value does not fit where it stands.",
+        "It is not set, it is required, or its reference is not closed.",
         "Set it in `.env` or the environment, or give it a default: `${NAME:-value}`.",
         (65,),
     ),

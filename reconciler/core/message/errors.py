@@ -15,6 +15,7 @@ ReconcileError
    │  └─ NotThere                   what a command names does not exist
    └─ Denied, Rejected              permanent: credentials or spec; shows the server's words
       ├─ GateFailed                 a resource did not become what the plan waits for
+      ├─ Unobtainable               the server can't fetch something from where the files say it is
       └─ WrittenInVain              the server takes a write and keeps what it had
 """
 
@@ -146,6 +147,10 @@ class Rejected(ProviderError):
 
 class GateFailed(Rejected):
     """A resource did not become ready; the message has its last words."""
+
+
+class Unobtainable(Rejected):
+    """The server can't reach the place from which it is to fetch something, such as the registry of an image."""
 
 
 def unforeseen(error: Exception, *, address: Address | None = None, doing: str = "") -> ProviderError:

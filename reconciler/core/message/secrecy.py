@@ -25,7 +25,17 @@ _NOUNS: Final = frozenset({"accesskey", "auth", "jwt", "key", "masterauth", "pat
 _NOUN_ENDINGS: Final = ("pass", "pwd")
 _NO_SECRET: Final = frozenset({"bypass", "compass"})
 _OF_THE_SHELL: Final = frozenset({"PWD", "OLDPWD"})  # the working directory, in every environment
-_PLACES: Final = frozenset({"file", "path", "dir"})  # where a secret is, not what it is
+_ABOUT_SECRETS: Final = frozenset(
+    {
+        *("file", "path", "dir"),  # where a secret is, not what it is
+        *("aaguids", "algorithm", "algorithms", "allowed", "attachment", "enabled", "flow", "lifespan", "mediation"),
+        *("origins", "policy", "preference", "requirement", "reuse", "schema", "timeout", "types"),
+    }
+)
+_PUBLIC_KEYS: Final = frozenset({"public", "resident"})  # a resident key is a kind of passkey
+_OTHER_WORDS: Final = frozenset({"passwordless"})
+_SWITCHES: Final = frozenset({"addReadTokenRoleOnCreate", "revokeRefreshToken", "storeToken"})
+"""Switches of Keycloak's that are named after the secret that they are about."""
 
 LISTS_OF_NAMES: Final = frozenset({"credentials", "secrets"})
 """Keys of our files and of Keycloak's below which there are names and objects, and no secret itself."""
@@ -54,10 +64,12 @@ def looks_secret(name: str) -> bool:
     >>> looks_secret("dbPassword"), looks_secret("DB_PASSWORD_FILE")
     (True, False)
     """
-    words = [word.lower() for word in _WORD.findall(name)]
-    if not words or words[-1] in _PLACES or name in _OF_THE_SHELL:
+    words = [word.lower() for word in _WORD.findall(name) if word.lower() not in _OTHER_WORDS]
+    if not words or words[-1] in _ABOUT_SECRETS or name in _OF_THE_SHELL or name in _SWITCHES:
         return False
     last = words[-1]
+    if last == "key" and words[-2:-1] and words[-2] in _PUBLIC_KEYS:
+        return False
     is_noun = last in _NOUNS or (last.endswith(_NOUN_ENDINGS) and last not in _NO_SECRET)
     return is_noun or bool(_WITHIN.search("".join(words)))
 

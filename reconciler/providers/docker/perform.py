@@ -7,7 +7,15 @@ from contextlib import closing
 from time import monotonic
 from typing import Any, Final
 
-from reconciler.core.message.errors import Conflict, Denied, GateFailed, Rejected, Throttled, Unreachable
+from reconciler.core.message.errors import (
+    Conflict,
+    Denied,
+    GateFailed,
+    Rejected,
+    Throttled,
+    Unobtainable,
+    Unreachable,
+)
 from reconciler.core.provider import Done, Pending, Verdict
 from reconciler.core.resource.values import Value
 from reconciler.providers.docker.build import buildx
@@ -121,7 +129,8 @@ def _withlast_lines(lines: Iterable[str], obstacle: str) -> Iterator[str]:
             yield line
     except Rejected as error:
         what = f"{error}: {obstacle}" if isinstance(error, NeedsBuildKit) and obstacle else str(error)
-        raise Rejected(_with_lines(f"the build failed: {what}", last)) from error
+        sort = Unobtainable if isinstance(error, Unobtainable) else Rejected
+        raise sort(_with_lines(f"the build failed: {what}", last)) from error
 
 
 def pushing(what: str, lines: Iterable[str]) -> Iterator[str]:

@@ -11,6 +11,7 @@ from typing import Any, Final
 from urllib.parse import quote
 
 from reconciler.core.message.errors import Conflict, NotThere, ProviderError, Rejected, Throttled, Unreachable
+from reconciler.core.message.wording import listed
 from reconciler.core.provider import LiveRealm
 from reconciler.core.resource.resource import Resource
 from reconciler.core.resource.values import ABSENT
@@ -26,6 +27,8 @@ from reconciler.providers.keycloak.table.nearest import meant
 from reconciler.providers.keycloak.table.properties import DIGESTS
 from reconciler.record import replace
 from reconciler.vocabulary.keycloak import ORGANIZATION, ORGANIZATION_GROUPS, WORKFLOW
+
+_MOST_REALMS: Final = 10
 
 
 def live_realm(
@@ -114,15 +117,16 @@ def _exported(connection: Connection, realm: str) -> tuple[str, Representation]:
     with needing("manage-realm, view-clients and query-groups", realm):
         found = connection.ask(f"{base}/{WHOLE_EXPORT}")
     if found is ABSENT:
-        raise NotThere(f"there is no realm `{realm}`{_meant(connection, realm)}")
+        raise NotThere(f"there is no realm `{realm}`{_known(connection, realm)}")
     return base, found
 
 
-def _meant(connection: Connection, realm: str) -> str:
-    """The realm that was most likely meant, of those that the account may see."""
+def _known(connection: Connection, realm: str) -> str:
+    """The realms that the account may see, and the one that was most likely meant."""
     with suppress(ProviderError):
-        found = connection.get("admin/realms?briefRepresentation=true")
-        return meant(realm, [each["realm"] for each in found])
+        found = sorted(each["realm"] for each in connection.get("admin/realms?briefRepresentation=true"))
+        names = f"; the realms are: {listed(found, _MOST_REALMS)}" if found else ""
+        return f"{meant(realm, found)}{names}"
     return ""
 
 

@@ -20,7 +20,7 @@ from reconciler.config.variables.sources import env_file_paths, variables_in
 from reconciler.config.yaml.reading import forget
 from reconciler.config.yaml.suggest import suggestion
 from reconciler.core.execution.report import Event, Report
-from reconciler.core.message.errors import ConfigError, ReconcileError, Refusal, Refused
+from reconciler.core.message.errors import ConfigError, ReconcileError, Refusal, Refused, UnknownAddress
 from reconciler.core.message.problem import Problem
 from reconciler.core.plan.kept_values import data_of
 from reconciler.core.provider import Command, CommandRunner, PasswordStore, Stopper
@@ -302,15 +302,15 @@ class Rotating:
 def new_rotation(session: Session, names: Sequence[str]) -> Rotating:
     """A rotation of these secrets, or of all with none; nothing is touched yet.
 
-    Raises ReconcileError for a name that is not declared or has no value here, Refused for one whose service could keep
-    its old value.
+    Raises UnknownAddress for a name that is not declared, ReconcileError for one without a value here, Refused for one
+    whose service could keep its old value.
     """
     sources = _unasked(session.settings)
     declared = declared_secrets(sources)
     unknown = next((name for name in names if name not in declared), None)
     if unknown is not None:
         listed = ", ".join(declared) or "none"
-        raise ReconcileError(
+        raise UnknownAddress(
             f"no secret {unknown} is declared under x-reconcile.secrets; there are: {listed}"
             f"{suggestion(unknown, list(declared))}"
         )

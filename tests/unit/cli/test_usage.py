@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 from functools import partial
+from pathlib import Path
 
 import pytest
 
@@ -11,6 +13,7 @@ from reconciler.cli.examples import EXAMPLES
 from reconciler.cli.main import ALIASES, COMMANDS, cli
 from tests.kit.cli import called, command, environment
 
+ROOT = Path(__file__).parents[3]
 STACK = "services: {web: {image: nginx}}\n"
 
 
@@ -180,3 +183,34 @@ def test_a_reader_that_goes_away_is_no_difference(folder):
         error = process.stderr.read()
     assert process.returncode == 141
     assert error == b""
+
+
+UNKNOWN_NAMES = {
+    "a service to build": ("build", "wbe"),
+    "a user": ("access", "--user", "alise"),
+    "a client": ("access", "--client", "nope"),
+    "a realm": ("access", "--realm", "shp"),
+    "an address": ("--state-directory", "state", "pause", "docker.container/wbe"),
+}
+
+
+@pytest.mark.parametrize("called_as", UNKNOWN_NAMES.values(), ids=list(UNKNOWN_NAMES))
+def test_every_name_that_there_is_not_has_one_code_and_a_remedy_of_its_sort(reconcile, called_as, folder):
+    (folder / "stack.yaml").write_text(
+        "x-reconcile: {secrets: [TOKEN]}\nservices: {web: {image: nginx, build: .}}\n", encoding="utf-8"
+    )
+    (folder / "Dockerfile").write_text("FROM nginx\n", encoding="utf-8")
+    (folder / "users.yaml").write_text("realm: shop\nusers: [{username: alice}]\n", encoding="utf-8")
+
+    ran = reconcile(*called_as, cwd=folder)
+
+    assert (ran.code, "error[RC0103]" in ran.err) == (64, True), ran.err
+    assert "service may be named" not in ran.err or called_as[0] != "access"
+
+
+def test_no_unknown_name_is_raised_as_an_error_of_another_sort():
+    """`raise ReconcileError("there is no …")` would have the exit code and the advice of something else."""
+    wrong = re.compile(r"raise ReconcileError\(\s*f?\"(no |there is no|nothing is|unknown )")
+    files = [path for path in (ROOT / "reconciler").rglob("*.py") if wrong.search(path.read_text(encoding="utf-8"))]
+
+    assert [path.name for path in files] == ["pause.py"]  # the place of a file, which is no name

@@ -5,6 +5,7 @@ A case of ``tests/cases/config`` is a title, a file, and a line for each problem
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import pytest
 
 from reconciler.config import Sources, load
 from reconciler.core.message.errors import ConfigError
+from reconciler.core.message.problem import CHECK, OTHER, VARIABLE, Problem
 
 CASES = Path(__file__).parents[2] / "cases" / "config"
 ENVIRONMENT = {"DB_PASSWORD": "hunter2", "HOME": "/home/somebody"}
@@ -26,12 +28,17 @@ def cases(kind: str) -> Iterator[object]:
         yield pytest.param(title, text if text.strip() else "", expected, id=title)
 
 
-def told(file: Path, **files: tuple[Path, ...]) -> list[str]:
+def problems_of(file: Path, **files: tuple[Path, ...]) -> tuple[tuple[Problem, ...], str]:
+    """The problems, and the word that begins those that are only warnings."""
     sources = Sources(directory=file.parent, environment=ENVIRONMENT, project="test", **files)
     try:
-        found, prefix = load(sources).warnings, "warning "
+        return load(sources).warnings, "warning "
     except ConfigError as error:
-        found, prefix = error.problems, ""
+        return error.problems, ""
+
+
+def told(file: Path, **files: tuple[Path, ...]) -> list[str]:
+    found, prefix = problems_of(file, **files)
     assert {problem.origin.file for problem in found} <= {file.name}
     return [f"{prefix}{problem.origin.line}:{problem.origin.column}: {problem.message}" for problem in found]
 
@@ -50,6 +57,39 @@ def test_mistakes_in_users_are_told_with_their_places(title, text, expected, tmp
     file.write_text(text, encoding="utf-8")
 
     golden.lines(CASES / "users_mistakes.txt", title, told(file, users_files=(file,)), expected)
+
+
+ABOUT_ONE_VALUE = re.compile(
+    r"(can't be `|must (be|begin)|is no (?!such)|is not a valid|expected)(?!.*(beside|which is not|its `platform`))"
+)
+"""Words about a value that is wrong by itself, whatever else is declared."""
+
+BETWEEN_TWO = (
+    "must be a password with a value",
+    "it must be in the realm already",
+    "can't be temporary",
+    "`read_only` forbids",
+)
+
+
+@pytest.mark.parametrize("kind", ["stack", "users"])
+def test_the_code_of_every_mistake_describes_its_sort(kind, tmp_path):
+    found = set[tuple[str, str]]()
+    for number, (_, text, _) in enumerate(case.values for case in cases(kind)):
+        file = tmp_path / str(number) / f"{kind}.yaml"
+        file.parent.mkdir()
+        file.write_text(text, encoding="utf-8")
+        found |= {(each.code, each.message) for each in problems_of(file, **{f"{kind}_files": (file,)})[0]}
+
+    contradictions = {message for code, message in found if code == CHECK}
+    of_variables = {message for code, message in found if code == VARIABLE}
+    assert {message for code, message in found if code == OTHER} == set()
+    assert {
+        message
+        for message in contradictions
+        if ABOUT_ONE_VALUE.search(message) and not any(words in message for words in BETWEEN_TWO)
+    } == set()
+    assert {message for message in of_variables if "variable" not in message and "$" not in message} == set()
 
 
 def test_problems_of_both_files_are_told_together(tmp_path):

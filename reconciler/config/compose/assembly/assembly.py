@@ -18,7 +18,7 @@ from reconciler.config.variables.sources import env_file_paths, possible_env_fil
 from reconciler.config.variables.template import Variables
 from reconciler.config.yaml.textfile import shown_name
 from reconciler.config.yaml.tree import Items, Map, Place, Tainted, Tree, entries, from_items, placed, with_places
-from reconciler.core.message.problem import Severity
+from reconciler.core.message.problem import CHECK, UNREADABLE, UNSUPPORTED, Severity
 from reconciler.core.resource.options import OPTIONS
 from reconciler.record import replace
 
@@ -43,7 +43,7 @@ def _without_version(tree: Map, found: Findings) -> Map:
         return tree
     place = placed(tree, "version")
     said = "`version` has no effect any more; remove it"
-    found.problems.extend([place.problem(said, severity=Severity.WARNING)] if place else [])
+    found.problems.extend([place.problem(said, severity=Severity.WARNING, code=UNSUPPORTED)] if place else [])
     return _but(tree, "version")
 
 
@@ -71,7 +71,7 @@ def _included(entry: Tree, place: Place, level: Level, found: Findings) -> Map:
     paths = [level.directory / path for path in _texts(wanted.get("path"))]
     wrong = _why_not(_texts(wanted.get("path")), paths, level, found)
     if wrong:
-        found.problems.append(place.problem(wrong, at_value=True))
+        found.problems.append(place.problem(wrong, at_value=True, code=CHECK))
         return Map()
     found.included += len(paths)
     found.files.extend(paths)
@@ -115,7 +115,7 @@ def _variables(wanted: Map, directory: Path, place: Place, level: Level, found: 
     said = f"env_file {shown_name(missing[0], level.root)}: no such file" if missing else None
     wrong = level.forbids(directory, *files) or said
     if wrong:
-        found.problems.append((placed(wanted, "env_file") or place).problem(wrong, at_value=True))
+        found.problems.append((placed(wanted, "env_file") or place).problem(wrong, at_value=True, code=UNREADABLE))
         return None
     declared = level.variables.declared
     variables, problems = read_variables(level.variables.values, files, directory=level.root, declared=declared)
@@ -130,7 +130,7 @@ def _note(written: Written, level: Level, found: Findings) -> None:
         place = placed(layer.tree, OPTIONS)
         if place:
             said = "`x-reconcile` at the top of an included file has no effect; write it in the file that includes it"
-            found.problems.append(place.problem(said))
+            found.problems.append(place.problem(said, code=CHECK))
 
 
 def _looked_up(document: Map, variables: Variables) -> Map:

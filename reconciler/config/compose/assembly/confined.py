@@ -13,7 +13,7 @@ from reconciler.config.variables.template import Variables, interpolate
 from reconciler.config.yaml.patterns import matches
 from reconciler.config.yaml.textfile import shown_name
 from reconciler.config.yaml.tree import Map, Tree, TreePath, deepest, like, reached
-from reconciler.core.message.problem import Problem
+from reconciler.core.message.problem import CHECK, Problem
 from reconciler.core.resource.options import OPTIONS
 
 _OF_A_CONTAINER: Final = ("env_file.*.path", "label_file.*", "volumes.*.source")
@@ -61,7 +61,7 @@ def problems(document: Map, root: Path) -> Iterator[tuple[TreePath, Problem]]:
         said = outside(value, root) if isinstance(value, str) and value.startswith("/") else None
         place, _ = deepest(document, path)
         if said and place:
-            yield path, place.problem(said, at_value=True)
+            yield path, place.problem(said, at_value=True, code=CHECK)
 
 
 def _paths(document: Map, root: Path) -> Iterator[tuple[TreePath, Tree]]:

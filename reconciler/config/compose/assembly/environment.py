@@ -11,7 +11,7 @@ from reconciler.config.variables.template import Variables
 from reconciler.config.yaml.textfile import ENV_LIMIT, TextFile, read_text, shown_name
 from reconciler.config.yaml.tree import Map, Place, Tainted, Tree, each, entries, from_pairs, placed, with_places
 from reconciler.core.message.errors import ConfigError
-from reconciler.core.message.problem import Problem
+from reconciler.core.message.problem import UNREADABLE, Problem
 from reconciler.record import Struct
 
 
@@ -128,6 +128,6 @@ def _read(named: _Named, around: Surroundings, outside: Variables, earlier: Mapp
         why = error.problems[0].message
         is_secret = isinstance(named.path, Tainted)
         said = f"{named.key} (secret): {why.partition(';')[0]}" if is_secret else f"{named.key} {name}: {why}"
-        problems = (named.place.problem(said, at_value=True),) if named.place else error.problems
+        problems = (named.place.problem(said, at_value=True, code=UNREADABLE),) if named.place else error.problems
         return _Read(nothing, EnvFile(problems=problems))
     return _Read(file, parse_raw(file, outside) if named.is_raw else parse_env(file, outside, earlier=earlier))

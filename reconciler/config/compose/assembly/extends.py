@@ -15,6 +15,7 @@ from reconciler.config.compose.model.unique import unique
 from reconciler.config.yaml.suggest import suggestion
 from reconciler.config.yaml.textfile import shown_name
 from reconciler.config.yaml.tree import Map, Place, Tree, TreePath, placed, with_places
+from reconciler.core.message.problem import CHECK
 from reconciler.record import Struct, field
 
 _MOST: Final = 100
@@ -91,7 +92,7 @@ class _Extension(Struct):
             return None
         where = f"services.{name}.extends"
         if wanted.service not in other.services:
-            hint = suggestion(wanted.service, list(other.services)) or ", but there is no such service"
+            hint = f", but there is no such service{suggestion(wanted.service, list(other.services))}"
             of_file = "" if other is home else f" of {shown_name(other.path, self.level.root)}"
             self._wrong(wanted.place, f"{where} names `{wanted.service}`{of_file}{hint}")
             return None
@@ -111,7 +112,7 @@ class _Extension(Struct):
         return lower
 
     def _wrong(self, place: Place | None, message: str) -> None:
-        self.found.problems.extend([place.problem(message, at_value=True)] if place else [])
+        self.found.problems.extend([place.problem(message, at_value=True, code=CHECK)] if place else [])
 
     def _cleared(self, name: str, lower: Map, home: _Home) -> Map:
         held = Map({"services": Map({name: lower})})

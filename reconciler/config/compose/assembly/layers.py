@@ -12,7 +12,7 @@ from reconciler.config.yaml.reading import once
 from reconciler.config.yaml.textfile import STACK_LIMIT, TextFile, read_text
 from reconciler.config.yaml.tree import Map, Place, Tree, TreePath, placed
 from reconciler.core.message.errors import ConfigError
-from reconciler.core.message.problem import Problem
+from reconciler.core.message.problem import SCHEMA, Problem
 from reconciler.record import Struct
 
 
@@ -55,7 +55,7 @@ def read_named(paths: Iterable[Path], directory: Path, *, place: Place, problems
         return read_layers(paths, directory)
     except ConfigError as error:
         for each in error.problems:
-            said = place.problem(f"{each.origin.file}: {each.message}", at_value=True)
+            said = place.problem(f"{each.origin.file}: {each.message}", at_value=True, code=each.code)
             problems.append(each if each.origin.line else said)
     return None
 
@@ -79,11 +79,12 @@ def _too_many(documents: Iterable[Tree]) -> Iterator[Problem]:
     for tree in documents:
         services, place = tree.get("services"), placed(tree, "services")
         if isinstance(services, Map) and len(services) > MOST_SERVICES and place:
-            yield place.problem(f"services: {len(services)} are more than the {MOST_SERVICES} that one file may have")
+            said = f"services: {len(services)} are more than the {MOST_SERVICES} that one file may have"
+            yield place.problem(said, code=SCHEMA)
 
 
 def _no_mappings(file: TextFile, documents: Iterable[Tree]) -> Iterator[Problem]:
     for number, tree in enumerate(documents, start=1):
         if not isinstance(tree, Map):
             which = "" if number == 1 else f"document {number} "
-            yield file.problem(f"{which}must be a mapping with `services:` in it", 1, 1)
+            yield file.problem(f"{which}must be a mapping with `services:` in it", 1, 1, code=SCHEMA)

@@ -10,7 +10,7 @@ from typing import Final
 from reconciler.config.variables.interpolate import filled
 from reconciler.config.variables.template import Variables
 from reconciler.config.yaml.tree import Map, placed
-from reconciler.core.message.problem import Problem
+from reconciler.core.message.problem import SCHEMA, Problem
 from reconciler.core.resource.resource import Origin
 from reconciler.record import Struct
 
@@ -38,7 +38,8 @@ def project_name(given: str | None, variables: Variables, directory: Path, trees
         is_possible = normalised(said) == said
         where = Origin("--project" if given else _VARIABLE)
         return ProjectName(
-            said, () if is_possible else (Problem(f"`{said}` is not a valid project name; {_RULE}", where),)
+            said,
+            () if is_possible else (Problem(f"`{said}` is not a valid project name; {_RULE}", where, code=SCHEMA),),
         )
     named = next((tree for tree in reversed(trees) if tree.get("name")), Map())
     written = filled(named.get("name"), variables).tree
@@ -48,7 +49,9 @@ def project_name(given: str | None, variables: Variables, directory: Path, trees
         return ProjectName(name or "default")
     place = placed(named, "name")
     message = f"the project has no name; write one under `name`: {_RULE}"
-    return ProjectName("", (place.problem(message) if place else Problem(message, Origin(str(directory))),))
+    return ProjectName(
+        "", (place.problem(message, code=SCHEMA) if place else Problem(message, Origin(str(directory)), code=SCHEMA),)
+    )
 
 
 def with_name(variables: Variables, name: str) -> Variables:

@@ -12,7 +12,7 @@ from typing import Final
 
 from reconciler.config.compose.model.canonical import Surroundings
 from reconciler.config.yaml.tree import Items, Map, Place, Tree, deepest
-from reconciler.core.message.problem import CHECK, Problem, Severity
+from reconciler.core.message.problem import CHECK, SCHEMA, Problem, Severity
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,5 +86,12 @@ def problems(stack: Stack, checks: Iterable[Check]) -> list[Problem]:
 def said(
     place: Place | None, message: str, severity: Severity = Severity.ERROR, *, at_value: bool = False
 ) -> Iterator[Problem]:
+    """A problem between two parts of the stack, at one of them."""
     if place:
         yield place.problem(message, at_value=at_value, severity=severity, code=CHECK)
+
+
+def impossible(place: Place | None, message: str, *, code: str = SCHEMA, at_value: bool = True) -> Iterator[Problem]:
+    """A value that is wrong by itself, or lacks a part, whatever else the stack has."""
+    if place:
+        yield place.problem(message, at_value=at_value, code=code)

@@ -8,14 +8,14 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from typing import Final
 
-from reconciler.config.compose.checks.checks import Check, Stack, said
+from reconciler.config.compose.checks.checks import Check, Stack, impossible, said
 from reconciler.config.compose.model.mounts import clean
 from reconciler.config.compose.model.ports import PROTOCOLS
 from reconciler.config.yaml.quantities import single, size
 from reconciler.config.yaml.suggest import suggestion
 from reconciler.config.yaml.textfile import shown_name, sort_of_special
 from reconciler.config.yaml.tree import Items, Map, Place, Tree, dotted, entries, like, placed, reached
-from reconciler.core.message.problem import Problem, Severity
+from reconciler.core.message.problem import UNREADABLE, Problem, Severity
 from reconciler.core.resource.options import OPTIONS, ServiceOptions
 from reconciler.core.resource.units import BadQuantity, nanoseconds
 
@@ -61,7 +61,7 @@ def names_that_say_something(stack: Stack) -> Iterator[Problem]:
         for key, item in stack.section(section).items():
             if isinstance(item, Map) and item.get("name") == "":
                 message = f"{section}.{key}.name is empty; name it, or take the line out"
-                yield from said(stack.place(section, key, "name"), message, at_value=True)
+                yield from impossible(stack.place(section, key, "name"), message)
 
 
 def one_name_each(stack: Stack) -> Iterator[Problem]:
@@ -82,7 +82,11 @@ def known_health_words(stack: Stack) -> Iterator[Problem]:
         test = (service.get("healthcheck") or {}).get("test")
         if isinstance(test, Items) and test and test[0] not in _FIRST_WORDS:
             place = stack.place("services", name, "healthcheck", "test")
-            yield from said(place, f"services.{name}.healthcheck.test must begin with one of {', '.join(_FIRST_WORDS)}")
+            yield from impossible(
+                place,
+                f"services.{name}.healthcheck.test must begin with one of {', '.join(_FIRST_WORDS)}",
+                at_value=False,
+            )
 
 
 def same_limits(stack: Stack) -> Iterator[Problem]:
@@ -119,7 +123,7 @@ def one_scale(stack: Stack) -> Iterator[Problem]:
         if None not in (replicas, scale) and replicas != scale:
             yield from said(place, f"services.{name}.scale and deploy.replicas differ; keep one of them")
         if isinstance(wanted, int) and wanted < 0:
-            yield from said(place, f"services.{name}: there can't be {wanted} containers", at_value=True)
+            yield from impossible(place, f"services.{name}: there can't be {wanted} containers")
         if isinstance(wanted, int) and wanted > 1 and service.get("container_name"):
             message = f"services.{name}: {wanted} containers can't have one `container_name`; take one of the two out"
             yield from said(stack.place("services", name, "container_name"), message)
@@ -249,7 +253,7 @@ def ports_exist(stack: Stack) -> Iterator[Problem]:
                 message = (
                     f"services.{name}.expose[{index}] can't be `{text}`; expected PORT or FIRST-LAST, then /PROTOCOL"
                 )
-                yield from said(place, message, at_value=True)
+                yield from impossible(place, message)
 
 
 def real_addresses(stack: Stack) -> Iterator[Problem]:
@@ -258,7 +262,7 @@ def real_addresses(stack: Stack) -> Iterator[Problem]:
             address = port.get("host_ip")
             if address and not _is_address(address):
                 place = stack.place("services", name, "ports", index)
-                yield from said(place, f"services.{name}.ports[{index}].host_ip: `{address}` is no IP address")
+                yield from impossible(place, f"services.{name}.ports[{index}].host_ip: `{address}` is no IP address")
 
 
 def _is_address(text: str) -> bool:
@@ -405,7 +409,7 @@ def known_failure_actions(stack: Stack) -> Iterator[Problem]:
             hint = suggestion(action, _ON_FAILURE) or f"; expected one of {', '.join(_ON_FAILURE)}"
             place = stack.place("services", name, "deploy", "update_config", "failure_action")
             message = f"services.{name}.deploy.update_config.failure_action can't be `{action}`{hint}"
-            yield from said(place, message, at_value=True)
+            yield from impossible(place, message)
 
 
 _ON_FAILURE: Final = ("rollback", "pause", "continue")
@@ -419,7 +423,7 @@ def known_restart(stack: Stack) -> Iterator[Problem]:
             counted = "; write a number of times, as in on-failure:3" if policy.startswith("on-failure:") else ""
             hint = counted or suggestion(policy, words) or f"; expected one of {', '.join(words)}, on-failure:TIMES"
             place = stack.place("services", name, "restart")
-            yield from said(place, f"services.{name}.restart can't be `{policy}`{hint}", at_value=True)
+            yield from impossible(place, f"services.{name}.restart can't be `{policy}`{hint}")
 
 
 def jobs_end(stack: Stack) -> Iterator[Problem]:
@@ -438,7 +442,7 @@ def rooted_targets(stack: Stack) -> Iterator[Problem]:
             target = item.get("target", "/")
             if not target.startswith("/"):
                 place = stack.place("services", name, "volumes", index)
-                yield from said(place, f"services.{name}.volumes[{index}]: {_why_not_rooted(target)}", at_value=True)
+                yield from impossible(place, f"services.{name}.volumes[{index}]: {_why_not_rooted(target)}")
 
 
 def _why_not_rooted(target: str) -> str:
@@ -487,7 +491,7 @@ def valid_images(stack: Stack) -> Iterator[Problem]:
                 shown = like(reference, str(reference))
                 message = f"services.{name}.{path[0]}: `{shown}` is not a valid image reference"
                 place = stack.place("services", name, *path)
-                yield from said(place, f"{message}; expected [HOST/]NAME[:TAG][@DIGEST] in lower case", at_value=True)
+                yield from impossible(place, f"{message}; expected [HOST/]NAME[:TAG][@DIGEST] in lower case")
 
 
 def _is_reference(text: str) -> bool:
@@ -516,7 +520,7 @@ def known_refreshes(stack: Stack) -> Iterator[Problem]:
                 nanoseconds(span or "0")
             except BadQuantity as error:
                 place = stack.place("services", name, key)
-                yield from said(place, f"services.{name}.{key}: {error}", at_value=True)
+                yield from impossible(place, f"services.{name}.{key}: {error}")
 
 
 def files_that_can_be_read(stack: Stack) -> Iterator[Problem]:
@@ -526,7 +530,9 @@ def files_that_can_be_read(stack: Stack) -> Iterator[Problem]:
             path = item.get("file") if isinstance(item, Map) else None
             if path and (sort := sort_of_special(Path(path))):
                 place = stack.place(section, name, "file")
-                yield from said(place, f"{section}.{name}.file is a {sort}; expected a file or a folder", at_value=True)
+                yield from impossible(
+                    place, f"{section}.{name}.file is a {sort}; expected a file or a folder", code=UNREADABLE
+                )
 
 
 def not_too_many(stack: Stack) -> Iterator[Problem]:
@@ -548,7 +554,7 @@ def files_that_can_be_copied(stack: Stack) -> Iterator[Problem]:
                     if item.get(key) and not str(item[key]).isdecimal():
                         place = stack.place("services", name, section, index, key)
                         message = f"services.{name}.{section}[{index}].{key} can't be `{item[key]}`; expected a number"
-                        yield from said(place, message, at_value=True)
+                        yield from impossible(place, message)
                 why = _why_copied(item, stack.section(section).get(item.get("source") or ""), service)
                 if why and service.get("read_only") is True:
                     place = stack.place("services", name, section, index)

@@ -10,12 +10,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from reconciler.config.compose.checks.checks import Stack, said
+from reconciler.config.compose.checks.checks import Stack, impossible
 from reconciler.config.compose.model.paths import is_remote
 from reconciler.config.yaml.patterns import matches
 from reconciler.config.yaml.textfile import FILE, FOLDER, SOCKET, shown_name, sort_of_special, why_unusable
 from reconciler.config.yaml.tree import Map, Tainted, Tree, TreePath, dotted, reached
-from reconciler.core.message.problem import Problem
+from reconciler.core.message.problem import UNREADABLE, Problem
 from reconciler.record import Struct
 
 _CONTEXT: Final = ("build", "context")
@@ -52,7 +52,7 @@ def usable_files(stack: Stack) -> Iterator[Problem]:
         if why:
             shown = "(secret)" if isinstance(needed.file, Tainted) else f"`{_shown(needed, stack)}`"
             message = f"{dotted(needed.path)} needs {shown}: {why}"
-            yield from said(stack.place(*needed.path), message, at_value=True)
+            yield from impossible(stack.place(*needed.path), message, code=UNREADABLE)
 
 
 def _shown(needed: _Needed, stack: Stack) -> str:

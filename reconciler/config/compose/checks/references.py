@@ -6,7 +6,7 @@ import posixpath
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
-from reconciler.config.compose.checks.checks import Check, Stack, said
+from reconciler.config.compose.checks.checks import Check, Stack, impossible, said
 from reconciler.config.compose.model.canonical import is_in_default_network, linked, mounted_from
 from reconciler.config.compose.model.mounts import clean
 from reconciler.config.schedule import problems_of
@@ -121,7 +121,7 @@ def known_namespaces(stack: Stack) -> Iterator[Problem]:
 
 
 def _no_service(name: str, stack: Stack) -> str:
-    return suggestion(name, list(stack.services)) or ", but there is no such service"
+    return f", but there is no such service{suggestion(name, list(stack.services))}"
 
 
 def no_cycles(stack: Stack) -> Iterator[Problem]:
@@ -184,7 +184,7 @@ def known_addresses(stack: Stack) -> Iterator[Problem]:
         parsed = _parsed(address)
         if parsed is None:
             example = address if address in stack.services else "redis"
-            yield from said(
+            yield from impossible(
                 place, f"`{address}` is not a valid address; expected KIND/NAME such as docker.container/{example}"
             )
         elif parsed.provider in ("docker", "swarm") and not _is_declared(parsed, stack):
@@ -278,7 +278,7 @@ def known_windows(stack: Stack) -> Iterator[Problem]:
     for index, window in enumerate(reached(stack.document, (OPTIONS, "daemon", "windows")) or ()):
         texts = (str(window.get(key) or usual) for key, usual in _WINDOW.items())
         for key, message in problems_of(*texts).items():
-            yield from said(stack.place(OPTIONS, "daemon", "windows", index, key), message, at_value=True)
+            yield from impossible(stack.place(OPTIONS, "daemon", "windows", index, key), message)
 
 
 def known_settings(stack: Stack) -> Iterator[Problem]:

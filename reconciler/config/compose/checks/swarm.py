@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Final
 
 from reconciler.config.compose.checks import contradictions, unsupported
-from reconciler.config.compose.checks.checks import Check, Stack, said
+from reconciler.config.compose.checks.checks import Check, Stack, impossible, said
 from reconciler.config.compose.checks.unsupported import NotYet
 from reconciler.config.yaml.tree import Map, Tree, reached
-from reconciler.core.message.problem import Problem, Severity
+from reconciler.core.message.problem import UNREADABLE, Problem, Severity
 from reconciler.core.resource.options import OPTIONS
 
 KINDS: Final = {
@@ -173,7 +173,7 @@ def files_of_a_size(stack: Stack) -> Iterator[Problem]:
             path = item.get("file") if isinstance(item, Map) else None
             if path and (why := _why_not_held(Path(path), largest)):
                 message = f"{section}.{key}.file {why}; a Swarm can't hold it"
-                yield from said(stack.place(section, key, "file"), message, at_value=True)
+                yield from impossible(stack.place(section, key, "file"), message, code=UNREADABLE)
 
 
 def _why_not_held(path: Path, largest: int) -> str:

@@ -29,7 +29,7 @@ from reconciler.config.yaml.tree import (
     pruned,
     with_places,
 )
-from reconciler.core.message.problem import Problem
+from reconciler.core.message.problem import CHECK, Problem
 from reconciler.core.resource.options import OPTIONS
 from reconciler.record import Struct, field
 
@@ -103,7 +103,7 @@ class _Merge(Struct, frozen=True):
             return _joined(below, above)
         if isinstance(below, Map | list) and place:
             said = f"{dotted(path)} can't be merged: what it is laid over has another form; write both alike"
-            self.problems.append(place.problem(said))
+            self.problems.append(place.problem(said, code=CHECK))
         return above
 
 

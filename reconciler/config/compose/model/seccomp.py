@@ -16,7 +16,7 @@ from reconciler.config.yaml.errors import json_fault
 from reconciler.config.yaml.textfile import ENV_LIMIT, read_text, shown_name
 from reconciler.config.yaml.tree import Items, Map, Place, Tree, each, entries, like, with_places
 from reconciler.core.message.errors import ConfigError
-from reconciler.core.message.problem import Problem
+from reconciler.core.message.problem import UNREADABLE, Problem
 
 _WORDS: Final = ("unconfined", "builtin")
 _SEPARATORS: Final = ("=", ":")
@@ -85,4 +85,4 @@ _COMPACT: Final = (",", ":")
 
 def _said(place: Place | None, message: str) -> Iterator[Problem]:
     if place:
-        yield place.problem(message, at_value=True)
+        yield place.problem(message, at_value=True, code=UNREADABLE)

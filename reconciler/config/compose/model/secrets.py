@@ -8,7 +8,7 @@ from typing import Any, Final
 from reconciler.config.compose.model.attributes import forms
 from reconciler.config.variables.template import Variables
 from reconciler.config.yaml.tree import Place, Tainted, Tree, TreePath, dotted, placed
-from reconciler.core.message.problem import Problem, Severity
+from reconciler.core.message.problem import CHECK, Problem, Severity
 from reconciler.core.message.secrecy import holds_secret_words, looks_secret, sealed_arguments
 from reconciler.core.resource.options import OPTIONS
 from reconciler.core.resource.values import Secret, Value
@@ -124,7 +124,7 @@ def _exposed(tree: Tree, pattern: tuple[str, ...], path: TreePath, place: Place 
         return
     if isinstance(tree, Tainted) and place:
         message = f"{dotted(path)} has a secret in it, and is shown in plain text; use it in `environment` instead"
-        yield place.problem(message, severity=Severity.WARNING)
+        yield place.problem(message, severity=Severity.WARNING, code=CHECK)
     keys = tree if isinstance(tree, dict) else range(len(tree)) if isinstance(tree, list) else ()
     for key in keys:
         below = _below(pattern, key if isinstance(key, str) else "*")

@@ -26,7 +26,7 @@ from reconciler.config.yaml.tree import (
     tainted,
     with_places,
 )
-from reconciler.core.message.problem import Problem
+from reconciler.core.message.problem import SCHEMA, Problem
 from reconciler.core.resource.units import BadQuantity
 from reconciler.record import Struct
 
@@ -53,7 +53,10 @@ class Malformed(ValueError):
         """The faults, those without a place now at this one."""
         if place is None:
             return list(self.faults)
-        return [place.problem(fault, at_value=True) if isinstance(fault, str) else fault for fault in self.faults]
+        return [
+            place.problem(fault, at_value=True, code=SCHEMA) if isinstance(fault, str) else fault
+            for fault in self.faults
+        ]
 
 
 class Given(Struct, frozen=True):

@@ -7,7 +7,15 @@ import zlib
 from collections.abc import Mapping
 from typing import Any, Final
 
-from reconciler.core.message.errors import Conflict, Denied, ProviderError, Rejected, Throttled, Unreachable
+from reconciler.core.message.errors import (
+    Conflict,
+    Denied,
+    ProviderError,
+    Rejected,
+    Throttled,
+    Unobtainable,
+    Unreachable,
+)
 from reconciler.providers.answers import Answer, underneath, why
 from reconciler.providers.docker.engine.location import Location
 from reconciler.providers.docker.engine.versions import version_of
@@ -113,7 +121,7 @@ def error_of(answer: Any, asked: str, message: str = "") -> ProviderError:
         case 502 | 503 | 504:
             return Unreachable(text)
         case _:
-            return rejected(text)
+            return _refused_fetch(text) if _PULL in asked else rejected(text)
 
 
 def _unworded(answer: Any) -> str:
@@ -130,7 +138,12 @@ _BETWEEN_TWO_RUNS: Final = ("cannot update a stopped", "cannot update a deleted 
 def raise_error_in(line: Mapping[str, Any]) -> None:
     """A failed pull or build answers 200 and says so in its stream (docker-py #2286)."""
     if "error" in line:
-        raise rejected(str(line["error"]).strip())
+        raise _refused_fetch(str(line["error"]).strip())
+
+
+def _refused_fetch(text: str) -> Rejected:
+    """The error of a pull or build; the engine has the same status and form for a value and for the network."""
+    return Unobtainable(text) if any(sign in text for sign in _NO_WAY) else rejected(text)
 
 
 def rejected(text: str) -> Rejected:
@@ -138,6 +151,13 @@ def rejected(text: str) -> Rejected:
     return next((sort for sign, sort in _ANSWERED if sign in text), Rejected)(text)
 
 
+_PULL: Final = "/images/create"
+# The words of Go's network library, with which the engine reports a registry that it can't reach.
+_NO_WAY: Final = (
+    *("no such host", "server misbehaving", "name resolution", "dial tcp", "connection refused", "no route to host"),
+    *("network is unreachable", "i/o timeout", "TLS handshake", "context deadline exceeded", "Client.Timeout"),
+    *("proxyconnect", "certificate signed by unknown authority", "failed to verify certificate"),
+)
 _ANSWERED: Final[tuple[tuple[str, type[Rejected]], ...]] = (
     ("BuildKit", NeedsBuildKit),
     ("invalid reference format", NoReference),

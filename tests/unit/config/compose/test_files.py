@@ -114,7 +114,10 @@ def test_a_mistake_is_told_at_its_place_in_its_file_and_all_of_them_at_once(tmp_
     assert told(tmp_path, files, "stack.yaml", "over.yaml") == [
         "stack.yaml:3:27: `a` is no container port; expected a number or a range such as 8000-8010",
         "over.yaml:3:5: unknown key `enviroment` in services.web; did you mean `environment`?",
-        "over.yaml:4:41: services.web.extends names `bas` of base.yaml; did you mean `base`?",
+        (
+            "over.yaml:4:41: services.web.extends names `bas` of base.yaml, but there is no such service; "
+            "did you mean `base`?"
+        ),
         f"more/common.yaml:3:14: {UNDEFINED}",
         "more/common.yaml:4:5: unknown key `volums` in services.all; did you mean `volumes`?",
     ]

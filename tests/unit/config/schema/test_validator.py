@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import copy
 import random
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import jsonschema
 import pytest
 
-from reconciler.config.schema.validator import compiled, load_schema
+from reconciler.config.schema.validator import compiled, load_schema, schema_document
+from reconciler.config.yaml.masking import masked
 from reconciler.config.yaml.parse import parse_plain
 from reconciler.config.yaml.textfile import TextFile
 from reconciler.config.yaml.tree import Tainted
+from reconciler.core.message.secrecy import names_secret
 from tests.kit.variables import with_defaults
 
 ROOT = Path(__file__).parents[4]
@@ -109,3 +113,53 @@ def test_a_fault_of_a_long_list_itself_is_found_beside_those_of_its_items():
     items = [*range(100), "x", 5]
 
     assert {fault.path for fault in schema.faults(items)} == {(100,), ()}
+
+
+def _nodes(node: Any) -> Iterator[dict[str, Any]]:
+    """Every mapping within a schema."""
+    if isinstance(node, dict):
+        yield node
+    for child in node.values() if isinstance(node, dict) else node if isinstance(node, list) else ():
+        yield from _nodes(child)
+
+
+@pytest.mark.parametrize("name", ["stack", "users"])
+def test_every_pattern_says_in_words_what_it_wants(name):
+    patterns = [each for each in _nodes(schema_document(name)) if isinstance(each.get("pattern"), str)]
+
+    assert patterns
+    assert [each for each in patterns if not each.get("x-expected")] == []
+
+
+NAMED_AFTER_SECRETS = {
+    *("auth", "authorizationSettings", "credential_spec", "credentials", "credentialData", "requiredCredentials"),
+    *("issuedVerifiableCredentials", "key", "secrets", "token_file", "value", "verifiableCredentials"),
+}
+"""Keys that look like a secret's, and whose values are mappings, lists, or best not shown."""
+SWITCHES = {"revokeRefreshToken", "storeToken"}
+
+
+@pytest.mark.parametrize("name", ["stack", "users"])
+def test_no_setting_is_taken_for_a_secret_for_the_words_in_its_name(name):
+    document = schema_document(name)
+    properties = {key: value for each in _nodes(document) for key, value in each.get("properties", {}).items()}
+    secrets = {key for key, value in properties.items() if value.get("writeOnly") or names_secret(key)} - SWITCHES
+    settings = properties.keys() - secrets - NAMED_AFTER_SECRETS - {"token_file", "value"} | {
+        "revokeRefreshToken",
+        "storeToken",
+    }
+
+    assert [key for key in sorted(settings) if masked(f"{key}: five") != f"{key}: five"] == []
+
+
+@pytest.mark.parametrize("key", ["accessTokenLifespan", "refreshTokenMaxReuse", "revokeRefreshToken"])
+def test_a_wrong_number_or_switch_is_shown_whatever_its_name(key):
+    (fault,) = load_schema("users").faults({"realm": "r", key: "five"}, is_plain=True)
+
+    assert "`five`" in fault.message
+
+
+def test_a_secret_in_the_place_of_a_switch_is_not_shown():
+    (fault,) = load_schema("users").faults({"realm": "r", "revokeRefreshToken": f"ghp_{'a' * 36}"}, is_plain=True)
+
+    assert "aaaa" not in fault.message

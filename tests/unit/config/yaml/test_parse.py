@@ -144,8 +144,8 @@ def test_files_that_are_no_text_are_refused_plainly(tmp_path):
     file = tmp_path / "f.yaml"
     contents = {
         "a: é\n".encode("utf-16"): "f.yaml: is written in UTF-16; save it as UTF-8",
-        "a: 1\nb: é\n".encode("latin-1"): "f.yaml:2:1: is not UTF-8 text (byte 0xe9); save it as UTF-8",
-        b"a: \0\n": "f.yaml:1:1: contains a NUL character; is it a text file?",
+        "a: 1\nb: é\n".encode("latin-1"): "f.yaml:2:4: is not UTF-8 text (byte 0xe9); save it as UTF-8",
+        b"\xef\xbb\xbfa: \r\n\xc3\xa9: \0\n": "f.yaml:2:4: contains a NUL character; is it a text file?",
     }
     for content, message in contents.items():
         file.write_bytes(content)

@@ -407,3 +407,9 @@ def test_a_rotation_itself_shows_no_such_warning(world):
 
 def line_of(part):
     return next(number for number, line in enumerate(STACK.splitlines(), start=1) if part in line)
+
+
+def test_a_secret_that_is_not_declared_is_an_unknown_name_like_any_other(world):
+    ran = world.run("secrets", "rotate", "DB_PASWORD", "--yes")
+
+    assert (ran.code, "error[RC0103]" in ran.err, "did you mean `DB_PASSWORD`?" in ran.err) == (64, True, True)
