@@ -40,6 +40,20 @@ SCOPE_MAPPINGS: Final = "keycloak.scope-mappings"
 CLIENT_SCOPE_MAPPINGS: Final = "keycloak.client-scope-mappings"
 
 
+LOGIN_OF_MAIL: Final = (
+    *("user", "password", "authType"),
+    *("authTokenUrl", "authTokenScope", "authTokenClientId", "authTokenClientSecret"),
+)
+"""The settings of a realm's mail server that Keycloak keeps only with `auth: true` (26.7)."""
+
+WORDS: Final[Mapping[tuple[str, ...], tuple[str, ...]]] = {
+    ("sslRequired",): ("all", "external", "none"),
+    ("bruteForceStrategy",): ("LINEAR", "MULTIPLE"),
+    ("userProfile", "unmanagedAttributePolicy"): ("ENABLED", "ADMIN_VIEW", "ADMIN_EDIT"),
+}
+"""Settings that have one of a few words; Keycloak answers another one without saying which setting is wrong (26.7)."""
+
+
 class Section(Struct, frozen=True):
     """A list of objects at the top of a realm representation.
 

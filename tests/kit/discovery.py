@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import combinations, product
+from itertools import combinations, islice, product
 from pathlib import Path
 from typing import Any, Final, TypeAlias, cast
 
@@ -24,6 +24,7 @@ from reconciler.providers.keycloak.table.connection import Client
 from reconciler.run.clock import RealClock
 from reconciler.run.reconciliation.once import Look, Reconciler
 from tests.kit.keycloak.server import with_quick_keys
+from tests.kit.pairs import Pairs
 
 Body = Mapping[str, Any]
 NO_REASONS: Final = ("consult the server log", "no reason given", "Internal Server Error")
@@ -130,17 +131,29 @@ class Laboratory:
         provider = KeycloakProvider({}, client=self.client)
         return Reconciler(self.document(file), {"keycloak": provider}, RealClock()).look().plan.obstacles
 
-    def whole(self, cases: Iterable[Body]) -> Tried:
-        """Try cases that are settings of the realm itself, one after the other."""
-        tried = Tried()
-        for case in cases:
-            tried.count += 1
-            try:
-                for outcome in self._outcome(case).values():
-                    tried.add(_said(case), outcome)
-            except ConfigError as error:
-                tried.refused_by_file[_said(case)] = str(error)
+    def pairs(self, switches: Mapping[str, Sequence[Any]], most: int | None = None) -> Tried:
+        """Try each pair of settings of the realm itself, many of them at a time, in so many cases at most."""
+        pairs, judged, tried = Pairs(switches), dict[str, tuple[Mapping[Address, Outcome], str]](), Tried()
+
+        def failing(case: Body) -> bool:
+            judged[_said(case)] = self._judged(case)
+            return any(judged[_said(case)])
+
+        tried.count = sum(1 for _ in islice(pairs.cases(failing), most))
+        for case in map(_said, pairs.failures()):
+            found, reason = judged[case]
+            if reason:
+                tried.refused_by_file[case] = reason
+            for outcome in found.values():
+                tried.add(case, outcome)
         return tried
+
+    def _judged(self, file: Body) -> tuple[Mapping[Address, Outcome], str]:
+        """What is left to do after a file was applied, or why it was refused."""
+        try:
+            return self._outcome(file), ""
+        except ConfigError as error:
+            return {}, str(error)
 
     def settings(self, values: Mapping[str, Sequence[Any]]) -> Tried:
         """Try values of many settings: the first of each together, then the second of each, and so on.

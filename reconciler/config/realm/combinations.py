@@ -16,7 +16,7 @@ from reconciler.config.realm.merge import Realm
 from reconciler.config.yaml.tree import Tree, TreePath
 from reconciler.core.message.problem import SCHEMA, Severity
 from reconciler.record import Struct
-from reconciler.vocabulary.keycloak import REALM_MANAGEMENT
+from reconciler.vocabulary.keycloak import LOGIN_OF_MAIL, REALM_MANAGEMENT, WORDS
 
 _ADDRESS: Final = re.compile(r"[^\s@]+@[^\s@]+|\".*\"@\S+")
 _SERVICE_ACCOUNT: Final = "service-account-"
@@ -165,9 +165,32 @@ def _secrets(realm: Mapping[str, Tree]) -> Iterator[Finding]:
             yield Finding((*path, "secret"), said, Severity.WARNING)
 
 
+def _mail(realm: Mapping[str, Tree]) -> Iterator[Finding]:
+    """An account for the mail server, where the server is said to want none."""
+    mail = realm.get("smtpServer")
+    if isinstance(mail, dict) and str(mail.get("auth")).lower() != "true":
+        for key in LOGIN_OF_MAIL:
+            if mail.get(key):
+                said = f"`{key}` has no effect: Keycloak keeps it only with `auth: true`"
+                yield Finding(("smtpServer", key), said, Severity.WARNING)
+
+
+def _words(realm: Mapping[str, Tree]) -> Iterator[Finding]:
+    """Settings with a word that Keycloak does not know."""
+    for path, words in WORDS.items():
+        value: Tree = realm
+        for key in path:
+            value = value.get(key) if isinstance(value, dict) else None
+        said = value.strip() if isinstance(value, str) else ""
+        if said and said not in words and not (words[0].islower() and said.lower() in words):
+            yield Finding(path, f"`{path[-1]}` must be one of {', '.join(words)}, but is `{said}`")
+
+
 _CHECKS: Final[tuple[Callable[[Mapping[str, Tree]], Iterator[Finding]], ...]] = (
     _names_by_address,
     _addresses,
     _locales,
     _secrets,
+    _mail,
+    _words,
 )

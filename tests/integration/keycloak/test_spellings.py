@@ -367,6 +367,40 @@ def test_authorization_services_that_are_there_get_odd_spellings_and_end_well(la
     assert not tried.wrong, str(tried)
 
 
+PROFILE = {"name": "floor", "permissions": {"view": ["admin"]}}
+MAIL = {"host": "mail", "from": "a@example.org", "user": "me"}
+POLICY = {"name": "all", "conditions": [{"condition": "any-client", "configuration": {}}], "profiles": []}
+FOUND: Mapping[str, list[Any]] = {
+    "webAuthnPolicyRpEntityName": ["lab", "", None],
+    "webAuthnPolicyPasswordlessRpEntityName": ["lab", None, ""],
+    "webAuthnPolicySignatureAlgorithms": [["RS256"], [], None],
+    "webAuthnPolicyPasswordlessSignatureAlgorithms": [["RS256"], None, [""]],
+    "webAuthnPolicyPasswordlessResidentKey": ["discouraged", "", None],
+    "webAuthnPolicyPasswordlessUserVerificationRequirement": ["preferred", None, ""],
+    "webAuthnPolicyPasswordlessMediation": ["conditional", " ", None],
+    "bruteForceStrategy": [" LINEAR ", "MULTIPLE\n", None],
+    "sslRequired": [" External ", "", None],
+    "clientPolicies": [{"policies": [{**POLICY, "enabled": switch}]} for switch in ("false", "TRUE", None)],
+    "smtpServer": [{**MAIL, "auth": auth} for auth in ("TRUE", " true ", None)],
+    "userProfile": [
+        {"attributes": [*PROFILE_ATTRIBUTES, {**PROFILE, **own}], "unmanagedAttributePolicy": policy}
+        for own, policy in (
+            ({"permissions": {}}, " ENABLED "),
+            ({"permissions": {"view": ["admin", "admin"]}, "selector": {"scopes": ["email", "email"]}}, "ADMIN_EDIT\n"),
+            ({"permissions": {"view": None, "edit": ["admin"]}, "required": {"roles": ["admin", "admin"]}}, None),
+        )
+    ],
+}
+"""Settings with values that Keycloak shows in another form, one after the other; whole runs have found them."""
+
+
+def test_what_whole_runs_have_found_in_the_settings_of_a_realm_ends_well(laboratory: Laboratory) -> None:
+    tried = laboratory.settings(without_newer(laboratory.client, FOUND))
+
+    assert not tried.wrong, str(tried)
+    assert not tried.refused_by_server
+
+
 def test_settings_of_a_realm_in_odd_spellings_end_well(laboratory: Laboratory) -> None:
     settings = without_newer(laboratory.client, SETTINGS)
     values = {name: [*spellings(value)][index % EVERY :: EVERY] for index, (name, value) in enumerate(settings.items())}

@@ -74,6 +74,31 @@ def realm(*names: str, **settings: Any) -> Probe:
     return probe
 
 
+def one_after_the_other(name: str, *values: Any) -> Probe:
+    """A setting of a realm that is written again with each value; the security keys' policies only as a whole."""
+
+    def probe(hand: ByHand) -> Any:
+        for value in values:
+            rest = {key: part for key, part in hand.get().items() if key.startswith("webAuthnPolicy")}
+            hand.put("", {**rest, name: value})
+        return _part(hand.get(), name)
+
+    return probe
+
+
+def profile_attribute(body: Body, *names: str) -> Probe:
+    """An attribute of the user profile, beside those that are there."""
+
+    def probe(hand: ByHand) -> Any:
+        before = hand.get("users/profile")
+        hand.put("users/profile", {**before, "attributes": [*before["attributes"], body]})
+        found = next(each for each in hand.get("users/profile")["attributes"] if each["name"] == body["name"])
+        hand.put("users/profile", before)
+        return _part(found, *names)
+
+    return probe
+
+
 def provider(hand: ByHand) -> Any:
     config = {**_ADDRESS, "hideOnLoginPage": "true"}
     hand.post("identity-provider/instances", {"alias": "old", "providerId": "oidc", "config": config})
@@ -196,6 +221,10 @@ TABLES: Final[Mapping[str, tuple[Row, ...]]] = {
             ),
         ),
         Row("component: blanks alone in `config.algorithm`", key("algorithm", algorithm=" ")),
+        Row(
+            "realm: `smtpServer.user: me` without `smtpServer.auth: true`",
+            realm("smtpServer", smtpServer={"host": "m", "from": "a@x.org", "user": "me"}),
+        ),
     ),
     "Derived from something else": (
         Row(
@@ -228,6 +257,22 @@ TABLES: Final[Mapping[str, tuple[Row, ...]]] = {
             realm("registrationEmailAsUsername", duplicateEmailsAllowed=True, registrationEmailAsUsername=True),
         ),
         Row(
+            "realm: `webAuthnPolicyRpEntityName: lab`, then an empty one",
+            one_after_the_other("webAuthnPolicyRpEntityName", "lab", ""),
+        ),
+        Row(
+            "realm: `webAuthnPolicySignatureAlgorithms: [RS256]`, then an empty list",
+            one_after_the_other("webAuthnPolicySignatureAlgorithms", ["RS256"], []),
+        ),
+        Row(
+            "realm: `webAuthnPolicyPasswordlessResidentKey: discouraged`, then an empty one",
+            one_after_the_other("webAuthnPolicyPasswordlessResidentKey", "discouraged", ""),
+        ),
+        Row(
+            "user profile: `permissions: {}` of an attribute",
+            profile_attribute({"name": "floor", "permissions": {}}, "permissions"),
+        ),
+        Row(
             "user `ann` with an address, realm: `registrationEmailAsUsername: true`",
             made("users", {"username": "ann", "email": "a@x.org"}, "username", registrationEmailAsUsername=True),
         ),
@@ -252,6 +297,7 @@ TABLES: Final[Mapping[str, tuple[Row, ...]]] = {
             "client: an address twice in `redirectUris`",
             made("clients", {"clientId": "app", "redirectUris": ["https://a.org", "https://a.org"]}, "redirectUris"),
         ),
+        Row('realm: `bruteForceStrategy: " LINEAR "`', realm("bruteForceStrategy", bruteForceStrategy=" LINEAR ")),
     ),
     "Kept under another key": (
         Row("identity provider: `config.hideOnLoginPage: true`", provider),
@@ -274,6 +320,8 @@ TABLES: Final[Mapping[str, tuple[Row, ...]]] = {
                 {"alias": "old", "providerId": "oidc", "config": _ADDRESS, "postBrokerLoginFlowAlias": "none"},
             ),
         ),
+        Row("realm: `sslRequired: some`", realm("sslRequired", sslRequired="some")),
+        Row("realm: `bruteForceStrategy: linear`", realm("bruteForceStrategy", bruteForceStrategy="linear")),
         Row("execution of a flow: `requirement: alternative`", execution("alternative")),
         Row(
             "user: `attributes.LDAP_ID`, any attribute allowed",

@@ -30,6 +30,7 @@ from reconciler.core.resource.address import Address
 from reconciler.core.resource.document import Document
 from reconciler.core.resource.resource import Observed, Origin
 from reconciler.core.resource.values import ABSENT, Secret, Value
+from reconciler.providers.answers import Limits
 from reconciler.providers.keycloak.export import live_realm
 from reconciler.providers.keycloak.provider import KeycloakProvider
 from reconciler.providers.keycloak.registry import KINDS
@@ -64,8 +65,8 @@ class Server:
         """As ``Document.connection``, for the administrator or for another account."""
         return {"url": self.url, "auth": auth or {"username": self.user, "password": Secret(self.password)}}
 
-    def client(self, **auth: str) -> AdminClient:
-        return AdminClient(Settings.of(self.connection(**auth)))
+    def client(self, *, limits: Limits = Limits(), **auth: str) -> AdminClient:  # noqa: B008 (it is frozen)
+        return AdminClient(Settings.of(self.connection(**auth), limits=limits))
 
     def log(self) -> str:
         """The last of what it has written, "" where it is not in a container of ours."""
@@ -492,8 +493,8 @@ def a_made_realm(server: Server) -> str:
 
 
 def dropped(server: Server, name: str) -> None:
-    """No such realm any more."""
-    client = server.client()
+    """No such realm any more. One with many clients takes a busy Keycloak minutes."""
+    client = server.client(limits=Limits(seconds=600))
     if client.get(f"admin/realms/{name}") is not ABSENT:
         _again(server, lambda: client.delete(f"admin/realms/{name}"))
     client.close()

@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Final
 
 from reconciler.core.resource.address import Address
-from reconciler.core.resource.values import Spec
+from reconciler.core.resource.values import Spec, Value
 from reconciler.providers.keycloak.table.connection import BASE, Representation
 from reconciler.providers.keycloak.table.groups import Dependencies, Paths, Requirements
 from reconciler.providers.keycloak.table.kind import Item, RestKind
-from reconciler.providers.keycloak.table.properties import objects
+from reconciler.providers.keycloak.table.properties import as_map, as_plain, flag, objects
 from reconciler.providers.keycloak.table.required_release import Since
 from reconciler.vocabulary.keycloak import CLIENT_POLICIES, CLIENT_PROFILES
 
@@ -28,6 +28,14 @@ def _profiles(realm: str, _spec: Spec) -> Iterable[Address]:
     return (Address(CLIENT_PROFILES, (realm,)),)
 
 
+def _policy(value: Value) -> Value:
+    """A policy as the server shows it: its switch is a truth value, however it is written."""
+    found = as_map(value)
+    return as_plain({**found, "enabled": _SWITCH.normal(found["enabled"])} if "enabled" in found else found)
+
+
+_SWITCH: Final = flag()
+
 PROFILES: Final = RestKind(
     name=CLIENT_PROFILES,
     key="realm",
@@ -40,7 +48,7 @@ PROFILES: Final = RestKind(
 POLICIES: Final = RestKind(
     name=CLIENT_POLICIES,
     key="realm",
-    properties={"policies": objects("name")},
+    properties={"policies": objects("name", _policy)},
     objects=_section("clientPolicies", "policies"),
     paths=Paths(item=f"{BASE}/client-policies/policies", find=f"{BASE}/client-policies/policies", id_key=""),
     right="manage-realm",

@@ -20,16 +20,20 @@ from reconciler.providers.keycloak.table.properties import (
     as_secret,
     as_text,
     as_text_map,
+    as_word,
     declared_keys,
     flag,
+    kept_if_usual,
     names,
     number,
     settings,
     text,
+    text_or,
     unmasked,
+    without_blanks,
 )
 from reconciler.providers.keycloak.table.required_release import Since
-from reconciler.vocabulary.keycloak import MASTER, REALM
+from reconciler.vocabulary.keycloak import LOGIN_OF_MAIL, MASTER, REALM
 
 
 def _policies(value: Value) -> Value:
@@ -42,14 +46,19 @@ def _policies(value: Value) -> Value:
 
 
 def _lower(value: Value) -> Value:
-    value = as_text(value)
+    value = as_word(value)
     return value.lower() if isinstance(value, str) else value
 
 
 def _smtp(value: Value) -> Mapping[str, Value]:
-    """Mail settings; the console writes "false" where there was nothing."""
+    """Mail settings; the console writes "false" where there was nothing.
+
+    Without `auth` the server keeps no account, and with a password none of the settings for tokens (26.7).
+    """
     found = {key: ABSENT if part == "false" else part for key, part in as_text_map(value).items()}
-    return {key: as_secret(part) if key in _MAIL_SECRETS else part for key, part in found.items()}
+    is_known, is_by_token = str(found.get("auth")).lower() == "true", found.get("authType") == "token"
+    dropped = LOGIN_OF_MAIL if not is_known else () if is_by_token else _TOKEN_OF_MAIL
+    return {key: as_secret(part) if key in _MAIL_SECRETS else part for key, part in found.items() if key not in dropped}
 
 
 def _attributes(value: Value) -> Mapping[str, Value]:
@@ -61,10 +70,10 @@ def _masked(_spec: Spec) -> Iterable[str]:
     return ("smtpServer",)
 
 
+_TOKEN_OF_MAIL: Final = ("authTokenUrl", "authTokenScope", "authTokenClientId", "authTokenClientSecret")
 _MAIL_SECRETS: Final = ("password", "authTokenClientSecret")
 _TEXTS: Final = (
-    "displayName displayNameHtml defaultSignatureAlgorithm loginTheme accountTheme adminTheme emailTheme "
-    "defaultLocale bruteForceStrategy"
+    "displayName displayNameHtml defaultSignatureAlgorithm loginTheme accountTheme adminTheme emailTheme defaultLocale"
 )
 _FLAGS: Final = (
     "enabled revokeRefreshToken offlineSessionMaxLifespanEnabled registrationAllowed registrationEmailAsUsername "
@@ -108,9 +117,9 @@ def _specified(value: Value) -> Value:
 
 # So are the two policies for security keys, each only together with the name of the relying party.
 _WEBAUTHN: Final = {
-    "RpEntityName": text(),
+    "RpEntityName": text_or("keycloak"),
     "RpId": text(),
-    "SignatureAlgorithms": names(),
+    "SignatureAlgorithms": kept_if_usual(names(), ("ES256", "RS256"), ("ES256",)),
     "AttestationConveyancePreference": text(_specified),
     "AuthenticatorAttachment": text(_specified),
     "RequireResidentKey": text(_specified),
@@ -124,7 +133,13 @@ _WEBAUTHN: Final = {
 _SECURITY_KEY_ROWS: Final = {f"webAuthnPolicy{name}": row for name, row in _WEBAUTHN.items()}
 _PASSKEY_ROWS: Final = {
     f"webAuthnPolicyPasswordless{name}": row
-    for name, row in (_WEBAUTHN | {"PasskeysEnabled": flag(), "Mediation": text(_specified)}).items()
+    for name, row in {
+        **_WEBAUTHN,
+        "ResidentKey": kept_if_usual(text(_specified), "required"),
+        "UserVerificationRequirement": kept_if_usual(text(_specified), "required"),
+        "PasskeysEnabled": flag(),
+        "Mediation": text(without_blanks(_specified)),
+    }.items()
 }
 
 _ROWS: Final[Mapping[str, Property]] = {
@@ -133,7 +148,8 @@ _ROWS: Final[Mapping[str, Property]] = {
     **{name: flag() for name in _FLAGS.split()},
     **{name: number() for name in _NUMBERS.split()},
     **{name: names() for name in _SETS.split()},
-    "sslRequired": text(_lower),
+    "sslRequired": text_or("external", _lower),
+    "bruteForceStrategy": text_or("MULTIPLE", as_word),
     "passwordPolicy": text(_policies),
     **_OTP_ROWS,
     **_SECURITY_KEY_ROWS,

@@ -185,7 +185,8 @@ def _attributes_refused(read: Callable[[str], Any], base: str, body: Mapping[str
     if fixed := sorted(
         name for name, value in attributes.items() if name.lower() in _READ_ONLY and value is not ABSENT
     ):
-        return f"{_listed(fixed)} can't be set, as Keycloak keeps it for itself; leave it out"
+        what = "it for itself; leave it out" if len(fixed) == 1 else "them for itself; leave them out"
+        return f"{_listed(fixed)} can't be set, as Keycloak keeps {what}"
     profile = read(f"{base}/users/profile")
     if not isinstance(profile, Mapping):
         return ""

@@ -19,7 +19,17 @@ from reconciler.providers.keycloak.kinds.component import PROFILE, WORKFLOWS
 from reconciler.providers.keycloak.table.connection import BASE, Connection, Representation
 from reconciler.providers.keycloak.table.groups import Paths, Put, Reading
 from reconciler.providers.keycloak.table.kind import Item, RestKind
-from reconciler.providers.keycloak.table.properties import Property, as_list, as_map, as_plain, by, text
+from reconciler.providers.keycloak.table.properties import (
+    Property,
+    as_list,
+    as_map,
+    as_name_map,
+    as_names,
+    as_plain,
+    as_word,
+    by,
+    text,
+)
 from reconciler.vocabulary.keycloak import USER_PROFILE
 
 _TEXT: Final = "kc.user.profile.config"
@@ -59,12 +69,32 @@ def _read(connection: Connection, base: str, export: Representation, _wanted: It
 def _attribute(value: Value) -> Value:
     """An attribute as the server shows it: whether it has several values is always there."""
     found = {"multivalued": False, **as_map(value)}
-    return as_plain({name: _stripped(part) if name == "group" else part for name, part in found.items()})
+    return as_plain({name: _PARTS[name](part) if name in _PARTS else part for name, part in found.items()})
 
 
 def _stripped(value: Value) -> Value:
     """A name in the server's spelling: it takes blanks around it off (26.7)."""
     return value.strip() if isinstance(value, str) else value
+
+
+def _permissions(value: Value) -> Value:
+    """Who sees and who changes an attribute: the server shows both, also those that nobody may (26.7)."""
+    return {"view": (), "edit": (), **as_name_map(value)} if isinstance(value, Mapping) else value
+
+
+def _for_some(value: Value) -> Value:
+    """Roles and scopes for which something holds, as sets."""
+    if not isinstance(value, Mapping):
+        return value
+    return {name: part if part is None else as_names(part) for name, part in value.items()}
+
+
+_PARTS: Final[Mapping[str, Callable[[Value], Value]]] = {
+    "group": _stripped,
+    "permissions": _permissions,
+    "required": _for_some,
+    "selector": _for_some,
+}
 
 
 def _documents(normalise: Callable[[Value], Value]) -> Property:
@@ -83,7 +113,7 @@ KIND: Final = RestKind(
     properties={
         "attributes": _documents(_attribute),
         "groups": _documents(as_plain),
-        "unmanagedAttributePolicy": text(),
+        "unmanagedAttributePolicy": text(as_word),
     },
     objects=_profile,
     paths=Paths(item=f"{BASE}/users/profile", find=f"{BASE}/users/profile", id_key=""),

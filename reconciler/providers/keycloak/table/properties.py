@@ -12,7 +12,7 @@ from typing import Final, TypeAlias
 
 from reconciler.core.difference.kind import Effect, Field
 from reconciler.core.resource.values import ABSENT, Secret, Value, mapped
-from reconciler.record import Struct
+from reconciler.record import Struct, replace
 
 MASK: Final = "**********"
 """What Keycloak shows in place of a secret. In a file it means: keep what is there."""
@@ -253,6 +253,33 @@ def _is_list(value: Value) -> bool:
 
 def text(normalise: Callable[[Value], Value] = as_text) -> Property:
     return Property(Field(normalise=normalise))
+
+
+def text_or(usual: str, normalise: Callable[[Value], Value] = as_text) -> Property:
+    """A text that is never empty: none in a file is the server's own, which has to be written to be there again."""
+
+    def complete(declared: Value, _live: Value) -> Value:
+        return usual if declared is ABSENT else declared
+
+    return Property(Field(normalise=normalise), complete=complete, unset=usual)
+
+
+def as_word(value: Value) -> Value:
+    """A word of a list that the server knows, in its spelling: it takes blanks around it off (26.7)."""
+    value = as_text(value)
+    return as_text(value.strip()) if isinstance(value, str) else value
+
+
+def kept_if_usual(row: Property, *usual: Value) -> Property:
+    """The row, where the server puts one of its own values in place of none; which one depends on the release."""
+
+    def complete(declared: Value, live: Value) -> Value:
+        return live if declared in _NOTHING and live in usual else declared
+
+    return replace(row, complete=complete)
+
+
+_NOTHING: Final = (ABSENT, ())
 
 
 def fixed() -> Property:

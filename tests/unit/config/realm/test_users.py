@@ -173,6 +173,9 @@ COMBINATIONS = {
     "clients: [{clientId: a, secret: null}]\n": "2:25: `secret` can't be unset",
     "registrationEmailAsUsername: true\nusers: [{username: Ann, email: a@x.org}]\n": "3:10: .*`Ann` by the address",
     "internationalizationEnabled: false\nusers: [{username: a, attributes: {locale: [de]}}]\n": "3:36: .*`locale`",
+    "sslRequired: some\n": "2:1: `sslRequired` must be one of all, external, none, but is `some`",
+    "bruteForceStrategy: linear\n": "2:1: `bruteForceStrategy` must be one of LINEAR, MULTIPLE, but is `linear`",
+    "userProfile: {unmanagedAttributePolicy: DISABLED}\n": "2:15: `unmanagedAttributePolicy` must be one of ENABLED, ",
 }
 
 
@@ -193,12 +196,26 @@ def test_what_can_not_be_true_together_is_an_error_at_its_line(realms, text):
         "realm: r\nclients: [{clientId: realm-management, authorizationServicesEnabled: true, bearerOnly: true}]\n",
         "realm: r\nregistrationEmailAsUsername: true\nusers: [{username: A@x.org, email: a@X.org}, {username: b}]\n",
         "realm: r\nusers: [{username: a, attributes: {locale: [de]}}]\n",
+        "realm: r\nsslRequired: ' External '\nbruteForceStrategy: ' LINEAR '\n",
+        "realm: r\nsslRequired: ''\nbruteForceStrategy: null\nuserProfile: {unmanagedAttributePolicy: null}\n",
+        "realm: r\nsmtpServer: {host: m, auth: 'TRUE', user: me, password: x}\n",
         "realm: r\ninternationalizationEnabled: false\nusers: [{username: a, attributes: {locale: []}}]\n",
         "{realm: r, internationalizationEnabled: false, userProfile: {attributes: [{name: locale}]}, users: [*u]}",
     ],
 )
 def test_what_can_be_true_together_is_no_error(realms, text):
     assert realms(text.replace("*u", "{username: a, attributes: {locale: [de]}}"))
+
+
+@pytest.mark.parametrize("auth", ["", ", auth: false", ", auth: 'false'", ", auth: ''", ", auth: ' true '"])
+def test_an_account_for_a_mail_server_that_wants_none_is_a_warning(tmp_path, auth):
+    file = tmp_path / "users.yaml"
+    file.write_text(f"realm: r\nsmtpServer: {{host: m, user: me, password: abc{auth}}}\n", encoding="utf-8")
+
+    loaded = load(Sources(directory=tmp_path, users_files=(file,)))
+
+    said = "has no effect: Keycloak keeps it only with `auth: true`"
+    assert [each.message for each in loaded.warnings] == [f"`user` {said}", f"`password` {said}"]
 
 
 def test_addresses_may_be_those_of_two_users_where_the_realm_lets_them(realms):

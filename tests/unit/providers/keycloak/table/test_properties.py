@@ -109,10 +109,10 @@ def test_passwords_are_secret_from_the_moment_they_are_read() -> None:
     (credential,) = (
         KINDS["keycloak.user"].properties["credentials"].normal([{"type": "password", "value": "x", "id": "1"}])
     )
-    mail = KINDS["keycloak.realm"].properties["smtpServer"].normal({"host": "h", "password": "x", "ssl": "false"})
+    mail = KINDS["keycloak.realm"].properties["smtpServer"].normal({"auth": "true", "password": "x", "ssl": "false"})
 
     assert credential == {"type": "password", "value": Secret("x")}
-    assert mail == {"host": "h", "password": Secret("x"), "ssl": ABSENT}
+    assert mail == {"auth": "true", "password": Secret("x"), "ssl": ABSENT}
 
 
 TEXTS = st.text("ab*", max_size=3)
