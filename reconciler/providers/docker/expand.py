@@ -71,18 +71,22 @@ def attached(document: Document) -> Mapping[str, Collection[str]]:
 
 
 def expand(
-    document: Document, *, is_elsewhere: bool = False, proxies: Mapping[str, Value] = MappingProxyType({})
+    document: Document,
+    *,
+    is_elsewhere: bool = False,
+    proxies: Mapping[str, Value] = MappingProxyType({}),
+    platform: str = "",
 ) -> Iterator[Resource]:
     """The desired resources of the Docker half; nothing where no stack is managed.
 
     An engine that ``is_elsewhere`` does not see the files of this machine. ``proxies`` are variables for every
-    container. Raises ConfigError for what can't be there.
+    container, and ``platform`` is that of services which name none. Raises ConfigError for what can't be there.
     """
     if document.stack is None:
         return
     if is_elsewhere and (problems := tuple(remote.problems(document))):
         raise ConfigError(problems)
-    stack = Stack(document, is_elsewhere, proxies)
+    stack = Stack(document, is_elsewhere, proxies, platform)
     yield from stack.networks()
     yield from stack.volumes()
     yield from stack.images()
@@ -96,15 +100,23 @@ class Stack:
     document: Document
     is_elsewhere: bool = False
     proxies: Mapping[str, Value] = field(default_factory=dict)
+    platform: str = ""
 
     def section(self, name: str) -> Json:
         assert self.document.stack is not None
         found: Any = self.document.stack.get(name)
         return found or {}
 
-    @property
+    @cached_property
     def services(self) -> Json:
-        return self.section("services")
+        declared = self.section("services")
+        return {name: self._with_platform(service) for name, service in declared.items()} if self.platform else declared
+
+    def _with_platform(self, service: Json) -> Json:
+        """The service with the usual platform, if it names none and its build is for that one too."""
+        several = (service.get("build") or {}).get("platforms")
+        is_possible = not several or self.platform in several
+        return {**service, "platform": self.platform} if is_possible and not service.get("platform") else service
 
     def origin(self, *path: str | int) -> Origin:
         return self.document.locate(("stack", *path))

@@ -102,7 +102,8 @@ class DockerProvider:
         self._home: str | None = None
 
     def expand(self, document: Document) -> Iterable[Resource]:
-        return expand.expand(document, is_elsewhere=self._is_elsewhere, proxies=self._proxies)
+        usual = self.engine.environment.get("DOCKER_DEFAULT_PLATFORM", "")
+        return expand.expand(document, is_elsewhere=self._is_elsewhere, proxies=self._proxies, platform=usual)
 
     def declarations(
         self, document: Document, change: Change, fields: Mapping[str, tuple[Value, Value]]

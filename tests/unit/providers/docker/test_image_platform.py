@@ -7,7 +7,9 @@ from datetime import UTC, datetime
 import pytest
 
 from reconciler.providers.docker.kinds import image
+from reconciler.providers.docker.provider import DockerProvider
 from reconciler.providers.docker.table import labels
+from tests.kit.docker.memory import a_stack
 
 LIVE = {"Os": "linux", "Architecture": "arm64", "Variant": "v8"}
 
@@ -52,3 +54,20 @@ def test_ours_is_told_by_its_label():
 )
 def test_compose_says_in_labels_that_it_built_an_image(found, is_from_compose):
     assert image.is_from_compose({"services": ("web", "worker")}, {"Config": {"Labels": found}}) is is_from_compose
+
+
+STACK = """services:
+  web: {image: 'app:1'}
+  own: {image: 'app:2', platform: linux/amd64}
+  built: {build: {context: .}}
+  several: {build: {context: ., platforms: [linux/amd64, linux/s390x]}}
+"""
+
+
+def test_the_usual_platform_of_the_command_line_is_that_of_services_without_one(folder):
+    provider = DockerProvider("p", {"DOCKER_DEFAULT_PLATFORM": "linux/arm64"})
+
+    found = {each.address.name: each.spec for each in provider.expand(a_stack(STACK, folder))}
+
+    asked = {name: (spec.get("build") or spec).get("platform") for name, spec in found.items() if "ref" in spec}
+    assert asked == {"app:1": "linux/arm64", "app:2": "linux/amd64", "p-built": "linux/arm64", "p-several": ""}

@@ -62,7 +62,7 @@ def test_digests_of_others_stay() -> None:
 @pytest.mark.parametrize(
     ("kind", "spec", "paths"),
     [
-        ("keycloak.realm", {"smtpServer": {"host": "m", "password": Secret("a")}}, {"smtpServer.password"}),
+        ("keycloak.realm", {"smtpServer": {"auth": "true", "password": Secret("a")}}, {"smtpServer.password"}),
         ("keycloak.client", {"secret": Secret("a")}, set()),
         (
             "keycloak.component",
