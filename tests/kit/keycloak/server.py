@@ -14,7 +14,7 @@ import sys
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -60,13 +60,21 @@ class Server:
     user: str = "admin"
     password: str = "admin"
     container: str = ""
+    clients: list[AdminClient] = field(default_factory=list, compare=False)
+    """Those that were handed out, which are closed with the server."""
 
     def connection(self, **auth: str) -> Mapping[str, Value]:
         """As ``Document.connection``, for the administrator or for another account."""
         return {"url": self.url, "auth": auth or {"username": self.user, "password": Secret(self.password)}}
 
     def client(self, *, limits: Limits = Limits(), **auth: str) -> AdminClient:  # noqa: B008 (it is frozen)
-        return AdminClient(Settings.of(self.connection(**auth), limits=limits))
+        client = AdminClient(Settings.of(self.connection(**auth), limits=limits))
+        self.clients.append(client)
+        return client
+
+    def close(self) -> None:
+        for client in self.clients:
+            client.close()
 
     def log(self) -> str:
         """The last of what it has written, "" where it is not in a container of ours."""
@@ -87,7 +95,8 @@ def running(shared: Path) -> Iterator[Server]:
     url = os.environ.get("RECONCILE_TEST_KEYCLOAK_URL")
     if url:
         user = os.environ.get("RECONCILE_TEST_KEYCLOAK_USER", "admin")
-        yield Server(url, user, os.environ.get("RECONCILE_TEST_KEYCLOAK_PASSWORD", "admin"))
+        with closing(Server(url, user, os.environ.get("RECONCILE_TEST_KEYCLOAK_PASSWORD", "admin"))) as server:
+            yield server
         return
     with _counted(shared, +1) as state:
         try:
@@ -97,7 +106,8 @@ def running(shared: Path) -> Iterator[Server]:
             state["workers"] -= 1  # else the last one out would leave the container of another try
             raise
     try:
-        yield Server(state["url"], container=state["id"])
+        with closing(Server(state["url"], container=state["id"])) as server:
+            yield server
     finally:
         with _counted(shared, -1) as state:
             if state["workers"] == 0:
