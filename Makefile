@@ -47,7 +47,8 @@ faults: $(DEV) ## campaigns of crashes and faults on an engine and a Keycloak in
 	$(PYTEST) -n auto tests/faults
 
 reliability: export RECONCILE_TEST_FIGURES = .figures.json
-reliability: faults ## write docs/reliability.md: the figures of all campaigns
+reliability: $(DEV) test-machine ## write docs/reliability.md: the figures of all campaigns, also of those with the real engine
+	$(PYTEST) -n auto tests/faults tests/integration/docker/test_simulator.py
 	$(BIN)/python scripts/reliability.py $(RECONCILE_TEST_FIGURES)
 
 test-integration: $(DEV) test-machine ## tests with the real engine and the real Keycloak
@@ -63,7 +64,8 @@ nightly-config: $(DEV) ## 2,000 random stacks, as we and as the Compose CLI read
 
 nightly-faults: $(DEV) test-machine ## every request of a look, a start and a change, answered wrongly in every way
 	RECONCILE_TEST_FAULTS=all $(PYTEST) -n auto tests/faults
-	RECONCILE_TEST_FAULTS=all $(PYTEST) -n 2 tests/integration/keycloak/test_faults.py tests/integration/docker/test_faults.py
+	RECONCILE_TEST_FAULTS=all $(PYTEST) -n 2 tests/integration/keycloak/test_faults.py tests/integration/docker/test_faults.py \
+	  tests/integration/docker/test_simulator.py
 
 nightly-login nightly-keycloak nightly-docker: export RECONCILE_TEST_SWEEPS = all
 nightly-login: $(DEV) test-machine ## every fault that a login to the seed stack can meet, and 100 runs without one

@@ -177,7 +177,12 @@ class MemoryEngine:
                 return Answer(refusal.status, json.dumps({"message": str(refusal)}).encode())
             if isinstance(found, bytes):
                 return Answer(200, found)
-            return Answer(200, b"" if found is None else json.dumps(found).encode())
+            if found is _NOT_MODIFIED:
+                return Answer(304, b"")
+            status = next(
+                (code for pattern, code in _STATUSES.items() if re.fullmatch(pattern, f"{method} {path}")), 200
+            )
+            return Answer(status, b"" if found is None else json.dumps(found).encode())
 
     def pull(self, repository: str, tag: str, **_rest: Any) -> Iterator[Mapping[str, Any]]:
         reference = f"{repository}:{tag}"
@@ -300,17 +305,35 @@ class MemoryEngine:
         ]
 
     def connect(self, name: str, *, body: Any, **_: Any) -> None:
-        network, container = self._find_network(name), self._container(body["Container"])
+        """A container that does not run is connected also to what is not there, and shows it when it is started."""
+        container = self._container(body["Container"])
         endpoints = container["NetworkSettings"]["Networks"]
-        if network["Name"] in endpoints and container["State"]["Running"]:
-            raise Refusal(403, f"endpoint with name {container['Name']} already exists in network {name}")
+        try:
+            network = self._find_network(name)
+        except Refusal:
+            if container["State"]["Running"]:
+                raise
+            endpoints[name] = _endpoint(body.get("EndpointConfig") or {})
+            return
+        if container["HostConfig"]["NetworkMode"] == "none":
+            raise Refusal(400, "container cannot be connected to multiple networks with one of them in private mode")
+        if network["Name"] in endpoints:
+            if container["State"]["Running"]:
+                raise Refusal(403, f"endpoint with name {container['Name']} already exists in network {name}")
+            return  # whatever is asked for now
         endpoints[network["Name"]] = _endpoint(body.get("EndpointConfig") or {})
         if container["State"]["Running"]:
             self._join(container)
 
     def disconnect(self, name: str, *, body: Any, **_: Any) -> None:
-        network, container = self._find_network(name), self._container(body["Container"])
-        if container["NetworkSettings"]["Networks"].pop(network["Name"], None) is None:
+        """By force also where the network is gone."""
+        container, key = self._container(body["Container"]), name
+        try:
+            key = self._find_network(name)["Name"]
+        except Refusal:
+            if not body.get("Force"):
+                raise
+        if container["NetworkSettings"]["Networks"].pop(key, None) is None:
             raise Refusal(500, f"container {container['Id']} is not connected to network {name}")
 
     def _join(self, container: Any) -> None:
@@ -453,13 +476,13 @@ class MemoryEngine:
                 propagation = (mount.get("BindOptions") or {}).get("Propagation") or "rprivate"
                 yield {**common, "Source": mount.get("Source") or "", "Propagation": propagation}
 
-    def start(self, name: str, **_: Any) -> None:
+    def start(self, name: str, **_: Any) -> object:
         container = self._container(name)
         state, process = container["State"], _process(container)
         if state["Paused"]:
             raise Refusal(409, "cannot start a paused container, try unpause instead")
         if state["Running"]:
-            return
+            return _NOT_MODIFIED
         self._join(container)
         self._require_ports(container)
         kind, _, target = container["HostConfig"]["NetworkMode"].partition(":")
@@ -471,25 +494,38 @@ class MemoryEngine:
         code = int(process[1]) if ended else 0
         state.update(Status="exited" if ended else "running", Running=not ended, ExitCode=code)
         container["since"] = self.clock.now()
+        return None
 
     def _require_ports(self, container: Any) -> None:
         taken = {port for each in self.containers.values() if each["State"]["Running"] for port in _host_ports(each)}
         for port in sorted(_host_ports(container) & taken):
             raise Refusal(500, f"Bind for 0.0.0.0:{port} failed: port is already allocated")
 
-    def stop(self, name: str, **_: Any) -> None:
+    def stop(self, name: str, **_: Any) -> object:
         state = self._container(name)["State"]
-        if state["Running"]:
-            state.update(Status="exited", Running=False, Paused=False, ExitCode=143)
+        if not state["Running"]:
+            return _NOT_MODIFIED
+        state.update(Status="exited", Running=False, Paused=False, ExitCode=143)
+        return None
+
+    def _running(self, name: str) -> Any:
+        """A container that runs, paused or not."""
+        container = self._container(name)
+        if not container["State"]["Running"]:
+            raise Refusal(409, f"Container {name} is not running")
+        return container
 
     def restart(self, name: str, *, params: Mapping[str, Any], **_: Any) -> None:
         self.restarted.append((self._container(name)["Name"].lstrip("/"), params["t"]))
         self.stop(name)
-        self.start(name)
+        try:
+            self.start(name)
+        except Refusal as refusal:
+            raise Refusal(500, f"Cannot restart container {name}: {refusal}") from refusal
 
     def make_exec(self, name: str, *, body: Any, **_: Any) -> Any:
-        if not self._container(name)["State"]["Running"]:
-            raise Refusal(409, f"Container {name} is not running")
+        if self._running(name)["State"]["Paused"]:
+            raise Refusal(409, f"Container {name} is paused, unpause the container before exec")
         self.executed.append((self._container(name)["Name"].lstrip("/"), body["Cmd"]))
         return {"Id": str(len(self.executed) - 1)}
 
@@ -501,7 +537,10 @@ class MemoryEngine:
         return {"ExitCode": int(command[1]) if command[0] == "exit" else 0}
 
     def pause(self, name: str, **_: Any) -> None:
-        self._container(name)["State"].update(Status="paused", Paused=True)
+        state = self._running(name)["State"]
+        if state["Paused"]:
+            raise Refusal(409, f"Container {name} is already paused")
+        state.update(Status="paused", Paused=True)
 
     def unpause(self, name: str, **_: Any) -> None:
         """Its health checks failed meanwhile, and it counts as unhealthy until the next one."""
@@ -513,6 +552,8 @@ class MemoryEngine:
 
     def rename(self, name: str, *, params: Mapping[str, Any], **_: Any) -> None:
         container = self._container(name)
+        if container["Name"] == f"/{params['name']}":
+            raise Refusal(400, "Renaming a container with the same name as its current name")
         self._require_free(params["name"])
         container["Name"] = f"/{params['name']}"
 
@@ -526,10 +567,10 @@ class MemoryEngine:
                 self._container(name).setdefault("copied", {})[f"/{info.name}"] = text
 
     def kill(self, name: str, *, params: Mapping[str, Any], **_: Any) -> None:
-        container = self._container(name)
-        if not container["State"]["Running"]:
-            raise Refusal(409, f"Cannot kill container: {name}: Container is not running")
+        container = self._running(name)
         container.setdefault("signals", []).append(params["signal"])
+        if params["signal"] == "KILL":
+            container["State"].update(Status="exited", Running=False, Paused=False, ExitCode=137)
 
     def update(self, name: str, *, body: Any, **_: Any) -> Any:
         """Zero and "" mean: leave it."""
@@ -538,7 +579,7 @@ class MemoryEngine:
             raise Refusal(409, "Memory limit should be smaller than already set memoryswap limit")
         policy = body.get("RestartPolicy") or {}
         host.update({key: value for key, value in body.items() if value and key != "RestartPolicy"})
-        host.update({"RestartPolicy": policy} if policy.get("Name") else {})
+        host.update({"RestartPolicy": {"MaximumRetryCount": 0, **policy}} if policy.get("Name") else {})
         return {"Warnings": self.warnings}
 
     def delete_container(self, name: str, *, params: Mapping[str, Any]) -> None:
@@ -594,6 +635,17 @@ _ROUTES: Mapping[str, str] = {
     r"POST /containers/([^/]+)/update": "update",
     r"DELETE /containers/([^/]+)": "delete_container",
 }
+
+
+_NOT_MODIFIED = object()
+_STATUSES: Mapping[str, int] = {
+    r"POST /(networks|volumes|containers)/create": 201,
+    r"POST /containers/[^/]+/exec": 201,
+    r"POST /images/.+/tag": 201,
+    r"POST /containers/[^/]+/(start|stop|restart|kill|pause|unpause|rename)": 204,
+    r"DELETE /(networks|volumes|containers)/[^/]+": 204,
+}
+"""The status of each request that succeeds, if it is not 200."""
 
 
 def _carries(labels: Mapping[str, str], params: Mapping[str, Any]) -> bool:
