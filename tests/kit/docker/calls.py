@@ -91,7 +91,7 @@ def answered(api: Any, url: str, call: Call) -> tuple[int, Any]:
         else {}
     )
     answer = api.request(call.method, f"{url}{call.path}", params={**call.params, **filters}, **sent)
-    found = json.loads(answer.content) if answer.content.strip() else None
+    found: Any = json.loads(answer.content) if answer.content.strip() else None
     if answer.status_code >= 400:
         return answer.status_code, sorted(found)
     asked = f"{call.method} {call.path}"
