@@ -61,6 +61,7 @@ class LoginSession:
     """A person who has logged in. Times are by the monotonic clock.
 
     With a ``refresh_token`` the issuer is asked again: ``asked`` is the last time, ``confirmed`` that of an answer.
+    ``subject`` and ``sid`` are the issuer's ids of the person and of its own session.
     """
 
     name: str
@@ -72,6 +73,8 @@ class LoginSession:
     refresh_token: Secret | None = field(default=None, repr=False)
     asked: float = 0.0
     confirmed: float = 0.0
+    subject: str = ""
+    sid: str = ""
 
     def is_over(self, now: float) -> bool:
         is_unconfirmed = self.refresh_token is not None and now - self.confirmed > UNCONFIRMED_S
@@ -85,14 +88,22 @@ class Sessions:
         self._now, self._sessions = now, dict[str, LoginSession]()
 
     def begin(
-        self, name: str, role: Role, how: str, *, longest_s: float = LONGEST_S, refresh_token: Secret | None = None
+        self,
+        name: str,
+        role: Role,
+        how: str,
+        *,
+        longest_s: float = LONGEST_S,
+        refresh_token: Secret | None = None,
+        subject: str = "",
+        sid: str = "",
     ) -> str:
         """Begin a session; returns its new id."""
         now, identity = self._now(), secrets.token_urlsafe(32)
         self._expire(now)
         while len(self._sessions) >= MOST_SESSIONS:
             self._sessions.pop(next(iter(self._sessions)))
-        made = LoginSession(name, role, how, now, now, longest_s, refresh_token, now, now)
+        made = LoginSession(name, role, how, now, now, longest_s, refresh_token, now, now, subject, sid)
         self._sessions[_digest(identity)] = made
         return identity
 
@@ -120,6 +131,15 @@ class Sessions:
 
     def end(self, identity: str) -> LoginSession | None:
         return self._sessions.pop(_digest(identity), None)
+
+    def end_those_of(self, subject: str, sid: str) -> list[str]:
+        """End the sessions of one session at the issuer, or all of a person without a ``sid``; returns their names."""
+        ended = [
+            digest
+            for digest, each in self._sessions.items()
+            if (each.sid == sid if sid else bool(subject) and each.subject == subject)
+        ]
+        return [self._sessions.pop(digest).name for digest in ended]
 
     def _expire(self, now: float) -> None:
         for digest in [digest for digest, each in self._sessions.items() if each.is_over(now)]:

@@ -11,7 +11,7 @@ from starlette.responses import RedirectResponse, Response
 
 from reconciler.web.access import LoginSession, Role, Visitor
 from reconciler.web.desk import Call, Desk, Route, Wrong
-from reconciler.web.oidc import CALLBACK, Issuer, LoginFailed
+from reconciler.web.oidc import BACK_CHANNEL, CALLBACK, Issuer, LoginFailed
 
 COOKIE: Final = "reconcile"
 LOGIN_COOKIE: Final = "reconcile-login"
@@ -92,7 +92,9 @@ def finish(call: Call) -> Response:
         call.desk.refused(call.visitor, f"login of {name}", "no role")
         return _page_of_stranger(call, name, where)
     gate.sessions.end(call.visitor.session)
-    session = gate.sessions.begin(name, person.role, "login", refresh_token=person.refresh_token)
+    session = gate.sessions.begin(
+        name, person.role, "login", refresh_token=person.refresh_token, subject=person.subject, sid=person.sid
+    )
     log.info("login", user=name, role=person.role.name.lower(), address=call.visitor.address)
     return with_session(call, RedirectResponse(where, 303), session)
 
@@ -175,10 +177,24 @@ def logout(call: Call) -> Response:
     return _with_cookie(call, answer, COOKIE, "", max_age=0)
 
 
+def ended_at_the_issuer(call: Call) -> Response:
+    """End the sessions of a session that has ended at the issuer, which says so with a token that it has signed."""
+    desk, log = call.desk, call.desk.log
+    try:
+        subject, sid = _issuer(call).logged_out(form_of(call).get("logout_token", ""))
+    except LoginFailed as error:
+        log.warning("logout refused", reason=error.message, detail=error.detail, address=call.visitor.address)
+        raise Wrong(503 if error.is_away else 400, error.message) from error
+    for name in desk.gate.sessions.end_those_of(subject, sid):
+        log.info("logout", user=name, by="issuer", address=call.visitor.address)
+    return Response(status_code=200)
+
+
 LOGIN: Final = (
     Route("GET", "/login", Role.ANYONE, page),
     Route("POST", "/login", Role.ANYONE, by_token, body=BODY, form=True),
     Route("GET", "/login/begin", Role.ANYONE, begin),
     Route("GET", CALLBACK, Role.ANYONE, finish),
+    Route("POST", BACK_CHANNEL, Role.ANYONE, ended_at_the_issuer, body=BODY, signed=True),
     Route("POST", "/logout", Role.ANYONE, logout, body=BODY, form=True),
 )

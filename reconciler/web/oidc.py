@@ -22,12 +22,18 @@ from reconciler.record import Struct
 from reconciler.web.access import Role
 
 CALLBACK: Final = "/login/callback"
+BACK_CHANNEL: Final = "/login/backchannel"
 PATIENCE_S: Final = 5.0
 PENDING_S: Final = 600.0
 MOST_PENDING: Final = 1_000
 KEPT_S: Final = 600.0
 SKEW_S: Final = 60
 LARGEST: Final = 1_048_576
+NEWER_AFTER_S: Final = 10.0
+"""Tokens that nobody asked for have the issuer's keys read anew no more often than that."""
+
+MOST_LOGOUTS: Final = 1_000
+_LOGOUT: Final = "http://schemas.openid.net/event/backchannel-logout"
 _ALGORITHMS: Final = ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"]
 _ROLES: Final[Mapping[str, Role]] = {"operator": Role.OPERATOR, "reader": Role.READER}
 
@@ -54,11 +60,16 @@ class Begun(Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """The person that a token names. The refresh token asks for the roles again, and ends the issuer's session."""
+    """The person that a token names. The refresh token asks for the roles again, and ends the issuer's session.
+
+    ``subject`` and ``sid`` are the ids of the person and of the session at the issuer.
+    """
 
     name: str
     role: Role
     refresh_token: Secret | None = field(default=None, repr=False)
+    subject: str = ""
+    sid: str = ""
 
 
 class _Description(Struct, frozen=True):
@@ -85,6 +96,7 @@ class Issuer:
     now: Callable[[], float] = time.monotonic
     _begun: OrderedDict[tuple[str, str], Begun] = field(default_factory=OrderedDict)
     _known: _Description | None = None
+    _logouts: OrderedDict[str, None] = field(default_factory=OrderedDict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     @property
@@ -150,6 +162,31 @@ class Issuer:
             raise LoginFailed("Keycloak takes no logout.")
         self._posted(str(endpoint), {"refresh_token": refresh_token.reveal()})
 
+    def logged_out(self, token: str) -> tuple[str, str]:
+        """The ids of the person and of the session that the issuer says are logged out; "" for one that is not named.
+
+        Raises LoginFailed for a token that this issuer has not signed for a logout from this client, or that came
+        before.
+        """
+        checks = {"iss": self.url, "aud": self.client, "exp": None, "iat": None, "jti": None}
+        is_old = self._known is not None and self.now() - self._known.at > NEWER_AFTER_S
+        claims, error = _verified(token, self._described().keys, checks)
+        if claims is None and is_old:
+            claims, error = _verified(token, self._described(newer=True).keys, checks)
+        if claims is None:
+            raise LoginFailed("The token of the logout is not valid.", error)
+        events = claims.get("events")
+        subject, sid = str(claims.get("sub") or ""), str(claims.get("sid") or "")
+        if not isinstance(events, Mapping) or _LOGOUT not in events or "nonce" in claims or not (subject or sid):
+            raise LoginFailed("The token is none of a logout.")
+        with self._lock:
+            if claims["jti"] in self._logouts:
+                raise LoginFailed("The token of the logout came before.")
+            self._logouts[str(claims["jti"])] = None
+            while len(self._logouts) > MOST_LOGOUTS:
+                self._logouts.popitem(last=False)
+        return subject, sid
+
     def end_url(self) -> str:
         """The page of the issuer that asks whether to log out; empty where it is not known."""
         try:
@@ -167,7 +204,8 @@ class Issuer:
             raise LoginFailed("The token was made for another client.")
         name = str(claims.get("preferred_username") or claims["sub"])
         refresh_token = tokens.get("refresh_token")
-        return Person(name, self._role(claims), Secret(str(refresh_token)) if refresh_token else None)
+        secret = Secret(str(refresh_token)) if refresh_token else None
+        return Person(name, self._role(claims), secret, str(claims["sub"]), str(claims.get("sid") or ""))
 
     def _role(self, claims: Mapping[str, Any]) -> Role:
         """The greatest role of our client in the token; nobody has one by default."""

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
+import subprocess
+import time
 from html import unescape
 from urllib.parse import parse_qs, urlsplit
 
@@ -12,6 +15,7 @@ import pytest
 from reconciler.record import replace
 from reconciler.web.access import CONFIRM_S, UNCONFIRMED_S
 from reconciler.web.oidc import Issuer
+from reconciler.web.server import listening, serving
 from tests.kit.clock import TurnedClock
 from tests.kit.page_login import PUBLIC, a_client_with_users
 from tests.kit.web import HTML, Stage, box, form_token, living
@@ -134,3 +138,43 @@ def test_a_session_lasts_while_keycloak_is_away_but_not_for_ever(stage, clock, i
         found.append(client.get("/plan").status_code)
 
     assert found == [200] * (len(found) - 1) + [401]
+
+
+@pytest.fixture
+def reached_by_keycloak(stage):
+    """The address at which Keycloak, in its container, reaches the page."""
+    found = subprocess.run(["docker", "network", "inspect", "bridge"], capture_output=True, text=True, check=True)
+    gateway = json.loads(found.stdout)[0]["IPAM"]["Config"][0]["Gateway"]
+    own = listening("0.0.0.0", 0)  # the test's own page, for a moment
+    stage.desk.gate.hosts |= {gateway}
+    with serving(stage.desk, own):
+        yield f"http://{gateway}:{own.getsockname()[1]}"
+
+
+def until(answers, *wanted):
+    """Wait for one of these answers."""
+    deadline = time.monotonic() + 60
+    while (found := answers()) not in wanted:
+        assert time.monotonic() < deadline, found
+        time.sleep(0.1)
+    return found
+
+
+def test_a_session_that_ends_at_keycloak_ends_here_at_once(stage, by_hand, reached_by_keycloak):
+    client = by_hand.get(f"clients/{by_hand.id_of('clients', clientId='reconcile')}")
+    url = {"backchannel.logout.url": f"{reached_by_keycloak}/login/backchannel"}
+    attributes = {**client["attributes"], **url, "backchannel.logout.session.required": "true"}
+    by_hand.put(f"clients/{client['id']}", {**client, "attributes": attributes})
+    olga, rita, again = (stage.client(host=PUBLIC) for _ in range(3))
+    came_back(olga, "olga"), came_back(rita, "rita"), came_back(again, "olga")
+    user = by_hand.id_of("users", username="olga")
+    first, _ = by_hand.get(f"users/{user}/sessions")
+
+    by_hand.delete(f"sessions/{first['id']}")
+    codes = until(lambda: [each.get("/plan").status_code for each in (olga, again)], [200, 401], [401, 200])
+    assert sorted(codes) == [200, 401]
+    assert rita.get("/plan").status_code == 200
+    by_hand.post(f"users/{user}/logout", {})
+    until(lambda: [each.get("/plan").status_code for each in (olga, again)], [401, 401])
+    assert rita.get("/plan").status_code == 200
+    assert {line[2]["user"] for line in stage.log.lines if line[1] == "logout"} == {"olga"}

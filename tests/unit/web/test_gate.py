@@ -37,7 +37,7 @@ def stage(tmp_path):
 def test_every_route_has_a_role_and_only_these_are_for_anyone():
     assert {route.path for route in ROUTES if route.role is Role.ANYONE} == {
         *("/livez", "/readyz", "/healthz"),
-        *("/login", "/login/begin", "/login/callback", "/logout", "/webhook", "/static/{name}"),
+        *("/login", "/login/begin", "/login/callback", "/login/backchannel", "/logout", "/webhook", "/static/{name}"),
     }
     assert all(route.role is Role.OPERATOR for route in ROUTES if route.method == "POST" and route.role)
 
@@ -362,3 +362,19 @@ def test_tokens_are_compared_by_digests_of_one_length():
     assert gate.role_of("a-token-of-sixteen") is Role.READER
     assert gate.role_of("é") is Role.ANYONE
     assert gate.role_of("") is Role.ANYONE
+
+
+# ------------------------------------------------------------------ a logout at the issuer
+
+
+def test_a_logout_ends_the_session_that_it_names_or_all_of_a_person():
+    sessions = Sessions()
+    ids = {
+        name: sessions.begin(name, Role.READER, "login", subject=subject, sid=sid)
+        for name, subject, sid in (("a", "1", "s1"), ("b", "1", "s2"), ("c", "2", "s3"), ("token", "", ""))
+    }
+
+    assert sessions.end_those_of("1", "s2") == ["b"]
+    assert sessions.end_those_of("", "") == []
+    assert sessions.end_those_of("1", "") == ["a"]
+    assert [name for name, identity in ids.items() if sessions.of(identity)] == ["c", "token"]

@@ -225,3 +225,68 @@ def test_the_words_of_the_issuer_go_to_the_log_only(issuer):
         issuer.finish(browser, answer)
 
     assert (caught.value.message, caught.value.detail) == ("Keycloak has refused the login.", "<b>x</b>")
+
+
+# ------------------------------------------------------------------ a logout at the issuer
+
+LOGOUT = {"http://schemas.openid.net/event/backchannel-logout": {}}
+
+
+def logout_token(issued, **claims):
+    usual = {"aud": "reconcile", "sid": "s1", "jti": "one", "events": LOGOUT, "azp": None}
+    issued.claims["logout_token"] = {**usual, **claims}
+    return issued.token("logout_token")
+
+
+def test_a_logout_at_the_issuer_names_the_person_and_the_session(issuer, issued):
+    assert issuer.logged_out(logout_token(issued)) == ("7", "s1")
+    assert issuer.logged_out(logout_token(issued, jti="two", sid=None)) == ("7", "")
+    assert issuer.logged_out(logout_token(issued, jti="three", sub=None)) == ("", "s1")
+
+
+NO_LOGOUT = {
+    "of another issuer": {"iss": "https://evil.example"},
+    "for another client": {"aud": "other"},
+    "for nobody": {"aud": None},
+    "too old": {"exp": time.time() - 3_600},
+    "without an end": {"exp": None},
+    "without a time": {"iat": None},
+    "without a number": {"jti": None},
+    "of nobody": {"sub": None, "sid": None},
+    "of another event": {"events": {"http://schemas.openid.net/event/other": {}}},
+    "without an event": {"events": None},
+    "whose event is no object": {"events": "http://schemas.openid.net/event/backchannel-logout"},
+    "of a login": {"nonce": "n"},
+}
+
+
+@pytest.mark.parametrize("claims", NO_LOGOUT.values(), ids=NO_LOGOUT)
+def test_a_token_that_is_none_of_a_logout_ends_nothing(issuer, issued, claims):
+    token = logout_token(issued, **claims)
+
+    with pytest.raises(LoginFailed):
+        issuer.logged_out(token)
+
+
+def test_a_token_of_somebody_else_and_one_that_came_before_end_nothing(issuer, issued):
+    token = logout_token(issued)
+    issuer.logged_out(token)
+    issued.key, keys = OTHER, [issued.key.export_public(as_dict=True)]
+    issued.keys = keys
+    forged = logout_token(issued, jti="two")
+
+    for each in (token, forged, "", "x.y.z", f"{token[:-4]}AAAA"):
+        with pytest.raises(LoginFailed):
+            issuer.logged_out(each)
+
+
+def test_forged_tokens_have_the_keys_read_no_more_often_than_every_ten_seconds(issuer, issued, clock):
+    issuer.logged_out(logout_token(issued))
+    issued.keys, issued.key = [], OTHER
+    for number in range(20):
+        with pytest.raises(LoginFailed):
+            issuer.logged_out(logout_token(issued, jti=str(number)))
+    issued.keys, issued.header = [OTHER.export_public(as_dict=True)], {"kid": "two"}
+    clock.sleep(11)
+
+    assert issuer.logged_out(logout_token(issued, jti="new")) == ("7", "s1")
