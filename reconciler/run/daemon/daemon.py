@@ -56,7 +56,7 @@ from reconciler.run.daemon.filestates import States, states_of
 from reconciler.run.daemon.hints import Hints, changed_files
 from reconciler.run.daemon.home import Arguments, Home
 from reconciler.run.daemon.journal import Journal
-from reconciler.run.daemon.pauses import pauses_of
+from reconciler.run.daemon.pauses import Pause, pauses_of
 from reconciler.run.daemon.repairs import GRACE_S, Ended, Run, SharedLock, allowed, in_a_thread
 from reconciler.run.daemon.supervisor import Supervisor
 from reconciler.run.lock.leadership import Leadership
@@ -133,6 +133,7 @@ class Daemon:
         self.hints = Hints(clock)
         self.paces, self.open = Paces(), Open()
         self._board = board or Board()
+        self._board.wall = wall
         self._board.ask, self._board.interval_s, self._board.heals = self.hints.give, rhythm.interval_s, rhythm.heals
         self._listeners: tuple[Listener, ...] = (*listeners, self._board)
         self._journal = Journal(log, {})
@@ -158,6 +159,7 @@ class Daemon:
         self._full_look_due_at = self._clock.now()
         self._carried: tuple[Hint, ...] = ()
         self._locked_until = 0.0
+        self._pauses: Mapping[str, Pause] = {}
         self._rotation: Thread | None = None
         self._leadership: Leadership | None = None
         self._led = (True, "")
@@ -265,7 +267,8 @@ class Daemon:
         due_at = self.paces.next_due_at((*self._acting, *self._unread, _LOOK), now)
         wall = self._wall()
         windows = (now + next_change(window, wall) - wall for window in self._restraint.windows)
-        later = (self._locked_until, *windows, *self._overdue_from.values(), end if due_at is None else due_at)
+        pauses = (now + each.until - wall for each in self._pauses.values())
+        later = (self._locked_until, *windows, *pauses, *self._overdue_from.values(), end if due_at is None else due_at)
         end = min(end, *(at for at in later if at > now))
         hints: list[Hint] = []
         while not hints and self._clock.now() < end and not self._stop.is_set():
@@ -369,9 +372,24 @@ class Daemon:
             self._log.exception("look failed for an unknown reason")
             self.paces.failed(_LOOK, self._clock.now())
 
+    def _note_pauses(self) -> None:
+        """Report the pauses that have begun, and those that were ended or have expired."""
+        wall = self._wall()
+        active = self._board.pauses.active(wall)
+        for subject, pause in self._pauses.items():
+            if active.get(subject) != pause:
+                words = "pause expired" if pause.until <= wall else "pause ended"
+                self._log.info(words, subject=subject, owner=pause.owner, reason=pause.reason)
+        for subject, pause in active.items():
+            if self._pauses.get(subject) != pause:
+                seconds = round(pause.until - wall)
+                self._log.info("pause", subject=subject, owner=pause.owner, reason=pause.reason, ends_in_s=seconds)
+        self._pauses = active
+
     def _pass(self, why: tuple[Hint, ...]) -> None:
         """One look, and the repair of what is due, which goes on beside the loop."""
         pass_id = uuid.uuid4().hex[:8]
+        self._note_pauses()
         self._collect()
         self._hear(why)
         now, why = self._clock.now(), (*self._carried, *why)

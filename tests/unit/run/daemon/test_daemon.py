@@ -699,6 +699,34 @@ def test_a_paused_resource_is_left_and_log_and_history_name_the_owner_and_the_re
     assert (change.result, change.note) == ("skipped", "paused by ann: upgrade by hand")
 
 
+@pytest.mark.usefixtures("memory")
+def test_a_pause_that_expires_is_in_the_log_and_what_differs_is_repaired_at_once(world):
+    world.wall = lambda: 1e9 + world.engine.clock.now()
+    began = world.wall()
+    with opened(world.settings, world.engine.clock) as session:
+        pauses_of(session).add(Pause("docker.container/web", "ann", "upgrade", began, began + 100))
+
+    world.run(after(1, "hint", happens=lambda: world.by_hand("stop")), after(150), interval_s=NEVER)
+
+    found = {"subject": "docker.container/web", "owner": "ann", "reason": "upgrade"}
+    assert world.log.of("pause") == [{**found, "ends_in_s": 100}]
+    assert world.log.of("pause expired") == [found]
+    expired, started = world.log.times("pause expired"), world.log.times("repaired")
+    assert started[0] - expired[0] < 10
+
+
+@pytest.mark.usefixtures("memory")
+def test_a_pause_that_a_person_ends_is_in_the_log(world):
+    with opened(world.settings, world.engine.clock) as session:
+        pauses = pauses_of(session)
+        pauses.add(Pause(EVERYTHING, "ann", "upgrade", 0.0, 1e11))
+
+    world.run(after(1, "hint", happens=lambda: pauses.end(EVERYTHING, 1.0)), after(60))
+
+    assert [each["subject"] for each in world.log.of("pause ended")] == ["*"]
+    assert world.log.of("pause expired") == []
+
+
 def test_a_quiet_daemon_leaves_nothing_in_the_history(world, memory):
     world.run(after(100))
 
