@@ -41,7 +41,11 @@ EXAMPLES: Final[Mapping[str, tuple[str, ...]]] = {
     "unlock": ("reconcile unlock",),
     "daemon": ("reconcile daemon --interval 60", "reconcile --log-format human daemon --observe"),
     "adopt": ("reconcile adopt shop", "reconcile adopt proxy registry", "reconcile adopt --realm shop"),
-    "export": ("reconcile export --realm shop >users.yaml", "reconcile export shop >stack.yaml"),
+    "export": (
+        "reconcile export --realm shop >users.yaml",
+        "reconcile export --patch stack.yaml --write",
+        "reconcile export --patch stack.yaml --add docker.container/worker --write",
+    ),
     "access": ("reconcile access --user alice", "reconcile access --live --format json"),
     "permissions": ("reconcile permissions", "reconcile permissions --docker --patterns >endpoints.lst"),
     "graph": ("reconcile graph", "reconcile graph --format svg >graph.svg"),

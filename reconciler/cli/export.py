@@ -13,8 +13,19 @@ from reconciler.cli.output import say, show_file, show_json, show_yaml, warn, wr
 from reconciler.cli.values import FILE, OneOf
 
 if TYPE_CHECKING:
+    from reconciler.core.resource.address import Address
     from reconciler.run.commands.adopt import AdoptedFile
     from reconciler.settings import Settings
+
+
+def _full_addresses(_ctx: click.Context, _param: click.Parameter, values: tuple[str, ...]) -> tuple[Address, ...]:
+    """Click callback: addresses of objects that no file declares, so with their kinds."""
+    from reconciler.core.resource.address import Address
+
+    try:
+        return tuple(Address.parse(value) for value in values)
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from error
 
 
 @click.command("export")
@@ -28,6 +39,14 @@ if TYPE_CHECKING:
     metavar="FILE",
     help="Print this file of the project with the live values of what it declares.",
 )
+@click.option(
+    "--add",
+    "adds",
+    multiple=True,
+    callback=_full_addresses,
+    metavar="ADDRESS",
+    help="Add this live object, which no file declares, to the file of --patch.",
+)
 @click.option("--write", "writes", is_flag=True, help="Replace the file of --patch instead of printing it.")
 @click.pass_context
 def command(
@@ -38,6 +57,7 @@ def command(
     form: str,
     file: Path | None,
     *,
+    adds: tuple[Address, ...],
     writes: bool,
 ) -> int:
     """Print a running Compose project or containers as stack.yaml, or a live realm as users.yaml, without defaults.
@@ -49,13 +69,20 @@ def command(
     With --patch, live changes are put into a file of the project: comments, order and untouched lines stay. Only fields
     that `diff` shows are written. Secrets, and values of variables, are left and reported. Exit code 0: `diff` shows
     nothing of this file any more; 3: something is left.
+
+    With --patch and --add, live objects that no file declares are added instead, with the networks, roles and the like
+    that they need. Secrets become variables; with --write their values go into .env.
     """
     from reconciler.run.commands.adopt import adopted_realms, adopted_stack
 
     if file is not None:
         if names or realms:
             raise click.UsageError("--patch goes with no project, container or realm; it takes a file of the project")
-        return _patch(ctx.obj.settings, file, writes=writes)
+        return (
+            _add(ctx.obj.settings, file, adds, writes=writes) if adds else _patch(ctx.obj.settings, file, writes=writes)
+        )
+    if adds:
+        raise click.UsageError("--add goes with --patch only; name the file that gets the object")
     if writes:
         raise click.UsageError("--write goes with --patch only; `reconcile adopt` writes new files")
     if names and realms:
@@ -67,6 +94,36 @@ def command(
     return Exit.DONE
 
 
+def _add(settings: Settings, file: Path, adds: tuple[Address, ...], *, writes: bool) -> int:
+    """Print or write a file with further live objects."""
+    from reconciler.run.clock import RealClock
+    from reconciler.run.commands.add import added
+    from reconciler.run.session.session import env_file, opened
+    from reconciler.secrets import write_secrets
+
+    path = _of_the_project(settings, file)
+    with opened(settings, RealClock(), known=writer().known, warn=warn) as session:
+        done = added(session, path, adds)
+    if writes and done.variables:
+        write_secrets(env_file(settings), done.variables, over_example=True)
+    elif done.variables:
+        say(f"It needs the variables {', '.join(sorted(done.variables))}; --write puts them into {env_file(settings)}.")
+    _print_or_write(path, done.before, done.text, writes=writes)
+    for address in done.added:
+        say(f"{address}: {'written' if writes else 'added'}.")
+    for address, reason in done.left:
+        warn(f"{address} {reason}")
+    return Exit.PARTIAL if done.left else Exit.DONE
+
+
+def _print_or_write(path: Path, before: str, text: str, *, writes: bool) -> None:
+    if not writes:
+        if not show_file(text):
+            warn("parts of the file are secret or control characters and printed otherwise; use --write to change it.")
+    elif text != before and not write_file(path, before, text):
+        raise click.UsageError(f"{path} was changed by another program meanwhile, so nothing is written; run it again")
+
+
 def _patch(settings: Settings, file: Path, *, writes: bool) -> int:
     """Print or write a file with the live values."""
     from reconciler.run.clock import RealClock
@@ -76,11 +133,7 @@ def _patch(settings: Settings, file: Path, *, writes: bool) -> int:
     path = _of_the_project(settings, file)
     with opened(settings, RealClock(), known=writer().known, warn=warn) as session:
         done = patched(session, path)
-    if not writes:
-        if not show_file(done.text):
-            warn("parts of the file are secret or control characters and printed otherwise; use --write to change it.")
-    elif done.text != done.before and not write_file(path, done.before, done.text):
-        raise click.UsageError(f"{path} was changed by another program meanwhile, so nothing is written; run it again")
+    _print_or_write(path, done.before, done.text, writes=writes)
     for each in done.written:
         say(f"{each}: {'written' if writes else 'changed'}.")
     for left in done.left:

@@ -72,3 +72,36 @@ def test_changes_of_every_sort_come_into_the_file(reconcile: Any, server: Server
     assert ran.code == 0, ran.err
     assert path.read_text() == live
     assert reconcile("-u", "users.yaml", "diff").code == 0
+
+
+MORE = """\
+      - name: night
+  - name: guests
+    realmRoles: [visitor]
+"""
+
+
+def test_live_objects_that_no_file_declares_are_added(
+    reconcile: Any, server: Server, realm: str, tmp_path: Path
+) -> None:
+    declared = FILE.replace("REALM", realm).replace("URL", server.url)
+    live = declared.replace("{name: writer}", "{name: writer}, {name: visitor, description: looks in}")
+    live = live.replace('      floor: ["1"]\n', f'      floor: ["1"]\n    subGroups:\n{MORE}')
+    path = tmp_path / "users.yaml"
+    path.write_text(live + "  - {username: bob, firstName: Bob, groups: [guests]}\n")
+    assert reconcile("-u", "users.yaml", "apply", "--yes").code == 0
+    path.write_text(declared)
+    adds = ("group/REALM/guests", "group/REALM/staff/night", "user/REALM/bob")
+    options = [part for each in adds for part in ("--add", f"keycloak.{each.replace('REALM', realm)}")]
+
+    ran = reconcile("-u", "users.yaml", "export", "--patch", "users.yaml", "--write", *options)
+
+    text = path.read_text()
+    assert ran.code == 0, ran.err
+    lines = iter(text.splitlines())
+    others = [line for line in declared.splitlines() if "realm: [" not in line]  # the list of roles is on one line
+    assert [line for line in others if line not in lines] == []
+    assert "name: visitor" in text
+    assert "    subGroups:\n" in text
+    assert "username: bob" in text
+    assert reconcile("-u", "users.yaml", "diff").code == 0
