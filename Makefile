@@ -140,8 +140,8 @@ format: $(DEV) ## put the source into its form
 
 check: lint test-unit ## what to run before every commit
 
-bench: $(DEV) ## measure, as docs/performance.md reports
-	@for script in $(filter-out bench/drift_matrix.py,$(wildcard bench/*.py)); do echo "== $$script"; $(BIN)/python -m "bench.$$(basename "$$script" .py)" || exit 1; done
+bench: $(DEV) ## measure, beside the tools that others use, and write docs/performance.md
+	$(BIN)/python -m bench.page $(BENCH_OPTIONS)
 
 structure: ## measure the source: sizes, docstrings, folders, circles of imports
 	@scripts/structure.py

@@ -29,7 +29,7 @@ from tests.kit.cli import reconcile
 from tests.kit.keycloak import server as keycloak
 from tests.kit.keycloak.server import ByHand, Server, dropped
 
-_COMMAND = shlex.split(os.environ.get("RECONCILE_CONFIG_CLI", ""))
+COMMAND = shlex.split(os.environ.get("RECONCILE_CONFIG_CLI", ""))
 _REQUEST = re.compile(rb'"(GET|HEAD|POST|PUT|DELETE) /')
 _READS = (b"GET", b"HEAD")
 
@@ -57,7 +57,7 @@ def _theirs(**settings: str) -> Callable[[Server, Path], None]:
             "IMPORT_FILES_LOCATIONS": str(file),
             **settings,
         }
-        done = subprocess.run(_COMMAND, env={**os.environ, **env}, capture_output=True, text=True, check=False)
+        done = subprocess.run(COMMAND, env={**os.environ, **env}, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stdout[-2000:]
 
     return apply
@@ -138,7 +138,7 @@ def _user(hand: ByHand) -> dict[str, Any]:
 
 
 def main() -> None:
-    if not _COMMAND:
+    if not COMMAND:
         print("RECONCILE_CONFIG_CLI is not set: say how keycloak-config-cli is run, as 'java -jar FILE.jar'")
         return
     keycloak.OPTIONS.append("--http-access-log-enabled=true")

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from typing import Final
 
 _STREAMS: Final = (("stdin", "r"), ("stdout", "w"), ("stderr", "w"))
+_OBJECTS_UNTIL_COLLECTION: Final = 50_000
+"""Imports make many objects and no garbage: by default the collector runs through them a hundred times."""
 
 
 def main() -> None:
     """Run the command line and exit with its code."""
     open_streams()
+    gc.set_threshold(_OBJECTS_UNTIL_COLLECTION)
     from reconciler.cli.main import run
 
-    sys.exit(run(sys.argv[1:]))
+    code = run(sys.argv[1:])
+    gc.freeze()  # so that the interpreter does not look for garbage once more, at its end
+    sys.exit(code)
 
 
 def open_streams() -> None:

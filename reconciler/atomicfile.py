@@ -5,7 +5,6 @@ from __future__ import annotations
 import fcntl
 import os
 import stat
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -26,6 +25,8 @@ def replace_file(path: Path, before: str | None, text: str, *, mode: int | None 
 
     The file keeps its owner and, unless there is one to be set, its mode.
     """
+    import tempfile
+
     target = path.resolve()
     descriptor, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)  # made with mode 0600
     temporary = Path(name)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from typing import Final
-from zoneinfo import ZoneInfo
 
 from reconciler.core.plan.restraint import Window
 from reconciler.core.resource.units import BadQuantity, nanoseconds
@@ -32,6 +31,8 @@ def problems_of(schedule: str, duration: str, timezone: str) -> dict[str, str]:
         is_short = True
     if is_short:
         found["duration"] = f"`{duration}` is no duration; expected one such as `4h` or `1h30m`"
+    from zoneinfo import ZoneInfo
+
     try:
         ZoneInfo(timezone)
     except (OSError, ValueError, LookupError):
@@ -58,6 +59,8 @@ def _seconds(window: Window) -> float:
 
 def _near(window: Window, at: float, *, reverse: bool) -> float | None:
     """The last time at which it has opened, also this very second, or the next one; None if there is none."""
+    from zoneinfo import ZoneInfo
+
     from cronsim import CronSim
 
     begin = datetime.fromtimestamp(int(at), ZoneInfo(window.timezone))

@@ -291,11 +291,12 @@ class History:
             self._file = None
 
     def _disconnect(self) -> None:
+        if not self._connection:
+            return
         import sqlite3
 
-        if self._connection:
-            with suppress(sqlite3.Error):
-                self._connection.close()  # without COMMIT nothing of an interrupted transaction stays
+        with suppress(sqlite3.Error):
+            self._connection.close()  # without COMMIT nothing of an interrupted transaction stays
         self._connection = None
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from time import monotonic
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from reconciler.core.diagnosis import Check
-from reconciler.core.difference.change import Change
+from reconciler.core.difference.change import Action, Change
 from reconciler.core.difference.kind import Kind
 from reconciler.core.history.author import Author
 from reconciler.core.login import Evidence
@@ -31,31 +31,19 @@ from reconciler.core.resource.document import Document
 from reconciler.core.resource.resource import Bystander, Observed, Resource
 from reconciler.core.resource.values import ABSENT, UNKNOWN, Path, Value
 from reconciler.providers.answers import Note, ignored
-from reconciler.providers.docker import authors, bystanders, expand
-from reconciler.providers.docker.build import buildx
+from reconciler.providers.docker import expand
 from reconciler.providers.docker.container import mounts
 from reconciler.providers.docker.container.stops import Stops
 from reconciler.providers.docker.engine import ownership, proxies, remote
-from reconciler.providers.docker.engine.attached import Attached
 from reconciler.providers.docker.engine.client import Engine
-from reconciler.providers.docker.engine.obstacles import obstacles
 from reconciler.providers.docker.engine.rename_lock import Together
 from reconciler.providers.docker.engine.unchanged import Unchanged
 from reconciler.providers.docker.expand import container_address
 from reconciler.providers.docker.kinds import container, image, network, volume
-from reconciler.providers.docker.observe import Reader
-from reconciler.providers.docker.perform import (
-    IN_NETWORKS,
-    LACKS,
-    STREAMS,
-    VERBS,
-    last_lines,
-    published,
-    pushing,
-    require_builder,
-)
-from reconciler.providers.docker.replace.steps import steps
 from reconciler.providers.docker.table import labels
+
+if TYPE_CHECKING:
+    from reconciler.providers.docker.engine.attached import Attached
 
 CONTAINER_EVENTS: Final = (
     *("create", "start", "restart", "die", "oom", "stop", "kill", "pause", "unpause", "rename", "update", "destroy"),
@@ -79,7 +67,10 @@ _DF_TYPES: Final = (1, 42)
 
 
 class DockerProvider:
-    """Containers, networks, volumes and images of one project on one engine."""
+    """Containers, networks, volumes and images of one project on one engine.
+
+    The modules that plan and carry out changes are imported by the first change: most looks find none.
+    """
 
     name = "docker"
     title = "the engine"
@@ -166,6 +157,8 @@ class DockerProvider:
         return self._observed(desired, full=False)
 
     def _observed(self, desired: Collection[Resource], *, full: bool) -> Iterable[Observed]:
+        from reconciler.providers.docker.observe import Reader
+
         with self.engine.understood(), self.unchanged.look(full=full):
             found = tuple(Reader(self.engine, self.unchanged, self._project, desired, self._stops).read())
         everything: Iterable[Resource | Observed] = (*desired, *found)
@@ -175,17 +168,32 @@ class DockerProvider:
         return found
 
     def steps(self, changes: Sequence[Change]) -> Sequence[Step]:
+        if all(change.action is Action.KEEP for change in changes):
+            return ()
+        from reconciler.providers.docker.replace.steps import steps
+
         return steps(changes, self._project)
 
     def bystanders(self, changes: Sequence[Change]) -> Mapping[Address, tuple[Bystander, ...]]:
+        if all(change.action is Action.KEEP for change in changes):
+            return {}
+        from reconciler.providers.docker.bystanders import bystanders
+
         with self.engine.understood():
-            return bystanders.bystanders(self.engine, changes)
+            return bystanders(self.engine, changes)
 
     def authors(self, ids: Mapping[Address, str], *, since: float) -> Mapping[Address, Sequence[Author]]:
+        from reconciler.providers.docker.authors import authors
+
         with self.engine.understood():
-            return authors.authors(self.engine, ids, since)
+            return authors(self.engine, ids, since)
 
     def obstacles(self, steps: Sequence[Step]) -> Sequence[Problem]:
+        if not steps:
+            return ()
+        from reconciler.providers.docker.engine.obstacles import obstacles
+        from reconciler.providers.docker.perform import LACKS
+
         return obstacles(self.engine, steps, LACKS)
 
     def perform(self, step: Step) -> Verdict:
@@ -195,6 +203,8 @@ class DockerProvider:
             self.unchanged.forget()  # the event of it comes later than a look that follows at once
 
     def _performed(self, step: Step) -> Verdict:
+        from reconciler.providers.docker.perform import STREAMS, VERBS
+
         with self.engine.understood():
             if step.verb in STREAMS:
                 return self._went_on(step)
@@ -203,12 +213,16 @@ class DockerProvider:
             return done or Done()
 
     def _beside(self, verb: str) -> AbstractContextManager[None]:
+        from reconciler.providers.docker.perform import IN_NETWORKS
+
         if verb == "container.rename":
             return self._together.alone()
         return self._together.with_others() if verb in IN_NETWORKS else nullcontext()
 
     def _went_on(self, step: Step) -> Verdict:
         """Let a stream run on for a while, and say how far it is. One that failed is begun anew the next time."""
+        from reconciler.providers.docker.perform import STREAMS
+
         stream = self._streams.pop(step.id, None) or STREAMS[step.verb](self.engine, step.args)
         end = monotonic() + self.tells_every_s
         for pending in stream:
@@ -231,6 +245,9 @@ class DockerProvider:
         ]
 
     def push(self, image: Resource, names: Sequence[str]) -> Iterator[str]:
+        from reconciler.providers.docker.build import buildx
+        from reconciler.providers.docker.perform import published, pushing, require_builder
+
         build: Any = image.spec["build"]
         if names and buildx.is_published(build):
             require_builder(self.engine, build, image.spec.get("needs", ()))
@@ -394,6 +411,8 @@ class DockerProvider:
                 return None
             is_up = inspect["State"]["Running"]
             code = self._exit_codes.get(live.id) if is_up else inspect["State"]["ExitCode"]
+            from reconciler.providers.docker.perform import last_lines
+
             try:
                 return Exit(code, tuple(last_lines(self.engine, inspect)))
             except ProviderError:  # a log driver that can't be read

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -40,7 +39,7 @@ class Owner(Struct, frozen=True):
     @classmethod
     def me(cls, what: str) -> Owner:
         """The running process."""
-        return cls(_printable(socket.gethostname()), os.getpid(), _began("self"), what, _domain())
+        return cls(_printable(os.uname().nodename), os.getpid(), _began("self"), what, _domain())
 
     @classmethod
     def of(cls, mark: Mapping[str, str]) -> Owner:
@@ -64,7 +63,7 @@ class Owner(Struct, frozen=True):
         Host names are compared as well: some sandboxes show the same kernel and namespaces for different machines.
         """
         here = _domain()
-        same = bool(here) and (self.domain, self.host) == (here, _printable(socket.gethostname()))
+        same = bool(here) and (self.domain, self.host) == (here, _printable(os.uname().nodename))
         return same and not _is_running(self.pid, self.began)
 
     def __str__(self) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
@@ -18,6 +17,8 @@ def ignored(_provider: str, _request: Request) -> None:
 
 def logged(log: Any) -> Note:
     """Writes each request to the log, together with an id that all requests of this run share."""
+    import secrets
+
     bound = log.bind(run=secrets.token_hex(4))
 
     def note(provider: str, request: Request) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
@@ -45,6 +44,8 @@ def read_sops(settings: Any, around: Surroundings) -> str:
 
 def _printed(words: Sequence[str], around: Surroundings, remedy: str) -> str:
     """The output of a program. It reads no input, and its error output is shown only where it fails."""
+    import subprocess
+
     try:
         done = subprocess.run(  # noqa: S603  # the file's owner has chosen the command
             words,

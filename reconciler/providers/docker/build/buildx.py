@@ -10,13 +10,10 @@ from __future__ import annotations
 import csv
 import io
 import os
-import shutil
-import signal
-import subprocess
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from reconciler.core.message.errors import Rejected
 from reconciler.core.resource.document import Document
@@ -25,6 +22,9 @@ from reconciler.core.resource.values import Secret, Value
 from reconciler.providers.docker.table import forms, labels
 from reconciler.providers.docker.table.property import Json
 from reconciler.record import Struct
+
+if TYPE_CHECKING:
+    from subprocess import Popen
 
 _OFF: Final = frozenset({"0", "f", "false"})
 _NETWORKS: Final = ("", "default", "none", "host")
@@ -219,6 +219,9 @@ def _row(*fields: str) -> str:
 
 
 def _is_installed(environment: Mapping[str, str]) -> bool:
+    import shutil
+    import subprocess
+
     docker = shutil.which("docker", path=environment.get("PATH", ""))
     if not docker:
         return False
@@ -241,11 +244,15 @@ def run(call: Call, environment: Mapping[str, str]) -> Generator[str, None, None
             yield from _told(process, call.text)
         finally:
             if process.poll() is None:
+                import signal
+
                 os.killpg(process.pid, signal.SIGTERM)
 
 
-def _started(command: Sequence[str], environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
+def _started(command: Sequence[str], environment: Mapping[str, str]) -> Popen[bytes]:
     """Starts the command in a session of its own: an interrupt of ours lets the step come to its end."""
+    import subprocess
+
     pipe = subprocess.PIPE
     try:
         return subprocess.Popen(  # noqa: S603
@@ -255,7 +262,7 @@ def _started(command: Sequence[str], environment: Mapping[str, str]) -> subproce
         raise Rejected(f"`docker buildx build` can't be run: {error.strerror}") from error
 
 
-def _told(process: subprocess.Popen[bytes], text: bytes) -> Iterator[str]:
+def _told(process: Popen[bytes], text: bytes) -> Iterator[str]:
     assert process.stdin
     assert process.stdout
     with suppress(BrokenPipeError):  # it ended without reading, and says why

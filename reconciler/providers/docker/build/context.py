@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-import tarfile
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from os.path import normpath
@@ -84,6 +83,8 @@ def _count(digest: hashlib._Hash, files: Iterable[tuple[str, Path]]) -> None:
 
 def packed(build: Any) -> io.BytesIO:
     """The context as an uncompressed tar; owners and times are fixed, so that the builder's cache is hit."""
+    import tarfile
+
     _require_context(build)
     stream, dockerfile = io.BytesIO(), dockerfile_of(build)
     with tarfile.open(fileobj=stream, mode="w") as tar:

@@ -15,7 +15,6 @@ import hashlib
 import io
 import json
 import posixpath
-import tarfile
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -186,6 +185,8 @@ def _says_copied(digest: Value) -> bool:
 
 def archive(files: Iterable[Any]) -> bytes:
     """A tar of the files to copy, to be unpacked at the root. Raises Rejected for unreadable files."""
+    import tarfile
+
     stream = io.BytesIO()
     with tarfile.open(fileobj=stream, mode="w") as tar:
         for each in files:

@@ -10,9 +10,8 @@ from typing import IO, Any, Final
 
 from reconciler.core.message.errors import ProviderError, Unreachable
 from reconciler.providers.answers import why
+from reconciler.providers.docker.engine.frames import pieces
 
-_FRAME: Final = 8
-_ERROR: Final = 2
 _PIECE: Final = 1 << 16
 _FOREVER_S: Final = 1e6
 """A command may be silent for as long as it likes. Without any limit a read of TLS would hold up each write."""
@@ -68,15 +67,6 @@ class Attached:
     def close(self) -> None:
         """Hangs up."""
         self._answer.close()
-
-
-def pieces(stream: IO[bytes]) -> Iterator[tuple[bool, bytes]]:
-    """Unpacks the frames in which the engine sends both outputs: eight bytes say which, and how much."""
-    while len(head := stream.read(_FRAME)) == _FRAME:
-        left = int.from_bytes(head[4:], "big")
-        while left and (piece := stream.read(min(left, _PIECE))):
-            left -= len(piece)
-            yield head[0] == _ERROR, piece
 
 
 def _until_end(stream: IO[bytes]) -> Iterator[bytes]:

@@ -36,7 +36,6 @@ from reconciler.providers.answers import (
     why,
 )
 from reconciler.providers.docker.engine import listeners
-from reconciler.providers.docker.engine.attached import Attached, pieces
 from reconciler.providers.docker.engine.credentials import logged_in, login_header, readable_credentials
 from reconciler.providers.docker.engine.failures import (
     WHO,
@@ -46,6 +45,7 @@ from reconciler.providers.docker.engine.failures import (
     raise_error_in,
     unreachable,
 )
+from reconciler.providers.docker.engine.frames import pieces
 from reconciler.providers.docker.engine.location import Location, located
 from reconciler.providers.docker.engine.pulling import pulled
 from reconciler.providers.docker.engine.versions import OLDEST_API, spoken, text_of, version_of
@@ -54,6 +54,7 @@ from reconciler.providers.waits import WAITS
 if TYPE_CHECKING:
     from docker import APIClient
 
+    from reconciler.providers.docker.engine.attached import Attached
     from reconciler.providers.docker.engine.listeners import Listener
     from reconciler.providers.docker.engine.ssh import Connections
     from reconciler.providers.transport import Transport
@@ -298,6 +299,8 @@ class Engine:
 
         ``size`` has the columns and rows of its terminal.
         """
+        from reconciler.providers.docker.engine.attached import Attached
+
         made = self.post(f"/containers/{container}/exec", body)["Id"]
         rows_first = list(reversed(size)) if size else None
         start = {"Detach": False, "Tty": bool(body.get("Tty")), **({"ConsoleSize": rows_first} if size else {})}

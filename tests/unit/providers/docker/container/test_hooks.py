@@ -27,6 +27,9 @@ class OneExec(Engine):
         answers = {"/containers/c/exec": b'{"Id": "x"}', "/exec/x/start": frames, "/exec/x/json": b'{"ExitCode": 3}'}
         return Answer(200, answers[path])
 
+    def _direct(self):
+        """There is no connection."""
+
 
 def test_both_outputs_come_without_their_frames():
     assert OneExec({}).execute("c", {}, timeout_s=1) == (3, "out\n" + "e" * 259 + "\n")
