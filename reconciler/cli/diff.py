@@ -160,8 +160,17 @@ def _may_be_replaced(path: Path, schema: str) -> bool:
     return isinstance(found, dict) and found.get("schema") == schema
 
 
-def rendered(state: State, session: Session, plan: Plan, form: str, *, fields: bool = True, full: bool = False) -> str:
-    """The plan in one of the formats for people."""
+def rendered(
+    state: State,
+    session: Session,
+    plan: Plan,
+    form: str,
+    *,
+    fields: bool = True,
+    full: bool = False,
+    stopped: Sequence[Address] = (),
+) -> str:
+    """The plan in one of the formats for people. What is ``stopped`` before it begins has the longest outage."""
     match form:
         case "markdown":
             from reconciler.render.ci.markdown import plan_markdown
@@ -173,7 +182,9 @@ def rendered(state: State, session: Session, plan: Plan, form: str, *, fields: b
 
             full = full or state.verbose
             style = Style(colour=in_colour(), fields=fields, full=full, legend=True, width=columns(sys.stdout))
-            return plan_text(plan, session.kinds, session.names, style, measured=measured(session, plan))
+            return plan_text(
+                plan, session.kinds, session.names, style, measured=measured(session, plan), stopped=stopped
+            )
 
 
 def measured(session: Session, plan: Plan) -> Measured:

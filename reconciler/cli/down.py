@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
 from reconciler.cli.exitcodes import of_error, of_report
 from reconciler.cli.options import DISRUPT, address_option, json_option
-from reconciler.cli.output import answer, say, warn
+from reconciler.cli.output import answer, say
 from reconciler.cli.runner import Teller, interruptible
 from reconciler.cli.state import State, is_terminal, show_error
 
 if TYPE_CHECKING:
     from reconciler.core.execution.report import Report
     from reconciler.core.plan.plan import Plan
-    from reconciler.core.resource.address import Address
     from reconciler.run.session.session import Session
 
 _MOST_NAMES: Final = 10
@@ -26,18 +25,22 @@ _MOST_NAMES: Final = 10
 @click.option("--confirm", metavar="PROJECT", help="The project's name, to remove volumes without being asked.")
 @json_option()
 @address_option("--allow-disrupt", DISRUPT)
+@click.option("--despite-daemon", is_flag=True, help="Go on although a daemon would make everything again.")
 @click.pass_obj
-def command(state: State, *, volumes: bool, confirm: str | None, allow_disrupt: frozenset[Address]) -> int:
+def command(state: State, /, **options: Any) -> int:
     """Stop and remove the project's containers and networks; with --volumes also its data.
 
-    A network or volume that other projects use is left.
+    A network or volume that other projects use is left. It is refused while a daemon acts on the project.
     """
     from reconciler.run.reconciliation.remove import clear, kinds_to_remove, left_in_use, left_to_others, removal
 
+    volumes: bool = options["volumes"]
     with state.session(starts=False) as session:
-        if volumes or confirm is not None:
-            _confirm(session.document.project, confirm, volumes=volumes)
-        reconciler = session.reconciler(policy=session.policy(may_disrupt=allow_disrupt))
+        if not options["despite_daemon"]:
+            _require_no_leader(session)
+        if volumes or options["confirm"] is not None:
+            _confirm(session.document.project, options["confirm"], volumes=volumes)
+        reconciler = session.reconciler(policy=session.policy(may_disrupt=options["allow_disrupt"]))
         with session.locked("down"), session.recorded("down") as record, interruptible() as stop:
             teller = Teller(state)
             kinds = kinds_to_remove(session.kinds.values(), volumes=volumes)
@@ -51,7 +54,7 @@ def command(state: State, *, volumes: bool, confirm: str | None, allow_disrupt: 
         for line in (*left_in_use(plan), *left_to_others(plan)):
             say(f"  - {line}")
         say(f"{session.document.project}: {_outcome(teller.report)}{_kept(session, plan, volumes=volumes)}.")
-        _end_leader(session)
+        _drop_leases(session)
         return stop.code or of_report(teller.report)
 
 
@@ -74,14 +77,21 @@ def _kept(session: Session, plan: Plan, *, volumes: bool) -> str:
     return f"; {are_left}: `down --volumes` removes {'it' if is_one else 'them'}"
 
 
-def _end_leader(session: Session) -> None:
-    """Removes what a daemon left that is gone, and warns of one that would make everything again."""
+def _require_no_leader(session: Session) -> None:
+    """Raises Refused while a daemon acts on the project: it would make everything again."""
+    from reconciler.core.message.errors import Refusal, Refused
+
+    if leader := _drop_leases(session):
+        message = f"{leader} acts on project {session.document.project}, as far as is known, and would make it again"
+        remedy = "stop it first, or go on all the same with `--despite-daemon`"
+        raise Refused([Refusal(None, message, remedy, ("--despite-daemon",))])
+
+
+def _drop_leases(session: Session) -> str:
+    """Removes what daemons left that are gone; returns a description of one that may still act, "" without one."""
     from reconciler.run.lock.leadership import leader_left
 
-    project = session.document.project
-    leader = leader_left(session.leases, project) if session.leases else ""
-    if leader:
-        warn(f"{leader} acts on project {project}, as far as is known, and would make it again; stop it")
+    return leader_left(session.leases, session.document.project) if session.leases else ""
 
 
 def _confirm(project: str, confirmed: str | None, *, volumes: bool) -> None:

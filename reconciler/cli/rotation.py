@@ -93,7 +93,8 @@ class Rotate:
         if stopped := rotating.to_stop():
             show(f"stopped while the values change: {', '.join(stopped)}")
         show("")
-        show(rendered(self._state, session, look.plan, "text"))
+        outages = rotating.outages(stopped)
+        show(rendered(self._state, session, look.plan, "text", stopped=outages))
         if look.plan.refusals:
             raise Refused(look.plan.refusals)
 

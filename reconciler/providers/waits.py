@@ -97,7 +97,8 @@ class Waits:
     def _due_at(self, wait: Wait) -> float:
         silent_since = self._slow_since.setdefault(wait.who, wait.began)
         overdue_since = wait.began + wait.usual_s if wait.usual_s else silent_since
-        return max(silent_since, overdue_since) + self._after_s
+        # A request that is younger may be one of the quick ones that end the slowness.
+        return max(max(silent_since, overdue_since) + self._after_s, wait.began + QUICK_S)
 
 
 WAITS: Final = Waits()

@@ -347,7 +347,9 @@ def up() -> None:
     begin("Images")
     ensure_images(settings)
     begin("Containers, realm and users (reconcile apply)")
-    remedy = "`.venv/bin/reconcile status` and `.venv/bin/reconcile logs` show more; `make demo` goes on from here"
+    remedy = (
+        "run `make demo` again, which goes on from here; `.venv/bin/reconcile doctor` looks for the cause of what stays"
+    )
     follow([str(RECONCILE), "apply", "--yes"], step="apply stack.yaml and users.yaml", remedy=remedy)
     say(welcome(settings))
     if machine.has_joined_group():

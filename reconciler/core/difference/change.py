@@ -53,7 +53,8 @@ class Change(Struct, frozen=True):
     word of the trade for it, where there is a better one than the action's. ``along`` is what the server deletes with
     it besides, and ``goes_with`` the resource with which it would go itself. ``obstacle`` says why it can't be done.
     One that ``is_missing`` is never made by an apply: its creation fails, and counts as none. ``left`` says why it is
-    left alone in this run; nothing is done about it then.
+    left alone in this run; nothing is done about it then. One that is ``unread`` can't be read, for that reason, and
+    nothing is known about it.
     """
 
     address: Address
@@ -71,6 +72,7 @@ class Change(Struct, frozen=True):
     is_missing: bool = False
     cause: Cause = Cause.UNKNOWN
     left: str = ""
+    unread: str = ""
 
     @property
     def effect(self) -> Effect:
@@ -158,6 +160,13 @@ def reason_of(change: Change, singular: Collection[str] = ()) -> str:
         return ""
     names = list(dict.fromkeys(field.path[0] for field in worst))
     return differ(names, singular)
+
+
+def differences(change: Change) -> str:
+    """All fields that differ, in a few words; those with the greatest effect come first."""
+    fields = sorted((each for each in change.fields if each.effect is not Effect.NOTE), key=lambda each: -each.effect)
+    names = list(dict.fromkeys(each.path[0] for each in fields))
+    return differ(names) if len(names) > 1 else change.reason
 
 
 def differ(names: Sequence[str], singular: Collection[str] = ()) -> str:

@@ -11,7 +11,7 @@ from reconciler.record import Struct
 BEGUN: Final = "begun"
 _LEFT: Final[Mapping[What, str]] = {
     What.BLOCKED: "skipped",
-    What.NOT_STARTED: "interrupted",
+    What.NOT_STARTED: "not started",
     What.INTERRUPTED: "interrupted",
 }
 """The result of a change of which some step was not done, unless another one failed."""
@@ -31,9 +31,11 @@ class Progress(Struct):
     seconds: float = 0.0
     outage_s: float | None = None
     served: bool = False
+    has_begun: bool = False
 
     def happened(self, event: Event, now: float) -> None:
         """Fold an event of one of its steps."""
+        self.has_begun = self.has_begun or event.what in (What.STARTED, What.DONE, What.FAILED, What.INTERRUPTED)
         match event.what:
             case What.STARTED if event.step.serves is False and not self.served:
                 self.down_since = now if self.down_since is None else self.down_since
@@ -49,6 +51,8 @@ class Progress(Struct):
             case What.ROLLED_BACK:
                 self.result = "rolled back"
                 self._serves(now)
+            case What.NOT_STARTED if self.result == BEGUN and self.has_begun:
+                self.result, self.note = _LEFT[What.INTERRUPTED], event.note
             case What.BLOCKED | What.NOT_STARTED | What.INTERRUPTED if self.result == BEGUN:
                 self.result, self.note = _LEFT[event.what], event.note
             case _:
@@ -60,7 +64,9 @@ class Progress(Struct):
         if self.result != BEGUN:
             return self.result
         # A server makes or deletes it along with another, without a step of its own.
-        return "interrupted" if self.left else "done"
+        if self.left:
+            return _LEFT[What.INTERRUPTED if self.has_begun else What.NOT_STARTED]
+        return "done"
 
     def _serves(self, now: float) -> None:
         if self.down_since is not None:

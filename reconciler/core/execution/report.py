@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from enum import Enum
 from typing import Final
 
-from reconciler.core.difference.change import Action, Change
+from reconciler.core.difference.change import Action, Change, differences
 from reconciler.core.message.errors import ReconcileError
 from reconciler.core.plan.plan import Step
 from reconciler.core.resource.address import Address
@@ -84,12 +84,13 @@ class State(Enum):
     DRIFTED = "drifted"
     DEGRADED = "degraded"
     MISSING = "missing"
+    UNKNOWN = "unknown"
     BLOCKED = "blocked"
     PAUSED = "paused"
     UNDECLARED = "undeclared"
 
 
-TROUBLED: Final = frozenset({State.DRIFTED, State.DEGRADED, State.MISSING, State.BLOCKED})
+TROUBLED: Final = frozenset({State.DRIFTED, State.DEGRADED, State.MISSING, State.UNKNOWN, State.BLOCKED})
 """States that nobody has asked for: neither paused nor left alone as undeclared."""
 
 
@@ -118,12 +119,14 @@ def _standing(change: Change) -> Standing:
     identity = live.id if live else ""
     if change.desired is None:
         return Standing(change.address, State.UNDECLARED, change.reason, identity)
+    if change.unread:
+        return Standing(change.address, State.UNKNOWN, f"can't be read: {change.unread}", identity)
     if change.action is Action.DEFERRED:
         waits = ", ".join(map(str, change.waits_for))
         return Standing(change.address, State.BLOCKED, f"waits for {waits}", identity)
     if status is None:
         return Standing(change.address, State.MISSING)
     if change.action is not Action.KEEP:
-        return Standing(change.address, State.DRIFTED, change.reason, identity)
+        return Standing(change.address, State.DRIFTED, differences(change), identity)
     state = State.DEGRADED if status.health is Health.FAILED else State.IN_SYNC
     return Standing(change.address, state, status.note, identity)

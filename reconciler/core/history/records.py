@@ -53,8 +53,9 @@ class FieldRecord(Struct, frozen=True):
 class ChangeRecord(Struct, frozen=True):
     """One change of one resource in one run.
 
-    ``result`` is ``begun``, ``done``, ``failed``, ``rolled back``, ``skipped`` or ``interrupted``. ``seconds`` is the
-    time of its steps, and ``outage`` the seconds in which nothing served; None where that is not known.
+    ``result`` is ``begun``, ``done``, ``failed``, ``rolled back``, ``skipped``, ``interrupted`` or ``not started``.
+    ``seconds`` is the time of its steps, and ``outage`` the seconds in which nothing served; None where that is not
+    known.
     """
 
     address: str

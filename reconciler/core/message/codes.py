@@ -130,7 +130,8 @@ _BY_ERROR: Final[Mapping[type[Exception], Code]] = {
         "RC0407",
         "A container did not become ready.",
         "It exited, or its health check fails. The message has its last words.",
-        "Read `reconcile logs SERVICE`, and mend the service. The report has what became of the old container.",
+        "Read `reconcile logs SERVICE`, and mend the service. Where it only needs longer, run it again, and give its "
+        "health check a larger `start_period`.",
         (7, 3, 1),
     ),
     errors.Unobtainable: Code(

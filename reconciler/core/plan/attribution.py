@@ -85,7 +85,7 @@ def _attributed(declaration: _Declaration, applied: Applied | None, memory: Memo
 
 def _of_existence(change: Change, applied: Applied | None, memory: Memory) -> Cause:
     """The cause of a creation or deletion: was it there, as far as is known?"""
-    if change.intended is Action.KEEP:
+    if change.intended is Action.KEEP or change.unread:
         return Cause.UNKNOWN
     if change.desired is None:
         is_foreign = bool(change.observed and not change.observed.owned)

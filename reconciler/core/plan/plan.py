@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Container, Iterable, Iterator, Mapping, Sequence
 from graphlib import TopologicalSorter
 from itertools import product
 from typing import Protocol
@@ -89,6 +89,11 @@ class Plan(Struct, frozen=True):
         return (*self.obstacles, *self.kept, *(remark for change in self.changes for remark in _remarks(change)))
 
     @property
+    def unread(self) -> tuple[Change, ...]:
+        """The resources of which nothing is known, as they can't be read."""
+        return tuple(change for change in self.changes if change.unread and not change.is_left)
+
+    @property
     def missing(self) -> tuple[Change, ...]:
         """The creations that no apply can make."""
         return tuple(change for change in self.changes if change.is_missing)
@@ -159,6 +164,20 @@ def make(
     return Plan(tuple(changes.values()), _linked(_steps(planners, changes), changes, needs))
 
 
+def with_unread(plan: Plan, reasons: Mapping[str, str], seen: Container[Address] = ()) -> Plan:
+    """The plan with the reason at each resource of which nothing is known; ``reasons`` are those of the providers.
+
+    A server that is gone may come back with all that was ``seen`` in it before, so none of that is a creation.
+    """
+    changes = (
+        replace(change, unread=reasons[change.address.provider], later=None, reason="")
+        if change.address.provider in reasons and (change.later is None or change.address in seen)
+        else change
+        for change in plan.changes
+    )
+    return replace(plan, changes=tuple(changes)) if reasons else plan
+
+
 def _orphans(kinds: Mapping[str, Kind], addresses: Iterable[Address]) -> Sequence[Address]:
     """The addresses in the order of their kinds, then of their names."""
     # Several threads read what is live, so it arrives in any order; a plan must not differ from one look to the next.
@@ -215,8 +234,12 @@ class _Differences:
     def _change(self, resource: Resource) -> Change:
         address = resource.address
         if address.provider in self._unread:
-            host, later = self._unread[address.provider], Action.CREATE
-            unread = Change(address, Action.DEFERRED, reason=later.value, desired=resource, later=later)
+            host = self._unread[address.provider]
+            # A server that does not exist yet has nothing; of any other it is not known what is there.
+            later = Action.CREATE if host and host not in self._live else None
+            unread = Change(
+                address, Action.DEFERRED, reason=later.value if later else "", desired=resource, later=later
+            )
             return replace(unread, waits_for=(host,)) if host else unread
         kind, live = self._kinds[address.kind], self._live.get(address)
         resolved, missing = self._resolved(resource)

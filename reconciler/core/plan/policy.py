@@ -90,6 +90,23 @@ def refusals_of_new(plan: Plan, unmade: Iterable[Unmade]) -> Iterator[Refusal]:
             yield Refusal(each.address, f"{each.origin}: {each.message}", remedy)
 
 
+def refusals_of_obstacles(plan: Plan) -> Iterator[Refusal]:
+    """Lists the steps of a plan that are known to fail before the first one; what is left alone has none."""
+    # Their failure comes in the middle of a run: what others did for the same change by then would stay half done.
+    acting = {address for step in plan.steps for address in (step.address, *step.covers)}
+    for each in plan.obstacles:
+        if each.address in acting:
+            yield _known_to_fail(each.address, f"{each.origin}: " if each.origin.file else "", each.message)
+    for change in plan.changes:
+        if change.obstacle and change.address in acting:
+            yield _known_to_fail(change.address, f"{change.origin}: " if change.origin else "", change.obstacle)
+
+
+def _known_to_fail(address: Address | None, place: str, why: str) -> Refusal:
+    remedy = f"nothing is done while a step is known to fail; `--exclude {address}` leaves it out"
+    return Refusal(address, f"{place}{address} {why}", remedy, ("--exclude", str(address)))
+
+
 def _floods(plan: Plan, policy: Policy) -> Iterator[Refusal]:
     """So many deletions that rather the file is wrong than all of these objects."""
     for kind in dict.fromkeys(change.address.kind for change in plan.changes if _is_surplus(change)):

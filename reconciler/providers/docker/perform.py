@@ -199,6 +199,7 @@ LACKS: Final[Mapping[str, Foreseen]] = {
     "container.create": occupied_ports.lacks,
     "container.start": occupied_ports.lacks,
     "external.missing": lambda _engine, args: iter([(args["at"], _absent(args))]),
+    "image.missing": lambda _engine, args: iter([(args["at"], _not_to_be_pulled(args))]),
     "image.build": _unbuildable,
 }
 """Facts about a step before it is taken: the reason and the place in the files for which it will be refused."""
@@ -210,7 +211,11 @@ def _refuse(lacks: Iterable[tuple[str, str]]) -> None:
 
 
 def _missing_image(_engine: Engine, args: Mapping[str, Any]) -> None:
-    raise Rejected(f"image {args['reference']} is not in the engine, and `pull_policy: never` forbids to get it")
+    raise Rejected(_not_to_be_pulled(args))
+
+
+def _not_to_be_pulled(args: Mapping[str, Any]) -> str:
+    return f"image {args['reference']} is not in the engine, and `pull_policy: never` forbids to get it"
 
 
 def _missing_external(_engine: Engine, args: Mapping[str, Any]) -> None:

@@ -29,6 +29,8 @@ CAUSES: Final[Mapping[str, str]] = {
     "default": "follows from other fields",
     "unknown": "",
 }
+_NEVER_BEGUN: Final = ("skipped", "not started")
+"""Results of changes that nothing was done for."""
 
 Runs = Sequence[tuple[Run, Sequence[ChangeRecord]]]
 
@@ -107,8 +109,7 @@ def change_lines(change: ChangeRecord, *, full: bool = False) -> Iterator[str]:
         yield f"      {field_text(each)}"
     if len(fields) > _MOST_FIELDS and not full:
         yield f"      and {len(fields) - _MOST_FIELDS} more"
-    if change.note:
-        yield f"      {change.note}"
+    yield from (f"      {line}" for line in change.note.splitlines())
     yield from (f"      {author_text(author)}" for author in change.authors)
 
 
@@ -119,7 +120,8 @@ def outcome(change: ChangeRecord) -> str:
     parts += [CAUSES[change.cause]] if CAUSES[change.cause] else []
     parts += [f"{change.outage:.1f} s without service"] if change.outage else []
     text = ", ".join(parts)
-    return f"{text} ({change.seconds:.1f} s)" if change.seconds is not None else text
+    has_begun = change.seconds is not None and change.result not in _NEVER_BEGUN
+    return f"{text} ({change.seconds:.1f} s)" if has_begun else text
 
 
 def field_text(each: FieldRecord) -> str:

@@ -14,6 +14,7 @@ _COLOURS: Final[Mapping[State, str]] = {
     State.DRIFTED: "33",
     State.DEGRADED: "31",
     State.MISSING: "31",
+    State.UNKNOWN: "33",
     State.BLOCKED: "36",
     State.PAUSED: "36",
     State.UNDECLARED: "33",
@@ -24,7 +25,8 @@ def status_text(rows: Sequence[Standing], *, colour: bool = False) -> str:
     """A table, and how many there are of each state."""
     width = max((len(str(row.address)) for row in rows), default=0)
     lines = [
-        f"{str(row.address).ljust(width)}  {_state(row.state, colour=colour)}  {row.note}".rstrip() for row in rows
+        f"{str(row.address).ljust(width)}  {_state(row.state, colour=colour)}  {' '.join(row.note.split())}".rstrip()
+        for row in rows
     ]
     counts = Counter(row.state for row in rows)
     total = ", ".join(f"{counts[state]} {state.value}" for state in State if counts[state])

@@ -108,7 +108,8 @@ def _now(answer: Answer) -> Iterator[str]:
         return
     if change.action is Action.KEEP:
         state = standing(change)
-        yield f"{answer.address}: {state.state.value}{f', {state.note}' if state.note else ''}; nothing is planned"
+        note = " ".join(state.note.split())
+        yield f"{answer.address}: {state.state.value}{f', {note}' if note else ''}; nothing is planned"
         return
     yield f"{answer.address}: {describe(change)}"
     if change.observed is None or change.desired is None:

@@ -48,6 +48,7 @@ RULES: Final[Mapping[str, Rule]] = {
             ("remark", Level.NOTE, "A live resource needs attention, and the plan does not change it."),
             ("file-warning", Level.WARNING, "A file is valid, and is probably not what its author means."),
             ("deferred", Level.WARNING, "A resource waits for another one, and differs or is missing."),
+            ("unknown", Level.WARNING, "A resource can't be read, so it is not known whether it differs."),
             ("run", Level.WARNING, "A job has to run."),
             ("start", Level.WARNING, "A resource does not run."),
             ("create", Level.WARNING, "A declared resource does not exist."),
@@ -192,8 +193,9 @@ def _of_change(change: Change, kind: Kind) -> Iterator[Finding]:
         path, text = row_of(each, change, kind)
         yield Finding(_rule(change, each), str(change.address), path, title, f"{path}: {text}", origin_of(change, each))
     if not differing:
-        message = change.obstacle or change.reason or change.action.value
-        yield Finding(_BY_ACTION[change.action], str(change.address), "", title, message, origin_of(change))
+        message = change.obstacle or change.unread or change.reason or change.action.value
+        rule = "unknown" if change.unread else _BY_ACTION[change.action]
+        yield Finding(rule, str(change.address), "", title, message, origin_of(change))
 
 
 def _rule(change: Change, each: FieldChange) -> str:

@@ -105,6 +105,7 @@ class PlanDocument:
             "along": [str(address) for address in change.along],
             "obstacle": change.obstacle,
             "left_alone": change.left,
+            "unread": change.unread,
         }
 
     def _field(self, field: FieldChange, change: Change) -> dict[str, Any]:
@@ -199,6 +200,7 @@ def counts(plan: Plan) -> dict[str, int]:
         "adopt": sum(change.adopts and not change.is_left for change in plan.changes),
         "unchanged": found[Action.KEEP],
         "deferred": found[Action.DEFERRED],
+        "unknown": len(plan.unread),
         "missing": len(plan.missing),
         "left_alone": sum(change.is_left for change in plan.changes),
     }

@@ -15,6 +15,7 @@ from reconciler.core.message.secrecy import HIDDEN
 from reconciler.core.message.wording import listed
 from reconciler.core.plan.access import AccessChange
 from reconciler.core.plan.plan import Plan
+from reconciler.core.resource.address import Address
 from reconciler.core.resource.resource import Origin
 from reconciler.core.resource.values import UNKNOWN, Value, revealed
 from reconciler.record import Struct
@@ -69,12 +70,15 @@ _MEANINGS: Final[Mapping[str, str]] = {
     "±": "replace",
     "-": "delete",
     "…": "deferred",
+    "?": "unknown",
     "‖": "left alone",
     "!": "needs attention",
 }
 """The symbols at the beginnings of lines."""
 
+_UNREAD_TITLE: Final = "Not known, as it can't be read:"
 _LEFT: Final = "‖"
+_UNREAD: Final = "?"
 _FORCED: Final[Mapping[Effect, str]] = {
     Effect.RESTART: "forces the restart",
     Effect.HANDOVER: "forces the replacement",
@@ -111,8 +115,12 @@ def plan_text(
     style: Style | None = None,
     *,
     measured: Measured = NOTHING_MEASURED,
+    stopped: Sequence[Address] = (),
 ) -> str:
-    """The whole plan; ``names`` are the files that it was made from, ``measured`` the outages of earlier changes."""
+    """The whole plan; ``names`` are the files that it was made from, ``measured`` the outages of earlier changes.
+
+    What is ``stopped`` before it begins has the longest outage.
+    """
     style = style or Style()
     changes = [change for change in plan.changes if change.action is not Action.KEEP]
     remarks = [
@@ -126,7 +134,7 @@ def plan_text(
     ]
     parts += [joined(remarks)] if remarks else []
     parts += [joined(style.paint(line, "31") for line in refusal_lines(plan.refusals))] if plan.refusals else []
-    last = [*(legend(plan, style) if style.legend else ()), summary(plan, names, measured=measured)]
+    last = [*(legend(plan, style) if style.legend else ()), summary(plan, names, measured=measured, stopped=stopped)]
     return folded("\n\n".join([*parts, joined(last)]), style.width)
 
 
@@ -141,7 +149,7 @@ def legend(plan: Plan, style: Style) -> Iterator[str]:
 
 
 def _symbol(change: Change) -> str:
-    return _LEFT if change.is_left else SYMBOLS[change.action]
+    return _LEFT if change.is_left else _UNREAD if change.unread else SYMBOLS[change.action]
 
 
 def _colour(change: Change) -> str:
@@ -154,8 +162,10 @@ def _by_cause(changes: Sequence[Change]) -> Iterator[tuple[Sequence[str], Sequen
         yield from [((), changes)] if changes else ()
         return
     for title, causes in TITLES.items():
-        if group := [change for change in changes if change.cause in causes]:
+        if group := [change for change in changes if change.cause in causes and not change.unread]:
             yield (title,), group
+    if group := [change for change in changes if change.unread]:
+        yield (_UNREAD_TITLE,), group
 
 
 def place_of(plan: Plan, remark: Problem) -> str:
@@ -208,6 +218,8 @@ def describe(change: Change) -> str:
 
 
 def _action(change: Change) -> str:
+    if change.unread:
+        return f"unknown: can't be read: {change.unread}"
     if change.action is Action.DEFERRED:
         verb = f"{change.reason}, " if change.reason else ""
         return f"{verb}deferred: waits for {listed(change.waits_for)}"
@@ -317,13 +329,19 @@ def _parts(field: FieldChange) -> str:
     return ", ".join(explained(before, after))
 
 
-def summary(plan: Plan, names: Sequence[str], *, measured: Measured = NOTHING_MEASURED) -> str:
+def summary(
+    plan: Plan, names: Sequence[str], *, measured: Measured = NOTHING_MEASURED, stopped: Sequence[Address] = ()
+) -> str:
     """The last line: what is to be done and its longest outage, or how much was compared and found equal."""
     planned = [change for change in plan.changes if not change.is_missing and not change.is_left]
-    counts = Counter(change.action for change in planned)
+    counts = Counter(change.action for change in planned if not change.unread)
     done = [f"{counts[action]} to {action.value}" for action in SYMBOLS if counts[action] and action in COLOURS]
     done = [text.replace("to deferred", "deferred") for text in done]
-    others = {"missing": len(plan.missing), "left alone": sum(change.is_left for change in plan.changes)}
+    others = {
+        "unknown": len(plan.unread),
+        "missing": len(plan.missing),
+        "left alone": sum(change.is_left for change in plan.changes),
+    }
     done += [f"{number} {words}" for words, number in others.items() if number]
     kept = counts[Action.KEEP]
     if not done and not kept:
@@ -331,5 +349,5 @@ def summary(plan: Plan, names: Sequence[str], *, measured: Measured = NOTHING_ME
     if not done:
         match = "1 resource matches" if kept == 1 else f"{kept} resources match"
         return f"No changes. {match} {' and '.join(names)}."
-    outage = outage_words(plan, measured)
+    outage = outage_words(plan, measured, stopped=stopped)
     return f"Plan: {', '.join(done)}; {kept} unchanged{f'; {outage}' if outage else ''}."

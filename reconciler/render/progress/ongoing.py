@@ -22,6 +22,7 @@ _DOING: Final = {
     "stop": "stopping",
     "tag": "tagging",
 }
+_MINUTES_FROM_S: Final = 120.0
 _STEADY: Final = frozenset({"bytes", "objects"})
 """Units whose finished part tells how long the rest takes; the steps of a build are too different for that."""
 
@@ -38,7 +39,11 @@ class Row(Struct, frozen=True):
     @property
     def time(self) -> str:
         """The seconds so far, and where it is a wait the most that it may take."""
-        return f"{self.seconds:.0f} of {self.limit:.0f} s" if self.limit else f"{self.seconds:.0f} s"
+        # Said as `7 of 1052 s`, a patience that is nearly never used up reads like the time that it takes.
+        most = (
+            f", at most {self.limit / 60:.0f} min" if self.limit >= _MINUTES_FROM_S else f", at most {self.limit:.0f} s"
+        )
+        return f"{self.seconds:.0f} s{most if self.limit else ''}"
 
 
 class Ongoing:

@@ -74,7 +74,8 @@ class Progress:
                 yield f"  … {address} {doing(event.step)}, {event.seconds:.0f} s{_how_far(event)}"
             case What.FAILED:
                 yield f"  ✗ {address} {f'error[{code_of(event.error).name}]: ' if event.error else ''}{event.note}"
-                if origin := self._origins.get(event.step.address):
+                origin = self._origins.get(event.step.address)
+                if origin and f"{origin.file}:" not in event.note:  # a note that has a place has the nearest one
                     yield f"    --> {origin}"
             case _:
                 yield from self._not_done(event, address)

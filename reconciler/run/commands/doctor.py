@@ -205,7 +205,10 @@ class _Doctor:
         acting = {change.address: change for change in _acting(look)}
         found = [_mended(each, acting.get(each.address)) if each.address else each for each in self.diagnoses]
         needs = _all_needs(self.session.document, self.session.providers)
-        placed = [replace(each, after=_cause(each, found, needs)) for each in found]
+        possible = [each for each in found if _may_cause(each, acting)]
+        placed = [
+            replace(each, after=_cause(each, possible, needs)) if _may_follow(each, acting) else each for each in found
+        ]
         return sorted(placed, key=lambda each: (each.is_symptom, each.after is not None))
 
 
@@ -273,12 +276,33 @@ def _all_needs(document: Document, providers: Mapping[str, Provider]) -> Mapping
     return {address: reach(address) for address in resources}
 
 
+def _may_follow(diagnosis: Diagnosis, acting: Mapping[Address, Change]) -> bool:
+    """Returns whether the trouble of another resource can be what is behind a finding.
+
+    Nobody's trouble writes a field, removes a resource or gives it another name: that was done to it. What has ended
+    may have done so for what it needs.
+    """
+    change = _change_of(diagnosis, acting)
+    return diagnosis.is_symptom and (change is None or change.action in (Action.START, Action.RUN))
+
+
+def _may_cause(diagnosis: Diagnosis, acting: Mapping[Address, Change]) -> bool:
+    """Returns whether others may suffer from a finding: a difference says so only of what is not there or is down."""
+    change = _change_of(diagnosis, acting)
+    return change is None or change.action in (Action.CREATE, Action.START, Action.RUN)
+
+
+def _change_of(diagnosis: Diagnosis, acting: Mapping[Address, Change]) -> Change | None:
+    """The change that a finding is about, if it is no more than a difference."""
+    return acting.get(diagnosis.address) if diagnosis.code == DIFFERENCE and diagnosis.address else None
+
+
 def _cause(
     symptom: Diagnosis, diagnoses: Sequence[Diagnosis], needs: Mapping[Address, frozenset[Address]]
 ) -> Address | None:
     """The resource whose trouble explains a symptom: its own, or of those that it needs the one furthest below."""
     own = symptom.address
-    if own is None or not symptom.is_symptom:
+    if own is None:
         return None
     causes_there = {
         each.address for each in diagnoses if each.address and not each.is_symptom and each.code != DIFFERENCE

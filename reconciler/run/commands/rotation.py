@@ -106,6 +106,13 @@ class Rotating:
         order = restart_order(self.session.document.stack or {}, sorted(found))
         return tuple(reversed(order))
 
+    def outages(self, stopped: Sequence[str]) -> Sequence[Address]:
+        """The resources of the stopped services, in this order."""
+        return [address for name in stopped for address in sorted(self.users) if self._is_of(address, name)]
+
+    def _is_of(self, address: Address, service: str) -> bool:
+        return self._stopper_of(address) and address.path[0] == service
+
     def _using(self, exchange: Exchange) -> Iterator[str]:
         services = [address for address in exchange.users if self._stopper_of(address)]
         is_shared = bool(exchange.rotation.service) or len(services) < len(exchange.users)

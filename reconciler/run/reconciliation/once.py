@@ -21,6 +21,7 @@ from reconciler.core.execution.report import Event, Report, Standing, What, stan
 from reconciler.core.execution.written import Written, restricted, stepless, without
 from reconciler.core.message.errors import (
     Conflict,
+    ProviderError,
     ReconcileError,
     Refusal,
     Refused,
@@ -34,8 +35,8 @@ from reconciler.core.plan.access import AccessChange
 from reconciler.core.plan.attribution import attributed
 from reconciler.core.plan.graph import needs_of
 from reconciler.core.plan.kept_values import data_of, kept_values
-from reconciler.core.plan.plan import Plan, Step, make
-from reconciler.core.plan.policy import Policy, refusals, refusals_of_new
+from reconciler.core.plan.plan import Plan, Step, make, with_unread
+from reconciler.core.plan.policy import Policy, refusals, refusals_of_new, refusals_of_obstacles
 from reconciler.core.provider import AccessSource, BystanderSource, GlanceSource, ObstacleSource, Provider, Verdict
 from reconciler.core.resource.address import Address
 from reconciler.core.resource.document import Document
@@ -180,7 +181,11 @@ class Reconciler:
                 return self.quiet
             waits = {name: host for name, (host, _) in unread.items()}
             look = self.planned(desired, observed, unread=waits, prunes=self.policy.covering(observed).prunes)
-        return replace(look, unread={name: error for name, (_, error) in unread.items()})
+        errors = {name: error for name, (_, error) in unread.items()}
+        reasons = {name: " ".join(str(error).split()) for name, error in errors.items()}
+        asked = [change.address for change in look.plan.changes if change.address.provider in reasons]
+        plan = with_unread(look.plan, reasons, self.memory.applied(asked) if asked else ())
+        return replace(look, plan=plan, unread=errors)
 
     def _completed(self, look: Look, desired: Sequence[Resource]) -> Look:
         """The look with all that is asked for a plan which is shown or carried out."""
@@ -207,8 +212,22 @@ class Reconciler:
         return leaving(plan, self.leaves)
 
     def status(self) -> Sequence[Standing]:
-        """Reports the state of every resource."""
-        return [standing(change) for change in self.look().plan.changes]
+        """Reports the state of every resource, also where a provider can't be read.
+
+        Raises the error of the provider where nothing that is declared can be read.
+        """
+        look = self._look_in_time() or replace(self, defers=True).look()
+        changes = look.plan.changes
+        if look.unread and all(change.unread for change in changes):
+            raise next(iter(look.unread.values()))
+        return [standing(change) for change in changes]
+
+    def _look_in_time(self) -> Look | None:
+        """The look once all providers are up, if that is waited for; None where they are not by then."""
+        try:
+            return self.look() if self.patience_s else None
+        except ProviderError:
+            return None
 
     def planned(
         self,
@@ -249,7 +268,8 @@ class Reconciler:
             yield from (reported(change, self.providers[change.address.provider]) for change in in_vain)
             left = without(look.plan, in_vain)
             left = left if rest is None else restricted(left, rest)
-            look = replace(look, plan=replace(left, refusals=self._refusals(left, look)))
+            refused = (*self._refusals(left, look), *refusals_of_obstacles(left))
+            look = replace(look, plan=replace(left, refusals=refused))
             if not look.plan.steps and not look.plan.refusals:
                 return
             approve(look)

@@ -13,7 +13,7 @@ from typing import Final
 
 from reconciler.core.difference.cause import Applied, Cause
 from reconciler.core.difference.change import Action, Change
-from reconciler.core.difference.kind import Kind
+from reconciler.core.difference.kind import Effect, Kind
 from reconciler.core.execution.progress import Progress
 from reconciler.core.execution.report import Event
 from reconciler.core.history.author import Author
@@ -23,9 +23,10 @@ from reconciler.core.plan.attribution import remembered
 from reconciler.core.provider import AuthorSource, Provider
 from reconciler.core.resource.address import Address
 from reconciler.core.resource.resource import Resource
+from reconciler.core.resource.values import ABSENT
 from reconciler.history.memory import AppliedMemory
 from reconciler.history.store import History
-from reconciler.record import Struct, field
+from reconciler.record import Struct, field, replace
 from reconciler.render.output.known import KnownSecrets
 from reconciler.run.clock import Clock
 from reconciler.run.reconciliation.once import Look, Reconciler
@@ -60,6 +61,7 @@ class Recorder(Struct):
     _progress: dict[Address, tuple[ChangeRecord, Progress]] = field(default_factory=dict)
     _rows: dict[Address, int] = field(default_factory=dict)
     _deleted: set[Address] = field(default_factory=set)
+    _written: set[Address] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self._began = self.clock.now()
@@ -88,6 +90,7 @@ class Recorder(Struct):
         """Begin a pass with its look."""
         self._settle()
         self._look, self._reconciler, self._is_written = look, reconciler, False
+        self._written = set()
 
     def end(self) -> None:
         """Write the end of the run, and what was last seen to be as declared."""
@@ -128,8 +131,9 @@ class Recorder(Struct):
         results = {self._rows[address]: self._ended(address) for address in self._rows}
         if results:
             self.history.settle(results)
-        done = [record for record, each in self._progress.values() if each.ended == "done"]
-        self._deleted |= {Address.parse(each.address) for each in done if each.action == Action.DELETE.value}
+        done = {address: record for address, (record, each) in self._progress.items() if each.ended == "done"}
+        self._written |= done.keys()
+        self._deleted |= {address for address, record in done.items() if record.action == Action.DELETE.value}
         self._rows, self._progress = {}, {}
 
     def _ended(self, address: Address) -> ChangeRecord:
@@ -151,10 +155,25 @@ class Recorder(Struct):
         gone = set(self._deleted)
         found: Mapping[Address, Applied] = {}
         if look and reconciler:
-            found = found_as_declared(look.plan.changes, reconciler.desired(), self.kinds, self.memory)
+            # After a failure no further look shows what was written before it.
+            changes = [
+                _as_written(each, self.kinds[each.address.kind]) if each.address in self._written else each
+                for each in look.plan.changes
+            ]
+            found = found_as_declared(changes, reconciler.desired(), self.kinds, self.memory)
             if not reconciler.only:
                 gone |= {*self.memory.known()} - {change.address for change in look.plan.changes}
         self.memory.keep(found, gone)
+
+
+def _as_written(change: Change, kind: Kind) -> Change:
+    """A change of a live resource as a look after it would show it; others as they are."""
+    if change.observed is None or change.desired is None:
+        return change
+    names = {each.path[0] for each in change.fields if each.effect is not Effect.NOTE}
+    expected = kind.expect(change.desired, change.observed)
+    spec = {**change.observed.spec, **{name: expected.get(name, ABSENT) for name in names}}
+    return replace(change, action=Action.KEEP, observed=replace(change.observed, spec=spec))
 
 
 def found_as_declared(

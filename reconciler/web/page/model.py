@@ -59,6 +59,7 @@ _OF: Final[Mapping[Condition, Sign]] = {
     Condition.DRIFTED: Sign.DRIFTED,
     Condition.DEGRADED: Sign.DEGRADED,
     Condition.MISSING: Sign.MISSING,
+    Condition.UNKNOWN: Sign.UNKNOWN,
     Condition.BLOCKED: Sign.BLOCKED,
     Condition.UNDECLARED: Sign.UNDECLARED,
 }
@@ -182,7 +183,7 @@ def _row(scene: Scene, standing: Standing, level: int, change: Change, marks: _M
     failures = scene.failures.get(subject, 0)
     pause = marks.pauses.get(subject) or marks.pauses.get(EVERYTHING)
     sign = _OF[standing.state]
-    if address.provider in marks.unread:
+    if address.provider in marks.unread and sign is not Sign.BLOCKED:
         sign = Sign.UNKNOWN
     elif failures >= TRIES or any(each.ailment in _STUCK for each in own):
         sign = Sign.STUCK

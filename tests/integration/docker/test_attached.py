@@ -6,7 +6,7 @@ import pytest
 
 from reconciler.core.difference.change import Action
 from reconciler.core.difference.kind import Effect
-from reconciler.core.execution.report import What
+from reconciler.core.message.errors import Refused
 from tests.kit.docker.engine import PROBE, READY
 
 MODES = ("network_mode", "pid", "ipc")
@@ -201,10 +201,11 @@ def test_one_that_is_gone_is_reported_once_and_nothing_is_stopped_for_it(project
     before = project.identity("side")
 
     said = [problem.message for problem in project.plan().obstacles]
-    report = project.apply()
+    with pytest.raises(Refused) as refused:
+        project.apply()
 
     assert said == [f"`{key}` names the container `{name}`, which does not exist; create it first"]
-    assert [event.step.verb for event in report.of(What.FAILED)] == ["container.require"]
+    assert [said[0] in each.message for each in refused.value.refusals] == [True]
     assert project.identity("side") == before
 
 
@@ -215,10 +216,10 @@ def test_one_that_is_stopped_is_reported_once(project, stranger):
     project.engine.post(f"/containers/{name}/stop", t=0)
     project.hand("stop", service="side", t=0)
 
-    report = project.apply()
+    with pytest.raises(Refused) as refused:
+        project.apply()
 
-    assert [event.step.verb for event in report.of(What.FAILED)] == ["container.require"]
-    assert "which is exited; start it first" in report.of(What.FAILED)[0].note
+    assert ["which is exited; start it first" in each.message for each in refused.value.refusals] == [True]
 
 
 @pytest.fixture

@@ -127,7 +127,7 @@ def test_a_daemon_that_was_killed_is_unlocked(project, run):
     assert (ran.code, marks(project)) == (0, [])
 
 
-def test_a_daemon_that_still_acts_is_reported(project, run):
+def test_while_a_daemon_acts_nothing_goes_down_unless_that_is_asked_for(project, run):
     project.service("web", **FAST)
     project.settle()
     daemon = started("daemon", "--listen", "off", "--interval", "600", cwd=project.directory)
@@ -136,9 +136,15 @@ def test_a_daemon_that_still_acts_is_reported(project, run):
         while not any("-daemon-" in name for name in marks(project)) and time.monotonic() < end:
             time.sleep(0.2)
 
-        ran = run("down")
+        before = project.identity()
+        refused = run("down")
+        after = project.identity()
+        ran = run("down", "--despite-daemon")
 
-        assert f"acts on project {project.name}, as far as is known, and would make it again; stop it" in ran.err
+        said = f"acts on project {project.name}, as far as is known, and would make it again"
+        assert (refused.code, said in refused.err, after == before) == (4, True, True)
+        assert ran.code == 0
+        assert "deleted" in ran.err
     finally:
         daemon.terminate()
         daemon.communicate(timeout=60)

@@ -184,7 +184,7 @@ def test_a_host_port_of_a_stranger_is_told_before_anything_is_stopped(
     said = f"host port {port}/tcp is in use by container {called}; stop it, or publish another port"
     assert (said in shown.out, said in ran.err) == (is_taken, is_taken)
     assert ("stack.yaml:" in next((line for line in shown.out.splitlines() if said in line), "")) is is_taken
-    assert (ran.code, project.identity() == before) == ((3, True) if is_taken else (0, False))
+    assert (ran.code, project.identity() == before) == ((4, True) if is_taken else (0, False))
 
 
 @pytest.mark.parametrize("is_new", [True, False])

@@ -17,7 +17,7 @@ from reconciler.providers.docker.table import labels
 from reconciler.run.clock import RealClock
 from reconciler.run.lock.owner import PREFIX, Owner
 from tests.kit.cli import Ran, called
-from tests.kit.docker.memory import PROJECT, Line, MemoryEngine, a_reconciler, a_stack, served
+from tests.kit.docker.memory import PROJECT, Line, MemoryEngine, Refusal, a_reconciler, a_stack, served
 
 CHECKED = 'image: "app:1", healthcheck: {test: "true"}'
 ONE = f"services: {{web: {{{CHECKED}}}}}"
@@ -430,13 +430,30 @@ def test_a_file_that_only_a_start_needs_does_not_keep_a_project_up(world, servic
 
 
 def test_an_apply_of_which_every_step_failed_ends_as_one_of_which_some_did(world):
-    world.set_up("services: {}")
-    world.stack("services: {web: {image: 'app:1', networks: [theirs]}}\nnetworks: {theirs: {external: true}}")
+    def refuse(_number, call):
+        if "/networks/create" in call:
+            raise Refusal(500, "no address is left")
+
+    world.engine.before = refuse
+    world.stack("services: {web: {image: 'app:1'}}")
 
     ran = world.command("apply", "--yes")
 
     assert (ran.code, "0 resources done, 1 failed, 1 skipped" in ran.err) == (3, True), ran.err
+
+
+def test_an_apply_that_is_known_to_fail_does_nothing(world):
+    world.set_up("services: {}")
+    world.stack("services: {web: {image: 'app:1', networks: [theirs]}}\nnetworks: {theirs: {external: true}}")
+    writes = list(world.engine.writes)
+
+    shown, ran = world.run("diff"), world.command("apply", "--yes")
+
+    assert (shown.code, ran.code) == (2, 4)
     assert "1 to create, 1 missing" in ran.out
+    assert "stack.yaml:2:12: docker.network/theirs `theirs` is declared as external but does not exist" in ran.err
+    assert "Nothing was done." in ran.err
+    assert [call for call in world.engine.writes[len(writes) :] if "volumes" not in call] == []  # the lock is one
 
 
 def test_what_is_missing_and_never_made_counts_as_no_creation(world):

@@ -61,9 +61,24 @@ def test_slow_answers_one_after_the_other_are_as_silent_as_one():
 
     for _ in range(3):
         with waits.awaited("Keycloak", "GET /a", most_s=60.0):
-            time.sleep(1.1)
+            time.sleep(1.6)
 
     assert told.get(timeout=1).asked == "GET /a"
+
+
+def test_a_request_that_has_just_begun_is_not_reported_after_a_slow_one():
+    waits = Waits(after_s=1.2)
+    told = reported(waits)
+
+    with waits.awaited("Keycloak", "POST /realms", most_s=60.0):
+        time.sleep(1.1)
+    began = time.monotonic()
+    with waits.awaited("Keycloak", "POST /token", most_s=60.0):
+        found = told.get(timeout=60)
+        waited_s = time.monotonic() - began
+
+    assert found.asked == "POST /token"
+    assert waited_s >= 1.0
 
 
 def test_quick_answers_are_never_reported(waits):

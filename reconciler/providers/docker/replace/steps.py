@@ -119,7 +119,7 @@ def _image(change: Change, _project: str) -> Iterator[Step]:
             step = _step(change, "image.build", reference=spec["ref"], build=spec["build"], needs=needs)
             yield replace(step, timeout_s=BUILD_TIMEOUT_S)
         case Action.CREATE if spec["pull_policy"] == "never":
-            yield _step(change, "image.missing", reference=spec["ref"])
+            yield _step(change, "image.missing", reference=spec["ref"], at=_place(change))
         case Action.CREATE | Action.UPDATE:
             is_dated = spec.get("refresh_s") is not None
             step = _step(change, "image.pull", reference=spec["ref"], platform=spec["platform"], is_dated=is_dated)
@@ -132,8 +132,12 @@ _STEPS = {network.NAME: _network, volume.NAME: _volume, image.NAME: _image}
 
 
 def _missing(change: Change) -> Step:
-    origin = change.desired.origin if change.desired else None
-    return _step(change, "external.missing", name=_spec(change)["name"], at=str(origin or ""))
+    return _step(change, "external.missing", name=_spec(change)["name"], at=_place(change))
+
+
+def _place(change: Change) -> str:
+    """The place where a resource is declared."""
+    return str((change.desired.origin if change.desired else None) or "")
 
 
 def _is_external(change: Change) -> bool:

@@ -3,6 +3,8 @@ from __future__ import annotations
 import pytest
 
 from reconciler.core.difference.change import Action, Change
+from reconciler.core.difference.compare import FieldChange
+from reconciler.core.difference.kind import Effect
 from reconciler.core.execution.report import Event, Report, Standing, State, What, standing
 from reconciler.core.plan.plan import Step
 from reconciler.core.resource.resource import Health, Observed, Status
@@ -34,6 +36,10 @@ DESIRED = resource("memory.box/web")
             Standing(WEB, State.BLOCKED, f"waits for {NET}, {WEB}", "abc"),
         ),
         (
+            Change(WEB, Action.DEFERRED, desired=DESIRED, waits_for=(NET,), unread="it is away"),
+            Standing(WEB, State.UNKNOWN, "can't be read: it is away"),
+        ),
+        (
             Change(WEB, Action.DEFERRED, desired=DESIRED, waits_for=(NET,)),
             Standing(WEB, State.BLOCKED, f"waits for {NET}"),
         ),
@@ -41,6 +47,15 @@ DESIRED = resource("memory.box/web")
 )
 def test_the_state_of_a_resource_follows_from_its_action_and_its_health(change, expected):
     assert standing(change) == expected
+
+
+def test_the_state_names_all_fields_that_differ_the_costliest_first():
+    effects = {"memory": Effect.LIVE, "networks": Effect.RECONNECT, "image": Effect.REPLACE, "tint": Effect.NOTE}
+    fields = tuple(FieldChange((name,), 1, 2, effect) for name, effect in effects.items())
+
+    found = standing(Change(WEB, Action.REPLACE, fields, "image differs", DESIRED, LIVE))
+
+    assert found.note == "image, networks, memory differ"
 
 
 def event(what, *covers, step="a", where=WEB):

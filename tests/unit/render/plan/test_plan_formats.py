@@ -6,14 +6,15 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from reconciler.core.difference.cause import Cause
+from reconciler.core.difference.cause import Applied, Cause, NoMemory
 from reconciler.core.difference.change import Action, Change
 from reconciler.core.difference.compare import FieldChange
 from reconciler.core.difference.kind import Effect
 from reconciler.core.message.errors import Refusal
 from reconciler.core.message.problem import Problem
 from reconciler.core.plan.access import AccessChange
-from reconciler.core.plan.plan import make
+from reconciler.core.plan.attribution import attributed
+from reconciler.core.plan.plan import make, with_unread
 from reconciler.core.resource.resource import Origin, at
 from reconciler.core.resource.values import Secret
 from reconciler.providers.memory import MemoryProvider
@@ -114,6 +115,38 @@ def test_what_will_fail_is_told_with_the_place_where_it_is_declared():
 
     assert "! stack.yaml:5:7: memory.box/new engine is too old\n! memory.box/kept is as declared, but" in text
     assert "- ⚠ stack.yaml:5:7: `memory.box/new` engine is too old\n" in plan_markdown(plan, KINDS, [], "p")
+
+
+def test_what_can_not_be_read_is_unknown_in_every_format_and_no_change_without_an_outage():
+    desired = [resource("memory.box/a", size=1), resource("memory.box/b", size=2)]
+    made = make({"memory": MemoryProvider()}, desired, [], unread={"memory": None})
+    plan = with_unread(made, {"memory": "it is away"})
+    memory = Remembering({address("memory.box/a"): Applied()})
+    plan = replace(plan, changes=attributed(plan, {each.address: each for each in desired}, KINDS, memory))
+
+    text = plan_text(plan, KINDS, ["stack.yaml"], Style(legend=True))
+    document = PlanDocument("p", KINDS, "salt").of(plan)
+
+    assert "? memory.box/a                                 unknown: can't be read: it is away\n" in text
+    assert text.endswith("Symbols: ? unknown\nPlan: 2 unknown; 0 unchanged.")
+    assert "outside of the files" not in text
+    assert "unknown: can't be read: it is away" in plan_markdown(plan, KINDS, [], "p")
+    assert (document["summary"]["unknown"], document["summary"]["create"]) == (2, 0)
+    assert {each["unread"] for each in document["actions"]} == {"it is away"}
+    jsonschema.validate(document, SCHEMA)
+
+
+class Remembering(NoMemory):
+    """A memory with what was applied last."""
+
+    def __init__(self, known):
+        self.known = known
+
+    def applied(self, addresses):
+        return {each: self.known[each] for each in addresses if each in self.known}
+
+    def knows(self, _provider):
+        return True
 
 
 def test_nothing_to_do_says_how_much_was_compared():

@@ -68,6 +68,16 @@ def test_an_outage_that_was_measured_is_told_in_seconds_and_the_longest_counts()
     assert longest_outage(plan, measured).effect is Effect.REPLACE
 
 
+def test_what_is_stopped_before_the_plan_begins_is_out_for_longest():
+    desired = [resource(f"memory.box/{name}", image="b") for name in "ab"]
+    plan = make({"memory": MemoryProvider()}, desired, [live(f"memory.box/{name}", image="a") for name in "ab"])
+    measured = {("memory.box/a", "replace"): 5.4, ("memory.box/b", "replace"): 1.0}
+
+    said = outage_words(plan, measured, stopped=[address("memory.box/b"), address("memory.box/a")])
+
+    assert said == "longest outage: memory.box/b, stopped before the first change and until its own"
+
+
 def test_what_is_left_alone_costs_no_outage_and_is_counted_apart():
     plan = make({"memory": MemoryProvider()}, [resource("memory.box/a", size=2)], [live("memory.box/a", size=1)])
 

@@ -66,7 +66,7 @@ def test_every_step_that_goes_on_has_a_row_with_what_it_waits_for_and_for_how_lo
         (21.0, Event(WAIT, What.PENDING, "health: starting, last probe: exit code 1", 1.0)),
     ) == [
         (str(WEB), "building", "20 s", "step 3 of 7, RUN make"),
-        (str(DB), "waiting", "10 of 60 s", "health: starting, last probe: exit code 1"),
+        (str(DB), "waiting", "10 s, at most 60 s", "health: starting, last probe: exit code 1"),
     ]
 
 

@@ -8,6 +8,7 @@ import time
 import pytest
 
 from reconciler.core.diagnosis import Check, Diagnosis, Verdict
+from reconciler.core.difference.kind import Effect, Field
 from reconciler.core.login import Stage, Trouble, Walk
 from reconciler.core.message.errors import Unreachable
 from reconciler.core.resource.values import Secret
@@ -115,6 +116,32 @@ def test_a_cause_comes_before_its_symptoms(tmp_path):
     found = examined(a_session(tmp_path, provider), walks=works).diagnoses
 
     assert [(each.code, str(each.after or "")) for each in found] == [("stopped", ""), ("sick", DB)]
+
+
+@pytest.mark.parametrize(
+    ("lived", "follows"),
+    [
+        (live(APP, size=2), ""),  # a field, written by hand
+        (None, ""),  # removed, or under another name
+        (live(APP, size=1, is_up=False), DB),  # ended, perhaps for what it needs
+    ],
+)
+@pytest.mark.parametrize("is_db_changed", [False, True])
+def test_only_what_can_follow_from_the_trouble_of_another_resource_does(tmp_path, lived, follows, is_db_changed):
+    desired = [resource(DB, size=1), resource(APP, [DB], size=1, is_up=True)]
+    provider = Checking(desired, [] if is_db_changed else [a_check("stopped", DB)])
+    box = provider.kinds["memory.box"]
+    fields = {**box.fields, "is_up": Field(Effect.START)}
+    provider.kinds = {**provider.kinds, "memory.box": replace(box, fields=fields)}
+    provider.live = {address(DB): live(DB, size=2 if is_db_changed else 1)}
+    if lived:
+        own = {"is_up": True, **lived.spec}
+        provider.live[lived.address] = replace(lived, spec=own)
+
+    found = examined(a_session(tmp_path, provider), walks=fails).diagnoses
+
+    (mine,) = [each for each in found if each.address == address(APP)]
+    assert str(mine.after or "") == ("" if is_db_changed else follows)
 
 
 def test_a_field_that_differs_from_the_files_is_mended_by_apply(tmp_path):

@@ -7,9 +7,19 @@ import pytest
 
 from reconciler.cli.exit import Exit
 from reconciler.cli.exitcodes import of_report
+from reconciler.core.difference.cause import Applied, Cause, NoMemory
 from reconciler.core.difference.change import Action
-from reconciler.core.execution.report import Report, What
-from reconciler.core.message.errors import Conflict, ReconcileError, Refused, Rejected, Unreachable, WrittenInVain
+from reconciler.core.difference.kind import Effect, Field
+from reconciler.core.execution.report import Report, What, standing
+from reconciler.core.message.errors import (
+    Conflict,
+    Denied,
+    ReconcileError,
+    Refused,
+    Rejected,
+    Unreachable,
+    WrittenInVain,
+)
 from reconciler.core.message.problem import Problem
 from reconciler.core.plan.policy import Policy
 from reconciler.core.resource.document import Unmade
@@ -333,12 +343,39 @@ class Doubtful(MemoryProvider):
 
 
 def test_what_a_plan_will_fail_for_is_remarked_and_gone_with_the_change():
-    made = reconciler(Doubtful([resource(BOX, size=1)]))
+    memory = Doubtful([resource(BOX, size=1)])
+    first = reconciler(memory).look()
+    memory.live = {address(BOX): live(BOX, size=1)}
 
-    first, *_, last = looks(converge(made))
+    last = reconciler(memory).look()
 
     assert [str(remark.address) for remark in first.plan.remarks()] == [BOX]
     assert last.plan.remarks() == ()
+
+
+def test_a_step_that_is_known_to_fail_stops_all_providers_before_the_first_one():
+    doubtful, other = Doubtful([resource(BOX, size=1)]), Tenant([resource("tenant.client/app", redirect="x")])
+
+    with pytest.raises(Refused, match="a.yaml:1:1: memory.box/web is too new; nothing is done while") as refused:
+        converge(reconciler(doubtful, other))
+    events = converge(reconciler(doubtful, other, excluded=frozenset({address(BOX)})))
+
+    assert [each.option for each in refused.value.refusals] == [("--exclude", BOX)]
+    assert (doubtful.calls, other.calls) == ([], ["tenant.client/app:put"])
+    assert looks(events)[-1].plan.in_sync
+
+
+def test_a_field_that_is_fixed_for_good_stops_a_run_before_its_first_step():
+    box = MemoryProvider.kinds["memory.box"]
+    fixed = replace(box, fields={**box.fields, "size": Field(Effect.FIXED)})
+    memory = MemoryProvider([resource(BOX, size=2), resource(CLIENT)])
+    memory.kinds = {**memory.kinds, "memory.box": fixed}
+    memory.live = {address(BOX): live(BOX, size=1)}
+
+    with pytest.raises(Refused, match="memory.box/web can't get another size: it is set for good"):
+        converge(reconciler(memory))
+
+    assert memory.calls == []
 
 
 class Tenant(MemoryProvider):
@@ -404,6 +441,75 @@ def test_what_does_not_come_up_is_unreachable(health, waited):
     with pytest.raises(Unreachable, match="memory.box/web is as it is"):
         made.look()
     assert made.clock.now() == waited
+
+
+def unread_states(made):
+    return [(str(each.address), each.state.value, each.note) for each in made.status()]
+
+
+@pytest.mark.parametrize("patience_s", [0.0, 30.0])
+@pytest.mark.parametrize("health", Health)
+def test_what_can_not_be_read_is_unknown_to_status_with_the_reason_whatever_the_server_is_at(health, patience_s):
+    landlord, tenant = landlord_and_tenant(resource(BOX))
+    landlord.live[address(BOX)] = live(BOX, health=health)
+
+    found = unread_states(reconciler(landlord, tenant, patience_s=patience_s))
+
+    box = "degraded" if health is Health.FAILED else "in sync"
+    assert [state for _, state, _ in found] == [box, "unknown"]
+    assert found[1][2] == "can't be read: the memory is away"
+
+
+@pytest.mark.parametrize("error", [Denied("no right"), Unreachable("away")])
+def test_an_error_of_one_provider_hides_nothing_of_the_others_from_status(error):
+    landlord, tenant = landlord_and_tenant(resource(BOX))
+    landlord.live[address(BOX)] = live(BOX)
+    tenant.served_by = None
+
+    def refuse(_desired):
+        raise error
+
+    tenant.observe = refuse
+
+    assert [state for _, state, _ in unread_states(reconciler(landlord, tenant))] == ["in sync", "unknown"]
+
+
+def test_where_nothing_can_be_read_status_raises_why():
+    memory = MemoryProvider([resource(BOX)])
+    memory.is_up = False
+
+    with pytest.raises(Unreachable, match="the memory is away"):
+        reconciler(memory).status()
+
+
+@pytest.mark.parametrize("is_there", [True, False])
+def test_what_can_not_be_read_is_no_creation_unless_its_server_does_not_exist(is_there):
+    landlord, tenant = landlord_and_tenant(resource(BOX, size=2))
+    landlord.live = {address(BOX): live(BOX, size=1)} if is_there else {}
+
+    (change,) = [each for each in reconciler(landlord, tenant).look().plan.changes if each.address.provider == "tenant"]
+
+    assert (change.later, change.unread) == ((None, "the memory is away") if is_there else (Action.CREATE, ""))
+    assert standing(change).state.value == ("unknown" if is_there else "blocked")
+
+
+class Remembering(NoMemory):
+    """Has seen everything before."""
+
+    def applied(self, addresses):
+        return {each: Applied() for each in addresses}
+
+    def knows(self, _provider):
+        return True
+
+
+def test_what_was_there_before_is_unknown_also_where_its_server_is_gone():
+    landlord, tenant = landlord_and_tenant(resource(BOX))
+
+    look = reconciler(landlord, tenant, memory=Remembering()).look()
+
+    found = {each.address.provider: (each.unread, each.cause) for each in look.plan.changes}
+    assert found == {"memory": ("", Cause.DRIFT), "tenant": ("the memory is away", Cause.UNKNOWN)}
 
 
 def test_what_is_served_by_nobody_is_unreachable_at_once():

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from threading import Event as Flag
+
 import pytest
 
 from reconciler.core.difference.cause import Cause
 from reconciler.core.execution.report import Event, What
 from reconciler.core.history.author import Author
-from reconciler.core.history.records import Run
+from reconciler.core.history.records import ChangeRecord, Run
 from reconciler.core.message.errors import Refused, Rejected, Unreachable
 from reconciler.core.plan.plan import Step
 from reconciler.core.plan.policy import Policy
@@ -16,6 +18,7 @@ from reconciler.history.memory import AppliedMemory
 from reconciler.history.store import History
 from reconciler.providers.memory import MemoryProvider
 from reconciler.record import replace
+from reconciler.render.answers.history import change_lines, outcome
 from reconciler.render.output.known import KnownSecrets
 from reconciler.run.reconciliation.once import Look, Reconciler
 from reconciler.run.session.recorder import Recorder
@@ -180,6 +183,24 @@ def test_a_failed_change_is_recorded_with_what_was_said(world, error, result):
     assert not world.memory.known()
 
 
+def test_what_a_failed_run_has_written_is_its_own_and_no_drift(tmp_path):
+    before = (resource("memory.box/web", size=1), resource("memory.box/z", size=1))
+    world = World(tmp_path, *before)
+    world.apply()
+    world.provider.resources = [resource("memory.box/web", size=2), resource("memory.box/z", size=2)]
+
+    def refuse(step):
+        if step.address.name == "z":
+            raise Rejected("no")
+
+    world.provider.before_call = refuse
+    world.apply(code=3)
+    world.provider.resources = list(before)
+
+    [change] = [each for each in world.reconciler.look().plan.changes if each.acts]
+    assert (change.address, change.cause) == (WEB, Cause.DECLARED)
+
+
 def test_what_waits_for_a_failed_change_is_skipped(tmp_path):
     world = World(tmp_path, resource("memory.box/a"), resource("memory.box/b", after=["memory.box/a"]))
 
@@ -194,6 +215,33 @@ def test_what_waits_for_a_failed_change_is_skipped(tmp_path):
         ("failed", "no"),
         ("skipped", "memory.box/a"),
     ]
+
+
+def test_what_was_never_begun_is_not_started_and_has_no_time_and_what_was_cut_off_is_interrupted(tmp_path):
+    world = World(tmp_path, resource("memory.box/a", image="b"), resource("memory.box/b", after=["memory.box/a"]))
+    world.provider.live[address("memory.box/a")] = live("memory.box/a", image="a", leftover="")
+    stop = Flag()
+    world.provider.after_call = lambda _step: stop.set()
+    recorder = world.recorder()
+
+    list(recorder.follow(world.reconciler.converge(lambda _look: None, stop=stop), world.reconciler))
+    recorder.end()
+
+    changes = {each.address: each for each in world.changes()}
+    assert {name: each.result for name, each in changes.items()} == {
+        "memory.box/a": "interrupted",  # the second of its three steps was not started
+        "memory.box/b": "not started",
+    }
+    assert outcome(changes["memory.box/b"]) == "create not started"
+
+
+@pytest.mark.parametrize("result", ["failed", "begun"])
+def test_each_line_of_what_was_said_is_a_line_of_the_history(result):
+    change = ChangeRecord("memory.box/a", "create", result=result, note="it ends:\n  a\n  b")
+
+    lines = list(change_lines(change))
+
+    assert lines[1:] == ["      it ends:", "        a", "        b"]
 
 
 def test_a_run_that_is_killed_is_there_with_what_it_was_about(world):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from reconciler.core.execution.report import What
+from reconciler.core.message.errors import Refused
 from reconciler.providers.docker.container import outside
 from tests.kit.docker.memory import MemoryEngine, a_reconciler, a_stack, apply
 
@@ -34,13 +34,13 @@ def test_what_is_external_and_missing_is_said_before_anything_is_done(engine, fo
     ]
 
 
-def test_a_container_that_does_not_run_is_no_reason_to_try_again(engine, folder):
+def test_a_container_that_does_not_run_is_no_reason_to_begin(engine, folder):
     document = a_stack('services: {web: {image: "app:1", network_mode: "container:far"}}', folder)
 
-    report = apply(document, engine)
+    with pytest.raises(Refused, match="`network_mode` names the container `far`"):
+        apply(document, engine)
 
-    assert [event.step.verb for event in report.of(What.FAILED)] == ["container.require"]
-    assert not any("containers" in call for call in engine.writes)
+    assert not engine.writes
 
 
 @pytest.mark.parametrize(

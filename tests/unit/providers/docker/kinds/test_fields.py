@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from reconciler.core.difference.change import Action
+from reconciler.core.message.errors import Refused
 from reconciler.providers.docker.engine.required_api import MAC_OF_EACH_NETWORK, SINCE
 from reconciler.providers.docker.table.property import dig, merged, nest
 from tests.kit.docker.memory import MemoryEngine, a_reconciler, a_stack, apply
@@ -593,13 +594,15 @@ def test_what_an_older_engine_would_leave_out_is_refused_before_anything_is_made
     engine.image("app:1")
 
     (told,) = a_reconciler(a_stack(of(**attributes), folder), engine).look().plan.obstacles
-    report = apply(a_stack(of(**attributes), folder), engine)
+    with pytest.raises(Refused) as refused:
+        apply(a_stack(of(**attributes), folder), engine)
 
-    (event,) = report.failed
-    assert str(told) == event.note
+    (refusal,) = refused.value.refusals
+    assert told.message in refusal.message
     assert told.origin.line == 1
-    assert f": {path} needs Docker {engine_version} or newer (API {api}), and this engine speaks 1.41" in event.note
-    assert event.note.startswith("stack.yaml:1:")
+    said = f" {path} needs Docker {engine_version} or newer (API {api}), and this engine speaks 1.41"
+    assert said in refusal.message
+    assert refusal.message.startswith("stack.yaml:1:")
     assert not engine.containers
 
 
@@ -608,11 +611,11 @@ def test_a_network_without_ipv4_needs_a_newer_engine(folder):
     engine.image("app:1")
     stack = "services: {web: {image: 'app:1'}}\nnetworks:\n  default: {enable_ipv4: false}\n"
 
-    old = apply(a_stack(stack, folder), engine)
+    with pytest.raises(Refused, match="stack.yaml:3:"):
+        apply(a_stack(stack, folder), engine)
     engine.api = "1.47"
     apply(a_stack(stack, folder), engine)
 
-    assert "stack.yaml:3:" in old.failed[0].note
     assert [body["EnableIPv4"] for body in engine.bodies if "EnableIPv4" in body] == [False]
 
 
