@@ -13,10 +13,13 @@ from reconciler.record import replace
 from reconciler.settings import Settings
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from reconciler.run.commands.adopt import AdoptedFile
 
 STACK: Final = "stack.yaml"
 USERS: Final = "users.yaml"
+_OWN: Final = 0o600
 
 
 @click.command("adopt")
@@ -41,7 +44,10 @@ def command(ctx: click.Context, /, names: tuple[str, ...], realms: tuple[str, ..
     _require_free([path for path in (stack, users) if path], overwrite=overwrite)
     if stack:
         found = adopted_stack(settings, names)
+        paths = {settings.directory / path: content for path, content in found.files.items()}
+        _require_free([path for path in paths if _differs(path, paths[path])], overwrite=overwrite)
         _keep(settings, found)
+        _write_beside(settings, paths)
         _write(stack, found, overwrite=overwrite)
     if users:
         found = adopted_realms(settings, realms, with_secrets=True)
@@ -88,6 +94,24 @@ def _keep(settings: Settings, adopted: AdoptedFile) -> None:
     say(f"{path}: {len(written)} secret{'s' if len(written) != 1 else ''} written, {len(adopted.variables)} in use.")
     if ignore(settings.directory / ".gitignore", path.name):
         say(f"{settings.directory / '.gitignore'}: {path.name} is ignored by git now.")
+
+
+def _differs(path: Path, content: bytes) -> bool:
+    return path.exists() and (not path.is_file() or path.read_bytes() != content)
+
+
+def _write_beside(settings: Settings, files: Mapping[Path, bytes]) -> None:
+    """Write the files that the stack file names, for this user alone; git is to ignore those of secrets."""
+    from reconciler.atomicfile import file_text, replace_file
+    from reconciler.core.message.errors import writing
+
+    for path, content in files.items():
+        with writing("what a container has", path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            replace_file(path, file_text(path), content.decode("utf-8", "surrogateescape"), mode=_OWN)
+        say(f"{path}: written, as it is in the container.")
+        if path.parent.name == "secrets" and ignore(settings.directory / ".gitignore", "secrets/"):
+            say(f"{settings.directory / '.gitignore'}: secrets/ is ignored by git now.")
 
 
 def _write(path: Path, adopted: AdoptedFile, *, overwrite: bool) -> None:

@@ -157,5 +157,7 @@ def _of_the_project(settings: Settings, file: Path) -> Path:
 def _tell(found: AdoptedFile) -> None:
     for remark in found.remarks:
         warn(remark)
+    if found.files:
+        say(f"It needs the files {', '.join(sorted(found.files))}; `reconcile adopt` writes them.")
     if found.variables:
         say(f"It needs the variables {', '.join(sorted(found.variables))}; `reconcile adopt` writes them into .env.")

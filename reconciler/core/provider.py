@@ -357,15 +357,27 @@ class GrantSource(Protocol):
         ...
 
 
+class MadeOf(Struct, frozen=True):
+    """The files from which another program made a project, on the machine of its engine, in its own order."""
+
+    files: tuple[str, ...] = ()
+    env_files: tuple[str, ...] = ()
+    directory: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class Adoption:
     """Live resources in the words of a file, as plain data with its secrets in the open.
 
-    ``remarks`` say what a file can't say of them.
+    ``remarks`` say what a file can't say of them. ``made_of`` has the files from which they were made, as far as is
+    known, and ``mounted`` for each service the places in its container that something is mounted at.
     """
 
     file: Mapping[str, Any] = field(repr=False)
     remarks: tuple[str, ...] = ()
+    made_of: MadeOf = field(default_factory=MadeOf)
+    mounted: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    containers: Mapping[str, str] = field(default_factory=dict)
 
 
 @runtime_checkable
@@ -381,6 +393,10 @@ class StackSource(Protocol):
 
         ``project`` is the name of the stack where no project is among the ``names``, ``directory`` that of the file.
         """
+        ...
+
+    def file_in(self, container: str, path: str) -> bytes | None:
+        """The content of a file in a container, which need not run; None if there is none. Raises ProviderError."""
         ...
 
 

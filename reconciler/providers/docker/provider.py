@@ -270,6 +270,10 @@ class DockerProvider:
         with self.engine.understood():
             return stack.adopted(self.engine, names, project, directory)
 
+    def file_in(self, container: str, path: str) -> bytes | None:
+        with self.engine.understood():
+            return self.engine.file(container, path)
+
     # -------------------------------------------------------------- logs and events
 
     def service_address(self, service: str) -> Address:

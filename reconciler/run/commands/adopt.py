@@ -25,6 +25,7 @@ from reconciler.core.resource.resource import Origin
 from reconciler.providers.registry import connect
 from reconciler.record import replace
 from reconciler.run.commands.export import live_realm
+from reconciler.run.commands.recovered import recovered
 from reconciler.run.reconciliation.execute import execute
 from reconciler.run.session.session import Session
 from reconciler.secrets.extraction import Extracted, extracted
@@ -33,11 +34,12 @@ from reconciler.settings import Settings
 
 @dataclass(frozen=True, slots=True)
 class AdoptedFile:
-    """A file's content, the variables that it needs beside, and what it can't say."""
+    """A file's content, the variables and files (path → content) that it needs beside, and what it can't say."""
 
     content: Mapping[str, Any]
     variables: Mapping[str, str] = field(default_factory=dict, repr=False)
     remarks: tuple[str, ...] = ()
+    files: Mapping[str, bytes] = field(default_factory=dict, repr=False)
 
 
 def adopted_stack(settings: Settings, names: Sequence[str]) -> AdoptedFile:
@@ -54,10 +56,11 @@ def adopted_stack(settings: Settings, names: Sequence[str]) -> AdoptedFile:
     try:
         wanted = names or _only_project(source, project.text)
         found = source.adopted(wanted, project=project.text, directory=directory)
+        whole = recovered(found, source.file_in, settings.environment)
     finally:
         source.close()
-    done = extracted(found.file, known=variables.values, escape=partial(escaped, dialect=COMPOSE))
-    return AdoptedFile(_with_secrets(done), done.variables, found.remarks)
+    done = extracted(whole.stack, known=variables.values, escape=partial(escaped, dialect=COMPOSE))
+    return AdoptedFile(_with_secrets(done), done.variables, (*found.remarks, *whole.remarks), whole.files)
 
 
 def adopted_realms(settings: Settings, names: Sequence[str], *, with_secrets: bool) -> AdoptedFile:

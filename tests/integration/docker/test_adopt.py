@@ -59,6 +59,47 @@ def written(tmp_path):
     return yaml.safe_load((tmp_path / "adopted" / "stack.yaml").read_text(encoding="utf-8"))
 
 
+def test_what_compose_copies_into_a_container_and_its_hooks_are_adopted(engine, project, adopt, tmp_path):
+    file = tmp_path / "theirs" / "compose.yaml"
+    file.parent.mkdir()
+    (file.parent / "bound.ini").write_text("bound", encoding="utf-8")
+    (file.parent / ".env").write_text("TOKEN='hush $hush'\n", encoding="utf-8")
+    ini = {"source": "ini", "target": "/etc/app.ini"}
+    services = {
+        "web": {
+            **SLEEPS,
+            "configs": [ini, {"source": "bound", "target": "/etc/bound.ini"}, {"source": "own", "mode": "0400"}],
+            "secrets": ["token"],
+            "post_start": [{"command": ["true"]}],
+        },
+        "other": {**SLEEPS, "configs": [ini]},
+    }
+    configs = {"ini": {"content": "a = 1\nb = $$x\n"}, "bound": {"file": "./bound.ini"}, "own": {"content": "o"}}
+    model = {"services": services, "configs": configs, "secrets": {"token": {"environment": "TOKEN"}}}
+    file.write_text(json.dumps(model), encoding="utf-8")
+    assert compose_up(project, file) == ""
+    before = starts(engine, project)
+
+    ran = adopt("adopt", project.name)
+
+    assert (ran.code, adopt("diff").code) == (0, 0), ran.err
+    assert adopt("apply", "--yes").code == 0
+    assert starts(engine, project) == before
+    found, folder = written(tmp_path), tmp_path / "adopted"
+    copied = {**ini, "mode": "0444"}
+    assert found["services"]["other"]["configs"] == [copied]
+    assert found["services"]["web"]["configs"] == [copied, {"source": "own", "target": "/own", "mode": "0400"}]
+    assert found["services"]["web"]["secrets"] == [{"source": "token", "target": "/run/secrets/token", "mode": "0444"}]
+    assert found["services"]["web"]["post_start"][0]["command"] == ["true"]
+    assert found["configs"] == {name: {"file": f"./configs/{name}"} for name in ("ini", "own")}
+    assert (folder / "configs" / "ini").read_text(encoding="utf-8") == "a = 1\nb = $x\n"
+    assert (folder / "secrets" / "token").read_text(encoding="utf-8") == "hush $hush"
+    assert "secrets/" in (folder / ".gitignore").read_text(encoding="utf-8").splitlines()
+    file.unlink()
+    gone = adopt("adopt", project.name, "--overwrite")
+    assert f"{file} can't be read: configs and secrets that Compose copies into a container, and hooks" in gone.err
+
+
 def test_a_compose_project_is_adopted_as_it_was_written(engine, project, adopt, tmp_path):
     file = tmp_path / "theirs" / "compose.yaml"
     file.parent.mkdir()

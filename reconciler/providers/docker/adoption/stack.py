@@ -6,12 +6,13 @@ written each as a service of its own name.
 
 from __future__ import annotations
 
+import posixpath
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from reconciler.core.message.errors import NotThere
-from reconciler.core.provider import Adoption
+from reconciler.core.provider import Adoption, MadeOf
 from reconciler.providers.docker.adoption.service import DEFAULT, Live, Names, Written, written
 from reconciler.providers.docker.container import endpoints, volumes_from
 from reconciler.providers.docker.container.mounts import anonymous_volumes
@@ -114,7 +115,18 @@ class _Stack:
             "volumes": dict(volumes.values()),
             "secrets": {name: {"file": path} for name, path in secrets.items()},
         }
-        return Adoption({key: value for key, value in model.items() if value}, tuple(dict.fromkeys(self.remarks)))
+        first = {service: group[0] for service, group in groups.items()}
+        made_of = [labels.config_files(dig(each, "Config.Labels") or {}) for each in first.values()]
+        return Adoption(
+            {key: value for key, value in model.items() if value},
+            tuple(dict.fromkeys(self.remarks)),
+            next((MadeOf(*each) for each in made_of if each[0]), MadeOf()),
+            {
+                service: frozenset(posixpath.normpath(mount["Destination"]) for mount in each.get("Mounts") or ())
+                for service, each in first.items()
+            },
+            {service: str(each["Id"]) for service, each in first.items()},
+        )
 
     # -------------------------------------------------------------- services
 

@@ -78,6 +78,15 @@ def of_container(
     }
 
 
+def config_files(labels: Mapping[str, str]) -> tuple[tuple[str, ...], tuple[str, ...], str]:
+    """The Compose files, the env files and the directory from which Compose made a container; empty if it did not."""
+    files, env_files = (
+        tuple(filter(None, labels.get(f"{COMPOSE}project.{name}", "").split(",")))
+        for name in ("config_files", "environment_file")
+    )
+    return files, env_files, labels.get(f"{COMPOSE}project.working_dir", "")
+
+
 def _dependencies(depends_on: Mapping[str, Any]) -> Iterator[str]:
     for name, need in depends_on.items():
         condition, restart = need.get("condition") or "service_started", bool(need.get("restart"))
