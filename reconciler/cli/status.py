@@ -32,8 +32,8 @@ _WATCH_S: Final = 2.0
 def command(state: State, /, **options: Any) -> int:
     """Show every resource: in sync, drifted, degraded, missing, unknown, blocked or paused.
 
-    Exit code 0: nothing is drifted, degraded, missing, unknown or blocked; 2: something is. With --watch it goes on also
-    while the engine or Keycloak can't be read.
+    Exit code 0: nothing is drifted, degraded, missing, unknown or blocked; 2: something is. With --watch it goes on
+    also while the engine or Keycloak can't be read.
     """
     with state.session(needs_secrets=True) as session:
         reconciler = session.reconciler(patience_s=options["wait"], on_wait=say_once())

@@ -22,7 +22,8 @@ _DOING: Final = {
     "stop": "stopping",
     "tag": "tagging",
 }
-_MINUTES_FROM_S: Final = 120.0
+_MUCH: Final = 0.25
+"""The part of a patience from which on it is shown."""
 _STEADY: Final = frozenset({"bytes", "objects"})
 """Units whose finished part tells how long the rest takes; the steps of a build are too different for that."""
 
@@ -38,12 +39,10 @@ class Row(Struct, frozen=True):
 
     @property
     def time(self) -> str:
-        """The seconds so far, and where it is a wait the most that it may take."""
-        # Said as `7 of 1052 s`, a patience that is nearly never used up reads like the time that it takes.
-        most = (
-            f", at most {self.limit / 60:.0f} min" if self.limit >= _MINUTES_FROM_S else f", at most {self.limit:.0f} s"
-        )
-        return f"{self.seconds:.0f} s{most if self.limit else ''}"
+        """The seconds so far; of a wait that has used a good part of its patience also the most that it may take."""
+        # Said from the start, as `7 of 1052 s`, a patience that is nearly never used up reads like the time it takes.
+        is_long = self.limit and self.seconds >= self.limit * _MUCH
+        return f"{self.seconds:.0f} of {self.limit:.0f} s" if is_long else f"{self.seconds:.0f} s"
 
 
 class Ongoing:

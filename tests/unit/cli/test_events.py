@@ -16,7 +16,7 @@ from reconciler.core.resource.address import Address
 from reconciler.render.progress.events import step_document, wait_fields
 from reconciler.run.clock import RealClock
 from tests.kit.cli import called
-from tests.kit.docker.memory import PROJECT, MemoryEngine, served
+from tests.kit.docker.memory import PROJECT, MemoryEngine, Refusal, served
 
 SCHEMAS = Path(__file__).parents[3] / "schemas"
 EVENTS = jsonschema.Draft202012Validator(json.loads((SCHEMAS / "events.schema.json").read_text(encoding="utf-8")))
@@ -74,15 +74,29 @@ def test_an_apply_is_events_and_nothing_else(run, arguments):
     assert (summary["done"], summary["failed"], summary["left"]) == (2, 0, 0)
 
 
-def test_what_fails_is_told_with_the_reason(run, tmp_path):
+def test_what_fails_is_told_with_the_reason(run, engine):
+    def refuse(_number, call):
+        if "/networks/create" in call:
+            raise Refusal(500, "no address is left")
+
+    engine.before = refuse
+
+    ran, events = run("apply", "--json")
+
+    assert ran.code == 3
+    assert [event["address"] for event in events if event["type"] == "step_failed"] == ["docker.network/default"]
+    assert "no address is left" in next(event for event in events if event["level"] == "error")["msg"]
+
+
+def test_what_is_known_to_fail_is_told_and_nothing_is_begun(run, tmp_path):
     missing = "services: {web: {image: 'app:1', networks: [theirs]}}\nnetworks: {theirs: {external: true}}\n"
     (tmp_path / "stack.yaml").write_text(missing, encoding="utf-8")
 
     ran, events = run("apply", "--json")
 
-    assert ran.code == 3
-    assert [event["address"] for event in events if event["type"] == "step_failed"] == ["docker.network/theirs"]
-    assert next(event for event in events if event["level"] == "error")["msg"]
+    assert ran.code == 4
+    assert "step_start" not in types(events)
+    assert "is declared as external but does not exist" in next(e for e in events if e["level"] == "error")["msg"]
 
 
 def test_what_is_refused_is_told(run, tmp_path):

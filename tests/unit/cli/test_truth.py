@@ -437,7 +437,7 @@ def test_an_apply_of_which_every_step_failed_ends_as_one_of_which_some_did(world
     world.engine.before = refuse
     world.stack("services: {web: {image: 'app:1'}}")
 
-    ran = world.command("apply", "--yes")
+    ran = world.run("apply", "--yes")
 
     assert (ran.code, "0 resources done, 1 failed, 1 skipped" in ran.err) == (3, True), ran.err
 
@@ -447,7 +447,7 @@ def test_an_apply_that_is_known_to_fail_does_nothing(world):
     world.stack("services: {web: {image: 'app:1', networks: [theirs]}}\nnetworks: {theirs: {external: true}}")
     writes = list(world.engine.writes)
 
-    shown, ran = world.run("diff"), world.command("apply", "--yes")
+    shown, ran = world.run("diff"), world.run("apply", "--yes")
 
     assert (shown.code, ran.code) == (2, 4)
     assert "1 to create, 1 missing" in ran.out

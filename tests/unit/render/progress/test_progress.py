@@ -8,7 +8,7 @@ from reconciler.core.difference.change import Action, Change
 from reconciler.core.execution.report import Event, What
 from reconciler.core.plan.plan import Plan, Step
 from reconciler.core.resource.amount import Amount
-from reconciler.render.progress.ongoing import Ongoing, amount_text, doing
+from reconciler.render.progress.ongoing import Ongoing, Row, amount_text, doing
 from reconciler.render.progress.progress import Progress
 from tests.kit.build import address
 
@@ -66,7 +66,7 @@ def test_every_step_that_goes_on_has_a_row_with_what_it_waits_for_and_for_how_lo
         (21.0, Event(WAIT, What.PENDING, "health: starting, last probe: exit code 1", 1.0)),
     ) == [
         (str(WEB), "building", "20 s", "step 3 of 7, RUN make"),
-        (str(DB), "waiting", "10 s, at most 60 s", "health: starting, last probe: exit code 1"),
+        (str(DB), "waiting", "10 s", "health: starting, last probe: exit code 1"),
     ]
 
 
@@ -124,3 +124,11 @@ def test_a_run_that_ends_at_once_says_what_was_begun_and_what_was_not():
 )
 def test_a_verb_is_a_participle_while_it_goes_on(verb, word):
     assert doing(Step("s", WEB, verb)) == word
+
+
+@pytest.mark.parametrize(
+    ("seconds", "limit", "says"),
+    [(7.0, 1052.0, "7 s"), (262.0, 1052.0, "262 s"), (270.0, 1052.0, "270 of 1052 s"), (900.0, 0.0, "900 s")],
+)
+def test_a_wait_shows_its_limit_once_a_good_part_of_it_has_passed(seconds, limit, says):
+    assert Row("docker.container/a", "waiting", seconds, limit=limit).time == says
