@@ -87,6 +87,7 @@ class Rotate:
     def _show(self, session: Session, rotating: Rotating, look: Look) -> None:
         """Show each secret with what is done about it, and then the plan of what is replaced."""
         from reconciler.core.message.errors import Refused
+        from reconciler.core.plan.policy import refusals_of_obstacles
 
         for each in rotating.exchanges:
             show(f"{each.name}  {_way(each)}")
@@ -95,8 +96,8 @@ class Rotate:
         show("")
         outages = rotating.outages(stopped)
         show(rendered(self._state, session, look.plan, "text", stopped=outages))
-        if look.plan.refusals:
-            raise Refused(look.plan.refusals)
+        if refusals := (*look.plan.refusals, *refusals_of_obstacles(look.plan)):
+            raise Refused(refusals)
 
     def _require_agreed(self, rotating: Rotating) -> None:
         """Raise Cancelled or Refused unless the person agrees. What was begun is finished without a question."""

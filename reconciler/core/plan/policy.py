@@ -103,7 +103,7 @@ def refusals_of_obstacles(plan: Plan) -> Iterator[Refusal]:
 
 
 def _known_to_fail(address: Address | None, place: str, why: str) -> Refusal:
-    remedy = f"nothing is done while a step is known to fail; `--exclude {address}` leaves it out"
+    remedy = f"nothing is done while a step is known to fail; `apply --exclude {address}` leaves it out"
     return Refusal(address, f"{place}{address} {why}", remedy, ("--exclude", str(address)))
 
 

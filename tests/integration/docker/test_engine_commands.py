@@ -330,7 +330,7 @@ def test_what_is_external_is_used_and_left_alone(project, run):
     project.write(volumes={"data": {"external": True, "name": name}})
     project.service("web", volumes=["data:/data"])
     missing = run("apply")
-    assert (missing.code, "declared as external but does not exist" in missing.err) == (3, True)
+    assert (missing.code, "declared as external but does not exist" in missing.err) == (4, True)
     project.engine.post("/volumes/create", {"Name": name})
     try:
         assert run("apply").code == 0

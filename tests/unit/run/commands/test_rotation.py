@@ -166,6 +166,18 @@ def test_a_secret_of_one_service_stops_nothing_and_leaves_the_others_alone(world
     assert not world.engine.executed
 
 
+def test_a_rotation_whose_plan_is_known_to_fail_changes_nothing(world):
+    writes, before = list(world.engine.writes), values_of(world)
+    joined = STACK.replace("    depends_on: [db]\n", "    depends_on: [db]\n    networks: [default, theirs]\n")
+    world.write(f"{joined}networks: {{theirs: {{external: true}}}}\n")
+
+    ran = world.run("secrets", "rotate", "--all", "--yes")
+
+    assert (ran.code, "is declared as external but does not exist" in ran.err) == (4, True)
+    assert (world.engine.writes, values_of(world)) == (writes, before)
+    assert not world.kept.exists()
+
+
 def test_a_dry_run_shows_the_plan_and_touches_nothing(world):
     writes, before = list(world.engine.writes), values_of(world)
 
