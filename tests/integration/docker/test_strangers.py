@@ -203,7 +203,7 @@ def test_a_host_port_of_a_program_is_told_before_anything_is_stopped(project, ru
 
         said = f"host port {port}/tcp is in use by "
         assert f"(process {os.getpid()}); stop it, or publish another port" in shown.out
-        assert (said in shown.out, said in ran.err, ran.code) == (True, True, 3)
+        assert (said in shown.out, said in ran.err, ran.code) == (True, True, 4)
         assert (project.inspect() and project.identity()) == before
     project.settle()
 
