@@ -16,7 +16,7 @@ from reconciler.core.resource.address import Address
 from reconciler.core.resource.values import Path, Value
 from reconciler.providers.keycloak.expand import key_of
 from reconciler.providers.keycloak.registry import KINDS
-from reconciler.providers.keycloak.table.connection import BASE, Connection, Representation
+from reconciler.providers.keycloak.table.connection import BASE, EXPORT, Connection, Representation
 from reconciler.providers.keycloak.table.required_release import lack, server
 from reconciler.vocabulary.keycloak import GROUP, USER
 
@@ -100,8 +100,12 @@ class Directory:
             path = self.path(kind.paths.find, address)
         except Conflict:  # what it would be in is not there
             return None
-        answer = self.connection.get(path)
-        found = [body for body in (answer if isinstance(answer, list) else [answer]) if isinstance(body, Mapping)]
+        if kind.paths.find.endswith(EXPORT):
+            export = self.connection.ask(path)
+            found = [item.body for item in kind.objects(export)] if isinstance(export, Mapping) else []
+        else:
+            answer = self.connection.get(path)
+            found = [body for body in (answer if isinstance(answer, list) else [answer]) if isinstance(body, Mapping)]
         for body in found:  # some lists can't be asked for one object; then all of it is worth keeping
             self.learn(address if _is_meant(body, address) else _sibling(body, address), kind.id_of(body, address))
         return next((kind.id_of(body, address) for body in found if _is_meant(body, address)), None)

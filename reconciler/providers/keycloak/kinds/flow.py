@@ -16,7 +16,7 @@ from reconciler.core.message.errors import Conflict, Rejected
 from reconciler.core.resource.address import Address
 from reconciler.core.resource.resource import Observed, Resource
 from reconciler.core.resource.values import ABSENT, Path, Spec, Value
-from reconciler.providers.keycloak.table.connection import BASE, Live, Representation, View
+from reconciler.providers.keycloak.table.connection import BASE, EXPORT, Live, Representation, View
 from reconciler.providers.keycloak.table.groups import (
     Builtins,
     Creation,
@@ -36,7 +36,6 @@ from reconciler.providers.keycloak.table.properties import (
     flag,
     merged,
     number,
-    only_on_creation,
     text,
     unmasked,
     whole_number,
@@ -358,14 +357,14 @@ KIND: Final = RestKind(
     properties={
         "description": text(),
         "providerId": text(),
-        "topLevel": only_on_creation(_FLAG.normal),
-        "builtIn": only_on_creation(_FLAG.normal),
+        "topLevel": _FLAG,
+        "builtIn": _FLAG,
         _EXECUTIONS: Property(Field(normalise=_by_name), complete=_completed, unset=()),
     },
     objects=_flows,
     paths=Paths(
         item=f"{BASE}/authentication/flows/{{id}}",
-        find=f"{BASE}/authentication/flows",
+        find=f"{BASE}/{EXPORT}",  # the list of flows has none of those within others
         collections={REALM: f"{BASE}/authentication/flows"},
     ),
     right="manage-realm",

@@ -42,7 +42,7 @@ from reconciler.providers.keycloak.table.properties import (
     only_on_creation,
     text,
 )
-from reconciler.vocabulary.keycloak import CLIENT, IDENTITY_PROVIDER, REALM, USER, USER_PROFILE
+from reconciler.vocabulary.keycloak import CLIENT, DEFAULT_GROUPS, IDENTITY_PROVIDER, REALM, USER, USER_PROFILE
 
 SERVICE_ACCOUNT: Final = "service-account-"
 _SERVICES: Final = "authorizationServicesEnabled"  # these need a service account
@@ -113,8 +113,9 @@ def _service_accounts(realm: Representation) -> Iterator[Item]:
 
 
 def _needs(realm: str, spec: Spec) -> Iterable[Address]:
-    """The profile, without which attributes are dropped; the client it acts for; where it logs in."""
+    """The profile, without which attributes are dropped, the default groups, the client it acts for, and its logins."""
     yield Address(USER_PROFILE, (realm,))
+    yield Address(DEFAULT_GROUPS, (realm,))
     client_id = spec.get("serviceAccountClientId")
     if isinstance(client_id, str):
         yield Address(CLIENT, (realm, client_id))
@@ -150,10 +151,30 @@ def _adjust(desired: Resource, observed: Observed, expected: dict[str, Value]) -
 
 
 def _imported(realm: str, body: Mapping[str, Value]) -> Mapping[str, Value]:
-    """The part that a POST derives and an import does not (26.7): default roles, duty to change the password."""
+    """The part that a POST derives from the body and an import does not (26.7): default roles."""
     roles = as_names((*as_names(body.get("realmRoles")), f"default-roles-{realm}".lower()))
-    duty = {_ACTIONS: _with_duty(body.get(_ACTIONS))} if _is_temporary(body) else {}
-    return {**body, "realmRoles": roles, **duty}
+    return {**body, "realmRoles": roles}
+
+
+def _inherits(view: View, address: Address, body: Mapping[str, Value]) -> Mapping[str, Value]:
+    """The part that a POST takes from the realm and an import does not (26.7), unless the body speaks of it.
+
+    That are the default groups, the actions that everybody has to do, and the duty to change a temporary password.
+    """
+    base = BASE.format(realm=quote(address.path[0], safe=""))
+    groups = _listed_at(view, f"{base}/default-groups")
+    actions = _listed_at(view, f"{base}/authentication/required-actions")
+    own: dict[str, Value] = {
+        "groups": tuple(each["path"] for each in groups),
+        _ACTIONS: tuple(each["alias"] for each in actions if each.get("enabled") and each.get("defaultAction")),
+    }
+    found = {**{name: value for name, value in own.items() if value}, **body}
+    return {**found, _ACTIONS: _with_duty(found.get(_ACTIONS))} if _is_temporary(body) else found
+
+
+def _listed_at(view: View, path: str) -> Sequence[Representation]:
+    found = view.once(path)
+    return found if isinstance(found, list) else ()
 
 
 def _is_temporary(spec: Spec) -> bool:
@@ -281,6 +302,7 @@ KIND: Final = RestKind(
     creation=Creation(
         defaults={"enabled": True},  # the server's own default is a user who can't log in
         imported=_imported,
+        inherits=_inherits,
     ),
     builtins=Builtins(arises=_arises),
     pruning=Pruning(section="users", keeps=_is_of_others),

@@ -21,6 +21,7 @@ from reconciler.providers.keycloak.ids import Directory
 from reconciler.providers.keycloak.kinds.client import secret_of
 from reconciler.providers.keycloak.kinds.password import told
 from reconciler.providers.keycloak.kinds.user import SERVICE_ACCOUNT
+from reconciler.providers.keycloak.read.damaged import explained
 from reconciler.providers.keycloak.read.users import FEW, People
 from reconciler.providers.keycloak.registry import KINDS
 from reconciler.providers.keycloak.table.connection import BASE, Connection, Representation
@@ -206,7 +207,7 @@ def _snapshot(
         return _settings(connection, base, realm)
     flags = {flag for name in kinds for flag in KINDS[name].reading.flags}
     query = "&".join(f"{flag}={str(flag in flags).lower()}" for flag in ("exportClients", "exportGroupsAndRoles"))
-    with needing("manage-realm, view-clients and query-groups", realm):
+    with needing("manage-realm, view-clients and query-groups", realm), explained(connection, realm):
         answer = connection.ask(f"{base}/partial-export?{query}")
         clients = connection.get(f"{base}/clients") if CLIENT in kinds and answer is not ABSENT else ()
     if answer is ABSENT or clients is ABSENT:

@@ -108,7 +108,7 @@ class People(Struct, frozen=True):
         return _of_each(self._identities_of, names, found)
 
     def _identities_of(self, body: Representation) -> Mapping[str, Value]:
-        return {_IDENTITIES: _there(self.connection.get(f"{self.base}/users/{body['id']}/federated-identity"))}
+        return {_IDENTITIES: self._of(body, "federated-identity")}
 
     # -------------------------------------------------------------- memberships
 
@@ -180,12 +180,19 @@ class People(Struct, frozen=True):
         sorts = self._sorts(names)
         return {name: {sort: held.of(sort) for sort in sorts} for name, held in found.items()}
 
+    def _of(self, body: Representation, part: str) -> Any:
+        """A part of a user who existed a moment ago; raises Conflict if there is none any more."""
+        answer = self.connection.get(f"{self.base}/users/{body['id']}/{part}")
+        if answer is ABSENT:
+            raise Conflict(f"user {body['username']} was deleted while the realm was read")
+        return answer
+
     def _groups_of(self, body: Representation) -> Mapping[str, Value]:
-        found = _there(self.connection.get(f"{self.base}/users/{body['id']}/groups"))
+        found = self._of(body, "groups")
         return {"groups": [group["path"] for group in found]}
 
     def _roles_of(self, body: Representation) -> Mapping[str, Value]:
-        mappings = _there(self.connection.get(f"{self.base}/users/{body['id']}/role-mappings"))
+        mappings = self._of(body, "role-mappings")
         of_clients = mappings.get("clientMappings", {})
         return {
             "realmRoles": [role["name"] for role in mappings.get("realmMappings", ())],
@@ -217,10 +224,3 @@ def _of_each(
 ) -> Mapping[str, Mapping[str, Value]]:
     """The parts to read of each of these users, by name."""
     return dict(zip(names, side_by_side(ask, (found[name] for name in names)), strict=True))
-
-
-def _there(answer: Any) -> Any:
-    """The parts of a user who existed a moment ago."""
-    if answer is ABSENT:
-        raise Conflict("a user was deleted while the realm was read")
-    return answer

@@ -14,7 +14,9 @@ Representation: TypeAlias = Mapping[str, Any]
 """An object as Keycloak's JSON has it, in a file or in an answer."""
 
 BASE: Final = "admin/realms/{realm}"
-WHOLE_EXPORT: Final = "partial-export?exportClients=true&exportGroupsAndRoles=true"
+EXPORT: Final = "partial-export"
+"""A realm without its clients, groups, roles and users, below its path."""
+WHOLE_EXPORT: Final = f"{EXPORT}?exportClients=true&exportGroupsAndRoles=true"
 """A realm with its clients, groups and roles, below its path."""
 
 

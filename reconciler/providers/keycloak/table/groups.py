@@ -43,9 +43,9 @@ def _same_body(body: Mapping[str, Value]) -> Mapping[str, Value]:
 class Paths(Struct, frozen=True):
     """The paths of the Admin REST API; they may hold ``{realm}``, ``{parent}``, ``{id}``, ``{name}`` and ``{path}``.
 
-    ``item`` is one object, and a GET of ``find`` tells its id. ``collections`` has the path of the POST for each kind
-    of parent. ``answers_id`` says that a creation is answered with the new id. ``id_key`` is the property that holds
-    the id, or "" where objects have none.
+    ``item`` is one object, and a GET of ``find`` tells its id, or an export where no list has them all.
+    ``collections`` has the path of the POST for each kind of parent. ``answers_id`` says that a creation is answered
+    with the new id. ``id_key`` is the property that holds the id, or "" where objects have none.
     """
 
     item: str
@@ -89,7 +89,8 @@ class Creation(Struct, frozen=True):
     """The making of a new object, besides its declared part.
 
     ``defaults`` fill up its body, and ``complete`` does so depending on what is declared. ``imported`` turns the body
-    into that of a partial import, where the type has one. ``with_realm`` takes all that is declared of a new realm;
+    into that of a partial import, where the type has one; ``inherits`` adds to it what the settings of the live realm
+    give to every object but an imported one. ``with_realm`` takes all that is declared of a new realm;
     it returns the objects that are made together with the realm, in place of the server's own, and what the realm's
     body says of them.
     """
@@ -97,6 +98,7 @@ class Creation(Struct, frozen=True):
     defaults: Mapping[str, Value] = field(default_factory=dict)
     complete: Callable[[Mapping[str, Value]], Mapping[str, Value]] = _same_body
     imported: Callable[[str, Mapping[str, Value]], Mapping[str, Value]] | None = None
+    inherits: Callable[[View, Address, Mapping[str, Value]], Mapping[str, Value]] | None = None
     with_realm: Callable[[Sequence[Resource]], tuple[Sequence[Resource], Mapping[str, Value]]] | None = None
 
 

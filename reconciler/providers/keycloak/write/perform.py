@@ -148,9 +148,12 @@ class Performer:
         return ""
 
     def _import(self, address: Address, bodies: Sequence[Value]) -> None:
-        section = KINDS[address.kind].pruning.section
+        kind = KINDS[address.kind]
+        section, inherits = kind.pruning.section, kind.creation.inherits
         if not bodies:
             return
+        if inherits:
+            bodies = tuple(inherits(self._directory, address, as_map(body)) for body in bodies)
         path = self._directory.path(f"{BASE}/partialImport", address)
         with self._importing:
             self._connection.post(path, {"ifResourceExists": "SKIP", section: bodies})

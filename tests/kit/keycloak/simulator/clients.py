@@ -127,7 +127,7 @@ def _create_client(realm: Realm, given: Given) -> Made:
         **_ATTRIBUTES_OF_A_PROTOCOL.get(named, {}),
         **texts(body.get("attributes")),
     }
-    client["protocolMappers"] = [_new_mapper(realm, each) for each in body.get("protocolMappers") or ()]
+    client["protocolMappers"] = _mappers_in(realm, body)
     client["webOrigins"] = _origins(client) if body.get("webOrigins") is None else body["webOrigins"]
     client["scopes"] = _scopes_of_new(realm, client, body)
     client.pop("authorizationServicesEnabled", None)
@@ -171,6 +171,7 @@ def _settle_account(realm: Realm, client: Body, *, has_services: bool) -> None:
             del realm.users[user["id"]]
     elif not own:
         user = people.new_user(realm, {"enabled": True}, f"service-account-{client['clientId'].lower()}")
+        user["requiredActions"] = people.default_actions(realm)
         user |= {"client": client["id"], "roles": [realm.default_role["id"]], "groups": list(realm.default_groups)}
         own = [user]
     scope = next((each["id"] for each in realm.scopes.values() if each["name"] == "service_account"), None)
@@ -262,9 +263,6 @@ def _account_of(realm: Realm, given: Given) -> Body:
 
 
 def _new_mapper(realm: Realm, body: Body) -> Body:
-    known = recorded_mappers().get(str(body.get("protocol")), ())
-    if body.get("protocolMapper") not in known:
-        raise missing("ProtocolMapper provider not found")
     return {
         "id": realm.new_id(),
         "name": body.get("name"),
@@ -273,6 +271,19 @@ def _new_mapper(realm: Realm, body: Body) -> Body:
         "consentRequired": False,
         "config": texts(body.get("config")),
     }
+
+
+def _mappers_in(realm: Realm, body: Body) -> list[Body]:
+    """The mappers in the body of a new object; what goes into one token goes into what is said of the user, too."""
+    made = [_new_mapper(realm, each) for each in body.get("protocolMappers") or ()]
+    for each in made:
+        own = each["config"]
+        each["config"] = {**({_OF_USER: own[_ID_TOKEN]} if _ID_TOKEN in own else {}), **own}
+    return made
+
+
+_ID_TOKEN: Final = "id.token.claim"
+_OF_USER: Final = "userinfo.token.claim"
 
 
 def recorded_mappers() -> Mapping[str, Sequence[str]]:
@@ -293,6 +304,8 @@ def _mapper_routes(path: str, holder: Any) -> Routes:
 
     def create(realm: Realm, given: Given) -> Made:
         own, body = listed(realm, given), given.body
+        if body.get("protocolMapper") not in recorded_mappers().get(str(body.get("protocol")), ()):
+            raise missing("ProtocolMapper provider not found")
         if any((each["name"], each["protocol"]) == (body.get("name"), body.get("protocol")) for each in own):
             raise conflict("Protocol mapper exists with same name")
         made = _new_mapper(realm, body)
@@ -336,7 +349,7 @@ def _create_scope(realm: Realm, given: Given) -> Made:
         "description": body.get("description"),
         "protocol": body["protocol"],
         "attributes": texts(body.get("attributes")),
-        "protocolMappers": [_new_mapper(realm, each) for each in body.get("protocolMappers") or ()],
+        "protocolMappers": _mappers_in(realm, body),
     }
     realm.scopes[scope["id"]] = scope
     return Made(scope["id"])
@@ -381,8 +394,9 @@ def _list_routes(path: str, key: str, holder: Any, *, is_strict: bool) -> Routes
         lists[key].append(scope)
 
     def delete(realm: Realm, given: Given) -> None:
+        lists = holder(realm, given)
         scope = found(realm.scopes, given.names[-1], _NO_LISTED_SCOPE)["id"]
-        for held in holder(realm, given).values():
+        for held in lists.values():
             if scope in held:
                 held.remove(scope)
 
@@ -431,7 +445,7 @@ def _exported_mappings(realm: Realm, *, with_clients: bool) -> Body:
         realm_roles, client_roles = people._names(realm, held)
         if realm_roles:
             of_realm.append({**name, "roles": realm_roles})
-        for client_id, roles in client_roles.items() if with_clients else ():
+        for client_id, roles in client_roles.items():
             of_clients.setdefault(client_id, []).append({**name, "roles": roles})
     return {"scopeMappings": of_realm or None, "clientScopeMappings": of_clients or None}
 
@@ -481,14 +495,14 @@ ROUTES: Final[Routes] = {
     **_mapper_routes("/clients/{}/protocol-mappers/models", _holder("clients", _NO_CLIENT)),
     **_list_routes("/clients/{}/default-client-scopes", "default", _scopes_of_client, is_strict=False),
     **_list_routes("/clients/{}/optional-client-scopes", "optional", _scopes_of_client, is_strict=False),
-    **people.mapping_routes("/clients/{}/scope-mappings", _mappings_of_client),
+    **people.mapping_routes("/clients/{}/scope-mappings", _mappings_of_client, _NO_CLIENT),
     "GET /client-scopes": lambda realm, _given: [_scope(each) for each in realm.scopes.values()],
     "POST /client-scopes": _create_scope,
     "GET /client-scopes/{}": lambda realm, given: _scope(found(realm.scopes, given.names[0], _NO_SCOPE)),
     "PUT /client-scopes/{}": _put_scope,
     "DELETE /client-scopes/{}": _delete_scope,
     **_mapper_routes("/client-scopes/{}/protocol-mappers/models", _holder("scopes", _NO_SCOPE)),
-    **people.mapping_routes("/client-scopes/{}/scope-mappings", _mappings_of_scope),
+    **people.mapping_routes("/client-scopes/{}/scope-mappings", _mappings_of_scope, _NO_CLIENT),
     "GET /default-default-client-scopes": lambda realm, given: _listed_scopes(
         realm, given, realm.default_scopes["default"]
     ),

@@ -99,7 +99,7 @@ def _execution(realm: Realm, execution: Body) -> Body:
 
 
 def _list_flows(realm: Realm, _given: Given) -> list[Body]:
-    top = [flow for flow in realm.flows.values() if flow["topLevel"]]
+    top = _at_the_top(realm)
     if any(_is_damaged(realm, flow["id"]) for flow in top):
         raise Refusal(400, {"error": "unknown_error", "error_description": "Cannot parse the JSON"})
     return [_flow(realm, flow) for flow in top]
@@ -115,9 +115,13 @@ def _flows_of_the_console(realm: Realm, _given: Given) -> list[Body]:
                 "usedBy": {"type": "DEFAULT", "values": [flow["alias"]]} if flow["alias"] in bound else None,
             }
         )
-        for flow in realm.flows.values()
-        if flow["topLevel"]
+        for flow in _at_the_top(realm)
     ]
+
+
+def _at_the_top(realm: Realm) -> list[Body]:
+    """The flows of a list; one of Keycloak's own is never in it."""
+    return [flow for flow in realm.flows.values() if flow["topLevel"] and flow["alias"] != "saml ecp"]
 
 
 def _create_flow(realm: Realm, given: Given) -> Made:

@@ -228,25 +228,25 @@ def _meant(realm: Realm, container: str, bodies: Sequence[Body]) -> list[Body]:
     return [role for role in meant if role]
 
 
-def _change(realm: Realm, held: list[str], given: Given, *, adds: bool) -> None:
+def _change(realm: Realm, held: list[str], given: Given, words: str, *, adds: bool) -> None:
     client = given.names[1:2]
     if client and client[0] not in realm.clients:
-        raise missing("Client not found")
+        raise missing(words)
     roles = _meant(realm, client[0] if client else realm.id, given.body)
     (_add if adds else _remove)(held, roles)
 
 
-def mapping_routes(path: str, holder: Any) -> Routes:
+def mapping_routes(path: str, holder: Any, no_client: str = "Client not found") -> Routes:
     """The routes of the roles that an object has, which ``holder`` finds."""
 
     def shown_of(realm: Realm, given: Given) -> Body:
         return _mapped(realm, holder(realm, given.names[0]))
 
     def add(realm: Realm, given: Given) -> None:
-        _change(realm, holder(realm, given.names[0]), given, adds=True)
+        _change(realm, holder(realm, given.names[0]), given, no_client, adds=True)
 
     def remove(realm: Realm, given: Given) -> None:
-        _change(realm, holder(realm, given.names[0]), given, adds=False)
+        _change(realm, holder(realm, given.names[0]), given, no_client, adds=False)
 
     return {
         f"GET {path}": shown_of,
@@ -450,7 +450,8 @@ _OWN_ACCESS: Final = dict.fromkeys(
 
 
 def _get_user(realm: Realm, given: Given) -> Body:
-    return _user(found(realm.users, given.names[0], _NO_USER), given, access=_OWN_ACCESS)
+    body = _user(found(realm.users, given.names[0], _NO_USER), given, access=_OWN_ACCESS)
+    return {**body, "federatedIdentities": _links(realm, given)} if realm.providers else body
 
 
 def _list_users(realm: Realm, given: Given) -> list[Body]:
@@ -477,9 +478,15 @@ def _create_user(realm: Realm, given: Given) -> Made:
     user = new_user(realm, body, name)
     user["roles"] = [realm.default_role["id"]]
     user["groups"] = [*dict.fromkeys([*realm.default_groups, *(each["id"] for each in groups if each)])]
+    user["requiredActions"] = [*dict.fromkeys([*default_actions(realm), *user["requiredActions"]])]
     _give_credentials(realm, user, body)
     _require_known_actions(realm, user)
     return Made(user["id"])
+
+
+def default_actions(realm: Realm) -> list[str]:
+    """What everybody who is made by hand has to do."""
+    return [alias for alias, each in realm.actions.items() if each["enabled"] and each["defaultAction"]]
 
 
 def _check_free(realm: Realm, name: str, email: str, own: Body | None = None) -> None:
@@ -559,11 +566,11 @@ def _put_user(realm: Realm, given: Given) -> None:
     email = str(body.get("email") or "").lower()
     _check_free(realm, "", email, own=user)
     _check_profile(user["username"], email)
-    is_replaced = realm.profile.get("unmanagedAttributePolicy") is not None
+    is_replaced = body.get("attributes") is not None or "unmanagedAttributePolicy" in realm.profile
     for key in ("email", "firstName", "lastName"):
         if key in body or is_replaced:
             user[key] = (email if key == "email" else body.get(key)) or None
-    if body.get("attributes") is not None or is_replaced:
+    if is_replaced:
         user["attributes"] = _kept_attributes(realm, body.get("attributes") or {})
     for key in ("enabled", "emailVerified", "requiredActions"):
         if body.get(key) is not None:
@@ -685,7 +692,7 @@ def _imported_roles(realm: Realm, body: Body) -> Iterator[Body]:
 
 
 def exported(realm: Realm, *, with_clients: bool, with_groups: bool) -> Body:
-    accounts = [_account(realm, user) for user in _ordered(realm) if user.get("client")]
+    accounts = [_account(realm, user) for user in _ordered(realm) if _is_exported(realm, user)]
     roles: Body | None = None
     if with_groups:
         own = [_exported_role(realm, each) for each in realm.roles.values()]
@@ -702,6 +709,11 @@ def exported(realm: Realm, *, with_clients: bool, with_groups: bool) -> Body:
         else None,
         "users": accounts if with_clients and accounts else None,
     }
+
+
+def _is_exported(realm: Realm, user: Body) -> bool:
+    client = realm.clients.get(user.get("client", ""))
+    return bool(client and not client["publicClient"])
 
 
 def _exported_role(realm: Realm, role: Body) -> Body:

@@ -16,6 +16,7 @@ from tests.kit.keycloak.simulator.state import (
     Refusal,
     Routes,
     conflict,
+    failed,
     found,
     missing,
     refused,
@@ -150,10 +151,14 @@ def _list_components(realm: Realm, given: Given) -> list[Body]:
 
 
 def _create_component(realm: Realm, given: Given) -> Made:
-    known = recorded()["info"]["componentTypes"].get(given.body.get("providerType"), ())
-    if given.body.get("providerId") not in [each["id"] for each in known]:
+    if not _is_known(given.body):
         raise Refusal(400, {"error": "Invalid provider type or no such provider"})
     return Made(_new_component(realm, given.body)["id"])
+
+
+def _is_known(body: Body) -> bool:
+    known = recorded()["info"]["componentTypes"].get(body.get("providerType"), ())
+    return body.get("providerId") in [each["id"] for each in known]
 
 
 def _new_component(realm: Realm, body: Body) -> Body:
@@ -174,6 +179,8 @@ def _lists(config: Mapping[str, Any] | None) -> Body:
 def _put_component(realm: Realm, given: Given) -> None:
     """Merges the settings: an empty list takes one away, a mask keeps it."""
     component, body = found(realm.components, given.names[0], _NO_COMPONENT), given.body
+    if not _is_known({**component, **body}):
+        raise failed()
     component |= {key: body[key] for key in ("name", "providerId", "subType", "parentId") if body.get(key) is not None}
     sent = {key: value for key, value in (body.get("config") or {}).items() if value != [MASK]}
     component["config"] = _lists({**component["config"], **sent})
@@ -202,10 +209,10 @@ def _tree(realm: Realm, parent: str) -> dict[str, list[Body]]:
 
 
 def _put_action(realm: Realm, given: Given) -> None:
-    """Replaces: what is left out is gone."""
+    """Replaces: what is left out is gone, and nobody sends it without its alias."""
     action, body = found(realm.actions, given.names[0], _NO_ACTION), given.body
     realm.actions[given.names[0]] = {
-        "alias": action["alias"],
+        "alias": body["alias"],
         "name": body.get("name"),
         "providerId": body.get("providerId") or action["providerId"],
         "enabled": bool(body.get("enabled")),
@@ -213,6 +220,10 @@ def _put_action(realm: Realm, given: Given) -> None:
         "priority": int(body.get("priority") or 0),
         "config": dict(body.get("config") or {}),
     }
+
+
+def _actions(realm: Realm) -> list[Body]:
+    return [shown(each) for each in realm.actions.values()]
 
 
 def _register(realm: Realm, given: Given) -> None:
@@ -305,7 +316,7 @@ def exported(realm: Realm) -> Body:
         "components": components,
         "identityProviders": [_provider(each) for each in realm.providers.values()],
         "identityProviderMappers": list(realm.provider_mappers.values()),
-        "requiredActions": list(realm.actions.values()),
+        "requiredActions": _actions(realm),
         "localizationTexts": dict(realm.texts),
     }
 
@@ -328,8 +339,8 @@ ROUTES: Final[Routes] = {
     "GET /components/{}": lambda realm, given: _component(found(realm.components, given.names[0], _NO_COMPONENT)),
     "PUT /components/{}": _put_component,
     "DELETE /components/{}": _delete_component,
-    f"GET {_ACTIONS}": lambda realm, _given: list(realm.actions.values()),
-    f"GET {_ACTIONS}/{{}}": lambda realm, given: found(realm.actions, given.names[0], _NO_ACTION),
+    f"GET {_ACTIONS}": lambda realm, _given: _actions(realm),
+    f"GET {_ACTIONS}/{{}}": lambda realm, given: shown(found(realm.actions, given.names[0], _NO_ACTION)),
     f"PUT {_ACTIONS}/{{}}": _put_action,
     f"DELETE {_ACTIONS}/{{}}": _delete_action,
     "POST /authentication/register-required-action": _register,

@@ -37,7 +37,6 @@ _IGNORED: Final = _SECTIONS | {"id", "keycloakVersion", "defaultGroups"}
 _MIRRORED: Final = {
     "oauth2DeviceCodeLifespan": "oauth2DeviceCodeLifespan",
     "oauth2DevicePollingInterval": "oauth2DevicePollingInterval",
-    "realmReusableOtpCode": "otpPolicyCodeReusable",
 }
 _MAIL_SECRETS: Final = ("password", "authTokenClientSecret")
 
@@ -109,7 +108,7 @@ def _set(realm: Realm, body: Body) -> None:
 
 def _attributes(live: Mapping[str, Any], sent: Mapping[str, Any]) -> Mapping[str, Any]:
     """Custom attributes are replaced, and the server's own stay."""
-    own = recorded()["export"]["attributes"].keys()
+    own = recorded()["export"]["attributes"].keys() - {"realmReusableOtpCode"}
     return {**{key: value for key, value in live.items() if key in own}, **texts(sent)}
 
 
