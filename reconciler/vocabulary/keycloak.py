@@ -99,6 +99,8 @@ MASTER: Final = "master"
 """The realm that every server has, and whose accounts may administer all others."""
 OF_PEOPLE: Final = ("users", "groups", "roles", "organizations")
 """The sections of objects whose attributes have names that an administrator chose."""
+SERVICE_ACCOUNT: Final = "service-account-"
+"""The beginning of the names of service accounts, before the client's."""
 REALM_MANAGEMENT: Final = "realm-management"
 """The client whose roles administrators of a realm have; nobody may change it."""
 ADMIN_PERMISSIONS_CLIENT: Final = "admin-permissions"

@@ -16,10 +16,9 @@ from reconciler.config.realm.merge import Realm
 from reconciler.config.yaml.tree import Tree, TreePath
 from reconciler.core.message.problem import SCHEMA, Severity
 from reconciler.record import Struct
-from reconciler.vocabulary.keycloak import LOGIN_OF_MAIL, REALM_MANAGEMENT, WORDS
+from reconciler.vocabulary.keycloak import LOGIN_OF_MAIL, REALM_MANAGEMENT, SERVICE_ACCOUNT, WORDS
 
 _ADDRESS: Final = re.compile(r"[^\s@]+@[^\s@]+|\".*\"@\S+")
-_SERVICE_ACCOUNT: Final = "service-account-"
 _MASK: Final = "**********"
 _TEXTS: Final[Mapping[Tree, bool]] = {"true": True, "false": False}
 
@@ -109,7 +108,7 @@ def _names_by_address(realm: Mapping[str, Tree]) -> Iterator[Finding]:
         return
     for path, user in _bodies(realm, "users"):
         name, email = str(user.get("username") or "").lower(), str(user.get("email") or "").lower()
-        if name and email and name != email and not name.startswith(_SERVICE_ACCOUNT):
+        if name and email and name != email and not name.startswith(SERVICE_ACCOUNT):
             yield Finding(
                 (*path, "username"),
                 f"Keycloak names user `{user['username']}` by the address `{user['email']}`, as the realm has "
@@ -183,7 +182,7 @@ def _words(realm: Mapping[str, Tree]) -> Iterator[Finding]:
             value = value.get(key) if isinstance(value, dict) else None
         said = value.strip() if isinstance(value, str) else ""
         if said and said not in words and not (words[0].islower() and said.lower() in words):
-            yield Finding(path, f"`{path[-1]}` must be one of {', '.join(words)}, but is `{said}`")
+            yield Finding(path, f"`{path[-1]}` must be one of {', '.join(words)}, but is `{said}`", code=SCHEMA)
 
 
 _CHECKS: Final[tuple[Callable[[Mapping[str, Tree]], Iterator[Finding]], ...]] = (

@@ -14,6 +14,7 @@ from reconciler.config.realm.file import UsersFile, read_users
 from reconciler.config.realm.keys import numbered
 from reconciler.config.realm.merge import Part, Realm, realms
 from reconciler.config.realm.references import Missing, ill_formed_policies, missing_references
+from reconciler.config.realm.values import unaccepted
 from reconciler.config.schema.explain import Fault
 from reconciler.config.schema.fitting import fitted
 from reconciler.config.schema.validator import load_schema
@@ -114,7 +115,7 @@ def _findings(merged: Iterable[Realm], missing: Mapping[str, Sequence[Missing]])
     return found
 
 
-_CHECKS = (contradictions, ill_formed_policies, combinations)
+_CHECKS = (contradictions, ill_formed_policies, combinations, unaccepted)
 
 
 def _fitted(users: UsersFile) -> UsersFile:

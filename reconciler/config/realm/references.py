@@ -30,11 +30,11 @@ from reconciler.vocabulary.keycloak import (
     LISTS_OF_POLICIES,
     MASTER,
     POLICY_SETTINGS,
+    SERVICE_ACCOUNT,
 )
 
 _AUTHORIZATION_ROLE: Final = "uma_protection"  # of every client with authorization services
 _ADMIN_ROLES: Final = frozenset({"admin", "create-realm"})
-_SERVICE_ACCOUNT: Final = "service-account-"
 _EXACT: Final = "exact"
 _is_id: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}").fullmatch
 
@@ -152,7 +152,7 @@ def _clients(realm: Mapping[str, Tree]) -> Collection[str]:
 
 def _users(realm: Mapping[str, Tree]) -> Collection[str]:
     own = (str(user.get("username", user.get("email"))).lower() for user in items(realm, "users"))
-    return {*own, *(f"{_SERVICE_ACCOUNT}{name}".lower() for name in names(realm.get("clients"), "clientId"))}
+    return {*own, *(f"{SERVICE_ACCOUNT}{name}".lower() for name in names(realm.get("clients"), "clientId"))}
 
 
 def _flows(realm: Mapping[str, Tree]) -> Collection[str]:

@@ -52,6 +52,17 @@ REFUSED: Mapping[str, tuple[Mapping[str, Any], str]] = {
     ),
     "policy without a type": (guarded(policies=[{"name": "p"}]), "policy `p` needs a `type`"),
     "type of a policy": (guarded(policies=[{"name": "p", "type": "js"}]), "`p` is of the type `js`"),
+    "length of a user name": ({"users": [{"username": "ab"}]}, "the username `ab` must have at least 3 characters"),
+    "letters of a first name": (ann(firstName="<b>"), "the firstName `<b>` can't have `<` in it"),
+    "protocol of a client": (
+        {"clients": [{"clientId": "a", "protocol": "of-nobody"}]},
+        "this server has no protocol `of-nobody`",
+    ),
+    "policy of passwords": ({"passwordPolicy": "ofNobody(3)"}, "this server has no password policy `ofNobody`"),
+    "type of an identity provider": (
+        {"identityProviders": [{**CORP, "providerId": "of-nobody"}]},
+        "this server has no type of identity provider `of-nobody`",
+    ),
     "flow of the realm": ({"browserFlow": "ours"}, "browserFlow names `ours`"),
     "flow of a provider": (
         {"identityProviders": [{**CORP, "postBrokerLoginFlowAlias": "ours"}]},
@@ -83,6 +94,10 @@ TAKEN: Mapping[str, Mapping[str, Any]] = {
         **ann(attributes={"floor": ["1"]}),
     },
     "required action": {"requiredActions": [ACTION], **ann(requiredActions=["webauthn-register"])},
+    "name in another profile": {
+        "userProfile": {"attributes": [{"name": "username", "validations": {"length": {"min": 1}}}, {"name": "email"}]},
+        "users": [{"username": "ab", "enabled": True}],
+    },
     "identity elsewhere": {"identityProviders": [CORP], **ann(federatedIdentities=[LINK])},
     "role": {"roles": {"realm": [{"name": "vip"}]}, "groups": [{"name": "g", "realmRoles": ["vip"]}]},
     "parts of authorization services": guarded(

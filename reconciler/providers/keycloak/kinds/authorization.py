@@ -22,6 +22,7 @@ from reconciler.providers.keycloak.kinds.ids import NamesById, names_by_id
 from reconciler.providers.keycloak.kinds.policies import in_order, listed, made_again
 from reconciler.providers.keycloak.kinds.role import role
 from reconciler.providers.keycloak.table.connection import BASE, Live, Representation, View
+from reconciler.providers.keycloak.table.deployed import deployed
 from reconciler.providers.keycloak.table.groups import Dependencies, Paths, Put, Reading, Requirements
 from reconciler.providers.keycloak.table.kind import Item, RestKind
 from reconciler.providers.keycloak.table.properties import (
@@ -305,15 +306,10 @@ def _strange_types(
     if not others:
         return
     found = view.once(f"{path}/policy/providers") if path else ABSENT
-    known = {each["type"] for each in found} if found is not ABSENT else _of_this_server(view)
+    known = {each["type"] for each in found} if found is not ABSENT else deployed(view, "policy")
     for name, sort in others.items():
         if sort not in known:
             yield f"policy `{name}` is of the type `{sort}`, which this server does not have; deploy it, or take it out"
-
-
-def _of_this_server(view: View) -> Collection[Value]:
-    providers = as_map(view.once("admin/serverinfo")).get("providers")
-    return as_map(as_map(as_map(providers)["policy"])["providers"])
 
 
 def _nowhere_inside(

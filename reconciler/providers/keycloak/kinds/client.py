@@ -14,11 +14,20 @@ from reconciler.core.provider import Sample
 from reconciler.core.resource.address import Address
 from reconciler.core.resource.resource import Observed, Resource
 from reconciler.core.resource.values import ABSENT, Path, Spec, Value
-from reconciler.providers.keycloak.kinds.client_scope import scope
+from reconciler.providers.keycloak.kinds.client_scope import scope, unknown_protocol
 from reconciler.providers.keycloak.kinds.mappers import MAPPERS, mappers
 from reconciler.providers.keycloak.kinds.user import service_account_of
 from reconciler.providers.keycloak.table.connection import BASE, Live, Representation
-from reconciler.providers.keycloak.table.groups import Builtins, Creation, Dependencies, Paths, Pruning, Put, Reading
+from reconciler.providers.keycloak.table.groups import (
+    Builtins,
+    Creation,
+    Dependencies,
+    Paths,
+    Pruning,
+    Put,
+    Reading,
+    Requirements,
+)
 from reconciler.providers.keycloak.table.kind import Item, Links, RestKind
 from reconciler.providers.keycloak.table.properties import (
     MARK,
@@ -256,6 +265,7 @@ KIND: Final = RestKind(
     builtins=Builtins(is_builtin=_is_builtin, arises=_arises),
     pruning=Pruning(section="clients", mark=as_text),
     dependencies=Dependencies(uses=_needs, takes=_service_account),
+    requirements=Requirements(rejects=unknown_protocol),
     reading=Reading(
         flags=frozenset({"exportClients"}),
         secrets=(("secret",), *(("attributes", name) for name in CLIENT_SECRETS)),

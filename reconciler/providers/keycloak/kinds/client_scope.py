@@ -12,8 +12,9 @@ from reconciler.core.difference.kind import Field
 from reconciler.core.resource.address import Address
 from reconciler.core.resource.values import Path, Value
 from reconciler.providers.keycloak.kinds.mappers import MAPPERS, mappers
-from reconciler.providers.keycloak.table.connection import BASE, Representation
-from reconciler.providers.keycloak.table.groups import Builtins, Creation, Paths, Pruning, Put
+from reconciler.providers.keycloak.table.connection import BASE, Representation, View
+from reconciler.providers.keycloak.table.deployed import deployed, not_deployed
+from reconciler.providers.keycloak.table.groups import Builtins, Creation, Paths, Pruning, Put, Requirements
 from reconciler.providers.keycloak.table.kind import Item, RestKind
 from reconciler.providers.keycloak.table.properties import (
     Property,
@@ -23,6 +24,7 @@ from reconciler.providers.keycloak.table.properties import (
     text,
     without_mark,
 )
+from reconciler.vocabulary.accepted import PROTOCOLS_OF_EVERY_SERVER
 from reconciler.vocabulary.keycloak import BUILT_IN_SCOPES, CLIENT_SCOPE, REALM
 
 
@@ -42,6 +44,14 @@ def _attributes(value: Value) -> Mapping[str, Value]:
 
 def _is_builtin(path: Path) -> bool:
     return path[-1] in BUILT_IN_SCOPES
+
+
+def unknown_protocol(view: View, _address: Address, body: Mapping[str, Value]) -> str:
+    """Explains that the server has no such protocol; one that every server has is not asked for."""
+    protocol = body.get("protocol")
+    if not isinstance(protocol, str) or protocol in PROTOCOLS_OF_EVERY_SERVER:
+        return ""
+    return not_deployed("protocol", protocol, deployed(view, "login-protocol"))
 
 
 KIND: Final = RestKind(
@@ -67,4 +77,5 @@ KIND: Final = RestKind(
     ),
     builtins=Builtins(is_builtin=_is_builtin),
     pruning=Pruning(section="clientScopes", mark=as_text),
+    requirements=Requirements(rejects=unknown_protocol),
 )

@@ -14,6 +14,7 @@ from reconciler.core.resource.address import Address
 from reconciler.core.resource.values import Secret, Spec, Value
 from reconciler.providers.keycloak.kinds.flow import unknown_flows
 from reconciler.providers.keycloak.table.connection import BASE, Representation, View
+from reconciler.providers.keycloak.table.deployed import deployed, not_deployed
 from reconciler.providers.keycloak.table.groups import Dependencies, Paths, Pruning, Put, Reading, Requirements
 from reconciler.providers.keycloak.table.kind import Item, RestKind
 from reconciler.providers.keycloak.table.properties import (
@@ -27,6 +28,7 @@ from reconciler.providers.keycloak.table.properties import (
     text,
     without_blanks,
 )
+from reconciler.vocabulary.accepted import SETTINGS
 from reconciler.vocabulary.keycloak import FLOW, IDENTITY_PROVIDER, REALM
 
 _SECRETS: Final = ("clientSecret",)
@@ -50,6 +52,14 @@ def _providers(realm: Representation) -> Iterator[Item]:
 
 def _refused(view: View, address: Address, body: Mapping[str, Value]) -> str:
     return unknown_flows(view, address, body, _FLOWS)
+
+
+def _unknown_provider(view: View, _address: Address, body: Mapping[str, Value]) -> str:
+    sort = body.get("providerId")
+    if not isinstance(sort, str) or SETTINGS["identityProviders.*.providerId"].has(sort):
+        return ""
+    known = {*deployed(view, "identity_provider"), *deployed(view, "social")}
+    return not_deployed("type of identity provider", sort, known)
 
 
 def _masked(_spec: Spec) -> Iterable[str]:
@@ -88,6 +98,6 @@ KIND: Final = RestKind(
     put=Put(replaces=True),
     pruning=Pruning(section="identityProviders"),
     dependencies=Dependencies(uses=_flows),
-    requirements=Requirements(refuses=_refused),
+    requirements=Requirements(refuses=_refused, rejects=_unknown_provider),
     reading=Reading(secrets=tuple(("config", name) for name in _SECRETS), masked=_masked),
 )

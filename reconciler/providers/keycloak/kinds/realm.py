@@ -10,8 +10,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
 from reconciler.core.difference.kind import Field
+from reconciler.core.resource.address import Address
 from reconciler.core.resource.values import ABSENT, Path, Spec, Value
-from reconciler.providers.keycloak.table.connection import BASE, Representation
+from reconciler.providers.keycloak.table.connection import BASE, Representation, View
+from reconciler.providers.keycloak.table.deployed import not_deployed, password_policies
 from reconciler.providers.keycloak.table.groups import Builtins, Creation, Paths, Put, Reading, Requirements
 from reconciler.providers.keycloak.table.kind import Item, RestKind
 from reconciler.providers.keycloak.table.properties import (
@@ -33,6 +35,7 @@ from reconciler.providers.keycloak.table.properties import (
     without_blanks,
 )
 from reconciler.providers.keycloak.table.required_release import Since
+from reconciler.vocabulary.accepted import PASSWORD_POLICIES, policies
 from reconciler.vocabulary.keycloak import LOGIN_OF_MAIL, MASTER, REALM
 
 
@@ -204,6 +207,14 @@ def _whole_otp_policy(body: Mapping[str, Value]) -> Mapping[str, Value]:
     return {**_OTP, **body} if _OTP.keys() & body.keys() else body
 
 
+def _unknown_policies(view: View, _address: Address, body: Mapping[str, Value]) -> str:
+    text = body.get("passwordPolicy")
+    named = [name for name, _ in policies(text)] if isinstance(text, str) else []
+    others = [name for name in named if name not in PASSWORD_POLICIES]
+    known = password_policies(view) if others else ()
+    return next(filter(None, (not_deployed("password policy", name, known) for name in others)), "")
+
+
 def _is_master(path: Path) -> bool:
     return path == (MASTER,)
 
@@ -238,6 +249,6 @@ KIND: Final = RestKind(
         complete=_whole_otp_policy,
     ),
     builtins=Builtins(is_builtin=_is_master),
-    requirements=Requirements(since=_SINCE),
+    requirements=Requirements(since=_SINCE, rejects=_unknown_policies),
     reading=Reading(masked=_masked),
 )

@@ -42,9 +42,17 @@ from reconciler.providers.keycloak.table.properties import (
     only_on_creation,
     text,
 )
-from reconciler.vocabulary.keycloak import CLIENT, DEFAULT_GROUPS, IDENTITY_PROVIDER, REALM, USER, USER_PROFILE
+from reconciler.vocabulary.accepted import DEFAULT_PROFILE, broken_validation
+from reconciler.vocabulary.keycloak import (
+    CLIENT,
+    DEFAULT_GROUPS,
+    IDENTITY_PROVIDER,
+    REALM,
+    SERVICE_ACCOUNT,
+    USER,
+    USER_PROFILE,
+)
 
-SERVICE_ACCOUNT: Final = "service-account-"
 _SERVICES: Final = "authorizationServicesEnabled"  # these need a service account
 _ACTIONS: Final = "requiredActions"
 _UPDATE_PASSWORD: Final = "UPDATE_PASSWORD"  # noqa: S105 (a required action)
@@ -199,6 +207,30 @@ def _refused(view: View, address: Address, body: Mapping[str, Value]) -> str:
     return "; ".join(filter(None, (rule(view.once, base, body) for rule in _RULES)))
 
 
+def _breaks_profile(view: View, address: Address, body: Mapping[str, Value]) -> str:
+    """Explains which validations of the realm's user profile a user breaks.
+
+    The profile is read where a value breaks that of a new realm, or where it is needed anyway.
+    """
+    attributes = body.get("attributes")
+    own = attributes if isinstance(attributes, Mapping) else {}
+    given = {name: (body[name],) for name in DEFAULT_PROFILE if name in body}
+    if not own and not list(_broken(DEFAULT_PROFILE, given)):
+        return ""
+    profile = view.once(f"{BASE.format(realm=quote(address.path[0], safe=''))}/users/profile")
+    found = profile.get("attributes") if isinstance(profile, Mapping) else ()
+    rules = {each["name"]: each.get("validations") or {} for each in found or ()}
+    broken = "; ".join(_broken(rules, {**given, **own}))
+    return f"{broken}, by the user profile of the realm" if broken else ""
+
+
+def _broken(rules: Mapping[str, Any], values: Mapping[str, Any]) -> Iterator[str]:
+    for name, several in values.items():
+        for value in several if isinstance(several, Sequence) and not isinstance(several, str) else ():
+            if isinstance(value, str) and (said := broken_validation(rules.get(name, {}), value)):
+                yield f"the {name} `{value}` {said}"
+
+
 def _attributes_refused(read: Callable[[str], Any], base: str, body: Mapping[str, Value]) -> str:
     attributes = body.get("attributes")
     if not isinstance(attributes, Mapping) or not attributes:
@@ -307,5 +339,5 @@ KIND: Final = RestKind(
     builtins=Builtins(arises=_arises),
     pruning=Pruning(section="users", keeps=_is_of_others),
     dependencies=Dependencies(uses=_needs),
-    requirements=Requirements(refuses=_refused),
+    requirements=Requirements(refuses=_refused, rejects=_breaks_profile),
 )

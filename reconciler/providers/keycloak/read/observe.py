@@ -20,7 +20,6 @@ from reconciler.providers.keycloak.expand import EXACT, OWNED, prune_modes
 from reconciler.providers.keycloak.ids import Directory
 from reconciler.providers.keycloak.kinds.client import secret_of
 from reconciler.providers.keycloak.kinds.password import told
-from reconciler.providers.keycloak.kinds.user import SERVICE_ACCOUNT
 from reconciler.providers.keycloak.read.damaged import explained
 from reconciler.providers.keycloak.read.users import FEW, People
 from reconciler.providers.keycloak.registry import KINDS
@@ -29,7 +28,7 @@ from reconciler.providers.keycloak.table.kind import Item, RestKind, options_of
 from reconciler.providers.keycloak.table.masked import recalled
 from reconciler.providers.keycloak.table.properties import MARK, as_names
 from reconciler.record import Struct, replace
-from reconciler.vocabulary.keycloak import CLIENT, CLIENT_ROLE, FLOW_BINDINGS, PASSWORD, REALM, USER
+from reconciler.vocabulary.keycloak import CLIENT, CLIENT_ROLE, FLOW_BINDINGS, PASSWORD, REALM, SERVICE_ACCOUNT, USER
 
 _ONLY_WITH_RIGHTS: Final = "accessTokenLifespan"  # in every realm, but not in what is shown without view-realm
 

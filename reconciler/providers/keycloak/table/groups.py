@@ -154,13 +154,15 @@ class Requirements(Struct, frozen=True):
     """The server's features and permissions that are required, and the remedy for a refusal.
 
     ``since`` names the first release that has a property, or the type itself under "". ``checks`` ask for whatever
-    else a server may lack. ``refuses`` says why a body would not have its effect, or "". ``remedies`` say what to do
-    where the server's refusal contains certain words.
+    else a server may lack. ``refuses`` says why a body would not have its effect, or "". ``rejects`` says the same of
+    a body that a POST or PUT is refused for, while an import is not. ``remedies`` say what to do where the server's
+    refusal contains certain words.
     """
 
     since: Mapping[str, Since] = field(default_factory=dict)
     checks: Mapping[str, Check] = field(default_factory=dict)
     refuses: Callable[[View, Address, Mapping[str, Value]], str] | None = None
+    rejects: Callable[[View, Address, Mapping[str, Value]], str] | None = None
     remedies: Mapping[str, str] = field(default_factory=dict)
 
 

@@ -21,6 +21,7 @@ from reconciler.providers.keycloak.table.connection import BASE
 from reconciler.providers.keycloak.table.properties import as_map
 from reconciler.providers.keycloak.write.steps import ADD, CREATE, CREATE_PART, IMPORT, UPDATE, texts
 from reconciler.record import Struct
+from reconciler.vocabulary.accepted import DEFAULT_PROFILE
 from reconciler.vocabulary.keycloak import BUILT_IN_FLOWS, FLOW, IDENTITY_PROVIDER, REALM, REQUIRED_ACTION, USER_PROFILE
 
 _PROFILE: Final = "/users/profile"
@@ -32,7 +33,7 @@ _LISTS: Final = {
 """The lists that rules read, each with the type of its objects, which have an alias."""
 _OF_A_NEW_REALM: Final[Mapping[str, Any]] = {
     "": {},
-    _PROFILE: {"attributes": [{"name": name} for name in ("username", "email", "firstName", "lastName")]},
+    _PROFILE: {"attributes": [{"name": name, "validations": rules} for name, rules in DEFAULT_PROFILE.items()]},
     "/authentication/flows": [{"alias": alias} for alias in sorted(BUILT_IN_FLOWS)],
     "/identity-provider/instances": [],
 }
@@ -56,9 +57,10 @@ class Foreseen:
 
     def _of(self, step: Step) -> Iterator[tuple[Address, str]]:
         for address, body in _bodies(step):
-            refuses = KINDS[address.kind].requirements.refuses
-            if refuses:
-                yield address, refuses(_View(self, address.path[0]), address, body)
+            rules = KINDS[address.kind].requirements
+            for rule in (rules.refuses, rules.rejects if step.verb != IMPORT else None):
+                if rule:
+                    yield address, rule(_View(self, address.path[0]), address, body)
         if step.verb in (ADD, CREATE):
             for target in map(Address.parse, texts(step.args.get("targets", ()))):
                 if self.find(target) is None:
@@ -146,7 +148,7 @@ def _profile(live: Mapping[str, Any], patches: Sequence[Mapping[str, Value]]) ->
         attributes = {each["name"]: each for each in profile.get("attributes") or ()}
         changed = patch.get("attributes", {})
         for name, body in changed.items() if isinstance(changed, Mapping) else ():
-            attributes[name] = {"name": name} if body is not ABSENT else ABSENT
+            attributes[name] = {"name": name, **as_map(body)} if body is not ABSENT else ABSENT
         own = {key: value for key, value in patch.items() if key != "attributes"}
         kept = [each for each in attributes.values() if each is not ABSENT]
         profile = {**profile, **own, "attributes": kept}

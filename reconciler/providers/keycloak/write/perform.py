@@ -213,7 +213,8 @@ class Performer:
         return found
 
     def _check(self, address: Address, body: Mapping[str, Value]) -> None:
-        reason = self._refusal(address, body)
+        rejects = KINDS[address.kind].requirements.rejects
+        reason = self._refusal(address, body) or (rejects(self._directory, address, body) if rejects else "")
         if reason:
             raise Rejected(reason)
 
