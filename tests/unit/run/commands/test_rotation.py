@@ -197,7 +197,7 @@ def test_a_dry_run_shows_the_plan_and_touches_nothing(world):
         (["DB_PASSWORD"], 4, "there is nobody to ask"),
         (["--yes"], 64, "no secret is named"),
         (["--yes", "--all", "WEB_KEY"], 64, "name secrets, or say --all"),
-        (["--yes", "DB_PASWORD"], 1, "did you mean `DB_PASSWORD`"),
+        (["--yes", "DB_PASWORD"], 64, "did you mean `DB_PASSWORD`"),
     ],
 )
 def test_a_rotation_that_is_not_wanted_is_refused(world, arguments, code, words):
