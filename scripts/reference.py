@@ -100,7 +100,7 @@ def usage(context: click.Context) -> str:
 
 
 def paragraphs(context: click.Context) -> list[str]:
-    """What a command does, in paragraphs."""
+    """The description of a command, in paragraphs."""
     text = context.command.help or ""
     return [" ".join(each.replace("\b\n", "").split()) for each in text.split("\n\n")]
 

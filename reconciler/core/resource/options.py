@@ -26,7 +26,7 @@ class LoginOptions(Struct, frozen=True):
 
 
 class StackOptions(Struct, frozen=True):
-    """Those of a stack. ``engine`` is "" for a single engine; ``protect`` holds addresses.
+    """The options of a stack. ``engine`` is "" for a single engine; ``protect`` holds addresses.
 
     ``prune`` has ``owned`` or ``off`` by sections. ``daemon`` is read by the daemon's policy.
     """
@@ -45,7 +45,7 @@ class StackOptions(Struct, frozen=True):
 
 
 class ServiceOptions(Struct, frozen=True):
-    """Those of a service. ``job`` is None where nothing is said.
+    """The options of a service. ``job`` is None where nothing is said.
 
     ``reload`` is a reaction to changed files, or one for each path: a word, or ``{"signal": NAME}``.
     """

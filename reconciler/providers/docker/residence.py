@@ -75,7 +75,8 @@ def run_apart(engine: Engine, container: str, arguments: Sequence[str], purpose:
 def clear_away(engine: Engine, container: str) -> None:
     """Removes the container apart of a replacement that is finished. Raises ProviderError."""
     own = engine.get(f"/containers/{container}/json")
-    found = engine.get(f"/containers/{own['Name'].lstrip('/')}{SUFFIX}/json") if own else None
+    name = f"{own['Name'].lstrip('/')}{SUFFIX}" if own else ""
+    found = engine.get(f"/containers/{name}/json") if name else None
     if found and not found["State"]["Running"]:
         engine.delete(f"/containers/{found['Id']}", force=1, v=1)
 

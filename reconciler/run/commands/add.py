@@ -203,7 +203,7 @@ class _Additions:
 
 @dataclass
 class _LiveFile:
-    """What is live as a file, and its resources by the places that they have in it."""
+    """The live state as a file, and its resources by the places that they have in it."""
 
     file: AdoptedFile
     text: Text

@@ -78,7 +78,7 @@ def _stripped(value: Value) -> Value:
 
 
 def _permissions(value: Value) -> Value:
-    """Who sees and who changes an attribute: the server shows both, also those that nobody may (26.7)."""
+    """The names of those that see and change an attribute: the server shows both, also those that nobody may (26.7)."""
     return {"view": (), "edit": (), **as_name_map(value)} if isinstance(value, Mapping) else value
 
 

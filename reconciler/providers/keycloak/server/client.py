@@ -169,7 +169,7 @@ def token_in(content: bytes, asked_at: float) -> Token:
 
 
 class Line(Protocol):
-    """What sends requests: the standard library's transport, or python-keycloak."""
+    """The sender of requests: the standard library's transport, or python-keycloak."""
 
     def send(
         self, method: str, path: str, *, headers: Mapping[str, str] | None = None, body: bytes | None = None
