@@ -148,8 +148,17 @@ def _profile(live: Mapping[str, Any], patches: Sequence[Mapping[str, Value]]) ->
         attributes = {each["name"]: each for each in profile.get("attributes") or ()}
         changed = patch.get("attributes", {})
         for name, body in changed.items() if isinstance(changed, Mapping) else ():
-            attributes[name] = {"name": name, **as_map(body)} if body is not ABSENT else ABSENT
+            attributes[name] = ABSENT if body is ABSENT else _patched({"name": name, **attributes.get(name, {})}, body)
         own = {key: value for key, value in patch.items() if key != "attributes"}
         kept = [each for each in attributes.values() if each is not ABSENT]
         profile = {**profile, **own, "attributes": kept}
     return profile
+
+
+def _patched(live: Any, patch: Any) -> Any:
+    """A live value with a patch of it, in which ABSENT takes a part away."""
+    if not isinstance(patch, Mapping):
+        return patch
+    known = live if isinstance(live, Mapping) else {}
+    merged = {**known, **{key: _patched(known.get(key), part) for key, part in patch.items()}}
+    return {key: part for key, part in merged.items() if part is not ABSENT}
