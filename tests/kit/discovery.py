@@ -15,7 +15,7 @@ from typing import Any, Final, TypeAlias, cast
 from reconciler.config import Sources, load
 from reconciler.core.difference.change import Action
 from reconciler.core.execution.report import Event, What
-from reconciler.core.message.errors import ConfigError
+from reconciler.core.message.errors import ConfigError, Refused
 from reconciler.core.message.problem import Problem
 from reconciler.core.resource.address import Address
 from reconciler.core.resource.document import Document
@@ -206,7 +206,10 @@ class Laboratory:
 
 
 def _failures(reconciler: Reconciler) -> dict[str, str]:
-    events = [event for event in reconciler.converge(_agree) if isinstance(event, Event)]
+    try:
+        events = [event for event in reconciler.converge(_agree) if isinstance(event, Event)]
+    except Refused as refused:  # the plan knows what the server would say
+        return {str(each.address): each.message for each in refused.refusals}
     return {str(event.step.address): event.note for event in events if event.what is What.FAILED}
 
 

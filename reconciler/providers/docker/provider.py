@@ -168,7 +168,7 @@ class DockerProvider:
         return found
 
     def steps(self, changes: Sequence[Change]) -> Sequence[Step]:
-        if all(change.action is Action.KEEP for change in changes):
+        if all(change.action is Action.KEEP and not change.is_takeover for change in changes):
             return ()
         from reconciler.providers.docker.replace.steps import steps
 

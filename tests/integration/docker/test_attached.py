@@ -54,6 +54,7 @@ def test_who_lives_where_nothing_runs_any_more_is_degraded(project, stranger, mo
 # ------------------------------------------------------------------ started since
 
 
+@pytest.mark.sweep(every=2)
 @pytest.mark.parametrize("mode", MODES)
 def test_who_lives_in_a_namespace_is_started_again_after_the_one_that_has_it(project, mode):
     lived_in(project, mode)
@@ -159,6 +160,7 @@ def test_a_link_on_the_default_bridge_that_is_edited_is_seen_and_made(project):
 # ------------------------------------------------------------------ outside the project
 
 
+@pytest.mark.sweep(every=3)
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("spelling", ["name", "id", "short id"])
 def test_a_container_outside_the_project_is_named_in_any_way(project, stranger, mode, spelling):
@@ -231,6 +233,7 @@ def their_network(project):
     project.engine.delete(f"/networks/{made}")
 
 
+@pytest.mark.sweep(every=2)
 @pytest.mark.parametrize("spelling", ["name", "id", "short id"])
 def test_a_network_outside_the_project_is_named_in_any_way(project, their_network, spelling):
     name, made = their_network

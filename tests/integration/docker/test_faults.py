@@ -38,6 +38,7 @@ def free_port() -> int:
         return int(taken.getsockname()[1])
 
 
+@pytest.mark.sweep(every=2)
 @pytest.mark.parametrize("name", SAMPLE)
 def test_a_replacement_with_a_wrong_answer_leaves_somebody_serving(project, name):
     port = free_port()

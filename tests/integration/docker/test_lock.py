@@ -132,6 +132,7 @@ def test_the_lock_of_who_is_gone_is_broken_and_that_of_who_may_live_only_where_a
     assert "nobody holds the lock" in again.err
 
 
+@pytest.mark.sweep(every=2)
 @pytest.mark.parametrize(
     "labels",
     [

@@ -13,7 +13,7 @@ from reconciler.core.message.errors import Refused
 from tests.kit.docker import hands
 
 
-@pytest.mark.sweep(every=3)
+@pytest.mark.sweep(every=5)
 @pytest.mark.parametrize("hand", hands.HANDS, ids=lambda hand: hands.slug(hand.name))
 def test_what_is_done_by_hand_is_seen_named_alone_and_repaired(project, hand):
     try:

@@ -105,6 +105,7 @@ def test_one_that_failed_is_not_done(project):
     assert project.differences()["docker.container/web"].action is Action.START
 
 
+@pytest.mark.sweep(every=2)
 @pytest.mark.parametrize(
     "stays",
     [

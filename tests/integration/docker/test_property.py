@@ -64,6 +64,7 @@ def assert_as_declared(session, refused):
     assert not {address: fields for address, fields in differences(session, refused).items() if fields}
 
 
+@pytest.mark.sweep(every=2)
 @pytest.mark.parametrize("part", range(AT_ONCE))
 def test_what_was_made_of_a_stack_is_no_difference(engine, tmp_path, part):
     """Made but not started, so that what a service would do does not matter."""

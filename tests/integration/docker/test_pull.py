@@ -194,6 +194,7 @@ def test_a_credential_helper_is_asked(shelf, project, logged_in, tmp_path, monke
     assert label(project) == "first"
 
 
+@pytest.mark.sweep(every=2)
 @pytest.mark.parametrize("shelf", [True], indirect=True)
 @pytest.mark.parametrize(
     ("config", "words"),

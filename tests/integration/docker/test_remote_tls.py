@@ -156,6 +156,7 @@ def test_contexts_of_the_docker_cli_lead_where_they_lead_it(project, run, cli, f
     assert run("diff").code == 2
 
 
+@pytest.mark.sweep(every=3)
 @pytest.mark.parametrize(
     "variables",
     [

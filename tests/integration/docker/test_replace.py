@@ -37,6 +37,7 @@ def test_a_good_successor_takes_the_place_and_the_data(serving):
     assert names(serving) == [serving.container()]
 
 
+@pytest.mark.sweep(every=2)
 @pytest.mark.parametrize(
     ("attributes", "says"),
     [

@@ -29,6 +29,7 @@ def profiled(project):
     return project
 
 
+@pytest.mark.sweep(every=2)
 @pytest.mark.parametrize("options", SPELLINGS, ids=" ".join)
 def test_security_options_are_sent_as_compose_sends_them(profiled, options):
     profiled.service("web", **READY, security_opt=options)

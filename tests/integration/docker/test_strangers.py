@@ -99,6 +99,7 @@ def test_a_network_with_strangers_in_it_is_made_anew_only_if_that_was_said(proje
     assert project.engine.get(f"/networks/{project.name}_edge")["Internal"]
 
 
+@pytest.mark.sweep(every=2)
 @pytest.mark.parametrize(
     ("key", "loss"),
     [
@@ -160,6 +161,7 @@ def test_a_name_that_a_stranger_has_is_refused_before_anything_is_made(project, 
         project.engine.delete(f"/containers/{project.container()}", force=1)
 
 
+@pytest.mark.sweep(every=2)
 @pytest.mark.parametrize(
     ("addresses", "is_taken"),
     [

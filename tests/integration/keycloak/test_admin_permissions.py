@@ -226,6 +226,7 @@ WRONG = {
 }
 
 
+@pytest.mark.sweep(every=3)
 @pytest.mark.parametrize("case", WRONG)
 def test_what_is_not_there_is_said_and_nothing_is_given(driver: Driver, realm: str, by_hand: ByHand, case: str) -> None:
     permission, said = WRONG[case]

@@ -173,6 +173,7 @@ def test_identity_providers(server: Server, realm: str, tmp_path: Path, is_chang
     assert tried.wrong == {}
 
 
+@pytest.mark.sweep(every=3)
 @pytest.mark.parametrize("settings", REALMS, ids=lambda each: ",".join(each) or "plain")
 @pytest.mark.parametrize("is_imported", [True, False])
 def test_users(server: Server, realm: str, tmp_path: Path, settings: Mapping[str, Any], is_imported: bool) -> None:
@@ -198,6 +199,7 @@ def filled(case: Mapping[str, Any], name: str) -> dict[str, Any]:
     return {key: value.format(name=name) if isinstance(value, str) else value for key, value in case.items()}
 
 
+@pytest.mark.sweep(every=2)
 @pytest.mark.parametrize("section", FIELDS)
 def test_others(server: Server, realm: str, tmp_path: Path, section: str, is_changed: bool) -> None:
     key, table = FIELDS[section]

@@ -12,6 +12,7 @@ from tests.kit.keycloak.server import ByHand, Driver
 TEMPORARY = ({"type": "password", "value": Secret("Start-1"), "temporary": True},)
 
 
+@pytest.mark.sweep(every=2)
 @pytest.mark.parametrize("count", [2, 25])
 @pytest.mark.parametrize("said", [{}, {"requiredActions": ()}, {"requiredActions": ("VERIFY_EMAIL",)}], ids=str)
 def test_a_temporary_password_has_to_be_changed_whatever_is_declared_beside_it(
@@ -45,6 +46,7 @@ def test_another_duty_is_taken_away_where_none_is_declared(driver: Driver, realm
     assert by_hand.one("users", username="ann")["requiredActions"] == ["UPDATE_PASSWORD"]
 
 
+@pytest.mark.sweep(every=2)
 @pytest.mark.parametrize("more", [{}, {"protocol": "openid-connect"}, {"protocol": "saml"}], ids=str)
 def test_a_client_that_is_to_have_a_secret_is_not_made_public(
     driver: Driver, realm: str, by_hand: ByHand, more: dict[str, str]

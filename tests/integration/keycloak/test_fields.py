@@ -371,7 +371,7 @@ def as_shown(subject: Subject, name: str, value: Any) -> Any:
 CASES = [pytest.param(subject, name, id=f"{subject.kind}-{name}") for subject in SUBJECTS for name in subject.table]
 
 
-@pytest.mark.sweep(every=3)
+@pytest.mark.sweep(every=5)
 @pytest.mark.parametrize(("subject", "name"), CASES)
 def test_a_property_is_seen_repaired_and_changed_by_one_write_each(
     lab: tuple[Driver, dict[str, Any], ByHand], subject: Subject, name: str

@@ -71,6 +71,7 @@ REFUSED: Mapping[str, tuple[Mapping[str, Any], str]] = {
 }
 
 
+@pytest.mark.sweep(every=3)
 @pytest.mark.parametrize("case", REFUSED)
 def test_a_plan_says_what_a_step_is_refused_for(driver: Driver, realm: str, case: str) -> None:
     file, words = REFUSED[case]
@@ -124,6 +125,7 @@ TAKEN: Mapping[str, Mapping[str, Any]] = {
 }
 
 
+@pytest.mark.sweep(every=3)
 @pytest.mark.parametrize("is_new", [True, False])
 @pytest.mark.parametrize("case", TAKEN)
 def test_what_the_same_plan_makes_counts_as_there(driver: Driver, fresh: str, case: str, is_new: bool) -> None:

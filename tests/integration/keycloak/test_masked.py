@@ -123,6 +123,7 @@ def later(server: Server) -> tuple[Driver, Noting]:
     return driver, noting
 
 
+@pytest.mark.sweep(every=2)
 @pytest.mark.parametrize("place", SECTIONS)
 def test_another_secret_in_the_file_is_seen_and_written_once(server: Server, fresh: str, place: str) -> None:
     section, path = SECTIONS[place]

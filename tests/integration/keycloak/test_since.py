@@ -112,6 +112,7 @@ def is_told(driver: Driver, file: dict[str, Any], words: str) -> None:
     assert len(driver.client.writes) == before
 
 
+@pytest.mark.sweep(every=2)
 @pytest.mark.parametrize(
     ("name", "option"),
     [
@@ -242,6 +243,7 @@ def components(realm: str, *, directory: Any = (), mapper: Any = (), key: Any = 
     return {"realm": realm, "components": {FEDERATION: [ldap], KEYS: [own], REGISTRATION: [most]}}
 
 
+@pytest.mark.sweep(every=2)
 @pytest.mark.parametrize("place", ["directory", "mapper", "key", "policy"])
 def test_a_setting_that_the_server_would_drop_is_told_before_anything_is_written(
     driver: Driver, realm: str, by_hand: ByHand, place: str

@@ -114,6 +114,7 @@ def realm(by_hand: ByHand) -> str:
     return by_hand.realm
 
 
+@pytest.mark.sweep(every=3)
 @pytest.mark.parametrize("name", MEETINGS)
 def test_what_somebody_else_adds_meanwhile_is_not_lost(name: str, driver: Driver, realm: str, by_hand: ByHand) -> None:
     meeting = MEETINGS[name]
