@@ -4,31 +4,10 @@ from __future__ import annotations
 
 import os
 import signal
-from functools import partial
 
 import pytest
 
-from tests.kit.cli import called
-from tests.kit.docker.memory import PROJECT, Line, MemoryEngine, Refusal, served
-
-STACK = 'services: {web: {image: "app:1", mem_limit: 64m}, db: {image: "app:1"}}\n'
-
-
-@pytest.fixture
-def engine():
-    made = MemoryEngine()
-    made.image("app:1")
-    return made
-
-
-@pytest.fixture
-def reconcile(engine, tmp_path, monkeypatch, capsys):
-    (tmp_path / "stack.yaml").write_text(STACK, encoding="utf-8")
-    with served(engine) as url:
-        env = {"DOCKER_HOST": url, "COMPOSE_PROJECT_NAME": PROJECT}
-        run = partial(called, monkeypatch, capsys, "--state-directory", tmp_path / "state", cwd=tmp_path, env=env)
-        assert run("apply", "--yes").code == 0
-        yield run
+from tests.kit.docker.memory import PROJECT, Line, Refusal
 
 
 def by_hand(engine):
