@@ -15,6 +15,7 @@ from reconciler.core.plan.plan import Step
 from reconciler.core.resource.address import Address
 from reconciler.core.resource.resource import Origin
 from reconciler.core.resource.values import ABSENT, Value
+from reconciler.providers.keycloak.expand import key_of
 from reconciler.providers.keycloak.ids import Directory
 from reconciler.providers.keycloak.registry import KINDS
 from reconciler.providers.keycloak.table.connection import BASE
@@ -46,6 +47,7 @@ class Foreseen:
     def __init__(self, directory: Directory, steps: Sequence[Step]) -> None:
         self._directory, self._steps = directory, steps
         self._written = {address for step in steps for address in (step.address, *step.covers)}
+        self._keys = set(map(key_of, self._written))
         self._new = {step.address for step in steps if step.verb == CREATE and step.address.kind == REALM}
         self._answers: dict[str, Any] = {}  # not the directory's: those of a pass are read after what they depend on
 
@@ -70,9 +72,9 @@ class Foreseen:
         """The id of a live object, "" of one that comes with what the plan makes, None where there will be none."""
         kind = KINDS[target.kind]
         parent = kind.parent_of(target)
-        is_made = target in self._written or Address(REALM, target.path[:1]) in self._new
+        is_made = key_of(target) in self._keys or Address(REALM, target.path[:1]) in self._new
         may_arise = kind.builtins.arises(target.path) or (
-            parent is not None and parent.kind != REALM and parent in self._written
+            parent is not None and parent.kind != REALM and key_of(parent) in self._keys
         )
         found = None if Address(REALM, target.path[:1]) in self._new else self._directory.find(target)
         return "" if found is None and (is_made or may_arise) else found

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
+from reconciler.core.message.errors import Refused
 from reconciler.providers.docker.engine import occupied_ports
 from reconciler.providers.docker.engine.listeners import Listener
 from reconciler.providers.docker.table import labels
@@ -75,15 +78,15 @@ def test_a_port_of_a_program_is_foreseen_and_nothing_is_stopped_for_it(tmp_path,
     engine.programs[8080, "tcp"] = (program,)
 
     said = foreseen(engine, tmp_path)
-    report = apply(a_stack(TWO, tmp_path), engine)
 
     if told:
         (obstacle,) = said
         assert f"stack.yaml:4:13: host port 8080/tcp is in use by {told}" in obstacle
-        assert f"host port 8080/tcp is in use by {told}" in report.failed[0].note
+        with pytest.raises(Refused, match=re.escape(f"host port 8080/tcp is in use by {told}")):
+            apply(a_stack(TWO, tmp_path), engine)
         assert engine.containers[before]["State"]["Running"]
     else:
-        assert (said, report.failed) == ([], ())
+        assert (said, apply(a_stack(TWO, tmp_path), engine).failed) == ([], ())
 
 
 def test_a_program_in_a_container_with_the_network_of_the_machine_is_that_container(tmp_path):
