@@ -62,8 +62,8 @@ class Transport:
     def send(
         self, method: str, path: str, *, headers: Mapping[str, str] | None = None, body: bytes | None = None
     ) -> Answer:
-        """The answer to a request, read to its end. The path may have a query."""
-        target, began = quote(self._below + path, _LEGAL), monotonic()
+        """The answer to a request, read to its end. The path may have a query, and a slash in front."""
+        target, began = quote(self._below + path.removeprefix("/"), _LEGAL), monotonic()
         asked = f"{method} {target.partition('?')[0]}"
         connection = self._opened()
         try:
