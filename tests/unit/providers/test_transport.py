@@ -108,6 +108,14 @@ def test_headers_are_found_in_any_case() -> None:
     assert (headers.get("Location", ""), headers.get("Retry-After", "")) == ("/x", "3")
 
 
+@pytest.mark.parametrize("path", ["admin/realms", "/admin/realms"])
+def test_a_slash_in_front_of_a_path_changes_nothing(path: str) -> None:
+    with answering(whole(b"{}")) as (transport, asked):
+        transport.send("GET", path)
+
+    assert asked == ["GET /admin/realms HTTP/1.1"]
+
+
 def test_characters_that_a_url_can_not_have_are_encoded_and_no_others() -> None:
     with answering(whole(b"")) as (transport, asked):
         transport.send("GET", "a b/ü%20/x:1@sha256?filters={}&q=\n")
