@@ -34,7 +34,7 @@ def ours(directory: Path, *arguments: str | Path, codes: tuple[int, ...] = (0,),
 
 @dataclass(frozen=True)
 class Cost:
-    """Of one run: seconds, those of a processor, and the most memory."""
+    """The cost of one run: seconds, those of a processor, and the most memory."""
 
     seconds: float
     cpu_s: float = 0.0

@@ -50,7 +50,7 @@ def test_killed_once_more_the_run_after_that_finishes_the_work(name: str, record
 
 
 def of_the_next_run(scenario: Scenario, first: State) -> list[State]:
-    """What the next run is left with if it is killed right after one of its writes."""
+    """The states that the next run leaves if it is killed right after one of its writes."""
     engine, found = after_the_kill(first.engine), []
 
     def watch(moment: str, call: str) -> None:

@@ -53,7 +53,7 @@ UNREACHABLE = frozenset(name for name in FAULTS if name.startswith(_TRANSPORT))
 
 
 def run(scenario: Scenario, client: AdminClient) -> tuple[Exit, Sequence[ReconcileError]]:
-    """What `apply` ends with, and why."""
+    """The end of an `apply`, and the reason for it."""
     provider = KeycloakProvider({}, client=client)
     reconciler = Reconciler(
         document(scenario.after), {"keycloak": provider}, TurnedClock(), scenario.policy, workers=1, patience_s=0
@@ -93,7 +93,7 @@ def cases(scenario: Scenario, fault: Fault) -> Iterator[tuple[int, bool]]:
 
 
 def is_told(error: ReconcileError) -> bool:
-    """Whether a message says which request it is about, or which account or realm."""
+    """Returns whether a message says which request it is about, or which account or realm."""
     text = str(error)
     is_asked = any(f"{method} /" in text for method in ("GET", "POST", "PUT", "DELETE"))
     known = (
@@ -109,7 +109,7 @@ def is_told(error: ReconcileError) -> bool:
 
 
 def spoiled(scenario: Scenario, fault: Fault, number: int, *, lasts: bool) -> Iterator[str]:
-    """What is wrong with a run in which one answer is, and with the one after it."""
+    """The faults of a run in which one answer is wrong, and of the one after it."""
     line = Line(SimulatedKeycloak.restored(scenario.begun()), fault.limits, fault, number, lasts)
     strangers = SimulatedKeycloak.restored(scenario.begun()).realms[STRANGER]
     began = time.monotonic()

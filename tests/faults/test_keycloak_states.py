@@ -81,7 +81,7 @@ class Realms(RuleBasedStateMachine):
 
     @rule(section=st.sampled_from(sorted(_LISTS)), name=NAMES)
     def declare_no_more(self, section: str, name: str) -> None:
-        """What is taken out of the file is left alone from then on, and so is whatever named it."""
+        """Takes an object out of the file; from then on it is left alone, and so is whatever named it."""
         if self.declared[section].pop(name, None) is None:
             return
         self.made.add((section, name))

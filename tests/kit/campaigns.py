@@ -23,7 +23,7 @@ from reconciler.record import Struct, asdict, field
 FOLDER = Path(__file__).parents[1] / "faults/campaigns"
 FIGURE = "figure: "
 WHOLE = os.environ.get("RECONCILE_TEST_FAULTS") == "all"
-"""Whether all cases are run, and not a sample of them."""
+"""True where all cases are run, and not a sample of them."""
 
 SEED = int(os.environ.get("RECONCILE_TEST_SEED") or 1)
 """The beginning of all that is random in a campaign."""
@@ -68,7 +68,7 @@ def _campaign(file: Path) -> Campaign:
 
 
 class Figures(Struct):
-    """What one campaign did in one run."""
+    """The figures of one campaign in one run."""
 
     cases: int = 0
     failed: int = 0

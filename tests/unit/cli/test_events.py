@@ -14,22 +14,14 @@ from reconciler.core.execution.report import Event, What
 from reconciler.core.plan.plan import Step
 from reconciler.core.resource.address import Address
 from reconciler.render.progress.events import step_document, wait_fields
-from reconciler.run.clock import RealClock
 from tests.kit.cli import called
-from tests.kit.docker.memory import PROJECT, MemoryEngine, Refusal, served
+from tests.kit.docker.memory import PROJECT, Refusal, served
 
 SCHEMAS = Path(__file__).parents[3] / "schemas"
 EVENTS = jsonschema.Draft202012Validator(json.loads((SCHEMAS / "events.schema.json").read_text(encoding="utf-8")))
 PLAN = jsonschema.Draft202012Validator(json.loads((SCHEMAS / "plan.schema.json").read_text(encoding="utf-8")))
 STACK = "services: {web: {image: 'app:1', healthcheck: {test: 'true'}}}\n"
 WAYS = [("--log-format", "json", "apply", "--yes"), ("apply", "--json", "--yes")]
-
-
-@pytest.fixture
-def engine():
-    engine = MemoryEngine(clock=RealClock())
-    engine.image("app:1")
-    return engine
 
 
 @pytest.fixture

@@ -8,9 +8,8 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from reconciler.run.clock import RealClock
 from tests.kit.cli import called
-from tests.kit.docker.memory import PROJECT, Line, MemoryEngine, served
+from tests.kit.docker.memory import PROJECT, Line, served
 
 SCHEMA = json.loads((Path(__file__).parents[3] / "schemas/snapshot.schema.json").read_text(encoding="utf-8"))
 STACK = """\
@@ -27,13 +26,6 @@ networks: {back: {}}
 volumes: {data: {}}
 """
 CANARY = "correct-horse-battery"
-
-
-@pytest.fixture
-def engine():
-    made = MemoryEngine(clock=RealClock())
-    made.image("app:1")
-    return made
 
 
 @pytest.fixture
