@@ -33,6 +33,16 @@ AT_ROOT: Final = {
 _LINK: Final = re.compile(r"(\]\()([^)\s#:]+)([)#])")
 
 
+def on_config(config: Any) -> Any:
+    """Adds every page of decisions/ to the navigation, in the order of their numbers."""
+    (development,) = [section["Development"] for section in config.nav if "Development" in section]
+    (decisions,) = [entry for entry in development if "Decisions" in entry]
+    decisions["Decisions"] = [
+        path.relative_to(config.docs_dir).as_posix() for path in sorted((ROOT / "docs/decisions").glob("*.md"))
+    ]
+    return config
+
+
 def on_files(files: Any, config: Any) -> Any:
     """Adds the pages of the root, the reference, and the files that pages link to."""
     for name, place in AT_ROOT.items():

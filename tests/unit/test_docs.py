@@ -111,3 +111,10 @@ def test_the_newest_entry_of_the_changelog_is_of_this_version():
 
     assert "\n## " not in before
     assert re.findall(r"^## (\S+)", releases, re.MULTILINE)[0] == __version__
+
+
+def test_every_page_of_docs_is_in_the_navigation_of_the_site():
+    named = set(re.findall(r": (\S+\.md)$", (ROOT / "mkdocs.yml").read_text(encoding="utf-8"), re.MULTILINE))
+    # The hook of the site adds all of decisions/, and the builder writes reference/.
+    pages = {path.name for path in (ROOT / "docs").glob("*.md")}
+    assert pages <= named
