@@ -96,14 +96,14 @@ def settings_of(options: Mapping[str, Any]) -> Settings:
         environment=process_environment(),
     )
     return Settings(
-        found.directory,
-        found.stack,
-        found.users,
-        found.env_files,
-        options["project"],
-        options["profile"],
-        found.environment,
-        options["keycloak_url"],
+        directory=found.directory,
+        stack_files=found.stack,
+        users_files=found.users,
+        env_files=found.env_files,
+        project=options["project"],
+        profiles=options["profile"],
+        environment=found.environment,
+        keycloak_url=options["keycloak_url"],
         state_directory=options["state_directory"],
     )
 

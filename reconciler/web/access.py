@@ -190,7 +190,7 @@ class Gate:
         """The visitor behind a request with these headers and this session cookie."""
         scheme, _, token = headers.get("authorization", "").partition(" ")
         if scheme.lower() == "bearer":
-            role = self.role_of(token.strip())
+            role = self.admit(token.strip())
             return Visitor("token", role, "token", address=address)
         if session := self.sessions.of(cookie, is_use=BY_ITSELF not in headers):
             return Visitor(session.name, session.role, session.how, cookie, address)
@@ -199,16 +199,22 @@ class Gate:
             return Visitor("", Role.ANYONE, address=address)
         return Visitor("local user", Role.OPERATOR, "loopback", address=address)
 
-    def role_of(self, token: str) -> Role:
-        """The role of a token, by comparisons that take the same time for each; ANYONE for a wrong one."""
+    def admit(self, token: str) -> Role:
+        """The role of whoever comes with a token. A wrong one is counted; after too many, nobody has a role."""
+        # The brake is asked first: a right guess among too many must look like a wrong one.
         if self.brake.is_on(self.now()):
             return Role.ANYONE
+        role = self.role_of(token)
+        if role is Role.ANYONE:
+            self.brake.failed(self.now())
+        return role
+
+    def role_of(self, token: str) -> Role:
+        """The role of a token, by comparisons that take the same time for each; ANYONE for a wrong one."""
         given = sha256(token.encode()).digest()
         found = [
             role for known, role in self.tokens.items() if hmac.compare_digest(sha256(known.encode()).digest(), given)
         ]
-        if not found:
-            self.brake.failed(self.now())
         return found[0] if found else Role.ANYONE
 
     def csrf_token(self, visitor: Visitor) -> str:

@@ -58,7 +58,7 @@ def by_token(call: Call) -> Response:
     where = safe_next(form.get("next", "/"))
     if gate.brake.is_on(gate.now()):
         return page(call, "Too many wrong tokens. Wait a minute.", 429, where)
-    role = gate.role_of(form.get("token", "").strip())
+    role = gate.admit(form.get("token", "").strip())
     if role is Role.ANYONE:
         call.desk.refused(call.visitor, "login", "wrong token")
         return page(call, "The token is wrong.", 401, where)

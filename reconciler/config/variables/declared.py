@@ -17,7 +17,7 @@ Locate = Callable[[TreePath], Place | None]
 
 
 def declared_names(secrets: Tree) -> Iterator[str]:
-    """The names of the variables; nothing for what is neither form."""
+    """The variables that one ``x-reconcile.secrets`` names; none where it fits no form, which the schema reports."""
     if isinstance(secrets, list | dict):
         yield from map(str, secrets)
 
@@ -37,7 +37,10 @@ class SecretSource(Struct, frozen=True):
 
 
 def declared_sources(secrets: Tree, locate: Locate) -> Iterator[SecretSource]:
-    """The sources of one ``x-reconcile.secrets``, whose settings may have any form."""
+    """The sources that one ``x-reconcile.secrets`` gives with ``from``.
+
+    It is read before the schema has checked it, since variables are needed first: what fits no form is left out.
+    """
     for name, settings in secrets.items() if isinstance(secrets, dict) else ():
         source = settings.get("from") if isinstance(settings, dict) else None
         for kind, own in source.items() if isinstance(source, dict) else ():
@@ -45,9 +48,9 @@ def declared_sources(secrets: Tree, locate: Locate) -> Iterator[SecretSource]:
 
 
 class Rotations(Struct):
-    """The declared rotations by the names of their variables, and all that is wrong with them.
+    """The declared rotations by the names of their variables, and the problems of their declarations.
 
-    ``services`` are those that commands can be run in; None where they are unknown.
+    ``services`` are those that commands can be run in; None where the stack is not known, so that no name is wrong.
     """
 
     services: Collection[str] | None = None
@@ -55,7 +58,10 @@ class Rotations(Struct):
     problems: list[Problem] = field(default_factory=list)
 
     def add(self, secrets: Tree, locate: Locate) -> None:
-        """Take those of one ``x-reconcile.secrets``, which fits the schema. ``locate`` finds what is in there."""
+        """Adds the rotations of one ``x-reconcile.secrets`` that fits the schema, and a problem for each contradiction.
+
+        ``locate`` finds the place of a path below it.
+        """
         for name, settings in secrets.items() if isinstance(secrets, dict) else ():
             declared = settings.get("rotate") if isinstance(settings, dict) else None
             if not isinstance(declared, dict):
@@ -77,6 +83,7 @@ class Rotations(Struct):
 def _rotation(declared: Mapping[str, Any], origin: Origin) -> Rotation:
     service = str(declared.get("service") or "")
     check = declared.get("check") or ()
+    # A list is the short form: the words of a command that is tried in the same service as `exec`.
     if isinstance(check, Mapping):
         tried = Call(str(check.get("service") or service), _words(check.get("exec")))
     else:

@@ -54,7 +54,9 @@ class Written(Struct, frozen=True):
         if self.has_failed(change):
             return True
         before = [each for each in self.changes.get(change.address, ()) if _is_of_the_same(each, change)]
-        times = min((sum(field in each.fields for each in before) for field in change.fields), default=len(before))
+        times = min(
+            (sum(difference in each.fields for each in before) for difference in change.fields), default=len(before)
+        )
         return times > (0 if change.address in self.alone else 1)
 
     def has_failed(self, change: Change) -> bool:

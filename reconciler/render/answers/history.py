@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
+from reconciler.core.difference.cause import Cause
 from reconciler.core.difference.change import Action
 from reconciler.core.history.author import Author
 from reconciler.core.history.records import ChangeRecord, FieldRecord, Run
 from reconciler.core.message.secrecy import HIDDEN
 from reconciler.core.resource.resource import Origin
 from reconciler.core.resource.values import ABSENT, UNKNOWN
+from reconciler.render.output.causes import CAUSES, known_cause
+from reconciler.render.output.columns import USUAL_COLUMN
 from reconciler.render.output.plain import joined
 from reconciler.render.output.values import shown
 from reconciler.render.plan.jsonplan import source
@@ -19,16 +22,7 @@ from reconciler.render.plan.text import SYMBOLS
 from reconciler.render.progress.progress import DONE
 
 SCHEMA: Final = "reconcile.history/v1"
-_WIDE: Final = 44
 _MOST_FIELDS: Final = 12
-CAUSES: Final[Mapping[str, str]] = {
-    "declared": "asked for by the files",
-    "drift": "changed outside of the files",
-    "image": "the image changed",
-    "dependency": "another resource changed",
-    "default": "follows from other fields",
-    "unknown": "",
-}
 _NEVER_BEGUN: Final = ("skipped", "not started")
 """Results of changes that nothing was done for."""
 
@@ -103,7 +97,7 @@ def _title(run: Run) -> str:
 def change_lines(change: ChangeRecord, *, full: bool = False) -> Iterator[str]:
     """One change: what was done, why and at what cost, its fields, and who had changed them."""
     action = Action(change.action)
-    yield f"  {SYMBOLS[action]} {change.address.ljust(_WIDE)} {outcome(change)}".rstrip()
+    yield f"  {SYMBOLS[action]} {change.address.ljust(USUAL_COLUMN)} {outcome(change)}".rstrip()
     fields = change.fields if full or action is not Action.CREATE else ()
     for each in fields if full else fields[:_MOST_FIELDS]:
         yield f"      {field_text(each)}"
@@ -117,7 +111,7 @@ def outcome(change: ChangeRecord) -> str:
     """A change in words: its result, its cause, its seconds."""
     words = DONE[Action(change.action)]
     parts = [words if change.result == "done" else f"{change.action} {change.result}"]
-    parts += [CAUSES[change.cause]] if CAUSES[change.cause] else []
+    parts += filter(None, [CAUSES[Cause(change.cause)].short])
     parts += [f"{change.outage:.1f} s without service"] if change.outage else []
     text = ", ".join(parts)
     has_begun = change.seconds is not None and change.result not in _NEVER_BEGUN
@@ -126,7 +120,7 @@ def outcome(change: ChangeRecord) -> str:
 
 def field_text(each: FieldRecord) -> str:
     """One field: its path, its change, its cause and its line."""
-    why = ", ".join(part for part in (each.cause if each.cause != "unknown" else "", each.source) if part)
+    why = ", ".join(part for part in (known_cause(Cause(each.cause)), each.source) if part)
     return f"{each.path}  {recorded(each.before, each.unit)} → {recorded(each.after, each.unit)}" + (
         f"  [{why}]" if why else ""
     )

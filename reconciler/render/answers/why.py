@@ -17,6 +17,7 @@ from reconciler.core.plan.plan import Plan
 from reconciler.core.resource.address import Address
 from reconciler.record import Struct
 from reconciler.render.answers.history import author_json, author_text, change_lines, moment, run_json
+from reconciler.render.output.causes import CAUSES
 from reconciler.render.output.plain import joined
 from reconciler.render.plan.jsonplan import PlanDocument, comes_first
 from reconciler.render.plan.text import describe, row_of
@@ -34,14 +35,6 @@ _MEANS: Final[Mapping[Effect, str]] = {
     Effect.REPLACE: "It can't be changed in place, so a new one is needed.",
     Effect.DATA_LOSS: "It can't be changed, and a new one has no data.",
     Effect.FIXED: "It is set for good when the resource is made.",
-}
-_CAUSES: Final[Mapping[Cause, str]] = {
-    Cause.DECLARED: "The files ask for something new",
-    Cause.DRIFT: "It was changed outside of the files",
-    Cause.IMAGE: "The image, or the context that it is built from, changed",
-    Cause.DEPENDENCY: "Another resource gives another value",
-    Cause.DEFAULT: "It follows from other fields, or a default changed",
-    Cause.UNKNOWN: "The cause is unknown, as no earlier apply of it is known",
 }
 
 
@@ -150,7 +143,7 @@ def _field(field: FieldChange, change: Change, kind: Kind) -> Iterator[str]:
     path, text = row_of(field, change, kind)
     place = change.place(field)
     yield f"  {path}  {text}"
-    yield f"      {_CAUSES[field.cause]}{f' ({place})' if place else ''}. {_MEANS[field.effect]}"
+    yield f"      {CAUSES[field.cause].sentence}{f' ({place})' if place else ''}. {_MEANS[field.effect]}"
 
 
 def _before(answer: Answer) -> Iterator[str]:

@@ -17,7 +17,8 @@ _WORD: Final = re.compile(rf"(?:{_PAINTS}[^\w\s]{_PAINTS} )?\S+|\s+")
 
 _DEEPER: Final = 4
 _FEWEST: Final = 20
-_USUAL_COLUMN: Final = 44
+USUAL_COLUMN: Final = 44
+"""The width of a column of names where no terminal gives one."""
 
 
 def cells(text: str) -> int:
@@ -42,7 +43,7 @@ def column_of(texts: Iterable[str], width: int) -> int:
     Where the text does not go to a terminal it is a usual one, the same for all texts.
     """
     if not width:
-        return _USUAL_COLUMN
+        return USUAL_COLUMN
     return min(max(map(cells, texts), default=0), max(width // 2, _FEWEST))
 
 

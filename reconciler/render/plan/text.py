@@ -19,7 +19,8 @@ from reconciler.core.resource.address import Address
 from reconciler.core.resource.resource import Origin
 from reconciler.core.resource.values import UNKNOWN, Value, revealed
 from reconciler.record import Struct
-from reconciler.render.output.columns import column_of, folded, padded
+from reconciler.render.output.causes import CAUSES, known_cause
+from reconciler.render.output.columns import USUAL_COLUMN, column_of, folded, padded
 from reconciler.render.output.plain import joined, painted
 from reconciler.render.output.values import are_lists_of_objects, path_of, shown, unit_of
 from reconciler.render.plan.outage import NOTHING_MEASURED, Measured, outage_words
@@ -56,13 +57,6 @@ COSTS: Final[Mapping[Effect, str]] = {
     Effect.DATA_LOSS: "its data is lost",
     Effect.FIXED: "not possible",
 }
-TITLES: Final[Mapping[str, Sequence[Cause]]] = {
-    "Changed outside of the files:": (Cause.DRIFT,),
-    "Asked for by the files, an image or another resource:": (
-        *(Cause.DECLARED, Cause.IMAGE, Cause.DEPENDENCY, Cause.DEFAULT),
-    ),
-    "Of unknown cause:": (Cause.UNKNOWN,),
-}
 _MEANINGS: Final[Mapping[str, str]] = {
     "+": "create",
     ">": "start or run",
@@ -85,8 +79,6 @@ _FORCED: Final[Mapping[Effect, str]] = {
     Effect.REPLACE: "forces the replacement",
     Effect.DATA_LOSS: "forces the replacement",
 }
-_OUTSIDE: Final = "changed outside of the files"
-_WIDE: Final = 44
 _LONG_LIST: Final = 5
 _MOST_ACCESS: Final = 20
 _FEW_ALONG: Final = 5
@@ -161,8 +153,9 @@ def _by_cause(changes: Sequence[Change]) -> Iterator[tuple[Sequence[str], Sequen
     if not any(change.cause is Cause.DRIFT for change in changes):
         yield from [((), changes)] if changes else ()
         return
-    for title, causes in TITLES.items():
-        if group := [change for change in changes if change.cause in causes and not change.unread]:
+    # An unread resource has no difference, so its cause says nothing; it stands under a title of its own, the last.
+    for title in dict.fromkeys(words.title for words in CAUSES.values()):
+        if group := [change for change in changes if CAUSES[change.cause].title == title and not change.unread]:
             yield (title,), group
     if group := [change for change in changes if change.unread]:
         yield (_UNREAD_TITLE,), group
@@ -240,16 +233,10 @@ def field_lines(change: Change, kind: Kind, *, full: bool = False, width: int = 
     """
     if change.action is Action.DEFERRED and change.observed is None:
         return
-    if change.observed is None:
-        rows = [(path, text if full else _cut(text)) for path, text in field_rows(change, kind)]
-    else:
-        differing = [field for field in change.fields if field.effect is not Effect.NOTE]
-        rows = [
-            (path, f"{text}{_remark(field, change, full=full)}")
-            for field in differing
-            for path, text in (row_of(field, change, kind),)
-        ]
-    column = min(max((len(path) for path, _ in rows), default=0), width // 2 or _WIDE)
+    rows = list(
+        _new_rows(change, kind, full=full) if change.observed is None else _changed_rows(change, kind, full=full)
+    )
+    column = min(max((len(path) for path, _ in rows), default=0), width // 2 or USUAL_COLUMN)
     yield from (f"{padded(path, column)}  {text}" for path, text in rows)
 
 
@@ -260,25 +247,31 @@ def _remark(field: FieldChange, change: Change, *, full: bool) -> str:
     """
     is_forcing = field.effect is change.effect or field.effect >= Effect.HANDOVER
     is_odd = not full and field.cause is Cause.DRIFT is not change.cause
-    marks = [_FORCED.get(field.effect, "") if is_forcing else "", _OUTSIDE if is_odd else ""]
+    marks = [_FORCED.get(field.effect, "") if is_forcing else "", CAUSES[field.cause].short if is_odd else ""]
     said = ", ".join(filter(None, marks))
     return f"{f'  ({said})' if said else ''}{_why(field.cause, change.place(field)) if full else ''}"
 
 
 def _why(cause: Cause, place: Origin | None) -> str:
-    known = [cause.value if cause is not Cause.UNKNOWN else "", str(place) if place and place.file else ""]
+    known = [known_cause(cause), str(place) if place and place.file else ""]
     return f"  [{', '.join(filter(None, known))}]" if any(known) else ""
 
 
-def field_rows(change: Change, kind: Kind) -> Iterator[tuple[str, str]]:
-    """Lists for each field its path in the words of the file, and its change."""
-    is_new = change.observed is None
+def _new_rows(change: Change, kind: Kind, *, full: bool) -> Iterator[tuple[str, str]]:
+    """Lists for each field of a new resource its path in the words of the file, and its value."""
     for field in change.fields:
-        if is_new:
-            path, unit = path_of(field, change), unit_of(field, kind)
-            yield from ((name, shown(value, unit)) for name, value in _spread(path, field.after))
-        elif field.effect is not Effect.NOTE:
-            yield row_of(field, change, kind)
+        unit = unit_of(field, kind)
+        for path, value in _spread(path_of(field, change), field.after):
+            text = shown(value, unit)
+            yield path, text if full else _cut(text)
+
+
+def _changed_rows(change: Change, kind: Kind, *, full: bool) -> Iterator[tuple[str, str]]:
+    """Lists for each differing field its path, its change, and its marks."""
+    for field in change.fields:
+        if field.effect is not Effect.NOTE:
+            path, text = row_of(field, change, kind)
+            yield path, f"{text}{_remark(field, change, full=full)}"
 
 
 def row_of(field: FieldChange, change: Change, kind: Kind) -> tuple[str, str]:

@@ -23,6 +23,7 @@ from reconciler.core.resource.values import ABSENT
 from reconciler.record import Struct
 from reconciler.render.answers.doctor import login_words
 from reconciler.render.answers.history import recorded
+from reconciler.render.output.causes import known_cause
 from reconciler.render.output.plain import one_line, with_its_colours
 from reconciler.render.output.values import path_of, shown, unit_of
 from reconciler.render.plan.jsonplan import checksum
@@ -574,7 +575,7 @@ def _fields(change: Change, kind: Kind) -> list[FieldRow]:
             shown(field.after, unit_of(field, kind)),
             str(change.place(field) or ""),
             COSTS[field.effect],
-            "" if field.cause.value == "unknown" else field.cause.value,
+            known_cause(field.cause),
         )
         for field in change.fields[:MOST_FIELDS]
     ]

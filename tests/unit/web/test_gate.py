@@ -364,6 +364,17 @@ def test_tokens_are_compared_by_digests_of_one_length():
     assert gate.role_of("") is Role.ANYONE
 
 
+def test_only_who_comes_with_a_wrong_token_is_counted():
+    gate = Gate(frozenset(), {"a-token-of-sixteen": Role.READER}, now=lambda: 0.0)
+
+    assert {gate.role_of(str(number)) for number in range(TRIES)} == {Role.ANYONE}
+    assert not gate.brake.is_on(0.0)
+    assert {gate.admit("a-token-of-sixteen") for _ in range(TRIES)} == {Role.READER}
+    assert not gate.brake.is_on(0.0)
+    assert {gate.admit(str(number)) for number in range(TRIES)} == {Role.ANYONE}
+    assert gate.admit("a-token-of-sixteen") is Role.ANYONE
+
+
 # ------------------------------------------------------------------ a logout at the issuer
 
 

@@ -10,10 +10,9 @@ from reconciler.config.compose.assembly.defaults import with_defaults
 from reconciler.config.compose.assembly.extends import extended
 from reconciler.config.compose.assembly.layers import Layer, Written, read_named
 from reconciler.config.compose.assembly.level import Findings, Level
-from reconciler.config.compose.assembly.stages import SECTIONS, fitting, in_long_form, variables_filled
+from reconciler.config.compose.assembly.stages import SECTIONS, fitting, variables_filled, with_layer
 from reconciler.config.compose.model.merge import laid_over, without
 from reconciler.config.compose.model.paths import absolute_paths, is_remote
-from reconciler.config.compose.model.unique import unique
 from reconciler.config.variables.sources import env_file_paths, possible_env_files, read_variables
 from reconciler.config.variables.template import Variables
 from reconciler.config.yaml.textfile import shown_name
@@ -33,8 +32,7 @@ def assembled(layers: Sequence[Layer], level: Level, found: Findings) -> Map:
     for layer in layers:
         tree = _with_included(_without_version(variables_filled(layer, level, found), found), layer, level, found)
         tree = extended(tree, layer, level, found)
-        document = laid_over(without(document, layer.cleared), tree, found.problems)
-        document = unique(in_long_form(fitting(unique(document), found), found))
+        document = with_layer(document, tree, layer, found, check=fitting)
     return absolute_paths(with_defaults(document), level.base)
 
 

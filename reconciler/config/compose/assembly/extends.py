@@ -8,10 +8,9 @@ from typing import Final
 
 from reconciler.config.compose.assembly.layers import Layer, read_named
 from reconciler.config.compose.assembly.level import Findings, Level
-from reconciler.config.compose.assembly.stages import fitting_in_part, in_long_form, variables_filled
+from reconciler.config.compose.assembly.stages import fitting_in_part, variables_filled, with_layer
 from reconciler.config.compose.model.merge import laid_over, without
 from reconciler.config.compose.model.paths import absolute_paths, is_remote
-from reconciler.config.compose.model.unique import unique
 from reconciler.config.yaml.suggest import suggestion
 from reconciler.config.yaml.textfile import shown_name
 from reconciler.config.yaml.tree import Map, Place, Tree, TreePath, placed, with_places
@@ -143,12 +142,16 @@ class _Extension(Struct):
         document = Map()
         for layer in written.layers:
             tree = variables_filled(layer, self.level, found)
-            document = unique(laid_over(without(document, layer.cleared), tree, found.problems))
-            document = unique(in_long_form(fitting_in_part(_empty_where_null(document), found), found))
+            document = with_layer(document, tree, layer, found, check=_as_base)
         self.found.problems.extend(found.problems)
         services = absolute_paths(document, self.level.base_of(path.parent)).get("services") or Map()
         cleared = written.layers[-1].cleared if written.layers else ()
         return _Home(path, with_places(services, services), cleared, found)
+
+
+def _as_base(document: Map, found: Findings) -> Map:
+    """The part of a file that others may be extended from."""
+    return fitting_in_part(_empty_where_null(document), found)
 
 
 def _empty_where_null(tree: Map) -> Map:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import Final
+from collections.abc import Callable, Iterator, Sequence
+from typing import Final, TypeAlias
 
 from reconciler.config.compose.assembly.layers import Layer
 from reconciler.config.compose.assembly.level import Doubt, Findings, Level
 from reconciler.config.compose.model.longform import long_form, refuse_port_bombs
+from reconciler.config.compose.model.merge import laid_over, without
 from reconciler.config.compose.model.shapes import Malformed
+from reconciler.config.compose.model.unique import unique
 from reconciler.config.schema.explain import Fault
 from reconciler.config.schema.validator import load_schema
 from reconciler.config.variables.casts import STACK_CASTS
@@ -23,6 +25,16 @@ from reconciler.record import replace
 _ALIKE: Final = 0.8
 _MOST_HINTS: Final = 100
 SECTIONS: Final = ("services", "networks", "volumes", "secrets", "configs", "models")
+
+Check: TypeAlias = Callable[[Map, Findings], Map]
+"""Returns the part of a document that fits the schema, and notes the rest."""
+
+
+def with_layer(document: Map, tree: Map, layer: Layer, found: Findings, *, check: Check) -> Map:
+    """The document with one more layer over it, whose ``tree`` is complete; checked, and in long form."""
+    merged = unique(laid_over(without(document, layer.cleared), tree, found.problems))
+    # Short and long forms of the same port or mount are the same only in long form, so there are twins once more.
+    return unique(in_long_form(check(merged, found), found))
 
 
 def variables_filled(layer: Layer, level: Level, found: Findings) -> Map:

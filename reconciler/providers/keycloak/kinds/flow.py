@@ -21,6 +21,7 @@ from reconciler.providers.keycloak.table.groups import (
     Builtins,
     Creation,
     Dependencies,
+    Listing,
     Paths,
     Pruning,
     Put,
@@ -381,7 +382,7 @@ KIND: Final = RestKind(
     pruning=Pruning(section="authenticationFlows", keeps=_is_brought),
     dependencies=Dependencies(uses=_subflows),
     replacement=Replacement(obstacle=_obstacle, successor=_successor, set_aside=_set_aside),
-    reading=Reading(masked=_masked),
+    reading=Reading(masked=_masked, listing=Listing("/authentication/flows", tuple(sorted(BUILT_IN_FLOWS)))),
     requirements=Requirements(
         refuses=_refused,
         remedies={"a built in flow": "copy the flow under another name and bind that, or leave the built-in one out"},

@@ -15,7 +15,7 @@ from reconciler.core.resource.values import Secret, Spec, Value
 from reconciler.providers.keycloak.kinds.flow import unknown_flows
 from reconciler.providers.keycloak.table.connection import BASE, Representation, View
 from reconciler.providers.keycloak.table.deployed import deployed, not_deployed
-from reconciler.providers.keycloak.table.groups import Dependencies, Paths, Pruning, Put, Reading, Requirements
+from reconciler.providers.keycloak.table.groups import Dependencies, Listing, Paths, Pruning, Put, Reading, Requirements
 from reconciler.providers.keycloak.table.kind import Item, RestKind
 from reconciler.providers.keycloak.table.properties import (
     Property,
@@ -99,5 +99,9 @@ KIND: Final = RestKind(
     pruning=Pruning(section="identityProviders"),
     dependencies=Dependencies(uses=_flows),
     requirements=Requirements(refuses=_refused, rejects=_unknown_provider),
-    reading=Reading(secrets=tuple(("config", name) for name in _SECRETS), masked=_masked),
+    reading=Reading(
+        secrets=tuple(("config", name) for name in _SECRETS),
+        masked=_masked,
+        listing=Listing("/identity-provider/instances", ()),
+    ),
 )

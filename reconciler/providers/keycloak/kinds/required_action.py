@@ -8,7 +8,7 @@ from typing import Final
 from reconciler.core.difference.kind import Field
 from reconciler.core.resource.values import Path, Value
 from reconciler.providers.keycloak.table.connection import BASE, Representation
-from reconciler.providers.keycloak.table.groups import Builtins, Creation, Paths, Put
+from reconciler.providers.keycloak.table.groups import Builtins, Creation, Listing, Paths, Put, Reading
 from reconciler.providers.keycloak.table.kind import Item, RestKind
 from reconciler.providers.keycloak.table.properties import Property, as_text_map, fixed, flag, number, text, unmasked
 from reconciler.vocabulary.keycloak import REALM, REQUIRED_ACTION
@@ -80,4 +80,5 @@ KIND: Final = RestKind(
     put=Put(replaces=True),
     creation=Creation(complete=_registration),
     builtins=Builtins(is_builtin=_is_builtin),
+    reading=Reading(listing=Listing("/authentication/required-actions")),
 )

@@ -166,18 +166,30 @@ class Requirements(Struct, frozen=True):
     remedies: Mapping[str, str] = field(default_factory=dict)
 
 
+class Listing(Struct, frozen=True):
+    """The server's list of all objects of a type in a realm, each with its key: rules about other objects read it.
+
+    ``path`` is below the realm. ``at_first`` are the keys in a new realm; None where the server's version decides.
+    """
+
+    path: str
+    at_first: tuple[str, ...] | None = None
+
+
 class Reading(Struct, frozen=True):
     """The way the objects are read.
 
     ``flags`` are those that a partial export needs to show the objects, and ``more`` reads what it does not show.
     ``secrets`` are the places of values that only the server and the one who declares them may know. ``masked`` names
-    the properties of an object in which the server shows a mask in place of a secret.
+    the properties of an object in which the server shows a mask in place of a secret. ``listing`` is the list that
+    rules of other types read.
     """
 
     flags: frozenset[str] = frozenset()
     more: Callable[[Connection, str, Representation, Iterable[Resource]], Representation] | None = None
     secrets: tuple[Path, ...] = ()
     masked: Callable[[Spec], Iterable[str]] = _no_names
+    listing: Listing | None = None
 
 
 class Wording(Struct, frozen=True):

@@ -23,20 +23,19 @@ from reconciler.providers.keycloak.table.properties import as_map
 from reconciler.providers.keycloak.write.steps import ADD, CREATE, CREATE_PART, IMPORT, UPDATE, texts
 from reconciler.record import Struct
 from reconciler.vocabulary.accepted import DEFAULT_PROFILE
-from reconciler.vocabulary.keycloak import BUILT_IN_FLOWS, FLOW, IDENTITY_PROVIDER, REALM, REQUIRED_ACTION, USER_PROFILE
+from reconciler.vocabulary.keycloak import REALM, USER_PROFILE
 
-_PROFILE: Final = "/users/profile"
-_LISTS: Final = {
-    "/authentication/flows": FLOW,
-    "/authentication/required-actions": REQUIRED_ACTION,
-    "/identity-provider/instances": IDENTITY_PROVIDER,
-}
-"""The lists that rules read, each with the type of its objects, which have an alias."""
+_PROFILE: Final = KINDS[USER_PROFILE].paths.item.removeprefix(BASE)
+_LISTS: Final = {kind.reading.listing.path: kind for kind in KINDS.values() if kind.reading.listing}
+"""The lists that rules read, each with the type of its objects."""
 _OF_A_NEW_REALM: Final[Mapping[str, Any]] = {
     "": {},
     _PROFILE: {"attributes": [{"name": name, "validations": rules} for name, rules in DEFAULT_PROFILE.items()]},
-    "/authentication/flows": [{"alias": alias} for alias in sorted(BUILT_IN_FLOWS)],
-    "/identity-provider/instances": [],
+    **{
+        kind.reading.listing.path: [{kind.key: key} for key in kind.reading.listing.at_first]
+        for kind in _LISTS.values()
+        if kind.reading.listing and kind.reading.listing.at_first is not None
+    },
 }
 """The answers of a realm that the plan makes; others can't be told."""
 
@@ -107,12 +106,12 @@ class Foreseen:
         if place == _PROFILE:
             return _profile(answer, [body for address, body in own if address.kind == USER_PROFILE])
         if place in _LISTS:
-            made = {
-                address.name for address in self._written if address.kind == _LISTS[place] and address.path[0] == realm
-            }
-            brought = (body.get("authenticationFlows", ()) for address, body in own if address.kind == REALM)
-            flows = [as_map(each) for found in brought if isinstance(found, Sequence) for each in found]
-            return [*answer, *({"alias": name} for name in made), *(flows if _LISTS[place] == FLOW else ())]
+            kind = _LISTS[place]
+            made = {address.name for address in self._written if address.kind == kind.name and address.path[0] == realm}
+            # A new realm's POST has its flows in the body (`with_realm`), not in requests of their own.
+            brought = (body.get(kind.pruning.section, ()) for address, body in own if address.kind == REALM)
+            others = (as_map(each) for found in brought if isinstance(found, Sequence) for each in found)
+            return [*answer, *({kind.key: name} for name in made), *others]
         return answer
 
 
