@@ -60,7 +60,7 @@ Another service of the stack may not be touched, and its container is looked at 
 
 The columns show the reaction to a change in the file, to a change by hand, and to a removed line. The last one shows
 the Compose CLI's reaction to the change by hand. A removed line has no effect if the engine is free to choose the
-value. A field without a row fails the tests (`tests/integration/docker/test_fields.py`), which also show
+value. A field without a row fails `tests/unit/providers/docker/kinds/test_tried.py`. The tests also show
 that a reordered file is no difference. "Not here" means that this machine's kernel or engine can't hold the value;
 then only the comparison is tested.
 

@@ -1,4 +1,4 @@
-"""What the demo promises: a person logs in to MLflow through Keycloak, works, and only who may gets in."""
+"""The demo's promises: a person logs in to MLflow through Keycloak, works, and only who may gets in."""
 
 from __future__ import annotations
 

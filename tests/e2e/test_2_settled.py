@@ -1,4 +1,4 @@
-"""What is settled stays so: nothing is sent, and nothing is different, after any restart."""
+"""A settled stack stays so: nothing is sent, and nothing is different, after any restart."""
 
 from __future__ import annotations
 

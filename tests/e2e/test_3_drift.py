@@ -18,7 +18,7 @@ GROUPS = "/admin/realms/mlflow/groups"
 
 @dataclass(frozen=True)
 class Drift:
-    """What somebody does by hand; what diff then names; by which means it is repaired."""
+    """Changes by hand, the differences that diff names, and the means of their repair."""
 
     name: str
     by_hand: Callable[[Any, Any], None]

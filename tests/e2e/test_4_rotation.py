@@ -144,7 +144,7 @@ def test_the_new_value_opens_and_the_old_one_does_not(seed, rotated, name):
 
 
 def test_no_login_was_refused_for_a_wrong_secret(rotated):
-    """While a container restarts nobody answers, or only half of the way; nobody who does complains of a secret."""
+    """A service that restarts answers nothing or half an answer; no answer complains of a secret."""
     failed = [words for words in rotated.logins if words]
 
     assert "" in rotated.logins

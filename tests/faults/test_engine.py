@@ -83,7 +83,7 @@ class World:
 
 @contextmanager
 def world(scenario: Scenario, limits: Limits = LIMITS) -> Iterator[World]:
-    """What there is before, and a line to it that may fail."""
+    """The engine before a run, and a line to it that may fail."""
     engine = MemoryEngine()
     engine.image("app:1")
     apply(documents(scenario.before), engine)
@@ -151,7 +151,7 @@ def failures(made: World, scenario: Scenario) -> list[ProviderError]:
 
 
 def is_told(error: ProviderError) -> bool:
-    """Whether it says who was asked for what, or what became of a container or a hook."""
+    """Returns whether it names the request and its server, or the fate of a container or a hook."""
     text = str(error)
     is_named = any(f"{method} /" in text for method in ("GET", "POST", "PUT", "DELETE"))
     return "unexpected" not in text and (

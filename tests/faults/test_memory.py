@@ -16,7 +16,7 @@ POLICY = Policy(deletes=True, prune={"memory.box": "owned"})
 
 
 class Killed(BaseException):
-    """What a kill looks like from inside: nothing gets to clean up."""
+    """A kill as it looks from inside: nothing gets to clean up."""
 
 
 def a_world():

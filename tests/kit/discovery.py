@@ -52,20 +52,20 @@ def _file(section: Section, objects: Sequence[Body]) -> Body:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What is left to do after a run, or why it was not done."""
+    """The changes that are left after a run, or the reason why they were not made."""
 
     why: str
     is_refused: bool
 
     @property
     def is_reason(self) -> bool:
-        """Whether it says to a user what is the matter."""
+        """Returns whether the text names the fault to a user."""
         return self.is_refused and not any(words in self.why for words in (*NO_REASONS, " keeps ", "accepted"))
 
 
 @dataclass
 class Tried:
-    """What became of the cases; ``wrong`` are those that end in no good way, with what is the matter."""
+    """The results of the cases; ``wrong`` are those that end in no good way, with the fault."""
 
     count: int = 0
     refused_by_file: dict[str, str] = field(default_factory=dict)
@@ -127,7 +127,7 @@ class Laboratory:
         return tried
 
     def foreseen(self, file: Body) -> Sequence[Problem]:
-        """What a plan says of itself that it will not be carried out."""
+        """The reasons of a plan why it will not be carried out."""
         provider = KeycloakProvider({}, client=self.client)
         return Reconciler(self.document(file), {"keycloak": provider}, RealClock()).look().plan.obstacles
 
@@ -149,7 +149,7 @@ class Laboratory:
         return tried
 
     def _judged(self, file: Body) -> tuple[Mapping[Address, Outcome], str]:
-        """What is left to do after a file was applied, or why it was refused."""
+        """The changes that are left after a file was applied, or the reason of its refusal."""
         try:
             return self._outcome(file), ""
         except ConfigError as error:

@@ -42,7 +42,7 @@ class Pairs:
             yield self._case(row)
 
     def failures(self) -> Iterator[Case]:
-        """What the cases failed for."""
+        """The reasons of the failed cases."""
         return map(self._case, self.apart)
 
     def _row(self) -> frozenset[Choice]:

@@ -59,7 +59,7 @@ class Answer:
 
     @property
     def target(self) -> str:
-        """Where a redirect leads."""
+        """The target of a redirect."""
         return urllib.parse.urljoin(self.url, self.headers.get("location", ""))
 
 
@@ -99,7 +99,7 @@ class Session:
             return Answer(url, response.status, headers, response.read())
 
     def api(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
-        """What MLflow's API says, which has to be JSON: to strangers it shows a page, with status 200."""
+        """The answer of MLflow's API, which has to be JSON: to strangers it shows a page, with status 200."""
         answer = self.request(method, path, None if body is None else json.dumps(body).encode())
         if "json" not in answer.headers.get("content-type", ""):
             raise NotSignedIn(f"{method} {path}: status {answer.status}, {answer.headers.get('content-type')}")
@@ -119,7 +119,7 @@ class Login:
 
 
 class Page(HTMLParser):
-    """What matters of a page: its title, where its login form goes, the message it shows."""
+    """The parts of a page that matter: its title, where its login form goes, the message it shows."""
 
     def __init__(self, text: str) -> None:
         super().__init__()
@@ -213,7 +213,7 @@ class Account:
 
 
 def whoami(session: Session) -> Account:
-    """Who MLflow takes the visitor for; NotSignedIn for a stranger."""
+    """The visitor's name in MLflow; NotSignedIn for a stranger."""
     answer = session.api("GET", f"{API}/permissions/users/current")
     return Account(answer["username"], answer["is_admin"], frozenset(group["group_name"] for group in answer["groups"]))
 
@@ -224,7 +224,7 @@ class Run:
     run_id: str
 
     def object_name(self, artifact: str) -> str:
-        """Where MLflow puts an artifact of the run in its bucket."""
+        """The key under which MLflow puts an artifact of the run into its bucket."""
         return f"{self.experiment_id}/{self.run_id}/artifacts/{artifact}"
 
 

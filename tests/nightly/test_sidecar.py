@@ -89,7 +89,7 @@ def until(condition, what):
 
 
 def is_settled(project, key="V", value=""):
-    """Whether the daemon runs with a variable, and nothing of a replacement is left."""
+    """Returns whether the daemon runs with a variable, and nothing of a replacement is left."""
     shown = project.inspect("daemon")
     names = {each["Names"][0].lstrip("/") for each in project.engine.get("/containers/json", all=1)}
     left = {name for name in names if name.startswith(project.name) and name.endswith((".apart", ".prev", ".next"))}

@@ -21,7 +21,7 @@ def keeps_limits(engine):
 
 @pytest.fixture
 def limits(keeps_limits):
-    """For a test that is about nothing else."""
+    """Skips a test that is about limits alone where the engine keeps none."""
     if not keeps_limits:
         pytest.skip("this engine keeps no limits")
 

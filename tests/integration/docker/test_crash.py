@@ -96,7 +96,7 @@ def names(project):
 
 
 def volumes(project):
-    """Those with a name. A run that finds nothing to do takes no lock, so that of a killed one may be there still."""
+    """The volumes with a name. The lock of a killed run may still be there: a run without changes takes none."""
     found = project.engine.get("/volumes", filters={"name": [project.name]}).get("Volumes") or ()
     return {item["Name"] for item in found if "reconcile.lock" not in (item["Labels"] or {})}
 

@@ -1,4 +1,4 @@
-"""What somebody changes by hand is told with old and new value; what is not ours is left alone.
+"""A change by hand is reported with old and new value; foreign resources are left alone.
 
 Every kind of change is in ``test_fields.py`` and ``test_matrix.py``.
 """

@@ -1,4 +1,4 @@
-"""What is in configs and secrets reaches the container, and what changes there is seen."""
+"""The contents of configs and secrets reach the container, and a change of them is seen."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What one container gives up another can have in the same run."""
+"""A thing that one container gives up can go to another one in the same run."""
 
 from __future__ import annotations
 

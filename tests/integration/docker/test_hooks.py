@@ -7,7 +7,7 @@ from tests.kit.docker.engine import READY
 
 
 def logged(project, service="web"):
-    """What was written to the main process's output, in which hooks leave their marks."""
+    """The output of the main process, in which hooks leave their marks."""
     pieces = project.engine.logs(project.container(service))
     return b"".join(pieces).decode().split("\n")[:-1]
 

@@ -1,4 +1,4 @@
-"""What somebody does to a running stack is seen, named alone, and repaired by the promised means.
+"""Each change by hand to a running stack is seen, named alone, and repaired by the promised means.
 
 The cases are in ``tests/kit/docker/hands.py``; `make drift-matrix` prints them beside what the Compose CLI makes of
 them.

@@ -19,7 +19,7 @@ def prepared(project, *hooks, **attributes):
 
 
 def logged(project):
-    """What the hooks wrote into the service's volume."""
+    """The text that the hooks wrote into the service's volume."""
     body = {"AttachStdout": True, "Cmd": ["cat", "/data/log"]}
     return project.engine.execute(project.container(), body, timeout_s=10)[1].split("\n")[:-1]
 

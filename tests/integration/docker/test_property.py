@@ -85,7 +85,7 @@ def test_what_was_made_of_a_stack_is_no_difference(engine, tmp_path, part):
 @settings(max_examples=max(2, EXAMPLES // AT_ONCE // 10), **QUIET)
 @given(STACKS)
 def test_what_was_started_is_no_difference(engine, tmp_path, stack):
-    """Whether it stays up is its own affair."""
+    """A service may end by itself: its settings alone are compared."""
     with a_project(tmp_path, engine) as project:
         declare(project, stack)
         with project.session() as session:

@@ -21,14 +21,14 @@ RIGHT = {"username": USER, "password": PASSWORD}
 
 
 class Shelf:
-    """Where images are published; each is another one, and none of them stays in the engine."""
+    """A registry where images are published; each is another one, and none of them stays in the engine."""
 
     def __init__(self, engine, registry, login):
         self.engine, self.registry, self.login = engine, registry, login
         self.name = f"{registry}/team/probe"
 
     def publish(self, tag="1", label="first"):
-        """What the engine had under that name before, it has afterwards."""
+        """Publishes an image. One that the engine had under that name before is there again afterwards."""
         before = [image for image in self.engine.images.list(self.name) if f"{self.name}:{tag}" in image.tags]
         made = self.engine.containers.create(PROBE)
         image = made.commit(self.name, tag, changes=f"LABEL which={label}")

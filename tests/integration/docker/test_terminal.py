@@ -1,4 +1,4 @@
-"""What a person at a terminal is shown and asked."""
+"""Questions and output for a person at a terminal."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def at_the_question(project):
 
 
 def ended(terminal):
-    """What else was written, and the exit code."""
+    """The rest of the output, and the exit code."""
     rest = terminal.read()
     terminal.wait()
     return rest, terminal.exitstatus

@@ -1,4 +1,4 @@
-"""Who gets into what on a real server, and who gains or loses by a plan."""
+"""Access on a real server, and the access that people gain or lose by a plan."""
 
 from __future__ import annotations
 
@@ -155,7 +155,7 @@ def a_firm(realm: str) -> dict[str, Any]:
 
 
 def claims(server: Server, realm: str, user: str, client: str) -> dict[str, Any]:
-    """What the token of a user has for a client that asks for organizations."""
+    """The claims of a user's token for a client that asks for organizations."""
     answer = requests.post(
         f"{server.url}/realms/{realm}/protocol/openid-connect/token",
         {
@@ -173,7 +173,7 @@ def claims(server: Server, realm: str, user: str, client: str) -> dict[str, Any]
 
 
 def in_token(token: Mapping[str, Any], client: str) -> dict[str, Any]:
-    """Of each organization in a token the roles, as a users file has them, and the groups; where there are any."""
+    """The roles, as a users file has them, and the groups of each organization in a token that has any."""
     claim = token.get("organization")
     found = {}
     for alias, own in (claim if isinstance(claim, dict) else {}).items():

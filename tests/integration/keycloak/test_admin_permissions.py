@@ -47,7 +47,7 @@ ALL = (
 
 
 def settings(hand: ByHand) -> Any:
-    """Of the export, which alone shows them."""
+    """The permissions in the export, which alone shows them."""
     clients = hand.client.ask(hand.path("partial-export?exportClients=true"))["clients"]
     return next(each for each in clients if each["clientId"] == "admin-permissions")["authorizationSettings"]
 
@@ -57,7 +57,7 @@ def services(hand: ByHand) -> str:
 
 
 def of_keycloak(hand: ByHand) -> Any:
-    """What Keycloak made by itself: a resource for each type, and all scopes."""
+    """The part that Keycloak made by itself: a resource for each type, and all scopes."""
     path = services(hand)
     resources = [each for each in hand.get(f"{path}/resource?max=-1") if each.get("type")]
     return resources, hand.get(f"{path}/scope?max=-1")

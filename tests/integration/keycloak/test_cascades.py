@@ -1,5 +1,5 @@
-"""What Keycloak deletes along with something else: the plan makes it anew, orders it or has an obstacle, and nobody is
-locked out at any moment."""
+"""Objects that Keycloak deletes along with others: the plan makes them anew, orders them or has an obstacle, and
+nobody is locked out at any moment."""
 
 from __future__ import annotations
 

@@ -144,7 +144,7 @@ def some(cases: Iterator[Any]) -> Iterator[Any]:
 
 @pytest.fixture(params=["created", "changed"])
 def is_changed(request: pytest.FixtureRequest) -> bool:
-    """Whether the objects are there already, with nothing declared of them but their names."""
+    """Returns whether the objects are there already, with nothing declared of them but their names."""
     return bool(request.param == "changed")
 
 

@@ -159,7 +159,7 @@ def every() -> list[Path]:
 
 
 def files() -> list[Path]:
-    """Those that are tried."""
+    """The files that are tried."""
     return [file for file in every()[::EVERY] if str(file.relative_to(FOLDER)) not in EXCEPTIONS]
 
 

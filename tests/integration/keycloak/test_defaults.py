@@ -1,4 +1,4 @@
-"""What Keycloak leaves out of an answer, or keeps under another key or in another spelling, is no difference."""
+"""A value that Keycloak omits, or keeps under another key or in another spelling, is no difference."""
 
 from __future__ import annotations
 

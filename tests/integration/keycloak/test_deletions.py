@@ -13,7 +13,6 @@ from typing import Any
 
 import pytest
 
-from reconciler.core.difference.kind import Effect
 from reconciler.core.plan.plan import Plan, Step
 from reconciler.core.plan.policy import Policy, refusals
 from reconciler.core.resource.address import Address
@@ -327,12 +326,6 @@ def test_others_let_go_before_something_is_deleted(driver: Driver, fresh: str, c
     assert last.in_sync
 
 
-def test_every_kind_that_a_file_can_take_away_is_tried() -> None:
-    tried = {kind for deletion in DELETIONS.values() for kind in deletion.gone}
-
-    assert tried == {name for name, kind in KINDS.items() if kind.pruning.section}
-
-
 # ------------------------------------------------------------------ fixed once made
 
 ACTION = "authentication/required-actions/UPDATE_PASSWORD"
@@ -365,14 +358,6 @@ def test_what_the_server_fixes_is_refused_and_it_does_fix_it(driver: Driver, fre
     assert [row[1] in refusal.message for refusal in found] == [True]
     assert found[0].message.startswith("users.yaml:1:1: ")
     assert driver.plan({"realm": fresh, **before}).in_sync
-
-
-def test_every_row_that_says_so_is_tried() -> None:
-    """The type of a component is part of its path in a file: there it is another component."""
-    tables = {(name, key): row for name, kind in KINDS.items() for key, row in kind.properties.items()}
-    rows = {place for place, row in tables.items() if row.field.effect is Effect.FIXED}
-
-    assert rows - {("keycloak.component", "providerType")} == FIXED.keys()
 
 
 KEYS, REGISTRATION = KEY, "org.keycloak.services.clientregistration.policy.ClientRegistrationPolicy"

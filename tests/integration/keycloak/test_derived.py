@@ -1,4 +1,4 @@
-"""What Keycloak derives from something else that is declared: it is expected, and not undone."""
+"""Values that Keycloak derives from declared ones are expected, and not undone."""
 
 from __future__ import annotations
 

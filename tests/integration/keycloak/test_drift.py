@@ -1,4 +1,4 @@
-"""What administrators do behind the file's back: named exactly, repaired by the least, nothing else touched."""
+"""Changes by administrators behind the file's back: named exactly, repaired by the least, nothing else touched."""
 
 from __future__ import annotations
 

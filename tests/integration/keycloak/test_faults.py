@@ -53,7 +53,7 @@ class World:
         self.provider = KeycloakProvider({}, client=self.client)
 
     def turn(self) -> None:
-        """From now on the other state is wanted."""
+        """Makes the other state the desired one from now on."""
         self._lifespan = 600 - self._lifespan + 300
 
     def reconciler(self) -> Reconciler:

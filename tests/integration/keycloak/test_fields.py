@@ -12,7 +12,6 @@ import pytest
 
 from reconciler.core.resource.values import ABSENT
 from reconciler.providers.keycloak.registry import KINDS
-from tests.integration.keycloak import test_drift, test_kinds
 from tests.kit.keycloak.server import ByHand, Driver, Server, a_made_realm, dropped, still, without_newer
 
 A_MAPPER = {
@@ -406,15 +405,6 @@ def test_a_property_is_seen_repaired_and_changed_by_one_write_each(
     assert driver.look(other).plan.in_sync, driver.look(other).fields
 
     driver.apply(file)
-
-
-def test_every_property_of_every_table_is_tried() -> None:
-    tried = {(subject.kind, name) for subject in SUBJECTS for name in subject.table}
-    tried |= {(f"keycloak.{kind}", name) for each in (test_drift, test_kinds) for kind, name in each.tried()}
-    fixed = {(kind, name) for kind, names in FIXED.items() for name in names}
-    there = {(name, row) for name, kind in KINDS.items() for row in kind.properties}
-
-    assert there - tried == fixed
 
 
 def test_a_value_that_is_unset_in_the_file_is_unset_by_one_write(

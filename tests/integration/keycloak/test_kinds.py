@@ -151,7 +151,7 @@ def another_permission(hand: ByHand) -> None:
 
 
 def without_a_policy(hand: ByHand) -> None:
-    """What has no other policy goes with it."""
+    """A permission without another policy goes with it."""
     hand.delete(admin_policy(hand, "helpers"))
 
 

@@ -30,7 +30,7 @@ def maybe(**properties: Any) -> st.SearchStrategy[dict[str, Any]]:
 
 
 def named(key: str, properties: st.SearchStrategy[dict[str, Any]]) -> st.SearchStrategy[list[dict[str, Any]]]:
-    """For each of the names an object, so that all that is named is there."""
+    """An object for each of the names, so that no reference is empty."""
     return st.tuples(*(properties.map(lambda body, name=name: {key: name, **body}) for name in NAMES)).map(list)
 
 
@@ -303,7 +303,7 @@ def test_the_way_to_a_realm_leaves_no_trace(server: Server, realms: tuple[dict[s
 
 
 def shown(driver: Driver, realm: Mapping[str, Any]) -> dict[str, Any]:
-    """What the server has of all that is declared, in the form in which it is compared; without names of the realm.
+    """The server's values of all that is declared, in the form in which it is compared; without names of the realm.
 
     And without what it fills in when a mapper is made, and not when it becomes one of another type.
     """

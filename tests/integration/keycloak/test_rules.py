@@ -1,4 +1,4 @@
-"""What a file may leave out, unset, mask and ignore; and what happens when something goes wrong on the way."""
+"""Values that a file may leave out, unset, mask and ignore; and failures on the way."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the tables say of older releases is true of this one; who needs more is told first, others notice nothing.
+"""The tables are right about older releases; files that need more get a message first, and others notice nothing.
 
 Run it with RECONCILE_TEST_KEYCLOAK_IMAGE for each release that is supported.
 """
@@ -103,7 +103,7 @@ def test_what_the_server_lacks_is_told_before_anything_is_written(driver: Driver
 
 
 def is_told(driver: Driver, file: dict[str, Any], words: str) -> None:
-    """That an apply ends before it writes anything, and says why; and that a look says it as well."""
+    """Asserts that an apply ends before it writes anything, with the reason, and that a look reports it as well."""
     plan, before = driver.plan(file), len(driver.client.writes)
 
     assert [words in each.message for each in driver.provider.obstacles(plan.steps)] == [True]
@@ -248,7 +248,7 @@ def components(realm: str, *, directory: Any = (), mapper: Any = (), key: Any = 
 def test_a_setting_that_the_server_would_drop_is_told_before_anything_is_written(
     driver: Driver, realm: str, by_hand: ByHand, place: str
 ) -> None:
-    """What is told is true: by hand, the server drops it."""
+    """Asserts that the message is true: by hand, the server drops the value."""
     said = "`changedSyncEnabled` is no setting of its provider"
     wrong = components(realm, **{place: {"changedSyncEnabled": ["false"]}})
     right = components(realm, directory=OF_EVERY_FEDERATION)

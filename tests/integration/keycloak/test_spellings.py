@@ -404,7 +404,7 @@ FOUND: Mapping[str, list[Any]] = {
 def test_what_whole_runs_have_found_in_the_settings_of_a_realm_ends_well(
     laboratory: Laboratory, server: Server
 ) -> None:
-    """In a realm of its own: among many odd objects Keycloak fails at any change of a realm (500, 26.7)."""
+    """A case in a realm of its own: among many odd objects Keycloak fails at any change of a realm (500, 26.7)."""
     other = a_made_realm(server)
 
     tried = replace(laboratory, realm=other).settings(without_newer(laboratory.client, FOUND))

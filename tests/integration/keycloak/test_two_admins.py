@@ -95,7 +95,7 @@ MEETINGS = {
 
 
 def holds(found: Any, wanted: Any) -> bool:
-    """Whether all that is wanted is there, whatever else is."""
+    """Returns whether all that is declared is there, whatever else is."""
     if isinstance(wanted, dict):
         return isinstance(found, dict) and all(holds(found.get(key), part) for key, part in wanted.items())
     return bool(found == wanted)

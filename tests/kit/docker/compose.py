@@ -33,7 +33,7 @@ def compose_cli() -> str | None:
 def compose_config(
     file: Path, *, project: str = "test", environment: Mapping[str, str] | None = None, options: Iterable[str] = ()
 ) -> Answer:
-    """What ``docker-compose config`` says of the file, in an environment of its own.
+    """The answer of ``docker-compose config`` for the file, in an environment of its own.
 
     On some templates Compose never comes to an end; raises subprocess.TimeoutExpired.
     """
@@ -72,7 +72,7 @@ def with_limits(model: dict[str, Any]) -> dict[str, Any]:
 
 
 def differences(ours: Any, theirs: Any, path: str = "") -> Iterable[str]:
-    """Where two models differ, for reading."""
+    """The differences of two models, for reading."""
     if isinstance(ours, dict) and isinstance(theirs, dict):
         for key in {**ours, **theirs}:
             yield from differences(ours.get(key, "(absent)"), theirs.get(key, "(absent)"), f"{path}.{key}")

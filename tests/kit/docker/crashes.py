@@ -29,7 +29,7 @@ class State(Struct, frozen=True):
 
 
 def distinct(states: Iterable[State]) -> list[State]:
-    """Those of which no two differ in ids and times alone."""
+    """The states of which no two differ in ids and times alone."""
     found: dict[str, State] = {}
     for state in states:
         engine = MemoryEngine.restored(state.engine)
@@ -84,7 +84,7 @@ def recorded(scenario: Scenario) -> Recorded:
 
 
 def problems(scenario: Scenario, run: Recorded, state: State, *, more: int) -> Iterator[str]:
-    """What is wrong after a kill in this state and one more run, which may have so many actions ``more``."""
+    """The faults after a kill in this state and one more run, which may have so many actions ``more``."""
     engine = after_the_kill(state.engine)
     killed = f"killed {state.moments[0]}, and at {len(state.moments) - 1} other moments: "
     try:

@@ -104,7 +104,7 @@ class Project:
         return f"{self.name}-{service}-1"
 
     def identity(self, service: str = "web") -> tuple[str, str]:
-        """Whether a container was touched shows in these two."""
+        """The two values that show whether a container was touched."""
         inspect = self.inspect(service)
         return inspect["Id"], inspect["State"]["StartedAt"]
 

@@ -1,4 +1,4 @@
-"""For every property of a container: values that a user would write, and what somebody does to it by hand.
+"""Values of every property of a container as a user would write them, and changes of it by hand.
 
 The tests go through them on the real engine, and ``bench.drift_matrix`` prints what came of it.
 """

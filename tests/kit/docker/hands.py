@@ -1,4 +1,4 @@
-"""What somebody does to a running stack behind its back, and what is promised to come of it.
+"""Changes by hand to a running stack, and the promised reaction to each.
 
 The tests do it on the real engine, and ``bench.drift_matrix`` does the same beside the Compose CLI.
 """
@@ -220,7 +220,7 @@ def _orphan(project: Project) -> None:
 
 
 def _pile(project: Project) -> None:
-    """What an interrupted recreate of Compose leaves; it piles up with each further one."""
+    """The leftover of an interrupted recreate of Compose; it piles up with each further one."""
     _twin(project, f"{project.inspect()['Id'][:12]}_{project.container()}")
 
 
@@ -312,7 +312,7 @@ HANDS: Final = (
 
 
 def left(before: tuple[str, str], after: tuple[str, str]) -> str:
-    """What became of a container, from its id and the time of its start."""
+    """The fate of a container, from its id and the time of its start."""
     return SAME if before == after else SAME_ID if before[0] == after[0] else NEW
 
 

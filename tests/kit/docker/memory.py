@@ -59,11 +59,11 @@ _HOST_DEFAULTS: Mapping[str, Any] = {
 
 
 class Killed(BaseException):
-    """What a kill looks like from inside: nothing gets to clean up."""
+    """A kill as it looks from inside: nothing gets to clean up."""
 
 
 class Refusal(Exception):  # an answer, not an error of ours
-    """What the engine says no with."""
+    """The error with which the engine refuses."""
 
     def __init__(self, status: int, message: str) -> None:
         super().__init__(message)
@@ -72,7 +72,7 @@ class Refusal(Exception):  # an answer, not an error of ours
 
 @dataclass
 class Answer:
-    """What the library's ``request`` returns, as far as the client looks at it."""
+    """The answer of the library's ``request``, as far as the client looks at it."""
 
     status_code: int
     content: bytes
@@ -296,7 +296,7 @@ class MemoryEngine:
         self.networks = {key: each for key, each in self.networks.items() if each is not network}
 
     def _attached(self, network: Any) -> list[Any]:
-        """Those that run: a stopped container does not keep a network."""
+        """The running containers: a stopped container does not keep a network."""
         return [
             each
             for each in self.containers.values()
@@ -326,7 +326,7 @@ class MemoryEngine:
             self._join(container)
 
     def disconnect(self, name: str, *, body: Any, **_: Any) -> None:
-        """By force also where the network is gone."""
+        """Disconnects a container; by force also where the network is gone."""
         container, key = self._container(body["Container"]), name
         try:
             key = self._find_network(name)["Name"]
@@ -355,7 +355,7 @@ class MemoryEngine:
         return self.volumes[name]
 
     def create_volume(self, *, body: Any, **_: Any) -> Any:
-        """What is there is returned as it is, whatever was asked for."""
+        """Returns an existing volume as it is, whatever was asked for."""
         self._made += 1
         name = body.get("Name") or _identity("volume", self._made)
         made = {"Name": name, "Driver": body.get("Driver") or "local", "Labels": body.get("Labels") or {}}
@@ -530,7 +530,7 @@ class MemoryEngine:
         return {"Id": str(len(self.executed) - 1)}
 
     def start_exec(self, _number: str, **_: Any) -> None:
-        """What it writes is nothing."""
+        """Ends at once, without output."""
 
     def get_exec(self, number: str, **_: Any) -> Any:
         command = self.executed[int(number)][1]
@@ -558,7 +558,7 @@ class MemoryEngine:
         container["Name"] = f"/{params['name']}"
 
     def unpack(self, name: str, *, body: bytes, **_: Any) -> None:
-        """What is copied into a container is kept as text, with the rights and owner of the file."""
+        """Keeps a copied file as text, with the rights and owner of the file."""
         with tarfile.open(fileobj=io.BytesIO(body)) as tar:
             for info in tar:
                 content = tar.extractfile(info)

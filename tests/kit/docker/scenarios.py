@@ -218,7 +218,7 @@ services:
 
 
 def by_hand(verb: str, *names: str) -> Callable[[MemoryEngine], None]:
-    """What somebody does to containers of the project."""
+    """Changes by hand to containers of the project."""
 
     def act(engine: MemoryEngine) -> None:
         for name in names:

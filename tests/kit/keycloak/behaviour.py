@@ -1,4 +1,4 @@
-"""What Keycloak makes of what it is given, found by writing it: the rows of docs/keycloak-behaviour.md."""
+"""Keycloak's treatment of the values that it gets, found by writing them: the rows of docs/keycloak-behaviour.md."""
 
 from __future__ import annotations
 
@@ -164,7 +164,7 @@ def profile(hand: ByHand) -> Any:
 
 @dataclass(frozen=True)
 class Row:
-    """What is written, in words, and how to find out what Keycloak makes of it."""
+    """A written value, in words, and the request that shows Keycloak's treatment of it."""
 
     written: str
     probe: Probe

@@ -1,4 +1,4 @@
-"""What a compiled Java class says of itself: the properties that its public methods get and set."""
+"""The facts in a compiled Java class: the properties that its public methods get and set."""
 
 from __future__ import annotations
 

@@ -61,7 +61,7 @@ def recorded(scenario: Scenario) -> Recorded:
 
 
 def problems(scenario: Scenario, run: Recorded, number: int) -> Iterator[str]:
-    """What is wrong after a kill in the state of this number and one more run."""
+    """The faults after a kill in the state of this number and one more run."""
     state = run.states[number]
     server = SimulatedKeycloak.restored(state.realms)
     strangers = SimulatedKeycloak.restored(state.realms).realms[STRANGER]

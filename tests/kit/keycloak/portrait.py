@@ -47,7 +47,7 @@ def _person(realm: Realm, user: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _secrets(realm: Realm) -> Mapping[str, Any]:
-    """What the server does not show."""
+    """The values that the server does not show."""
     return {
         "clients": {each["clientId"]: each.get("secret") for each in realm.clients.values()},
         "providers": {alias: each["config"].get("clientSecret") for alias, each in realm.providers.items()},

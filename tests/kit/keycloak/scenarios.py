@@ -64,11 +64,11 @@ class Scenario:
         return _begun(self.name)
 
     def run(self, server: SimulatedKeycloak) -> tuple[Report, Sequence[Look]]:
-        """What `apply` does, in a process of its own."""
+        """An `apply`, as in a process of its own."""
         return applied(server, self.after, self.policy)
 
     def left(self, server: SimulatedKeycloak) -> list[str]:
-        """What a look still finds to do."""
+        """The changes that a look still finds."""
         return left(server, self.after, self.policy)
 
 
@@ -241,7 +241,7 @@ def _names(*names: str) -> list[RealmFile]:
 
 
 def _disorder(hand: ByHand) -> None:
-    """What an administrator does on a bad day."""
+    """The acts of an administrator on a bad day."""
     app, ann = f"clients/{hand.id_of('clients', clientId='app')}", f"users/{hand.id_of('users', username='ann')}"
     hand.change("", displayName="Mine", accessTokenLifespan=17)
     hand.change(app, redirectUris=["https://evil.example.org/*"], secret="known to all")

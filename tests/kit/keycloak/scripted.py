@@ -96,7 +96,7 @@ _READS = ("ASK", "GET", "OPEN", "READY")
 
 @dataclass
 class Script:
-    """What an HTTP server will answer, request by request and path by path: (status, body), the last for ever."""
+    """The answers of an HTTP server, request by request and path by path: (status, body), the last for ever."""
 
     answers: dict[str, list[tuple[int, bytes]]]
     asked: list[str] = field(default_factory=list)

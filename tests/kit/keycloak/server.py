@@ -116,7 +116,7 @@ def running(shared: Path) -> Iterator[Server]:
 
 @contextmanager
 def _counted(shared: Path, change: int) -> Iterator[dict[str, Any]]:
-    """What the workers know of the container, under a lock; the last one out removes it."""
+    """The workers' knowledge of the container, under a lock; the last one out removes it."""
     file = shared / "keycloak.json"
     with (shared / "keycloak.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -265,7 +265,7 @@ class CountingClient:
 
 
 def document(*realms: Mapping[str, Value], connection: Mapping[str, Value] | None = None) -> Document:
-    """What the loader makes of a users.yaml with these realms."""
+    """The document that the loader makes of a users.yaml with these realms."""
     return Document("test", "/", lambda _path: Origin("users.yaml", 1, 1), None, realms, connection or {})
 
 
@@ -279,12 +279,12 @@ class Pass:
 
     @property
     def changes(self) -> dict[str, Change]:
-        """What differs, by address."""
+        """The differences, by address."""
         return {str(change.address): change for change in self.plan.changes if change.action is not Action.KEEP}
 
     @property
     def fields(self) -> dict[str, tuple[Value, Value]]:
-        """What differs in resources that exist: ``ADDRESS path.of.field`` → old and new value."""
+        """The differences of resources that exist: ``ADDRESS path.of.field`` → old and new value."""
         return {
             f"{address} {'.'.join(difference.path)}": (difference.before, difference.after)
             for address, change in self.changes.items()
@@ -387,7 +387,7 @@ class ByHand:
         self.put(below, {**self.get(below), **properties})
 
     def events(self) -> list[str]:
-        """What was written to the realm, as Keycloak saw it, oldest first."""
+        """The writes to the realm, as Keycloak saw them, oldest first."""
         found = self.get("admin-events?max=1000&direction=asc")
         return [f"{event['operationType']} {event['resourceType']}" for event in found]
 
@@ -423,13 +423,13 @@ def server_of(client: Client) -> About:
 
 
 def still(client: Client, what: str) -> bool:
-    """Whether the server does as older releases do."""
+    """Returns whether the server does as older releases do."""
     major, minor, *_ = server_of(client).version.split(".")
     return (int(major), int(minor)) < UNTIL[what]
 
 
 def lacks(server: About, kind: str, name: str = "") -> bool:
-    """Whether it can't have a type of object, or one property of it."""
+    """Returns whether it can't have a type of object, or one property of it."""
     return bool(required_release.lack(KINDS[kind].requirements.since, name, server))
 
 

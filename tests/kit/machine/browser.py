@@ -20,7 +20,7 @@ FLAGS = (
 
 @dataclass(frozen=True, slots=True)
 class Visit:
-    """What the browser showed: the titles of the pages in their order, the last page's text and its picture."""
+    """The pages that the browser showed: their titles in order, and the text and picture of the last one."""
 
     titles: tuple[str, ...]
     text: str

@@ -1,4 +1,4 @@
-"""How much memory a process took: for scripts that a test runs as processes of their own."""
+"""The memory that a process took, for scripts that a test runs as processes of their own."""
 
 from __future__ import annotations
 

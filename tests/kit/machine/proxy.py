@@ -18,7 +18,7 @@ READS = ("GET", "HEAD")
 
 @dataclass
 class Recorder:
-    """What went through, as ``METHOD path`` without the version; the hooks get the same text and its number."""
+    """The requests that went through, as ``METHOD path`` without the version; hooks also get their number."""
 
     requests: list[str] = field(default_factory=list)
     before: Callable[[int, str], None] | None = None

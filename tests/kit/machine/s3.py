@@ -45,7 +45,7 @@ class S3:
 
 
 def refuses_strangers(url: str, bucket: str) -> bool:
-    """Whether the bucket is closed to those who have no keys."""
+    """Returns whether the bucket is closed to those who have no keys."""
     try:
         S3(url, "stranger", "strangers-have-no-key").objects(bucket)
     except urllib.error.HTTPError as error:

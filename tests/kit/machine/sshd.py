@@ -34,7 +34,7 @@ class Server:
         return f"ssh://{_user()}@127.0.0.1:{self.port}"
 
     def environment(self, url: str = "", **changes: str) -> dict[str, str]:
-        """What leads to it: DOCKER_HOST, and a PATH with a client of its own."""
+        """The variables that lead to it: DOCKER_HOST, and a PATH with a client of its own."""
         path = f"{self.folder / 'bin'}:{os.environ['PATH']}"
         return {"DOCKER_HOST": url or self.url, "PATH": path, "SSH_AUTH_SOCK": "", **changes}
 

@@ -18,7 +18,7 @@ PAST = datetime(2020, 1, 1, tzinfo=UTC)
 
 
 class Authority:
-    """Who signs certificates."""
+    """An authority that signs certificates."""
 
     def __init__(self) -> None:
         self.ca = trustme.CA()
@@ -35,7 +35,7 @@ class Authority:
         return path
 
     def server(self, *names: str, expired: bool = False) -> ssl.SSLContext:
-        """What a server needs who lets in whom this authority knows."""
+        """The files of a server that admits the clients of this authority."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self.ca.issue_cert(*names, not_after=PAST if expired else None).configure_cert(context)
         self.ca.configure_trust(context)

@@ -1,4 +1,4 @@
-"""For every field of a service: two values that a user would write, and a third one that somebody sets by hand."""
+"""Two values of every field of a service as a user would write them, and a third one that somebody sets by hand."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How the program answers when it is called wrongly, and what it says of itself."""
+"""The program's answers to a wrong command line, and its help."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`why`, `history` and the causes in `diff`, as a user sees them, on an engine in memory."""
+"""The commands `why` and `history`, and the causes in `diff`, as a user sees them, on an engine in memory."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which files a command line means: the real Compose CLI is asked the same."""
+"""The files that a command line means: the real Compose CLI is asked the same."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ def folder(tmp_path, monkeypatch):
 
 
 def ours(arguments, environment, here):
-    """What is loaded for a command line, as `reconcile config` prints it."""
+    """The document of a command line, as `reconcile config` prints it."""
     words = arguments.format(here=here).split()
     given = {"-f": [], "--env-file": [], "--project-directory": []}
     for option, value in zip(words[::2], words[1::2], strict=True):

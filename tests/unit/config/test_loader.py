@@ -1,4 +1,4 @@
-"""Where things come from and what wins: files, variables, the project's name, profiles, generated secrets."""
+"""Sources and their precedence: files, variables, the project's name, profiles, generated secrets."""
 
 from __future__ import annotations
 

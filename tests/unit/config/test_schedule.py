@@ -1,4 +1,4 @@
-"""When a maintenance window is open: schedules of cron in a time zone, also where clocks are put forward."""
+"""Maintenance windows: schedules of cron in a time zone, also where clocks are put forward."""
 
 from __future__ import annotations
 

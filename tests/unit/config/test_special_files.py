@@ -1,4 +1,4 @@
-"""What is no file is refused at once wherever a file is named, and files that are made to take long are, too."""
+"""Special files are refused at once wherever a file is named, as are files that are made to take long."""
 
 from __future__ import annotations
 

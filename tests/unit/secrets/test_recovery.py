@@ -1,4 +1,4 @@
-"""What a secret was, by what lives: the text in its place, and nothing where that leaves a doubt."""
+"""The former value of a secret, by the live resources: the text in its place, and nothing where that leaves a doubt."""
 
 from __future__ import annotations
 

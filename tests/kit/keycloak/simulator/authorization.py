@@ -57,7 +57,7 @@ def settings(realm: Realm, client: Body) -> Body:
 
 
 def _ordered(policies: Mapping[str, Body]) -> list[Body]:
-    """What applies others comes after them."""
+    """Sorts the policies: one that applies others comes after them."""
     return sorted(policies.values(), key=lambda each: "applyPolicies" in each["config"])
 
 

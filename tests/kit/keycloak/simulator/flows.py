@@ -66,7 +66,7 @@ def _executions(realm: Realm, flow_id: str) -> list[Body]:
 
 
 def damaged(realm: Realm) -> bool:
-    """Whether a flow stands on a subflow that is gone: then nothing that shows flows has an answer (26.7)."""
+    """Returns whether a flow stands on a subflow that is gone: then nothing that shows flows has an answer (26.7)."""
     return any(_is_damaged(realm, flow_id) for flow_id in realm.flows)
 
 
@@ -106,7 +106,7 @@ def _list_flows(realm: Realm, _given: Given) -> list[Body]:
 
 
 def _flows_of_the_console(realm: Realm, _given: Given) -> list[Body]:
-    """Those at the top, without their executions, so that damaged ones are there too."""
+    """The flows at the top, without their executions, so that damaged ones are there too."""
     bound = {realm.settings.get(name): name for name in BOUND_FLOWS}
     return [
         shown(
@@ -176,7 +176,7 @@ def _is_used(realm: Realm, flow: Body) -> bool:
 
 
 def _forget_flow(realm: Realm, flow_id: str) -> None:
-    """With all below it, whoever else stands on that."""
+    """Deletes a flow with all below it, whoever else stands on that."""
     realm.flows.pop(flow_id, None)
     for each in _executions(realm, flow_id):
         _forget_execution(realm, each)

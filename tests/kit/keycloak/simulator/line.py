@@ -19,7 +19,7 @@ CONNECTION: Final[Mapping[str, Value]] = {
 
 
 class _Wire:
-    """What the client sends requests by."""
+    """The transport of the client's requests."""
 
     def __init__(self, server: SimulatedKeycloak) -> None:
         self._server = server

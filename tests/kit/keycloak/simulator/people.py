@@ -485,7 +485,7 @@ def _create_user(realm: Realm, given: Given) -> Made:
 
 
 def default_actions(realm: Realm) -> list[str]:
-    """What everybody who is made by hand has to do."""
+    """The required actions of everybody who is made by hand."""
     return [alias for alias, each in realm.actions.items() if each["enabled"] and each["defaultAction"]]
 
 
@@ -526,7 +526,7 @@ def new_user(realm: Realm, body: Body, name: str) -> Body:
 
 
 def _kept_attributes(realm: Realm, sent: Mapping[str, Any]) -> Body:
-    """What the profile lets an administrator write; the rest is dropped without a word."""
+    """The attributes that the profile lets an administrator write; the rest is dropped without a word."""
     known = {each["name"] for each in realm.profile.get("attributes") or ()}
     is_open = realm.profile.get("unmanagedAttributePolicy") in ("ENABLED", "ADMIN_EDIT")
     own = {"username", "email", "firstName", "lastName"}

@@ -1,4 +1,4 @@
-"""What a real Keycloak has in a new realm, recorded: the beginning of each realm of the simulator.
+"""The contents of a new realm in a real Keycloak, recorded: the beginning of each realm of the simulator.
 
 ``python -m tests.kit.keycloak.simulator.recorded`` records it anew from the server of RECONCILE_TEST_KEYCLOAK_URL.
 """
@@ -29,7 +29,7 @@ def recording() -> str:
 
 @cache
 def recorded() -> Mapping[str, Any]:
-    """What is recorded, for everybody to read and nobody to change."""
+    """The recording, for everybody to read and nobody to change."""
     found: Mapping[str, Any] = json.loads(recording())
     return found
 
@@ -59,7 +59,7 @@ def _record(hand: ByHand) -> Mapping[str, Any]:
 
 
 def _authenticators(hand: ByHand) -> Any:
-    """What an execution of each authenticator shows of itself."""
+    """The properties that an execution of each authenticator shows."""
     for flow in ("basic-flow", "client-flow", "form-flow"):
         sort = {"basic-flow": "authenticator", "client-flow": "client-authenticator", "form-flow": "form-action"}[flow]
         made = hand.post("authentication/flows", {"alias": flow, "providerId": flow, "topLevel": True})

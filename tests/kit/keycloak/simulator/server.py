@@ -135,7 +135,7 @@ class SimulatedKeycloak:
         return found
 
     def takes(self, realm: str, username: str, password: str) -> bool:
-        """Whether this is the password of a user."""
+        """Returns whether this is the password of a user."""
         own = self.realms[realm].users.values() if realm in self.realms else ()
         passwords = (each["value"] for user in own if user["username"] == username for each in user["credentials"])
         return password in passwords
@@ -158,7 +158,7 @@ def _sent(body: Any) -> bytes:
 
 
 def is_write(call: str) -> bool:
-    """Whether a request may change something; an export only reads."""
+    """Returns whether a request may change something; an export only reads."""
     return not call.startswith("GET ") and not call.endswith("/partial-export")
 
 

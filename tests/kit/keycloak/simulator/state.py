@@ -50,7 +50,7 @@ class Made:
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """What a handler gets of a request: the names in its path, its query and its body."""
+    """The part of a request that a handler gets: the names in its path, its query and its body."""
 
     names: tuple[str, ...]
     query: Mapping[str, str]

@@ -100,7 +100,7 @@ def _inside(path: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
 
 
 def described(path: tuple[str, ...]) -> dict[str, Any]:
-    """What the schema says of a path."""
+    """The schema of a path."""
     node = resolved(STACK)
     for key in path:
         node = resolved((node.get("additionalProperties") or node["items"]) if key == "*" else node["properties"][key])
@@ -108,7 +108,7 @@ def described(path: tuple[str, ...]) -> dict[str, Any]:
 
 
 def found(tree: Any, pattern: tuple[str, ...]) -> Iterator[tuple[Any, Any]]:
-    """What holds the value that a pattern leads to, and its key there."""
+    """The parent of the value that a pattern leads to, and its key there."""
     if isinstance(tree, dict):
         keys: list[Any] = list(tree) if pattern[0] == "*" else [key for key in tree if key == pattern[0]]
     else:
@@ -139,7 +139,7 @@ def asked_for(folder: Path, stack: Any) -> Any:
 
 
 def _requests(kind: str, spec: dict[str, Any]) -> Any:
-    """What a spec says, without what it only passes on: of that, what the bodies of the requests have."""
+    """The content of a spec; of parts that it only passes on, the bodies of the requests."""
     spec.pop("since", None)
     if kind == network.NAME and not spec["external"]:
         return network.body(spec, {})
@@ -169,7 +169,7 @@ def as_declared(folder: Path) -> Any:
 
 
 def _requested_with_changes(folder: Path, pattern: tuple[str, ...]) -> Iterator[Any]:
-    """What the engine is asked for without each of the values, and with another one."""
+    """The requests to the engine without each of the values, and with another one."""
     for number, _ in enumerate(found(LOADED, pattern)):
         for change in (_take_out, _change):
             stack = copy.deepcopy(LOADED)
@@ -196,7 +196,7 @@ def _change(holder: Any, key: Any, pattern: str) -> None:
 
 
 def is_heard(folder: Path, pattern: tuple[str, ...]) -> bool:
-    """Whether the engine is asked for something else where the value is."""
+    """Returns whether the value changes the requests to the engine."""
     return any(asked not in (None, as_declared(folder)) for asked in _requested_with_changes(folder, pattern))
 
 

@@ -29,7 +29,7 @@ def project(tmp_path):
 
 
 def told(project, text, **options):
-    """What is said of a stack, as line, column and words."""
+    """The problems of a stack, as line, column and words."""
     file = project / "stack.yaml"
     file.write_text(text, encoding="utf-8")
     with pytest.raises(ConfigError) as caught:

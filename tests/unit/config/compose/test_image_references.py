@@ -1,4 +1,4 @@
-"""What is no image reference is an error at its line."""
+"""A text that is no image reference is an error at its line."""
 
 from __future__ import annotations
 

@@ -50,7 +50,7 @@ def ours(file: Path | list[Path], **options: Any) -> tuple[dict[str, Any] | None
 
 
 def verdict(file: Path | list[Path], theirs: Answer, **options: Any) -> str:
-    """How our answer compares: "same", "both refuse", or what is different."""
+    """The comparison of our answer: "same", "both refuse", or the difference."""
     mine, error = ours(file, **options)
     if error is not None or theirs.model is None:
         both = error is not None and theirs.model is None

@@ -1,4 +1,4 @@
-"""What is a secret stays one: from the variable, through every form, into the Document."""
+"""A secret stays one: from the variable, through every form, into the Document."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""For a Swarm, too, each attribute of the schema is carried out or refused, and none is left out in silence."""
+"""Each attribute of the schema is carried out or refused for a Swarm, too; none is left out in silence."""
 
 from __future__ import annotations
 

@@ -116,7 +116,7 @@ def resolved(node):
 
 
 def properties(path):
-    """What the schema knows at a path."""
+    """The names that the schema knows at a path."""
     node = STACK
     for key in filter(None, path.split(".")):
         node = resolved(node)

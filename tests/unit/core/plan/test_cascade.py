@@ -1,4 +1,4 @@
-"""What a server deletes along with something: shown, made anew where that can be, and otherwise an obstacle."""
+"""Objects that a server deletes along with another: shown, made anew where that can be, and otherwise an obstacle."""
 
 from __future__ import annotations
 

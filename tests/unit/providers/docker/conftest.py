@@ -5,5 +5,5 @@ import pytest
 
 @pytest.fixture(scope="session")
 def folder(tmp_path_factory):
-    """For one stack file after the other."""
+    """A folder for one stack file after the other."""
     return tmp_path_factory.mktemp("stack")

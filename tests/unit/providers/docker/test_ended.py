@@ -1,4 +1,4 @@
-"""What is started and ends with a failure a while later fails the run: it is not started again in each pass."""
+"""A container that is started and fails a while later fails the run: it is not started again in each pass."""
 
 from __future__ import annotations
 

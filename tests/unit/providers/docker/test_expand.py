@@ -1,4 +1,4 @@
-"""From a stack to desired resources: addresses, names, order, gates, and what is left out."""
+"""The desired resources of a stack: addresses, names, order, gates, and omissions."""
 
 from __future__ import annotations
 

@@ -191,7 +191,7 @@ def wait(engine, until="ready", **args):
 
 
 def let(engine, *, restarts=0, check=None, command=("serve",), up_s=10.0, **shown):
-    """What the container that is waited for shows."""
+    """The state of the container that is waited for."""
     found = container(engine, "web")
     found["State"].update(shown)
     found["RestartCount"] = restarts

@@ -79,7 +79,7 @@ class Case:
 
 
 def told(steps):
-    """What is done, where it may be taken back, and how."""
+    """The steps, those that may be taken back, and the way back."""
     for step in steps:
         yield f"{step.verb} {step.address}: {step.why}{' | back' if step.on_failure else ''}"
     for address, ways in {step.address: step.on_failure for step in steps if step.on_failure}.items():

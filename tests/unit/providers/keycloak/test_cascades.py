@@ -1,4 +1,4 @@
-"""What goes along with a deletion: planned from what is live, shown, and refused where something is to stay."""
+"""Objects that go along with a deletion: planned from what is live, shown, and refused where something is to stay."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From realms to resources: names, contents, and what comes after what."""
+"""The resources of realms: names, contents, and order."""
 
 from __future__ import annotations
 

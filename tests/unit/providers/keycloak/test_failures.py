@@ -1,4 +1,4 @@
-"""What fails in Keycloak blocks what needs it, and nothing else; what is temporary is tried again."""
+"""A failure in Keycloak blocks the steps that need it, and no others; a temporary one is tried again."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ FILE = {
 
 
 def outcomes(address: str, *failures: ProviderError) -> dict[str, set[str]]:
-    """What becomes of the names that the file declares, where the steps of one of them fail so, one after the other."""
+    """The fate of the names that the file declares, where the steps of one of them fail so, one after the other."""
     provider = KeycloakProvider({}, client=ScriptedConnection(ANSWERS))
     desired = list(provider.expand(document(FILE)))
     plan = make({"keycloak": provider}, desired, provider.observe(desired))

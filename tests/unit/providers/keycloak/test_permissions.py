@@ -1,4 +1,4 @@
-"""Which roles an account needs, and no more."""
+"""The roles that an account needs, and no more."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What no file declares: left alone, or taken away where the file says so; and what may never go."""
+"""Undeclared objects: left alone, or deleted where the file says so; and those that may never go."""
 
 from __future__ import annotations
 

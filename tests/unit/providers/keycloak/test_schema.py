@@ -101,7 +101,7 @@ OPEN = {
 
 
 def open_objects(schema: Any, path: str = "") -> Iterator[str]:
-    """Where an object may have a key that the schema does not know, and whose value it says nothing of."""
+    """Lists the places of objects that may have any key, with a value that the schema says nothing about."""
     if isinstance(schema, dict):
         types = schema.get("type", ())
         is_object = "properties" in schema or "object" in (types if isinstance(types, list) else [types])
@@ -204,7 +204,7 @@ EXPORT = ROOT / "tests" / "cases" / "keycloak" / "export-26.7.3.json"
 
 
 def test_an_export_that_the_server_wrote_is_taken_as_it_is() -> None:
-    """By `kc.sh export`, of the realm that tests/kit/keycloak/realms.py has; its keys and secrets are taken out."""
+    """The `kc.sh export` of the realm in tests/kit/keycloak/realms.py; its keys and secrets are taken out."""
     loaded = load(Sources(EXPORT.parent, users_files=(EXPORT,), environment={}))
 
     (realm,) = loaded.document.realms or ()

@@ -1,4 +1,4 @@
-"""What Compose did besides the settings of a container is recovered, or reported by name."""
+"""The work of Compose besides a container's settings is recovered, or reported by name."""
 
 from __future__ import annotations
 

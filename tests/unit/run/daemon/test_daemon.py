@@ -32,7 +32,7 @@ NEVER = 10_000.0
 
 
 class Log:
-    """What was logged, and when."""
+    """The log, with its times."""
 
     def __init__(self, clock):
         self.clock, self.told = clock, []
@@ -51,7 +51,7 @@ class Log:
 
 
 class ScriptedHints:
-    """What comes, and after how many seconds: hints, and what happens in the world. At the end the daemon stops."""
+    """Hints and events of the world, each with its second. At the end the daemon stops."""
 
     def __init__(self, clock, stop, script):
         self.clock, self.stop, self.script, self.followed, self.is_closed = clock, stop, list(script), [], False

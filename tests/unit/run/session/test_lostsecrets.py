@@ -51,7 +51,7 @@ class World:
         Line(self.engine).delete(f"/containers/p-{service}-1", force=1)
 
     def refusal(self, **rest):
-        """What is said where a secret is missing; nothing may have been written or sent to change anything."""
+        """The message about a missing secret; nothing may have been written or sent to change anything."""
         writes, there = list(self.engine.writes), self.env.exists() and self.env.read_bytes()
         with pytest.raises(ConfigError) as caught:
             read(self.settings, **(rest or {"keep_secrets": True}))

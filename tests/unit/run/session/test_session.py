@@ -1,4 +1,4 @@
-"""From settings to a session: what is loaded, connected, allowed and given back."""
+"""A session from settings: the loading, the connections, the permissions and the end."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def settings(tmp_path):
 
 @pytest.fixture
 def engine():
-    """Where an engine is on which nothing lives."""
+    """The address of an engine on which nothing lives."""
     with served(MemoryEngine()) as url:
         yield url
 

@@ -1,4 +1,4 @@
-"""What an image is built from: what counts as a change, what does not, and what is sent."""
+"""The build context of an image: differences that count as a change, others, and the files that are sent."""
 
 from __future__ import annotations
 

@@ -57,7 +57,7 @@ def settled(engine, folder):
 
 
 def run_first(engine):
-    """What was made to be run before something else, oldest first."""
+    """The containers that run before another one, oldest first."""
     return [body for body in engine.bodies if labels.is_of_a_hook((body or {}).get("Labels"))]
 
 

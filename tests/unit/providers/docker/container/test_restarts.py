@@ -1,4 +1,4 @@
-"""Who is started again with what it needs."""
+"""Services that are started again with the ones that they need."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whose volumes a service mounts, and which of them have to be there first."""
+"""The services whose volumes a service mounts, and those that have to be there first."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where the engine is: as the Docker CLI finds it, and never another one by mistake."""
+"""The address of the engine: as the Docker CLI finds it, and never another one by mistake."""
 
 from __future__ import annotations
 

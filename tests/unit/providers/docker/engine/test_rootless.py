@@ -1,4 +1,4 @@
-"""What a rootless engine would not keep is an error, and what it changes by itself is no difference."""
+"""A value that a rootless engine would not keep is an error; one that it changes by itself is no difference."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which version of the API is spoken with an engine."""
+"""The version of the API that is spoken with an engine."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What inspect must show: the file's value, else the image's, else the engine's default."""
+"""The expected answer of an inspect: the file's value, else the image's, else the engine's default."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""For each property of a container: it is sent, created it is no difference, nor is it in the engine's spelling;
+"""Each property of a container: it is sent, created it is no difference, nor is it in the engine's spelling;
 changed by hand it is one difference with its price, and taken out of the file it is seen.
 """
 
@@ -24,7 +24,7 @@ NONE = object()
 
 @dataclass(frozen=True)
 class Row:
-    """What a user writes, what is sent where, how else the engine may show it, and what somebody makes of it."""
+    """A value as a user writes it, as it is sent, as the engine may show it, and as somebody changes it by hand."""
 
     attribute: str
     value: Any

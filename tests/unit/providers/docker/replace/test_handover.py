@@ -1,4 +1,4 @@
-"""Who gives up a port, an address, a name or a volume comes before who takes it."""
+"""The container that gives up a port, an address, a name or a volume comes before the one that takes it."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def engine():
 
 
 def comes_after(plan, later, earlier):
-    """Whether the plan itself has the one step wait for the other, over however many."""
+    """Returns whether the plan has the one step wait for the other, over however many."""
     steps = {step.id: step for step in plan.steps}
     frontier, seen = {later}, set()
     while frontier:

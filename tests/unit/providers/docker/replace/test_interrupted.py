@@ -67,7 +67,7 @@ SCENARIOS = {
 
 
 def writes(name):
-    """How many writes an undisturbed run makes."""
+    """The number of writes of an undisturbed run."""
     engine = SCENARIOS[name].world()
     SCENARIOS[name].apply(engine)
     return len(engine.writes)

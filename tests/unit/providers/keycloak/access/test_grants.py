@@ -1,4 +1,4 @@
-"""Who gets into what, and who gains or loses by a plan: what follows, and what is asked for it."""
+"""Access, and its gains and losses by a plan: the grants that follow, and the requests for them."""
 
 from __future__ import annotations
 

@@ -54,7 +54,7 @@ def ours(realm: Any) -> Resource:
 
 
 def a_live(*policies: Any, **more: Any) -> dict[str, Any]:
-    """What the server's export has."""
+    """The content of the server's export."""
     own = {
         "resources": [{"name": "Users"}],
         "scopes": [{"name": "view"}],

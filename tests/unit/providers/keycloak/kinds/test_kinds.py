@@ -25,7 +25,7 @@ def expanded(realm: Any) -> dict[str, Resource]:
 
 
 def fields(kind: str, declared: Any, live: Any) -> dict[str, Any]:
-    """What differs, by path."""
+    """The differences, by path."""
     address = Address(kind, ("lab", "thing"))
     change = diff(KINDS[kind].kind, Resource(address, declared), Observed(address, "id", live))
     return {".".join(field.path): (field.before, field.after) for field in change.fields}

@@ -1,4 +1,4 @@
-"""What else of a live realm names an object that a plan deletes, and who is deleted or cut off along with it."""
+"""Other parts of a live realm that name an object to be deleted, and people who are deleted or cut off with it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What only newer releases have: when a server is asked, what it is told, and what an older one is not asked for."""
+"""Properties of newer releases: the questions to a server, the messages, and the requests kept from an older one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is made in a realm is the same, whether the realm is new or not, and one by one or many at a time."""
+"""The objects made in a realm are the same, whether the realm is new or not, and one by one or many at a time."""
 
 from __future__ import annotations
 
