@@ -69,10 +69,12 @@ def find(
     base = here / directory if directory else _folder_of(here, stack) or here
     named = env_files or _listed(environment.get(_ENV_FILES, ""))
     read = named or (() if _is_disabled(environment) else (base / _DOTENV,))
+    # Compose lets .env set variables such as COMPOSE_FILE, so .env is read before it is known which files there are.
     told = {**_of_compose(read, here, environment), **environment}
     if users and not stack:
         return Files(base, (), users, _env_files(told, named, base, base), told)
     wanted = stack or tuple(here / path for path in _files_in(told))
+    # A folder with a users.yaml of its own is meant itself; a stack.yaml further up belongs to something else.
     found = wanted or _usual(base, climbs=not (base / USERS_FILE).exists())
     home = base if directory else _folder_of(here, found) or base
     usual = () if stack else _existing(home / USERS_FILE)
@@ -126,6 +128,7 @@ def _of_compose(files: tuple[Path, ...], here: Path, environment: Mapping[str, s
         except ConfigError:
             continue
         found |= parse_env(file, Variables(dict(environment)), earlier=found).values
+    # Other variables of .env are for the stack; they must not rename files or turn switches here.
     return {name: value for name, value in found.items() if name.startswith(_PREFIX)}
 
 

@@ -76,6 +76,7 @@ def load(sources: Sources) -> Loaded:
     stack = load_written(files.stack, settings) if files.stack else None
     users = load_files(files.users, variables)
     problems.extend((*(stack.problems if stack else ()), *users.problems))
+    # These checks need a model without errors: with some, they would report their consequences.
     if not _errors(problems) and stack:
         problems.extend(exposed(stack.model))
         problems.extend(_unknown_addresses(stack, users) if sources.users_files else ())
@@ -94,6 +95,7 @@ def load(sources: Sources) -> Loaded:
         rotations=rotations.found,
         secrets={name: Secret(variables.get(name) or "") for name in files.declared},
     )
+    # Files that do not exist yet are among them: a daemon has to notice that one comes.
     env_files = possible_env_files(sources.directory, sources.env_files)
     named = (*sources.stack_files, *sources.users_files, *env_files, *(stack.files if stack else ()))
     return Loaded(document, tuple(in_file_order(problems)), tuple(dict.fromkeys(named)), _secrets(variables))
@@ -126,6 +128,7 @@ def secret_sources(sources: Sources) -> tuple[SecretSource, ...]:
     found = [each for each in files.sources if not sources.environment.get(each.name)]
     if not found:
         return ()
+    # Settings of a source may use variables, but none that a source is still to give.
     variables, _ = _variables(replace(sources, generated={}, given={}), files)
     sound = tuple(
         full for each in found if _is_sound(full := replace(each, settings=_filled(each.settings, variables)))
@@ -149,6 +152,7 @@ def _against_policy(source: SecretSource, root: Path) -> str | None:
     settings = source.settings if isinstance(source.settings, dict) else {"path": source.settings}
     if source.kind == "command":
         return "`x-reconcile.policy` allows only files inside of the project's directory, and no commands"
+    # The token would go to whatever server the files name.
     if source.kind == "vault" and "address" in settings:
         return "under `x-reconcile.policy` the token goes to VAULT_ADDR of the environment only; leave out `address`"
     for key in _PATHS_OF_SOURCES.get(source.kind, ()):
@@ -222,6 +226,7 @@ def _read(sources: Sources) -> _Files:
         try:
             stack = read_stack(sources.stack_files, directory)
         except ConfigError as error:
+            # The other half is still read, so that one run reports the mistakes of both.
             problems.extend(error.problems)
     users, found = read_all(sources.users_files, directory)
     return _Files(stack, users, (*problems, *found))
@@ -343,6 +348,7 @@ def _shown(value: Value, show_secrets: bool, dollar: str) -> Any:  # noqa: FBT00
         case str():
             return value.replace("$", dollar)
         case Mapping():
+            # A Compose file needs two dollars for a literal one, in users.yaml one is enough.
             return {key: _shown(part, show_secrets, dollar) for key, part in value.items()}
         case Sequence():
             return [_shown(part, show_secrets, dollar) for part in value]

@@ -263,6 +263,7 @@ class History:
         import sqlite3
 
         is_writable = writes or os.access(file, os.W_OK)
+        # A history that can't be written is still read, for example by another user.
         if is_writable:
             file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             os.close(os.open(file, os.O_CREAT | os.O_RDWR, 0o600))  # SQLite gives its other files the same mode

@@ -75,6 +75,7 @@ class Browser:
         request = urllib.request.Request(url, data=body, method=method)  # noqa: S310 (the caller's check)
         request.add_header("User-Agent", _AGENT)
         request.add_header("Accept", "text/html,*/*")
+        # The whole login has one end, so a slow server can't make it last for as many time-outs as it has steps.
         left_s = self._end - self._now()
         if left_s <= 0:
             raise NoAnswer("the time for the whole login is over")

@@ -84,6 +84,7 @@ def _said(*patterns: str) -> Callable[[Case], Iterator[Suspect]]:
         for service, lines in case.evidence.logs.items():
             matches = [match for line in lines if (match := form.search(line))]
             if matches:
+                # The last line is the nearest to the failure.
                 text = matches[-1].string.strip()
                 origin = case.document.locate(("stack", "services", service, "environment"))
                 facts = {"service": service, "line": text[:_LONG]}

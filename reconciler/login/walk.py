@@ -78,6 +78,7 @@ class _Visit:
     def _login_form(self, answer: Answer) -> tuple[Answer, Form]:
         """The login form; an application that shows a page of its own first has a link to it."""
         page = Page(answer.text)
+        # Only the very first page may lead to the form by a link; later a link would be a wrong turn.
         if self.stage is Stage.OPEN and not page.login_form and page.to_login:
             answer = self._follow("GET", urljoin(answer.url, page.to_login), caused_by=answer.url)
             page = Page(answer.text)
@@ -128,6 +129,7 @@ class _Visit:
         for _ in range(MOST_REDIRECTS):
             answer = self._asked(method, url, body, caused_by)
             target = answer.target
+            # Some providers answer with a form that sends itself, which is a redirect by POST.
             form = (
                 next((each for each in Page(answer.text).forms if each.is_sent_by_itself), None)
                 if answer.status == 200
@@ -140,6 +142,7 @@ class _Visit:
             if form is not None:
                 target, method, body = urljoin(answer.url, form.action), "POST", urlencode(form.fields).encode()
             caused_by = caused_by or answer.url
+            # A browser takes the page that redirects to another site as the cause of the request, for SameSite cookies.
             if origin_of(target) != origin_of(answer.url):
                 caused_by = answer.url
             url = target

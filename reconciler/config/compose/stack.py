@@ -85,11 +85,14 @@ def load_written(written: Written, settings: Settings) -> LoadedStack:
     level = Level(settings.directory, settings.directory, variables, settings.strict, files, is_confined)
     document = assembled(written.layers, level, found)
     document = _inside(document, settings.directory, found) if is_confined else document
+    # Before profiles are chosen: an attribute without support is an error in an idle service, too.
     target = swarm if swarm.is_meant(document) else unsupported
     found.problems.extend(target.problems(document) if settings.strict else ())
     found.problems.extend(_unknown_profiles(document, settings.profiles))
     document, inactive = _active(document, _profiles(settings, variables))
+    # Doubts are weighed once it is known what is used: in an idle service an undefined variable is none.
     found.problems.extend(_weighed(found.doubts, inactive, settings))
+    # Checks skip what an earlier stage took out: its problem is reported, and a second one would mislead.
     stack = checks.Stack(document, around, inactive, _doubtful(found.gone))
     _check(stack, settings, found)
     model = _model(document, around, found, settings)
@@ -175,6 +178,7 @@ def _check(stack: checks.Stack, settings: Settings, found: Findings) -> None:
         of_hooks = checks.OfHooks(stack.document, stack.around, stack.inactive)
         if settings.starts:
             found.problems.extend(checks.problems(stack, (*references.OF_STARTS, localfiles.usable_files)))
+            # Containers that run before a service are checked as services are, where they may have the attributes.
             found.problems.extend(checks.problems(of_hooks, (localfiles.usable_files,)))
         found.problems.extend(checks.problems(of_hooks, (*references.OF_HOOKS, *contradictions.OF_HOOKS)))
 
@@ -182,6 +186,7 @@ def _check(stack: checks.Stack, settings: Settings, found: Findings) -> None:
 def _idle(document: Map, model: Map, inactive: frozenset[str]) -> frozenset[Address]:
     """Lists objects that only inactive services need, the implied default network included."""
     kinds = swarm.KINDS if swarm.is_meant(document) else _KINDS
+    # Compose makes the default network for any active service, so an idle one may be all that needs it.
     implied = {"networks": ("default",) if inactive else ()}
     left = {
         section: {*(document.get(section) or ()), *implied.get(section, ())} - {*model.get(section, ())}
@@ -202,9 +207,11 @@ def _model(document: Map, around: Surroundings, found: Findings, settings: Setti
         model = canonical(document, around)
     except Malformed as error:
         found.problems.extend(fault for fault in error.faults if isinstance(fault, Problem))
+        # The model can't be made, but the files that services name can still be checked in the same run.
         found.problems.extend(with_env_files(canonical(_files_alone(document), around), around)[1])
         return Map()
     found.files.extend(named_files(model))
+    # A command that starts nothing works without the files that only a start needs.
     if settings.starts:
         model, problems = with_env_files(model, around, of_hooks=settings.strict)
         found.problems.extend(dict.fromkeys(problems))

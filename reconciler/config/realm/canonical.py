@@ -31,6 +31,7 @@ def source_path(realm: Mapping[str, Tree], path: TreePath) -> TreePath:
         case ("localizationTexts", *rest) if "localizationTexts" not in realm:
             return ("messageBundles", *rest)
         case ("defaultRoles", *_) if _DEFAULT not in realm:
+            # The realm itself declares none, so the section stems from a client.
             clients = realm.get("clients") or ()
             return next((("clients", index, _DEFAULT) for index, each in enumerate(clients) if _DEFAULT in each), path)
         case ("users", int(index), "credentials", *_) if "password" in _user_at(realm, index):
@@ -128,6 +129,7 @@ def _with_default_roles(realm: Mapping[str, Any]) -> Mapping[str, Value]:
     roles = realm.get("roles") or {}
     own = {role["name"]: role for role in roles.get("realm") or ()}
     everybody = own.get(default_role(realm), {})
+    # Without declared composites only the declared default roles are managed, and others stay.
     if everybody.get("composites") is None:
         return {**realm, _DEFAULT: said}
     own[everybody["name"]] = {**everybody, "composites": _with_more(everybody["composites"], said)}
@@ -211,6 +213,7 @@ def _roles(user: Mapping[str, Tree]) -> Mapping[str, Value]:
         return {}
     realm_roles, client_roles = split_roles(user["roles"])
     made: dict[str, Value] = {}
+    # `roles: []` says that there are to be none, which is not the same as no `roles`.
     if realm_roles or not client_roles:
         made["realmRoles"] = _together(user.get("realmRoles"), realm_roles)
     if client_roles:

@@ -52,6 +52,7 @@ def _twice(tree: Tree, path: TreePath, names: tuple[str, ...]) -> Iterator[tuple
                 yield from _twice(value, (*path, key), (*names, key))
     elif isinstance(tree, list):
         seen: dict[object, int] = {}
+        # Users are many and hold no lists of objects with keys, so their inside is not walked through.
         deep = not names or names[-1] != "users"
         for index, item in enumerate(tree):
             key = natural_key(names, item)
@@ -103,6 +104,7 @@ def _passwords(realm: Mapping[str, Tree]) -> Iterator[Finding]:
 
 def _unlasting(credential: Mapping[str, Tree]) -> str:
     """Explains why a password can't be kept as declared, "" if it can."""
+    # Set once at the creation, so it need not be compared later.
     if credential.get("ensure", "initial") == "initial":
         return ""
     if credential.get("type") != "password" or not credential.get("value"):

@@ -108,6 +108,7 @@ def _names_by_address(realm: Mapping[str, Tree]) -> Iterator[Finding]:
         return
     for path, user in _bodies(realm, "users"):
         name, email = str(user.get("username") or "").lower(), str(user.get("email") or "").lower()
+        # A service account has the name of its client, whatever the realm says.
         if name and email and name != email and not name.startswith(SERVICE_ACCOUNT):
             yield Finding(
                 (*path, "username"),
@@ -136,6 +137,7 @@ def _addresses(realm: Mapping[str, Tree]) -> Iterator[Finding]:
 
 def _locales(realm: Mapping[str, Tree]) -> Iterator[Finding]:
     """Languages of users in a realm that is said to have one language only."""
+    # Only a declared false is an error: undeclared, the live realm decides.
     if _switch(realm, "internationalizationEnabled") is not False:
         return
     profile = realm.get("userProfile")
@@ -156,6 +158,7 @@ def _secrets(realm: Mapping[str, Tree]) -> Iterator[Finding]:
     """Secrets of clients that have none, and clients without the one that they must have."""
     for path, client in _bodies(realm, "clients"):
         has_none = _switch(client, "publicClient") is True or _switch(client, "bearerOnly") is True
+        # Only a written null: a secret that is not declared stays as it is.
         if "secret" in client and client["secret"] is None and not has_none:
             said = "`secret` can't be unset: Keycloak gives one to each client that is not public"
             yield Finding((*path, "secret"), f"{said}; leave the line out, or set `publicClient: true`")

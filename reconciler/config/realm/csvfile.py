@@ -76,6 +76,7 @@ def with_people(users: UsersFile, path: Path, directory: Path) -> Iterator[Users
                 return [taken_out(each, (*at, index)) for index, each in enumerate(tree)]
             case {"realms": realms}:
                 return {**tree, "realms": taken_out(realms, (*at, "realms"))}
+            # With further keys beside `from` it is no reference, and the schema reports it.
             case {"realm": str(realm), "users": {"from": str(name), **more}} if not more:
                 with _named(users, (*at, "users", "from")):
                     found.append(_read(path.parent / name, directory, realm))
@@ -118,9 +119,11 @@ def _table(file: TextFile, realm: str) -> CsvFile:
     try:
         header = [name.strip() for name in next(reader, [])]
         _check(file, header)
+        # A quoted cell may hold line breaks, so the number of the line is the reader's and not a count of rows.
         before = reader.line_num
         for cells in reader:
             if cells and len(cells) != len(header):
+                # All rows are checked before an error ends the run, so that one run shows all of them.
                 said = f"has {len(cells)} cells, but the first line names {len(header)}"
                 cell = min(len(cells), len(header))
                 problems.append(

@@ -21,6 +21,7 @@ def natural_key(path: tuple[str, ...], item: Tree) -> tuple[str | None, ...] | N
     values = tuple(item.get(field, _UNLESS_SAID.get(field)) for field in fields)
     if not all(isinstance(value, str | None) for value in values):
         return None
+    # Keycloak keeps usernames in lower case, so two that differ by that are one.
     return tuple(str(value).lower() for value in values) if path[-1] == "users" else values
 
 
@@ -32,6 +33,7 @@ def numbered(realm: Tree, path: TreePath) -> TreePath:
     for step in path:
         key = step
         if isinstance(tree, list) and isinstance(step, str):
+            # An address names objects, and a path in the file has their numbers.
             key = next((number for number, item in enumerate(tree) if step in (natural_key(names, item) or ())), step)
         elif isinstance(step, str):
             names = (*names, step)

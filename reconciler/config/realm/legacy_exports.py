@@ -121,6 +121,7 @@ def credential(body: Mapping[str, Tree]) -> Mapping[str, Tree]:
         return body
     kept = {key: part for key, part in body.items() if key not in _OF_THE_PAST}
     secret: dict[str, Tree] = {"value": body["hashedSaltedValue"]}
+    # Time-based and counter-based passwords are one type now, and `subType` tells them apart.
     if body.get("type") in _ONE_TIME:
         made = {"subType": body["type"], **_those(body, "digits", "counter", "period", "algorithm")}
         kept["type"] = "otp"

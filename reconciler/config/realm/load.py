@@ -92,6 +92,7 @@ def load_files(files: Sequence[UsersFile], variables: Variables) -> LoadedUsers:
         problems.extend((*found, *_faults(full, tainted=tainted), *duplicates(full)))
         done.append(full)
     merged = realms([Part(users, fragment) for users in done for fragment in users.fragments()])
+    # References are looked up after merging: a file may name the objects of another one.
     missing = {realm.name: [*missing_references(realm)] for realm in merged}
     findings = _findings(merged, missing)
     # A place costs more than the check itself: it is found for what is reported, errors first.
@@ -127,6 +128,7 @@ def _fitted(users: UsersFile) -> UsersFile:
 
 def _filled(users: UsersFile, variables: Variables) -> tuple[UsersFile, bool, list[Problem]]:
     """The file with its variables filled in, whether a secret flowed into it, and what is wrong."""
+    # Most large files have no variables at all, and need no walk through all of their objects.
     if not any(opening in users.file.text for opening in ("${", "$(")):
         return users, False, []
     done = [filled(document, variables, dialect=KEYCLOAK) for document in users.documents]
@@ -145,6 +147,7 @@ def _faults(users: UsersFile, *, tainted: bool) -> list[Problem]:
         faults = load_schema("users").faults(document, is_plain=not tainted) if document is not None else ()
         if faults:
             waiting = dict(_not_yet(users))
+            # A property that is known and not supported yet has a better message than an unknown one.
             unknown = [fault for fault in faults if (number, *fault.path) not in waiting]
             found.extend(
                 users.problem(path, message, code=UNSUPPORTED) for path, message in waiting.items() if path[0] == number
@@ -201,6 +204,7 @@ def _connection(files: Iterable[UsersFile]) -> Mapping[str, Value]:
             given = settings.get("connection")
             for key, value in (given if isinstance(given, dict) else {}).items():
                 known = merged.get(key)
+                # Key by key, so that one file can have the URL and another one the account.
                 merged[key] = {**known, **value} if isinstance(known, dict) and isinstance(value, dict) else value
     found = sealed(merged)
     assert isinstance(found, Mapping)

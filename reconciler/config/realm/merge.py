@@ -40,6 +40,7 @@ class Realm:
 
     def _own(self, part: Part, path: TreePath) -> TreePath:
         """The path as it is in one part, where items may have other numbers; as far as it leads there."""
+        # Most realms are of one file, whose paths are those of the merged realm.
         if len(self.parts) == 1:
             return path
         own: list[str | int] = []
@@ -47,6 +48,7 @@ class Realm:
         merged: Tree = self.merged
         mine: Tree = part.fragment.realm
         for key in path:
+            # Items are found by their keys, as the same object has another number in each file.
             if isinstance(key, int) and isinstance(merged, list) and isinstance(mine, list):
                 index = self._same(names, merged[key] if key < len(merged) else None, mine)
                 if index is None:
@@ -109,11 +111,13 @@ def _merged(base: Tree, over: Tree, path: tuple[str, ...]) -> Tree:
 def _merged_lists(base: list[Tree], over: list[Tree], path: tuple[str, ...]) -> list[Tree]:
     """Objects by natural key; any other list is replaced as a whole, since it says all that there is to be."""
     keys = [natural_key(path, item) for item in base]
+    # Without keys on both sides nothing tells which objects are the same.
     if not has_objects(path) or None in keys or any(natural_key(path, item) is None for item in over):
         return over
     merged: dict[Hashable, Tree] = dict(zip(keys, base, strict=True))
     if len(merged) < len(base):
         return [*base, *over]  # twice the same in one file: said elsewhere
+    # The order of the first file stays; new objects come after it.
     for item in over:
         key = natural_key(path, item)
         merged[key] = _merged(merged[key], item, path) if key in merged else item

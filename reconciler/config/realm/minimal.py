@@ -79,6 +79,7 @@ def minimal(
     assert isinstance(left, dict)
     left |= _whole_flows(left, own, known)
     left |= {section: _beyond_samples(left, section, found, own, known) for section, found in samples.items()}
+    # An empty value stays where it is what the realm really has, and differs from a new one.
     left = {key: value for key, value in left.items() if value not in ([], {}) or own.get(key) == value}
     return {"realm": realm["realm"], **{key: value for key, value in left.items() if key != "realm"}}
 
@@ -126,6 +127,7 @@ def _cleaned(tree: Any, path: tuple[str, ...]) -> Any:
             return {key: value for key, value in kept.items() if value is not None}
         case list() | tuple() if path == _IN_ORDER:
             return [_cleaned(item, path) for item in tree]
+        # Sets come in any order from the server; sorted, two exports of one realm are the same text.
         case list() | tuple():
             return sorted((_cleaned(item, path) for item in tree), key=lambda item: json.dumps(item, sort_keys=True))
         case _:
@@ -172,6 +174,7 @@ def _beyond_samples(
     Those that a new realm has as well are told by that realm.
     """
     known = {_key((section,), item) for item in new.get(section) or ()}
+    # With other default scopes in the realm, a client without scopes has to say so.
     has_own_scopes = any(realm.get(key) != new.get(key) for key in _DEFAULT_SCOPES)
     kept = _TOLD_IF_EMPTY if has_own_scopes else _NONE
     return [

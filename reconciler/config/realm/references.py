@@ -93,6 +93,7 @@ def missing_references(realm: Realm) -> Iterator[Missing]:
     for references, is_strict in _REFERENCES.items():
         for path, said, sort, name in references(realm.merged):
             if name not in found.names(sort):
+                # An incomplete list is no proof: an undeclared object may be live.
                 is_complete = is_strict and SORTS[sort].complete
                 is_sure = found.has_all(sort) or (is_complete and found.declares(sort))
                 yield Missing(path, said, name, found.names(sort), is_sure, is_quiet=not is_complete)
@@ -312,6 +313,7 @@ def _of_policies(realm: Mapping[str, Tree]) -> Iterator[Reference]:
             for key, name_of in _SUBJECTS.items():
                 for each in listed(config.get(key)):
                     sort, name = name_of(each)
+                    # An export may have ids in place of names; whose they are is known to the server alone.
                     if not _is_id(name):
                         said = f"policy `{policy.get('name')}` names the {_WORDS[sort]}"
                         yield (*at, place, "config", key), said, sort, name
@@ -412,6 +414,7 @@ def _of_mapper(realm: Mapping[str, Tree], mapper: Mapping[str, Tree], path: Tree
     said, at = f"mapper `{mapper.get('name')}` gives the {key}", (*path, "config", str(key))
     if key == "group":
         yield at, said, GROUP, group_path(name)
+    # A name with a dot may be a role of the realm, or CLIENT.ROLE; a declared role decides.
     elif "." not in name or name in _roles(realm):
         yield at, said, ROLE, name
     else:

@@ -179,6 +179,7 @@ def _keys(
         return
     target = node.get("$ref", "")
     named = root.get("$defs", {}).get(target.removeprefix("#/$defs/"))
+    # A definition may contain itself, such as a group its subgroups: each is followed once on a path.
     if named and target not in seen:
         yield from _keys(named, root, home, seen | {target})
     for key, child in node.get("properties", {}).items():

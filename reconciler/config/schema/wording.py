@@ -51,15 +51,18 @@ def _remedy(names: set[str], error: Any) -> str:
     """The remedy, if the value shows one."""
     key = error.absolute_path[-1] if error.absolute_path else None
     match error.instance:
+        # YAML reads `yes` or `1.10` as something else than the text that was meant.
         case bool() | int() | float() if "string" in names:
             examples = error.schema.get("examples", ())
             return f"; write one like {' or '.join(examples)}" if examples else "; put it in quotes"
+        # An unquoted `NAME: value` in a list is a mapping with one key.
         case dict() as pair if "string" in names and len(pair) == 1 and isinstance(key, int):
             return f"; write `{next(iter(pair))}=…`" if error.absolute_path[-2] in _OF_PAIRS else "; put it in quotes"
         case [_] if names == {"string"}:
             return "; write it without brackets and dashes"
         case str() | int() | float() | dict() if names == {"array"}:
             return "; write a list, with `- ` before each item"
+        # `key:value` without the space is a text to YAML.
         case str() as text if "object" in names and _NO_SPACE.match(text):
             return "; write a space after the colon"
         case None if names == {"object"}:

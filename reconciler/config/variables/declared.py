@@ -106,6 +106,7 @@ def _contradictions(declared: Mapping[str, Any]) -> Iterator[str]:
         yield "`exec` is run in the container of a service; name it with `service`"
     if check and not has_service:
         yield "`check` is run in the container of a service; name it with `service`"
+    # Commands show up in process lists and in the engine's events.
     if any(isinstance(word, Tainted) for word in words):
         yield (
             "a secret must not be part of a command, which everybody on the machine can read; "

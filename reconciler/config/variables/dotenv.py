@@ -64,6 +64,7 @@ def parse_raw(file: TextFile, outside: Variables) -> EnvFile:
         if not name or re.search(r"\s", name):
             problems.append(file.problem("expected `NAME=value`, without a space in the name", number, 1, code=SYNTAX))
             continue
+        # A name alone takes the value of the environment, and stays unset if there is none.
         known = value if equals else outside.get(name)
         if known is not None:
             values[name], lines[name] = known, number
@@ -87,6 +88,7 @@ class _Reader(Struct):
 
     def _statement(self, start: int) -> int:
         text = self.file.text
+        # `export` in front is allowed, so that a shell can read the same file.
         begin = _end(_EXPORT, text, start) if _EXPORT.match(text, start) else start
         end = _end(_NAME, text, begin)
         name = text[begin:end].rstrip()
@@ -108,12 +110,14 @@ class _Reader(Struct):
         quote = text[start : start + 1]
         if quote not in tuple("'\""):
             stop = _line_end(text, start)
+            # A `#` begins a comment only after a space; within a word it is part of the value.
             raw = text[start:stop].split(" #", 1)[0].rstrip()
             self._set(name, self._filled(name, raw, start))
             return stop + 1
         closing = _closing_quote(text, start)
         if closing is None:
             return self._skip_line(f"the quote that begins the value of `{name}` is never closed", start)
+        # As in a shell, nothing is filled in between single quotes.
         inner = text[start + 1 : closing].replace(f"\\{quote}", quote) if quote == "'" else None
         if inner is None:
             inner = self._filled(name, _unescaped(text[start + 1 : closing]), start + 1)

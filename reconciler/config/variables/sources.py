@@ -40,6 +40,7 @@ def read_variables(
     Values that their own sources have ``given`` win over the files, too.
     """
     generated, environment = generated or {}, {**environment, **(given or {})}
+    # An empty variable counts as missing here: a secret that is empty protects nothing.
     missing = {name: value for name, value in generated.items() if not environment.get(name)}
     outside = Variables({**environment, **missing}, declared)
     problems: list[Problem] = []
@@ -51,10 +52,12 @@ def read_variables(
         except ConfigError as error:
             problems.extend(error.problems)
             continue
+        # A line may use variables of the lines and files before it.
         env = parse_env(file, outside, earlier=found)
         problems.extend(env.problems)
         found.update(env.values)
         secret.update(env.tainted)
+    # The environment wins: a command line can override any file.
     values = {**found, **environment}
     values.update({name: value for name, value in generated.items() if not values.get(name)})
     return Variables(values, declared | secret), problems

@@ -155,6 +155,7 @@ class _Reader(Struct):
             message = f"the `${{` here is not closed{where}; write `$$` for a dollar that means nothing"
             return self._fault(dollar, message), end
         stop = close + 1
+        # Defaults may contain defaults; without a limit a file could exhaust the stack.
         if self.depth >= _MAX_DEPTH:
             return self._fault(dollar, _TOO_DEEP), stop
         if not name:
@@ -206,6 +207,7 @@ class _Reader(Struct):
         if not found[3]:
             return self._plain(found[2], dollar, f"$({found[1]}:{found[2]}:-default)"), close + 1
         value = self._value(found[2])
+        # The default is filled in only if it is needed: what is wrong in an unused one is no error.
         if value is None:
             self.depth += 1
             value = self.fill(found.end(), close)

@@ -160,14 +160,17 @@ class TreeBuilder(Struct):
             hint = suggestion(name, list(self.anchors))
             self._stop(f"nothing is called `&{name}` before this `*{name}`{hint}", event.start_mark)
         anchored = self.anchors[name]
+        # The anchor is known and its value is not finished, so the alias stands inside of it.
         if anchored is None:
             self._stop(f"`*{name}` is inside the very value that `&{name}` names; it would never end", event.start_mark)
         assert anchored is not None
         value, size, mark, tag = anchored
         self.nodes += size
         self.copies += size
+        # A few kilobytes of nested aliases can stand for billions of nodes; their size is counted, not their number.
         if self.copies > max(_FREE_COPIES, _COPIES_PER_NODE * (self.nodes - self.copies)):
             self._stop("its aliases multiply to more than can be sensible; write it without them", event.start_mark)
+        # An alias may also be the key of a mapping.
         frame = self.frames[-1] if self.frames else None
         if frame and frame.is_map and frame.key is None and not frame.merging:
             self._named(frame, str(value), event.start_mark)
@@ -232,6 +235,7 @@ class TreeBuilder(Struct):
             frame.merged.append((value, frame.key_mark))
             frame.merging = False
         elif not frame.is_map:
+            # `!reset` in a list takes the item out of the list.
             if tag != _RESET:
                 frame.container.append(value)
                 if not self.is_plain:
@@ -261,6 +265,7 @@ class TreeBuilder(Struct):
                 if marks := self._marks(source):
                     self._mark(frame.container, marks)
                 for key, merged in source.items():
+                    # A key that stands in the mapping itself wins, wherever `<<` stands.
                     if key not in frame.container:
                         frame.container[key] = merged
                         place = placed(source, key)

@@ -86,11 +86,13 @@ class Text:
                 continue
             if kind == "end":
                 node = above.pop()
+                # PyYAML ends a block with the next token, which would take the comments after it along.
                 node.end = event.end_mark.index if node.is_flow or not node.values else node.values[-1].end
                 continue
             node = self._node(kind, event)
             if not above:
                 self.documents.append(node)
+            # Keys and values alternate: with as many values as keys, this one is a key.
             elif above[-1].kind == "map" and len(above[-1].keys) == len(above[-1].values):
                 above[-1].keys.append(node)
             else:
@@ -188,6 +190,7 @@ class Text:
     def _changed(self, node: Node, wanted: Any, live: Any, whole: bool) -> list[Splice]:  # noqa: FBT001
         if wanted == live:
             return []
+        # An alias stands for a value that others use, too: it is written out here and stays as it is there.
         if node.kind == "alias":
             return self._replaced(node, live)
         self._require_own(node)

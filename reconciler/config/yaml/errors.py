@@ -50,6 +50,7 @@ def plain_words(file: TextFile, error: Any) -> Problem:
         return _unreadable_character(file, error)
     said = error.problem or ""
     line, column = mark.line + 1, mark.column + 1
+    # PyYAML often notices a mistake lines after it; the context is where it began.
     context = getattr(error, "context_mark", None)
     if context is not None:
         for words, message in _AT_CONTEXT.items():
@@ -60,6 +61,7 @@ def plain_words(file: TextFile, error: Any) -> Problem:
         return file.problem(
             _RESERVED.get(character, f"a text can't begin with `{character}`; quote it"), line, column, code=SYNTAX
         )
+    # A tab in the indentation is reported by PyYAML as something else further on.
     tab = _tab_before(file, line)
     if tab:
         return file.problem(_RESERVED["\t"], line, tab, code=SYNTAX)

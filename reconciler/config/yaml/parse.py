@@ -83,6 +83,7 @@ def _quickly(text: str) -> tuple[Tree, ...] | None:  # noqa: C901, PLR0912  # a 
             if kind is yaml.ScalarEvent and not event.anchor and not event.tag:
                 value = event.value
                 if is_map and key is None:
+                    # A key twice needs both places in its message, and `<<` a merge: the slow way knows both.
                     if value in inside or (event.implicit[0] and value == "<<"):
                         return None
                     key = value
@@ -91,6 +92,7 @@ def _quickly(text: str) -> tuple[Tree, ...] | None:  # noqa: C901, PLR0912  # a 
                     value = spelled(value)
             elif kind in starts and not event.anchor and not event.tag and len(above) < MAX_DEPTH:
                 value = starts[kind]()
+            # Anchors, tags, aliases and great depth are rare in files of users, and left to the slow way.
             elif isinstance(event, yaml.NodeEvent):
                 return None
             else:
@@ -101,6 +103,7 @@ def _quickly(text: str) -> tuple[Tree, ...] | None:  # noqa: C901, PLR0912  # a 
                 inside[key] = value
                 key = None
             else:
+                # A mapping or a list as a key.
                 return None
             if kind in starts:
                 above.append((inside, is_map))

@@ -109,12 +109,14 @@ def _spans(file: TextFile, depth: int) -> dict[TreePath, _Span]:
             if len(path) <= depth:
                 spans[tuple(path)] = _span(frame.own_key_mark, frame.own_mark, event.end_mark)
             path.pop()
+        # In a mapping the event is a key, which has no path of its own.
         elif frame.is_map and frame.key is None:
             frame.key, frame.key_mark = getattr(event, "value", ""), event.start_mark
         else:
             path.append(frame.key if frame.key is not None else frame.count)
             key_mark = frame.key_mark if frame.is_map else event.start_mark
             frame.key, frame.count = None, frame.count + 1
+            # The end of a container is known with its end event, and its span is made there.
             if kind in ("map", "list"):
                 frames.append(_Open(kind == "map", key_mark, event.start_mark))
                 continue

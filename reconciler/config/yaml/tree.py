@@ -181,6 +181,7 @@ def pruned(tree: Tree, paths: Collection[TreePath]) -> Tree:
     """The tree without the values at these paths."""
     if not paths:
         return tree
+    # Grouped by their first key, so that the tree is walked once for all of them.
     below: dict[str | int, list[TreePath]] = {}
     for path in paths:
         below.setdefault(path[0], []).append(path[1:])

@@ -128,10 +128,12 @@ def diff(kind: Kind, desired: Resource | None, observed: Observed | None) -> Cha
         assert observed is not None
         return Change(observed.address, Action.DELETE, reason="not declared", observed=observed)
     if observed is None:
+        # All fields of a new resource are shown, but none of them decides: the creation itself is the change.
         declared = tuple(replace(field, effect=Effect.NOTE) for field in compare(kind, desired.spec, {}))
         change = Change(desired.address, Action.CREATE, declared, "does not exist", desired, verb=kind.verb(desired))
         return replace(change, is_missing=kind.is_never_made(desired))
     fields = tuple(compare(kind, kind.expect(desired, observed), observed.spec))
+    # The old one may serve until the new one is ready, unless something forbids that both run at the same time.
     if any(field.effect is Effect.REPLACE for field in fields) and not kind.alone(desired, observed):
         fields = tuple(_handed_over(field) for field in fields)
     change = Change(desired.address, Action.KEEP, fields, desired=desired, observed=observed)

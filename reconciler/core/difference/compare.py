@@ -38,6 +38,7 @@ def sides(row: Field, before: Value, after: Value) -> tuple[Value, Value]:
         return before, after
     if row.secret:
         before, after = seal(before), seal(after)
+    # Each side is veiled by the other: a value is secret on both if it is so on one of them.
     return veil(before, after), veil(after, before)
 
 
@@ -56,5 +57,6 @@ def _leaves(path: Path, before: Value, after: Value) -> Iterator[tuple[Path, Val
         return
     for key in dict.fromkeys((*before, *after)):
         old, new = before.get(key, ABSENT), after.get(key, ABSENT)
+        # Only what differs is a row of a plan; a list differs as a whole, since its items have no names.
         if old != new:
             yield from _leaves((*path, key), old, new)

@@ -15,6 +15,7 @@ def leaving(plan: Plan, why: Callable[[Address], str]) -> Plan:
     """The plan that leaves those alone for which there is a reason, and acts on nothing that would wait for them."""
     reasons = {change.address: reason for change in plan.changes if (reason := why(change.address))}
     acting = frozenset(change.address for change in plan.changes if change.acts)
+    # Without a change to leave out, the notes are all there is to add.
     if not acting & reasons.keys():
         return replace(plan, changes=tuple(_left(change, reasons.get(change.address, "")) for change in plan.changes))
     rest = restricted(plan, acting - reasons.keys())

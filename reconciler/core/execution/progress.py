@@ -37,6 +37,7 @@ class Progress(Struct):
         """Fold an event of one of its steps."""
         self.has_begun = self.has_begun or event.what in (What.STARTED, What.DONE, What.FAILED, What.INTERRUPTED)
         match event.what:
+            # The outage begins with the first step that stops the service, not with each of them.
             case What.STARTED if event.step.serves is False and not self.served:
                 self.down_since = now if self.down_since is None else self.down_since
             case What.DONE:
@@ -44,6 +45,7 @@ class Progress(Struct):
                 self.seconds += event.seconds
                 self.result = "done" if not self.left and self.result == BEGUN else self.result
                 if event.step.serves:
+                    # A watched service has served since the beginning of the watch.
                     self._serves(now - event.watched_s)
             case What.FAILED:
                 self.seconds += event.seconds

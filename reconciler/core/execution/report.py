@@ -109,6 +109,7 @@ def standing(change: Change) -> Standing:
     if not change.left:
         return found
     state = State.PAUSED if change.is_left else found.state
+    # What it would be without the pause stays in the note, so that a pause hides nothing.
     was = found.note if found.note or not change.is_left else found.state.value
     return replace(found, state=state, note="; ".join(filter(None, (was, change.left))))
 
@@ -117,6 +118,7 @@ def _standing(change: Change) -> Standing:
     live = change.observed
     status = live.status if live else None
     identity = live.id if live else ""
+    # From the strongest statement to the weakest: an unread resource has no status either, and yet is not missing.
     if change.desired is None:
         return Standing(change.address, State.UNDECLARED, change.reason, identity)
     if change.unread:

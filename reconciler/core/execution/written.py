@@ -29,6 +29,7 @@ class Written(Struct, frozen=True):
 
     def after(self, plan: Plan, report: Report) -> Written:
         """The memory once the steps of a plan ended as the report has it."""
+        # An address counts only if all of its steps are done: half of a replacement is not written.
         done = _addresses(report, What.DONE) - _addresses(report, What.FAILED, What.BLOCKED, What.NOT_STARTED)
         new = {
             change.address: (*self.changes.get(change.address, ()), change) for change in plan.changes if change.acts
@@ -57,6 +58,7 @@ class Written(Struct, frozen=True):
         times = min(
             (sum(difference in each.fields for each in before) for difference in change.fields), default=len(before)
         )
+        # Alone in its pass, nothing else of ours can have undone it; otherwise it gets one more try.
         return times > (0 if change.address in self.alone else 1)
 
     def has_failed(self, change: Change) -> bool:
@@ -83,6 +85,7 @@ def _addresses(report: Report, *whats: What) -> set[Address]:
 def without(plan: Plan, changes: tuple[Change, ...]) -> Plan:
     """The plan without these changes; what would have come after their steps does not wait for them."""
     left_out = {change.address for change in changes}
+    # A batch stays as long as one of its resources does.
     dropped = {step.id for step in plan.steps if left_out.issuperset((step.address, *step.covers))}
     steps = tuple(
         replace(step, after=step.after - dropped, behind=step.behind - dropped)
@@ -101,6 +104,7 @@ def stepless(plan: Plan) -> frozenset[Address]:
 
 def restricted(plan: Plan, addresses: frozenset[Address]) -> Plan:
     """The plan without all other changes, and without each change that waits for one of them."""
+    # Each round may find others that wait for a change that is left out, until none is left.
     kept = addresses
     while True:
         others = tuple(change for change in plan.changes if change.acts and change.address not in kept)

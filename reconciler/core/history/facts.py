@@ -148,6 +148,7 @@ def ailing(plan: Plan) -> Iterator[Trouble]:
         yield Trouble(Ailment.OBSTACLE, str(obstacle.address or "plan"), str(obstacle), str(obstacle))
     for change in plan.changes:
         live, subject = change.observed, str(change.address)
+        # A resource with a change in the plan is reported as a difference, and not as ill.
         if live is None or change.action is not Action.KEEP:
             continue
         if change.desired is None:
@@ -184,6 +185,7 @@ class Open:
             for each in differing(change)
         }
         new = [pair for key, pair in found.items() if key not in self._differences]
+        # Nobody has seen that these are over, so they stay and are not reported anew.
         unseen = (key for key in self._differences if key[0] in busy or key[0].provider in unread)
         self._differences = {*found, *unseen}
         return new
@@ -207,6 +209,7 @@ class Open:
         for key, trouble in found.items():
             known, began = self.troubles.get(key, (None, now))
             self.troubles[key] = trouble, began
+            # The mark is what makes a trouble worth another report; its words may change with every look.
             if known is None or known.mark != trouble.mark:
                 yield trouble
 

@@ -60,6 +60,7 @@ class Notices:
             case Over(trouble=trouble):
                 yield from self._over(trouble.subject, trouble.ailment.value, now)
             case _:
+                # Differences and passes are no failures, and are in the log.
                 pass
 
     def settled(self, failing: set[str], now: float) -> Iterator[Notice]:
@@ -83,6 +84,7 @@ class Notices:
             # One that comes back soon was reported, and its end too: that it lasts shows by the next reminder.
             self._failures[key] = replace(known, is_over=False)
             return
+        # In other words now, but it has lasted since it began.
         began = known.began if known and not known.is_over else now
         self._failures.pop(key, None)
         self._failures[key] = _Failure(notice, began, now)

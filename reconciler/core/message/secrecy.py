@@ -68,6 +68,7 @@ def looks_secret(name: str) -> bool:
     if not words or words[-1] in _ABOUT_SECRETS or name in _OF_THE_SHELL or name in _SWITCHES:
         return False
     last = words[-1]
+    # A public key is shown by design.
     if last == "key" and words[-2:-1] and words[-2] in _PUBLIC_KEYS:
         return False
     is_noun = last in _NOUNS or (last.endswith(_NOUN_ENDINGS) and last not in _NO_SECRET)
@@ -135,6 +136,7 @@ def secrets_in(text: str) -> Iterator[Span]:
     """The secrets that a text shows by its form alone: passwords in URLs, well-known tokens, `password=…`."""
     if any(beginning in text for beginning in _BEGINNINGS):
         yield from (found.span() for found in _FORMS.finditer(text))
+    # Most texts have neither character, and this is asked of very many values.
     if "=" not in text and "@" not in text:
         return
     at = 0
@@ -148,6 +150,7 @@ def _secrets_in_line(line: str) -> Iterator[Span]:
     if "@" in line:
         for found in _URL.finditer(line) if "://" in line else ():
             group = "password" if found["password"] is not None else "user"
+            # `${NAME}` in place of a password is a reference, and shows nothing.
             if not _is_reference(found[group]):
                 yield found.span(group)
         for found in _DRIVER_ADDRESS.finditer(line) if "(" in line else ():
@@ -165,6 +168,7 @@ def secrets_of_words(text: str) -> Iterator[Span]:
     yield from secrets_in(text)
     for form in (_SAID, _SETTING, _OPTION, _DIRECTIVE):
         yield from _named(form, text)
+    # Only the clients of MySQL take `-pWORD` as a password; elsewhere a plain word after an option is none.
     is_mysql = bool(_MYSQL.search(text))
     for found in _ATTACHED.finditer(text):
         value = found["value"]
@@ -181,6 +185,7 @@ def _named(form: re.Pattern[str], text: str) -> Iterator[Span]:
         value = found["value"].strip("\"'")
         is_named = found["name"] not in LISTS_OF_NAMES and looks_secret(found["name"])
         if value and is_named and not _is_reference(value) and not is_switch(value):
+            # The quotes stay in the open, so that the line can still be read.
             start = found.start("value") + (found["value"][:1] in "\"'")
             yield start, start + len(value)
 
@@ -201,6 +206,7 @@ def merged_spans(spans: Iterable[Span]) -> Iterator[Span]:
     """The spans in their order, those that overlap or touch as one."""
     start = end = -1
     for first, last in sorted(spans):
+        # Spans that overlap are hidden as one: two masks would show where one secret ends.
         if first > end:
             if end > start:
                 yield start, end
@@ -236,6 +242,7 @@ def holds_secret_words(text: str) -> bool:
 def sealed_arguments(arguments: Sequence[Value]) -> tuple[Value, ...]:
     """A command's arguments, each one that is a secret or has one in it sealed."""
     texts = [argument if isinstance(argument, str) else "" for argument in arguments]
+    # Joined with a separator that no argument contains, as an option and its value may be two arguments.
     spans = tuple(secrets_of_words("\0".join(texts)))
     if not spans:
         return tuple(arguments)
@@ -243,6 +250,7 @@ def sealed_arguments(arguments: Sequence[Value]) -> tuple[Value, ...]:
     start = 0
     for argument, text in zip(arguments, texts, strict=True):
         end = start + len(text)
+        # An argument is sealed as a whole, even if only a part of it is the secret.
         is_secret = any(first < end and last > start for first, last in spans)
         found.append(Secret(text) if is_secret and text else argument)
         start = end + 1

@@ -24,6 +24,7 @@ def attributed(
 ) -> tuple[Change, ...]:
     """The changes of a plan with their causes. ``desired`` has the declarations with references in them."""
     asked = [change.address for change in plan.changes if change.fields or change.action is not Action.KEEP]
+    # A quiet pass asks nothing of the history.
     if not asked:
         return plan.changes
     applied = memory.applied(asked)
@@ -41,8 +42,11 @@ def remembered(change: Change, resource: Resource, kind: Kind, digest: Digest) -
         if name in expected:
             before, after = sides(row, change.observed.spec.get(name, ABSENT), expected[name])
             wanted[name] = digests(after, digest)
+            # Equal by the comparison and other in text: kept, so that the server's own form is not taken for drift
+            # later.
             if before != after:
                 seen[name] = digests(before, digest)
+    # Several fields may come from one attribute of the file, which is remembered once under its own name.
     names = dict.fromkeys(row.given_by or name for name, row in kind.fields.items())
     declared = {name: digests(resource.spec[name], digest) for name in names if name in resource.spec}
     return Applied(wanted, seen, declared, change.observed.id)
@@ -62,6 +66,7 @@ class _Declaration(Struct, frozen=True):
         """The declared value from which the field comes, as deep as the declaration has it."""
         name, *rest = field.path
         value = self.resource.spec.get(self.row(field).given_by or name, ABSENT) if self.resource else ABSENT
+        # A field that comes from another attribute has no path of its own in the file.
         for key in () if self.row(field).given_by else rest:
             if isinstance(value, Mapping):
                 value = value.get(key, ABSENT)
@@ -73,12 +78,14 @@ class _Declaration(Struct, frozen=True):
 
 def _attributed(declaration: _Declaration, applied: Applied | None, memory: Memory) -> Change:
     change = declaration.change
+    # It was made or removed as a whole, so its fields have no causes of their own.
     if change.observed is None or change.desired is None:
         cause = _of_existence(change, applied, memory)
         return replace(change, cause=cause, fields=tuple(replace(field, cause=cause) for field in change.fields))
     if applied is None:
         return change
     fields = tuple(replace(each, cause=_of_field(each, declaration, applied, memory.digest)) for each in change.fields)
+    # Only the fields that decide about the action tell why it is taken.
     worst = [each.cause for each in fields if each.effect is change.effect is not Effect.NOTE]
     return replace(change, fields=fields, cause=next((cause for cause in _FIRST if cause in worst), Cause.UNKNOWN))
 
@@ -88,6 +95,7 @@ def _of_existence(change: Change, applied: Applied | None, memory: Memory) -> Ca
     if change.intended is Action.KEEP or change.unread:
         return Cause.UNKNOWN
     if change.desired is None:
+        # With a memory of this provider a foreign resource is news: somebody has made it.
         is_foreign = bool(change.observed and not change.observed.owned)
         unheard_of = Cause.DRIFT if is_foreign and memory.knows(change.address.provider) else Cause.UNKNOWN
         return Cause.DECLARED if applied else unheard_of
@@ -97,6 +105,7 @@ def _of_existence(change: Change, applied: Applied | None, memory: Memory) -> Ca
 def _of_field(field: FieldChange, declaration: _Declaration, applied: Applied, digest: Digest) -> Cause:
     row = declaration.row(field)
     if field.after is not UNKNOWN and _is_asked_as_before(field, applied, digest):
+        # Expected as before and live as before: no memory explains such a difference.
         is_as_left = _reached({**applied.wanted, **applied.seen}, field.path) == digests(field.before, digest)
         return Cause.UNKNOWN if is_as_left else Cause.DRIFT
     now = declaration.of(field)
@@ -105,6 +114,7 @@ def _of_field(field: FieldChange, declaration: _Declaration, applied: Applied, d
     was = _reached(applied.declared, path, as_far_as_it_leads=True)
     if was != digests(now, digest):
         return Cause.DECLARED
+    # The same words with another value: a reference in them leads to a resource that changed.
     referred = [declaration.cause_of_reference(reference) for reference in refs(now)]
     return next((cause for cause in _FIRST if cause in referred), row.otherwise)
 

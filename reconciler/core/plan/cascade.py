@@ -24,10 +24,12 @@ def with_cascades(kinds: Mapping[str, Kind], changes: Mapping[Address, Change]) 
     places = {(address, path) for address, paths in removed.items() for path in paths}
     settled = dict(changes)
     for address, by in cause.items():
+        # A declared resource that goes along must come back, so the plan shows its replacement and the price of that.
         change = changes.get(address)
         if change and change.desired and change.observed:
             settled[address] = _renewed(kinds[address.kind], change, by)
     for address, found in along.items():
+        # Deletions of the plan itself stand there already; only the others are shown as going along.
         others = tuple(sorted(each for each in found if not _is_deleted(changes.get(each))))
         obstacle = settled[address].obstacle or _still_held(changes[address], found, places, cause)
         settled[address] = replace(settled[address], along=others, obstacle=obstacle)
@@ -41,6 +43,7 @@ def _removed(change: Change) -> Iterator[Path]:
     if change.action is Action.DELETE:
         yield from change.observed.along
     elif change.acts:
+        # Only parts that are taken out take something along; a changed one stays where it is.
         gone = {field.path for field in change.fields if field.after is ABSENT}
         yield from (path for path in change.observed.along if path in gone)
 
@@ -70,6 +73,7 @@ def _still_held(change: Change, along: frozenset[Address], places: set[Place], c
     holders = change.observed.holders if change.observed else {}
     for address in sorted(along & holders.keys()):
         for holder, path in sorted(holders[address] - places):
+            # A holder that goes along as well loses nothing.
             if holder not in cause:
                 return (
                     f"can't let go of {address}: {holder} has it in {'.'.join(path)}, and would lose it as well; "

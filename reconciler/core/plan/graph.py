@@ -21,6 +21,7 @@ def is_within(address: Address, ancestor: Address, kinds: Mapping[str, Kind]) ->
     """Returns whether a resource is a part of another: a client of a realm, a subgroup, the flows that a realm uses."""
     if address == ancestor or address.path[: len(ancestor.path)] != ancestor.path:
         return False
+    # A path alone proves nothing: a client and a group of a realm may have the same name.
     kind: str | None = address.kind
     while kind is not None:
         if kind == ancestor.kind:
@@ -44,6 +45,7 @@ def needs_of(resources: Mapping[Address, Resource], kinds: Mapping[str, Kind]) -
         for need, milestone in _direct(resource).items():
             if need in resources:
                 wanted[need] = milestone
+            # A need of a provider without files in this run can't be judged here.
             elif any(kind.partition(".")[0] == need.provider for kind in kinds):
                 problems.append(_undeclared(resource, need))
             if address.provider != need.provider:
@@ -59,6 +61,7 @@ def ordered(resources: Mapping[Address, Resource], needs: Needs) -> Sequence[Add
         return tuple(TopologicalSorter({address: needs[address].keys() for address in resources}).static_order())
     except CycleError as error:
         cycle: list[Address] = error.args[1]
+        # graphlib names each node before the one that needs it; people read a circle the other way round.
         names = " → ".join(map(str, reversed(cycle)))
         origin = next((resources[a].origin for a in cycle if resources[a].origin), None)
         message = f"these need each other: {names}; take one of these dependencies away"

@@ -55,8 +55,10 @@ def _changed_secrets(change: Change, secrets: Mapping[str, Secret]) -> Iterator[
     seen = set[str]()
     for field in change.fields:
         before, after = _text(field.before), _text(field.after)
+        # A new field has no former text in which a secret could have been another one.
         for name, secret in secrets.items() if before and after else ():
             value = secret.reveal()
+            # A secret may also be a part of a longer text, such as the URL of a database.
             if name not in seen and value and value in after and value not in before:
                 seen.add(name)
                 yield name, change.place(field)
@@ -69,6 +71,7 @@ def _text(value: Value) -> str:
         case str():
             return value
         case list() | tuple():
+            # No item contains this separator, so a secret is never found across two of them.
             return "\0".join(map(_text, value))
         case _:
             return ""

@@ -107,6 +107,7 @@ def _remarks(change: Change) -> Iterator[Problem]:
     used_by = in_use_by(change.observed.bystanders) if change.observed else ""
     if used_by and change.action is not Action.KEEP:
         yield remark(f"is {used_by}")
+    # The plan shows a change itself. The remarks below are about resources that stay as they are.
     if change.action is not Action.KEEP or change.observed is None:
         return
     if change.is_takeover:
@@ -150,16 +151,20 @@ def make(
     kinds = {name: kind for planner in planners.values() for name, kind in planner.kinds.items()}
     needs = needs_of(wanted, kinds)
     differences = _Differences(kinds, wanted, live, needs, unread or {})
+    # In the order of needs, because a value that others refer to is known only once its own change is.
     for address in ordered(wanted, needs):
         differences.add(address)
     changes = differences.changes
+    # A user that waits holds up the resource that it uses: against the order of needs, so in a round of its own.
     held_up = _held_up(kinds, changes)
     changes |= held_up
     changes |= _with_it(wanted, changes, held_up.keys())
     users = _users(changes)
+    # An orphan that such a user still needs is deleted by a later pass.
     for address in _orphans(kinds, live.keys() - wanted.keys()):
         waits = tuple(user for user in users.get(address, ()) if _is_deferred(changes[user]))
         changes[address] = _orphan(kinds[address.kind], live[address], waits, prune=prunes(live[address]))
+    # After the orphans, since their deletion takes others along.
     changes = with_cascades(kinds, changes)
     return Plan(tuple(changes.values()), _linked(_steps(planners, changes), changes, needs))
 
@@ -244,6 +249,7 @@ class _Differences:
         kind, live = self._kinds[address.kind], self._live.get(address)
         resolved, missing = self._resolved(resource)
         change = diff(kind, resolved, live)
+        # A field that can be set later does not hold up a creation; that of a live resource may differ, so it does.
         waits = tuple(
             ref
             for ref in dict.fromkeys(missing)
@@ -252,6 +258,7 @@ class _Differences:
         return _deferred(change, waits or (self._deferred_needs(address) if change.acts else ()))
 
     def _resolved(self, resource: Resource) -> tuple[Resource, Sequence[Ref]]:
+        # Most resources refer to nothing, and stay the same object.
         if next(refs(resource.spec), None) is None:
             return resource, ()
         missing: list[Ref] = []
@@ -279,6 +286,7 @@ class _Differences:
 
 def output(ref: Ref, rule: Output, producer: Resource | None, change: Change | None) -> Value:
     """The value of a reference: the declared one, else the observed one, else UNKNOWN."""
+    # A replacement ends this value, and nobody may be planned with one that is about to end.
     if rule.held and change and change.action is Action.REPLACE:
         return UNKNOWN
     if producer and rule.declared_by:
@@ -287,6 +295,7 @@ def output(ref: Ref, rule: Output, producer: Resource | None, change: Change | N
             return declared
     if change is None or change.observed is None or change.action in (Action.REPLACE, Action.DEFERRED):
         return UNKNOWN
+    # Some changes in place make the live value worthless, so the server has to be asked again after them.
     if any(field.path[0] in rule.stale_on or rule.stale_when(field.before, field.effect) for field in change.fields):
         return UNKNOWN
     return change.observed.outputs.get(ref.output, UNKNOWN)
@@ -299,6 +308,7 @@ def _is_late(ref: Ref, resource: Resource, kind: Kind) -> bool:
 def _deferred(change: Change, waits_for: tuple[Address | Ref, ...]) -> Change:
     if not waits_for:
         return change
+    # The action that is put off is kept: the policy judges it now, and the reader sees it.
     later = None if change.action is Action.KEEP else change.action
     return replace(
         change, action=Action.DEFERRED, waits_for=waits_for, later=later, reason=later.value if later else ""
@@ -337,11 +347,13 @@ def _linked(steps: Sequence[Step], changes: Mapping[Address, Change], needs: Nee
         for address in (step.address, *step.covers):
             if before & {other.id for other in of[address] if not other.lets_go}:
                 continue  # not where the work on this resource begins
+            # A step that lets go only ends a use, so nothing that it uses has to be there first.
             if not step.lets_go:
                 for need, milestone in needs.get(address, {}).items():
                     before |= exits(need, milestone)
             for user in _users_of(address, changes, users):
                 before |= _leaving(of.get(user, ()), changes.get(address))
+        # A batch may cover both a resource and its need, and must not wait for itself.
         before -= {step.id}
     behind = _handed_over(steps, after)
     _end_in_order(changes, of, after, behind)
@@ -378,6 +390,7 @@ def _handed_over(steps: Sequence[Step], after: Mapping[str, set[str]]) -> dict[s
     takers = [step for step in steps if step.takes]
     for giver in (step for step in steps if step.frees):
         for taker in takers:
+            # One container may give up a port and take it again, which is its own affair.
             is_between_two = giver.address != taker.address and giver.frees & taker.takes
             if is_between_two and not _waits_for((after, behind), giver.id, taker.id):
                 behind[taker.id].add(giver.id)
@@ -398,6 +411,7 @@ def _end_in_order(
     for change in changes.values():
         needed = change.observed.outlived_by if change.observed and change.action is Action.DELETE else ()
         own = of.get(change.address, ())
+        # The last steps of the one that ends earlier come before the first ones of the one that outlives it.
         last = {step.id for step in own} - set().union(*(step.after for step in own))
         for need in sorted(needed):
             if need in changes and changes[need].action is Action.DELETE:
@@ -439,8 +453,10 @@ class _Exits:
 
     def __call__(self, address: Address, milestone: str) -> frozenset[str]:
         steps = [step for step in self._of.get(address, ()) if not step.trailing]
+        # Without steps of its own it is as it should be, but what it needs may still have to come first.
         if not steps:
             return frozenset().union(*(self(need, m) for need, m in self._needs.get(address, {}).items()))
         reached = {step.id for step in steps if milestone and step.milestone == milestone}
+        # Without the milestone, or where no step reaches it, the last steps are what is waited for.
         inner = frozenset().union(*(step.after for step in steps))
         return frozenset(reached or {step.id for step in steps if step.id not in inner})

@@ -112,6 +112,7 @@ def _floods(plan: Plan, policy: Policy) -> Iterator[Refusal]:
     for kind in dict.fromkeys(change.address.kind for change in plan.changes if _is_surplus(change)):
         live = [change for change in plan.changes if change.address.kind == kind and change.observed]
         gone = sum(map(_is_surplus, live))
+        # A fifth of a handful is nobody, so a few are always allowed.
         most = max(A_FEW, len(live) // 5) if policy.most_surplus is None else policy.most_surplus
         if gone > most:
             message = f"{gone} of {len(live)} {kind} are not declared and would be deleted"
@@ -139,6 +140,7 @@ def _rules(change: Change, policy: Policy) -> Iterator[Refusal]:
         )
     if is_gone and address in policy.protected:
         yield Refusal(address, f"{address} is protected", "take it out of `protect` first")
+    # The loss of data says more than the deletion, so there is one refusal for both, with the stronger option.
     elif _loses_data(change, policy) and address not in policy.may_lose:
         verb = _PAST.get(action, "replaced")
         stays = change.observed is not None and change.observed.data_stays
@@ -146,6 +148,7 @@ def _rules(change: Change, policy: Policy) -> Iterator[Refusal]:
         yield _allowed_with("--allow-delete", address, f"{address} would be {verb} and {what}")
     elif action is Action.DELETE and not policy.deletes and address not in policy.may_lose:
         yield Refusal(address, f"{address} would be deleted", "allow it with `--yes`", ("--yes",))
+    # These come on top: each refusal names an option of its own, and a user wants to see all of them at once.
     if change.observed and not change.observed.owned and address not in policy.may_adopt:
         yield Refusal(
             address,
@@ -154,6 +157,7 @@ def _rules(change: Change, policy: Policy) -> Iterator[Refusal]:
             ("--adopt", str(address)),
         )
     if change.observed and (disrupted := policy.disrupted(change.observed)):
+        # The server refuses a deletion of anything that is held. Others would only be disrupted, which may be allowed.
         held = [each for each in disrupted if each.holds]
         message = f"{address} would be {_PAST.get(action, 'changed')}, but is {in_use_by(held or disrupted)}"
         if held:

@@ -55,6 +55,7 @@ class Restraint(Struct, frozen=True):
         address = change.address
         if self._policy_of(address) == OBSERVE:
             return "the policy is to observe"
+        # Before the windows: it stays stopped in an open one as well.
         if _is_stopped(change) and any(covers(pattern, address) for pattern in self.keep_stopped):
             return "stopped by hand, and declared to stay so"
         own = [window for window in self.windows if window.is_for(address)]

@@ -28,6 +28,7 @@ def way_back(desired: Sequence[Resource], changes: Iterable[Change]) -> WayBack:
     first: dict[Address, Change] = {}
     for change in changes:
         if change.acts:
+            # A later pass changes the result of an earlier one; the way back leads to the state before all of them.
             first.setdefault(change.address, change)
     left = {address: why for address, change in first.items() if (why := _why_left(change))}
     back = {address: change for address, change in first.items() if address not in left and _fields(change)}
@@ -41,6 +42,7 @@ def _why_left(change: Change) -> str:
         return "it was created"
     if change.action is Action.DELETE:
         return "it was deleted"
+    # What is made anew in its place has no data, so going back would not bring back what was there.
     if change.loses_data:
         return "its data is gone"
     unknown = [name for name in _fields(change) if _is_unknown(_before(change, name))]

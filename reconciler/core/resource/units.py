@@ -35,6 +35,7 @@ def nanoseconds(text: str) -> int:
     if unsigned == "0":
         return 0
     parts = _PART.findall(unsigned)
+    # Joined again the parts must be the whole text, or something between them was no part.
     if not parts or len(text) > _LONGEST or "".join(number + unit for number, unit in parts) != unsigned:
         raise BadQuantity(f"`{text}` is not a valid duration; write one like 30s or 1m30s")
     span = sum(_exact(number, _NANOSECONDS[unit]) for number, unit in parts)
@@ -49,6 +50,7 @@ def _exact(number: str, unit: int) -> int:
 
 def bytes_of(value: float | str) -> int:
     """A size such as ``512m`` in bytes, in units of 1024; -1 stands for no limit. Raises BadQuantity."""
+    # A number without a unit is bytes already.
     if not isinstance(value, str) or _WHOLE.fullmatch(value):
         return int(value)
     match = _SIZE.fullmatch(value)
@@ -62,6 +64,7 @@ def duration(span: int) -> str:
     if span < 0:
         return f"-{duration(-span)}"
     if span < _SECOND:
+        # Go writes the largest unit below a second that leaves a whole number in front.
         unit = next((unit for unit in ("ms", "µs", "ns") if span >= _NANOSECONDS[unit]), "s")
         return f"{_decimal(span, unit)}{unit}"
     minutes, rest = divmod(span, _NANOSECONDS["m"])

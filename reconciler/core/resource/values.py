@@ -174,6 +174,7 @@ def veil(value: Value, beside: Value) -> Value:
             assert isinstance(value, Sequence)
             if len(value) == len(beside):
                 return tuple(veil(part, other) for part, other in zip(value, beside, strict=True))
+            # Of different lengths nothing tells which part is which; only what stands in the open is surely none.
             shown = [part for part in beside if not has_secret(part)]
             return tuple(part if part in shown else seal(part) for part in value)
         case _:

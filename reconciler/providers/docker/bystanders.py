@@ -103,6 +103,7 @@ def _beside_container(change: Change, others: _Others) -> Iterator[Bystander]:
                 continue
             if is_ended:
                 yield _bystander(item, loss)
+            # Another namespace than that of the network is not touched by a reconnect.
             elif key == "NetworkMode":
                 yield _bystander(item, "lives in its network and would be without it for a moment", lasting=False)
 

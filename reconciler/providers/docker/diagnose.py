@@ -149,6 +149,7 @@ _MICROSECONDS: Final = re.compile(r"(\.\d{6})\d+")
 
 def _full_disk(site: Site) -> Iterator[Suspect]:
     folder = str(site.engine.own.get("DockerRootDir") or "")
+    # The disk can be seen only where the engine runs on this machine.
     if not folder or site.engine.location.socket is None:
         return
     try:
@@ -197,11 +198,13 @@ def _holder(site: Site, port: int) -> tuple[str, str]:
     """The holder of a host port and what frees the port; nothing if it is free."""
     with site.engine.understood():
         found = site.engine.get("/containers/json", filters={"publish": [str(port)]})
+    # A container of the same project is no stranger: the next apply deals with it.
     others = [item for item in found if (item.get("Labels") or {}).get(labels.PROJECT) != site.project]
     if others:
         name = str(others[0]["Names"][0]).lstrip("/")
         project = (others[0].get("Labels") or {}).get(labels.PROJECT)
         return f"container {name}{f' of project {project}' if project else ''}", f"docker stop {name}"
+    # The programs of another machine can't be seen from here.
     if found or site.engine.location.is_elsewhere:
         return "", ""
     program = site.program_at(port)
@@ -319,6 +322,7 @@ _HOST: Final = r"(?:^[A-Z_]*(?:HOST|ADDR|ADDRESS|SERVER)[A-Z_]*=|//|@){0}(?=[:/,
 def _apart(site: Site) -> Iterator[Suspect]:
     """Lists containers that name a service whose containers they share no network with."""
     for service, each, other in _mentions(site):
+        # One container of a service is enough: the engine's DNS answers with each that shares a network.
         networks = _endpoints(each)
         targets = [target for name, target in site.running() if name == other]
         if networks is None or not targets or _leads_elsewhere(each, other):
@@ -348,6 +352,7 @@ def _endpoints(container: Json) -> Mapping[str, Json] | None:
 
 def _answers(container: Json, name: str, networks: Mapping[str, Json]) -> bool:
     """Returns whether a container answers to a name in one of these networks."""
+    # A container in the network of the host or of another one is reached in ways that names do not tell.
     found = _endpoints(container)
     if found is None:
         return True
@@ -370,6 +375,7 @@ def _unresolved(site: Site) -> Iterator[Suspect]:
             yield site.suspect(service, each, "dns", other=other, found="nothing", expected=_addresses(targets))
             continue
         found = {line.split()[0] for line in output.splitlines() if line.split()} if code == 0 else set()
+        # Some of the addresses are enough, as each network of a container has another one.
         if found and not found & set(_addresses(targets).split(", ")) and _addresses(targets):
             at = "extra_hosts" if _leads_elsewhere(each, other) else "dns"
             yield site.suspect(

@@ -138,6 +138,7 @@ class Stack:
     ) -> Iterator[Resource]:
         """Only what a service uses is made, as Compose does."""
         for key, item in self.section(section).items():
+            # An unused network or volume stays undeclared, so that a live one is no orphan either.
             if key in used:
                 external = bool(item.get("external"))
                 spec = {"name": item["name"]} if external else declared(item)
@@ -168,18 +169,21 @@ class Stack:
         users: dict[str, list[str]] = {}
         for name, service in self.services.items():
             users.setdefault(self.image_of(name, service), []).append(name)
+        # Services that name the same image share one resource; if one of them builds it, that one says how.
         for reference, names in users.items():
             name = next((name for name in names if self.services[name].get("build")), names[0])
             service = self.services[name]
             build = self._build(service)
             spans = [span for each in names if (span := image.refresh_s(self.services[each])) is not None]
             spec = {"ref": reference, **_got(service, min(spans) if spans and not build else None)}
+            # Built images are never pulled, so there is no time after which they are asked for again.
             if build:
                 is_named = bool(service.get("image"))
                 spec |= {"build": build, "services": tuple(names), "is_named": is_named}
                 spec |= {"needs": needs} if (needs := buildx.needed(self.document, name)) else {}
             after = {self._image_address(other): "" for other in _contexts(service).values()}
             yield Resource(image_address(reference), spec, after=after, locate=at(self._image_origin(name, service)))
+        # Images of hooks and of mounts are pulled only if no service has them already.
         others = {**self._mounted_images(), **self._images_of_hooks()}
         for reference, (spec, origin) in others.items():
             if reference not in users:
@@ -200,6 +204,7 @@ class Stack:
         if others:
             images = {key: f"docker-image://{self._image_address(name).name}" for key, name in others.items()}
             contexts = {**build["additional_contexts"], **images}
+            # The inputs of a base count as inputs of the image: otherwise a change below would build nothing above.
             bases = {key: self._build(self.services[name]) for key, name in others.items()}
             build = {**build, "additional_contexts": contexts, "bases": bases}
         return build
@@ -240,8 +245,10 @@ class Stack:
     def _container(self, name: str, service: Json, number: int) -> Resource:
         mounted = list(files.mounted(service, self._files(), is_elsewhere=self.is_elsewhere))
         own = (*(service.get("volumes") or ()), *volumes_from.named(self.services, service))
+        # Files become binds before the rows read the service, so that volumes and files are compared as one list.
         service = {**service, "volumes": [*own, *files.as_binds(mounted)]}
         resolved = self._resolved(name, service, number)
+        # An absent value is left to the image or the engine, which `expect` knows.
         spec: dict[str, Value] = {
             each.name: value
             for each in container.PROPERTIES.values()
@@ -280,6 +287,7 @@ class Stack:
 
     def _run_first(self, called: str, hook: Json, name: str, number: int) -> Value:
         mounted = list(files.mounted(hook, self._files(), is_elsewhere=self.is_elsewhere))
+        # A hook must not be found by the names of its service.
         of_service, said = _aliases(self.services[name]), _aliases(hook)
         networks = {
             key: {**endpoint, "id": "", "aliases": tuple(sorted(said[key] - of_service.get(key, set())))}
@@ -302,6 +310,7 @@ class Stack:
             "environment": {**self.proxies, **(service.get("environment") or {})},
             "state": container.FINISHED if self._is_job(name, service) else container.RUNNING,
             "container_name": self._container_name(name, number),
+            # By id and not by name: a new image under the same name is a difference of the container.
             "image": {"ref": reference, "id": Ref(image_address(reference), "id")},
             "networks": dict(self._endpoints(name, service, number)),
             "volumes_from": list(volumes_from.sources(service, self._container_name)),
@@ -333,6 +342,7 @@ class Stack:
 
         Of several containers of a service the first one tells: one more of them is no reason.
         """
+        # A job that has ended is not started again because something that it needed was.
         if self._is_job(name, service):
             return {}
         attached = [other for other in self.attached_to(service) if replicas(self.services.get(other, _NO_SERVICE))]
@@ -374,6 +384,7 @@ class Stack:
     def _endpoints(self, name: str, service: Json, number: int) -> Iterable[tuple[str, dict[str, Value]]]:
         links = tuple(sorted(self._links(service)))
         for key, endpoint in with_mac(service, _by_priority(service.get("networks") or {})).items():
+            # The engine adds the hostname to the aliases by itself; reading leaves it out, and so does this.
             aliases = {self._container_name(name, number), name, *(endpoint.get("aliases") or ())} - {
                 service.get("hostname")
             }
@@ -390,6 +401,7 @@ class Stack:
             )
 
     def _links(self, service: Json) -> Iterator[str]:
+        # Compose gives each link three names, whichever of them a program uses.
         """Container and the name that it is to be found by, as Compose names them."""
         for link in service.get("links") or ():
             other, _, alias = str(link).partition(":")
@@ -438,6 +450,7 @@ class Stack:
         for other in self._namespaces_of(service):
             yield container_address(other), STARTED
         for other, need in (service.get("depends_on") or {}).items():
+            # `service_started` waits for the start alone; each other condition for the end of the container's gate.
             milestone = STARTED if need.get("condition") == "service_started" else ""
             for number in range(1, replicas(self.services.get(other, _NO_SERVICE)) + 1):
                 yield container_address(other, number), milestone

@@ -154,6 +154,7 @@ class Reader:
             status = Status()
             if image.is_built(resource.spec):
                 facts["inputs"] = self._inputs(resource.spec, found)
+            # Asking a registry takes time, so a tag is asked for only when its refresh is due.
             elif image.is_due(resource.spec, found, datetime.now(UTC)):
                 facts["asked"], status = self._asked(address.name)
             if other := image.other_platform(resource.spec, found):
@@ -213,10 +214,12 @@ class Reader:
         names = {inspect["Id"]: name_of(inspect) for group in groups.values() for inspect in group}
         self._of_container = {inspect["Id"]: address for address, group in groups.items() for inspect in group}
         for address, group in groups.items():
+            # Containers of hooks are leftovers of an interrupted run and no copies of the service.
             of_hooks = [each for each in group if labels.is_of_a_hook(dig(each, "Config.Labels"))]
             mains, leftovers = self._sorted_out(address, [each for each in group if each not in of_hooks])
             if mains:
                 yield self._container(address, mains[0], [*leftovers, *of_hooks], networks, names)
+            # Two containers for one declared one: each further one gets an address of its own and is an orphan.
             for other in (*mains[1:], *(() if mains else of_hooks)):
                 double = Address(address.kind, (*address.path, name_of(other)))
                 yield self._container(double, other, [], networks, names)
@@ -226,8 +229,10 @@ class Reader:
         mine = {item["Id"]: item for item in listed if not _is_somebodys_own(item["Labels"])}
         ids = [*mine, *ownership.taken_over(self._marks)]
         known = {name.lstrip("/") for item in listed for name in item["Names"]}
+        # A container with a declared name may be somebody else's; without it a creation would fail on the name.
         missing = sorted(name for name in self._container_names() if name not in known)
         if missing:
+            # The filter is a regular expression that matches anywhere in a name.
             pattern = [f"^/{name.replace('.', '[.]')}$" for name in missing]
             ids += [item["Id"] for item in self._engine.get("/containers/json", all=1, filters={"name": pattern})]
         for container_id in dict.fromkeys(ids):
@@ -235,6 +240,7 @@ class Reader:
             own = mine.get(container_id)
             path = f"/containers/{container_id}/json"
             inspect = self._unchanged.container(self._engine, own) if own else self._engine.get(path)
+            # A container that is being removed is gone for any plan, and can't be changed.
             if inspect is not None and dig(inspect, "State.Status") != "removing":
                 yield ownership.with_labels(inspect, self._marks.get(container_id))
 
@@ -282,9 +288,11 @@ class Reader:
         names: Mapping[str, str],
     ) -> Observed:
         spec = {name: each.read(inspect) for name, each in container.PROPERTIES.items()}
+        # The engine knows networks by their full names; the comparison needs the keys of the file.
         spec["networks"] = self._by_key(spec["networks"], networks)
         others = self._outside(address)
         called = {**names, **{other["id"]: reference for reference, other in others.items()}}
+        # Modes name other containers by id, which each replacement changes; the reference to the resource stays.
         spec |= {key: _named_namespace(spec[key], called) for key in outside.NAMESPACES}
         spec["network_mode"] = self._named_network(address, str(spec["network_mode"]), networks)
         mark = self._marks.get(inspect["Id"])
@@ -311,6 +319,7 @@ class Reader:
                 "is_taken_over": bool(mark and labels.SERVICE in mark["Labels"]),
                 "score_is_raised": self._is_score_raised(address, spec["oom_score_adj"]),
                 "ours": labels.is_ours(marks),
+                # A volume borrowed by `volumes_from` belongs to another container, and does not move with this one.
                 "anonymous": {key: name for key, name in anonymous_volumes(inspect).items() if key not in borrowed},
                 "lent": borrowed,
                 "outside": others,
@@ -322,6 +331,7 @@ class Reader:
             after=frozenset(self._uses(spec)),
             outlived_by=frozenset(self._needs(address, inspect)) - {address},
             restarts=int(inspect.get("RestartCount") or 0),
+            # With leftovers it was a run of ours that stopped it, and not a person.
             stopped_by_hand=not spec["leftovers"] and self._stops.was_by_hand(inspect),
         )
 
@@ -398,6 +408,7 @@ class Reader:
         """The containers that it depends on: by the file or else its labels, and by its namespaces."""
         resource = self._desired.get(address)
         if resource:
+            # The file decides where it has the container; the labels are those of its creation.
             yield from (need for need in resource.after if need.kind == container.NAME)
         services = () if resource else labels.services_before(dig(inspect, "Config.Labels"))
         lenders = set(_lenders(inspect))

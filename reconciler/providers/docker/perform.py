@@ -96,6 +96,8 @@ def _pull(engine: Engine, args: Mapping[str, Any]) -> Generator[Pending, None, N
     try:
         yield from engine.pull(args["reference"], args["platform"] or None)
     except (Rejected, Conflict, Denied) as error:  # what is not in the registry now will not be there a moment later
+        # A pull of an unchanged image leaves its date as it is; naming it anew sets the date by which the next one is
+        # due.
         raise Rejected(f"image {args['reference']} can't be pulled: {error}") from error
     if args["is_dated"]:
         engine.tag(args["reference"], args["reference"])
@@ -128,6 +130,7 @@ def _withlast_lines(lines: Iterable[str], obstacle: str) -> Iterator[str]:
             last = [*last[1 - LAST_LINES :], line]
             yield line
     except Rejected as error:
+        # The failure says that BuildKit is needed, and the obstacle why it is not used.
         what = f"{error}: {obstacle}" if isinstance(error, NeedsBuildKit) and obstacle else str(error)
         sort = Unobtainable if isinstance(error, Unobtainable) else Rejected
         raise sort(_with_lines(f"the build failed: {what}", last)) from error
@@ -229,9 +232,11 @@ def _absent(args: Mapping[str, Any]) -> str:
 def _create_container(engine: Engine, args: Mapping[str, Any]) -> None:
     found, mounted = engine.get(f"/containers/{args['name']}/json"), args.get("files", ())
     is_ours = _owned(dict((found or {}).get("Config") or {}), args["body"]["Labels"])
+    # A hook's container is no state: what an interrupted run left of it goes, and the hook runs from its beginning.
     if found and is_ours and args.get("anew") and labels.is_of_a_hook(dig(found, "Config.Labels")):
         _remove(engine, {"container": found["Id"], "volumes": True})
         found = None
+    # It may be there already: made by an earlier try, whose answer was lost.
     if found is None:
         _refuse(occupied_ports.lacks(engine, args))
         _require_kept(engine, args["body"]["HostConfig"])
@@ -240,6 +245,7 @@ def _create_container(engine: Engine, args: Mapping[str, Any]) -> None:
         _made(engine, engine.post("/containers/create", body, name=args["name"]))
     elif not is_ours:
         raise Conflict(f"the name {args['name']} was taken meanwhile by a container of somebody else")
+    # Copied in any case: an earlier try may have ended between the creation and the copy.
     _copy_in(engine, args["name"], mounted)
 
 
@@ -294,9 +300,11 @@ def _start(engine: Engine, args: Mapping[str, Any]) -> None:
     try:
         engine.post(f"{path}/start")
     except Unreachable:
+        # With another start time it did start, and only the answer was lost.
         if _started_at(engine, path) == before:
             raise
     except (Rejected, Conflict, Denied) as error:
+        # The engine reports that a port is taken, and not by which program.
         if why := occupied_ports.port(engine, str(error.args[0]), args.get("ports", "")):
             raise Rejected(why) from error
         raise
@@ -333,6 +341,7 @@ def _unpause(engine: Engine, args: Mapping[str, Any]) -> None:
 def _rename(engine: Engine, args: Mapping[str, Any]) -> None:
     """Between two runs of one that crashes again and again the engine can't; it is stopped where it is to go anyway."""
     inspect = _inspect(engine, args["container"], or_none=True) or _inspect(engine, args["name"])
+    # An earlier try may have renamed it already.
     if inspect["Name"].lstrip("/") != args["name"]:
         path = f"/containers/{inspect['Id']}"
         try:
@@ -401,16 +410,19 @@ def _ready(engine: Engine, inspect: Json, args: Mapping[str, Any]) -> Verdict:
     state, health = inspect["State"], dig(inspect, "State.Health.Status") or "none"
     if _has_done_its_job(inspect, args):
         return Done("finished")
+    # This end is final: while a policy starts it again, the state is `restarting`.
     if state["Status"] in ("exited", "dead"):
         raise _failure(engine, inspect, f"it ended with exit code {state['ExitCode']}")
     if inspect["RestartCount"] >= RESTARTS:
         raise _failure(engine, inspect, f"it crashes again and again, last exit code {state['ExitCode']}")
+    # A container that was paused shows failures of its health check from that time.
     if health == "unhealthy" and not args["may_recover"]:
         raise _failure(engine, inspect, f"it is unhealthy: {last_probe(inspect)}")
     if note := _not_yet(inspect, health):
         return Pending(LOOK_AGAIN_S, note, lambda: _with_lines("", last_lines(engine, inspect)))
     if health == "none" and args["strict"]:
         raise GateFailed("others wait for it to be healthy, but it has no health check; declare one")
+    # Without a health check, being up for a moment proves nothing, so it is watched for a while.
     is_watched = health != "healthy" or args["monitored"]
     return Done(health if health == "healthy" else "running", mark=state["StartedAt"] if is_watched else "")
 

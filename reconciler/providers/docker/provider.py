@@ -162,6 +162,7 @@ class DockerProvider:
         with self.engine.understood(), self.unchanged.look(full=full):
             found = tuple(Reader(self.engine, self.unchanged, self._project, desired, self._stops).read())
         everything: Iterable[Resource | Observed] = (*desired, *found)
+        # Events name a container or an image by name or id, so both are known.
         self._known = frozenset(name for each in everything for name in _names_of(each))
         self._taken_over = frozenset(each.id for each in found if each.facts.get("is_taken_over"))
         self._exit_codes = {each: code for each, code in self._exit_codes.items() if each in self._known}
@@ -223,6 +224,7 @@ class DockerProvider:
         """Let a stream run on for a while, and say how far it is. One that failed is begun anew the next time."""
         from reconciler.providers.docker.perform import STREAMS
 
+        # A stream waits between two calls; the executor keeps the clock and the deadline.
         stream = self._streams.pop(step.id, None) or STREAMS[step.verb](self.engine, step.args)
         end = monotonic() + self.tells_every_s
         for pending in stream:
@@ -249,6 +251,7 @@ class DockerProvider:
         from reconciler.providers.docker.perform import published, pushing, require_builder
 
         build: Any = image.spec["build"]
+        # An image with several platforms or attestations is pushed by the builder, since the engine can't hold it.
         if names and buildx.is_published(build):
             require_builder(self.engine, build, image.spec.get("needs", ()))
             yield from pushing(names[0], published(self.engine, build, names))
@@ -291,6 +294,7 @@ class DockerProvider:
             container_id, tail="all" if tail is None else tail, follow=follow, timestamps=timestamps
         )
         for piece in pieces:
+            # The engine cuts its pieces anywhere, also within a line or a character.
             *lines, rest = (rest + piece).split(b"\n")
             yield from (line.decode(errors="replace").rstrip("\r") for line in lines)
         if rest:
@@ -358,6 +362,7 @@ class DockerProvider:
         ):
             service = item["Labels"].get(labels.SERVICE, item["Names"][0].lstrip("/"))
             numbered.setdefault(service, {})[item["Labels"].get(labels.NUMBER, "1")] = item["Id"]
+        # A service with one container goes by its plain name, as nobody counts to one.
         return {
             service: {
                 service if len(ids) == 1 else f"{service}-{number}": ids[number] for number in sorted(ids, key=_count)
@@ -384,6 +389,7 @@ class DockerProvider:
             marks = actor.get("Attributes") or {}
             if labels.is_one_off(marks) and not labels.is_of_a_hook(marks):
                 continue
+            # Signals and stops are remembered: with them the end that follows is a person's act, and no crash.
             self._stops.happened(event)
             if event.get("Action") == "die":
                 self._exit_codes[str(actor.get("ID"))] = int(marks.get("exitCode") or 0)
@@ -413,6 +419,7 @@ class DockerProvider:
             inspect = self.engine.get(f"/containers/{live.id}/json")
             if inspect is None or inspect["State"]["Status"] == "paused":
                 return None
+            # While it runs again, inspect has no exit code of the run before; the event had it.
             is_up = inspect["State"]["Running"]
             code = self._exit_codes.get(live.id) if is_up else inspect["State"]["ExitCode"]
             from reconciler.providers.docker.perform import last_lines

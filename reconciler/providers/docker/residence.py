@@ -59,6 +59,7 @@ def run_apart(engine: Engine, container: str, arguments: Sequence[str], purpose:
     name, mark = f"{own['Name'].lstrip('/')}{SUFFIX}", _digest([purpose, *arguments])
     found = engine.get(f"/containers/{name}/json")
     if found:
+        # One apart is at work, perhaps begun by an earlier daemon; a second one would meet it at the same names.
         if found["State"]["Running"]:
             return ""
         if reason := _reason_not_again(engine, found, mark):
@@ -66,6 +67,7 @@ def run_apart(engine: Engine, container: str, arguments: Sequence[str], purpose:
         engine.delete(f"/containers/{found['Id']}", force=1, v=1)
     body, networks = _body(own, arguments, mark)
     made = engine.post("/containers/create", body, name=name)["Id"]
+    # The create request of older APIs takes one network; the others are joined before the start.
     for network in networks:
         engine.post(f"/networks/{network}/connect", {"Container": made})
     engine.post(f"/containers/{made}/start")
@@ -86,6 +88,7 @@ def _reason_not_again(engine: Engine, found: Json, mark: str) -> str:
     state = found["State"]
     is_same = found["Config"]["Labels"].get(labels.APART) == mark
     ended = _moment(state.get("FinishedAt") or "")
+    # Another purpose, or enough time since the failure: then it is worth another try.
     if not is_same or not state.get("ExitCode") or ended is None or datetime.now(UTC) - ended > AGAIN_AFTER:
         return ""
     try:
@@ -107,6 +110,7 @@ def _body(own: Json, arguments: Sequence[str], mark: str) -> tuple[dict[str, Val
         **{key: config.get(key) for key in ("Env", "User", "WorkingDir", "Entrypoint", "StopSignal")},
         "Image": own["Image"],
         "Cmd": list(arguments),
+        # The image's health check is that of a daemon with a page, which this container does not have.
         "Healthcheck": {"Test": ["NONE"]},
         "Labels": {**marks, labels.ONEOFF: "True", labels.APART: mark},
         "HostConfig": {key: value for key, value in host.items() if key not in _NOT_TAKEN},

@@ -57,9 +57,11 @@ class AdminEvents:
         # By their ids: an event is seen when its transaction ends, which may be after that of a younger one.
         found = {str(each.get("id") or (each.get("time"), each.get("resourcePath"))): each for each in events}
         seen = self._seen.get(realm)
+        # The first poll only learns which events there were before it.
         new = [each for identity, each in found.items() if seen is not None and identity not in seen]
         with self._lock:
             self._seen[realm], self._polled_at[realm] = frozenset(found), self._now()
+            # An event that is gone from the list may have taken newer ones along, so something may have changed unseen.
             if seen is None or new or not seen <= found.keys():
                 self.changes += 1
         for each in reversed(new):

@@ -29,6 +29,7 @@ def authors(
     """The acts on these objects since a time, newest first, by the ids that they have or had."""
     found: dict[Address, Sequence[Author]] = {}
     for realm in dict.fromkeys(address.path[0] for address in ids):
+        # An administrator may be a user of this realm, or of the one that our account is in.
         names = _Names(connection, tuple(dict.fromkeys((realm, own_realm))))
         events = events_of(connection, realm, most=_MOST, since=since)
         for address, identity in ids.items():
@@ -74,6 +75,7 @@ class _Names:
             try:
                 base = BASE.format(realm=quote(realm, safe=""))
                 found = self._connection.get(f"{base}/{section}/{quote(identity, safe='')}")
+            # Not allowed to see users there: the id has to do for a name.
             except Denied:
                 continue
             if found is not ABSENT:

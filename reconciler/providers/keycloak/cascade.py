@@ -40,6 +40,7 @@ class Cascades:
         kind, realm = KINDS[address.kind], address.path[0]
         parent = kind.parent_of(address)
         if parent is not None and parent.kind != REALM:
+            # Keycloak deletes the parts of an object with it; those of a realm go with the realm itself.
             self._below.setdefault(parent, set()).add(address)
         parts = dict(_parts(kind, realm, item))
         for path, found in parts.items():

@@ -295,6 +295,7 @@ def _wrong_address(server: Server) -> Iterator[Suspect]:
             and (parts.port or _DEFAULT_PORTS[parts.scheme]) != port
         ):
             yield server.variable(service, name, url=url, why=f"{host} listens at port {port}")
+        # Host and port are right, so the server itself is asked whether the path leads anywhere.
         elif host == server.service:
             path = parts.path.removeprefix(base).lstrip("/")
             status, _ = server.client.openly(path)
@@ -317,6 +318,7 @@ def _wrong_backchannel(server: Server) -> Iterator[Suspect]:
         realm = re.search(r"\brealms/([^/]+)", parts.path)
         if parts.hostname != server.service or realm is None:
             continue
+        # Asked as the container would: Keycloak makes the addresses in its answer from the Host header.
         status, found = server.client.openly(f"realms/{realm[1]}/.well-known/openid-configuration", host=parts.netloc)
         endpoint = str(found.get("token_endpoint") or "") if status == 200 else ""
         if endpoint and urlsplit(endpoint).hostname in _HERE:
@@ -427,6 +429,7 @@ def _allows(uri: str, asked: str, client: Mapping[str, Any]) -> bool:
 def _wrong_scope(server: Server, client: Mapping[str, Any]) -> Iterator[Suspect]:
     asked = server.walk.request.get("scope", "")
     known = {"openid", *(client.get("defaultClientScopes") or ()), *(client.get("optionalClientScopes") or ())}
+    # A scope may be named with a parameter behind a colon.
     unknown = [scope for scope in asked.split() if scope not in known and scope.partition(":")[0] not in known]
     if not unknown or server.walk.stage in (Stage.PASSWORD, Stage.DONE):
         return
@@ -445,6 +448,7 @@ def _wants_pkce(server: Server, client: Mapping[str, Any]) -> Iterator[Suspect]:
 def _wrong_secret(server: Server, client: Mapping[str, Any]) -> Iterator[Suspect]:
     """The application's secret is another one than the client's, by the variables beside the client's name."""
     live = client.get("secret")
+    # A wrong secret shows when the application redeems the code, which is on the way back.
     if client.get("publicClient") or not live or server.walk.stage is not Stage.RETURN:
         return
     applications = {service for service, _, value in server.variables() if value == server.client_id}
@@ -457,6 +461,7 @@ def _wrong_secret(server: Server, client: Mapping[str, Any]) -> Iterator[Suspect
         if held and Secret(str(live)) not in [
             value if isinstance(value, Secret) else Secret(str(value)) for value in held.values()
         ]:
+            # Several variables may be secrets; the one that names a client is meant most likely.
             name = next((name for name in held if "CLIENT" in name), min(held))
             yield server.of_client("secret", service=application, name=name)
 
@@ -473,6 +478,7 @@ def _other_authenticator(server: Server, client: Mapping[str, Any]) -> Iterator[
 def _group_mappers(server: Server) -> Sequence[Mapping[str, Any]]:
     """The mappers of groups that write into the client's ID tokens, its own and those of its default scopes."""
     scopes = server.get(f"{server.path}/client-scopes")
+    # An application may ask for further scopes by name.
     used = set(server.live_client.get("defaultClientScopes") or ()) | set(server.walk.request.get("scope", "").split())
     of_scopes = [
         each for scope in scopes or () if scope.get("name") in used for each in scope.get("protocolMappers") or ()
@@ -518,6 +524,7 @@ def _full_path(server: Server) -> Iterator[Suspect]:
     for claim in claims:
         other = claim.removeprefix("/") if claim.startswith("/") else f"/{claim}"
         if claim not in wanted and other in wanted:
+            # Keycloak writes groups as paths or as names, by this setting of the mapper.
             line = f'full.path: "{str(other.startswith("/")).lower()}"'
             yield server.of_client("protocolMappers", claim=claim, other=other, line=line)
             return
@@ -528,6 +535,7 @@ def _other_group(server: Server) -> Iterator[Suspect]:
     if not _is_refused(server):
         return
     claims, wanted = _claimed_groups(server), _wanted_names(server)
+    # A difference by the slash alone is another check's finding.
     swapped = {name.removeprefix("/") for name in wanted} & {claim.removeprefix("/") for claim in claims}
     if claims and not set(claims) & wanted and not swapped:
         yield server.of_user(

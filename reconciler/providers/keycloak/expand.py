@@ -31,6 +31,7 @@ def expand(document: Document) -> Iterator[Resource]:
 def _expanded(document: Document, at: DocumentPath, realm: Representation) -> Iterator[Resource]:
     name = str(realm["realm"])
     found = [(kind, item) for kind in KINDS.values() for item in kind.objects(realm)]
+    # The path of a group is one text in these keys, because Keycloak does not escape slashes in names.
     declared = {key_of(kind.address(name, item.keys)): kind.address(name, item.keys) for kind, item in found}
     _check(document, at, name, found)
     for kind, item in found:

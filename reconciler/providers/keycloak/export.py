@@ -44,6 +44,7 @@ def live_realm(
         with_profile=user_profile.SECTION in found,
         sleep=sleep,
     )
+    # The samples were made for comparison, and must not look like clients that each new realm has.
     made = {str(each["clientId"]): each for each in new.get("clients") or ()}
     samples = [replace(each, made=made.pop(str(each.asked["clientId"]), {})) for each in asked]
     own = {**new, "clients": list(made.values())} if asked else new
@@ -76,6 +77,7 @@ def whole(connection: Connection, realm: str) -> dict[str, Any]:
         "users": [*(found.get("users") or ()), *_users(connection, base, found)],
     }
     made["clients"] = admin_permissions.exported(connection, base, made)
+    # Empty sections say nothing, and would only lengthen a file.
     return {key: value for key, value in made.items() if value not in (None, [], {})}
 
 
@@ -135,6 +137,7 @@ def _organizations(connection: Connection, base: str, realm: str, export: Repres
     if not export.get("organizationsEnabled") or kind.reading.more is None:
         return {}
     found = kind.reading.more(connection, base, export, ())["organizations"]
+    # Named in the wish, as members are only read for organizations that declare them.
     lists = {"members": (), "identityProviders": ()}
     wanted = [Resource(kind.address(realm, (body["alias"],)), lists) for body in found]
     read = kind.reading.more(connection, base, export, wanted)
@@ -190,8 +193,10 @@ def new_realm(
     name = f"reconcile-{secrets.token_hex(6)}"
     try:
         connection.create("admin/realms", {"realm": name, "enabled": True})
+        # A token has the roles of its issue; without a new one the account has none in the new realm.
         connection.login()
         for each in clients:
+            # A client that this server does not take has no defaults worth knowing.
             with suppress(Rejected, Conflict):
                 connection.create(f"admin/realms/{name}/clients", each)
         found = connection.ask(f"admin/realms/{name}/{WHOLE_EXPORT}")
@@ -204,6 +209,7 @@ def new_realm(
         _take_away(connection, name, (), sleep)
         raise
     connection.delete(f"admin/realms/{name}")
+    # The name of the realm stands in addresses and descriptions, too.
     made: dict[str, Any] = json.loads(json.dumps(found).replace(name, realm))
     return made
 

@@ -90,6 +90,7 @@ class Directory:
             parent = kind.parent_of(address)
             assert parent is not None
             parts["parent"] = self.id(parent)
+        # Names may hold slashes; only the path of a group is made of several names.
         quoted = {key: quote(part, safe="") for key, part in parts.items()}
         quoted["path"] = "/".join(quote(name, safe="") for name in address.path[1:])
         return template.format_map(quoted)
@@ -100,6 +101,7 @@ class Directory:
             path = self.path(kind.paths.find, address)
         except Conflict:  # what it would be in is not there
             return None
+        # Some objects are in no list of their own, but in the export.
         if kind.paths.find.endswith(EXPORT):
             export = self.connection.ask(path)
             found = [item.body for item in kind.objects(export)] if isinstance(export, Mapping) else []

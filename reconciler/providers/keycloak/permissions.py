@@ -38,6 +38,7 @@ def rights(resources: Iterable[Resource]) -> Mapping[str, Mapping[str, str]]:
 
 def _of(realm: str, wanted: Mapping[Address, Resource]) -> Mapping[str, str]:
     kinds, read = {address.kind for address in wanted}, looked_for(realm, wanted)
+    # Users may be read for others, such as the members of an organization.
     named = (each.kind for at, one in wanted.items() for each in KINDS[at.kind].dependencies.uses(realm, one.spec))
     reads = {**(_EXPORT if is_exported(read) else _PROFILE), **(_USERS if USER in {*read, *named} else {})}
     writes: dict[str, list[str]] = {}

@@ -95,6 +95,7 @@ class KeycloakProvider:
         directory, performer = self._work()
         directory.forget()
         performer.forget()
+        # Noted before the read: an event during it may be of a change that the read has missed.
         changes, self._last = self._events.changes, None
         with self._connected().understood():
             found = tuple(observe(self._connected(), directory, desired))

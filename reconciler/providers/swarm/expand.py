@@ -115,6 +115,7 @@ class Stack:
                 "reference": str(item["image"]),
                 "pull_policy": item.get("pull_policy") or "missing",
                 "patience_s": _patience(item.get("healthcheck") or {}),
+                # Without a declared action the Swarm pauses a failed update, which leaves half of the tasks new.
                 "on_failure": (fields.get("update_config") and _said_action(item)) or "rollback",
                 "since": required_api.needed(self.document, "services", name, table=SINCE),
             }

@@ -98,14 +98,17 @@ class Reader:
 
     def _file_address(self, section: str, live: Json) -> Address | None:
         name, marks = live["Spec"]["Name"], live["Spec"].get("Labels") or {}
+        # Leases of runs are configs, too, and no part of any stack.
         if labels.LEASE in marks:
             return None
+        # An external object has no mark of the project; only its declared name leads to it.
         if not labels.is_of_stack(marks, self._project):
             return next(
                 (each for each, wanted in self._desired.items() if _is_called(wanted, file.SECTIONS[section], name)),
                 None,
             )
         own = (each for each in self._desired.values() if each.address.kind == file.SECTIONS[section])
+        # A rotated object has a name with a suffix, so the declared names are compared first.
         named = next((each.address for each in own if file.is_named(name, str(each.spec["name"]))), None)
         return named or file_address(section, file.key_of(name, self._project))
 
@@ -117,6 +120,7 @@ class Reader:
         now = file.digest_now(name, source) if source else ABSENT
         rated = sorted(group, key=lambda each: str(each["CreatedAt"]), reverse=True)
         found = [(each, file.read(section, name, each, source)) for each in rated]
+        # The meant one has the present content; after an interrupted rotation it need not be the newest.
         is_meant = ((each, read) for each, read in found if read["name"] == name and read["content"] == now)
         live, read = next(is_meant, None) or next((pair for pair in found if pair[1]["name"] == name), found[0])
         others = [each for each in rated if each is not live and not self._is_used_outside(section, each)]
@@ -201,6 +205,7 @@ class Reader:
             return Status(Health.OK, f"{up} of {wanted} tasks running")
         own = tasks.of_service(self._live_tasks, live["ID"])
         why = tasks.trouble(own)
+        # Tasks that fail, or that no node takes, do not get better by waiting.
         is_stuck = bool(ended_badly or tasks.failures(own) or "no suitable node" in why)
         nodes = self._absent_nodes if up < wanted else ()
         said = (f"{up} of {wanted} tasks running", ended_badly, UNDER_WAY.get(update, ""), why, *nodes)

@@ -71,6 +71,7 @@ def _create_file(engine: Engine, args: Mapping[str, Any]) -> None:
     try:
         engine.post(f"/{section}/create", body)
     except Conflict:
+        # An earlier try may have made it; another content under this name belongs to somebody else.
         found = engine.get(f"/{section}/{name}")
         if (dig(found, "Spec.Labels") or {}).get(labels.DIGEST) != digest:
             raise
@@ -132,6 +133,7 @@ def _update_service(engine: Engine, args: Mapping[str, Any]) -> None:
         wanted["Labels"] = {**(wanted.get("Labels") or {}), labels.IMAGE: args["reference"]}
     if _as_sent(wanted) == found["Spec"]:
         return  # an earlier try got through; another one would make that the state to go back to
+    # An update replaces the whole spec, so a change by somebody else would be undone unseen.
     if found["Spec"] != args["seen"]:
         raise Conflict("somebody else changed it since it was looked at")
     _versioned(engine, path, found, wanted, image=args["reference"])
@@ -220,6 +222,7 @@ def _wait(engine: Engine, args: Mapping[str, Any]) -> Verdict:
     found = _found(engine, f"/services/{args['service']}")
     own = engine.get("/tasks", filters={"service": [found["ID"]], "_up-to-date": ["true"]})
     if args["is_job"]:
+        # The state of an update comes before the counts: tasks of the old spec may be up as well.
         return _finished(engine, found, own)
     state, message = (str(dig(found, f"UpdateStatus.{key}") or "") for key in ("State", "Message"))
     if state in ("paused", "rollback_paused", "rollback_completed"):
@@ -257,6 +260,7 @@ def _give_up(engine: Engine, found: Json, own: Sequence[Json]) -> None:
         raise _failure(engine, found, "its tasks end again and again")
 
 
+# Tasks of an earlier run of the job stay listed; each run has a number of its own.
 def _finished(engine: Engine, found: Json, own: Sequence[Json]) -> Verdict:
     iteration = dig(found, "JobStatus.JobIteration.Index")
     now = [each for each in own if dig(each, "JobIteration.Index") == iteration]

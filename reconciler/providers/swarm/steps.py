@@ -36,6 +36,7 @@ def steps(changes: Sequence[Change], project: str) -> Sequence[Step]:
     of_services: dict[Address, list[Step]] = {}
     for change in changes:
         if change.address.kind == service.NAME:
+            # Tasks can't leave a network that is made anew, so their services are removed first and made again.
             is_anew = bool(change.observed and change.observed.after & renewed)
             own = _service(change, project, is_anew=is_anew, is_awaited=change.address in awaited)
             of_services[change.address] = list(own)
@@ -44,6 +45,7 @@ def steps(changes: Sequence[Change], project: str) -> Sequence[Step]:
         if change.address.kind == network.NAME:
             made += _network(change, project)
         elif change.address.kind in _NOUNS:
+            # What a service still uses can't be removed, so old objects go after the services have moved.
             users = (each for each in changes if change.address in _used(each))
             behind = frozenset(step.id for user in users for step in of_services.get(user.address, ()))
             made += _file(change, project, behind)
@@ -223,12 +225,14 @@ def _waits(change: Change, before: Step | None, *, is_new: bool) -> Iterator[Ste
         "is_job": is_job,
         "constraints": spec.get("constraints") or (),
     }
+    # A rollback goes back to the spec before; a new service and a job have none.
     is_back = before is not None and not is_new and not is_job and spec["on_failure"] == "rollback"
     back = _step(change, "service.rollback", args={"service": spec["name"]}) if is_back else None
     way_back: dict[str, Any] = {"on_failure": (back,), "returns_to": "its tasks as before"} if back else {}
     after = frozenset({before.id}) if before else frozenset[str]()
     placed = _step(change, "service.place", args=args, after=after, timeout_s=_PLACED_WITHIN_S, **way_back)
     yield placed
+    # Without a health check a task counts as up as soon as it runs, so it is watched for a while.
     is_watched = is_new and not is_job and "healthcheck" not in spec
     yield _step(
         change,

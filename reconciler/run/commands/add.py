@@ -71,6 +71,7 @@ class _Additions:
         done: list[Address] = []
         left: list[tuple[Address, str]] = []
         for address in addresses:
+            # One object at a time, each into the text with the ones before: an object may need one that was just added.
             try:
                 together = list(self._with_needs(text, address))
                 text = self._with(text, together)
@@ -86,6 +87,7 @@ class _Additions:
         if isinstance(self.session.providers.get(address.provider), StackSource) is not self.is_stack:
             raise Unwritable(f"does not belong into {self.name}")
         key = self.session.document.project if self.is_stack else address.path[0]
+        # Reading a live project takes seconds, and several objects come from the same one.
         if key not in self._live_files:
             settings = self.session.settings
             found = (
@@ -141,6 +143,7 @@ class _Additions:
         splices = tree.with_attribute(
             owner, path, [] if is_item else ABSENT, [value] if is_item else value, whole=False
         )
+        # Only the variables that this text names; the live file has those of all its objects.
         names = sorted(set(_NAME.findall(yaml_text(value))) & live.file.variables.keys())
         return self._with_secrets(spliced(text, splices), names), {name: live.file.variables[name] for name in names}
 
@@ -181,10 +184,12 @@ class _Additions:
         except ConfigError as error:
             raise Unwritable(f"can't be added: {error.problems[0].message}") from error
         by_address = {change.address: change for change in changes}
+        # A network or volume that no service uses is declared, and makes no resource.
         if not all(each in by_address for each in addresses):
             raise Unwritable("is used by nothing that is declared; add what uses it")
         if any(by_address[each].action is not Action.KEEP for each in addresses):
             raise Unwritable("can't be said in a file in such a way that nothing differs; add it by hand")
+        # Differences that were there before are no fault of the new text.
         known = _acting(self._reconciler(before).look().plan.changes) if self.differing is None else self.differing
         if worse := _acting(changes) - known:
             raise Unwritable(f"would make {min(worse, key=str)} differ; add it by hand")
@@ -231,6 +236,7 @@ class _LiveFile:
         keys: list[str | int] = []
         node = self.text.documents[0]
         while node is not target:
+            # Each object on the way is a better anchor than the one around it.
             if owner := owners.get(id(node)):
                 around, keys = owner, []
             number = next(n for n, each in enumerate(node.values) if each.start <= target.start < each.end)

@@ -75,6 +75,7 @@ def adopted_realms(settings: Settings, names: Sequence[str], *, with_secrets: bo
     for name in names:
         found = live_realm(settings, name, with_secrets=with_secrets)
         escape = partial(escaped, dialect=KEYCLOAK)
+        # Earlier realms have given names to variables already; one name must not mean two values.
         done = extracted(found, known={**known, **variables}, escape=escape, is_secret=is_secret)
         realms.append(done.file)
         variables |= done.variables
@@ -90,6 +91,7 @@ def taken_over(session: Session, plan: Plan, what: str) -> Report:
     nobodys = {change.address for change in plan.changes if change.is_takeover}
     steps: dict[Address, Step] = {}
     for step in (step for step in plan.steps if step.address in nobodys):
+        # A takeover is only the mark, so nothing else of the plan has to come before it.
         steps.setdefault(step.address, replace(step, after=frozenset(), behind=frozenset()))  # later ones only wait
     if not steps:
         return Report()
@@ -139,6 +141,7 @@ def _variables(settings: Settings) -> Variables:
 
 def settings_of_files(settings: Settings, *, stack: Path | None, users: Path | None) -> Settings:
     """The settings that load what was written, and nothing else; what was read of it before is forgotten."""
+    # The reader keeps what it has read in this run, and the files have just been written.
     forget()
     return replace(
         settings,

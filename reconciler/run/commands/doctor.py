@@ -80,6 +80,7 @@ class _Group:
     def carry_out(self) -> None:
         absent = set(self.known)
         for check in self.checks:
+            # A check whose base has failed would find the same trouble again in other words.
             if absent & set(check.needs):
                 self.checked.append(Checked(check.code, check.title, Verdict.SKIPPED))
                 absent.add(check.code)
@@ -121,10 +122,12 @@ class _Doctor:
         sources = {name: each for name, each in self.session.providers.items() if isinstance(each, DiagnosisSource)}
         groups = {name: _Group(each.checks(document)) for name, each in sources.items()}
         began = datetime.now(UTC)
+        # The login walks beside the checks: its time-outs are the longest of all.
         with closing(Workers[Callable[[], Any], Any](lambda do: do(), len(groups) + 2)) as pool:
             walking = pool.submit(lambda: self.walks(login)) if login else None
             self._carry_out(pool, groups.values(), (walking,) if walking else ())
             walked: Walk | None = _result(walking)
+            # A provider that can't be reached would end the look at the others.
             readable = [name for name, group in groups.items() if not group.is_cut_off]
             look = self._look(pool, readable) if readable else None
             if walked and not walked.works:
@@ -144,15 +147,18 @@ class _Doctor:
         self, pool: Workers[Callable[[], Any], Any], groups: Iterable[_Group], others: Iterable[Future[Any]] = ()
     ) -> None:
         groups = list(groups)
+        # Whatever is late is reported as unknown; its thread goes on and is not waited for.
         wait([*(pool.submit(group.carry_out) for group in groups), *others], self.phase_s)
         for group in groups:
             checked, found = list(group.checked), list(group.diagnoses)
             self.checked += [*checked, *group.left(self._late)]
+            # Several providers may find the same cause, each from its side.
             known = {each.code for each in self.diagnoses}
             self.diagnoses += [each for each in found if each.code not in known]
 
     def _look(self, pool: Workers[Callable[[], Any], Any], readable: Sequence[str]) -> Look | None:
         """The differences, as far as the providers can be read; nothing is waited for."""
+        # The flag of a stop is set from the beginning, so that the look does not wait for a server that starts.
         at_once = Flag()
         at_once.set()
         providers = {name: self.session.providers[name] for name in readable}
@@ -176,6 +182,7 @@ class _Doctor:
                     read[name] = _written(source.logs(name, tail=_TAIL, follow=False, timestamps=True), since)
 
         wait([pool.submit(fill)], self.phase_s)
+        # A copy, as a service that writes very much may still be read.
         return dict(read)
 
     def _find_causes(
@@ -190,6 +197,7 @@ class _Doctor:
             known = frozenset(found.code for found in self.diagnoses)
             checks = each.login_checks(document, evidence) if each else causes.checks(document, evidence)
             self._carry_out(pool, [_Group(checks, known)])
+        # A difference that a check has explained already is not listed once more.
         named = {each.address for each in self.diagnoses}
         self.diagnoses += [_difference(change) for change in _acting(look) if change.address not in named]
 
@@ -205,6 +213,7 @@ class _Doctor:
         acting = {change.address: change for change in _acting(look)}
         found = [_mended(each, acting.get(each.address)) if each.address else each for each in self.diagnoses]
         needs = _all_needs(self.session.document, self.session.providers)
+        # Consequences are sought for all that differs, and causes only among what can be one.
         possible = [each for each in found if _may_cause(each, acting)]
         placed = [
             replace(each, after=_cause(each, possible, needs)) if _may_follow(each, acting) else each for each in found
@@ -268,6 +277,7 @@ def _all_needs(document: Document, providers: Mapping[str, Provider]) -> Mapping
 
     def reach(address: Address) -> frozenset[Address]:
         if address not in found:
+            # Noted before the recursion, so that a circle ends.
             found[address] = frozenset()
             nearest = frozenset(direct.get(address, {}))
             found[address] = nearest.union(*(reach(each) for each in nearest))
@@ -310,6 +320,7 @@ def _cause(
     troubled = causes_there | {
         each.address for each in diagnoses if each.address and each.address != own and each.is_symptom
     }
+    # The cause is as far below as possible: what fails above it fails because of it.
     found = troubled & ({own} | needs.get(own, frozenset()))
     roots = [each for each in found if not (found - {each}) & needs.get(each, frozenset())]
     return min(roots, default=None)

@@ -63,6 +63,7 @@ class Rollback:
 
     def events(self) -> Iterator[Event | Look]:
         """Takes the changes back; yields what happens. Raises ReconcileError as ``converge`` does."""
+        # From all passes: the first look of a resource has the state before the run.
         back = way_back(self.reconciler.desired(), [change for look in self.looks for change in look.plan.changes])
         self.left = dict(back.left)
         reconciler, look = self._planned(back)
@@ -80,6 +81,7 @@ class Rollback:
             return None, None
         reconciler = self.reconciler.with_desired(back.desired)
         look = reconciler.look()
+        # The way back may touch only what the run has changed; anything else would be a new change without approval.
         others = [
             str(change.address) for change in look.plan.changes if change.acts and change.address not in back.addresses
         ]

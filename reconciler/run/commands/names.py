@@ -33,6 +33,7 @@ class Names(Struct, frozen=True):
         """
         if "/" in text:
             return Address.parse(text)
+        # A service comes before another resource of its name, since commands are about services as a rule.
         if text in self.services:
             return self.services[text]
         meant = [each for each in self.addresses if Address.parse(each).name == text]

@@ -117,6 +117,7 @@ class _Patch:
         """The fields of declared resources that differ; what no file can say is left."""
         for change in self.changes:
             if change.desired is None or change.observed is None:
+                # A resource that is gone has no live values to write; a deletion is for a person to decide.
                 if change.action is not Action.KEEP and change.desired is not None:
                     self._leave(change, "", "is not there any more; remove it from the file, or let `apply` make it")
                 continue
@@ -142,10 +143,12 @@ class _Patch:
         together, done = self._together(text, wishes)
         if together is not None and len(done) == len(wishes):
             return together
+        # Some did work together, so only the others are tried one by one.
         if done and len(done) < len(wishes):
             rest = [wish for wish in wishes if wish not in done]
             text = self._applied(text, done)
             return self._each(text, rest)
+        # None can be told apart, so the group is halved until the one that spoils it is alone.
         half = len(wishes) // 2
         return self._applied(self._applied(text, wishes[:half]), wishes[half:])
 
@@ -193,10 +196,12 @@ class _Patch:
         if self._is_done(text, text, wish):
             return text
         problem = Unwritable(_NOT_WRITABLE)
+        # From the way that keeps most of the file's own spelling to the one that keeps least.
         for way in (self._plainly, self._item_by_item, self._wholly, self._without):
             try:
                 candidate = way(text, wish)
             except Unwritable as error:
+                # The first reason is about the plainest way, which is what a person would try.
                 problem = error if str(problem) == _NOT_WRITABLE else problem
                 continue
             if self._is_done(text, candidate, wish):
@@ -269,6 +274,7 @@ class _Patch:
         if not alternatives:
             raise Unwritable("can't be said in a file; `apply` sets it back")
         owner = self._owner(tree, wish)
+        # The attribute that the file has already keeps its form; a second one for the same field would contradict it.
         there = (each for each in alternatives if owner.get(each.path[0]) is not None)
         return next(there, alternatives[0])
 
@@ -278,6 +284,7 @@ class _Patch:
         assert wish.change.observed is not None
         kind = self.session.kinds[wish.change.address.kind]
         expected = kind.expect(wish.change.desired, wish.change.observed).get(wish.name, ABSENT)
+        # Secrets are hidden on both sides first, so that none gets into the text.
         _, wanted = sides(kind.fields[wish.name], ABSENT, _hidden(expected))
         live = wanted
         for leaf in wish.leaves:
@@ -299,6 +306,7 @@ class _Patch:
     def _compared(self, text: str) -> Sequence[Change]:
         sources = completed_sources(self.session.settings, self.session.made_up)
         with reading():
+            # The loader finds this text in place of the file, which is not written yet.
             once(self.file, STACK_LIMIT if self.is_stack else USERS_LIMIT, lambda: text)
             document = load(sources).document
             made = replace(

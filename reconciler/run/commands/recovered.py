@@ -50,6 +50,7 @@ def recovered(adoption: Adoption, read: Read, environment: Mapping[str, str]) ->
             environment=environment,
             env_files=[Path(file) for file in made_of.env_files] or None,
             project=str(adoption.file["name"]),
+            # All profiles: the containers of an idle service may still be there.
             profiles=("*",),
         )
     except ConfigError:
@@ -88,8 +89,10 @@ class _Recovery:
         for mount in mounts:
             source = str(mount["source"])
             target = posixpath.normpath(posixpath.join(FOLDERS[section], mount.get("target") or source))
+            # A mounted file is in the adopted stack as a mount.
             if target in self.adoption.mounted.get(service, ()):
                 continue
+            # The container has the content of its creation; the file beside the stack may be newer.
             content = self.read(self.adoption.containers[service], target)
             if content is None:
                 kind = section.removesuffix("s")

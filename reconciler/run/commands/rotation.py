@@ -142,6 +142,7 @@ class Rotating:
         None where nothing is left to bring, or after ``stop``. Raises ReconcileError where a service does not take its
         value and all is as it was, HalfDone where the next run has to go on.
         """
+        # Kept before anything is touched: a run that is killed after this leaves both values behind.
         if not self.is_begun:
             self._require_present()
             self._keep()
@@ -153,6 +154,7 @@ class Rotating:
             if stop.is_set():
                 yield None
                 return
+        # Written only after every service has its new value: until then the env file has those that work.
         self._write()
         with opened(self.session.settings, self.session.clock, known=self.session.known) as session:
             yield self._reconciler(replace(session, lock=self.session.lock)) if self.users else None
@@ -205,6 +207,7 @@ class Rotating:
 
     def _change(self, stop: Flag) -> None:
         """Accounts first, while their servers still run; then commands, while those who use the secrets are stopped."""
+        # The server of an account has to run for the change of its password.
         for each in self.exchanges:
             if each.rotation.user and not stop.is_set():
                 self._changed_once(each)
@@ -212,6 +215,7 @@ class Rotating:
             if self._stopper.stop(name):
                 self._stopped.append(name)
                 self.say(f"{name} is stopped until the new values are there")
+        # A command changes data that nobody may use meanwhile, with the old or the new value.
         for each in self.exchanges:
             if each.rotation.change and not stop.is_set():
                 self._changed_once(each)
@@ -227,6 +231,7 @@ class Rotating:
             raise ReconcileError(
                 f"{name}: the command has ended well, and the new value does not open {_subject(exchange)}{self._said}"
             )
+        # Kept after each single change, since a kill in between must not lose which value is in force.
         self.values = self.values.with_changed(name)
         self._keep()
         self.say(f"{name} is changed in {_subject(exchange)}")
@@ -237,6 +242,7 @@ class Rotating:
             with self._store(rotation.user) as store:
                 store.set_password(rotation.user, Secret(new))
             return
+        # Through the environment: words of a command show in lists of processes.
         code, said = self._ran(rotation.change, (f"{OLD}={old}", f"{NEW}={new}"))
         if code:
             raise ReconcileError(f"{exchange.name}: the command in {rotation.service} ended with {code}{_words(said)}")
@@ -256,11 +262,13 @@ class Rotating:
     def _take_back(self, error: ReconcileError) -> None:
         """Give every service its old value again. Raises the error, or HalfDone where that fails, too."""
         try:
+            # In reverse, as a later change may have needed an earlier one.
             for each in reversed(self.exchanges):
                 if each.name in self.values.changed:
                     self._give(each, self.values.new[each.name], self.values.old[each.name])
                     self.values = self.values.without_changed(each.name)
                     self._keep()
+            # Only now: they find their old values again, wherever they read them.
             for name in reversed(self._stopped):
                 self._stopper.restart(name, timeout_s=None)
         except ReconcileError as other:
@@ -324,6 +332,7 @@ def new_rotation(session: Session, names: Sequence[str]) -> Rotating:
     sourced = {each.name: each.kind for each in secret_sources(sources)}
     chosen = tuple(dict.fromkeys(names)) or tuple(name for name in declared if name not in sourced)
     values = variables_of(sources)
+    # All names are checked before anything is generated, so that a refusal leaves nothing behind.
     for name in chosen:
         if name in sourced:
             raise ReconcileError(f"{name} comes from its source ({sourced[name]}); change it there, and then `apply`")
@@ -339,6 +348,7 @@ def new_rotation(session: Session, names: Sequence[str]) -> Rotating:
     if refusals:
         raise Refused(refusals)
     new = generated_secrets(chosen)
+    # A value that can't be written at the end would be lost with the run.
     _require_writable(session.settings, {name: values[name] for name in chosen}, new)
     old = {name: values[name] for name in chosen}
     return _learnt(session, Rotating(session, exchanges, Unfinished(old, new), is_begun=False))
@@ -420,6 +430,7 @@ def _exchanges(session: Session, names: Iterable[str]) -> tuple[Exchange, ...]:
 
 def _doubts(session: Session, exchange: Exchange, resources: Mapping[Address, Resource]) -> Iterator[Refusal]:
     """Refuses a secret that goes to something with data, which may have taken the value when the data was made."""
+    # A declared rotation, also an empty one, says that somebody has thought about the data.
     for address in exchange.users if not exchange.is_declared else ():
         is_program = isinstance(session.providers.get(address.provider), Stopper)
         if is_program and (data := data_of(resources[address], session.kinds)):
@@ -449,6 +460,7 @@ def _files_of(settings: Settings, names: Iterable[str]) -> Mapping[Path, Sequenc
         with suppress(OSError):
             texts[path] = variables_in(path.read_text(encoding="utf-8"))
     for name in names:
+        # The last file that has the variable is the one that counts.
         for path in [path for path in reversed(texts) if name in texts[path]][:1]:
             found.setdefault(path, []).append(name)
     return found
@@ -460,6 +472,7 @@ def _require_writable(settings: Settings, old: Mapping[str, str], new: Mapping[s
     after: dict[str, str] = {}
     for path, names in files.items():
         text = path.read_text(encoding="utf-8")
+        # Tried on the text: a value may be made of other variables, and then its line can't be replaced.
         after |= {name: value for name, value in variables_in(changed(text, new)).items() if name in names}
     for name in old:
         if after.get(name) != new[name]:

@@ -23,6 +23,7 @@ def known_services(session: Session, source: LogSource, named: Sequence[str]) ->
     if not named:
         return declared
     unknown = [name for name in named if name not in declared]
+    # The engine is asked only for names that no file has: a removed service may still have containers.
     known = {*declared, *(source.log_names() if unknown else ())}
     for name in unknown:
         if name not in known:

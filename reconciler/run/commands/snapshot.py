@@ -42,6 +42,7 @@ def snapshot_of(look: Look, project: str, providers: Iterable[str], is_secret: C
         "schema": SCHEMA,
         "project": project,
         "salt": salt,
+        # A provider that could not be read is left out, as an empty one would mean that all is gone.
         "providers": sorted(set(providers) - look.unread.keys()),
         "resources": [encoder.resource(each) for _, each in sorted(look.observed.items())],
     }
@@ -124,6 +125,7 @@ class _Encoder:
         """A value as JSON; ``sealed`` is the same with each secret in it sealed."""
         match sealed:
             case Secret():
+                # The same secret has the same digest, so that two snapshots can still be compared.
                 text = value.reveal() if isinstance(value, Secret) else str(value)
                 return {"secret": self._digests.of(text), "plain": not isinstance(value, Secret)}
             case Ref():
@@ -179,6 +181,7 @@ class _Decoder:
         match value:
             case {"secret": digest, "plain": is_plain}:
                 text = self._texts.get(digest)
+                # A secret that the files do not know stays one, and differs from all that they know.
                 return Secret(f"the secret {digest}") if text is None else text if is_plain else Secret(text)
             case {"ref": [address, output]}:
                 return Ref(Address.parse(address), output)
@@ -296,6 +299,7 @@ def read_documents(path: Path, project: str) -> Sequence[Mapping[str, Any]]:
             raise _wrong(path, f"is neither a snapshot nor a realm export; {advice}", SCHEMA_CODE)
         if each.get("schema") == SCHEMA and (faults := load_schema("snapshot").faults(each, is_plain=True)):
             raise ConfigError([Problem(fault.message, Origin(str(path)), code=SCHEMA_CODE) for fault in faults])
+        # Another project's snapshot would show everything as missing.
         if each.get("schema") == SCHEMA and each["project"] != project:
             raise _wrong(path, f"is a snapshot of the project `{each['project']}`, not of `{project}`", SCHEMA_CODE)
     return documents

@@ -219,6 +219,7 @@ class Board(Struct):
         before = {each.address: each.state for each in self.scene.state.standings} if self.scene else {}
         known = self.scene.since if self.scene else {}
         passed_s = now - self.scene.at if self.scene else 0.0
+        # The time between two looks counts as drift if the earlier one showed it.
         self._drifted_s = {
             each.address: self._drifted_s.get(each.address, 0.0)
             + (passed_s if before.get(each.address, Condition.IN_SYNC) is not Condition.IN_SYNC else 0.0)

@@ -66,6 +66,7 @@ class Chronicle(Struct):
         """Remember what a look found as declared, and forget what is gone; only what no earlier look has shown."""
         memory, declared = self.session.memory, {each.address: each for each in desired}
         live = {change.address: change.observed for change in changes if change.observed}
+        # Most looks find what the last one did; only the new part is written.
         new = [
             change
             for change in changes
@@ -73,6 +74,7 @@ class Chronicle(Struct):
         ]
         self.session.history.make()
         found = found_as_declared(new, declared.values(), self.session.kinds, memory)
+        # A provider that can't be read shows nothing, so nobody knows whether its resources are gone.
         gone = {
             address for address in self._seen.keys() - live.keys() - declared.keys() if address.provider not in unread
         }

@@ -190,10 +190,13 @@ class Daemon:
                 self._beat()
                 if self._leads():
                     self._guarded(why)
+                # Ready after the first round, also on standby: the supervisor waits for the loop, not for the lead.
                 if not self._is_ready:
                     self._is_ready = True
                     self._supervisor.ready()
                 why = self._next()
+                # Files are taken between two passes only, so that each pass has one document from its beginning to its
+                # end.
                 self._take_revision(why)
                 self._reload()
             self._supervisor.stopping()
@@ -216,6 +219,7 @@ class Daemon:
         leads, leader = (found.is_held, found.leader) if found else (True, "")
         if (leads, leader) != self._led:
             if not leads:
+                # The first election is logged only if it is lost: leading is the usual case.
                 self._log.info("stands by", leader=leader)
             elif not self._led[0]:
                 self._log.info("leads")
@@ -268,10 +272,12 @@ class Daemon:
         wall = self._wall()
         windows = (now + next_change(window, wall) - wall for window in self._restraint.windows)
         pauses = (now + each.until - wall for each in self._pauses.values())
+        # The earliest of all moments at which something may be different: a window or a pause ends, a lock expires.
         later = (self._locked_until, *windows, *pauses, *self._overdue_from.values(), end if due_at is None else due_at)
         end = min(end, *(at for at in later if at > now))
         hints: list[Hint] = []
         while not hints and self._clock.now() < end and not self._stop.is_set():
+            # A supervisor ends a process without a sign of life, also one that has nothing to do.
             self._beat()
             hints = self.hints.wait(min(end - self._clock.now(), self._supervisor.beat_s))
         return tuple(hints) or (RESYNC if self._clock.now() >= self._full_look_due_at else INTERVAL,)
@@ -288,6 +294,7 @@ class Daemon:
         deadline = time.monotonic() + END_S
         awaited: list[Thread | None] = list(self._runs.values())
         if self._leadership:
+            # Giving the lease back is a request that may hang; it shares the deadline with the repairs.
             awaited.append(in_a_thread(self._leadership.end))
         for thread in awaited:
             if thread:
@@ -305,6 +312,7 @@ class Daemon:
             return
         if any(hint.is_order for hint in why):
             source.ask()
+        # A running repair may still read the files of the revision that it began with.
         taken = None if self._runs else source.take()
         if taken:
             self._settings, self._file_states = taken, None
@@ -321,8 +329,10 @@ class Daemon:
         session = self._session
         files = (*self._files, *secret_files(session.document))
         states, known = states_of(files), self._file_states
+        # Times and sizes of the files tell enough; a full look reads the files in any case.
         if states and states == known and self._clock.now() < self._full_look_due_at:
             return
+        # Wrong files have no state that is known, so they are read in each pass until they are right.
         self._file_states = None
         try:
             keep = self._rhythm.heals
@@ -335,9 +345,11 @@ class Daemon:
             return
         self._file_troubles = ()
         document = loaded.document
+        # The states are those of the files known before. With another file among them they would say too little.
         if files == (*loaded.files, *secret_files(document)):
             self._file_states = states
         self._files = loaded.files
+        # The same content in other lines or with other comments: connections and paces stay.
         if replace(document, locate=session.document.locate, corrected=session.document.corrected) == session.document:
             learn_files(self._known, loaded)  # what is in the files of secrets may be new
             self._session = replace(session, document=document, made_up=made_up)  # the same, perhaps in other lines
@@ -346,12 +358,14 @@ class Daemon:
         self._known.collect()
         learn_files(self._known, loaded)
         self._log.info("files reloaded")
+        # Failures with the old files say nothing about the new ones.
         self.paces.forget()
         new = replace(session, settings=self._settings, document=document, made_up=made_up, files=loaded.files)
         if _reached(document) == _reached(session.document):
             self._takes(new)
             return
         self._connected(replace(new, providers=connect(document, self._settings.environment, session.note)))
+        # The old connections end after the new ones stand: where those can't be made, the daemon goes on as it was.
         for provider in session.providers.values():
             provider.close()
 
@@ -363,6 +377,7 @@ class Daemon:
             self._look_error = ""
             self.paces.settled(_LOOK, self._clock.now())
         except ReconcileError as error:
+            # The same failure in each pass is one line of the log.
             if str(error) != self._look_error:
                 self._log.error("look failed", error=str(error))
             self._look_error = str(error)
@@ -393,17 +408,21 @@ class Daemon:
         self._collect()
         self._hear(why)
         now, why = self._clock.now(), (*self._carried, *why)
+        # A provider that failed is left out until its pace allows another try.
         held = {name: error for name, error in self._unread.items() if not self.paces.is_due(name, now)}
         is_full = now >= self._full_look_due_at or any(hint.is_order for hint in why)
         if is_full:
             self._full_look_due_at = now + self._rhythm.resync_s
+            # A full look starts from nothing, so that no memory of an earlier one can hide a change.
             self._base = self._quiet = None
         reconciler = self._reconciler(held)
         reconciler = replace(reconciler, glances=not is_full, quiet=self._quiet).with_desired(reconciler.desired())
         look = reconciler.look(stop=self._stop)
+        # A look that was cut short shows too little to be learned from.
         if self._stop.is_set():
             return
         busy = self._busy()
+        # The next look that finds exactly this needs no comparison and no plan.
         self._quiet = look if look.plan.in_sync and not look.unread else None
         self._learn(look, busy, pass_id, why)
         own = self._home.change(self._session, look)
@@ -415,8 +434,10 @@ class Daemon:
         self._show(look, reconciler.desired())
         if self._source:
             self._judge(self._source, look)
+        # A rotation under way has stopped and changed containers on purpose; a repair would undo that.
         if self._rotates():
             return
+        # Its own container comes last, when nothing else runs: that replacement ends this process.
         if rest := due - {own.address} if own else due:
             self._repair(rest, pass_id, why, reconciler.desired())
         elif own and due and not self._runs:
@@ -496,12 +517,15 @@ class Daemon:
         """Keep the pace of each resource and provider by what was seen, and the hints about what was not."""
         now = self._clock.now()
         for name, error in look.unread.items():
+            # A provider that was left out comes with the error of its last try, which has been counted.
             if error is not self._unread.get(name) and not isinstance(error, Overdue):
+                # A server that is away may be back at any moment, so the time between tries grows less.
                 most = MOST_UNREACHABLE if isinstance(error, Unreachable) else MOST_FAILURES
                 self.paces.failed(name, now, most=most)
         for name in self._unread.keys() - look.unread.keys():
             self.paces.settled(name, now)
         self._unread = dict(look.unread)
+        # Hints about a provider that could not be read wait for the look that can.
         self._carried = tuple(each for each in why if each.address and each.address.provider in look.unread)[
             -MOST_HINTS:
         ]
@@ -513,6 +537,7 @@ class Daemon:
         for subject in kept:
             self.paces.settled(subject, now)
             self._blocked.pop(subject, None)
+        # A resource that failed because of another one need not wait for its own pace once that one is well.
         for subject, cause in tuple(self._blocked.items()):
             if cause in kept and _is_well(seen[Address.parse(cause)]):
                 del self._blocked[subject]
@@ -522,6 +547,7 @@ class Daemon:
         self._acting = frozenset(str(address) for address, change in seen.items() if change.acts)
         down = {address: self._down.get(address, now) for address, change in seen.items() if _is_down(change)}
         self._down = {address: at for address, at in self._down.items() if address in busy} | down
+        # Names that are gone are dropped; over months they would pile up.
         known = {str(change.address) for change in look.plan.changes}
         self.paces.keep({*known, *(f"{_RESTARTS}{subject}" for subject in known), *self._unread, _LOOK})
 
@@ -532,6 +558,7 @@ class Daemon:
             live, subject = change.observed, f"{_RESTARTS}{change.address}"
             if live and live.restarts:
                 counts[live.id] = live.restarts
+                # Of a container that is new to us the count is not news, so it starts from there.
                 for _ in range(min(live.restarts - self._restarts.get(live.id, live.restarts), MOST)):
                     self.paces.repaired(subject, ("restarts",), now)
             self.paces.settled(subject, now)
@@ -546,6 +573,7 @@ class Daemon:
             error = reported(change, self._session.providers[change.address.provider]).note
             self._settle(Ended(change, 0.0, error), pass_id, why)
         gone = frozenset(change.address for change in vain)
+        # What was written and is now as declared has worked, and is forgotten as well.
         self._written = self._written.forgetting(gone | {each for each in self._written.changes if str(each) in kept})
 
     def _due(self, look: Look, busy: frozenset[Address]) -> frozenset[Address]:
@@ -563,6 +591,7 @@ class Daemon:
     def _repair(
         self, due: frozenset[Address], pass_id: str, why: tuple[Hint, ...], desired: Sequence[Resource]
     ) -> None:
+        # A value may come from a resource of another provider, which has to be read for it as well.
         named = (ref.address for each in desired if each.address in due for ref in refs(each.spec))
         reconciler = self._reconciler(self._unread, {address.provider for address in (*due, *named)})
         down, under_way, words = dict(self._down), self._board.under_way, tuple(map(str, why))
@@ -572,6 +601,7 @@ class Daemon:
             run()
             self.hints.give(Hint("a repair has ended"))
 
+        # Noted before it begins: a short repair has ended before its thread is known.
         self._runs[run] = None
         self._runs[run] = self._begin(work)
 
@@ -618,6 +648,7 @@ class Daemon:
         changes = {change.address: change for change in run.plan.changes}
         for address, note in unfinished:
             self._tell(Unfinished(run.pass_id, address, note, changes.get(address), run.why))
+        # Nothing was tried, so nothing failed: the lock decides when it is due again.
         if isinstance(run.error, Locked):
             self._log.info("another run is at work", owner=run.error.owner)
             self._locked_until = now + LOCKED_AGAIN_S
@@ -642,6 +673,7 @@ class Daemon:
         now = self._clock.now()
         seen = [change for change in look.plan.changes if change.address not in busy]
         refused = {each.address: str(each) for each in look.plan.refusals}
+        # A busy resource differs because of us, and is no news.
         for change, field in self.open.new_differences(seen, busy, look.unread):
             events = tuple(str(hint) for hint in why if hint.concerns(change.address))
             reason = self._reason_to_leave(change) or refused.get(change.address, "")
@@ -690,6 +722,7 @@ class Daemon:
         self._note_exits(seen)
         recurring = {trouble.subject: trouble for change in seen for trouble in self._recurring(change, why)}
         yield from recurring.values()
+        # A resource that keeps failing is one trouble, not a second one for its bad health.
         yield from (each for each in ailing(look.plan) if each.subject not in recurring)
 
     def _reason_to_leave(self, change: Change) -> str:
@@ -713,6 +746,7 @@ class Daemon:
         field, recurrence = found
         times, within_s = recurrence.times, round(recurrence.seconds, 1)
         retry_in_s = round(max(self.paces[subject].due_at - now, 0.0), 1)
+        # The mark changes with each doubling, so a loop is reported at 1, 2, 4, 8 times and not every time.
         mark = str(times.bit_length())
         details: dict[str, Any] = {"times": times, "within_s": within_s, "retry_in_s": retry_in_s}
         ended = self._exits[subject][1] if field in _OF_A_PROGRAM and subject in self._exits else None
@@ -731,6 +765,7 @@ class Daemon:
             subject = str(change.address)
             recurrences = {**self.paces[subject].fields, **self.paces[f"{_RESTARTS}{subject}"].fields}
             times = max((recurrences[name].times for name in _OF_A_PROGRAM if name in recurrences), default=0)
+            # Only the exits shortly before the report are asked for: each costs a request and a read of the log.
             if times < MOST - 1:
                 self._exits.pop(subject, None)
             elif (change.acts or "restarts" in recurrences) and times != self._exits.get(subject, (0, None))[0]:

@@ -51,6 +51,7 @@ class Hints:
         except queue.Empty:
             self._goes_on = False
             return []
+        # The rest of an interrupted burst may take longer: what caused it is still going on.
         end = self._clock.now() + (GOING_ON_S if self._goes_on else LONGEST_S)
         self._goes_on = True
         while self._clock.now() < end:

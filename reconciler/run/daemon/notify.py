@@ -63,6 +63,7 @@ class Notifier:
                 self._facts.put_nowait((self._now(), fact))
             except queue.Full:
                 self._drop_oldest()
+            # The queue may be full again at once, so it is tried until there is room.
             else:
                 return
 
@@ -83,6 +84,7 @@ class Notifier:
             try:
                 found = self._facts.get(timeout=self._tick_s)
             except queue.Empty:
+                # Reminders are due by time and not by facts.
                 self._tick()
                 continue
             if found is None:

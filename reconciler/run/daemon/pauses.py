@@ -138,6 +138,7 @@ def _read(file: Path) -> Mapping[str, Pause]:
     except FileNotFoundError:
         return {}
     except (OSError, ValueError, RecursionError) as error:
+        # A pause that can't be read must not end by that, so everything rests until a person has looked.
         reason = f"{file} can't be read ({error}); `reconcile resume` begins a new one, without its pauses"
         return {EVERYTHING: Pause(EVERYTHING, "reconcile", reason, 0.0, _END_OF_TIME)}
     return {each.subject: each for each in found}

@@ -58,6 +58,7 @@ def _only(plan: Plan, addresses: frozenset[Address]) -> Plan:
     frontier = {step.id for step in part.steps if not addresses.isdisjoint((step.address, *step.covers))}
     while frontier:
         needed |= frontier
+        # Steps that must succeed first belong to it; of `behind` only those that run anyway.
         frontier = {before for step_id in frontier for before in by_id[step_id].after if before in by_id} - needed
     steps = (step for step in part.steps if step.id in needed)
     return replace(part, steps=tuple(replace(step, behind=step.behind & needed) for step in steps))
@@ -77,6 +78,7 @@ class SharedLock:
         """Hold it together with the others. Raises Locked where another run has it."""
         with self._mutex:
             if not self._users:
+                # The first repair takes the lock for all, and the last one gives it back.
                 current = self._held()
                 current.__enter__()
                 self._current = current
@@ -168,6 +170,7 @@ class Run:
             if event.what in (What.INTERRUPTED, What.NOT_STARTED)
             for address in event.addresses
         }
+        # A batch without an answer may have done its work; the next look tells.
         silent = dict.fromkeys(self.busy if self.plan.steps else (), "a request is without an answer")
         return [*{**dict.fromkeys(self.left, "not begun"), **silent, **cut}.items()]
 
@@ -181,10 +184,12 @@ class Run:
     def _repair(self) -> None:
         if self.stop.is_set():
             return
+        # A look of its own, under the lock: by now the difference of the loop may be repaired or another one.
         look = self.reconciler.look(stop=self.stop)
         plan = allowed(look.plan, self.asked, self.reconciler.policy.covering(look.observed))
         open_steps: dict[Address, set[str]] = {}
         for step in plan.steps:
+            # A batch may cover resources that this repair was not asked for.
             for address in {step.address, *step.covers} & self.asked:
                 open_steps.setdefault(address, set()).add(step.id)
         with self._mutex:
@@ -219,6 +224,7 @@ class Run:
 
     def _end(self, change: Change) -> None:
         own = [event for event in self.report.events if change.address in event.addresses]
+        # A stop is no failure of the resource, and must not slow its next repair down.
         cut = any(event.what in (What.INTERRUPTED, What.NOT_STARTED) for event in own)
         if cut:
             return

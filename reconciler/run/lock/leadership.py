@@ -78,6 +78,7 @@ class Leadership:
                 self._stand_by()
             except ReconcileError:  # the engine is away: nobody can take the lease, and a look reports it
                 self._changed()
+            # Also after a lease: one that is lost at once is not asked for without a pause.
             self._over.wait(TRY_AGAIN_S)
         self._stand_up()
 
@@ -140,6 +141,7 @@ class Watchers:
     def of(self, lease: Lease) -> Iterator[None]:
         """Have those who stand by served from this lease."""
         self._lease = lease
+        # Begun with the first lease, since only the one that leads serves the others.
         if isinstance(self._store, LeaseEventSource) and not self._is_begun:
             self._is_begun = True
             threading.Thread(target=self._follow, args=(self._store,), name="lease events", daemon=True).start()

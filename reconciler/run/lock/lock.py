@@ -94,6 +94,7 @@ def other_names(store: LeaseStore, project: str) -> list[str]:
 
 def _holder(name: str, mark: Mapping[str, str]) -> Holder:
     written = mark.get(f"{PREFIX}format", "")
+    # An unknown format can't be judged: neither its owner nor its age is where we would look.
     if written not in ("", FORMAT):
         return Holder(name, State.FOREIGN, problem="its format is one of another version of reconcile")
     try:
@@ -149,6 +150,7 @@ class Lock:
         try:
             yield lease
         finally:
+            # Before the release, so that no step begins under a lock that is going.
             self._lease = None
             renewal.end(self._release_s / 2)
             self._release(lease)
@@ -177,11 +179,13 @@ class Lock:
     def _claimed_against(self, store: LeaseStore, project: str, lease: Lease) -> list[Holder]:
         """Leave our mark, and return who else is there: nobody, if the lock is ours now."""
         try:
+            # Our mark first, then the look: of two runs at the same moment at least one sees the other.
             lease.claim()
             others = self.others(store, project, lease.name)
         except BaseException:
             self._left_behind |= lease.release()
             raise
+        # Both may see each other and both let go; the next tries come at random times.
         if others:
             self._left_behind |= lease.release()
         return others
@@ -192,6 +196,7 @@ class Lock:
         found = [self._watched(holder) for holder in holders(store, project, self._terms)]
         self._forget_all_but(found)
         for holder in found:
+            # Removed, and still counted: the next look shows whether it was renewed meanwhile.
             if holder.state is State.OVER:
                 store.drop_lease(holder.name)
         if own and own not in {holder.name for holder in found}:
@@ -212,6 +217,7 @@ class Lock:
         self._left_behind &= names
 
     def _release(self, lease: Lease) -> None:
+        # In a thread, as an engine that hangs must not keep the process from ending.
         releasing = threading.Thread(target=lease.release, name="lock release", daemon=True)
         releasing.start()
         releasing.join(self._release_s)
@@ -267,6 +273,7 @@ class Lease:
         with self._mutex:
             if self.is_lost:
                 return
+            # The time before the request: a slow one must not make the mark look younger than it is.
             began, older = self._uptime(), self.name
             younger = self._put()
             self.is_lost = not {older, younger} <= self._store.leases().keys()

@@ -102,8 +102,10 @@ def _is_running(pid: int, began: str) -> bool:
         os.kill(pid, 0)
     except ProcessLookupError:
         return False
+    # Not allowed to signal it, so there is such a process.
     except OSError:
         return True
+    # Numbers of processes are used again, so the time of its start decides.
     found = _began(str(pid)) if _sees_own_processes() else ""
     return not found or found == began
 

@@ -85,6 +85,7 @@ class _Run:
         # Sorted, as a set of texts has another order in each process, and runs of one plan are to be alike.
         self.graph = TopologicalSorter({step.id: sorted(step.after | step.behind) for step in self.steps})
         self.graph.prepare()
+        # After a stop nothing begins, and running steps may still end.
         while self.graph.is_active() and not (self.stop.is_set() and not self.running) and not self._is_given_up():
             for step_id in self.graph.get_ready():
                 yield from self._begin(self.by_id[step_id])
@@ -92,6 +93,7 @@ class _Run:
             if self.running:
                 yield from self._collect()
             elif self.waiting:
+                # Nothing runs, so there is time until the first step is due, but a sign of life comes in between.
                 left_s = self.waiting[0][0] - self.clock.now()
                 self.clock.sleep(min(left_s, self._longest_s(SIGN_OF_LIFE_S)))
                 yield from self._signs_of_life()
@@ -113,6 +115,7 @@ class _Run:
         cause = next((self.blocked[other] for other in sorted(step.after) if other in self.blocked), None)
         if cause:
             self.blocked[step.id] = cause
+            # Done for the graph: the steps behind it get their turn, and are blocked with the same cause.
             self.graph.done(step.id)
             yield Event(step, What.BLOCKED, cause)
         elif not self.stop.is_set():
@@ -151,6 +154,7 @@ class _Run:
             yield from self._fail(progress, _failure(progress.step, error))
         else:
             match verdict:
+                # A step with a hold has to stay done for so long, with the same mark.
                 case Done(note, mark) if left_s := self._left_to_hold(progress, mark):
                     watched = f"{note}, watched for {progress.step.hold_s:g} s"
                     yield from self._wait(progress, Pending(min(LOOK_AGAIN_S, left_s), watched))
@@ -159,6 +163,7 @@ class _Run:
                     watched_s = self.clock.now() - progress.held if mark else 0.0
                     yield replace(self._event(progress, What.DONE, note), watched_s=watched_s)
                 case Pending():
+                    # Not done any more, so the time of the hold begins again.
                     progress.mark = ""
                     yield from self._wait(progress, verdict)
 
@@ -170,6 +175,7 @@ class _Run:
 
     def _wait(self, progress: _Progress, pending: Pending) -> Iterator[Event]:
         now, step, retry_in, note = self.clock.now(), progress.step, pending.retry_in, pending.note
+        # A wait that would end after the deadline fails now; sleeping until then gains nothing.
         if now - progress.began + retry_in > step.delay_s + step.timeout_s + step.hold_s:
             message = (
                 f"not done within {step.timeout_s:.0f} s; {note}" if note else f"not done in {step.timeout_s:.0f} s"
@@ -178,6 +184,7 @@ class _Run:
             yield from self._fail(progress, GateFailed(said, address=step.address, doing=step.verb))
             return
         heapq.heappush(self.waiting, (now + retry_in, step.id))
+        # The same state once more is no event.
         if (note, pending.amount) != (progress.note, progress.amount):
             progress.note, progress.amount, progress.heard = note, pending.amount, now
             yield self._event(progress, What.PENDING, note)
@@ -193,9 +200,11 @@ class _Run:
 
     def _fail(self, progress: _Progress, error: ProviderError) -> Iterator[Event]:
         step = progress.step
+        # Blocked first: a step behind it may become ready with `done`.
         self.blocked[step.id] = str(step.address)
         self.graph.done(step.id)
         yield Event(step, What.FAILED, _words(step, error), self._seconds(progress), error)
+        # What a step leaves behind is cleared first; the way back may need its names.
         wrong = [*self._in_one_go(progress, step.clears), *self._in_one_go(progress, step.on_failure)]
         yield from wrong
         if step.on_failure and not wrong:
@@ -215,6 +224,7 @@ class _Run:
             try:
                 self._called(step)
             except Exception as error:  # noqa: BLE001  # as in _settle
+                # The way back is tried again even after a stop, as long as there is time: half of it would be worse.
                 if tries == TRIES or self._is_given_up() or not isinstance(error, Unreachable | Throttled):
                     return _failure(step, error)
                 self.clock.sleep(_pause_s(error, tries))

@@ -163,10 +163,12 @@ class Reconciler:
                 look = self._look_of(found, unread, desired)
                 if look is self.quiet:
                     return look
+                # With a change to make there is no wait: that change may be the one that brings the server up.
                 is_settled = any(change.acts for change in look.plan.changes) or (stop and stop.is_set())
                 if not unread or self.defers or is_settled:
                     return self._completed(look, desired)
             except _UnreadLater as later:
+                # Its server failed only when it was asked about the plan. The look goes on without that provider.
                 unread = {**unread, later.provider: (self._host(later.provider, desired), later.error)}
                 found = {name: part for name, part in found.items() if name != later.provider}
             else:
@@ -177,6 +179,7 @@ class Reconciler:
         with undisturbed():
             everything = (each for part in found.values() for each in part)
             observed = {each.address: each for each in everything if self._is_looked_at(each.address, desired)}
+            # The same observation gives the same plan; an equal look is what a quiet daemon sees each time.
             if self.quiet and not unread and observed == self.quiet.observed:
                 return self.quiet
             waits = {name: host for name, (host, _) in unread.items()}
@@ -239,6 +242,7 @@ class Reconciler:
     ) -> Look:
         """The plan of what was read, made once more where a change would hurt what is outside the plan."""
         plan = make(self.providers, desired, observed.values(), unread=unread, prunes=prunes)
+        # Asked after a first plan, because only a change can hurt somebody, and most plans are empty.
         hurt = self._bystanders(plan, unread or {})
         if not hurt:
             return Look(plan, observed)
@@ -264,9 +268,11 @@ class Reconciler:
             yield look
             if stop and stop.is_set():
                 return
+            # A write without effect would be planned again in every pass.
             in_vain = written.in_vain(look.plan)
             yield from (reported(change, self.providers[change.address.provider]) for change in in_vain)
             left = without(look.plan, in_vain)
+            # After a refusal of the server, only the changes that the failed pass had no steps for are left.
             left = left if rest is None else restricted(left, rest)
             refused = (*self._refusals(left, look), *refusals_of_obstacles(left))
             look = replace(look, plan=replace(left, refusals=refused))
@@ -282,6 +288,7 @@ class Reconciler:
             written = written.after(look.plan, report)
             if in_vain or (stop and stop.is_set()):
                 return
+            # The same failure twice: the world is not moving, and another pass would fail alike.
             before, moved = moved, _failures(report)
             if _is_final(report) or moved & before:
                 rest = _rest(look.plan, report)
@@ -305,6 +312,7 @@ class Reconciler:
 
     def _read(self, desired: Sequence[Resource]) -> tuple[_Found, _Unread]:
         """Collects what all providers observe, and the providers whose server is not up yet."""
+        # Without declared resources an engine may still have orphans; a server in one of its containers is left alone.
         calls = {
             name: partial(_observed_by, provider, mine, glances=self.glances)
             for name, provider in self.providers.items()
@@ -318,6 +326,7 @@ class Reconciler:
                     found[name] = answer
                     continue
                 host = self._host(name, desired)
+                # Only a server that a resource of the plan runs may be away. Any other one has to answer.
                 if not self.defers and not (host and isinstance(answer, Unreachable)):
                     raise answer
                 unread[name] = host, answer
@@ -397,6 +406,7 @@ class Reconciler:
         for host, error in unread.values():
             assert host is not None
             status = observed[host].status
+            # A server listens a moment after its container is healthy; in a failed container it never will.
             patience_s = {Health.SETTLING: self.patience_s, Health.OK: GRACE_S, Health.FAILED: 0.0}[status.health]
             if waited_s >= patience_s:
                 raise Unreachable(f"{error.args[0]} ({host} is {status.note})") from error

@@ -116,9 +116,11 @@ class SideBySide:
         """The call, in a thread, after those that are under way; None while one of them is overdue."""
         future: Future[T | ReconcileError] = Future()
         with self._mutex:
+            # One request at a time for each provider: a server that hangs must not collect threads.
             line = self._lines.setdefault(name, _Line())
             if line.overdue:
                 return None
+            # An answer that came too late serves the next look, which then need not wait.
             late, line.late = (line.late, None) if is_reading else (None, line.late)
             if late is not None and name not in self.patient:
                 future.set_result(late)
@@ -146,6 +148,7 @@ class SideBySide:
         if future is None:
             return Overdue("an earlier request is still without an answer")
         line = self._lines[name]
+        # The usual time with a margin: a slow server must not hold up the looks at the others.
         usual_s = max(TIMES_AS_LONG * line.took_s, LEAST_PATIENCE_S) if line.took_s else self.patience_s
         patience_s = min(usual_s, MOST_PATIENCE_S if name in self.patient else self.patience_s)
         while not future.done() and time.monotonic() - began < patience_s and not self.stop.is_set():

@@ -48,6 +48,7 @@ def recovery(sources: Sources, names: Sequence[str], connect: Connect) -> Recove
     with _connected(connect, document) as providers:
         order = tuple(providers)
     for name in order:
+        # The document is loaded again with what was found, since it may hold the password of the next server.
         document = _loaded(replace(sources, generated={**search.stand_ins, **search.result().found}))
         with _connected(connect, document) as providers:
             search.ask(providers[name], document)
@@ -113,6 +114,7 @@ class _Search:
         live = observed.get(use.address)
         if live and live.owned:
             self.clues.append(Clue(use, _shown(provider, use, resource, live)))
+        # The user of the secret is gone, but its data may have been made with the value.
         elif not live:
             for ref in refs(resource.spec):
                 data = observed.get(ref.address)

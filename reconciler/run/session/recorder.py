@@ -83,6 +83,7 @@ class Recorder(Struct):
                 else:
                     self._happened(event)
                 yield event
+        # Also where the run was ended by an error: the changes until then were made.
         finally:
             self._settle()
 

@@ -81,6 +81,7 @@ class Session(Struct, frozen=True):
         try:
             yield recorder
         except BaseException:
+            # An error before the command could set its code must not look like success in the history.
             recorder.code = recorder.code or 1
             raise
         finally:
@@ -169,6 +170,7 @@ def opened(
     look. With ``needs_secrets``, or to keep them, that is refused where something that lives was given one. Raises
     ConfigError with all problems of all files.
     """
+    # Parsing makes many objects that stay; the garbage collector would go through them again and again.
     with undisturbed():
         loaded, made_up = read(settings, keep_secrets=keep_secrets, needs_secrets=needs_secrets)
     known = known or KnownSecrets()

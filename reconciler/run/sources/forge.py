@@ -117,6 +117,7 @@ class CommitStatus:
             reason = ""
             for number in range(TRIES):
                 reason = self._sent(judgement)
+                # Each time longer, and at once over when the daemon ends.
                 if not reason or self._over.wait(2.0**number):
                     break
             if reason:
@@ -124,6 +125,7 @@ class CommitStatus:
 
     def _sent(self, judgement: Judgement) -> str:
         """Sends it once; the reason if that failed."""
+        # The note may quote a file, so secrets are taken out before it leaves the machine.
         clean = Judgement(judgement.commit, judgement.verdict, self._clean(judgement.note))
         path = self._forge.path.format(path=self._path, id=quote(self._path, safe=""), commit=judgement.commit)
         headers = {

@@ -52,6 +52,7 @@ class Remote(Struct, frozen=True):
         scheme = "ssh" if _AS_SSH.fullmatch(self.url) else urlsplit(self.url).scheme
         if scheme not in _SCHEMES:
             raise Misconfigured(f"a repository is named by a URL of {', '.join(_SCHEMES)}")
+        # Without a known key ssh would trust whoever answers first.
         if scheme == "ssh" and not self.known_hosts:
             raise Misconfigured("a repository by ssh needs --git-known-hosts, a file with the key of its host")
         if urlsplit(self.url).password is not None:
@@ -128,6 +129,7 @@ class Git:
         try:
             output, errors = process.communicate(timeout=PATIENCE_S)
         except subprocess.TimeoutExpired as error:
+            # The whole group: git leaves the transport to other programs, which would go on.
             with suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
             process.communicate()
@@ -151,6 +153,7 @@ class Git:
             "submodule.recurse": "false",
             "credential.helper": "",
         }
+        # As a header for one host: in the URL, the password would be in the process list and in messages.
         if remote.account and scheme in ("https", "http"):
             user, password = remote.account
             address = urlsplit(remote.url)
@@ -163,6 +166,7 @@ class Git:
         return {
             **{name: environment[name] for name in _PASSED_ON if name in environment},
             "HOME": str(self._home),
+            # Messages are recognised by their English words.
             "LC_ALL": "C",
             "GIT_CONFIG_NOSYSTEM": "1",
             "GIT_CONFIG_GLOBAL": "/dev/null",

@@ -70,6 +70,7 @@ class Revisions:
         with suppress(OSError):
             self._revision = self._kept.read_text(encoding="ascii").strip()
         self._look()
+        # The newest revision if its files are right, else the one that was in force before the restart.
         if found := self.take():
             return found
         if not self.revision:
@@ -98,6 +99,7 @@ class Revisions:
             return None
         try:
             shutil.rmtree(self._next.parent, ignore_errors=True)
+            # Tried beside the tree that is in force, so that wrong files never take its place.
             self._git.check_out(commit, self._next)
             self._settings_in(self._next / self._path)
             self._git.check_out(commit, self._tree)
@@ -106,11 +108,13 @@ class Revisions:
             first = str(error.problems[0]) if isinstance(error, ConfigError) else str(error)
             reason = first.replace(f"{self._next}/", "")
             self._file_error = error if isinstance(error, ReconcileError) else None
+            # Remembered, so that the same wrong revision is not checked out at each look.
             self._refused, self._file_trouble = commit, f"revision {commit[:12]} is wrong: {reason}"
             self.judge(Verdict.FAILURE, reason, commit)
             return None
         finally:
             shutil.rmtree(self._next.parent, ignore_errors=True)
+        # After the files: a crash in between takes the revision once more, which does no harm.
         replace_file(self._kept, file_text(self._kept), commit)
         self._revision, self._refused, self._file_trouble = commit, "", ""
         self.judge(Verdict.PENDING, "taken")
@@ -127,6 +131,7 @@ class Revisions:
         """Fetch the ref if it has moved. What fails is kept as the trouble, and tried again."""
         try:
             remote_id = self._git.remote_id()
+            # Asking for the id of the ref is one small request; fetching is done only if it has moved.
             if remote_id != self._remote_id or not self._fetched:
                 commit = self._git.fetch()
                 self._git.require_signature(commit)

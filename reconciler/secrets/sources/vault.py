@@ -46,6 +46,7 @@ def _variable(around: Surroundings, ending: str) -> str:
 
 def _headers(settings: Any, around: Surroundings) -> Mapping[str, str]:
     token = _variable(around, "TOKEN")
+    # A named file comes before the variable: the file is part of the project, the variable of a shell.
     if settings.get("token_file") or not token:
         try:
             token = text_of(around.path(str(settings.get("token_file") or _TOKEN_FILE))).strip()
@@ -69,11 +70,13 @@ def _answer(url: str, headers: Mapping[str, str], ca_file: Any, around: Surround
         raise SourceError(f"{url} does not answer: {type(error).__name__}; check address and certificate") from error
     if answer.status_code != 200:
         remedy = _REMEDIES.get(answer.status_code, "see the log of the server")
+        # A standby sends on to the active server; following that would send the token there.
         if answer.is_redirect:
             remedy = f"it sends on to {answer.headers.get('Location')}; name that server as `address`"
         raise SourceError(f"{url} answers {answer.status_code}: {remedy}")
     try:
         data = answer.json()["data"]
+        # The second version of the store wraps the keys of a secret once more.
         found = data["data"] if url_is_versioned(data) else data
     except (ValueError, KeyError, TypeError) as error:
         raise SourceError(f"{url} does not answer as Vault does; check the address") from error

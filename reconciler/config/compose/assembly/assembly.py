@@ -71,6 +71,7 @@ def _included(entry: Tree, place: Place, level: Level, found: Findings) -> Map:
     if wrong:
         found.problems.append(place.problem(wrong, at_value=True, code=CHECK))
         return Map()
+    # Counted before they are read, so that files which include each other in ever new ways come to an end.
     found.included += len(paths)
     found.files.extend(paths)
     written = read_named(paths, level.root, place=place, problems=found.problems)
@@ -81,6 +82,7 @@ def _included(entry: Tree, place: Place, level: Level, found: Findings) -> Map:
     _note(written, level, found)
     above = (*level.above, *(path.resolve() for path in paths))
     lower = replace(level, directory=directory, variables=variables, above=above)
+    # A name without a value takes that of the include's own env files, which nobody above can look up.
     return _looked_up(assembled(written.layers, lower, found), variables)
 
 
@@ -95,6 +97,7 @@ def _why_not(written: list[str], paths: list[Path], level: Level, found: Finding
     remote = next((path for path in written if is_remote(path)), None)
     if remote:
         return f"`{remote}` is not supported yet: only files can be included"
+    # A path may lead through links, so files are told apart by what they resolve to.
     if paths[0].resolve() in level.above:
         names = [shown_name(path, level.root) for path in (*level.above, paths[0].resolve())]
         return f"files include each other in a circle: {' → '.join(names)}"
@@ -111,6 +114,7 @@ def _variables(wanted: Map, directory: Path, place: Place, level: Level, found: 
     found.files.extend(possible_env_files(directory, named))
     missing = [file for file in given if not file.is_file()]
     said = f"env_file {shown_name(missing[0], level.root)}: no such file" if missing else None
+    # A confined project is told that a path leads outside, and not whether something is there.
     wrong = level.forbids(directory, *files) or said
     if wrong:
         found.problems.append((placed(wanted, "env_file") or place).problem(wrong, at_value=True, code=UNREADABLE))
@@ -140,6 +144,7 @@ def _looked_up(document: Map, variables: Variables) -> Map:
         if known is None:
             return item
         pair = f"{item}={known}"
+        # The text is a new one, so the mark of a secret has to be put on it again.
         return Tainted(pair) if variables.is_secret(item) else pair
 
     def service(given: Tree) -> Tree:
@@ -160,6 +165,7 @@ def _imported(tree: Map, lower: Map, layer: Layer, found: Findings) -> Map:
         theirs, own = lower.get(section), tree.get(section, Map())
         if not isinstance(theirs, Map) or not isinstance(own, Map):
             continue
+        # `!reset` clears what the layer below says, and what is included is such a layer.
         cleared = [path for path in layer.cleared if len(path) > 2 and path[0] == section]
         below: Map = without(Map({section: theirs}), cleared)[section]
         both = laid_over(below, own, found.problems, path=(section,))

@@ -71,6 +71,7 @@ def _paths(document: Map, root: Path) -> Iterator[tuple[TreePath, Tree]]:
     for pattern in _PROFILES:
         for path, option, _ in matches(document, tuple(pattern.split("."))):
             yield path, like(option, profile_path(option, root) or "")
+    # A Dockerfile is named relative to its context, which may itself lead outside.
     for path, build, _ in matches(document, ("services", "*", "build")):
         context, dockerfile = (reached(build, (key,)) for key in ("context", "dockerfile"))
         if isinstance(context, str) and isinstance(dockerfile, str):

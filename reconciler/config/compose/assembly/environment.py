@@ -56,10 +56,12 @@ def _with_labels(service: Map, around: Surroundings) -> tuple[Map, list[Problem]
     found: dict[str, tuple[str, Tree, Place | None]] = {}
     problems: list[Problem] = []
     for path, place in entries(files):
+        # A label file may use the labels of the files before it.
         earlier = Variables({name: value for name, value, _ in found.values()}, around.variables.declared)
         read = _read(_Named("label_file", str(path), place), around, earlier, {})
         problems.extend(read.env.problems)
         found.update({name: (name, read.value(name), read.place(name)) for name in read.env.values})
+    # What the service says itself wins over its files.
     own = service.get("labels") or Map()
     found.update({name: (name, value, placed(own, name)) for name, value in own.items()})
     return with_places({**service, "labels": from_pairs(found.values())}, service), problems
@@ -71,6 +73,7 @@ def _with_variables(service: Map, around: Surroundings) -> tuple[Map, list[Probl
         return service, []
     service = with_places({key: value for key, value in service.items() if key != "env_file"}, service)
     own = service.get("environment") or Map()
+    # The files may use variables of the service; those of the project win over them.
     set_here = {name: str(value) for name, value in own.items() if value is not None}
     secret = frozenset(name for name, value in own.items() if isinstance(value, Tainted))
     outside = Variables({**set_here, **around.variables.values}, around.variables.declared | secret)
@@ -86,6 +89,7 @@ def _with_variables(service: Map, around: Surroundings) -> tuple[Map, list[Probl
         problems.extend(read.env.problems)
         earlier.update(read.env.values)
         found.update({name: (name, read.value(name), read.place(name)) for name in read.env.values})
+    # Last, because what `environment` says wins over every file.
     found.update({name: (name, value, placed(own, name)) for name, value in own.items()})
     made = {"environment": from_pairs(found.values())} if found else {}
     return with_places({**service, **made}, service), problems
@@ -126,6 +130,7 @@ def _read(named: _Named, around: Surroundings, outside: Variables, earlier: Mapp
         file = read_text(path, directory=around.directory, limit=ENV_LIMIT, private=True)
     except ConfigError as error:
         why = error.problems[0].message
+        # The path itself may come from a secret variable, and an error must not print it.
         is_secret = isinstance(named.path, Tainted)
         said = f"{named.key} (secret): {why.partition(';')[0]}" if is_secret else f"{named.key} {name}: {why}"
         problems = (named.place.problem(said, at_value=True, code=UNREADABLE),) if named.place else error.problems

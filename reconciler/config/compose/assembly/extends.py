@@ -79,6 +79,7 @@ class _Extension(Struct):
         own = with_places({key: value for key, value in service.items() if key != "extends"}, service)
         lower = self._lower(name, wanted, home, (*trail, (home.path, name)))
         if lower is None:
+            # The service lacks a part that nobody knows, so checks of what it should have are left out.
             home.found.gone.append(("services", name, "extends"))
         if isinstance(lower, Map):
             own = laid_over(self._cleared(name, lower, home), own, home.found.problems, path=("services", name))
@@ -123,6 +124,7 @@ class _Extension(Struct):
         if is_remote(wanted.file):
             self._wrong(wanted.file_place, f"`{wanted.file}` is not supported yet: only files can be extended")
             return None
+        # Several services may extend from one file, which is read once.
         path = (self.level.directory / wanted.file).resolve()
         forbidden = self.level.forbids(self.level.directory / wanted.file)
         if forbidden:
@@ -141,6 +143,7 @@ class _Extension(Struct):
         found = Findings([*written.problems])
         document = Map()
         for layer in written.layers:
+            # Its includes are not read: only its own services are asked for.
             tree = variables_filled(layer, self.level, found)
             document = with_layer(document, tree, layer, found, check=_as_base)
         self.found.problems.extend(found.problems)

@@ -42,6 +42,7 @@ def project_name(given: str | None, variables: Variables, directory: Path, trees
             () if is_possible else (Problem(f"`{said}` is not a valid project name; {_RULE}", where, code=SCHEMA),),
         )
     named = next((tree for tree in reversed(trees) if tree.get("name")), Map())
+    # A name from the file or the folder is made to fit. One that somebody typed is theirs to correct.
     written = filled(named.get("name"), variables).tree
     name = normalised(written) if isinstance(written, str) else ""
     name = name or normalised(directory.name)

@@ -43,7 +43,9 @@ def variables_filled(layer: Layer, level: Level, found: Findings) -> Map:
     known = tuple(level.variables.values)
     for number, misfit in enumerate(done.misfits):
         place, _ = deepest(layer.tree, misfit.path)
+        # An undefined variable may stand in a service that is not active, so it is a doubt and no problem yet.
         if place and misfit.undefined:
+            # A suggestion compares with every variable; in a file full of misspellings that takes minutes.
             hint = suggestion(misfit.undefined, known, alike=_ALIKE) if number < _MOST_HINTS else ""
             problem = replace(misfit, message=misfit.message + hint).problem(place)
             found.doubts.append(Doubt(misfit.path, problem, undefined=True))
@@ -110,6 +112,7 @@ def in_long_form(document: Map, found: Findings) -> Map:
     except Malformed as error:
         faults = (fault for fault in error.faults if isinstance(fault, Problem))
         raise ConfigError([*found.problems, *faults]) from error
+    # Most files are in order, so the faulty parts are sought only after a first try.
     try:
         return long_form(document)
     except Malformed as error:
@@ -123,6 +126,7 @@ def _readable(document: Map, found: Findings) -> Map:
     for section in SECTIONS:
         for name, value in (document.get(section) or {}).items():
             parts = [(key, *rest) for key in value or () for rest in _unreadable(section, key, value[key])]
+            # Each part is right by itself and the whole is not: then the whole is taken out.
             as_a_whole = [] if parts or _has_long_form(section, value) else [()]
             bad.extend((section, name, *path) for path in (*parts, *as_a_whole))
     found.gone.extend(bad)

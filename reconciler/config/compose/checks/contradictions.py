@@ -124,6 +124,7 @@ def one_scale(stack: Stack) -> Iterator[Problem]:
             yield from said(place, f"services.{name}.scale and deploy.replicas differ; keep one of them")
         if isinstance(wanted, int) and wanted < 0:
             yield from impossible(place, f"services.{name}: there can't be {wanted} containers")
+        # A fixed name can be that of one container only.
         if isinstance(wanted, int) and wanted > 1 and service.get("container_name"):
             message = f"services.{name}: {wanted} containers can't have one `container_name`; take one of the two out"
             yield from said(stack.place("services", name, "container_name"), message)
@@ -163,6 +164,7 @@ def one_source_each(stack: Stack) -> Iterator[Problem]:
             place = stack.place(section, name)
             if len(given) > 1:
                 yield from said(place, f"{section}.{name} has both `{given[0]}` and `{given[1]}`; keep one")
+            # What was taken out for a fault of its own is not reported as missing.
             elif file is not None and not given and not file.get("external") and not _lost(stack, section, name):
                 yield from said(place, f"{section}.{name} has nothing in it; add one of {', '.join(sources)}")
 
@@ -278,9 +280,11 @@ def one_owner_per_port(stack: Stack) -> Iterator[Problem]:
     for name, service in stack.each():
         for index, port in enumerate(service.get("ports") or ()):
             published, host_ip = str(port.get("published") or ""), port.get("host_ip") or ""
+            # A range, or a port of the engine's choice, finds a free one.
             if not published.isdigit() or published == "0":
                 continue
             taken = owners.setdefault((published, port.get("protocol") or "tcp"), [])
+            # The same port may be published twice at different addresses of the machine.
             owner = next((owner for owner, other_ip in taken if _overlap(host_ip, other_ip)), None)
             if owner:
                 place = stack.place("services", name, "ports", index)
@@ -379,10 +383,12 @@ def two_at_a_time(stack: Stack) -> Iterator[Problem]:
 def _in_the_way(stack: Stack, name: str, service: Map) -> Iterator[str]:
     for what in (what.partition(";")[0] for _, what in _had_by_one(stack, name, service, 2)):
         yield f"two containers can't have one {what}"
+    # In a shared network the second container would find its ports taken by the first one.
     if str(service.get("network_mode") or "").partition(":")[0] in ("host", "service", "container"):
         yield f"its network is not its own (`network_mode: {service['network_mode']}`)"
     if ServiceOptions.of(service).job:
         yield "it is a job"
+    # Others are bound to the container that they joined, and would stay with the old one.
     for other, their in stack.each():
         if f"service:{name}" in (their.get("network_mode"), their.get("ipc"), their.get("pid")):
             yield f"services.{other} lives in its namespace"
@@ -456,6 +462,7 @@ def files_that_are_there(stack: Stack) -> Iterator[Problem]:
     for name, service in stack.each():
         for index, item in enumerate(service.get("volumes") or ()):
             source = item.get("source") if item.get("type") == "bind" else None
+            # Without a suffix it is likely to be a directory, and making that is what is wanted.
             if source and PurePosixPath(source).suffix and not Path(source).exists():
                 place = stack.place("services", name, "volumes", index)
                 shown = like(source, shown_name(Path(source), stack.around.directory))

@@ -41,6 +41,8 @@ def known_volumes(stack: Stack) -> Iterator[Problem]:
             source = item.get("source") if item.get("type") == "volume" else None
             if source and source not in declared:
                 place = stack.place("services", name, "volumes", index)
+                # A name without `./` is a volume to Compose, which is the usual mistake where nothing of that name is
+                # near.
                 hint = "" if suggestion(source, declared) else f" (or write ./{source} for a directory beside the file)"
                 yield from said(place, _undeclared("volume", source, declared, f"services.{name}.volumes") + hint)
 
@@ -163,6 +165,7 @@ def _cycles(edges: Mapping[str, list[str]]) -> Iterator[tuple[str, ...]]:
     """One cycle through each group of services that wait for each other."""
     done: set[str] = set()
     for start in edges:
+        # Without recursion, as a chain of a thousand services is deeper than Python's stack.
         walk: list[tuple[str, Iterator[str]]] = [(start, iter(edges[start]))] if start not in done else []
         while walk:
             above = [name for name, _ in walk]
@@ -221,6 +224,7 @@ def _declared(kind: str, stack: Stack) -> Iterator[str]:
         case "docker.network" | "docker.volume":
             section = f"{kind.removeprefix('docker.')}s"
             yield from stack.section(section)
+            # People know a network by the engine's name as well, so that one is accepted.
             yield from (f"{stack.around.project}_{key}" for key in stack.section(section))
 
 

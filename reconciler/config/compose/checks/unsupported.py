@@ -127,6 +127,7 @@ def problems(
     """Every use of what is not carried out yet or has no effect, in a document in long form."""
     for pattern, row in unsupported.items():
         for path, value, place in matches(document, pattern):
+            # An attribute without a place is a default, which nobody wrote.
             if place and row.applies(value):
                 yield place.problem(not_yet(path, row.reason), code=UNSUPPORTED)
     for pattern, reason in without_effect.items():

@@ -46,6 +46,7 @@ def _service(service: Map, around: Surroundings) -> Map:
     """The service with what Compose fills in."""
     changed = {key: change(service[key], around) for key, change in _FILLED.items() if service.get(key)}
     filled = with_places({**service, **changed}, service)
+    # The model of Compose has the number of containers in both places.
     if "scale" in service and isinstance(service.get("deploy"), Map):
         filled["deploy"] = with_places({**filled["deploy"], "replicas": service["scale"]}, filled["deploy"])
     dependencies = {**_implied(service), **(service.get("depends_on") or {})}

@@ -123,6 +123,7 @@ def _required(given: Map) -> Map:
 
 
 def _ports(value: Tree) -> Tree:
+    # All faults of a list are collected, so that one run shows all of them.
     faults: list[str | Problem] = []
     ports: list[tuple[Map, Place | None]] = []
     for item, place in entries(value):

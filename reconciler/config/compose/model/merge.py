@@ -81,6 +81,7 @@ class _Merge(Struct, frozen=True):
                 new, where = value, place
             else:
                 new = self._values(lower[key], value, rule.below(key), (*path, key), place)
+                # A merged value keeps the place of the lower one, where its beginning stands.
                 where = place if new is value or not placed(lower, key) else placed(lower, key)
             done[key] = new
             if where:
@@ -89,12 +90,14 @@ class _Merge(Struct, frozen=True):
 
     def _values(self, lower: Tree, upper: Tree, rule: Rule, path: TreePath, place: Place | None) -> Tree:
         try:
+            # Both sides in one form first: a list of pairs and a mapping say the same.
             below, above = rule.form(lower), rule.form(upper)
             if rule.join:
                 return rule.join(below, above)
         except Malformed as error:
             self.problems.extend(fault for fault in error.at(place) if isinstance(fault, Problem))
             return upper
+        # `null` in a later file declares nothing; removing is what `!reset` is for.
         if above is None:
             return below
         if isinstance(below, Map) and isinstance(above, Map):
@@ -134,6 +137,7 @@ def _list(value: Tree) -> Tree:
     """A list of texts, however it is written: a mapping gives ``KEY=value``, in the order of the keys."""
     match value:
         case Map() if not any(isinstance(part, dict) for part in value.values()):
+            # Compose sorts pairs that were a mapping; a list keeps its order.
             return from_items(sorted(_pairs(value), key=lambda pair: str(pair[0])))
         case str():
             return Items([value])
@@ -169,6 +173,7 @@ def _of_either_form(lower: Tree, upper: Tree) -> Tree:
     below, above = name_mapping(lower), name_mapping(upper)
     if not isinstance(below, Map) or not isinstance(above, Map):
         return upper
+    # A name alone must not erase what the lower layer says about it.
     said = {name: value for name, value in above.items() if value is not None or name not in below}
     return Map(
         {**below, **said}, {**below.places, **{name: above.places[name] for name in said if name in above.places}}
@@ -179,6 +184,7 @@ def _pools(lower: Tree, upper: Tree) -> Tree:
     """Address pools are known by their subnets. That some of the lower ones are lost is Compose's own oddity."""
     if not all(isinstance(pool, Map) for pools in (lower, upper) if isinstance(pools, list) for pool in pools):
         return upper
+    # Each pool is compared with each, so a file must not be able to ask for billions of comparisons.
     if len(lower or ()) * len(upper or ()) > _MOST_PAIRS:
         raise Malformed("more address pools are to be merged than any network has")
     found: list[Map] = []

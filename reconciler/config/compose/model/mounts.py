@@ -84,6 +84,7 @@ def _long_form(source: str, target: str, options: list[str]) -> Mapping[str, Any
             bind["propagation"] = option
         elif option in _SELINUX:
             bind["selinux"] = option
+    # Compose makes the host path of a short form; the long form has to ask for it.
     if is_bind:
         bind["create_host_path"] = True
     if is_bind or bind:

@@ -38,10 +38,12 @@ def port_mappings(text: str) -> Iterator[PortMapping]:
         raise BadPort(f"`{protocol}` is no protocol; expected one of {', '.join(PROTOCOLS)}")
     address, published = host
     first, last = _range(container, "container")
+    # Without a host port the engine chooses one for each.
     if not published:
         yield from (PortMapping(port, "", protocol, address) for port in range(first, last + 1))
         return
     low, high = _range(published, "host")
+    # A range on the host for one port is a choice for the engine, not several ports.
     if first == last:
         yield PortMapping(first, str(low) if low == high else f"{low}-{high}", protocol, address)
         return
@@ -60,6 +62,7 @@ def _parts(text: str) -> tuple[tuple[str, str], str]:
 def _address(text: str) -> str:
     if not text:
         return ""
+    # An IPv6 address is in brackets, as it has colons itself.
     bare = text[1:-1] if text.startswith("[") and text.endswith("]") else text
     try:
         ipaddress.ip_address("%" if "%" in bare else bare)  # no zone: Go's net.ParseIP knows none

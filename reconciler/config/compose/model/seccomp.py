@@ -76,6 +76,7 @@ def _loaded(option: Tree, place: Place | None, around: Surroundings, problems: l
     except ValueError as error:
         problems.extend(_said(place, f"the seccomp profile {name} is no JSON: {json_fault(error)}"))
     else:
+        # Compact, as the engine stores it: the same profile in another layout is no difference.
         return like(option, f"seccomp={json.dumps(profile, separators=_COMPACT)}")
     return option
 

@@ -75,6 +75,7 @@ def with_contents(stack: Mapping[str, Value], variables: Variables) -> Mapping[s
 def _from_variables(files: Any, section: str, variables: Variables) -> Mapping[str, Value]:
     def content(name: str) -> Mapping[str, Value]:
         text = variables.get(name) or ""
+        # A config from a secret variable is one, too; only the section says that it need not be.
         is_secret = section == "secrets" or variables.is_secret(name) or holds_secret_words(text)
         return {"content": Secret(text) if is_secret else text}
 
@@ -89,6 +90,7 @@ def _sealed(tree: Tree, path: tuple[str, ...], *, may_be_secret: bool = False) -
     match tree:
         case Tainted():
             return Secret(str(tree)) if inside else str(tree)
+        # A text without a tainted variable may still have a password in it, such as a URL with credentials.
         case str() if inside and holds_secret_words(tree):
             return Secret(tree)
         case dict():
@@ -100,6 +102,7 @@ def _sealed(tree: Tree, path: tuple[str, ...], *, may_be_secret: bool = False) -
                 for key, value in tree.items()
             }
         case list():
+            # An argument may be secret because of the one before it: `--password` and its value.
             items = tuple(_sealed(item, _below(path, "*"), may_be_secret=inside) for item in tree)
             return sealed_arguments(items) if inside else items
         case _:

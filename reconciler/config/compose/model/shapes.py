@@ -102,6 +102,7 @@ def record(fields: Mapping[str, Field]) -> Shape:
     def shape(value: Tree) -> Map:
         known = [key for key in value if key in fields and value[key] is not None]
         done = shaped((value[key], _shape(fields[key]), placed(value, key)) for key in known)
+        # An empty value and no value mean the same, unless the model always has the key.
         kept = {key: new for key, new in zip(known, done, strict=True) if not (is_empty(new) and callable(fields[key]))}
         missing = {key: default() for key, default in defaults.items() if key not in kept}
         extensions = {key: value[key] for key in value if key.startswith("x-")}

@@ -37,6 +37,7 @@ class _Splitter(Struct):
         """Add a character; False where the command line ends."""
         if self.escaped:
             self._escaped(character)
+        # In single quotes a shell takes a backslash as it is.
         elif character == "\\" and self.quote != "'":
             self.escaped = True
         elif character in _SPACES and not self.quote:
@@ -67,6 +68,7 @@ class _Splitter(Struct):
         if character == "`" and self.quote in ("", "`"):
             self.quote = "" if self.quote else "`"
         elif character == "(" and self.quote in ("", ")"):
+            # A parenthesis alone is syntax of a shell, and no shell reads this command.
             if self.quote or not self.word.endswith("$"):
                 raise Unbalanced
             self.quote = ")"

@@ -59,6 +59,7 @@ def _of_row(
     wanted, live = both
     if name == "image" and "build" not in service:
         yield Declaration(("image",), wanted.get("ref"), live.get("ref"))
+    # Another container has another name on another machine, so a file can't say such a value.
     if name not in PROPERTIES or name in _UNSAID or any(map(_is_of_another, (wanted, live))):
         return
     if name == "expose":  # published ports are exposed as well, without a word
@@ -117,6 +118,7 @@ def _joined(document: Document, value: Json, change: Change) -> Value:
         _service(change),
         str(dig(change.desired and change.desired.spec, "container_name")),
     }
+    # Names that each container has by itself are not said in a file.
     joined = {keys.get(name, name): endpoints.said(each, implied) for name, each in value.items()}
     return ABSENT if joined == {DEFAULT: {}} else joined
 

@@ -186,6 +186,7 @@ def _mounts(live: Live, volumes: Any, names: Names) -> tuple[dict[str, str], dic
 
     They are in the order of their targets: inspect has them in another one each time.
     """
+    # Mounts that the image asks for, or that another container lends, come again by themselves.
     given: Any = PROPERTIES["volumes"].silent(live.image)
     own = {
         target: mount
@@ -204,6 +205,7 @@ def _is_secret(target: str, mount: Json) -> bool:
 
 def _named(target: str, mount: Json, live: Live, names: Names) -> Json:
     """A mount with the file's name of its source, and the options that only its request shows."""
+    # The engine keeps these options only in the text of the request.
     asked = live.is_mounted_by_hand.get(target, "").split(",")
     if mount["type"] == "bind":
         shared = [each for each in asked if each in ("z", "Z")]  # what SELinux is told
@@ -235,6 +237,7 @@ def _volumes_from(spec: Mapping[str, Any], names: Names) -> Json:
 
 def _connection(live: Live, spec: Mapping[str, Any], service: str, names: Names) -> Json:
     """The network mode, or the networks with what is special of each connection, and the links."""
+    # In another's network there are no networks of its own, and links work on the default bridge alone.
     mode = str(spec["network_mode"])
     if not endpoints.is_network(mode):
         linked = _links(spec["links"], names) if mode == "bridge" else {}
@@ -244,6 +247,7 @@ def _connection(live: Live, spec: Mapping[str, Any], service: str, names: Names)
         for name, endpoint in spec["networks"].items()
     }
     linked = _links(sorted({link for each in spec["networks"].values() for link in each.get("links") or ()}), names)
+    # Compose joins the default network by itself, so it is left out while nothing about it is special.
     if joined == {DEFAULT: {}} or not joined:
         return linked
     return {"networks": joined if any(joined.values()) else list(joined), **linked}
@@ -267,6 +271,7 @@ def _links(links: Sequence[str], names: Names) -> Json:
     exact: list[str] = []
     for container, aliases in by_container.items():
         service = next((each for each in names.services.values() if container == f"{names.project}-{each}-1"), "")
+        # Compose gives a link to a service these names by itself; with fewer of them it was a link to a container.
         usual = {f"{service}-1", f"{names.project}-{service}-1"}
         if service and usual < aliases:
             plain += [service if alias == service else f"{service}:{alias}" for alias in sorted(aliases - usual)]
@@ -331,5 +336,6 @@ def _remarks(live: Live, spec: Mapping[str, Any], service: str) -> Iterator[str]
     if endpoints.is_network(mode) and "bridge" in spec["networks"]:
         yield f"{live.name} is in the engine's own network `bridge` besides others, which a file can't say"
     for name, endpoint in spec["networks"].items() if endpoints.is_network(mode) else ():
+        # Compose gives each container its service's name as an alias; one without it was connected by hand.
         if service not in (*endpoint["aliases"], live.name, dig(live.inspect, "Config.Hostname")):
             yield f"{live.name} is not known as `{service}` in the network {name}; apply would connect it anew"

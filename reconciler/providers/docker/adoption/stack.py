@@ -58,6 +58,7 @@ def _chosen(listed: Sequence[Json], names: Sequence[str], project: str) -> tuple
     by_project: dict[str, list[Json]] = {}
     for item in listed:
         by_project.setdefault(_labels(item).get(labels.PROJECT, ""), []).append(item)
+    # A project of this name comes before a container of this name.
     own = [name for name in names if name in by_project]
     if len(own) > 1:
         raise NotThere(f"{' and '.join(own)} are two projects; adopt each into a directory of its own")
@@ -70,6 +71,7 @@ def _chosen(listed: Sequence[Json], names: Sequence[str], project: str) -> tuple
 
 
 def _container(listed: Sequence[Json], name: str, by_project: Mapping[str, Any]) -> Json:
+    # The start of an id may also be somebody's name, and then the name counts.
     is_id = bool(endpoints.ID.fullmatch(name))
     by_id = next((item for item in listed if is_id and item["Id"].startswith(name)), None)
     found = next((item for item in listed if _name(item) == name), by_id)
@@ -111,6 +113,7 @@ class _Stack:
         model = {
             "name": self.project,
             "services": services,
+            # The default network needs a word in the file only if something about it is special.
             "networks": {key: said for key, said in networks.values() if said or key != DEFAULT},
             "volumes": dict(volumes.values()),
             "secrets": {name: {"file": path} for name, path in secrets.items()},
@@ -136,6 +139,7 @@ class _Stack:
         for item in self.chosen:
             inspect = self.engine.get(f"/containers/{item['Id']}/json")
             state = dig(inspect, "State.Status") if inspect else "removing"
+            # Such a container has no settings that could be trusted, and would stop the adoption of the others.
             if state in _UNUSABLE:
                 self.remarks.append(f"{_name(item)} is {state}, and left out; remove it with `docker rm -f`")
             else:
@@ -147,6 +151,7 @@ class _Stack:
         secrets: dict[str, str] = {}
         for service, group in groups.items():
             done = written(self._live(group[0]), service, names)
+            # The first container speaks for all of its service; differences of the others are remarks.
             self.remarks += [*done.remarks, *self._replicas(service, group)]
             scale = {"scale": len(group)} if len(group) > 1 else {}
             services[service] = {**done.service, **scale, **self._renamed(service, done, secrets)}
@@ -185,6 +190,7 @@ class _Stack:
             named = self.engine.get(f"/images/{reference}/json") or {}
         except NoReference:
             named = {}
+        # The name moved on to a newer image, so it would recreate another container than the live one.
         if named.get("Id") == inspect["Image"]:
             return reference
         other = next(iter((*(image.get("RepoTags") or ()), *(image.get("RepoDigests") or ()))), str(inspect["Image"]))
@@ -198,6 +204,7 @@ class _Stack:
         """The engine's name → the file's key and what the file says, of the networks that the containers are in."""
         joined = [(each, _endpoints(each)) for group in groups.values() for each in group]
         names = sorted({name for _, found in joined for name in found} - {*_OF_THE_ENGINE})
+        # Only in a network with a declared pool may a container ask for an address.
         addressed = {
             name
             for _, own in joined
@@ -208,6 +215,7 @@ class _Stack:
         found: dict[str, tuple[str, dict[str, Any]]] = {}
         for name in names:
             shown = self.engine.get(f"/networks/{name}") or {"Name": name}
+            # With others in it, a network is not this project's alone: it is referred to, and not managed.
             others = {*(shown.get("Containers") or {})} - mine
             key, is_own = self._key(shown, labels.NETWORK, is_shared=bool(others))
             is_there = is_own and "Driver" in shown

@@ -177,6 +177,7 @@ def publishing(build: Json, names: Iterable[str], inputs: str) -> Call:
 def _call(build: Json, inputs: str, *own: str) -> Call:
     text = str(build.get("dockerfile_inline") or "").encode()
     context = Path(str(build["context"]))
+    # A Dockerfile in the text goes by stdin, and so never touches the disk.
     file = "-" if text else str(context / str(build.get("dockerfile") or "Dockerfile"))
     marks = {**(build.get("labels") or {}), labels.INPUTS: inputs}
     said = [f"--label={name}={value}" for name, value in marks.items()]
@@ -203,6 +204,7 @@ def _secrets(build: Json) -> tuple[list[str], dict[str, Secret]]:
     for number, each in enumerate(build.get("secrets") or ()):
         variable = f"RECONCILE_BUILD_SECRET_{number}"
         if "content" in each:
+            # Through the environment of the command: an option would show in the list of processes.
             hidden[variable] = each["content"]
         source = f"env={variable}" if "content" in each else f"src={each['file']}"
         options.append("--secret=" + _row(f"id={each['id']}", source))
@@ -243,6 +245,7 @@ def run(call: Call, environment: Mapping[str, str]) -> Generator[str, None, None
         try:
             yield from _told(process, call.text)
         finally:
+            # The whole process group, as the CLI runs buildx as a process of its own.
             if process.poll() is None:
                 import signal
 
@@ -270,6 +273,7 @@ def _told(process: Popen[bytes], text: bytes) -> Iterator[str]:
         process.stdin.close()
     last, error = "", list[str]()
     for line in (line.decode(errors="replace").rstrip() for line in process.stdout):
+        # From the first line of the error on, everything belongs to it, and nothing more is progress.
         if error or line.startswith(_ERROR):
             error.append(line)
         elif line:

@@ -41,6 +41,7 @@ def dockerfile_of(build: Any) -> Dockerfile:
     file = context / name
     if not file.is_file():
         raise Rejected(f"there is no {name} in the build context {context}; check `build.dockerfile`")
+    # A Dockerfile outside of the context is sent along under a name of its own.
     if file.resolve().is_relative_to(context.resolve()):
         return Dockerfile(str(Path(normpath(name)) if not Path(name).is_absolute() else file.relative_to(context)))
     return _foreign(file.read_bytes())
@@ -68,6 +69,7 @@ def changed_at(build: Any) -> datetime:
     context, dockerfile = Path(str(build["context"])), str(build.get("dockerfile") or "Dockerfile")
     folders = (Path(str(where)) for where in (build.get("additional_contexts") or {}).values())
     further = [path for folder in folders if folder.is_dir() for _, path in _in_context(folder, "")]
+    # Links count by themselves and not by their targets, which are no part of the context.
     files = [path for _, path in _files(build)] + further
     files += [] if build.get("dockerfile_inline") else [context / dockerfile]
     newest = max((path.lstat().st_mtime for path in files), default=0.0)
@@ -93,6 +95,7 @@ def packed(build: Any) -> io.BytesIO:
             info.uid = info.gid = info.mtime = 0
             info.uname = info.gname = ""
             tar.addfile(info, io.BytesIO(_content(path)) if info.isreg() else None)
+        # A Dockerfile from elsewhere, or in the file itself, is no part of the folder.
         if dockerfile.content is not None:
             info = tarfile.TarInfo(dockerfile.name)
             info.size = len(dockerfile.content)

@@ -79,6 +79,7 @@ def _read_networks(inspect: Json) -> Value:
             "name": name,
             "id": endpoint.get("NetworkID") or "",
             "aliases": tuple(sorted(set(endpoint.get("Aliases") or ()) - own)),
+            # IPAMConfig has the addresses that were asked for; those beside it are the engine's choice.
             "ipv4_address": addresses.get("IPv4Address") or "",
             "ipv6_address": addresses.get("IPv6Address") or "",
             **_given(

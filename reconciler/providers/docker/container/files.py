@@ -76,6 +76,7 @@ def mounted(service: Json, sections: Mapping[str, Json], *, is_elsewhere: bool =
             }
     for mount in service.get("volumes") or ():
         target = posixpath.normpath(mount["target"])
+        # Content is compared only where `reload` names the file: binds may be of any size.
         if mount["type"] == "bind" and target in named and not is_elsewhere:
             yield {"target": target, "secret": True, "file": mount["source"], "bound": True, **named[target]}
 
@@ -246,6 +247,7 @@ def expect(files: Iterable[Any], now: Any, observed: Any, *, ours: bool) -> dict
     """
     declared = {each["target"]: each for each in files}
     known = {target: digest for group in observed.values() for target, digest in group.items()}
+    # A file that is no longer declared counts as it is; the mounts say that it has to go.
     expected = {
         target: digest for target, digest in known.items() if target not in declared and not _says_copied(digest)
     }

@@ -31,6 +31,7 @@ def _declared_healthcheck(service: Json) -> Value:
     check = service.get("healthcheck")
     if not check:
         return ABSENT
+    # `NONE` also ends a health check that comes with the image.
     if check.get("disable"):
         return {"test": ("NONE",)}
     spans = ("interval", "timeout", "start_period", "start_interval")

@@ -50,6 +50,7 @@ def _given(**values: Value) -> dict[str, Value]:
 
 
 def _read_volumes(inspect: Json) -> Value:
+    # The options of a mount stand in HostConfig alone, its source and state in Mounts.
     asked = {mount.get("Target"): mount for mount in dig(inspect, "HostConfig.Mounts") or ()}
 
     def value(mount: Any) -> Value:
@@ -163,6 +164,7 @@ def _said_volumes(volumes: Any) -> Json:
 def _said_mount(target: str, mount: Json) -> Any:
     kind, source = mount["type"], mount.get("source")
     options = _said_options(mount)
+    # A colon in a path would be read as a separator of the short form.
     is_short = kind in ("bind", "volume") and not options and not any(":" in str(part) for part in (source, target))
     if is_short:
         named = "" if source == ANONYMOUS else f"{source}:"

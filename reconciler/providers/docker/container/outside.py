@@ -38,6 +38,7 @@ def _named(service: Json) -> Iterator[tuple[tuple[str | int, ...], str, bool]]:
     for index, source in enumerate(map(str, service.get("volumes_from") or ())):
         if source.startswith(CONTAINER):
             yield ("volumes_from", index), source.removeprefix(CONTAINER).partition(":")[0], False
+    # On the default bridge the engine refuses a link to a container that does not run.
     is_on_bridge = service.get("network_mode") in BRIDGE
     for index, link in enumerate(map(str, service.get("external_links") or () if is_on_bridge else ())):
         yield ("external_links", index), link.partition(":")[0], True

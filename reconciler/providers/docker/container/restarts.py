@@ -72,10 +72,12 @@ def observed(desired: Resource | None) -> Value:
 def expect(desired: Resource, live: Observed) -> dict[str, Value]:
     """The field as it has to be; it differs for each container that was made or started later than this one."""
     created, attached = _times(desired, "restarts_with"), _times(desired, "attached_to")
+    # Containers outside of the project have no resource, so their times come with this one's facts.
     outside: Any = live.facts.get("outside", {})
     started, is_up = moment(live.facts.get("started")), live.spec.get("state") in UP
 
     def asked(key: str, made: Value, began: Value) -> Value:
+        # A container that joined another one's network holds that one's id, so it has to be made anew with it.
         if _is_later(made, started) and (is_up or key in attached):
             return _ANEW if key in attached else _AFTER
         return _AFTER if is_up and _is_later(began, started) else _BEFORE

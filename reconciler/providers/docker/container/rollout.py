@@ -71,6 +71,7 @@ def alone(desired: Resource, observed: Observed) -> str:
         (written, f"two would write to {_listed(written)}"),
         ("hostname" in spec and rollout["order"] != "start-first", "it has a hostname of its own"),
     )
+    # In the order in which a reader understands them: the first reason is the one that is shown.
     return next((reason for is_so, reason in reasons if is_so), "")
 
 

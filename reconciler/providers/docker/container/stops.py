@@ -27,6 +27,7 @@ class Stops:
         actor = event.get("Actor") or {}
         container, signal = str(actor.get("ID")), str((actor.get("Attributes") or {}).get("signal"))
         match event.get("Action"):
+            # The engine sends this for a request to stop only; a crash has neither it nor a signal.
             case "stop":
                 self._by_hand.add(container)
             case "kill" if signal in _ENDING:

@@ -31,6 +31,7 @@ def named(services: Mapping[str, Json], service: Json) -> Sequence[Json]:
     for source in map(str, service.get("volumes_from") or ()):
         name, _, mode = source.partition(":")
         lender = services.get(name, {}) if not source.startswith(_OF_A_CONTAINER) else {}
+        # A lender may borrow as well, and what it mounts itself comes last, over what it borrows.
         for mount in (*named(services, lender), *(lender.get("volumes") or ())):
             if mount["type"] == "volume" and mount.get("source") and mount["target"] not in own:
                 found[mount["target"]] = {**mount, "read_only": True} if mode == "ro" else mount

@@ -124,6 +124,7 @@ class Engine:
             try:
                 return self._got(path, params, asked)
             except Unreachable:
+                # A server that never answered is not waited for here: whoever looks knows whether it is starting.
                 if not self._has_answered or time.monotonic() - began >= self._limits.seconds:
                     raise
             self._pause(pause_s)
@@ -284,6 +285,7 @@ class Engine:
         data = json.dumps({"Detach": False, "Tty": False})
         rest = {"data": data, "headers": {"Content-Type": "application/json"}}
         lost, output = None, b""
+        # A command may be run once only, so an error does not end this: the engine knows whether it was begun.
         try:
             answer = self._request("POST", f"/exec/{made}/start", params={}, patience_s=timeout_s, **rest)
             output = b"".join(piece for _, piece in pieces(io.BytesIO(answer.content)))
@@ -302,11 +304,13 @@ class Engine:
         from reconciler.providers.docker.engine.attached import Attached
 
         made = self.post(f"/containers/{container}/exec", body)["Id"]
+        # The API takes rows before columns.
         rows_first = list(reversed(size)) if size else None
         start = {"Detach": False, "Tty": bool(body.get("Tty")), **({"ConsoleSize": rows_first} if size else {})}
         headers = {"Content-Type": "application/json", "Connection": "Upgrade", "Upgrade": "tcp"}
         path = f"/exec/{made}/start"
         answer = self._request("POST", path, params={}, data=json.dumps(start), headers=headers, stream=True)
+        # `_request` leaves 404 to its callers: here the container is gone since the command was made.
         if answer.status_code == 404:
             raise error_of(answer, _asked("POST", path))
 
@@ -335,6 +339,7 @@ class Engine:
             found = self.get(f"/exec/{command}/json") or {}
         except Unreachable as error:
             raise Rejected(f"it is not known whether the command was run, so it is not run again: {error}") from error
+        # A second run beside the first one could do damage, so nothing is repeated here.
         if found.get("Running"):
             raise Rejected("the command still runs, and its output is lost; it is not run again")
         code = found.get("ExitCode")
@@ -376,6 +381,7 @@ class Engine:
 
     def _direct(self) -> Transport | None:
         """The transport for reads, None if only the library reaches the engine."""
+        # By ssh and TLS the library's connections are needed; the transport speaks plain sockets.
         if self._transport is None and not (self.location.is_ssh or self.location.tls):
             from reconciler.providers.transport import Transport, port, unix_socket
 
@@ -383,6 +389,7 @@ class Engine:
             _require_socket(location)
             path = location.socket
             dial = unix_socket(str(path), connect_s=seconds) if path else port(location.url, connect_s=seconds)
+            # Another thread may have been faster; one transport keeps the connections of all.
             with self._lock:
                 self._transport = self._transport or Transport(dial, WHO, self._limits, self._note)
         return self._transport
@@ -394,6 +401,7 @@ class Engine:
         # A stop answers only when its grace period is over, and a command when it has ended.
         usual_s = float(query.get("t") or 0) + (patience_s or 0)
         timeout = (0 if patience_s else self._limits.seconds) + usual_s
+        # Kept for the thread, since the library's hooks see an answer and not the request.
         asked = self._local.asked = _asked(method, path)
         with self._library(asked, timeout), self._awaited(asked, timeout, usual_s):
             answer = api.request(
@@ -413,6 +421,7 @@ class Engine:
         api: Any = self._api()
         answers: list[Any] = []
 
+        # The library does not close these answers; one that is not read to its end would hold its connection.
         def keep(answer: Any, *, stream: bool = False, **_sent: Any) -> None:
             if stream:
                 answers.append(answer)
@@ -467,6 +476,7 @@ class Engine:
                 timeout=self._limits.seconds,  # type: ignore[arg-type]  # it need not be a whole number
                 tls=tls is not None,
             )
+        # Without the proxies and the .netrc of the environment: neither is meant for an engine.
         api.trust_env = False
         api.hooks["response"].append(read_within(WHO, self._limits, self._note))
         if tls:

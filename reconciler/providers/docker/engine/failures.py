@@ -41,6 +41,7 @@ def offered_versions(answer: Answer, location: Location) -> tuple[tuple[int, int
         found = json.loads(answer.content)
         return version_of(found.get("MinAPIVersion") or ""), _version(found["ApiVersion"])
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        # An engine behind TLS answers plain HTTP with a sentence that says so.
         hint = "; set DOCKER_TLS_VERIFY and DOCKER_CERT_PATH" if _WANTS_TLS in answer.content else ""
         said = message_of(answer) or _unworded(answer)
         raise Unreachable(
@@ -61,6 +62,7 @@ _WANTS_TLS: Final = b"HTTP request to an HTTPS server"
 def unreachable(location: Location, error: Exception, asked: str = "") -> str:
     """Explains why the engine does not answer, and the remedy."""
     words = why(error)
+    # Failures of TLS have remedies of their own.
     if location.tls:
         folder = location.tls.folder
         for sign, remedy in _TLS_REMEDIES:
@@ -109,6 +111,7 @@ def error_of(answer: Any, asked: str, message: str = "") -> ProviderError:
         if words
         else f"the engine answers {asked} with {_unworded(answer)}"
     )
+    # Between two runs of a crashing container the engine refuses for a moment what it allows right after.
     if any(sign in words for sign in _BETWEEN_TWO_RUNS):
         return Throttled(text, retry_in=BETWEEN_TWO_RUNS_S)
     match status:

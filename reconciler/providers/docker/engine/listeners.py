@@ -58,6 +58,7 @@ def shares_our_network(engine: Path | None, *, proc: Path = PROC) -> bool:
 
     A process that can't be seen from here is in another PID namespace, and then most likely in another network too.
     """
+    # The process at the other end of the socket is the engine itself.
     process = _peer(engine) if engine else 0
     if not process:
         return False

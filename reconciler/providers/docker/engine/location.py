@@ -107,6 +107,7 @@ def _context(environment: Mapping[str, str], config: Path) -> tuple[str, str]:
 def _of_environment(host: str, environment: Mapping[str, str], config: Path, said_by: str) -> Location:
     url = host if "://" in host else f"tcp://{host}"
     verify = bool(environment.get("DOCKER_TLS_VERIFY"))
+    # As the CLI has it: DOCKER_TLS asks for TLS without a check, DOCKER_TLS_VERIFY for both.
     if not url.startswith("tcp://") or not (verify or environment.get("DOCKER_TLS")):
         return Location(_with_port(url, _PORT), said_by=said_by)
     tls = Tls(Path(environment.get("DOCKER_CERT_PATH") or config), verify)
@@ -123,6 +124,7 @@ def _of_context(name: str, folder: Path, said_by: str) -> Location:
     endpoint = (_read(file).get("Endpoints") or {}).get("docker") or {}
     url, unchecked = str(endpoint.get("Host") or USUAL), bool(endpoint.get("SkipTLSVerify"))
     tls = Tls(folder / "tls" / identity / "docker", verify=not unchecked)
+    # The metadata does not say that there is TLS; the folder of its files does.
     is_tls = url.startswith("tcp://") and (unchecked or _is_folder(tls.folder))
     port = _TLS_PORT if is_tls else _PORT
     return Location(_with_port(url, port), tls if is_tls else None, f"the context `{name}`")

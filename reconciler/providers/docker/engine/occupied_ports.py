@@ -37,6 +37,7 @@ def _holder(engine: Engine, number: str) -> str:
     """The container or program that has a host port, and what to do about it."""
     try:
         found = engine.get("/containers/json", filters={"publish": [number]})
+    # The answer is only about a better message; the failure that led here is reported anyway.
     except ProviderError:
         found = []
     if found:

@@ -28,6 +28,7 @@ class Together:
         finally:
             with self._changed:
                 self._at_work -= 1
+                # Whoever waits to be alone may be next.
                 self._changed.notify_all()
 
     @contextmanager

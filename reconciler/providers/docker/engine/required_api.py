@@ -54,6 +54,7 @@ def needed(document: Document, *path: str, table: Mapping[tuple[str, ...], Since
         for found, value in _matches(_at(document.stack, path), pattern[len(path) :], path)
         if pattern[0] == path[0] and row.applies(value)
     ]
+    # A hook inherits attributes of its service, and they are reported once, with the service.
     own = {found[2:] for found, _ in rows}
     return [_need(document, found, row) for found, row in rows if not _is_handed_on(found, own)]
 

@@ -55,6 +55,7 @@ def command(url: str) -> list[str]:
         port = parts.port
     except ValueError as error:
         raise Unreachable(f"{url} is not a valid address of a Docker engine: {error}") from error
+    # A host that begins with `-` would be an option to ssh; a password in a URL would show in the process list.
     if not parts.hostname or parts.hostname.startswith("-") or parts.password or parts.query or parts.fragment:
         raise Unreachable(f"expected ssh://[USER@]HOST[:PORT][/SOCKET] for an engine, and not ssh://{parts.hostname}…")
     host = parts.netloc.rpartition("@")[2].removesuffix(f":{port}").strip("[]")  # as written: ssh minds the case
@@ -130,6 +131,7 @@ class Connection(HTTPConnection):
         self._is_asked = True
         try:
             yield
+        # A time-out is the engine's silence, and not the end of ssh.
         except TimeoutError:
             raise
         except (OSError, HTTPException) as error:
@@ -166,6 +168,7 @@ def explained(url: str, words: str) -> str:
     parts = urlsplit(url)
     port = f"-p {parts.port} " if parts.port else ""
     target = f"{port}{parts.netloc.removesuffix(f':{parts.port}')}"
+    # By the first sign that fits: ssh prints several lines, of which the last is often the least telling.
     for sign, remedy in _REMEDIES:
         if said := [line for line in lines if sign in line]:
             return _unreachable(url, said[-1], remedy.format(target=target))

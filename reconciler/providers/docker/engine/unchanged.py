@@ -70,6 +70,7 @@ class Unchanged:
         """A stream of events is connected for the time of the block."""
         with self._lock:
             self._missing.discard(stream)
+            # Events before the connection were missed, so nothing that was kept can be trusted.
             self._changed()
         try:
             yield
@@ -85,6 +86,7 @@ class Unchanged:
         match event.get("Type"):
             case "container":
                 self._forget(_of_container(actor.get("ID")))
+            # An event of a network is about the container that joins or leaves it, whose inspect shows that.
             case "network":
                 self._forget(_of_container(attributes.get("container")))
             case kind:

@@ -419,6 +419,7 @@ WITHOUT_ANOTHER: Final = frozenset({"networks", *(path for name in LIVE for path
 
 def expect(desired: Resource, observed: Observed) -> Spec:
     """The fields that inspect must show: the desired ones, completed by the image and the engine's defaults."""
+    # The image decides about all that the file leaves open, so its settings are part of the expectation.
     image: Any = observed.facts["image"]
     spec = {
         name: value

@@ -164,4 +164,5 @@ def build_options(build: Any, inputs: str, dockerfile: str = "Dockerfile", *, pl
         "platform": platform or None,
         "ulimits": forms.ulimit_bodies(forms.ulimits(build.get("ulimits"))),
     }
+    # Left out rather than sent empty, so that the engine's own default holds.
     return {key: value for key, value in options.items() if value not in (None, {}, [])}

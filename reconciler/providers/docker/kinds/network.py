@@ -32,6 +32,7 @@ def declared(network: Json) -> dict[str, Value]:
         **({"enable_ipv4": False} if network.get("enable_ipv4") is False else {}),
         "labels": dict(network.get("labels") or {}),
     }
+    # A pool that nobody declared is the engine's choice, and must not be compared.
     if ipam.get("config"):
         spec["ipam"] = _pools(ipam["config"])
     if ipam.get("driver"):
@@ -59,6 +60,7 @@ def read(network: Json) -> dict[str, Value]:
                 "subnet": pool.get("Subnet"),
                 "gateway": pool.get("Gateway"),
                 "ip_range": pool.get("IPRange"),
+                # Engines differ in the name of these.
                 "aux_addresses": pool.get("AuxiliaryAddresses") or pool.get("AuxAddress"),
             }
             for pool in pools
@@ -139,6 +141,7 @@ def expect(desired: Resource, observed: Observed) -> Spec:
     declared_pools, live = spec.get("ipam", ABSENT), observed.spec.get("ipam")
     if isinstance(declared_pools, Mapping) and isinstance(live, Mapping):
         families = {_family(subnet) for subnet in declared_pools}
+        # The gateway and the pool of the other family are the engine's choice, and expected as they are.
         spec["ipam"] = {subnet: p for subnet, p in live.items() if _family(subnet) not in families} | {
             subnet: {**_as_map(live.get(subnet)), **_as_map(p)} for subnet, p in declared_pools.items()
         }
@@ -187,6 +190,7 @@ def body(spec: Any, owner: Mapping[str, str]) -> dict[str, Any]:
         for subnet, pool in spec.get("ipam", {}).items()
     ]
     return {
+        # Before API 1.44 an engine makes a second network of the same name without this.
         "Name": spec["name"],
         "CheckDuplicate": True,
         "Driver": spec["driver"],

@@ -52,8 +52,10 @@ def steps(
     container = _Container(change, in_circle=in_circle, gives_way=gives_way)
     first = (*(required(change) if change.acts else ()), *_takeover(change))
     if stands_in:
+        # Who gave way stopped before this one started. If this one fails, they have to serve again.
         again = tuple(step for other in stands_in for step in _Container(other).again())
         return tuple(chained(first, _with_way_back(container.steps(awaited=awaited), again)))
+    # All that use a volume let go of it before it is made anew, so these steps come before others.
     if holds_renewed:
         return tuple(chained(_letting_go(first), container.renewed()))
     return tuple(chained(first, container.steps(awaited=awaited)))
@@ -113,6 +115,7 @@ class _Container(Struct, frozen=True):
             case Action.CREATE:
                 return chained(self._create(self.name), self._begin(self.name))
             case Action.REPLACE if container.is_job(self.spec):
+                # A job does not serve anybody, so nothing is kept of the old one to go back to.
                 return chained(
                     self._cleared(), self._delete(self.live_id), self._create(self.name), self._begin(self.name)
                 )
@@ -192,6 +195,7 @@ class _Container(Struct, frozen=True):
         of_image = self.facts.get("volumes_of_image")
         mounts: list[Json] = []
         for mount in self.spec["mounts"]:
+            # By their targets: a volume without a name has nothing else that a file could know it by.
             volume = unnamed.pop(posixpath.normpath(mount["target"]), "")
             is_unnamed = mount["type"] == "volume" and not mount.get("source")
             mounts.append({**mount, "source": volume} if volume and is_unnamed else mount)
@@ -243,8 +247,10 @@ class _Container(Struct, frozen=True):
             given: dict[str, Any] = {"container": name, **args}
             return self._step(f"container.{verb}", called, tag=f"{called}:{verb}", **given)
 
+        # Removed at the end, and by the same step where one before it fails.
         removed = step("remove", volumes=True)
         yield step("create", name=name, body=body, files=hook["files"], anew=True)
+        # The first network is part of the creation; the others are joined before the start.
         for key, endpoint in list(networks.items())[1:]:
             yield replace(self._connect(name, key, endpoint, called), clears=(removed,))
         wanted = claims.addresses(networks) | claims.any_address(networks, fixed=False)
@@ -311,6 +317,7 @@ class _Container(Struct, frozen=True):
         yield from self._reconnect([field for field in self.change.fields if field.path[0] == "networks"])
         yield from self._cleared()
         runs = "state" not in fields or state == "paused"
+        # A value that is read at the start alone needs a stop; the start below is that of any stopped container.
         if runs and state != "paused" and self._restarts():
             yield from self._stopped(self.live_id, "restarts")
             runs, state = False, "stopped"
@@ -334,11 +341,13 @@ class _Container(Struct, frozen=True):
             yield self._step("container.copy", "files differ", container=self.live_id, files=anew)
         if runs:
             told = [mounted[field.path[1]] for field in changed if field.before is not ABSENT]
+            # One signal for all files that ask for it: a reload reads all of them.
             signals = {each["signal"] for each in (*told, *anew) if each["reaction"] == "signal"}
             for signal in sorted(signals):
                 yield self._step(
                     "container.signal", "files differ", tag=f"signal:{signal}", container=self.live_id, signal=signal
                 )
+        # Last: a run that ends before this one reports the files to the process once more.
         if changed:
             owner = _marked(self.spec, self.live_id)
             yield self._step(
@@ -452,11 +461,13 @@ class _Container(Struct, frozen=True):
     def _replacement(self) -> Iterator[Step]:
         """The replacement; leftovers of an interrupted run come first: there is one good place to go back to."""
         successor, stale = f"{self.name}{NEXT}", self._leftover(PREVIOUS)
+        # An interrupted run left a successor that does not serve: back to the predecessor first.
         if stale and not self._serves():
             yield from self._way_back(self.live_id, stale)
             return  # it is replaced by the next pass
         if self.live["container_name"] == successor:  # all that an interrupted run left of it
             yield self._step("container.rename", "makes room", tag="left-over", container=self.live_id, name=self.name)
+        # Only one place to go back to is kept, so the older predecessor goes once the present one has proved itself.
         if stale:
             settled = self._gate(self.live_id, is_new=True, strict=False, tag="settle")
             yield replace(settled, on_failure=self._back(self.live_id, stale))
@@ -476,12 +487,14 @@ class _Container(Struct, frozen=True):
         """
         successor = f"{self.name}{NEXT}"
         stopped = [self._quiet(), *self._stopped(self.live_id)]
+        # Others wait for what it gives up, and need it stopped before its successor can be made.
         if self.gives_way:
             yield from _letting_go(stopped)
         yield from self._create(successor)
         ways = [
             *([] if self.gives_way else stopped),
             self._set_aside(),
+            # Only now is the name free; others find the successor by it as soon as it starts.
             self._renamed(successor),
             *self._started(self.name, "replaced"),
             self._gate(self.name, is_new=True),
@@ -496,8 +509,10 @@ class _Container(Struct, frozen=True):
         yield self._made(successor, hidden, self._mounts())
         yield from self._joined(successor, hidden)
         ways = [
+            # Nobody may rely on the successor before it has the name, so its start is no milestone yet.
             *(replace(step, milestone="") for step in self._started(successor, "replaced")),
             self._gate(successor, is_new=True),
+            # Now others find it by the aliases of the service, beside the predecessor.
             *self._shown(successor, networks),
             self._gate(successor, tag="shown"),
             self._quiet(),
@@ -551,6 +566,7 @@ class _Container(Struct, frozen=True):
         never started is not, and neither is one that has done its job. Its restart policy may have been taken away by
         that run: then the declared one counts.
         """
+        # Leftovers, or a name that is not its own, are the signs of an interrupted run.
         is_left_over = (
             bool(self._leftover(NEXT) or self._leftover(PREVIOUS)) or self.live.get("container_name") != self.name
         )

@@ -18,9 +18,11 @@ def giving_way(changes: Sequence[Change]) -> Mapping[Address, Sequence[Change]]:
     found: dict[Address, list[Change]] = {}
     for giver in changes:
         if giver.action is Action.REPLACE and giver.desired and giver.observed:
+            # It gives up what it holds live and will not hold as declared.
             given_up = claims.running(giver.observed.spec) - claims.running(giver.desired.spec)
             needed = _all_needed(giver.address, desired) if given_up else set()
             for taker in takers:
+                # Only where the giver needs the taker do the usual orders contradict each other.
                 if taker.address in needed and taker.desired and given_up & claims.running(taker.desired.spec):
                     found.setdefault(taker.address, []).append(giver)
     return found

@@ -32,6 +32,7 @@ def steps(changes: Sequence[Change], project: str) -> Sequence[Step]:
         if change.address.kind != container.NAME:
             made += _STEPS[change.address.kind](change, project)
             continue
+        # A container with a volume that is made anew has to let go of it, whatever turn its service is at.
         holds_renewed = bool(change.observed and change.observed.after & renewed)
         own = replacement.steps(
             change,
@@ -41,6 +42,7 @@ def steps(changes: Sequence[Change], project: str) -> Sequence[Step]:
             stands_in=given_way.get(change.address, ()),
             gives_way=change.address in giving,
         )
+        # Containers that hold renewed volumes are down together, so they take no turns.
         services.setdefault("" if holds_renewed else change.address.path[0], []).append((change, own))
     together = services.pop("", [])
     made += [step for _, steps in together for step in steps]
@@ -103,6 +105,7 @@ def _plain(
     is_made, is_removed = change.action is not Action.DELETE, change.action is not Action.CREATE
     if change.acts:
         yield from replacement.chained(
+            # Only a creation can need a newer engine; a removal works with any.
             replacement.required(change) if is_made else (),
             [_step(change, f"{noun}.remove", **{noun: _live_id(change)}, **removed)] if is_removed else (),
             [_step(change, f"{noun}.create", body=body())] if is_made else (),
@@ -112,12 +115,14 @@ def _plain(
 def _image(change: Change, _project: str) -> Iterator[Step]:
     spec = _spec(change)
     match change.action:
+        # Only another name: nothing has to be built for that.
         case Action.UPDATE if {field.path[0] for field in change.fields} == {"tags"}:
             yield _step(change, "image.tag", reference=spec["ref"], tags=image.names(spec["build"]))
         case Action.CREATE | Action.UPDATE if image.is_built(spec):
             needs = spec.get("needs", ())
             step = _step(change, "image.build", reference=spec["ref"], build=spec["build"], needs=needs)
             yield replace(step, timeout_s=BUILD_TIMEOUT_S)
+        # `never` pulls nothing, so the missing image is an error with the line that says so.
         case Action.CREATE if spec["pull_policy"] == "never":
             yield _step(change, "image.missing", reference=spec["ref"], at=_place(change))
         case Action.CREATE | Action.UPDATE:

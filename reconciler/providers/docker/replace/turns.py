@@ -18,6 +18,7 @@ def in_turn(parts: Sequence[tuple[Change, Sequence[Step]]]) -> Iterator[Step]:
     """
     taking = [(change, steps) for change, steps in parts if steps and _takes_turns(change, steps)]
     turns = [steps for _, steps in taking]
+    # With one container there is nobody to take back with it.
     if len(turns) > 1 and _setting(taking[0][0], "on_failure") == "rollback":
         turns = _all_or_none(turns, at_once=_setting(taking[0][0], "parallelism") or len(turns))
     first = {steps[0].id: number for number, steps in enumerate(turns)}
@@ -35,6 +36,7 @@ def _all_or_none(turns: Sequence[Sequence[Step]], *, at_once: int) -> list[Seque
     backs = [next((step.on_failure for step in reversed(steps) if step.on_failure), ()) for steps in turns]
 
     def bound(step: Step, number: int) -> Step:
+        # What is final, such as the removal of a predecessor, waits for all: until then each can go back.
         if step.final:
             return replace(step, after=step.after | ends)
         if not step.on_failure:

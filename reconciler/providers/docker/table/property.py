@@ -171,6 +171,7 @@ def row(
         return parse(found[1]) if found else ABSENT
 
     def without(config: Json) -> Value:
+        # An empty value in the image says as little as none.
         return load(config[image]) if image and config.get(image) else silent
 
     def read(inspect: Json) -> Value:

@@ -37,6 +37,7 @@ def access_changes(directory: Directory, changes: Sequence[Change]) -> Iterator[
     for realm, found in realms.items():
         try:
             yield from _Affected(directory, realm, found).differences()
+        # Access is shown for the reader; a plan can be made without it.
         except ProviderError as error:
             yield AccessChange(realm, note=f"can't be told: {error.args[0]}")
 
@@ -52,12 +53,15 @@ class _Affected(Struct, frozen=True):
         live = self._live()
         specs = specs_of(live) if live else {}
         before, after = Grants(self.realm, specs), Grants(self.realm, changed(specs, self.changes))
+        # Users are read only where a group or role of theirs changes: there may be a hundred thousand.
         groups, roles = moved(before, after)
         if (live or {}).get("organizationsEnabled"):
+            # Roles within organizations show in tokens only where a mapper tells them.
             every = bool(roles) and (before.tells_roles_inside or after.tells_roles_inside)
             specs |= specs_of({"realm": self.realm, "organizations": [*self._organizations(every=every)]}, _INSIDE)
         inside = replaced(Grants(self.realm, specs), Grants(self.realm, changed(specs, self.changes)))
         specs |= self._users({*self._members(groups, roles), *inside}, live or {})
+        # Of a new realm only the plan is known, so the picture is not complete.
         is_new = Address(REALM, (self.realm,)) not in specs
         after = Grants(self.realm, changed(specs, self.changes), complete=not is_new)
         yield from differences(self.realm, Grants(self.realm, specs), after)
@@ -98,6 +102,7 @@ class _Affected(Struct, frozen=True):
     def _users(self, names: set[str], live: Representation) -> Mapping[Address, Spec]:
         """The present memberships of those users, and of those who change themselves."""
         own = {change.address.name: change for change in self._of(USER)}
+        # Users who declare all of their memberships are known already, and need no request.
         told = {name: change.observed for name, change in own.items() if _is_told(change)}
         asked = dict.fromkeys(MEMBERSHIPS, ())
         unknown = {*names, *own} - told.keys()

@@ -41,9 +41,11 @@ def changed(specs: Mapping[Address, Spec], changes: Iterable[Change]) -> dict[Ad
     after = dict(specs)
     for change in filter(concerns, changes):
         kind = change.address.kind
+        # What goes along with it, such as the roles of a client, gives nobody access any more.
         if change.action is Action.DELETE:
             gone = [each for each in after if _goes_with(each, change.address)]
             after = {address: spec for address, spec in after.items() if address not in gone}
+        # A built-in object may be there already, and the declaration adds to it.
         elif change.action is Action.CREATE and change.desired:
             after[change.address] = {**after.get(change.address, {}), **normal(kind, change.desired.spec)}
         else:
@@ -83,6 +85,7 @@ def differences(realm: str, before: Grants, after: Grants) -> Iterator[AccessCha
     """The users' gains and losses; equal ones are grouped."""
     both = before.clients.keys() & after.clients.keys()
     old_all, new_all = _of_all(before, both), _of_all(after, both)
+    # Gains and losses that everybody shares are said once, and not of each user.
     gained, lost = new_all - old_all, old_all - new_all
     if gained or lost:
         yield AccessChange(realm, (), tuple(sorted(gained)), tuple(sorted(lost)))
@@ -100,6 +103,7 @@ def differences(realm: str, before: Grants, after: Grants) -> Iterator[AccessCha
 def _of_user(grants: Grants, name: str, *, inside: bool) -> tuple[frozenset[str], frozenset[str]]:
     """The user's own part and the whole access of a user; roles ``inside`` organizations if any client sees them."""
     user = grants.users.get(name, {"enabled": False})
+    # A user who is switched off can't log in, whatever roles are left.
     if user.get("enabled") is False:
         return frozenset(), frozenset()
     held, rest = grants.held(user), {"login", *grants.groups_of(user)}

@@ -131,6 +131,7 @@ class Grants:
             self._of[address.kind][address.path[1:]] = spec
         self._below: dict[Role, frozenset[Role]] = {}
         self._chains = {f"/{'/'.join(keys)}": keys for keys in self._of[GROUP]}
+        # Keycloak names the default role after the realm, in lower case.
         self._default = (f"default-roles-{realm}".lower(),)
         self._of[ROLE] |= self._with_default_roles()
         self._hidden = {(name,) for name in BUILT_IN_ROLES} | {self._default}
@@ -218,6 +219,7 @@ class Grants:
         if user.get("enabled") is False:
             return {}
         ways: dict[Role, dict[str, None]] = {}
+        # The default role is counted once, as what everybody has.
         for role in {*_roles(user.get("realmRoles"), user.get("clientRoles"))} - {self._default}:
             for each in self.below(role):
                 ways.setdefault(each, {})["" if each == role else f"role {role_name(role)}"] = None
@@ -240,6 +242,7 @@ class Grants:
             if own.get("enabled") is False:
                 continue
             roles = dict(_roles_by_path(spec.get("groups", {})))
+            # Without a list of members nothing is known about who is in the organization.
             there = {str(name).lower() for name in as_names(own["members"])} if "members" in own else None
             for user, paths in as_name_map(spec.get("members", {})).items():
                 groups = tuple(str(path) for path in as_names(paths) if not self._complete or path in roles)
@@ -263,6 +266,7 @@ class Grants:
         own_inside = {role[0] for each in placed.values() for role in each.roles if len(role) > 1}
         own: dict[str, dict[Role, tuple[str, ...]]] = {}
         for role, through in held.items():
+            # Everybody has roles of the built-in clients; shown, they would hide the few that matter.
             if len(role) > 1 and (role[0] in clients or role[0] not in BUILTIN or through != (EVERYBODY,)):
                 own.setdefault(role[0], {})[role] = through
         for view, names in self._alike:
@@ -325,6 +329,7 @@ class Grants:
             for mapper in as_map(holder.get("protocolMappers") or {}).values()
         ]
         kinds = {mapper.get("protocolMapper") for mapper in mappers}
+        # A mapper can put a role into a token without anybody having it.
         given = (as_map(m.get("config") or {}).get("role") for m in mappers if m.get("protocolMapper") in _ROLE_MAPPERS)
         inside = list(self._mappers_inside(mappers, spec, scopes))
         return _View(

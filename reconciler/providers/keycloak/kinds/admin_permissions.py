@@ -154,6 +154,7 @@ def _read(connection: Connection, base: str, export: Representation, wanted: Ite
     for policy in (_client(export).get(SETTINGS) or {}).get("policies") or ():
         sort, resources = _resources(policy)
         for each in resources if _is_permission(policy) and sort in _SORTS else ():
+            # The export shows ids, and names are asked for one by one, each once.
             if each not in (sort, *found[sort]):
                 body = connection.get(f"{base}/{_SORTS[sort].path}/{quote(each, safe='')}")
                 found[sort][each] = each if body is ABSENT else _name(sort, body, known["Clients"])
@@ -239,6 +240,7 @@ class _Write:
 
     def check(self, sorts: Mapping[str, Representation]) -> None:
         """Raise Rejected for what the server takes without a word, though it means nothing, or answers with 500."""
+        # All policies and not only the changed ones: a removed one may be missing to another.
         for name, body in self.after.items():
             unknown = [each for each in applied(body) if each not in self.after]
             if unknown:
@@ -273,6 +275,7 @@ class _Write:
         }
 
     def send(self, name: str, body: Mapping[str, Value]) -> None:
+        # Permissions have a path of their own, by which the admin console finds them.
         path = f"{self.path}/permission/scope" if _is_permission(body) else f"{self.path}/policy"
         try:
             if name in self.before and name not in self.replaced:
@@ -285,6 +288,7 @@ class _Write:
 
     def resource(self, permission: str, sort: str, name: str) -> str:
         """The server's id of a resource; it takes an unknown one for all of the type (26.5 and older)."""
+        # The name of a type stands for all of its objects.
         if name == sort:
             return name
         if not _is_id(name):

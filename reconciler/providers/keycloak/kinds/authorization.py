@@ -153,6 +153,7 @@ def _settings(realm: Representation) -> Iterator[Item]:
         for index, client in enumerate(realm.get("clients") or ())
         if client.get(SETTINGS) is not None and client["clientId"] != ADMIN_PERMISSIONS_CLIENT
     }
+    # Ids are replaced only where there are settings: the names of a whole realm take a while.
     names = names_by_id(realm) if own else {}
     for index, client in own.items():
         yield Item((client["clientId"],), ("clients", index, SETTINGS), by_name(client[SETTINGS], names))
@@ -230,6 +231,7 @@ def _save(live: Live, address: Address, patch: Mapping[str, Value]) -> None:
         raise Rejected("the client has no authorization services; set its `authorizationServicesEnabled`")
     before = {name: KIND.properties[name].normal(found.get(name, ())) for name in _LISTS}
     after = {name: merged(before[name], as_map(patch.get(name, {}))) for name in _LISTS}
+    # No write changes the type of a policy (26.7), so such a policy is deleted and made again.
     again = made_again(_bodies_of(before["policies"]), _bodies_of(after["policies"]))
     own = {name: value for name, value in patch.items() if name not in _LISTS}
     lists = {
@@ -237,10 +239,13 @@ def _save(live: Live, address: Address, patch: Mapping[str, Value]) -> None:
         for name in _LISTS
         for changed in ({*as_map(patch.get(name, {})), *(again if name == "policies" else ())},)
     }
+    # Those that apply others go first.
     for name in reversed(in_order(_bodies_of(before["policies"])) if again else ()):
         if name in again:
             _delete(live, f"{path}/policy", name, "id")
+    # The import takes these three as a whole, so the live ones go along with the declared ones.
     live.connection.post(f"{path}/import", {**{key: found[key] for key in _TOP if key in found}, **own, **lists})
+    # An import leaves parts of an existing resource as they are; a PUT does not.
     for body in _bodies(lists["resources"]):
         if body["name"] in as_map(before["resources"]):
             live.connection.put(_at(live, f"{path}/resource", body["name"], "_id"), body)
@@ -302,6 +307,7 @@ def _strange_types(
     for name, sort in types.items():
         if sort is ABSENT and name not in there:
             yield f"policy `{name}` needs a `type`, such as role, or scope for a permission"
+    # Types that every server has are not asked for.
     others = {name: sort for name, sort in types.items() if sort not in {*_TYPES_OF_POLICIES, ABSENT}}
     if not others:
         return

@@ -159,6 +159,7 @@ def _asked(change: Change) -> Value:
     spec = {**(observed.spec if observed else {}), **desired.spec}
     if spec.get("providerType") not in _SETTINGS:
         return ABSENT
+    # A generated key has these by itself.
     own = (*_OF_A_KEY, *_SECRETS) if spec.get("providerId") in _GENERATED else ()
     new = (field.path[1] for field in change.fields if field.path[0] == "config" and field.before is ABSENT)
     names = tuple(sorted(name for name in new if name not in own))

@@ -260,6 +260,7 @@ class _Executions:
             raise Rejected(f"{part} can't get another authenticator; give the subflow of the new one another name")
         own = {name: patch[name] for name in ("requirement", "priority") if name in patch}
         if own:
+            # The PUT sets both, so the one that does not change goes along.
             kept = {name: found[name] for name in ("id", "requirement", "priority")}
             live.connection.put(live.path(f"{BASE}/authentication/flows/{{name}}/executions", address), {**kept, **own})
         settings = patch.get("authenticatorConfig")
@@ -283,6 +284,7 @@ def _set_aside(live: Live, address: Address, flow_id: str) -> None:
     """Gives an old flow and its settings other names: the new ones need theirs while the old ones still serve."""
     executions = f"{BASE}/authentication/flows/{{name}}/executions"
     for each in _own(live.connection.get(live.path(executions, address))):
+        # The names of settings are unique in a realm, like those of flows.
         known = each.get("authenticationConfig")
         if known is not None:
             path = live.path(f"{BASE}/authentication/config/{{config}}", address, config=known)
@@ -312,9 +314,11 @@ def _obstacle(desired: Resource, observed: Observed) -> str:
         return "is built in, and would be"
     executions = as_map(_successor(desired, observed).spec[_EXECUTIONS])
     missing = [each for body in executions.values() for each in _subflow(desired.address.path[0], as_map(body))]
+    # A subflow that nobody declares would be shared by both, and vanish with the old one.
     for subflow in missing:
         if subflow not in desired.after:
             return f"has {subflow}, which is not declared there; declare it, as both would be"
+    # A masked value can't be copied: the new flow would be sent the mask.
     if masked := [name for name, body in executions.items() if _is_masked(as_map(body))]:
         return f"has settings of {', '.join(masked)} that Keycloak does not show; declare them, as they would be"
     return ""

@@ -159,6 +159,7 @@ def _save_level(live: Live, address: Address, groups: str, below: str, patch: Ma
     found = {each["name"]: each["id"] for each in pages(live.connection, f"{groups}{below}")}
     for name, body in patch.items():
         if body is not ABSENT:
+            # An earlier try may have made it.
             made = found.get(name) or live.connection.create(f"{groups}{below}", {"name": name})
             _save_group(live, address, groups, made, as_map(body))
         elif name in found:
@@ -167,6 +168,7 @@ def _save_level(live: Live, address: Address, groups: str, below: str, patch: Ma
 
 def _save_group(live: Live, address: Address, groups: str, group: str, patch: Mapping[str, Value]) -> None:
     path = f"{groups}/{group}"
+    # Of subgroups alone nothing has to be written here.
     if patch.keys() - {"subGroups"}:
         found = live.connection.get(path)
         if found is ABSENT:

@@ -50,6 +50,7 @@ def told(live: Live, desired: Resource, user: Representation) -> Spec:
         is_it = is_digest_of(str(credential.get("userLabel")), declared, str(credential.get("createdDate")))
     elif mode == VERIFY:
         is_it = _opens(live, desired.address, user, declared)
+    # Only this run knows that it has set the password; the server has no way of asking without a login.
     else:
         is_it = (desired.address, declared) in live.settled
     return {mode: declared if is_it else ANOTHER}
@@ -57,11 +58,13 @@ def told(live: Live, desired: Resource, user: Representation) -> Spec:
 
 def _opens(live: Live, address: Address, user: Representation, password: Secret) -> bool:
     """Returns whether it logs the user in; true also if a refusal would prove nothing about it."""
+    # With a one-time password a login needs more than the password, so a refusal would prove nothing.
     if user.get("totp"):
         return True
     realm, name = address.path
     if live.connection.takes(realm, name, password):
         return True
+    # A user who is locked out is refused with the right password as well.
     path = live.path(f"{BASE}/attack-detection/brute-force/users/{{user}}", address, user=str(user["id"]))
     found = live.connection.get(path)
     return found is not ABSENT and bool(found["disabled"])

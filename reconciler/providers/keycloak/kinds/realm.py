@@ -198,6 +198,7 @@ def with_mirrors_lifted(realm: Representation) -> Representation:
     headers = {name.removeprefix(_HEADER): value for name, value in mirrored.items() if name.startswith(_HEADER)}
     if headers:
         mirrored["browserSecurityHeaders"] = headers
+    # A setting that the file has in its own place wins over its mirror.
     lifted = {name: value for name, value in mirrored.items() if name in _ROWS and name not in realm}
     kept = {name: value for name, value in mirrored.items() if name not in _ROWS and not name.startswith(_HEADER)}
     return {**realm, **lifted, "attributes": kept}

@@ -59,6 +59,7 @@ def with_composites_of(
     if "composites" not in expected:
         return expected
     own, there = _composites(expected["composites"]), _composites(observed.spec.get("composites"))
+    # For such clients whatever is live counts as expected, so none of it is taken away.
     clients, live = as_map(own.get("client", {})), as_map(there.get("client", {}))
     more = {name: (*as_names(clients.get(name)), *as_names(live[name])) for name in live if of_client(name)}
     return {**expected, "composites": {**own, "client": {**clients, **more}}}

@@ -28,6 +28,7 @@ def _of_scopes(realm: Representation) -> Iterator[Item]:
 def _mappings(realm: Representation, holder: str) -> Iterator[Item]:
     """The roles of the realm and of clients that are mapped, by who holds them."""
     found: dict[str, dict[str, Any]] = {}
+    # Several entries may name the same holder, and mean the sum of them.
     for name, roles in _named(realm.get("scopeMappings"), holder):
         found.setdefault(name, {}).setdefault("scopeMappings", []).extend(roles)
     of_clients: Mapping[str, Any] = realm.get("clientScopeMappings") or {}

@@ -97,6 +97,7 @@ def _users(realm: Representation) -> Iterator[Item]:
     left = {service_account_of(client["clientId"]) for client in realm.get("clients") or () if _acts_for_none(client)}
     for index, body in enumerate(realm.get("users") or ()):
         keys = (str(body["username"]).lower(),)
+        # A service account may be declared at its client, among the users, or in both places.
         account = accounts.pop(keys, None)
         if keys[0] not in left:
             yield Item(keys, ("users", index), {**account.body, **body} if account else body)
@@ -145,10 +146,12 @@ def _adjust(desired: Resource, observed: Observed, expected: dict[str, Value]) -
         and _UPDATE_PASSWORD in as_names(observed.spec.get(_ACTIONS))
     ):
         expected[_ACTIONS] = _with_duty(expected[_ACTIONS])
+    # Each user gets the default role, also one whose roles are declared without it.
     if "realmRoles" in expected and default in as_names(observed.spec.get("realmRoles")):
         expected["realmRoles"] = as_names((*as_names(expected["realmRoles"]), default))
     if "clientRoles" in expected and _arises((name,)):
         live = as_name_map(observed.spec.get("clientRoles"))
+        # A service account of a client with authorization gets this role from the server.
         own = {client: ("uma_protection",) for client, roles in live.items() if "uma_protection" in as_names(roles)}
         declared = as_name_map(expected["clientRoles"])
         expected["clientRoles"] = {
@@ -170,6 +173,7 @@ def _inherits(view: View, address: Address, body: Mapping[str, Value]) -> Mappin
     That are the default groups, the actions that everybody has to do, and the duty to change a temporary password.
     """
     base = BASE.format(realm=quote(address.path[0], safe=""))
+    # An import bypasses what Keycloak does for a new user, so these are sent along.
     groups = _listed_at(view, f"{base}/default-groups")
     actions = _listed_at(view, f"{base}/authentication/required-actions")
     own: dict[str, Value] = {
@@ -214,6 +218,7 @@ def _breaks_profile(view: View, address: Address, body: Mapping[str, Value]) -> 
     """
     attributes = body.get("attributes")
     own = attributes if isinstance(attributes, Mapping) else {}
+    # Names and addresses have rules in every realm; their breach shows without a request.
     given = {name: (body[name],) for name in DEFAULT_PROFILE if name in body}
     if not own and not list(_broken(DEFAULT_PROFILE, given)):
         return ""
@@ -243,6 +248,7 @@ def _attributes_refused(read: Callable[[str], Any], base: str, body: Mapping[str
     profile = read(f"{base}/users/profile")
     if not isinstance(profile, Mapping):
         return ""
+    # With languages in the realm, `locale` is an attribute that no profile has to name.
     has_languages = _LOCALE in attributes and bool(read(base).get("internationalizationEnabled"))
     return unknown_attributes(profile, attributes, known=(_LOCALE,) if has_languages else ())
 
@@ -255,6 +261,7 @@ def _actions_refused(read: Callable[[str], Any], base: str, body: Mapping[str, V
     found = read(f"{base}/authentication/required-actions")
     known = {each["alias"] for each in found} if isinstance(found, Sequence) else set(asked)
     if unknown := [name for name in asked if name not in known]:
+        # Names of required actions are compared by case, so the wrong case is the likely mistake.
         folded = {each.lower(): each for each in known}
         meant = [f"`{folded[name.lower()]}`" for name in unknown if name.lower() in folded]
         hint = f"did you mean {', '.join(meant)}?" if meant else "declare it under requiredActions, or leave it out"

@@ -24,6 +24,7 @@ def bystanders(directory: Directory, changes: Sequence[Change]) -> Mapping[Addre
     """Returns for each deleted object who has it or a part of it, or names it, unless a file says so of them."""
     gone = {change.address: change for change in changes if change.action is Action.DELETE}
     declared = {change.address: change for change in changes}
+    # Collected for all deletions at once, since each realm is read whole for it.
     naming = namers(directory, gone, declared)
     found = {
         address: (
@@ -78,6 +79,7 @@ def _groups(directory: Directory, address: Address, declared: Mapping[Address, C
     found = directory.connection.get(f"{BASE.format(realm=quote(realm, safe=''))}/{_role(directory, address)}/groups")
     for group in found if found is not ABSENT else ():
         holder = Address(GROUP, (realm, *group["path"].strip("/").split("/")))
+        # A file that declares the group's roles decides about this one, too.
         if not is_declared(declared.get(holder), _PROPERTIES[address.kind]):
             yield str(group["path"])
 

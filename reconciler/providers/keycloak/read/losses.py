@@ -65,6 +65,7 @@ def namers(directory: Directory, gone: Changes, changes: Changes) -> Mapping[Add
         live = directory.connection.ask(f"{BASE.format(realm=quote(realm, safe=''))}/{WHOLE_EXPORT}")
         for label, target, holder in _names(realm, live if live is not ABSENT else {}, changes):
             owner = owners.get(key_of(target)) or owners.get(key_of(KINDS[target.kind].parent_of(target) or target))
+            # A holder that goes itself loses nothing.
             if owner and along.keys().isdisjoint((holder, KINDS[holder.kind].parent_of(holder))):
                 found.setdefault(owner, {})[_loser(label, target, holder)] = None
     return {address: tuple(losers) for address, losers in found.items()}
@@ -141,6 +142,7 @@ def permissions(change: Change) -> Iterator[Bystander]:
             named = {str(each) for each in listed(config.get(setting)) or ()}
             if named & gone[section]:
                 label = _policy(name, change.address)
+                # A permission for other resources as well stays, and only loses these.
                 yield Bystander(label, label, GONE if named <= gone[section] else LOSS)
 
 

@@ -63,6 +63,7 @@ def _realm(
     if live is None:
         return
     directory.realms[realm] = live
+    # All kinds, also those that nobody declared: cascades lead through them.
     seen = {kind.address(realm, item.keys): item for kind in KINDS.values() for item in kind.objects(live)}
     cascades = Cascades(seen)
     for address, item in seen.items():
@@ -79,6 +80,7 @@ def _realm(
             along, holders = cascades.along(address), cascades.holders(address)
             yield replace(found, surplus=is_surplus, along=along, holders=holders)
     yield from _unset(wanted.keys() - seen.keys(), seen.keys())
+    # All users are read only where the undeclared ones are to be deleted.
     everyone = modes.of(KINDS[USER]) == EXACT
     people = users(realm) if users else _people(connection, realm, wanted, everyone=everyone, live=live)
     yield from _users(directory, realm, wanted, modes, people)
@@ -94,6 +96,7 @@ def _users(
     """Users, and of each what can be told of the password that is declared."""
     connection, kind = directory.connection, KINDS[USER]
     for body in people:
+        # Keycloak stores names of users in lower case.
         address = kind.address(realm, (str(body["username"]).lower(),))
         directory.learn(address, body["id"])
         item = Item(address.path[1:], (), body)
@@ -162,6 +165,7 @@ def _observed(connection: Connection, kind: RestKind, address: Address, item: It
     for path in kind.reading.secrets:
         spec = _hidden(spec, path)
     parent = kind.parent_of(address)
+    # Names are compared only where something may be pruned.
     named = frozenset(_named(kind, address, item.body)) if modes.kinds else frozenset[Address]()
     return Observed(
         address,
@@ -202,16 +206,19 @@ def _snapshot(
 ) -> Representation | None:
     """The realm as far as it is needed, as one representation; None where there is no such realm."""
     base, kinds = BASE.format(realm=quote(realm, safe="")), _looked_for(wanted, modes)
+    # The settings alone are a small request; an export takes the server much longer.
     if not is_exported(kinds):
         return _settings(connection, base, realm)
     flags = {flag for name in kinds for flag in KINDS[name].reading.flags}
     query = "&".join(f"{flag}={str(flag in flags).lower()}" for flag in ("exportClients", "exportGroupsAndRoles"))
     with needing("manage-realm, view-clients and query-groups", realm), explained(connection, realm):
         answer = connection.ask(f"{base}/partial-export?{query}")
+        # The export masks the secrets of clients, and only the export has their authorization services.
         clients = connection.get(f"{base}/clients") if CLIENT in kinds and answer is not ABSENT else ()
     if answer is ABSENT or clients is ABSENT:
         return None
     live = {**answer, "clients": _together(answer, clients)} if CLIENT in kinds else answer
+    # In a fixed order, because a kind may read a section that another one has added.
     for name in sorted(kinds):
         kind, own = KINDS[name], [each for address, each in wanted.items() if address.kind == name]
         if kind.reading.more:

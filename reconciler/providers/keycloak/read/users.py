@@ -74,6 +74,7 @@ class People(Struct, frozen=True):
         """Users out of the list of all, of whom there are about ``count``."""
         found: dict[str, Representation] = {}
         asked = (self.always, *(resource.spec for resource in self.wanted.values()))
+        # The brief form is faster, and enough while nobody declares what it lacks.
         query = BRIEF if all(map(IN_FULL.isdisjoint, asked)) else ""
         for body in pages(self.connection, f"{self.base}/users", query, count=count):
             name = str(body["username"]).lower()
@@ -118,6 +119,7 @@ class People(Struct, frozen=True):
         with_roles = [name for name in found if self._is_read(name, *_ROLES)]
         made: dict[str, dict[str, Value]] = {name: {} for name in found}
         listed, held = self._by_group(with_groups), self._by_role(with_roles)
+        # None means that it takes fewer requests to ask user by user.
         if listed is None:
             listed = _of_each(self._groups_of, with_groups, found)
         if held is None:
@@ -158,6 +160,7 @@ class People(Struct, frozen=True):
     def _by_group(self, names: Collection[str]) -> Mapping[str, Mapping[str, Value]] | None:
         """The groups of these users, read group by group; None if reading user by user is less."""
         groups = dict(self._groups())
+        # Lists of many members cost more than they save where few users are asked about.
         if len(names) <= FEW or len(groups) >= len(names):
             return None
         found: dict[str, list[str]] = {name: [] for name in names}
@@ -170,6 +173,7 @@ class People(Struct, frozen=True):
     def _by_role(self, names: Collection[str]) -> Mapping[str, Mapping[str, Value]] | None:
         """The roles of these users, read role by role; None if reading user by user is less."""
         roles = dict(self._roles(names))
+        # As many roles as users: then each user is asked, and not each role.
         if len(names) <= FEW or len(roles) >= len(names):
             return None
         found = {name: _Held() for name in names}

@@ -114,6 +114,7 @@ class Settings(Struct, frozen=True):
         found = connection.get("auth")
         auth: Mapping[str, Value] = found if isinstance(found, Mapping) else {}
         url = _checked_url(_text(connection.get("url")))
+        # An account without a password or secret can't log in, and the server's answer would not say why.
         if not auth.get("password") and not auth.get("clientSecret"):
             raise NoLogin(f"no Keycloak credentials are configured; {CREDENTIALS}")
         return cls(
@@ -229,9 +230,11 @@ class AdminClient:
         response = self._asked_openly(f"{realm}/protocol/openid-connect/token", {"grant_type": "password", **account})
         if response.status_code == 200:
             found = require_shape(decoded(response.content, WHO, response.asked), dict, WHO, response.asked)
+            # A session for each look would fill the realm's list of sessions.
             session = {"client_id": "admin-cli", "refresh_token": found.get("refresh_token", "")}
             self._asked_openly(f"{realm}/protocol/openid-connect/logout", session)
             return True
+        # The words tell a wrong password from one that is right while the account has something to do first.
         words = words_of(response.content)
         if words in _SAID_OF_PASSWORDS:
             return _SAID_OF_PASSWORDS[words]
@@ -325,6 +328,7 @@ class AdminClient:
             else:
                 if response.status_code not in _READ_AGAIN:
                     return response
+                # A server may ask for more patience than is usual, but not for any amount.
                 asked_s = _seconds(response.headers.get("Retry-After", "")) or pause_s
                 pause_s = min(max(asked_s, pause_s), MOST_PAUSE_S)  # noqa: PLW2901
             self._pause(pause_s)
@@ -338,6 +342,7 @@ class AdminClient:
         asked = response.asked
         if response.status_code != 404:
             return _shaped(path, decoded(checked(response).content, WHO, asked), asked)
+        # A proxy's 404 must not be read as "there is no such object", or all of them would be created.
         if not words_of(response.content, _OWN_WORDS):
             raise Unreachable(
                 f"{self._settings.url} answers {asked} with 404 in words that are not Keycloak's; is the URL right?"
@@ -364,11 +369,13 @@ class AdminClient:
         if self._transport is None:
             from reconciler.providers.transport import Transport, has_proxy, web
 
+            # A proxy needs python-keycloak's transport, which knows how to speak with one.
             if has_proxy(own.url):
                 return self._writer()
             dial = web(own.url, connect_s=CONNECT_TIMEOUT_S, ca_file=own.ca_file)
             with self._lock:
                 path = urlsplit(own.url).path
+                # Another thread may have been faster.
                 self._transport = self._transport or Transport(dial, WHO, own.limits, self._note, below=path)
         return self._transport
 
@@ -378,6 +385,7 @@ class AdminClient:
         if self._library is None:
             from reconciler.providers.keycloak.server.library import Library
 
+            # Made by the first write, so that looks never load python-keycloak.
             with self._lock:
                 self._library = self._library or Library(
                     own.url, WHO, own.limits, self._note, connect_s=CONNECT_TIMEOUT_S, ca_file=own.ca_file
@@ -395,6 +403,7 @@ class AdminClient:
                 raise failure
             if self._token is None:
                 return self._new_token()
+            # Renewed a while before its end: a token must not end on the way.
             return self._renewed(self._token) if time.time() >= self._token.renew_at else self._token
 
     def _another(self, unknown: Token) -> Token:
@@ -412,6 +421,7 @@ class AdminClient:
 
     def _new_token(self) -> Token:
         own = self._settings
+        # Without a user the client itself is the account.
         account = {"grant_type": "client_credentials"}
         if own.username:
             password = own.password.reveal() if own.password else ""
@@ -435,6 +445,7 @@ class AdminClient:
         return self._token
 
     def close(self) -> None:
+        # An end must not wait for a request that hangs.
         if not self._lock.acquire(timeout=CLOSE_S):
             return  # another thread waits for an answer; what it has open ends with the program
         try:
@@ -473,6 +484,7 @@ class AdminClient:
         if underneath(error, TimeoutError):
             return Unreachable(f"{url} took too long to answer {asked}: {why(error)} ({seconds:g} s)")
         hint = ""
+        # A TLS port answers plain HTTP with a record of TLS, or hangs up.
         if url.startswith("http:") and (_SIGN_OF_TLS in why(error) or (not self._has_answered and _hung_up(error))):
             hint = f"; if it speaks TLS there, the URL is https{url.removeprefix('http')}"
         return Unreachable(f"{url} does not answer {asked}: {why(error)}{hint}")
@@ -485,6 +497,7 @@ class AdminClient:
             return Throttled(f"{WHO} answers {asked} with {code}: {words}", retry_in=POLL_S)
         if code >= 500:
             return Unreachable(f"{own.url} answers {asked} with {code}: {words}")
+        # A server that is not ready, or no Keycloak, answers 404 as well; its first realm tells.
         if code == 404:
             self._knock()
             return NoLogin(f"the account's realm `{own.realm}` does not exist; {CREDENTIALS}")
@@ -557,6 +570,7 @@ def _words_of_part(part: Any, places: Sequence[str]) -> str:
 
 def _shaped(path: str, found: Any, asked: str) -> Any:
     """The answer, if it is what the path has: a wrong one must not be read as "there are none"."""
+    # Without the realm's own part of the path, `admin/realms/NAME`.
     below = "/".join(path.partition("?")[0].split("/")[3:])
     if _LISTS.fullmatch(below):
         return require_shape(found, list, WHO, asked)

@@ -44,6 +44,7 @@ class Library:
         """The answer to a request, read to its end."""
         manager = self._manager(headers or {})
         try:
+            # A GET of the library takes no body.
             content = () if method == "GET" else (body,)
             return Answer.of(getattr(manager, f"raw_{method.lower()}")(path, *content))
         except KeycloakConnectionError as error:

@@ -208,6 +208,7 @@ class RestKind:
             if name in self.properties
         }
         expected = dict(self.adjust(desired, observed, expected))
+        # Last, since `ignore` is stronger than anything that the table expects.
         for pointer in ignored(desired.spec):
             expected = self._as_observed(expected, observed.spec, pointer)
         return expected
@@ -226,6 +227,7 @@ class RestKind:
         for name, value in resource.spec.items():
             if name not in self.properties or not (everything or self.in_creation(name)):
                 continue
+            # A mask from an export must never be written back as a secret.
             normal = without_masks(self.properties[name].normal(value))
             if normal is not ABSENT and not self._is_without(name, normal):
                 body[name] = self._listed(name, normal)

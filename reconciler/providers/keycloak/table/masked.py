@@ -45,11 +45,13 @@ def recalled(kind: RestKind, address: Address, desired: Spec, realm: Representat
     """
     values = masked_values(kind, desired)
     live = {name: kind.properties[name].normal(body[name]) for name in {path[0] for path in values} if name in body}
+    # Only a masked value needs the memory; one that the server shows is compared as it is.
     found = {path: value for path, value in values.items() if is_masked(_at(live, path))}
     if not found:
         return {}
     known = as_map(_digests(realm).get(str(address), {}))
     for path, value in found.items():
+        # The digest holds for this object and this property alone, so that a copy elsewhere proves nothing.
         is_live = is_digest_of(str(known.get(_name(path))), value, _context(body, path))
         live = as_map(_with(live, path, value if is_live else ANOTHER))
     return live

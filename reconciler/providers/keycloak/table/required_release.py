@@ -135,6 +135,7 @@ def lack(rows: Mapping[str, Since], name: str, found: Server, asked: Value = Non
         elif row.feature and not row.by_default:
             wanted = f"{wanted} with {option}"
         return f"{subject}needs Keycloak {wanted}, and this server is {found.version}; take it out or update the server"
+    # A property that is to be off needs no feature.
     if not row.feature or row.feature in found.features or asked is False:
         return ""
     if row.by_default and release >= row.by_default:

@@ -27,6 +27,7 @@ def old_flows_last(changes: Sequence[Change], steps: Sequence[Step]) -> Sequence
     names = {address: _old_name(change) for address, change in observed.items() if change.action is Action.REPLACE}
     first: dict[str, set[str]] = {}
     for step in steps:
+        # Steps that make or bind flows: until they are done, the old flow is the login of everybody.
         if step.address.kind in _BOUND and not _removes(step):
             first.setdefault(step.address.path[0], set()).add(step.id)
     return [

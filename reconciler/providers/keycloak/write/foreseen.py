@@ -98,6 +98,7 @@ class Foreseen:
         if answer is ABSENT:
             return answer
         own = [(address, body) for step in self._steps for address, body in _bodies(step) if address.path[0] == realm]
+        # The settings of the realm itself are in the answer without a path.
         if place == "":
             return {
                 **answer,

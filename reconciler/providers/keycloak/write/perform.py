@@ -61,6 +61,7 @@ class Performer:
     def __call__(self, step: Step) -> Verdict:
         try:
             _VERBS[step.verb](self, step)
+        # A lost login concerns the whole provider, and no step.
         except NoLogin:
             raise
         except Denied as error:
@@ -100,6 +101,7 @@ class Performer:
         body = self._resolved(kind, address, body)
         self._targets(step)
         self._check(address, body)
+        # Noted before the request: an answer that is lost leaves no other trace of it.
         with self._lock:
             is_again = step.id in self._tried
             self._tried.add(step.id)
@@ -110,6 +112,7 @@ class Performer:
             return
         if kind.paths.answers_id and address.kind != REALM:
             self._directory.learn(address, name)
+        # Roles in a new realm are in new tokens only.
         if address.kind == REALM:
             self._connection.login()
 
@@ -132,6 +135,7 @@ class Performer:
         wanted = {address: body for address, body in zip(step.covers, bodies, strict=True) if not reasons[address]}
         try:
             self._import(step.address, tuple(wanted.values()))
+        # The transaction failed as a whole, so nothing of it is there.
         except (Conflict, Rejected):
             reasons |= {address: self._import_failure(address, body) for address, body in wanted.items()}
         failed = {address: reason for address, reason in reasons.items() if reason}
@@ -261,6 +265,7 @@ class Performer:
         if links.one_by_one:
             one(self._directory.path(template, step.address, target=ids[0]))
             return
+        # Roles of clients are mapped client by client.
         more = {}
         if "{client}" in template:
             target = next(iter(targets))
@@ -309,6 +314,7 @@ class Performer:
         if live is ABSENT:
             raise Conflict(f"{step.args['part']} is not there any more")
         body = patched(parts, as_map(step.args["patch"]), live)
+        # Parts that go by a name have no PUT, so it is deleted and made again.
         if parts.named:
             own = f"{path}/{quote(str(step.args['part']), safe='')}"
             self._connection.delete(own)

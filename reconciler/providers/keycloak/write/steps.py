@@ -47,6 +47,7 @@ def steps(changes: Sequence[Change]) -> Sequence[Step]:
     missing = {change.address: change.desired for change in changes if change.action is Action.CREATE}
     bodies = {realm: _Whole.of(realm, changes) for realm in missing if realm.kind == REALM}
     brought = frozenset(address for whole in bodies.values() for address in whole.brings)
+    # Objects that come with a new realm or parent are not created: the next pass compares what the server made.
     creating = frozenset(
         address for address in missing if address not in brought and not _comes_by_itself(address, missing)
     )
@@ -54,7 +55,9 @@ def steps(changes: Sequence[Change]) -> Sequence[Step]:
     batched = {address: step.id for step in batches for address in step.covers}
     single = [step for change in changes if change.address not in batched for step in _steps(change, creating)]
     single = [bodies[step.address].put_in(step) if step.address in bodies else step for step in single]
+    # Whatever waited for the creation of a batched object waits for its batch.
     found = [*batches, *(_renamed(step, batched) for step in single)]
+    # One step asks for all requirements of a realm, so that a server without one of them is left untouched.
     first = {step.address.path[0]: step for step in _required(changes)}
     return [*first.values(), *(_behind(first.get(step.address.path[0]), step) for step in found)]
 
@@ -223,6 +226,7 @@ def _creation(kind: RestKind, change: Change) -> Iterator[Step]:
     outside = {name: found for name, found in _by_name(change).items() if not kind.in_creation(name)}
     yield from (replace(step, after=step.after | before) for step in _parts(kind, change.address, outside))
     for name, links in kind.links.items():
+        # The POST has taken these links already, if there was one.
         if name in resource.spec and not (first and links.in_creation):
             value = kind.properties[name].normal(resource.spec[name])
             added = tuple(links.targets(change.address.path[0], value))
