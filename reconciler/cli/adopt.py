@@ -41,11 +41,13 @@ def command(ctx: click.Context, /, names: tuple[str, ...], realms: tuple[str, ..
     settings = here(ctx)
     stack = settings.directory / STACK if names or not realms else None
     users = settings.directory / USERS if realms else None
+    # All paths are checked before the first file is written.
     _require_free([path for path in (stack, users) if path], overwrite=overwrite)
     if stack:
         found = adopted_stack(settings, names)
         paths = {settings.directory / path: content for path, content in found.files.items()}
         _require_free([path for path in paths if _differs(path, paths[path])], overwrite=overwrite)
+        # Secrets first: a file that refers to variables without values could not be loaded.
         _keep(settings, found)
         _write_beside(settings, paths)
         _write(stack, found, overwrite=overwrite)
@@ -130,6 +132,7 @@ def _compared(settings: Settings, *, stack: Path | None = None, users: Path | No
     from reconciler.run.commands.adopt import settings_of_files, taken_over
     from reconciler.run.session.session import opened
 
+    # Loaded from the new files alone, as another command would, to see whether they say what lives.
     with opened(settings_of_files(settings, stack=stack, users=users), RealClock(), known=writer().known) as session:
         plan = session.reconciler().look().plan
         report = taken_over(session, plan, "adopt")

@@ -113,6 +113,7 @@ class _Apply:
             self._check_saved(look)
             self._show(look.plan)
             if not self._dry_run:
+                # Without a change nothing asks or locks, but made-up secrets and takeovers are still to be kept.
                 self._session.keep_secrets()
                 with self._session.recorded("apply") as record:
                     record.saw(look, self._reconciler)
@@ -120,6 +121,7 @@ class _Apply:
                     return Exit.PARTIAL
             return Exit.DIFFERENT if self._dry_run and not look.plan.in_sync else Exit.DONE
         with (
+            # The lock before the look that counts: what was shown may have changed while we waited for it.
             self._session.locked("apply", wait_s=self._lock_wait),
             self._session.recorded("apply") as record,
             interruptible() as self._stop,
@@ -162,6 +164,7 @@ class _Apply:
             say(f"gate: {login_words(gate.login, walked)}")
             return Exit.DONE
         fail(f"gate: {login_words(gate.login, walked)}")
+        # A login that was broken before proves nothing against this run.
         if not gate.worked:
             say("It failed before this run as well, so nothing is taken back. `reconcile doctor` looks for the cause.")
             return Exit.PARTIAL
@@ -206,11 +209,14 @@ class _Apply:
         self._show(replace(look.plan, refusals=()))  # what is refused is said by the error
         if look.plan.refusals:
             return
+        # Later passes were part of the first answer, unless they bring a danger that it did not show.
         if self._asks and (not self._approved or _is_dangerous(look)):
             began = self._session.clock.now()
             with self._stop.at_once():
                 _ask()
+            # The time of the question is a person's, and no part of the run.
             self._asked_s += self._session.clock.now() - began
+        # Only after the approval: until then nothing is written, not even .env.
         self._session.keep_secrets()
         self._approved = True
 
@@ -228,6 +234,7 @@ class _Apply:
         if self._plan_file is None:
             return
         saved = _read_plan(self._plan_file)
+        # With the salt of the saved plan, or equal secrets would have other digests.
         now = writer().document(document(self._session, look.plan, saved["salt"]))
         if (saved["project"], _without_causes(saved)) != (now["project"], _without_causes(now)):
             raise StalePlan(

@@ -37,6 +37,7 @@ def command(state: State, *, services: tuple[str, ...], push: bool) -> int:
         if builder is None or not images:
             say("Nothing to build: no service has `build`.")
             return Exit.DONE
+        # Restricted to these images and what they are built from, so that no container is touched.
         reconciler = session.reconciler(only=frozenset(image.resource.address for image in images))
         with session.locked("build"), interruptible() as stop:
             teller = Teller(state)

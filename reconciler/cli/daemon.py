@@ -84,6 +84,7 @@ def command(state: State, /, **options: Any) -> int:
     to_log = log(as_json=state.log_format != "human", verbose=state.verbose)
     interval_s = options["interval"]
     rhythm = Rhythm(interval_s, not options["observe"], options["resync"] or INTERVALS_PER_RESYNC * interval_s)
+    # The usual port may belong to another daemon; one that somebody asked for must be free.
     is_usual = click.get_current_context().get_parameter_source("listen") is ParameterSource.DEFAULT
     with (
         _served(state, board, to_log, options, is_usual=is_usual) as listeners,
@@ -131,6 +132,7 @@ def _served(
     try:
         own = listening(host, port)
     except Misconfigured as error:
+        # The reason is in the log: the daemon repairs without a page as well.
         if not is_usual:
             raise
         to_log.warning("does not listen", reason=str(error))
@@ -150,6 +152,7 @@ def _notified(board: Board, to_log: Any, options: Mapping[str, Any]) -> Iterator
         return
     from reconciler.run.daemon.notify import Notifier
 
+    # Known before anything is logged, since URLs of notifications hold tokens.
     writer().known.learn("notify", lambda: as_secrets(tuple(urls)))
     notifier = Notifier(
         urls,
@@ -176,6 +179,7 @@ def _desk(state: State, board: Board, to_log: Any, options: Mapping[str, Any]) -
     tokens = dict.fromkeys(secret_lines(options["reader_token_file"]), Role.READER)
     tokens |= dict.fromkeys(secret_lines(options["token_file"]), Role.OPERATOR)
     issuer = _issuer(state.settings.connection(), options)
+    # Without any login the loopback address alone protects the page.
     if not tokens and not issuer and (options["public_url"] or not is_loopback_name(host)):
         raise click.UsageError(
             f"everybody who reaches {host} could act; give --token-file or --oidc-issuer, or listen on 127.0.0.1"
@@ -224,6 +228,7 @@ def _on_signals(daemon: Daemon, stop: threading.Event) -> None:
     from reconciler.core.provider import Hint
 
     def end(_number: int, _frame: Any) -> None:
+        # A second signal does not wait for the running step.
         if stop.is_set():
             raise SystemExit(Exit.TERMINATED)
         stop.set()

@@ -74,6 +74,7 @@ def command(state: State, /, **options: Any) -> int:
             patience_s=options["wait"],
             on_wait=say_once(),
         )
+        # A file in place of a server does not become readable by waiting.
         plan = replace(reconciler, defers=bool(against)).look().plan
         if form == "json":
             show_json(document(session, plan))
@@ -88,6 +89,7 @@ def command(state: State, /, **options: Any) -> int:
             from reconciler.render.plan.jsonplan import SCHEMA
 
             write_document(options["out"], document(session, plan), SCHEMA, "plan")
+        # The hint is for a person who reads the plan, and no part of any other format.
         if form == "text" and not plan.in_sync and not against:
             say(_next(state, session, plan, options))
     return Exit.DONE if plan.in_sync or options["exit_zero"] else Exit.DIFFERENT
@@ -114,6 +116,7 @@ def _next(state: State, session: Session, plan: Plan, options: Mapping[str, Any]
     choice = [word for name in ("target", "exclude") for each in sorted(options[name]) for word in (f"--{name}", each)]
     choice += ["--include-paused"] if options["include_paused"] else []
     if plan.refusals:
+        # Some refusals have no option: then no command line would do.
         if not all(refusal.option for refusal in plan.refusals):
             return "Next: edit the files as the refusals say, and compare again."
         allowed = dict.fromkeys(refusal.option for refusal in plan.refusals)

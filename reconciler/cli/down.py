@@ -36,6 +36,7 @@ def command(state: State, /, **options: Any) -> int:
 
     volumes: bool = options["volumes"]
     with state.session(starts=False) as session:
+        # A daemon would bring everything up again.
         if not options["despite_daemon"]:
             _require_no_leader(session)
         if volumes or options["confirm"] is not None:
@@ -49,11 +50,13 @@ def command(state: State, /, **options: Any) -> int:
                 record.code = stop.code or of_error(error, begun=True)
                 return record.code
             record.code = stop.code or of_report(teller.report)
+            # Notes beside resources are of no use without them.
             clear(session.providers.values())
         plan = teller.look.plan
         for line in (*left_in_use(plan), *left_to_others(plan)):
             say(f"  - {line}")
         say(f"{session.document.project}: {_outcome(teller.report)}{_kept(session, plan, volumes=volumes)}.")
+        # Leases are volumes, too, and would stay behind.
         _drop_leases(session)
         return stop.code or of_report(teller.report)
 

@@ -55,12 +55,14 @@ def command(
         runner = next((each for each in session.providers.values() if isinstance(each, CommandRunner)), None)
         if runner is None:
             raise click.UsageError("without a stack file there are no containers to run a command in; name one with -f")
+        # A wrong name is told before the terminal is taken over.
         known_services(session, runner, (service,))
         asked = Command(
             words,
             environment=tuple(entry for each in env if (entry := _entry(each, session.settings.environment))),
             user=user,
             directory=workdir,
+            # A terminal only if both ends are one: a pipe must get the bytes as they are.
             size=terminal.size() if is_terminal() and not (no_tty or detach) else None,
             takes_input=not detach and terminal.has_input(),
             is_privileged=privileged,

@@ -160,6 +160,7 @@ def _run(arguments: Sequence[str]) -> int:
         from reconciler.cli.completion import completed
 
         return completed(cli, instruction)
+    # Looked for here already, since the parsing of the options may fail itself.
     verbose = "-v" in arguments or "--verbose" in arguments
     try:
         with reading(), cli.make_context("reconcile", list(arguments)) as context:  # main() ends a broken pipe with 1

@@ -40,6 +40,7 @@ def sourced(state: State, to_log: Any, options: Mapping[str, Any]) -> Iterator[R
     folder = state.settings.state(_FOLDER)
     if folder is None:
         raise click.UsageError("there is no place for the repository; give --state-directory")
+    # Known before git is called, whose words may repeat the URL with it.
     writer().known.learn("git", lambda: as_secrets((token,) if token else ()))
     settings_in = partial(_settings_in, state, click.get_current_context().find_root().params)
     with _judged(to_log, options) as report:
@@ -85,6 +86,7 @@ def _settings_in(state: State, params: Mapping[str, Any], folder: Path) -> Setti
     found = settings_of({**params, **names, "project_directory": folder, "env_file": env_files})
     if not found.stack_files and not found.users_files:
         raise ConfigError([Problem("there is neither stack.yaml nor users.yaml in this folder", Origin(str(folder)))])
+    # Loaded once for its errors, so that wrong files never come into force.
     read(found)
     return found
 

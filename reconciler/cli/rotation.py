@@ -59,6 +59,7 @@ class Rotate:
                 session.recorded("secrets rotate") as record,
                 interruptible() as stop,
             ):
+                # While the lock was awaited, another run may have finished what was left.
                 self._require_same(before)
                 _keep_out_of_git(rotating.file)
                 code = self._carried_out(rotating, record, stop.flag)
@@ -129,6 +130,7 @@ class Rotate:
             if code == Exit.DONE and not stop.is_set():
                 rotating.require_changed()
         except ReconcileError as error:
+            # Nothing is unfinished, so everything is as it was, and the error says so.
             if unfinished_of(self._state.settings) is None:
                 raise
             show_error(error, begun=True)

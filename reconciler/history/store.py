@@ -312,6 +312,7 @@ def _prepared(database: sqlite3.Connection) -> bytes:
         raise _Newer(f"a newer version of reconcile wrote it (format {version})")
     database.execute("PRAGMA foreign_keys = ON")
     if version < VERSION:
+        # With a write-ahead log, whoever reads is not held up by whoever writes.
         database.execute("PRAGMA journal_mode = WAL")
         key = f"INSERT OR IGNORE INTO keys VALUES ('digests', X'{os.urandom(_KEY_BYTES).hex()}');"  # noqa: S608
         database.executescript(f"BEGIN IMMEDIATE; {_TABLES} {key} PRAGMA user_version = {VERSION}; COMMIT;")

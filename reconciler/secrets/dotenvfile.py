@@ -47,6 +47,7 @@ def _written(path: Path, values: Mapping[str, str], *, over_example: bool) -> Ma
             and not replace_file(path, before, filled.text, mode=_PRIVATE)
         ):
             continue  # somebody edits it right now: look again
+        # For the owner alone, also where the file was there before.
         if path.exists():
             path.chmod(_PRIVATE)
         return {name: values[name] for name in filled.names}

@@ -41,6 +41,7 @@ def changed(text: str, values: Mapping[str, str]) -> str:
     """Give each name another value, on the last line that has it; a name that no line has is left out."""
     ending = "\r\n" if "\r\n" in text else "\n"
     statements = list(_statements(text.splitlines(keepends=True)))
+    # Where a name has several lines, the last one counts.
     last = {name: index for index, statement in enumerate(statements) if (name := _name(statement)) in values}
     for name, index in last.items():
         match = _ASSIGNMENT.match(statements[index])

@@ -130,6 +130,7 @@ def _candidates(
     for clue, live in [(clue, clue.live) for clue in clues if isinstance(clue.live, str)]:
         for name in clue.use.names:
             template = clue.use.template
+            # The other secrets of the same text are put in, so that this one is the only open part.
             for other in clue.use.names:
                 if other in known and other != name:
                     template = template.replace(stand_ins[other], known[other])
@@ -152,6 +153,7 @@ def _matched(template: str, live: str, stand_ins: Mapping[str, str], some: str) 
         name = by_stand_in.get(part)
         if name is None:
             pattern += re.escape(part)
+        # A secret that stands twice in a text has to be the same in both places.
         elif name in groups:
             pattern += f"(?P={groups[name]})"
         else:

@@ -62,6 +62,7 @@ class Cascades:
 
 def _parts(kind: RestKind, realm: str, item: Item) -> Iterator[tuple[Path, frozenset[Address]]]:
     for name, parts in kind.parts.items():
+        # Most parts take nothing along when they go.
         if parts.takes is None:
             continue
         for part, body in as_map(kind.properties[name].normal(item.body.get(name, ()))).items():

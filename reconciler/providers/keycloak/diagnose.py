@@ -126,6 +126,7 @@ class Server:
     @cached_property
     def _declared(self) -> tuple[str, str]:
         """Realm and client whose redirect addresses lead to the application."""
+        # Without a walk there is no address that could be compared.
         at = origin_of(self.walk.login.url) if self.evidence else ""
         for realm in self.document.realms or ():
             clients: Any = realm.get("clients") or ()
@@ -152,6 +153,7 @@ class Server:
     def live_user(self) -> Mapping[str, Any]:
         """The live canary user; empty where there is none."""
         name = self.walk.login.user
+        # A person may log in by either, so the declared name may be either.
         for key in ("username", "email"):
             found = self.get(f"{self.path}/users?{urlencode({key: name, 'exact': 'true'})}") if name else ()
             if found and found is not ABSENT:
@@ -348,6 +350,7 @@ def _remembered(server: Server) -> Iterator[Suspect]:
     at = origin_of(server.walk.url)
     for service, name, url in _addresses(server):
         path = f"realms/{quote(server.realm, safe='')}/.well-known/openid-configuration"
+        # Asked under the name that the application uses: the server's answer depends on it.
         status, found = server.client.openly(path, host=urlsplit(url).netloc)
         told = origin_of(str(found.get("authorization_endpoint") or ""))
         if _is_lost(server) and server.walk.stage is Stage.AUTHORIZE and status == HTTPStatus.OK and told != at:
@@ -422,6 +425,7 @@ def _allows(uri: str, asked: str, client: Mapping[str, Any]) -> bool:
     if whole == "*":
         return True
     if whole.endswith("*"):
+        # Keycloak compares without the query, and a star also stands for nothing.
         return asked.partition("?")[0].startswith(whole[:-1]) or asked.partition("?")[0] == whole[:-1].rstrip("/")
     return whole in (asked, asked.partition("?")[0])
 
@@ -545,6 +549,7 @@ def _other_group(server: Server) -> Iterator[Suspect]:
 
 def _claimed_groups(server: Server) -> Sequence[str]:
     """The groups in the ID token that the server would give the application for this user."""
+    # The server can show the token of another user, so nobody has to log in for that.
     query = urlencode({"userId": server.live_user["id"], "scope": server.walk.request.get("scope", "openid")})
     token = server.get(
         f"{server.path}/clients/{server.live_client['id']}/evaluate-scopes/generate-example-id-token?{query}"
@@ -593,6 +598,7 @@ def _pending_action(server: Server, user: Mapping[str, Any]) -> Iterator[Suspect
     if not actions and server.walk.trouble is Trouble.ACTION:
         actions = re.findall(r"\(([A-Z_]+)\)$", server.walk.message)
     missing = [name for name in ("email", "firstName", "lastName") if not user.get(name)]
+    # An incomplete profile is another check's finding, with the missing properties.
     if actions and not (missing and actions == ["VERIFY_PROFILE"]):
         yield server.of_user("requiredActions", actions=", ".join(actions))
 

@@ -57,6 +57,7 @@ def _with_secrets(connection: Connection, realm: str, found: Representation) -> 
     with needing("view-clients", realm):
         listed = connection.get(f"{BASE.format(realm=quote(realm, safe=''))}/clients")
     secret = {each["clientId"]: each.get("secret") for each in listed}
+    # Only where the export shows a mask: a client without a secret gets none.
     return [
         {**each, "secret": secret[each["clientId"]]} if each.get("secret") and secret.get(each["clientId"]) else each
         for each in found.get("clients") or ()
@@ -219,6 +220,7 @@ _PAUSES_S: Final = (1.0, 2.0, 4.0)
 
 def _take_away(connection: Connection, name: str, pauses: Sequence[float], sleep: Callable[[float], None]) -> None:
     """Delete a realm by its name, also where it comes into being only now."""
+    # A creation whose answer was lost may still be under way, and be done after the first try.
     for pause_s in (0.0, *pauses):
         if pause_s:
             sleep(pause_s)

@@ -69,6 +69,7 @@ class Directory:
             if path in self._answers:
                 return self._answers[path]
         answer = self.connection.get(path)
+        # Two threads may have asked at the same time; all go on with the same answer.
         with self._lock:
             return self._answers.setdefault(path, answer)
 

@@ -30,6 +30,7 @@ def rights(resources: Iterable[Resource]) -> Mapping[str, Mapping[str, str]]:
     for resource in resources:
         realms.setdefault(resource.address.path[0], {})[resource.address] = resource
     found = {realm: _of(realm, wanted) for realm, wanted in realms.items()}
+    # `master` is always there already.
     made = [realm for realm in found if realm != MASTER]
     if not made:
         return found

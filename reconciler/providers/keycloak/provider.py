@@ -210,6 +210,7 @@ class KeycloakProvider:
         if not steps:
             return ()
         directory, performer = self._work()
+        # Requirements are steps of a plan, and asked for here without being carried out.
         asking = [step for step in steps if step.verb == REQUIRE]
         with self._connected().understood():
             lacks = tuple(lack for step in asking for lack in performer.lacks(step))
@@ -221,6 +222,7 @@ class KeycloakProvider:
             with self._connected().understood():
                 return performer(step)
         finally:
+            # Also after a failure, since the request may have had its effect.
             self._events.changed()
 
     def has_password(self, address: Address, password: Secret) -> bool:

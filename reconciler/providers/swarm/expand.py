@@ -178,6 +178,7 @@ class Stack:
         item = self.section("volumes")[mount["source"]]
         if item.get("external"):
             return {**mount, "source": item["name"]}
+        # The labels tell the nodes' volumes apart from others: a node makes them itself.
         marks = {**(item.get("labels") or {}), **labels.of_stack(self.document.project)}
         return {**mount, "source": item["name"], "made": {**item, "labels": marks}}
 
@@ -247,6 +248,7 @@ def _tmpfs(text: Any) -> Json:
 def _patience(check: Json) -> float:
     """Seconds until the Swarm itself must have called a task unhealthy, and some more."""
     span = {key: nanoseconds(check.get(key) or "0s") / _SECOND for key in ("start_period", "interval", "timeout")}
+    # One round more than the check has retries, for what the Swarm itself needs.
     rounds = int(check.get("retries") or 3) + 1
     return (
         60.0

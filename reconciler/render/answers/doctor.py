@@ -31,6 +31,7 @@ def doctor_text(
     lines = [f"login   {login_words(login, walk)}", ""]
     for each in diagnoses:
         lines += _finding(each, colour=colour)
+    # Checks that ended well are shown on request only; those without an answer always, as something may hide there.
     unknown = [each for each in checked if each.verdict is Verdict.UNKNOWN]
     shown = checked if full else unknown
     lines += [

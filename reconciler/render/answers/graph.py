@@ -122,6 +122,7 @@ def graph_svg(graph: Graph) -> str:
     root = Element("svg", xmlns="http://www.w3.org/2000/svg", viewBox=f"0 0 {width:.0f} {height:.0f}")
     root.set("font-family", "monospace")
     root.set("font-size", "12")
+    # Edges first, so that the boxes lie over their ends.
     for name, need, milestone in _edges(graph):
         _draw_edge(root, boxes[need], boxes[name], milestone)
     for name, box in boxes.items():

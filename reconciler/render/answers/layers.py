@@ -24,6 +24,7 @@ def layers_of(needs: Mapping[Name, Collection[Name]]) -> list[list[Name]]:
         layers[depth[name]].append(name)
         for need in own:
             users[need].append(name)
+    # A few sweeps down and up untangle most of the lines; the best order of all is a hard problem.
     for _ in range(_SWEEPS):
         _sort(layers, needs)
         _sort(layers[::-1], users)

@@ -101,6 +101,7 @@ def _now(answer: Answer) -> Iterator[str]:
         return
     if change.action is Action.KEEP:
         state = standing(change)
+        # Notes may have several lines, such as the last ones of a log.
         note = " ".join(state.note.split())
         yield f"{answer.address}: {state.state.value}{f', {note}' if note else ''}; nothing is planned"
         return

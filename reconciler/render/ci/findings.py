@@ -192,6 +192,7 @@ def _of_change(change: Change, kind: Kind) -> Iterator[Finding]:
     for each in differing:
         path, text = row_of(each, change, kind)
         yield Finding(_rule(change, each), str(change.address), path, title, f"{path}: {text}", origin_of(change, each))
+    # A new or deleted resource has no fields that differ, and is one finding as a whole.
     if not differing:
         message = change.obstacle or change.unread or change.reason or change.action.value
         rule = "unknown" if change.unread else _BY_ACTION[change.action]

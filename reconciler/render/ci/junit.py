@@ -14,6 +14,7 @@ _OTHERS: Final = "reconcile"
 
 def findings_junit(findings: Findings) -> str:
     """The report; a note or a warning about a file is output of its test case, and no failure."""
+    # Each checked resource is a test case, also without a finding, so that a report shows how much was compared.
     cases: dict[str, list[Finding]] = {address: [] for address in findings.checked}
     for each in findings.found:
         cases.setdefault(each.address or each.origin.file, []).append(each)

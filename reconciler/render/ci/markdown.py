@@ -52,6 +52,7 @@ def plan_markdown(
         for remark in plan.remarks()
     )
     page = _Page(head)
+    # The parts in the order of their importance: an earlier one takes its share of the room before a later one.
     page.add("refusals", refusals, share=0.2)
     page.add("remarks", remarks, share=0.2)
     page.add("access", map(clean, access_lines(plan.access)), share=0.2)
@@ -91,6 +92,7 @@ class _Page:
         """Adds whole lines as long as there is room within a share of what is left, and the number of the others."""
         room, shown, hidden = int(self._left * share), list[str](), 0
         for line in lines:
+            # After the first line without room all others are hidden, or the list would have gaps that nobody sees.
             if hidden or len(line) + 1 > room:
                 hidden += 1
                 continue

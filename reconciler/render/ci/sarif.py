@@ -43,6 +43,7 @@ def _result(finding: Finding) -> dict[str, Any]:
         "level": _LEVELS[finding.level],
         "message": {"text": finding.text},
         "locations": [location],
+        # By this CI systems know the same finding again in another run, on another line.
         "partialFingerprints": {"reconcile/v1": finding.fingerprint},
     }
 

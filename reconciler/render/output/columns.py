@@ -67,6 +67,7 @@ def _parts(line: str, width: int) -> Iterator[str]:
             current = indent + word.lstrip()
         else:
             current += word
+        # A word that is wider than the line is cut, since no break between words helps.
         while cells(current.rstrip()) > width:
             head, current = _cut(current, width)
             yield head

@@ -131,6 +131,7 @@ def _forms_of(value: object) -> Iterator[str]:
     match value:
         case Secret():
             whole = value.reveal().strip()
+            # A secret of several lines, such as a key, may be printed with an indent or in parts.
             lines = [line.strip() for line in whole.splitlines()] if "\n" in whole else []
             yield from (text for text in (whole, *lines, *_shown_by_form(whole)) if len(text) >= SHORTEST)
         case str():
@@ -176,8 +177,10 @@ def _view(text: str, escape: re.Pattern[str], decode: Callable[[re.Match[str]], 
 def _characters(data: bytes, places: Sequence[int]) -> tuple[str, Sequence[int]]:
     """UTF-8 as text, with the place of each character's first byte."""
     text = data.decode("utf-8", "replace")
+    # Only ASCII: then each byte is a character, and nothing has to be counted.
     if len(text) == len(data):
         return text, places
+    # What is no UTF-8 is read byte by byte, so that a secret beside it is still found.
     text = data.decode("latin-1") if "\ufffd" in text else text
     if len(text) == len(data):
         return text, places

@@ -24,6 +24,7 @@ def shown(value: Value, unit: str = "") -> str:
             return str(value) if isinstance(value, Secret) else "(known after apply)"
         case _ if value is ABSENT or value is UNKNOWN:
             return str(value)
+        # A truth value is a number to Python, and has no unit.
         case int() | float() if unit and not isinstance(value, bool):
             return _size(value) if unit == "bytes" else f"{value:g} {unit}"
         case str():

@@ -123,6 +123,7 @@ class PlanDocument:
         """The leaves that differ inside two lists of objects; most fields have none."""
         if not are_lists_of_objects(field.before, field.after):
             return {}
+        # deepdiff takes long to import, and few plans have lists of objects that differ.
         from reconciler.render.plan.explain import differences, place_of
 
         return {

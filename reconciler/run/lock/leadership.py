@@ -130,6 +130,7 @@ class Watchers:
         self._lease: Lease | None = None
 
     def __call__(self) -> bool:
+        # Without events nobody can tell that somebody has come, so the lease is always renewed as if watched.
         if not self._is_followed:
             return True
         if self._is_awaited or self._clock.now() - self._read_at > TRUST_S:

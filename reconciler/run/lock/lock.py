@@ -207,6 +207,7 @@ class Lock:
         """The holder, over if it has had this very mark for longer than a living run keeps one."""
         began = self._first_seen.setdefault(holder.name, self._clock.now())
         stale = holder.state is State.HELD and self._clock.now() - began > self._terms.lease_s
+        # Its run may be on a machine that can't be asked; a mark that stays the same for so long has nobody behind it.
         if stale or holder.name in self._left_behind:
             return Holder(holder.name, State.OVER, holder.owner)
         return holder
@@ -294,6 +295,7 @@ class Lease:
 
     def require_held(self) -> None:
         """Raises Rejected where the lock was lost. A mark that is too old, as after a long sleep, is renewed first."""
+        # A machine that slept has an old mark and may still have its lock; the renewal finds out.
         if not self.is_lost and not self.is_young:
             self.renew()
         if self.is_lost:
@@ -338,6 +340,7 @@ class Renewal(threading.Thread):
     def run(self) -> None:
         while not self._over.wait(self._lease.terms.renewal_s):
             with suppress(ProviderError):  # the engine is away for a moment: the mark holds for two more tries
+                # Without anybody who waits, each renewal would be a write for nothing.
                 if self._is_watched():
                     self._lease.renew()
                 else:

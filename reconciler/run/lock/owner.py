@@ -85,6 +85,7 @@ def _domain() -> str:
         boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
     except (OSError, ValueError):
         return ""
+    # A number of a process means something only in the same boot and namespace.
     spaces = [_namespace(name) for name in _NAMESPACES]
     return " ".join([boot, *spaces]) if boot and spaces[0] else ""
 
@@ -121,6 +122,7 @@ def _began(process: str) -> str:
     """The start time of a process, in the kernel's own count; "" if it can't be read."""
     try:
         stat = Path(f"/proc/{process}/stat").read_text(encoding="utf-8", errors="replace")
+        # The name of the program stands in parentheses, and may have blanks and parentheses itself.
         return stat.rpartition(")")[2].split()[19]
     except (OSError, IndexError):
         return ""

@@ -138,6 +138,7 @@ class _Run:
 
     def _collect(self) -> Iterator[Event]:
         patience = SIGN_OF_LIFE_S
+        # No longer than until a waiting step is due, even if the running ones take their time.
         if self.waiting:
             patience = min(patience, max(0.0, self.waiting[0][0] - self.clock.now()))
         for future in wait(self.running, self._longest_s(patience), FIRST_COMPLETED).done:
@@ -255,6 +256,7 @@ class _Run:
         for progress in (self.progress[step_id] for step_id in given_up):
             yield self._event(progress, What.INTERRUPTED, progress.note)
         for step in self.steps if self.stop.is_set() else ():
+            # Blocked steps have been reported with their cause.
             if step.id not in self.blocked and step.id not in self.performed:
                 yield Event(step, What.NOT_STARTED)
 

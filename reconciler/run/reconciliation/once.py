@@ -143,6 +143,7 @@ class Reconciler:
         if not self._expanded:
             with undisturbed():
                 everything = [each for provider in self.providers.values() for each in provider.expand(self.document)]
+            # The needs of a target may be in another provider, so all of them are expanded first.
             self._expanded.append(_closure(everything, self.only, self.providers) if self.only else everything)
         return self._expanded[0]
 
@@ -192,6 +193,7 @@ class Reconciler:
 
     def _completed(self, look: Look, desired: Sequence[Resource]) -> Look:
         """The look with all that is asked for a plan which is shown or carried out."""
+        # What is excluded must be gone before refusals are sought: it can't be refused.
         look = replace(look, plan=self._chosen(look.plan))
         plan = replace(
             look.plan, access=self._access(look), obstacles=self._obstacles(look), kept=self._kept(look, desired)
@@ -210,6 +212,7 @@ class Reconciler:
         """The plan without what is excluded, and with what is left alone marked. Raises UnknownAddress."""
         if self.excluded:
             known = [change.address for change in plan.changes]
+            # A name that is excluded by mistake would leave its change in the plan.
             require_known(self.excluded, known)
             plan = excluding(plan, self.excluded)
         return leaving(plan, self.leaves)
@@ -221,6 +224,7 @@ class Reconciler:
         """
         look = self._look_in_time() or replace(self, defers=True).look()
         changes = look.plan.changes
+        # Nothing at all is known, so a table of unknowns would only hide the error.
         if look.unread and all(change.unread for change in changes):
             raise next(iter(look.unread.values()))
         return [standing(change) for change in changes]
@@ -347,6 +351,7 @@ class Reconciler:
             return self.reads.one(name, call)
         except ReconcileError as error:
             if not self.defers:
+                # In a look that does not defer, the server is needed, and its silence is the error.
                 raise
             raise _UnreadLater(name, error) from error
 

@@ -103,6 +103,7 @@ class SideBySide:
         futures = {
             name: self._begun(name, call, is_reading=True) for name, call in calls.items() if name not in self.held
         }
+        # All have begun by now, so that the slowest one decides, and not the sum.
         answers = {name: self._awaited(name, future, began) for name, future in futures.items()}
         return [(name, self.held.get(name) or answers[name]) for name in calls]
 

@@ -28,6 +28,7 @@ class Workers(Generic[T, R]):
         """Have it done; the future has what comes of it, or what was raised."""
         future: Future[R] = Future()
         self._tasks.put((task, future))
+        # Threads are made as they are needed; a plan with one step needs one.
         if len(self._threads) < self._most:
             thread = Thread(target=self._work, name=f"worker {len(self._threads)}", daemon=True)
             self._threads.append(thread)

@@ -31,6 +31,7 @@ _ALL_PROFILES: Final = ("*",)
 
 def uses_of_secrets(sources: Sources, names: Iterable[str], connect: Connect) -> Sequence[Use]:
     """Every text of the desired state into which these secrets go; asks nobody. Raises ConfigError."""
+    # Texts that are random enough are found again in whatever they became a part of.
     stand_ins = generated_secrets(names)
     document = _loaded(replace(sources, environment={**sources.environment, **stand_ins}))
     with _connected(connect, document) as providers:
@@ -161,6 +162,7 @@ def _loaded(sources: Sources) -> Document:
     """The document with the services of all profiles: one that is not active now may live all the same."""
     try:
         return load(replace(sources, profiles=_ALL_PROFILES)).document
+    # With all of them at once the files may be wrong, though each profile alone is right.
     except ConfigError:  # services of different profiles may contradict each other
         return load(sources).document
 

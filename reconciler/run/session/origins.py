@@ -34,6 +34,7 @@ def place_of(settings: Settings, locate: Locator, kinds: Callable[[], Mapping[st
 
 def set_in(name: str, settings: Settings, kinds: Mapping[str, str]) -> str:
     """The place that gives a variable its value; empty where none does."""
+    # The environment wins over each other source, also over the files.
     if settings.environment.get(name):
         return ENVIRONMENT
     if name in kinds:

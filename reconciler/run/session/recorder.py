@@ -133,6 +133,7 @@ class Recorder(Struct):
         if results:
             self.history.settle(results)
         done = {address: record for address, (record, each) in self._progress.items() if each.ended == "done"}
+        # A failed run has no further look, so what it wrote is remembered from here.
         self._written |= done.keys()
         self._deleted |= {address for address, record in done.items() if record.action == Action.DELETE.value}
         self._rows, self._progress = {}, {}

@@ -75,6 +75,7 @@ class Rows(Struct, frozen=True):
         shown = plain(value, self._sensitive)
         text = json.dumps(shown, default=str)
         hidden = self.known.hidden(text)
+        # A known secret within a longer text makes all of it a digest: the rest could tell too much.
         if hidden != text:
             return self._sensitive(Secret(text))
         return shown if len(text) <= _LONGEST else {"long": len(text), "digest": self.history.digest(text)}

@@ -122,6 +122,7 @@ class Session(Struct, frozen=True):
         own = self.document.options
         prune = {kind.name: own.prune[kind.section] for kind in self.kinds.values() if kind.section in own.prune}
         realms = (_mapping(realm.get(OPTIONS)) for realm in self.document.realms or ())
+        # Realms may protect objects in their own files.
         texts = (*own.protect, *(str(text) for realm in realms for text in realm.get("protect") or ()))
         protected = frozenset(map(Address.parse, texts))
         return Policy.of(self.kinds.values(), prune=prune, protected=protected, **allowed)
@@ -396,6 +397,7 @@ def _given(sources: Sources, settings: Settings) -> Mapping[str, str]:
 def _asked(source: SecretSource, settings: Settings) -> str:
     around = Surroundings(settings.directory.absolute(), settings.environment, variables_in)
     value = SOURCES[source.kind](source.settings, around)
+    # An empty secret would start a service without protection.
     if not value:
         raise SourceError("it gives an empty text")
     return value

@@ -154,6 +154,7 @@ class Grants:
         if role not in self._below:
             found, frontier = set[Role](), {role}
             while frontier:
+                # A composite may contain itself over others, so what was found is not followed again.
                 found |= {each for each in frontier if self._is_there(each)}
                 frontier = {part for each in frontier & found for part in self._composites(each)} - found
             self._below[role] = frozenset(found)
@@ -312,6 +313,7 @@ class Grants:
         found: dict[tuple[object, ...], list[str]] = {}
         for name, view in self._views.items():
             inside = view.shows_groups_inside, view.shows_roles_inside
+            # A service gets tokens for itself only, so it is no place where a person gets in.
             apart = name if name in BUILTIN else "", _is_a_service(self.clients[name])
             key = (view.scope, view.shows_groups, inside, tuple(sorted(view.given)), apart)
             found.setdefault(key, []).append(name)

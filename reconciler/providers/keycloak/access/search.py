@@ -24,6 +24,7 @@ def groups_found(connection: Connection, realm: str, text: str, most: int) -> Ma
     """The paths of the first groups with this text in their name."""
     base, asked = BASE.format(realm=quote(realm, safe="")), f"search={quote(text, safe='')}"
     found = _listed(connection.get(f"{base}/groups?first=0&max={most}&{BRIEF}&{asked}"))
+    # The server also returns the groups above a match, so that its tree is whole.
     paths = tuple(path for path in _paths(found) if text.lower() in path.rpartition("/")[2].lower())
     counted: Any = connection.get(f"{base}/groups/count?{asked}")
     total = counted.get("count") if isinstance(counted, dict) else None

@@ -73,6 +73,7 @@ def _spelled(sort: str, name: str) -> str:
     name = name.removeprefix("$")
     if name == sort or _is_id(name):
         return name
+    # Groups are known by their paths, and users by names in lower case.
     if sort == "Groups":
         return f"/{name.strip('/')}"
     return name.lower() if sort == "Users" else name

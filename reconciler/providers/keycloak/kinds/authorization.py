@@ -179,6 +179,7 @@ def _called(key: str, part: Value, names: Mapping[str, str]) -> Value:
     """A part of a setting with the name instead of the id; a group is known by its path."""
     if not isinstance(part, Mapping):
         return names.get(str(part), part)
+    # The id of an object that the realm does not show stays as it is.
     name = names.get(str(part.get("id")))
     if name is None:
         return part

@@ -127,6 +127,7 @@ def _components(realm: Representation) -> Iterator[Item]:
 def _below(keys: Path, at: DocumentPath, section: Mapping[str, Sequence[Representation]]) -> Iterator[Item]:
     for sort, bodies in section.items():
         for index, body in enumerate(bodies or ()):
+            # These have kinds of their own.
             if sort in (PROFILE, WORKFLOWS):
                 continue
             item = Item((*keys, label(body)), (*at, sort, index), {**body, "providerType": sort})

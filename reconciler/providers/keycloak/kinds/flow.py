@@ -79,6 +79,7 @@ def _by_name(value: Value) -> Mapping[str, Value]:
         return {name: _normal(as_map(body)) for name, body in value.items()}
     bodies = [body for body in value if isinstance(body, Mapping)] if isinstance(value, Sequence) else []
     found: dict[str, Value] = {}
+    # In the order in which they run: the number of a second one of a name depends on it.
     for body in sorted(bodies, key=lambda body: whole_number(body.get("priority") or 0)):
         found[_free(_named(body), found)] = _normal(body)
     return found
@@ -335,6 +336,7 @@ def _found(live: Live, address: Address, part: str) -> Representation | None:
     answer = live.connection.get(live.path(f"{BASE}/authentication/flows/{{name}}/executions", address))
     named: dict[str, Representation] = {}
     for each in sorted(_own(answer), key=lambda each: int(each["priority"])):
+        # A subflow goes by its name here, and an authenticator by its id.
         name = each["displayName"] if each.get("authenticationFlow") else each.get("providerId", "")
         named[_free(name, named)] = each
     return named.get(part)
@@ -347,6 +349,7 @@ def _own(answer: Any) -> Sequence[Representation]:
 
 def _set(live: Live, address: Address, execution: Representation, patch: Mapping[str, Value]) -> None:
     """Give an execution its settings, or other ones."""
+    # Settings are objects of their own, made with the first and changed with the next ones.
     known = execution.get("authenticationConfig")
     if known is None:
         path = f"{BASE}/authentication/executions/{execution['id']}/config"

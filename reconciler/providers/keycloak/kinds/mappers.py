@@ -95,5 +95,6 @@ def _filled(body: Mapping[str, Value], live: Mapping[str, Value]) -> Mapping[str
     if "config" in expected:
         config = as_map(live.get("config", {}))
         keys = (*_FILLED_IN, *_FILLED_IN_BY_TYPE.get(live.get("protocolMapper", ABSENT), ()))
+        # The server fills these in when a mapper is made; they are expected as they are.
         expected["config"] = {key: config[key] for key in keys if key in config} | as_map(expected["config"])
     return {**live, **expected}

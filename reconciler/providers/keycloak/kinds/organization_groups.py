@@ -83,6 +83,7 @@ def _organizations(realm: Representation) -> Iterator[Item]:
     for index, body in enumerate(realm.get("organizations") or ()):
         placed = [each for each in body.get("members") or () if "groups" in each]
         own = {"groups": body["groups"]} if "groups" in body else {}
+        # Without declared groups the organization's groups are not managed.
         if own or placed:
             found = {**own, **({"members": placed} if placed else {})}
             yield Item((body.get("alias") or body["name"],), ("organizations", index), found)

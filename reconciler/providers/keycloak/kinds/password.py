@@ -31,6 +31,7 @@ def _passwords(realm: Representation) -> Iterator[Item]:
     for index, user in enumerate(realm.get("users") or ()):
         for place, credential in enumerate(user.get("credentials") or ()):
             mode, value = credential.get("ensure", INITIAL), credential.get("value")
+            # An initial password is set once with the user, and a mask says to keep the one there is.
             if mode != INITIAL and value and value != Secret(MASK):
                 keys = (str(user["username"]).lower(),)
                 yield Item(keys, ("users", index, "credentials", place), {mode: value})

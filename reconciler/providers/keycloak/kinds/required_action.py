@@ -42,6 +42,7 @@ def _actions(realm: Representation) -> Iterator[Item]:
     known = {body["alias"] for body in found}
     for index, body in enumerate(found):
         new = _RENAMED.get(body["alias"])
+        # An export of an older server may have both names; the present one counts.
         if new not in known:
             renamed = {**body, "alias": new, "providerId": new} if new else body
             yield Item((renamed["alias"],), ("requiredActions", index), renamed)

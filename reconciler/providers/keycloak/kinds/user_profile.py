@@ -40,6 +40,7 @@ def _profile(realm: Representation) -> Iterator[Item]:
     if realm.get("userProfile") is not None:
         yield Item((), ("userProfile",), realm["userProfile"])
         return
+    # Exports keep the profile as a text of JSON inside of a component.
     for index, component in enumerate((realm.get("components") or {}).get(PROFILE) or ()):
         found = _parsed(component)
         if found:

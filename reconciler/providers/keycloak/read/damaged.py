@@ -23,6 +23,7 @@ def explained(connection: Connection, realm: str) -> Iterator[None]:
     try:
         yield
     except Rejected as error:
+        # Only after a failure: the flows are asked for one by one.
         said = "; ".join(_remedy(realm, flow) for flow in _damaged(connection, realm))
         if not said:
             raise

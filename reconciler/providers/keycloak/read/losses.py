@@ -97,6 +97,7 @@ def is_declared(change: Change | None, name: str) -> bool:
 
 def _labelled(kind: RestKind, holder: Address, name: str, value: Value) -> Iterator[tuple[str, Spec]]:
     """A property of an object with the words for it; each policy is one of its own."""
+    # A policy is an object to its reader, though all of them are one property.
     if kind.name in (AUTHORIZATION, ADMIN_PERMISSIONS) and name == "policies":
         for policy, body in as_map(POLICIES.normal(value)).items():
             yield _policy(policy, holder), {name: {policy: body}}

@@ -22,6 +22,7 @@ def with_everybody(connection: Connection, base: str, body: Representation) -> R
     """An organization with its groups, and its members with those that each is in."""
     path = f"{base}/organizations/{body['id']}"
     groups = list(tree(connection, f"{path}/groups"))
+    # Members first, so that those who are in no group are there, too.
     members: dict[str, list[str]] = {name: [] for name in _names(connection, f"{path}/members")}
     for group in _below(groups):
         for name in _names(connection, f"{path}/groups/{group['id']}/members"):

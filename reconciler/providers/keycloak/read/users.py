@@ -44,6 +44,7 @@ class People(Struct, frozen=True):
     def read(self) -> Iterator[Representation]:
         """The users that there are, each with the memberships that are declared of it."""
         found = self._users()
+        # An empty list may mean that the account does not see users.
         if self.wanted and not found:
             self._check_sight()
         memberships, identities = self._memberships(found), self._identities(found)
@@ -67,6 +68,7 @@ class People(Struct, frozen=True):
             return self._each(self.wanted)
         found = self.connection.get(f"{self.base}/users/count")
         count = found if isinstance(found, int) else 0
+        # Many pages for a few users take longer than a question for each.
         is_paged = self.everyone or count <= len(self.wanted) * _LOOK_UPS_PER_PAGED
         return self._paged(count) if is_paged else self._each(self.wanted)
 

@@ -296,6 +296,7 @@ class AdminClient:
         with self._translated(f"GET /{path}"):
             response = self._reader().send("GET", path, headers={"Host": host} if host else {})
         try:
+            # A front end that is not Keycloak may answer with a page.
             found = json.loads(response.content)
         except ValueError:
             found = {}
@@ -413,6 +414,7 @@ class AdminClient:
 
     def _renewed(self, old: Token) -> Token:
         if old.refresh:
+            # A refresh leaves the server with one session; a new login would add another.
             try:
                 return self._token_for({"grant_type": "refresh_token", "refresh_token": old.refresh})
             except ProviderError:  # the session is gone, or the server was made anew
@@ -593,6 +595,7 @@ def _no_tls(url: str, error: Exception) -> ProviderError:
     words = why(error)
     if any(sign in words.lower() for sign in _PLAIN):
         return Unreachable(f"{url} does not speak TLS there; if the port is right, the URL is http{url[5:]}")
+    # Only a file with the right authority helps here; waiting does not.
     if "certificate" in words.lower():
         return NoLogin(f"the certificate of {url} is not trusted ({words}); set `x-reconcile.connection.caFile`")
     return Unreachable(f"{url} can't be spoken with by TLS: {words}")

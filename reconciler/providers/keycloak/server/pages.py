@@ -43,6 +43,7 @@ def _all(connection: Connection, path: str, query: str, page: Any, start: int) -
     """A page and those after it."""
     while page is not ABSENT:
         yield from page
+        # A page that is not full is the last one.
         if len(page) < _size(query):
             return
         start += _size(query)
@@ -65,6 +66,7 @@ _Out = TypeVar("_Out")
 def side_by_side(ask: Callable[[_In], _Out], about: Iterable[_In]) -> Iterator[_Out]:
     """The answers, in the order of the questions; what one of them raises is raised here."""
     about = tuple(about)
+    # One question needs no threads.
     if len(about) < 2:
         yield from map(ask, about)
         return

@@ -190,6 +190,7 @@ class RestKind:
         """The address of what this object is in."""
         if self.parent is None:
             return None
+        # There is one for each parent, so it has its parent's path.
         if self.singleton:
             return Address(self.parent, address.path)
         above = address.path[:-1]
@@ -215,6 +216,7 @@ class RestKind:
 
     def _as_observed(self, expected: dict[str, Value], observed: Spec, pointer: Path) -> dict[str, Value]:
         name = pointer[0] if pointer else ""
+        # What is not declared is not compared, and needs no exception.
         if name not in expected:
             return expected
         normal = self.properties[name].normal

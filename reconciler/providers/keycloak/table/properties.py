@@ -58,6 +58,7 @@ class Property(Struct, frozen=True):
             return patch
         if not self.whole:
             return self.wired({key: None if value is ABSENT else value for key, value in patch.items()})
+        # A whole document is sent back with the patch in it, as the server would drop the rest.
         return self.wired(merged(self.normal(live) if self.wire else live, patch))
 
     def wired(self, normal: Value) -> Value:
@@ -160,6 +161,7 @@ def by(key: str, normalise: Callable[[Value], Value] = as_plain) -> Callable[[Va
         if isinstance(value, Mapping):
             return {name: normalise(body) for name, body in value.items()}
         bodies = value if isinstance(value, Sequence) and not isinstance(value, str) else ()
+        # An object without the property can't be told from others, and is left to the schema.
         found = [body for body in bodies if isinstance(body, Mapping) and key in body]
         return {str(body[key]): normalise({k: v for k, v in body.items() if k != key}) for body in found}
 
@@ -229,6 +231,7 @@ def declared_keys_or_none(declared: Value, live: Value) -> Value:
 
 def declared_parts(declared: Value, live: Value) -> Value:
     """Only what is declared is managed, at every depth; lists of objects are compared place by place."""
+    # A mask says that somebody knows the value; it is expected as it is.
     if declared in _MASKS or live in _MASKS:
         return live
     if isinstance(declared, Mapping) and isinstance(live, Mapping):

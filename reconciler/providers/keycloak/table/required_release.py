@@ -94,6 +94,7 @@ def _asked(name: str, row: Since, change: Change) -> Value:
     """The change's value for a row's name, None for the object itself; ABSENT if it does not need the row."""
     if not name:
         return None if change.observed is None else ABSENT
+    # What the server shows it has; only a feature may be switched off meanwhile.
     if change.observed and name in change.observed.spec and not row.feature:
         return ABSENT
     path = tuple(name.split("."))

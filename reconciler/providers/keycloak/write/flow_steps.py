@@ -57,6 +57,7 @@ def _under_old_name(step: Step, change: Change, names: Mapping[Address, str]) ->
         return step
     part = str(step.args["part"])
     for subflow in change.observed.along.get((str(step.args["field"]), part), ()):
+        # Executions are named by their subflows, which have other names by then.
         if subflow in names and part.partition(" #")[0] == subflow.name.partition(" #")[0]:
             return replace(step, args={**step.args, "part": names[subflow] + part[len(subflow.name) :]})
     return step

@@ -328,6 +328,7 @@ class Performer:
             parts.writer.delete(self._directory, step.address, str(step.args["part"]))
             return
         live = self._part(path, parts, step)
+        # Gone already is as good as deleted.
         if live is not ABSENT:
             self._connection.delete(f"{path}/{quote(live[parts.key if parts.named else 'id'], safe='')}")
 

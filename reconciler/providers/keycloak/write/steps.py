@@ -260,6 +260,7 @@ def _named_in_body(kind: RestKind, resource: Resource) -> Iterator[str]:
 
 def _update(kind: RestKind, change: Change) -> Iterator[Step]:
     by_name = _by_name(change)
+    # The object's own PUT comes first: its parts and links may depend on a property of it.
     first = tuple(_put(kind, change, by_name))
     yield from first
     before = frozenset(step.id for step in first)

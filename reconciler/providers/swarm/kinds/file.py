@@ -98,6 +98,7 @@ def expect(desired: Resource, observed: Observed) -> Spec:
     if is_external(desired):
         return {}
     live, now = observed.spec.get("content", ABSENT), observed.facts.get("now", ABSENT)
+    # A content that can't be read on either side is no difference.
     known = live if ABSENT in (live, now) else now
     silent = dict.fromkeys(("template_driver", "driver", "driver_opts"), ABSENT)
     return {**silent, **desired.spec, "content": known, "leftovers": ()}
