@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 import click
@@ -17,6 +18,7 @@ from reconciler.core.execution.report import TROUBLED, Standing
 from reconciler.record import replace
 
 if TYPE_CHECKING:
+    from reconciler.core.provider import Machine
     from reconciler.run.reconciliation.once import Reconciler
     from reconciler.run.session.session import Session
 
@@ -40,7 +42,7 @@ def command(state: State, /, **options: Any) -> int:
         if options["watch"]:
             _watch(session, reconciler, options["format"])
         rows = replace(reconciler, leaves=pauses_leave(session)).status()
-        _print(rows, options["format"])
+        _print(rows, _machines(session), options["format"])
     is_troubled = any(row.state in TROUBLED for row in rows)
     return Exit.DIFFERENT if is_troubled and not options["exit_zero"] else Exit.DONE
 
@@ -57,14 +59,26 @@ def _watch(session: Session, reconciler: Reconciler, form: str) -> NoReturn:
             show_error(error)
         else:
             click.clear()
-            _print(rows, form)
+            _print(rows, _machines(session), form)
         session.clock.sleep(_WATCH_S)
 
 
-def _print(rows: Sequence[Standing], form: str) -> None:
+def _machines(session: Session) -> Sequence[Machine]:
+    """The machines of a cluster, as far as they can be read: else the resources say why not."""
+    from reconciler.core.message.errors import ProviderError
+    from reconciler.core.provider import MachineSource
+
+    found: list[Machine] = []
+    for source in (each for each in session.providers.values() if isinstance(each, MachineSource)):
+        with suppress(ProviderError):
+            found += source.machines()
+    return found
+
+
+def _print(rows: Sequence[Standing], machines: Sequence[Machine], form: str) -> None:
     from reconciler.render.answers.status import status_json, status_text
 
     if form == "json":
-        show_json(status_json(rows))
+        show_json(status_json(rows, machines))
     else:
-        show(status_text(rows, colour=in_colour()))
+        show(status_text(rows, machines, colour=in_colour()))

@@ -36,7 +36,8 @@ def command(state: State, *, yes: bool) -> int:
             say(f"{project}: nobody holds the lock.")
             return Exit.DONE
         for name in other_names(store, project):
-            warn(f"volume {name} has the label of a lock of {project}, but not the name of one; it is left alone")
+            labelled = f"{store.lease_noun} {name} has the label of a lock of {project}"
+            warn(f"{labelled}, but not the name of one; it is left alone")
         runs = holders(store, project)
         leaders = [*holders(store, project, LEAD), *holders(store, project, STANDBY)]
         if not runs:
@@ -60,13 +61,13 @@ _REMEDY = "wait for it to end, or break its lock with `reconcile unlock --yes`"
 
 
 def _removed(store: LeaseStore, project: str, holder: Holder) -> list[Refusal]:
-    """Remove a mark, unless its volume is more than a mark."""
+    """Remove a mark, unless it is more than a mark."""
     from reconciler.core.message.errors import Refusal
     from reconciler.run.lock.lock import State as Mark
 
     if store.holds_data(holder.name):
         remedy = "look at what it is, and remove it by hand if it may go"
-        message = f"volume {holder.name} looks like a lock of {project}, but is in use or has data"
+        message = f"{holder.noun} {holder.name} looks like a lock of {project}, but is in use or has data"
         return [Refusal(None, message, remedy)]
     store.drop_lease(holder.name)
     why = {Mark.OVER: ", which is gone", Mark.MALFORMED: ", which no run can have left"}.get(holder.state, "")

@@ -10,7 +10,7 @@ from reconciler.core.resource.address import Address
 from reconciler.core.resource.resource import Origin
 from reconciler.record import Struct, field
 
-W = TypeVar("W")
+W_contra = TypeVar("W_contra", contravariant=True)
 
 
 class Diagnosis(Struct, frozen=True):
@@ -54,18 +54,18 @@ class Check(Struct, frozen=True):
     needs: tuple[str, ...] = ()
 
 
-class Row(Struct, Generic[W], frozen=True):
+class Row(Struct, Generic[W_contra], frozen=True):
     """A line of a table of checks. ``message`` and ``remedy`` have the facts of a suspect in braces."""
 
     code: str
     title: str
     message: str
     remedy: str
-    find: Callable[[W], Iterable[Suspect]]
+    find: Callable[[W_contra], Iterable[Suspect]]
     needs: tuple[str, ...] = ()
     is_symptom: bool = False
 
-    def check(self, world: W) -> Check:
+    def check(self, world: W_contra) -> Check:
         return Check(self.code, self.title, lambda: map(self.diagnosis, self.find(world)), self.needs)
 
     def diagnosis(self, suspect: Suspect) -> Diagnosis:

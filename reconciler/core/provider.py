@@ -457,6 +457,24 @@ class DeclarationSource(Protocol):
         ...
 
 
+class Machine(Struct, frozen=True):
+    """A machine of a cluster: its part in it, and its state in words. It ``works`` if it does all that it is for."""
+
+    name: str
+    role: str
+    state: str
+    works: bool = True
+
+
+@runtime_checkable
+class MachineSource(Protocol):
+    """A provider whose resources run on the machines of a cluster."""
+
+    def machines(self) -> Sequence[Machine]:
+        """The machines of the cluster, by name. Asks; raises ProviderError."""
+        ...
+
+
 @runtime_checkable
 class PermissionSource(Protocol):
     """A provider that works with an account whose permissions can be limited."""
@@ -564,6 +582,11 @@ class Located(Protocol):
 @runtime_checkable
 class LeaseStore(Protocol):
     """A place that all reconcilers of a project can see, for marks that say who is at work."""
+
+    @property
+    def lease_noun(self) -> str:
+        """The noun for the object that is a mark, as a person finds it on the other side."""
+        ...
 
     def put_lease(self, name: str, mark: Mapping[str, str]) -> None:
         """Leave a mark under a name that nobody else uses."""

@@ -20,10 +20,11 @@ _LONG: Final = 200
 
 
 class Case(Struct, frozen=True):
-    """A failed login of a document's application."""
+    """A failed login of a document's application. ``address_of`` gives the address of a service, by its name."""
 
     document: Document
     evidence: Evidence
+    address_of: Callable[[str], Address | None]
 
     def suspect(self, /, **facts: object) -> Suspect:
         """The application itself, at the line of the declared login."""
@@ -88,9 +89,7 @@ def _said(*patterns: str) -> Callable[[Case], Iterator[Suspect]]:
                 text = matches[-1].string.strip()
                 origin = case.document.locate(("stack", "services", service, "environment"))
                 facts = {"service": service, "line": text[:_LONG]}
-                yield Suspect(
-                    f"service {service}", facts, Address("docker.container", (service,)), "environment", origin
-                )
+                yield Suspect(f"service {service}", facts, case.address_of(service), "environment", origin)
 
     return found
 
@@ -220,7 +219,7 @@ ROWS: Final[tuple[Row[Case], ...]] = (
 )
 
 
-def checks(document: Document, evidence: Evidence) -> Sequence[Check]:
+def checks(document: Document, evidence: Evidence, address_of: Callable[[str], Address | None]) -> Sequence[Check]:
     """The checks of what a failed walk shows by itself."""
-    case = Case(document, evidence)
+    case = Case(document, evidence, address_of)
     return [row.check(case) for row in ROWS]

@@ -7,6 +7,7 @@ from functools import partial
 
 from reconciler.core.difference.kind import Kind
 from reconciler.core.provider import Provider
+from reconciler.core.resource.address import Address
 from reconciler.core.resource.document import Document
 from reconciler.providers.answers import Request
 
@@ -18,6 +19,11 @@ def all_kinds() -> Mapping[str, Kind]:
     from reconciler.providers.swarm.provider import SwarmProvider
 
     return {**DockerProvider.kinds, **SwarmProvider.kinds, **{name: kind.kind for name, kind in KINDS.items()}}
+
+
+def _as_container(service: str) -> Address:
+    """The address that a service has where only its realms are managed."""
+    return Address("docker.container", (service,))
 
 
 def _ignored(_provider: str, _request: Request) -> None:
@@ -32,18 +38,21 @@ def connect(
     ``note`` gets the name of the provider and each request that has ended.
     """
     providers: dict[str, Provider] = {}
-    is_swarm = document.options.engine == "swarm"
-    if is_swarm:
+    address_of: Callable[[str], Address] = _as_container
+    if document.options.engine == "swarm":
         from reconciler.providers.swarm.provider import SwarmProvider
 
-        providers["swarm"] = SwarmProvider(document.project, environment, note=partial(note, "swarm"))
+        swarm = SwarmProvider(document.project, environment, note=partial(note, "swarm"))
+        providers["swarm"], address_of = swarm, swarm.service_address
     elif document.stack is not None:
         from reconciler.providers.docker.provider import DockerProvider
 
-        providers["docker"] = DockerProvider(document.project, environment, note=partial(note, "docker"))
+        docker = DockerProvider(document.project, environment, note=partial(note, "docker"))
+        providers["docker"], address_of = docker, docker.service_address
     if document.realms is not None:
         from reconciler.providers.keycloak.provider import KeycloakProvider
 
-        runs_as = "swarm.service" if is_swarm else "docker.container"
-        providers["keycloak"] = KeycloakProvider(document.connection, runs_as=runs_as, note=partial(note, "keycloak"))
+        providers["keycloak"] = KeycloakProvider(
+            document.connection, address_of=address_of, note=partial(note, "keycloak")
+        )
     return providers

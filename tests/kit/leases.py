@@ -16,7 +16,8 @@ def _never(_verb: str, _name: str) -> None:
 class MemoryLeases:
     """A lease store whose ``fails`` may raise for a call: (verb, name)."""
 
-    def __init__(self) -> None:
+    def __init__(self, lease_noun: str = "volume") -> None:
+        self.lease_noun = lease_noun
         self.marks: dict[str, Mapping[str, str]] = {}
         self.data: set[str] = set()
         self.fails: Callable[[str, str], object] = _never

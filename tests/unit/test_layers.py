@@ -115,9 +115,10 @@ FLOORS = {
     ),
     "providers/swarm": (
         {"table"},
-        {"kinds", "tasks"},
-        {"expand"},
+        {"kinds", "nodes", "tasks"},
+        {"expand", "inside"},
         {"observe", "perform", "steps"},
+        {"diagnose"},
         {"provider"},
     ),
     "providers/keycloak": (
@@ -136,7 +137,7 @@ FLOORS = {
 
 # Nothing outside the providers knows one of them. A person is told of Docker and Keycloak, with a capital letter; these
 # are the only words in lower case, and what they are for.
-BLIND = {"core", "run", "cli", "render"}
+BLIND = {"core", "login", "run", "cli", "render", "web"}
 PROVIDERS = re.compile("docker|keycloak|swarm")
 SPEAKS_OF_A_PROVIDER = {
     ("core/resource/address.py", "docker.container/redis"): "the example of an address in a message",
@@ -146,6 +147,7 @@ SPEAKS_OF_A_PROVIDER = {
     ("cli/examples.py", "--docker"): "the option",
     ("cli/state.py", "keycloak_url"): "the option's value",
     ("cli/state.py", "--keycloak-url"): "the option",
+    ("login/causes.py", "keycloak-address"): "the code of a finding",
 }
 
 FILES = sorted(path.relative_to(PACKAGE).as_posix() for path in PACKAGE.rglob("*.py"))

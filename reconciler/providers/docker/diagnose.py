@@ -11,28 +11,23 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
-from datetime import datetime
 from functools import cached_property
 from typing import Any, Final
 
 from reconciler.core.diagnosis import Check, Row, Suspect
-from reconciler.core.message.errors import Denied, ProviderError, Unreachable
+from reconciler.core.message.errors import ProviderError
 from reconciler.core.resource.document import Document
 from reconciler.core.resource.values import Value
-from reconciler.providers.answers import Limits, underneath
 from reconciler.providers.docker.container import one_shot
+from reconciler.providers.docker.engine import checks as checks_of_engine
 from reconciler.providers.docker.engine import listeners, ownership
 from reconciler.providers.docker.engine.client import Engine
-from reconciler.providers.docker.engine.versions import UnknownVersion
 from reconciler.providers.docker.expand import container_address
 from reconciler.providers.docker.observe import last_probe, name_of
 from reconciler.providers.docker.table import labels
 from reconciler.providers.docker.table.property import Json, dig
 
-LIMITS: Final = Limits(seconds=10.0)
-"""The limits of each answer: a check must end soon, whatever hangs."""
 LEAST_FREE_BYTES: Final = 1 << 30
-MOST_OFFSET_S: Final = 30.0
 _LAST_LINES: Final = 3
 _CRASHES: Final = 3
 _FRESH_S: Final = 60.0
@@ -98,53 +93,6 @@ class Site:
 
 
 # ------------------------------------------------------------------ the engine
-
-
-def _reached(site: Site) -> ProviderError | None:
-    """The error with which the engine answers, if it does."""
-    try:
-        site.engine.get("/info")
-    except ProviderError as error:
-        return error
-    return None
-
-
-def _silent(site: Site) -> Iterator[Suspect]:
-    error = _reached(site)
-    if isinstance(error, Unreachable) and not isinstance(error, UnknownVersion) and not _is_forbidden(error):
-        socket_path = site.engine.location.socket
-        yield Suspect(
-            "the engine",
-            {
-                "words": error,
-                "remedy": "sudo systemctl start docker" if socket_path else "check DOCKER_HOST and `docker context ls`",
-            },
-        )
-
-
-def _unspeakable(site: Site) -> Iterator[Suspect]:
-    if isinstance(error := _reached(site), UnknownVersion):
-        yield Suspect("the engine", {"words": error})
-
-
-def _forbidden(site: Site) -> Iterator[Suspect]:
-    error = _reached(site)
-    if error and _is_forbidden(error):
-        yield Suspect("the engine", {"words": error})
-
-
-def _is_forbidden(error: ProviderError) -> bool:
-    return isinstance(error, Denied) or underneath(error, PermissionError) is not None
-
-
-def _wrong_time(site: Site) -> Iterator[Suspect]:
-    moment = _moment(site.engine.own.get("SystemTime"))
-    offset_s = moment - site.now()
-    if moment and abs(offset_s) > MOST_OFFSET_S:
-        yield Suspect("the engine's machine", {"offset": f"{offset_s:+.0f} s"})
-
-
-_MICROSECONDS: Final = re.compile(r"(\.\d{6})\d+")
 
 
 def _full_disk(site: Site) -> Iterator[Suspect]:
@@ -272,17 +220,10 @@ def _out_of_memory(site: Site) -> Iterator[Suspect]:
 def _crashing(site: Site) -> Iterator[Suspect]:
     for service, each in _in_state("restarting", "running")(site):
         count = int(each.get("RestartCount") or 0)
-        is_fresh = site.now() - _moment(dig(each, "State.StartedAt")) < _FRESH_S
+        is_fresh = site.now() - checks_of_engine.moment(dig(each, "State.StartedAt")) < _FRESH_S
         if dig(each, "State.Status") == "restarting" or (count >= _CRASHES and is_fresh):
             code = dig(each, "State.ExitCode")
             yield site.suspect(service, each, "", count=count, code=code, lines=site.last_lines(each))
-
-
-def _moment(text: Any) -> float:
-    try:
-        return datetime.fromisoformat(_MICROSECONDS.sub(r"\1", str(text))).timestamp()
-    except ValueError:
-        return 0.0
 
 
 def _unhealthy(site: Site) -> Iterator[Suspect]:
@@ -400,26 +341,10 @@ def _asked_inside(site: Site, container: Json, name: str) -> tuple[int, str]:
 
 # ------------------------------------------------------------------ the table
 
-_ENGINE: Final = ("engine-unreachable", "engine-version", "engine-denied")
+_ENGINE: Final = checks_of_engine.CODES
 
 ROWS: Final[tuple[Row[Site], ...]] = (
-    Row("engine-unreachable", "the engine answers", "{words}", "{remedy}", _silent),
-    Row("engine-version", "the engine speaks an API that reconcile knows", "{words}", "docker version", _unspeakable),
-    Row(
-        "engine-denied",
-        "the account may use the engine",
-        "{words}",
-        'sudo usermod -aG docker "$USER"',
-        _forbidden,
-    ),
-    Row(
-        "engine-clock",
-        "the engine's clock agrees with this machine's",
-        "its clock differs by {offset}, so tokens are not valid yet or any more",
-        "sudo timedatectl set-ntp true",
-        _wrong_time,
-        _ENGINE,
-    ),
+    *checks_of_engine.ROWS,
     Row(
         "disk-full",
         "the engine's disk has room",

@@ -12,7 +12,7 @@ from reconciler.core.difference.change import Action, Change
 from reconciler.core.difference.kind import Kind
 from reconciler.core.history.author import Author
 from reconciler.core.login import Evidence
-from reconciler.core.message.errors import NotThere, ProviderError, Rejected, Unreachable
+from reconciler.core.message.errors import NotThere, ProviderError, Unreachable
 from reconciler.core.message.problem import Problem
 from reconciler.core.plan.plan import Step
 from reconciler.core.provider import (
@@ -319,21 +319,22 @@ class DockerProvider:
             return bool(found["State"].get("Running"))
 
     def begun(self, service: str, number: int | None, command: Command) -> Attached:
-        if command.takes_input and not command.size and self.engine.location.tls:
-            raise Rejected(
-                "an engine behind TLS can't be told that the input of a command ends; "
-                "use `</dev/null`, a terminal, or an engine behind ssh://"
-            )
+        from reconciler.providers.docker.engine import commands
+
         with self.engine.understood():
-            return self.engine.attached(self._running(service, number), _exec_body(command), size=command.size)
+            return commands.begun(self.engine, self._running(service, number), command)
 
     def begin(self, service: str, number: int | None, command: Command) -> None:
+        from reconciler.providers.docker.engine import commands
+
         with self.engine.understood():
-            self.engine.detached(self._running(service, number), _exec_body(command))
+            commands.begin(self.engine, self._running(service, number), command)
 
     def finished(self, service: str, command: Command, *, timeout_s: float) -> tuple[int, str]:
+        from reconciler.providers.docker.engine import commands
+
         with self.engine.understood():
-            return self.engine.execute(self._running(service, None), _exec_body(command), timeout_s=timeout_s)
+            return commands.finished(self.engine, self._running(service, None), command, timeout_s=timeout_s)
 
     def _running(self, service: str, number: int | None) -> str:
         """The id of a service's container with this number, or with its lowest one."""
@@ -452,7 +453,8 @@ class DockerProvider:
     # -------------------------------------------------------------- causes of trouble
 
     def checks(self, document: Document) -> Sequence[Check]:
-        from reconciler.providers.docker.diagnose import LIMITS, checks
+        from reconciler.providers.docker.diagnose import checks
+        from reconciler.providers.docker.engine.checks import LIMITS
 
         self._brief = self._brief or Engine(self.engine.environment, limits=LIMITS)
         return checks(self._brief, document)
@@ -463,6 +465,7 @@ class DockerProvider:
     # -------------------------------------------------------------- leases
 
     # Leases are volumes: they need no image, outlive a restart of the engine, and appear all at once.
+    lease_noun = "volume"
 
     def put_lease(self, name: str, mark: Mapping[str, str]) -> None:
         self.engine.post("/volumes/create", {"Name": name, "Labels": {**mark, labels.LOCK: self._project}})
@@ -502,20 +505,6 @@ class DockerProvider:
 
 def _count(number: str) -> int:
     return int(number) if number.isdecimal() else 0
-
-
-def _exec_body(command: Command) -> Mapping[str, Value]:
-    return {
-        "Cmd": command.words,
-        "Env": command.environment,
-        "User": command.user,
-        "WorkingDir": command.directory,
-        "Privileged": command.is_privileged,
-        "Tty": command.size is not None,
-        "AttachStdin": command.takes_input,
-        "AttachStdout": True,
-        "AttachStderr": True,
-    }
 
 
 def _words(event: Mapping[str, Any]) -> str:

@@ -38,10 +38,14 @@ _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 
 @dataclass
 class Server:
-    """A Keycloak as the document declares it, and the failed login that is looked into, if there is one."""
+    """A Keycloak as the document declares it, and the failed login that is looked into, if there is one.
+
+    ``address_of`` gives the address of a service, by its name.
+    """
 
     connect: Callable[[], Client]
     document: Document
+    address_of: Callable[[str], Address | None]
     evidence: Evidence | None = None
     _read: dict[str, Any] = field(default_factory=dict)
 
@@ -87,7 +91,7 @@ class Server:
         return Suspect(
             f"service {service}, {name}",
             facts,
-            Address("docker.container", (service,)),
+            self.address_of(service),
             f"environment.{name}",
             self.document.locate(path),
         )
@@ -211,7 +215,7 @@ _SIGNS_OF_TLS: Final = ("does not speak TLS", "spoken with by TLS")
 def _silent(server: Server) -> Iterator[Suspect]:
     error = _answer(server)
     if error and not isinstance(error, Denied | Misconfigured) and not _is_tls(error):
-        address = Address("docker.container", (server.service,)) if server.service else None
+        address = server.address_of(server.service) if server.service else None
         remedy = (
             f"reconcile logs --tail 50 {server.service}"
             if server.service
@@ -354,7 +358,7 @@ def _remembered(server: Server) -> Iterator[Suspect]:
         status, found = server.client.openly(path, host=urlsplit(url).netloc)
         told = origin_of(str(found.get("authorization_endpoint") or ""))
         if _is_lost(server) and server.walk.stage is Stage.AUTHORIZE and status == HTTPStatus.OK and told != at:
-            yield server.variable(service, name, at=at, told=told, project=server.document.project)
+            yield server.variable(service, name, at=at, told=told)
 
 
 def _has_own_address(server: Server) -> bool:
@@ -705,7 +709,7 @@ LOGIN_ROWS: Final[tuple[Row[Server], ...]] = (
         "stale-address",
         "the application has Keycloak's present address",
         "it still sends browsers to {at}, while Keycloak says {told} by now",
-        "docker compose -p {project} restart {service}",
+        "reconcile restart {service}",
         _remembered,
         _ANSWERS,
     ),
@@ -888,13 +892,20 @@ LOGIN_ROWS: Final[tuple[Row[Server], ...]] = (
 )
 
 
-def server_checks(connect: Callable[[], Client], document: Document) -> Sequence[Check]:
+def server_checks(
+    connect: Callable[[], Client], document: Document, address_of: Callable[[str], Address | None]
+) -> Sequence[Check]:
     """The checks of the server and its realms."""
-    server = Server(connect, document)
+    server = Server(connect, document, address_of)
     return [row.check(server) for row in SERVER_ROWS]
 
 
-def login_checks(connect: Callable[[], Client], document: Document, evidence: Evidence) -> Sequence[Check]:
+def login_checks(
+    connect: Callable[[], Client],
+    document: Document,
+    evidence: Evidence,
+    address_of: Callable[[str], Address | None],
+) -> Sequence[Check]:
     """The checks of what a failed login needs."""
-    server = Server(connect, document, evidence)
+    server = Server(connect, document, address_of, evidence)
     return [row.check(server) for row in LOGIN_ROWS]

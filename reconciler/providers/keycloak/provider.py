@@ -48,10 +48,14 @@ class _Reading(Struct, frozen=True):
     changes: int
 
 
+def _nowhere(_service: str) -> None:
+    pass
+
+
 class KeycloakProvider:
     """The provider of all realms of one server; see core.provider.Provider.
 
-    ``connection`` is that of the document, and ``runs_as`` the kind of the service that it names. Nothing is connected,
+    ``connection`` is that of the document; ``address_of`` gives the address of a service. Nothing is connected,
     and nothing heavy imported, before the first request. ``client`` takes the place of the real one in tests.
     """
 
@@ -62,11 +66,11 @@ class KeycloakProvider:
         self,
         connection: Mapping[str, Value],
         *,
-        runs_as: str = "docker.container",
+        address_of: Callable[[str], Address | None] = _nowhere,
         client: Client | None = None,
         note: Note = ignored,
     ) -> None:
-        self._settings, self._runs_as, self._client, self._note = connection, runs_as, client, note
+        self._settings, self._address_of, self._client, self._note = connection, address_of, client, note
         self._lock = threading.Lock()
         self._brief: Client | None = client
         self._session: tuple[Directory, Performer] | None = None
@@ -84,7 +88,7 @@ class KeycloakProvider:
     @property
     def served_by(self) -> Address | None:
         service = self._settings.get("service")
-        return Address(self._runs_as, (str(service),)) if service else None
+        return self._address_of(str(service)) if service else None
 
     def expand(self, document: Document) -> Iterable[Resource]:
         return expand(document)
@@ -249,12 +253,12 @@ class KeycloakProvider:
     def checks(self, document: Document) -> Sequence[Check]:
         from reconciler.providers.keycloak.diagnose import server_checks
 
-        return server_checks(self._briefly_waiting, document)
+        return server_checks(self._briefly_waiting, document, self._address_of)
 
     def login_checks(self, document: Document, evidence: Evidence) -> Sequence[Check]:
         from reconciler.providers.keycloak.diagnose import login_checks
 
-        return login_checks(self._briefly_waiting, document, evidence)
+        return login_checks(self._briefly_waiting, document, evidence, self._address_of)
 
     def ready(self) -> Verdict:
         """Returns whether a look would succeed; cheap enough to ask every second. Raises Denied."""

@@ -15,7 +15,7 @@ from reconciler.core.resource.resource import Health, Observed, Resource, Status
 from reconciler.core.resource.values import ABSENT, Spec, Value
 from reconciler.providers.docker.engine.client import Engine
 from reconciler.providers.docker.table.property import Json, dig
-from reconciler.providers.swarm import tasks
+from reconciler.providers.swarm import nodes, tasks
 from reconciler.providers.swarm.expand import file_address, network_address, service_address
 from reconciler.providers.swarm.kinds import file, network, service
 from reconciler.providers.swarm.table import labels
@@ -64,7 +64,7 @@ class Reader:
     @cached_property
     def _absent_nodes(self) -> Sequence[str]:
         """The nodes that take no tasks, with the reasons."""
-        return tuple(tasks.absent(self._engine.get("/nodes")))
+        return tuple(nodes.absent(self._engine.get("/nodes")))
 
     def _address(self, name: str, marks: Any, kind: str, made: Any) -> Address | None:
         """The address of a live object; one without our label under a desired name stands for that resource."""
@@ -207,8 +207,8 @@ class Reader:
         why = tasks.trouble(own)
         # Tasks that fail, or that no node takes, do not get better by waiting.
         is_stuck = bool(ended_badly or tasks.failures(own) or "no suitable node" in why)
-        nodes = self._absent_nodes if up < wanted else ()
-        said = (f"{up} of {wanted} tasks running", ended_badly, UNDER_WAY.get(update, ""), why, *nodes)
+        absent = self._absent_nodes if up < wanted else ()
+        said = (f"{up} of {wanted} tasks running", ended_badly, UNDER_WAY.get(update, ""), why, *absent)
         return Status(Health.FAILED if is_stuck else Health.SETTLING, "; ".join(filter(None, said)))
 
     def _status_of_job(self, live: Json, counts: Json) -> Status:

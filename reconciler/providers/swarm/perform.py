@@ -15,7 +15,7 @@ from reconciler.providers.docker.engine import required_api
 from reconciler.providers.docker.engine.client import Engine
 from reconciler.providers.docker.engine.obstacles import Foreseen
 from reconciler.providers.docker.table.property import Json, dig
-from reconciler.providers.swarm import tasks
+from reconciler.providers.swarm import nodes, tasks
 from reconciler.providers.swarm.kinds import file, service
 from reconciler.providers.swarm.table import labels
 from reconciler.providers.swarm.table.row import patched
@@ -281,12 +281,12 @@ def _failure(engine: Engine, found: Json, what: str) -> GateFailed:
     failed = next(iter(tasks.failures(own)), None) or next(iter(tasks.ended(own)), None)
     if failed is None:
         return GateFailed(what)
-    lines = _last_lines(engine, str(failed["ID"]))
+    lines = last_lines(engine, str(failed["ID"]))
     said = f"{what}; its last task {tasks.words(failed)}"
     return GateFailed("\n".join([f"{said}; its last lines:", *(f"    {line}" for line in lines)]) if lines else said)
 
 
-def _last_lines(engine: Engine, task: str) -> Sequence[str]:
+def last_lines(engine: Engine, task: str) -> Sequence[str]:
     """The last lines of a task, as far as its node has them and they come soon."""
     end, written = monotonic() + LAST_LINES_S, b""
     try:
@@ -302,7 +302,7 @@ def _last_lines(engine: Engine, task: str) -> Sequence[str]:
 
 def _unfit(engine: Engine, args: Mapping[str, Any]) -> str:
     """Says of each node why it can't have the tasks, where the Swarm only counts nodes."""
-    return "".join(f"\n    node {each}" for each in tasks.unfit(engine.get("/nodes"), args["constraints"]))
+    return "".join(f"\n    node {each}" for each in nodes.unfit(engine.get("/nodes"), args["constraints"]))
 
 
 def _missing_external(_engine: Engine, args: Mapping[str, Any]) -> None:

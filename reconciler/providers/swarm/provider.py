@@ -4,29 +4,45 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
+from reconciler.core.diagnosis import Check
 from reconciler.core.difference.change import Change
 from reconciler.core.difference.kind import Kind
-from reconciler.core.message.errors import Conflict, Rejected, Unreachable
+from reconciler.core.login import Evidence
+from reconciler.core.message.errors import NotThere, Rejected, Unreachable
 from reconciler.core.message.problem import Problem
 from reconciler.core.plan.plan import Step
-from reconciler.core.provider import Done, Hint, Verdict
+from reconciler.core.provider import Command, Done, Exit, Hint, Machine, Verdict
 from reconciler.core.resource.address import Address
 from reconciler.core.resource.document import Document
 from reconciler.core.resource.resource import Observed, Resource
 from reconciler.providers.answers import Note, ignored
+from reconciler.providers.docker.engine import commands
 from reconciler.providers.docker.engine.client import Engine
 from reconciler.providers.docker.engine.obstacles import obstacles
+from reconciler.providers.docker.table.property import dig
+from reconciler.providers.swarm import inside, nodes, tasks
 from reconciler.providers.swarm.expand import expand, service_address
 from reconciler.providers.swarm.kinds import file, network, service
 from reconciler.providers.swarm.observe import Reader
-from reconciler.providers.swarm.perform import LACKS, VERBS, force_update
+from reconciler.providers.swarm.perform import LACKS, VERBS, force_update, last_lines
 from reconciler.providers.swarm.steps import steps
 from reconciler.providers.swarm.table import labels
 
+if TYPE_CHECKING:
+    from reconciler.providers.docker.engine.attached import Attached
+
 _LONGEST_NAME: Final = 64
-_IN_COMMON: Final = ("/version", "/info", "/events", "/networks", "/distribution/")
+_IN_COMMON: Final = (
+    "/version",
+    "/info",
+    "/events",
+    "/networks",
+    "/distribution/",
+    "/exec/",
+    "/containers/{container}/exec",
+)
 """The requests that a Swarm and an engine have in common."""
 
 _EVENTS: Final = ("service", "network", "config", "secret", "node")
@@ -43,6 +59,7 @@ class SwarmProvider:
     def __init__(self, project: str, environment: Mapping[str, str], *, note: Note = ignored) -> None:
         self.engine = Engine(environment, note=note)
         self._project = project
+        self._brief: Engine | None = None
 
     @property
     def server(self) -> str:
@@ -77,7 +94,53 @@ class SwarmProvider:
         return {str(each): (f"{each.use.value}: {each.reason}", each.pattern) for each in own}
 
     def close(self) -> None:
-        self.engine.close()
+        for engine in filter(None, (self.engine, self._brief)):
+            engine.close()
+
+    def service_address(self, service: str) -> Address:
+        return service_address(service)
+
+    def machines(self) -> Sequence[Machine]:
+        with self.engine.understood():
+            return nodes.machines(self.engine.get("/nodes"))
+
+    # -------------------------------------------------------------- causes of trouble
+
+    def checks(self, document: Document) -> Sequence[Check]:
+        from reconciler.providers.docker.engine.checks import LIMITS
+        from reconciler.providers.swarm.diagnose import checks
+
+        self._brief = self._brief or Engine(self.engine.environment, limits=LIMITS)
+        return checks(self._brief, document)
+
+    def login_checks(self, document: Document, evidence: Evidence) -> Sequence[Check]:  # noqa: ARG002 (none of its own)
+        return ()
+
+    def last_exit(self, live: Observed) -> Exit | None:
+        with self.engine.understood():
+            own = tasks.of_service(self.engine.get("/tasks", filters={"service": [live.id]}), live.id)
+            ended = next(iter(tasks.ended(own)), None)
+            if ended is None:
+                return None
+            code = dig(ended, "Status.ContainerStatus.ExitCode")
+            return Exit(code, tuple(last_lines(self.engine, str(ended["ID"]))))
+
+    # -------------------------------------------------------------- commands
+
+    def begun(self, service: str, number: int | None, command: Command) -> Attached:
+        with self.engine.understood():
+            return commands.begun(self.engine, self._container(service, number), command)
+
+    def begin(self, service: str, number: int | None, command: Command) -> None:
+        with self.engine.understood():
+            commands.begin(self.engine, self._container(service, number), command)
+
+    def finished(self, service: str, command: Command, *, timeout_s: float) -> tuple[int, str]:
+        with self.engine.understood():
+            return commands.finished(self.engine, self._container(service, None), command, timeout_s=timeout_s)
+
+    def _container(self, service: str, number: int | None) -> str:
+        return inside.container(self.engine, service, self._id(service), number)
 
     # -------------------------------------------------------------- logs and events
 
@@ -107,7 +170,7 @@ class SwarmProvider:
         """The id of a service."""
         ids = self._services()
         if name not in ids:
-            raise Conflict(f"there is no service {name}; `reconcile status` shows what there is")
+            raise NotThere(f"there is no service {name}; `reconcile status` shows what there is")
         return ids[name]
 
     def _services(self) -> Mapping[str, str]:
@@ -132,6 +195,7 @@ class SwarmProvider:
     # -------------------------------------------------------------- leases
 
     # Leases are configs: they are in the Swarm, where all managers see them, and appear all at once.
+    lease_noun = "config"
 
     def put_lease(self, name: str, mark: Mapping[str, str]) -> None:
         own = {**mark, labels.LEASE: name, labels.LOCK: self._project}

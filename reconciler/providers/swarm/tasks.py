@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, Final
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final
 
 from reconciler.providers.docker.table.property import Json, dig
 
@@ -21,13 +21,14 @@ def slot(task: Json) -> str:
     return str(task.get("Slot") or task.get("NodeID") or task["ID"])
 
 
+def serves(task: Json) -> bool:
+    """Returns whether a task runs, and is to go on."""
+    return state(task) == _RUNNING and task.get("DesiredState") == _RUNNING
+
+
 def running(tasks: Iterable[Json]) -> Mapping[str, str]:
     """Slot → id of the task that serves there."""
-    return {
-        slot(task): str(task["ID"])
-        for task in tasks
-        if state(task) == _RUNNING and task.get("DesiredState") == _RUNNING
-    }
+    return {slot(task): str(task["ID"]) for task in tasks if serves(task)}
 
 
 def failures(tasks: Iterable[Json]) -> Sequence[Json]:
@@ -73,50 +74,3 @@ def unplaced(tasks: Iterable[Json]) -> str:
 
 def of_service(tasks: Iterable[Json], service_id: str) -> Sequence[Json]:
     return [task for task in tasks if task.get("ServiceID") == service_id]
-
-
-def absent(nodes: Iterable[Json]) -> Iterator[str]:
-    """Says of each node that takes no tasks why it takes none."""
-    for node in nodes:
-        if why := _unfit(node, ()):
-            yield f"node {dig(node, 'Description.Hostname') or node['ID']} {why}"
-
-
-def unfit(nodes: Iterable[Json], constraints: Any) -> Iterator[str]:
-    """Says of each node why it can't have a task with these constraints."""
-    for node in nodes:
-        if why := _unfit(node, constraints):
-            yield f"{dig(node, 'Description.Hostname') or node['ID']}: {why}"
-
-
-def _unfit(node: Any, constraints: Any) -> str:
-    if dig(node, "Status.State") != "ready":
-        return f"is {dig(node, 'Status.State')}"
-    if dig(node, "Spec.Availability") != "active":
-        return f"is {dig(node, 'Spec.Availability')}"
-    return next((f"is not {each}" for each in constraints if not _holds(node, str(each))), "")
-
-
-def _holds(node: Json, constraint: str) -> bool:
-    """Returns whether a constraint holds for a node; one that is not known here is taken to hold."""
-    is_not = "!=" in constraint
-    key, _, wanted = constraint.partition("!=" if is_not else "==")
-    value = _attribute(node, key.strip())
-    return value is None or (value.lower() == wanted.strip().lower()) is not is_not
-
-
-def _attribute(node: Json, key: str) -> str | None:
-    known = {
-        "node.id": node.get("ID"),
-        "node.hostname": dig(node, "Description.Hostname"),
-        "node.ip": dig(node, "Status.Addr"),
-        "node.role": dig(node, "Spec.Role"),
-        "node.platform.os": dig(node, "Description.Platform.OS"),
-        "node.platform.arch": dig(node, "Description.Platform.Architecture"),
-    }
-    if key in known:
-        return str(known[key] or "")
-    for prefix, place in (("node.labels.", "Spec.Labels"), ("engine.labels.", "Description.Engine.Labels")):
-        if key.startswith(prefix):
-            return str((dig(node, place) or {}).get(key.removeprefix(prefix)) or "")
-    return None

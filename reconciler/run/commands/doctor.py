@@ -19,7 +19,7 @@ from reconciler.core.difference.change import Action, Change, differ
 from reconciler.core.login import Evidence, Login, Walk
 from reconciler.core.message.errors import ReconcileError, unforeseen
 from reconciler.core.plan.graph import needs_of
-from reconciler.core.provider import DiagnosisSource, LogSource, Provider
+from reconciler.core.provider import DiagnosisSource, LogSource, Provider, ServiceSource
 from reconciler.core.resource.address import Address
 from reconciler.core.resource.document import Document
 from reconciler.core.resource.options import OPTIONS
@@ -139,6 +139,10 @@ class _Doctor:
             self.diagnoses.append(_unexplained(walked))
         return Examination(tuple(self.checked), tuple(self._ordered(look)), login, walked)
 
+    def _address_of(self, service: str) -> Address | None:
+        sources = (each for each in self.session.providers.values() if isinstance(each, ServiceSource))
+        return next((source.service_address(service) for source in sources), None)
+
     @property
     def _late(self) -> str:
         return f"no result within {self.phase_s:g} s"
@@ -195,7 +199,9 @@ class _Doctor:
         document = self.session.document
         for each in (*sources.values(), None):
             known = frozenset(found.code for found in self.diagnoses)
-            checks = each.login_checks(document, evidence) if each else causes.checks(document, evidence)
+            checks = (
+                each.login_checks(document, evidence) if each else causes.checks(document, evidence, self._address_of)
+            )
             self._carry_out(pool, [_Group(checks, known)])
         # A difference that a check has explained already is not listed once more.
         named = {each.address for each in self.diagnoses}

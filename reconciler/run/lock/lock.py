@@ -70,20 +70,27 @@ class State(Enum):
 
 
 class Holder(Struct, frozen=True):
-    """A mark that somebody left. ``owner`` is None where the mark can't be read, and ``problem`` says why."""
+    """A mark that somebody left, a ``noun`` of the place where it is.
 
+    ``owner`` is None where the mark can't be read, and ``problem`` says why.
+    """
+
+    noun: str
     name: str
     state: State
     owner: Owner | None = None
     problem: str = ""
 
     def __str__(self) -> str:
-        return str(self.owner) if self.owner else f"volume {self.name} ({self.problem})"
+        return str(self.owner) if self.owner else f"{self.noun} {self.name} ({self.problem})"
 
 
 def holders(store: LeaseStore, project: str, terms: Terms = WORK) -> list[Holder]:
-    """All marks there are on a project. A volume with another name is none, whatever its labels say."""
-    return [_holder(name, mark) for name, mark in store.leases().items() if name.startswith(terms.prefix(project))]
+    """All marks there are on a project. An object with another name is none, whatever its labels say."""
+    noun = store.lease_noun
+    return [
+        _holder(noun, name, mark) for name, mark in store.leases().items() if name.startswith(terms.prefix(project))
+    ]
 
 
 def other_names(store: LeaseStore, project: str) -> list[str]:
@@ -92,16 +99,16 @@ def other_names(store: LeaseStore, project: str) -> list[str]:
     return [name for name in store.leases() if not name.startswith(prefixes)]
 
 
-def _holder(name: str, mark: Mapping[str, str]) -> Holder:
+def _holder(noun: str, name: str, mark: Mapping[str, str]) -> Holder:
     written = mark.get(f"{PREFIX}format", "")
     # An unknown format can't be judged: neither its owner nor its age is where we would look.
     if written not in ("", FORMAT):
-        return Holder(name, State.FOREIGN, problem="its format is one of another version of reconcile")
+        return Holder(noun, name, State.FOREIGN, problem="its format is one of another version of reconcile")
     try:
         owner = Owner.of(mark)
     except MalformedMark as error:
-        return Holder(name, State.MALFORMED, problem=str(error))
-    return Holder(name, State.OVER if owner.is_dead() else State.HELD, owner)
+        return Holder(noun, name, State.MALFORMED, problem=str(error))
+    return Holder(noun, name, State.OVER if owner.is_dead() else State.HELD, owner)
 
 
 def uptime() -> float:
@@ -200,7 +207,7 @@ class Lock:
             if holder.state is State.OVER:
                 store.drop_lease(holder.name)
         if own and own not in {holder.name for holder in found}:
-            return [Holder(own, State.FOREIGN, problem="our own mark, which somebody removed")]
+            return [Holder(store.lease_noun, own, State.FOREIGN, problem="our own mark, which somebody removed")]
         return [holder for holder in found if holder.name != own]
 
     def _watched(self, holder: Holder) -> Holder:
@@ -209,7 +216,7 @@ class Lock:
         stale = holder.state is State.HELD and self._clock.now() - began > self._terms.lease_s
         # Its run may be on a machine that can't be asked; a mark that stays the same for so long has nobody behind it.
         if stale or holder.name in self._left_behind:
-            return Holder(holder.name, State.OVER, holder.owner)
+            return Holder(holder.noun, holder.name, State.OVER, holder.owner)
         return holder
 
     def _forget_all_but(self, found: list[Holder]) -> None:
@@ -226,8 +233,8 @@ class Lock:
         self._left_behind |= left
         if left:
             self._warn(
-                f"the lock of project {lease.project} could not be given back: volume {', '.join(sorted(left))} is "
-                "left; the next run removes it, or `reconcile unlock` does"
+                f"the lock of project {lease.project} could not be given back: {lease.noun} {', '.join(sorted(left))} "
+                "is left; the next run removes it, or `reconcile unlock` does"
             )
 
 
@@ -254,6 +261,7 @@ class Lease:
         self.terms = terms
         self.project = project
         self.name = ""
+        self.noun = store.lease_noun
         self.is_lost = False
         self._store, self._owner, self._uptime = store, owner, uptime
         self._names: set[str] = set()

@@ -27,12 +27,25 @@ ALLOWED = Policy.of(SwarmProvider.kinds.values(), deletes=True)
 MODES = ("Replicated", "Global", "ReplicatedJob", "GlobalJob")
 
 
+def a_node(identity: str, hostname: str, **status: Any) -> dict[str, Any]:
+    """A node that is a manager, or a worker with ``role="worker"``; ``status`` is what it lacks."""
+    role = status.pop("role", "manager")
+    reached = {"ManagerStatus": {"Reachability": status.pop("reachability", "reachable"), "Leader": identity == "n1"}}
+    return {
+        "ID": identity,
+        "Spec": {"Availability": status.pop("availability", "active"), "Role": role},
+        "Status": {"State": "ready", **status},
+        "Description": {"Hostname": hostname},
+        **(reached if role == "manager" else {}),
+    }
+
+
 def _works(_spec: Any) -> bool:
     return True
 
 
 class MemorySwarm:
-    """A manager of one ``node``.
+    """A manager on a ``node``, with ``others`` beside it; ``places`` has the node of the tasks of a slot.
 
     Of the tasks of a specification ``works`` says whether they come up, ``fits`` whether they find a node, and ``ends``
     whether they end well.
@@ -40,13 +53,19 @@ class MemorySwarm:
 
     def __init__(self, api: tuple[int, int] = (1, 51)) -> None:
         self.api_version = api
-        self.location = SimpleNamespace(url="unix:///memory")
+        self.location = SimpleNamespace(url="unix:///memory", tls=None, socket=None)
+        self.environment: dict[str, str] = {}
         self.objects: dict[str, dict[str, Any]] = {"services": {}, "networks": {}, "configs": {}, "secrets": {}}
         self.registry: dict[str, str] = {}
         self.works: Callable[[Any], bool] = _works
         self.fits: Callable[[Any], bool] = _works
         self.ends: Callable[[Any], bool] = lambda spec: "ReplicatedJob" in spec["Mode"]
-        self.node: dict[str, Any] = {"Spec": {"Availability": "active"}, "Status": {"State": "ready"}}
+        self.node = a_node("n1", "one")
+        self.others: list[dict[str, Any]] = []
+        self.own: dict[str, Any] = {
+            "Swarm": {"NodeID": "n1", "LocalNodeState": "active", "ControlAvailable": True},
+        }
+        self.places: dict[int, str] = {}
         self.calls: list[str] = []
         self.before_call: Callable[[str], None] = lambda _call: None
         self.after_call: Callable[[str], None] = lambda _call: None
@@ -65,7 +84,9 @@ class MemorySwarm:
         if section == "tasks":
             return [task for each in self.objects["services"].values() for task in self._tasks(each)]
         if section == "nodes":
-            return [{"ID": "n1", **self.node, "Description": {"Hostname": "one"}}]
+            return [self.node, *self.others]
+        if section == "info":
+            return self.own
         if rest:
             return copy.deepcopy(self._found(section, rest[0]))
         wanted = (params.get("filters") or {}).get("label", ())
@@ -102,6 +123,10 @@ class MemorySwarm:
 
     def cluster_logs(self, _path: str, **_params: Any) -> Iterator[bytes]:
         yield b"oh no\n"
+
+    def attached(self, container: str, body: Mapping[str, Any], **_options: Any) -> tuple[str, list[str]]:
+        """Stands for a command under way: the container, and the command's words."""
+        return container, list(body["Cmd"])
 
     def understood(self) -> AbstractContextManager[None]:
         return nullcontext()
@@ -207,8 +232,10 @@ class MemorySwarm:
             elif not self.works(spec):
                 state = {"State": "failed", "Err": "task: non-zero exit (3)", "Timestamp": "1"}
             for number in range(3 if state["State"] in ("failed", "complete") else 1):
-                yield {"ID": f"{service['ID']}-{slot}-{number}", "ServiceID": service["ID"], "Slot": slot,
-                       "DesiredState": "running", "Status": state}  # fmt: skip
+                task = f"{service['ID']}-{slot}-{number}"
+                yield {"ID": task, "ServiceID": service["ID"], "Slot": slot, "NodeID": self.places.get(slot, "n1"),
+                       "DesiredState": "running",
+                       "Status": {**state, "ContainerStatus": {"ContainerID": f"container of {task}"}}}  # fmt: skip
 
 
 _VXLAN = "com.docker.network.driver.overlay.vxlanid_list"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from reconciler.core.login import Evidence, Login, LostCookie, Stage, Trouble, Walk
+from reconciler.core.resource.address import Address
 from reconciler.login.causes import ROWS, checks
 from tests.kit.build import a_document
 
@@ -17,9 +18,13 @@ def a_walk(stage=Stage.RETURN, trouble=Trouble.STATUS, **rest):
     )
 
 
+def service(name):
+    return Address("swarm.service", (name,))
+
+
 def found(walk, **logs):
     evidence = Evidence(walk, {name: [line] for name, line in logs.items()})
-    return {each.code: each for check in checks(a_document({}), evidence) for each in check.find()}
+    return {each.code: each for check in checks(a_document({}), evidence, service) for each in check.find()}
 
 
 WALKS = {
@@ -50,7 +55,7 @@ def test_a_walk_shows_its_cause(code):
 def test_a_line_shows_its_cause_and_its_service(code):
     diagnosis = found(a_walk(), app=LINES[code])[code]
 
-    assert (diagnosis.where, str(diagnosis.address)) == ("service app", "docker.container/app")
+    assert (diagnosis.where, str(diagnosis.address)) == ("service app", "swarm.service/app")
     assert LINES[code] in diagnosis.message
 
 

@@ -9,6 +9,7 @@ import pytest
 from reconciler.core.login import Evidence, Login, Stage, Trouble, Walk
 from reconciler.core.message.errors import Denied, Misconfigured, NoLogin, ProviderError
 from reconciler.core.provider import Pending
+from reconciler.core.resource.address import Address
 from reconciler.core.resource.values import ABSENT, Secret
 from reconciler.providers.keycloak.diagnose import LOGIN_ROWS, SERVER_ROWS, login_checks, server_checks
 from reconciler.record import replace
@@ -109,9 +110,13 @@ def document(stack=STACK):
     return a_document(stack, realms=realms, connection={"url": "http://localhost:18080", "service": "sso"})
 
 
+def service(name):
+    return Address("swarm.service", (name,))
+
+
 def found(walk, answers=RIGHT, stack=STACK):
     connection = ScriptedConnection(answers)
-    checks = login_checks(lambda: connection, document(stack), Evidence(walk))
+    checks = login_checks(lambda: connection, document(stack), Evidence(walk), service)
     made = {each.code: each for check in checks for each in check.find()}
     assert connection.writes == []
     return made
@@ -236,7 +241,7 @@ def test_a_scope_is_blamed_on_the_variable_that_asks_for_it():
     walk = replace(WALK, request={**REQUEST, "scope": "openid,email"})
     diagnosis = found(walk, stack=a_stack(OIDC_SCOPE="openid,email"))["scope"]
 
-    assert (str(diagnosis.address), diagnosis.field) == ("docker.container/app", "environment.OIDC_SCOPE")
+    assert (str(diagnosis.address), diagnosis.field) == ("swarm.service/app", "environment.OIDC_SCOPE")
     assert "`openid email`" in diagnosis.remedy
 
 
@@ -267,7 +272,9 @@ SERVER = {
 
 def of_server(answers=None, **rest):
     connection = ScriptedConnection({**RIGHT, **(answers or {})}, **rest)
-    return {each.code: each for check in server_checks(lambda: connection, document()) for each in check.find()}
+    return {
+        each.code: each for check in server_checks(lambda: connection, document(), service) for each in check.find()
+    }
 
 
 @pytest.mark.parametrize("code", SERVER)
@@ -288,7 +295,7 @@ def test_a_connection_that_can_not_be_made_is_a_finding():
     def connect():
         raise NoLogin("no Keycloak credentials are configured")
 
-    codes = [each.code for check in server_checks(connect, document())[:4] for each in check.find()]
+    codes = [each.code for check in server_checks(connect, document(), service)[:4] for each in check.find()]
 
     assert codes == ["keycloak-account"]
 
@@ -297,14 +304,17 @@ def test_a_refused_account_is_corrected_where_its_password_comes_from():
     declared = replace(document(), corrected=lambda path: f"the place of {'.'.join(map(str, path))}")
     refuse = {"READY": NoLogin("Keycloak does not accept the account `admin`")}
 
-    found = [each for check in server_checks(lambda: ScriptedConnection(refuse), declared) for each in check.find()]
+    found = [
+        each for check in server_checks(lambda: ScriptedConnection(refuse), declared, service) for each in check.find()
+    ]
 
     assert found[0].code == "keycloak-account"
     assert found[0].remedy == "correct the place of realms.0.x-reconcile.connection.auth.password"
 
 
 def test_what_an_account_may_not_read_is_no_finding():
-    checks = login_checks(lambda: ScriptedConnection({**RIGHT, BRUTE: Denied("no")}), document(), Evidence(REJECTED))
+    connection = ScriptedConnection({**RIGHT, BRUTE: Denied("no")})
+    checks = login_checks(lambda: connection, document(), Evidence(REJECTED), service)
     locked = next(check for check in checks if check.code == "user-locked")
 
     with pytest.raises(ProviderError):

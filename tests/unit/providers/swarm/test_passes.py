@@ -8,7 +8,7 @@ from reconciler.core.difference.change import Action
 from reconciler.core.execution.report import What
 from reconciler.core.message.errors import Conflict, Refused, Unreachable
 from reconciler.run.reconciliation.remove import kinds_to_remove, removal
-from tests.kit.swarm.memory import MemorySwarm, a_provider, a_reconciler, a_stack, apply, differences, settled
+from tests.kit.swarm.memory import MemorySwarm, a_node, a_provider, a_reconciler, a_stack, apply, differences, settled
 
 WEB = """\
 services:
@@ -155,7 +155,7 @@ def test_tasks_that_end_again_and_again_are_given_up(tmp_path):
 
 def test_the_state_of_a_service_names_the_nodes_that_take_no_tasks(swarm, tmp_path):
     swarm.fits = lambda _spec: False
-    swarm.node = {"Spec": {"Availability": "drain"}, "Status": {"State": "ready"}}
+    swarm.node = a_node("n1", "one", availability="drain")
 
     (status,) = [
         each
@@ -164,7 +164,7 @@ def test_the_state_of_a_service_names_the_nodes_that_take_no_tasks(swarm, tmp_pa
     ]
 
     assert "0 of 1 tasks running" in status.note
-    assert "node one is drain" in status.note
+    assert "node one is drained" in status.note
 
 
 def test_a_restart_replaces_all_tasks_and_changes_nothing(swarm, tmp_path):

@@ -334,6 +334,23 @@ def test_an_engine_that_hangs_does_not_hold_up_the_release():
     assert "could not be given back" in said[0]
 
 
+def test_messages_have_the_word_of_the_place_where_marks_are():
+    store, said = MemoryLeases("knot"), []
+    unreadable = "reconcile-lock-p-unreadable"
+    store.marks[unreadable] = {}
+
+    with pytest.raises(Locked) as locked, held(store):
+        pass
+    store.marks.clear()
+    lock = a_lock(warn=said.append)
+    with lock.held(store, "p", "daemon"):
+        store.fails = away
+
+    assert f"knot {unreadable}" in str(locked.value)
+    assert "knot reconcile-lock-p-" in said[0]
+    assert "volume" not in f"{locked.value}{said}"
+
+
 def test_a_release_that_fails_once_is_tried_again():
     store, failed = MemoryLeases(), []
 

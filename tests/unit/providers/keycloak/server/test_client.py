@@ -379,9 +379,14 @@ def test_a_connection_that_says_too_little_says_what_is_missing(connection: Any,
         Settings.of(connection)
 
 
-def test_who_serves_it_is_an_address_of_a_container() -> None:
-    assert KeycloakProvider({"url": "x", "service": "keycloak"}).served_by == Address("docker.container", ("keycloak",))
-    assert KeycloakProvider({"url": "x"}).served_by is None
+def test_it_is_served_by_the_address_of_its_service() -> None:
+    def address_of(service: str) -> Address:
+        return Address("swarm.service", (service,))
+
+    served = KeycloakProvider({"url": "x", "service": "keycloak"}, address_of=address_of)
+
+    assert served.served_by == Address("swarm.service", ("keycloak",))
+    assert KeycloakProvider({"url": "x"}, address_of=address_of).served_by is None
 
 
 def test_nothing_heavy_is_imported_before_the_first_request() -> None:
