@@ -142,11 +142,11 @@ def test_more_is_needed_for_what_is_declared(attributes, more, use) -> None:
     assert not wanted(DockerProvider, {"services": {"web": WEB}}) & of_use(use)
 
 
-def test_a_swarm_needs_its_own_and_no_containers() -> None:
+def test_a_swarm_needs_its_own_and_of_containers_only_commands() -> None:
     found = wanted(SwarmProvider, {"services": {"web": WEB}})
 
     assert "POST /services/{service}/update" in found
-    assert not {each for each in found if "/containers/" in each}
+    assert {each for each in found if "/containers/" in each} == {"POST /containers/{container}/exec"}
 
 
 def test_without_a_stack_nothing_is_needed() -> None:
