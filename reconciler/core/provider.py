@@ -85,6 +85,14 @@ class Provider(Protocol):
         ...
 
 
+@runtime_checkable
+class OneOfSeveral(Protocol):
+    """A provider with others of its sort beside it: while its server is away, they go on, and its resources wait."""
+
+    @property
+    def is_one_of_several(self) -> bool: ...
+
+
 class BuiltImage(Struct, frozen=True):
     """An image that is built for ``services``; ``names`` are those of the files under which it can be pushed."""
 

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import partial
+from typing import TYPE_CHECKING
 
 from reconciler.core.difference.kind import Kind
 from reconciler.core.provider import Provider
 from reconciler.core.resource.address import Address
 from reconciler.core.resource.document import Document
 from reconciler.providers.answers import Request
+
+if TYPE_CHECKING:
+    from reconciler.providers.docker.provider import DockerProvider
 
 
 def all_kinds() -> Mapping[str, Kind]:
@@ -19,6 +23,22 @@ def all_kinds() -> Mapping[str, Kind]:
     from reconciler.providers.swarm.provider import SwarmProvider
 
     return {**DockerProvider.kinds, **SwarmProvider.kinds, **{name: kind.kind for name, kind in KINDS.items()}}
+
+
+def _engines(
+    document: Document, environment: Mapping[str, str], note: Callable[[str, Request], None]
+) -> Mapping[str, DockerProvider]:
+    """The provider of the only engine, or those of all."""
+    from reconciler.providers.docker.engines.placement import USUAL, environment_of, placement
+    from reconciler.providers.docker.provider import DockerProvider
+
+    where = placement(document)
+    if not where.is_several:
+        own = environment_of(environment, document.options.engine)
+        return {USUAL: DockerProvider(document.project, own, note=partial(note, USUAL))}
+    from reconciler.providers.docker.engines.provider import connected
+
+    return connected(document, where, environment, note)
 
 
 def _as_container(service: str) -> Address:
@@ -45,10 +65,9 @@ def connect(
         swarm = SwarmProvider(document.project, environment, note=partial(note, "swarm"))
         providers["swarm"], address_of = swarm, swarm.service_address
     elif document.stack is not None:
-        from reconciler.providers.docker.provider import DockerProvider
-
-        docker = DockerProvider(document.project, environment, note=partial(note, "docker"))
-        providers["docker"], address_of = docker, docker.service_address
+        found = _engines(document, environment, note)
+        providers |= found
+        address_of = next(iter(found.values())).service_address
     if document.realms is not None:
         from reconciler.providers.keycloak.provider import KeycloakProvider
 

@@ -112,6 +112,7 @@ FLOORS = {
         {"adoption", "observe"},
         {"diagnose", "perform"},
         {"provider"},
+        {"engines"},
     ),
     "providers/swarm": (
         {"table"},

@@ -26,9 +26,10 @@ class LoginOptions(Struct, frozen=True):
 
 
 class StackOptions(Struct, frozen=True):
-    """The options of a stack. ``engine`` is "" for a single engine; ``protect`` holds addresses.
+    """The options of a stack. ``engine`` is ``swarm``, an address or context, or "" for the usual engine.
 
-    ``prune`` has ``owned`` or ``off`` by sections. ``daemon`` is read by the daemon's policy.
+    ``protect`` holds addresses, and ``prune`` has ``owned`` or ``off`` by sections. ``daemon`` is read by the daemon's
+    policy.
     """
 
     engine: str = ""
@@ -45,12 +46,13 @@ class StackOptions(Struct, frozen=True):
 
 
 class ServiceOptions(Struct, frozen=True):
-    """The options of a service. ``job`` is None where nothing is said.
+    """The options of a service. ``job`` is None where nothing is said, ``engine`` is "" for that of the stack.
 
     ``reload`` is a reaction to changed files, or one for each path: a word, or ``{"signal": NAME}``.
     """
 
     depends_on: tuple[str, ...] = ()
+    engine: str = ""
     job: bool | None = None
     reload: str | Mapping[str, Any] = "replace"
 

@@ -76,17 +76,19 @@ def expand(
     is_elsewhere: bool = False,
     proxies: Mapping[str, Value] = MappingProxyType({}),
     platform: str = "",
+    awaited: Collection[tuple[str, str | None]] = (),
 ) -> Iterator[Resource]:
     """The desired resources of the Docker half; nothing where no stack is managed.
 
     An engine that ``is_elsewhere`` does not see the files of this machine. ``proxies`` are variables for every
-    container, and ``platform`` is that of services which name none. Raises ConfigError for what can't be there.
+    container, and ``platform`` is that of services which name none. ``awaited`` are services for which those of other
+    engines wait, each with the condition. Raises ConfigError for what can't be there.
     """
     if document.stack is None:
         return
     if is_elsewhere and (problems := tuple(remote.problems(document))):
         raise ConfigError(problems)
-    stack = Stack(document, is_elsewhere, proxies, platform)
+    stack = Stack(document, is_elsewhere, proxies, platform, frozenset(awaited))
     yield from stack.networks()
     yield from stack.volumes()
     yield from stack.images()
@@ -101,6 +103,7 @@ class Stack:
     is_elsewhere: bool = False
     proxies: Mapping[str, Value] = field(default_factory=dict)
     platform: str = ""
+    awaited_elsewhere: frozenset[tuple[str, str | None]] = frozenset()
 
     def section(self, name: str) -> Json:
         assert self.document.stack is not None
@@ -431,7 +434,7 @@ class Stack:
     @cached_property
     def _awaited(self) -> frozenset[tuple[str, str | None]]:
         """The services for which others wait, each with the condition."""
-        return frozenset(
+        return self.awaited_elsewhere | frozenset(
             (name, need.get("condition"))
             for service in self.services.values()
             for name, need in (service.get("depends_on") or {}).items()

@@ -93,8 +93,12 @@ class DockerProvider:
         self._home: str | None = None
 
     def expand(self, document: Document) -> Iterable[Resource]:
+        return self._expanded(document)
+
+    def _expanded(self, document: Document, awaited: Collection[tuple[str, str | None]] = ()) -> Iterator[Resource]:
         usual = self.engine.environment.get("DOCKER_DEFAULT_PLATFORM", "")
-        return expand.expand(document, is_elsewhere=self._is_elsewhere, proxies=self._proxies, platform=usual)
+        is_elsewhere, own = self._is_elsewhere, self._proxies
+        return expand.expand(document, is_elsewhere=is_elsewhere, proxies=own, platform=usual, awaited=awaited)
 
     def declarations(
         self, document: Document, change: Change, fields: Mapping[str, tuple[Value, Value]]

@@ -37,7 +37,15 @@ from reconciler.core.plan.graph import needs_of
 from reconciler.core.plan.kept_values import data_of, kept_values
 from reconciler.core.plan.plan import Plan, Step, make, with_unread
 from reconciler.core.plan.policy import Policy, refusals, refusals_of_new, refusals_of_obstacles
-from reconciler.core.provider import AccessSource, BystanderSource, GlanceSource, ObstacleSource, Provider, Verdict
+from reconciler.core.provider import (
+    AccessSource,
+    BystanderSource,
+    GlanceSource,
+    ObstacleSource,
+    OneOfSeveral,
+    Provider,
+    Verdict,
+)
 from reconciler.core.resource.address import Address
 from reconciler.core.resource.document import Document
 from reconciler.core.resource.resource import Bystander, Health, Observed, Resource
@@ -166,14 +174,15 @@ class Reconciler:
                     return look
                 # With a change to make there is no wait: that change may be the one that brings the server up.
                 is_settled = any(change.acts for change in look.plan.changes) or (stop and stop.is_set())
-                if not unread or self.defers or is_settled:
+                awaited = {host: error for host, error in unread.values() if host}
+                if not awaited or self.defers or is_settled:
                     return self._completed(look, desired)
             except _UnreadLater as later:
                 # Its server failed only when it was asked about the plan. The look goes on without that provider.
                 unread = {**unread, later.provider: (self._host(later.provider, desired), later.error)}
                 found = {name: part for name, part in found.items() if name != later.provider}
             else:
-                self._wait_for(unread, look.observed, self.clock.now() - began)
+                self._wait_for(awaited, look.observed, self.clock.now() - began)
                 found, unread = self._read(desired)
 
     def _look_of(self, found: _Found, unread: _Unread, desired: Sequence[Resource]) -> Look:
@@ -281,6 +290,8 @@ class Reconciler:
             refused = (*self._refusals(left, look), *refusals_of_obstacles(left))
             look = replace(look, plan=replace(left, refusals=refused))
             if not look.plan.steps and not look.plan.refusals:
+                if look.unread and not self.defers:
+                    raise next(iter(look.unread.values()))
                 return
             approve(look)
             if look.plan.refusals:
@@ -330,10 +341,13 @@ class Reconciler:
                     found[name] = answer
                     continue
                 host = self._host(name, desired)
-                # Only a server that a resource of the plan runs may be away. Any other one has to answer.
-                if not self.defers and not (host and isinstance(answer, Unreachable)):
+                # Only a server that a resource of the plan runs may be away, or one of several. Any other has to answer.
+                may_wait = host or isinstance(self.providers[name], OneOfSeveral)
+                if not self.defers and not (may_wait and isinstance(answer, Unreachable)):
                     raise answer
                 unread[name] = host, answer
+        if unread and not found and not self.defers:
+            raise next(error for _, error in unread.values())
         return found, unread
 
     def _attributed(self, plan: Plan, desired: Sequence[Resource]) -> tuple[Change, ...]:
@@ -403,13 +417,12 @@ class Reconciler:
 
     def _wait_for(
         self,
-        unread: _Unread,
+        awaited: Mapping[Address, ReconcileError],
         observed: Mapping[Address, Observed],
         waited_s: float,
     ) -> None:
         """Nothing in the plan will bring it up, so either it comes by itself or it is an error."""
-        for host, error in unread.values():
-            assert host is not None
+        for host, error in awaited.items():
             status = observed[host].status
             # A server listens a moment after its container is healthy; in a failed container it never will.
             patience_s = {Health.SETTLING: self.patience_s, Health.OK: GRACE_S, Health.FAILED: 0.0}[status.health]

@@ -127,11 +127,15 @@ def test_a_failed_update_is_taken_back_by_the_swarm_and_reported(stack):
     assert stack.live()["Spec"]["TaskTemplate"]["ContainerSpec"]["Args"] == before
 
 
-def test_down_leaves_nothing_and_logs_are_shown_before(stack):
+def test_down_leaves_nothing_and_commands_work_before(stack):
     stack.service(command=["sh", "-c", "echo hello there; exec sleep 3600"])
     stack.settle()
 
     assert "hello there" in stack.reconcile("logs", "web").out
+    assert stack.reconcile("exec", "-T", "web", "echo", "inside").out == "inside\n"
+    (node,) = json.loads(stack.reconcile("status", "--format", "json").out)["nodes"]
+    assert (node["role"], node["state"]) == ("leader", "ready")
+    assert stack.reconcile("doctor").code == 0
     assert stack.reconcile("down").code == 0
     assert [stack.mine(section) for section in ("services", "networks", "configs", "secrets")] == [[], [], [], []]
 

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from reconciler.config.compose.model.canonical import Surroundings
-from reconciler.config.yaml.tree import Items, Map, Place, Tree, deepest
+from reconciler.config.yaml.tree import Items, Map, Place, Tree, deepest, reached
 from reconciler.core.message.problem import CHECK, SCHEMA, Problem, Severity
+from reconciler.core.resource.options import OPTIONS
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +47,11 @@ class Stack:
     def section(self, name: str) -> Mapping[str, Tree]:
         found = self.document.get(name)
         return found if isinstance(found, Map) else {}
+
+    def engine(self, service: Map) -> str:
+        """The engine of a service, as the file names it; "" for the usual one."""
+        own, usual = (reached(each, (OPTIONS, "engine")) for each in (service, self.document))
+        return str(own or usual or "")
 
     def place(self, *path: str | int) -> Place | None:
         return deepest(self.document, path)[0]

@@ -65,16 +65,14 @@ def names_that_say_something(stack: Stack) -> Iterator[Problem]:
 
 
 def one_name_each(stack: Stack) -> Iterator[Problem]:
-    owners: dict[str, str] = {}
+    owners: dict[tuple[str, str], str] = {}
     for name, service in stack.each():
-        wanted = service.get("container_name")
-        if wanted in owners:
+        wanted, engine = service.get("container_name"), stack.engine(service)
+        if owner := owners.get((engine, str(wanted))):
             place = stack.place("services", name, "container_name")
-            yield from said(
-                place, f"`{wanted}` is the container_name of services.{owners[wanted]} already", at_value=True
-            )
+            yield from said(place, f"`{wanted}` is the container_name of services.{owner} already", at_value=True)
         elif wanted:
-            owners[wanted] = name
+            owners[engine, str(wanted)] = name
 
 
 def known_health_words(stack: Stack) -> Iterator[Problem]:
@@ -276,14 +274,15 @@ def _is_address(text: str) -> bool:
 
 
 def one_owner_per_port(stack: Stack) -> Iterator[Problem]:
-    owners: dict[tuple[str, str], list[tuple[str, str]]] = {}
+    owners: dict[tuple[str, str, str], list[tuple[str, str]]] = {}
     for name, service in stack.each():
+        engine = stack.engine(service)
         for index, port in enumerate(service.get("ports") or ()):
             published, host_ip = str(port.get("published") or ""), port.get("host_ip") or ""
             # A range, or a port of the engine's choice, finds a free one.
             if not published.isdigit() or published == "0":
                 continue
-            taken = owners.setdefault((published, port.get("protocol") or "tcp"), [])
+            taken = owners.setdefault((engine, published, port.get("protocol") or "tcp"), [])
             # The same port may be published twice at different addresses of the machine.
             owner = next((owner for owner, other_ip in taken if _overlap(host_ip, other_ip)), None)
             if owner:

@@ -114,7 +114,7 @@ def known_dependencies(stack: Stack) -> Iterator[Problem]:
 
 def known_namespaces(stack: Stack) -> Iterator[Problem]:
     for name, service in stack.each():
-        for space, other in _shared(service):
+        for space, other in shared(service):
             if other not in stack.services:
                 place = stack.place("services", name, space)
                 yield from said(
@@ -149,11 +149,11 @@ def no_circle_of_builds(stack: Stack) -> Iterator[Problem]:
 
 def _before(service: Map) -> Iterator[str]:
     yield from service.get("depends_on") or ()
-    yield from (other for _, other in _shared(service))
+    yield from (other for _, other in shared(service))
     yield from (*linked(service), *mounted_from(service))
 
 
-def _shared(service: Map) -> Iterator[tuple[str, str]]:
+def shared(service: Map) -> Iterator[tuple[str, str]]:
     """The namespaces that the service shares with another one, and that one's name."""
     for space in _NAMESPACES:
         value = service.get(space)
@@ -294,6 +294,49 @@ def known_settings(stack: Stack) -> Iterator[Problem]:
                 yield from said(place, f"`{key}` has no effect; did you mean `{OPTIONS}`?", Severity.WARNING)
 
 
+# ------------------------------------------------------------------ engines
+
+_SWARM: Final = "swarm"
+
+
+def one_swarm_for_all(stack: Stack) -> Iterator[Problem]:
+    """Checks that a Swarm runs all services or none."""
+    usual = reached(stack.document, (OPTIONS, "engine"))
+    for name, service in stack.each():
+        own = reached(service, (OPTIONS, "engine"))
+        if own and own != usual and _SWARM in (own, usual):
+            place = stack.place("services", name, OPTIONS, "engine")
+            message = "a Swarm runs all services of a stack; write `engine: swarm` at the top level alone"
+            yield from said(place, f"services.{name}: {message}", at_value=True)
+
+
+def nothing_shared_across(stack: Stack) -> Iterator[Problem]:
+    """Checks that services which share more than an order are on one engine."""
+    engines = {name: stack.engine(service) for name, service in stack.each()}
+    for name, service in stack.each():
+        for path, other in _shares(service):
+            if other in engines and engines[other] != engines[name]:
+                place = stack.place("services", name, *path)
+                message = f"needs `{other}` on the same engine, which is on {_words(engines[other])}"
+                yield from said(place, f"services.{name}.{'.'.join(path)} {message}; give both one `engine`")
+
+
+def _shares(service: Map) -> Iterator[tuple[tuple[str, ...], str]]:
+    yield from (((space,), other) for space, other in shared(service))
+    yield from ((("links",), other) for other in linked(service))
+    yield from ((("volumes_from",), other) for other in mounted_from(service))
+    for key, context in (reached(service, ("build", "additional_contexts")) or {}).items():
+        if str(context).startswith(_SERVICE):
+            yield ("build", "additional_contexts", key), str(context).removeprefix(_SERVICE)
+    for other, edge in (service.get("depends_on") or {}).items():
+        if edge.get("restart"):
+            yield ("depends_on", other, "restart"), other
+
+
+def _words(engine: str) -> str:
+    return f"`{engine}`" if engine else "the usual one"
+
+
 COMPOSE: Final[tuple[Check, ...]] = (
     known_networks,
     known_volumes,
@@ -314,6 +357,8 @@ OURS: Final[tuple[Check, ...]] = (
     known_windows,
     known_settings,
     no_circle_of_builds,
+    one_swarm_for_all,
+    nothing_shared_across,
 )
 """Errors where the stack is to be carried out."""
 

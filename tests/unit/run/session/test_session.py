@@ -215,6 +215,7 @@ class Swarm(MemoryProvider, MemoryLeases):
     """A provider that nobody has heard of, which keeps leases and whose services are pruned."""
 
     name = "swarm"
+    lease_noun = "volume"
     kinds: ClassVar = {
         "swarm.service": Kind("swarm.service", {}, section="containers", prunable=True, goes_down=True),
         "swarm.volume": Kind("swarm.volume", {}, section="volumes", keeps_data=True, goes_down=True),
