@@ -341,7 +341,7 @@ class Reconciler:
                     found[name] = answer
                     continue
                 host = self._host(name, desired)
-                # Only a server that a resource of the plan runs may be away, or one of several. Any other has to answer.
+                # Only a server that a resource of the plan runs may be away, or one of several; any other must answer.
                 may_wait = host or isinstance(self.providers[name], OneOfSeveral)
                 if not self.defers and not (may_wait and isinstance(answer, Unreachable)):
                     raise answer
