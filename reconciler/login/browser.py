@@ -19,6 +19,7 @@ from typing import Any, Final
 from urllib.parse import urljoin, urlsplit
 
 from reconciler.core.login import LostCookie
+from reconciler.deadlines import openers
 from reconciler.providers.answers import underneath, why
 
 MOST_BYTES: Final = 1 << 20
@@ -61,9 +62,8 @@ class Browser:
         if ca_file:
             context.load_verify_locations(ca_file)
         rest = (urllib.request.HTTPCookieProcessor(CookieJar(self._policy)), _AsItIs())
-        https = urllib.request.HTTPSHandler(context=context)
-        self._direct = urllib.request.build_opener(urllib.request.ProxyHandler({}), https, *rest)
-        self._outward = urllib.request.build_opener(https, *rest)
+        self._direct = urllib.request.build_opener(urllib.request.ProxyHandler({}), *openers(context), *rest)
+        self._outward = urllib.request.build_opener(*openers(context), *rest)
 
     @property
     def lost(self) -> tuple[LostCookie, ...]:

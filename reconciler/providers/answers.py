@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import zlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from time import monotonic
 from typing import Any, Final, Protocol, TypeAlias, TypeVar
@@ -20,6 +20,7 @@ _PIECE: Final = 1 << 16
 _NOT_MODIFIED: Final = 304
 _EXCERPT: Final = 80
 _Sort = TypeVar("_Sort", bound=BaseException)
+_Item = TypeVar("_Item")
 
 
 class Limits(Struct, frozen=True):
@@ -76,6 +77,7 @@ def read_within(who: str, limits: Limits, note: Note = ignored) -> Callable[...,
     A request with a time-out of its own has that for the body, too. What is streamed is left to its reader, unless it
     is a failure. Each answer that was read is handed to ``note``.
     """
+    from reconciler.deadlines import allow  # with http.client, 50 ms
 
     def read(response: Any, *, stream: bool = False, timeout: Any = None, **_sent: Any) -> None:
         status, asked = response.status_code, asked_of(response.request)
@@ -84,9 +86,12 @@ def read_within(who: str, limits: Limits, note: Note = ignored) -> Callable[...,
             require_no_redirect(status, response.headers.get("Location", ""), who, asked)
             if not stream or status >= 400:
                 # `content` has neither limit
+                allow(response, seconds)
                 pieces = iter(lambda: response.raw.read1(_PIECE, decode_content=True), b"")  # `read` waits for so much
                 response._content = body_of(pieces, who, asked, replace(limits, seconds=seconds))  # noqa: SLF001
                 response._content_consumed = True  # noqa: SLF001
+            else:
+                allow(response, None)
         except BaseException:
             response.close()
             raise
@@ -120,15 +125,55 @@ def asked_of(request: Any) -> str:
 
 def body_of(pieces: Iterable[bytes], who: str, asked: str, limits: Limits) -> bytes:
     """The body, from its pieces as they come. Raises Rejected for a large one, Unreachable for a slow one."""
-    end, kept, size = monotonic() + limits.seconds, [], 0
+    try:
+        return b"".join(_bounded(pieces, who, asked, limits))
+    except Exception as error:
+        if underneath(error, TimeoutError):
+            raise late(who, asked, limits.seconds) from error
+        raise
+
+
+def _bounded(pieces: Iterable[bytes], who: str, asked: str, limits: Limits) -> Iterator[bytes]:
+    end, size = monotonic() + limits.seconds, 0
     for piece in pieces:
-        kept.append(piece)
+        yield piece
         size += len(piece)
         if size > limits.size_bytes:
             raise Rejected(f"{who} answers {asked} with more than {limits.size_bytes >> 20} MiB")
         if monotonic() > end:
             raise late(who, asked, limits.seconds)
-    return b"".join(kept)
+
+
+def each_within(
+    items: Iterable[_Item],
+    answers: Sequence[Any],
+    who: str,
+    asked: str,
+    *,
+    seconds: float | None,
+    size_bytes: int,
+) -> Iterator[_Item]:
+    """The items of a stream; each has to come whole within its time, and to have no more bytes than a limit.
+
+    ``answers`` are the responses that the items are read from. Raises Unreachable, and Rejected for a long item.
+    """
+    from reconciler.deadlines import TooMuch, allow
+
+    rest = iter(items)
+    while True:
+        for answer in answers:
+            allow(answer, seconds, size_bytes)
+        try:
+            item = next(rest)
+        except StopIteration:
+            return
+        except TooMuch as error:
+            raise Rejected(f"{who} answers {asked} with a line of more than {size_bytes >> 10} KiB") from error
+        except Exception as error:
+            if seconds is not None and underneath(error, TimeoutError):
+                raise Unreachable(f"{who} took more than {seconds:g} s for the next line of {asked}") from error
+            raise
+        yield item
 
 
 def late(who: str, asked: str, seconds: float) -> Unreachable:

@@ -21,6 +21,7 @@ from typing import Final, TypeAlias
 from urllib.parse import quote, urlsplit
 
 from reconciler.core.message.errors import Misconfigured
+from reconciler.deadlines import WatchedResponse, allow
 from reconciler.providers.answers import (
     Answer,
     Limits,
@@ -70,6 +71,7 @@ class Transport:
             connection.request(method, target, body, dict(headers or {}))
             with connection.getresponse() as response:  # not closed by `read1`, so no other request could follow
                 require_no_redirect(response.status, response.headers.get("Location", ""), self._who, asked)
+                allow(response, self._limits.seconds)
                 content = body_of(_unpacked(response), self._who, asked, self._limits)
         except TimeoutError as error:
             connection.close()
@@ -92,6 +94,7 @@ class Transport:
                 return kept
             kept.close()
         connection = self._dial()
+        connection.response_class = WatchedResponse
         try:
             connection.connect()
         except BaseException:

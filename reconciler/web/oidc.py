@@ -84,7 +84,8 @@ class _Description(Struct, frozen=True):
 class Issuer:
     """One client of one issuer, whose ``url`` is the one that browsers use. ``secret`` is None for a public client.
 
-    ``inner_url`` is the address at which this program reaches the issuer, where that is another one.
+    ``inner_url`` is the address at which this program reaches the issuer, where that is another one. The issuer has
+    ``patience_s`` for each whole answer.
     """
 
     url: str
@@ -93,6 +94,7 @@ class Issuer:
     secret: Secret | None = None
     inner_url: str = ""
     ca_file: str = ""
+    patience_s: float = PATIENCE_S
     now: Callable[[], float] = time.monotonic
     _begun: OrderedDict[tuple[str, str], Begun] = field(default_factory=OrderedDict)
     _known: _Description | None = None
@@ -254,21 +256,37 @@ class Issuer:
 
     def _asked(self, method: str, url: str, **options: Any) -> Mapping[str, Any]:
         """A JSON object of the issuer; no redirect is followed, and no proxy of the environment is used."""
+        import asyncio
+
         import httpx  # 80 ms, for a login only
 
-        trust = _trust(self.ca_file)
         try:
-            with httpx.Client(timeout=PATIENCE_S, follow_redirects=False, trust_env=False, verify=trust) as client:
-                answer = client.request(method, url, **options)
-        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            # A time-out of httpx ends a silence alone; this one ends the whole answer, its head included.
+            status, content = asyncio.run(asyncio.wait_for(self._answer(method, url, options), self.patience_s))
+        except (httpx.HTTPError, httpx.InvalidURL, TimeoutError) as error:
             message = "Keycloak does not answer."
             raise LoginFailed(message, _words(error), is_away=True) from error
-        if answer.status_code >= 500:
-            raise LoginFailed("Keycloak fails.", str(answer.status_code), is_away=True)
-        found = _object(answer.content)
-        if not answer.is_success:
-            raise LoginFailed("Keycloak has refused the login.", f"{answer.status_code} {found.get('error')}"[:200])
+        if status >= 500:
+            raise LoginFailed("Keycloak fails.", str(status), is_away=True)
+        found = _object(content)
+        if not 200 <= status < 300:
+            raise LoginFailed("Keycloak has refused the login.", f"{status} {found.get('error')}"[:200])
         return found
+
+    async def _answer(self, method: str, url: str, options: Mapping[str, Any]) -> tuple[int, bytes]:
+        """The status and the body of an answer; a body that is too large is cut."""
+        import httpx
+
+        trust, content = _trust(self.ca_file), bytearray()
+        async with (
+            httpx.AsyncClient(timeout=self.patience_s, follow_redirects=False, trust_env=False, verify=trust) as client,
+            client.stream(method, url, **options) as answer,
+        ):
+            async for piece in answer.aiter_bytes():
+                content += piece
+                if len(content) > LARGEST:
+                    break
+            return answer.status_code, bytes(content)
 
 
 @lru_cache(1)

@@ -128,6 +128,19 @@ def _drip(handler: _Handler, right: Given) -> None:
         time.sleep(handler.proxy.limits.seconds / 10)
 
 
+def _drip_in_the_head(handler: _Handler, _right: Given) -> None:
+    handler.write(b"HTTP/1.1 200 OK\r\nX-Slow: ")
+    while True:  # until the client hangs up
+        handler.write(b"1")
+        time.sleep(handler.proxy.limits.seconds / 10)
+
+
+def _continue(handler: _Handler, _right: Given) -> None:
+    while True:
+        handler.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        time.sleep(handler.proxy.limits.seconds / 10)
+
+
 def _endless(handler: _Handler, _right: Given) -> None:
     handler.head(200, {})
     while True:
@@ -182,6 +195,8 @@ FAULTS: Mapping[str, Fault] = {
         Fault("a list of other things", _json(lambda _: [None, 1, "text", []])),
         *(Fault(f"each value is {name}", _json(_each_value(_always(value)))) for name, value in _VALUES.items()),
         Fault("dripping", _drip, limits=SHORT),
+        Fault("dripping in the head", _drip_in_the_head, limits=SHORT),
+        Fault("100 Continue, again and again", _continue, limits=SHORT),
         Fault("endless", _endless),
     )
 }

@@ -12,6 +12,7 @@ import threading
 from collections.abc import Callable, Mapping
 from enum import Enum
 from http import HTTPStatus
+from http.client import HTTPException
 from typing import Any, Final
 from urllib.error import HTTPError, URLError
 from urllib.parse import quote, urlsplit
@@ -19,6 +20,7 @@ from urllib.request import HTTPRedirectHandler, Request, build_opener
 
 from reconciler.core.message.errors import Misconfigured
 from reconciler.core.resource.values import Secret
+from reconciler.deadlines import openers
 from reconciler.record import Struct
 
 CONTEXT: Final = "reconcile"
@@ -89,12 +91,21 @@ class CommitStatus:
     """Reports judgements to a forge. ``clean`` hides secrets; ``api`` is the URL of its API, if not the usual one."""
 
     def __init__(
-        self, kind: str, repository: str, token: Secret, log: Any, *, clean: Callable[[str], str], api: str = ""
+        self,
+        kind: str,
+        repository: str,
+        token: Secret,
+        log: Any,
+        *,
+        clean: Callable[[str], str],
+        api: str = "",
+        patience_s: float = PATIENCE_S,
     ) -> None:
+        self._patience_s = patience_s
         self._forge, self._token, self._log, self._clean = FORGES[kind], token, log, clean
         self._path = _path_of(repository)
         self._api = (api or _api_of(kind, self._forge, repository)).rstrip("/")
-        self._opener = build_opener(_NoRedirects())
+        self._opener = build_opener(_NoRedirects(), *openers())
         self._judgements: queue.Queue[Judgement | None] = queue.Queue(MOST_WAITING)
         self._over = threading.Event()
         threading.Thread(target=self._run, name="commit status", daemon=True).start()
@@ -137,11 +148,11 @@ class CommitStatus:
         data = json.dumps(self._forge.body(clean)).encode()
         request = Request(f"{self._api}{path}", data, headers, method="POST")  # noqa: S310 (the scheme is checked)
         try:
-            with self._opener.open(request, timeout=PATIENCE_S):
+            with self._opener.open(request, timeout=self._patience_s):
                 return ""
         except HTTPError as error:
             return f"the forge answers {error.code} {_phrase(error.code)}"
-        except (URLError, OSError, ValueError) as error:
+        except (URLError, HTTPException, OSError, ValueError) as error:
             return f"the forge can't be reached: {getattr(error, 'reason', error)}"
 
 

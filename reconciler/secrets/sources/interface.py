@@ -14,11 +14,15 @@ class SourceError(Exception):
 
 
 class Surroundings(Struct, frozen=True):
-    """The directory of relative paths, the process environment, and the reader of the text of an env file."""
+    """The directory of relative paths, the process environment, and the reader of the text of an env file.
+
+    A server has ``patience_s`` for its whole answer.
+    """
 
     directory: Path
     environment: Mapping[str, str]
     variables_in: Callable[[str], Mapping[str, str]]
+    patience_s: float = 15.0
 
     def path(self, text: str) -> Path:
         """The file of a path in the settings; ``~`` is the home of the environment."""

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any, Final
 from urllib.parse import quote
 
 import requests
 
+from reconciler.deadlines import watch
 from reconciler.secrets.sources.files import text_of
 from reconciler.secrets.sources.interface import SourceError, Surroundings
 
-_PATIENCE_S: Final = 15.0
+_MOST_BYTES: Final = 4 << 20
+"""Vault itself takes no request above 32 MiB, and its storage no value above 1 MiB."""
+
+_PIECE: Final = 1 << 16
 _TOKEN_FILE: Final = "~/.vault-token"  # noqa: S105  # a path
 _REMEDIES: Final[Mapping[int, str]] = {
     403: "the token is not valid, or its policy does not allow to read this path",
@@ -64,8 +69,12 @@ def _answer(url: str, headers: Mapping[str, str], ca_file: Any, around: Surround
     """The keys of the secret. No redirect is followed: the token would go to whoever is named there."""
     trusted = ca_file or _variable(around, "CACERT")
     verify = str(around.path(str(trusted))) if trusted else True
+    options: Any = {"timeout": around.patience_s, "allow_redirects": False, "verify": verify, "stream": True}
     try:
-        answer = requests.get(url, headers=headers, timeout=_PATIENCE_S, allow_redirects=False, verify=verify)
+        with _session() as session, session.get(url, headers=headers, **options) as answer:
+            content = b""
+            if answer.status_code == 200:
+                content = _content(answer)
     except (requests.RequestException, OSError, ValueError) as error:
         raise SourceError(f"{url} does not answer: {type(error).__name__}; check address and certificate") from error
     if answer.status_code != 200:
@@ -75,14 +84,32 @@ def _answer(url: str, headers: Mapping[str, str], ca_file: Any, around: Surround
             remedy = f"it sends on to {answer.headers.get('Location')}; name that server as `address`"
         raise SourceError(f"{url} answers {answer.status_code}: {remedy}")
     try:
-        data = answer.json()["data"]
+        data = json.loads(content)["data"]
         # The second version of the store wraps the keys of a secret once more.
         found = data["data"] if url_is_versioned(data) else data
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise SourceError(f"{url} does not answer as Vault does; check the address") from error
     if not isinstance(found, Mapping):
         raise SourceError(f"{url} has no secret any more: its newest version is deleted")
     return found
+
+
+def _session() -> requests.Session:
+    """A session whose answers come whole within the time-out of a request, from the first byte to the last."""
+    session = requests.Session()
+    for adapter in session.adapters.values():
+        watch(adapter)
+    return session
+
+
+def _content(answer: requests.Response) -> bytes:
+    """The body, within a limit. Raises ValueError for a larger one."""
+    content = bytearray()
+    for piece in answer.iter_content(_PIECE):
+        content += piece
+        if len(content) > _MOST_BYTES:
+            raise ValueError
+    return bytes(content)
 
 
 def url_is_versioned(data: Any) -> bool:

@@ -10,7 +10,7 @@ import http.client
 import io
 import json
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from http import HTTPStatus
@@ -23,6 +23,7 @@ from urllib3.connection import HTTPConnection
 from urllib3.connectionpool import HTTPConnectionPool
 
 from reconciler.core.resource.values import Secret, Value
+from reconciler.deadlines import watch
 from reconciler.providers.answers import Limits, ignored
 from reconciler.providers.keycloak.server.client import WHO, AdminClient, Settings
 from reconciler.providers.keycloak.server.library import Library
@@ -44,10 +45,18 @@ def _by_pieces(handler: Any, _right: Given) -> None:
     handler.pieces = _slowly(handler.line.limits.seconds / 10)
 
 
-def _slowly(pause_s: float) -> Iterator[bytes]:
+def _slowly(pause_s: float, piece: bytes = b" ") -> Iterator[bytes]:
     for _ in range(1000):
         time.sleep(pause_s)
-        yield b" "
+        yield piece
+
+
+def _in_the_head(text: bytes) -> Callable[[Any, Given], None]:
+    def spoil(handler: Any, _right: Given) -> None:
+        handler.write(text)
+        handler.pieces = _slowly(handler.line.limits.seconds / 10, text[-1:] if text.endswith(b" ") else text)
+
+    return spoil
 
 
 def _without_end(handler: Any, _right: Given) -> None:
@@ -57,6 +66,10 @@ def _without_end(handler: Any, _right: Given) -> None:
 
 _LAZY: Final = {
     "dripping": Fault("dripping", _by_pieces, limits=SHORT),
+    "dripping in the head": Fault("dripping in the head", _in_the_head(b"HTTP/1.1 200 OK\r\nX-Slow: "), limits=SHORT),
+    "100 Continue, again and again": Fault(
+        "100 Continue, again and again", _in_the_head(b"HTTP/1.1 100 Continue\r\n\r\n"), limits=SHORT
+    ),
     "endless": Fault("endless", _without_end, limits=LIMITS),
 }
 FAULTS: Final[Mapping[str, Fault]] = {name: _LAZY.get(name, fault) for name, fault in OF_SOCKETS.items()}
@@ -149,8 +162,8 @@ class _Answer:
         self.head(status, {**(headers or {}), **({} if has_none else {"Content-Length": str(len(body))})})
         self.sent += b"" if has_none else body
 
-    def stream(self) -> io.BufferedReader:
-        return io.BufferedReader(_Bytes(self))
+    def stream(self) -> io.RawIOBase:
+        return _Bytes(self)
 
 
 def _phrase(status: int) -> str:
@@ -186,7 +199,7 @@ class _Socket:
     def sendall(self, data: bytes) -> None:
         self._sent += data
 
-    def makefile(self, *_mode: Any, **_options: Any) -> io.BufferedReader:
+    def makefile(self, _mode: str, buffering: int) -> io.RawIOBase:  # noqa: ARG002  # it is read without a buffer
         head, _, body = bytes(self._sent).partition(b"\r\n\r\n")
         first, *lines = head.decode().split("\r\n")
         method, path, _ = first.split(" ", 2)
@@ -195,6 +208,9 @@ class _Socket:
         return self._line.answer(self._host, method, path, headers, body).stream()
 
     def settimeout(self, _seconds: float | None) -> None: ...
+
+    def gettimeout(self) -> float:
+        return self._line.limits.seconds
 
     def close(self) -> None: ...
 
@@ -217,7 +233,9 @@ class _Library(Library):
 
     def _made(self) -> Any:
         manager = super()._made()
-        manager._s.mount("http://", _adapter(self))
+        adapter = _adapter(self)
+        watch(adapter)
+        manager._s.mount("http://", adapter)
         return manager
 
 

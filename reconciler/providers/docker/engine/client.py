@@ -14,7 +14,7 @@ import threading
 import time
 import warnings
 import zlib
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager
 from typing import IO, TYPE_CHECKING, Any, Final, Literal
 from urllib.parse import urlencode
@@ -27,6 +27,7 @@ from reconciler.providers.answers import (
     Limits,
     Note,
     decoded,
+    each_within,
     ignored,
     late,
     noted,
@@ -50,6 +51,7 @@ from reconciler.providers.docker.engine.location import Location, located
 from reconciler.providers.docker.engine.pulling import pulled
 from reconciler.providers.docker.engine.versions import OLDEST_API, spoken, text_of, version_of
 from reconciler.providers.waits import WAITS
+from reconciler.record import Struct
 
 if TYPE_CHECKING:
     from docker import APIClient
@@ -64,6 +66,15 @@ LIMITS: Final = Limits()
 PAUSES_OF_A_READ_S: Final = (0.25, 0.5)
 """How long a read waits before it is tried again; what changes something is tried again by who has planned it."""
 BETWEEN_TWO_LOOKS_S: Final = 0.1
+LONGEST_LINE_BYTES: Final = 1 << 20
+"""The most that a part of a stream has: a line of a pull, a push, a build or of events, a piece of a log."""
+
+
+class Silences(Struct, frozen=True):
+    """The longest time until the next line of a stream: a command of a build may write nothing for long."""
+
+    transfer_s: float = 600.0
+    build_s: float = 3600.0
 
 
 class Engine:
@@ -76,8 +87,10 @@ class Engine:
         limits: Limits = LIMITS,
         pause: Callable[[float], None] = time.sleep,
         note: Note = ignored,
+        silences: Silences = Silences(),  # noqa: B008  # it is frozen
     ) -> None:
         """``environment`` holds DOCKER_HOST, DOCKER_CONTEXT and the like, as the Docker CLI reads them."""
+        self._silences = silences
         self._environment, self._limits, self._pause, self._note = dict(environment), limits, pause, note
         self._location: Location | None = None
         self._ssh: Connections | None = None
@@ -194,18 +207,19 @@ class Engine:
         from docker.utils import parse_repository_tag
 
         repository, tag = parse_repository_tag(reference)
-        with logged_in(repository) as login, self._streamed("POST /images/create") as api:
+        with logged_in(repository) as login, self._streamed("POST /images/create") as stream:
             options = {"stream": True, "decode": True, "platform": platform, "auth_config": login}
-            yield from pulled(api.pull(repository, tag or "latest", **options))
+            lines = stream.api.pull(repository, tag or "latest", **options)
+            yield from pulled(stream.each(lines, self._silences.transfer_s))
 
     def push(self, reference: str) -> Iterator[str]:
         """Push an image; yields progress. Raises Rejected or Denied with the registry's words."""
         from docker.utils import parse_repository_tag
 
         repository, tag = parse_repository_tag(reference)
-        with logged_in(repository) as login, self._streamed(f"POST /images/{repository}/push") as api:
-            lines = api.push(repository, tag or "latest", stream=True, decode=True, auth_config=login)
-            yield from map(_progress, lines)
+        with logged_in(repository) as login, self._streamed(f"POST /images/{repository}/push") as stream:
+            lines = stream.api.push(repository, tag or "latest", stream=True, decode=True, auth_config=login)
+            yield from map(_progress, stream.each(lines, self._silences.transfer_s))
 
     def digest_in_registry(self, reference: str) -> str:
         """The digest of what the registry has under this name. Raises Rejected, Conflict or Denied with its words."""
@@ -227,7 +241,8 @@ class Engine:
             accounts: Any = auth.load_config()
             accounts.get_all_credentials()  # which the library sends along
         plain: Any = revealed(options)
-        with self._streamed("POST /build") as api:
+        with self._streamed("POST /build") as stream:
+            api = stream.api
             api.params = {"ulimits": json.dumps(list(ulimits))} if ulimits else {}  # the library has no such option
             try:
                 lines = api.build(
@@ -235,7 +250,7 @@ class Engine:
                 )
             finally:
                 api.params = {}
-            for line in lines:
+            for line in stream.each(lines, self._silences.build_s):
                 raise_error_in(line)
                 yield from str(line.get("stream") or line.get("status") or "").splitlines()
 
@@ -250,21 +265,24 @@ class Engine:
         self, container: str, *, tail: int | Literal["all"] = "all", follow: bool = False, timestamps: bool = False
     ) -> Generator[bytes, None, None]:
         """Yields the output of a container, both streams, in pieces as they come."""
-        with self._streamed(_asked("GET", f"/containers/{container}/logs")) as api:
-            yield from api.logs(
+        with self._streamed(_asked("GET", f"/containers/{container}/logs")) as stream:
+            found = stream.api.logs(
                 container, stdout=True, stderr=True, stream=True, follow=follow, tail=tail, timestamps=timestamps
             )
+            yield from stream.each(found, None if follow else self._limits.seconds)
 
     def cluster_logs(
         self, path: str, *, tail: int | Literal["all"] = "all", follow: bool = False, timestamps: bool = False
     ) -> Generator[bytes, None, None]:
         """Yields the output of a service or a task of a Swarm, wherever it runs, in pieces as they come."""
         asked = {"stdout": 1, "stderr": 1, "tail": tail, "follow": int(follow), "timestamps": int(timestamps)}
-        with self._streamed(_asked("GET", f"{path}/logs")) as api:
+        with self._streamed(_asked("GET", f"{path}/logs")) as stream:
+            api = stream.api
             answer = api.get(f"{api.base_url}/v{self._version}{path}/logs", params=asked, stream=True)
             if answer.status_code >= 400:
                 raise error_of(answer, _asked("GET", f"{path}/logs"))
-            yield from (piece for _, piece in pieces(answer.raw))
+            found = stream.each(pieces(answer.raw), None if follow else self._limits.seconds)
+            yield from (piece for _, piece in found)
 
     @contextmanager
     def events(
@@ -272,8 +290,9 @@ class Engine:
     ) -> Iterator[Iterator[Mapping[str, Any]]]:
         """The engine's events from the beginning of the block on, or between two times; they end with the connection
         or with the last one."""
-        with self._streamed("GET /events") as api:
-            yield api.events(decode=True, filters=dict(filters), since=since, until=until)
+        with self._streamed("GET /events") as stream:
+            found = stream.api.events(decode=True, filters=dict(filters), since=since, until=until)
+            yield stream.each(found, None if until is None else self._limits.seconds)
 
     def execute(self, container: str, body: Mapping[str, Value], *, timeout_s: float) -> tuple[int, str]:
         """Run a command in a container; its exit code, and what it wrote to both of its outputs.
@@ -416,7 +435,7 @@ class Engine:
         return understood(WHO, lambda: getattr(self._local, "asked", "a request"))
 
     @contextmanager
-    def _streamed(self, asked: str) -> Iterator[Any]:
+    def _streamed(self, asked: str) -> Iterator[_Stream]:
         """A client whose answers need not be read to their end: what it streams is closed at the end of the block."""
         api: Any = self._api()
         answers: list[Any] = []
@@ -429,7 +448,7 @@ class Engine:
         api.hooks["response"].append(keep)
         try:
             with self._library(asked):
-                yield api
+                yield _Stream(api, answers, asked)
         finally:
             api.hooks["response"].remove(keep)
             for answer in answers:
@@ -547,6 +566,18 @@ def _require_socket(location: Location) -> None:
         )
 
 
+class _Stream(Struct, frozen=True):
+    """A client of the library, and the answers that it streams in this block."""
+
+    api: Any
+    answers: Sequence[Any]
+    asked: str
+
+    def each(self, items: Iterable[Any], seconds: float | None) -> Iterator[Any]:
+        """The items of what it streams: each comes within its time, and is no longer than a line may be."""
+        return each_within(items, self.answers, WHO, self.asked, seconds=seconds, size_bytes=LONGEST_LINE_BYTES)
+
+
 # ------------------------------------------------------------------ what is said when nobody answers
 
 
@@ -566,6 +597,8 @@ def _share_connections(api: APIClient, connections: Connections | None) -> None:
     """One pool for the whole engine; the library opens one, so a new connection, for each distinct URL."""
     from docker.transport.unixconn import UnixHTTPAdapter
 
+    from reconciler.deadlines import watch
+
     class OnePool(UnixHTTPAdapter):
         def get_connection(self, _url: Any, proxies: Any = None) -> Any:
             return connections or super().get_connection("http+docker://localhost", proxies)
@@ -573,6 +606,8 @@ def _share_connections(api: APIClient, connections: Connections | None) -> None:
     adapter = api.adapters.get("http+docker://")
     if isinstance(adapter, UnixHTTPAdapter):
         api.mount("http+docker://", OnePool(f"http+unix://{adapter.socket_path}", adapter.timeout))
+    for each in api.adapters.values():
+        watch(each)
 
 
 def _allow_unverified() -> None:

@@ -14,6 +14,7 @@ from keycloak import ConnectionManager
 from keycloak.exceptions import KeycloakConnectionError
 
 from reconciler.core.message.errors import ReconcileError
+from reconciler.deadlines import watch
 from reconciler.providers.answers import Answer, Limits, Note, read_within, underneath
 from reconciler.providers.transport import is_loopback
 
@@ -66,6 +67,8 @@ class Library:
         The certificate is set afterwards, as the constructor hands it to httpx as well, which does not take a path.
         """
         manager = ConnectionManager(self._url, timeout=self._timeout, **_POOL)
+        for adapter in manager._s.adapters.values():  # noqa: SLF001
+            watch(adapter)
         manager._s.hooks["response"].append(self._read)  # noqa: SLF001  # the session of requests
         if is_loopback(self._url):
             manager._s.trust_env = False  # noqa: SLF001  # there is no other way to say so

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import queue
+import socket
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -132,6 +133,28 @@ def test_a_redirect_is_not_followed_as_the_token_would_go_with_it(receiver) -> N
     assert phrase == "commit status not reported"
     assert fields["reason"] == "the forge answers 307 Temporary Redirect"
     assert receiver.requests.empty()
+
+
+def test_an_answer_that_is_no_http_is_a_failure_and_the_next_report_is_sent() -> None:
+    answers = [b"SSH-2.0-OpenSSH_9.2\r\n\r\n", b"HTTP/1.1 201 Created\r\nContent-Length: 0\r\n\r\n"]
+    log, asked = Log(), queue.Queue()
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def serve() -> None:
+            for answer in answers:
+                with listener.accept()[0] as opened:
+                    asked.put(opened.recv(1 << 16))
+                    opened.sendall(answer)
+
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        status = CommitStatus("gitea", f"{url}/a/b", Secret(TOKEN), log, clean=str)
+        status(Judgement(COMMIT, Verdict.SUCCESS, ""))
+
+        assert [asked.get(timeout=60)[:4] for _ in answers] == [b"POST"] * 2
+        thread.join(60)
+        status.close()
 
 
 def test_a_repository_by_ssh_needs_the_address_of_the_api() -> None:

@@ -9,6 +9,7 @@ from types import SimpleNamespace
 import pytest
 
 from reconciler.core.message.errors import Unreachable
+from reconciler.deadlines import WatchedSocket
 from reconciler.providers.docker.engine.attached import Attached, pieces
 
 
@@ -20,7 +21,7 @@ def frame(stream, data):
 def line():
     """Both ends of a connection: a command with a terminal or without, and its engine."""
     ours, theirs = socket.socketpair()
-    with ours, theirs, ours.makefile("rb") as reader:
+    with ours, theirs, io.BufferedReader(WatchedSocket(ours)) as reader:
         answer = SimpleNamespace(raw=SimpleNamespace(_fp=SimpleNamespace(fp=reader)))
 
         def attached(*, tty=False):
