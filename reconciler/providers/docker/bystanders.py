@@ -79,6 +79,7 @@ def _in_network(change: Change, others: _Others) -> Iterator[Bystander]:
     name, network_id = change.observed.spec["name"], change.observed.id
     for item in others.listed:
         endpoints = dig(item, "NetworkSettings.Networks") or {}
+        # A container that ran knows the network by id; one that never did, by name.
         known = {endpoint.get("NetworkID") or key for key, endpoint in endpoints.items()}
         if known & {name, network_id}:
             yield _bystander(item, "would be disconnected from it")

@@ -187,6 +187,7 @@ def _in_state(*states: str) -> Callable[[Site], Iterator[tuple[str, Json]]]:
 def _stopped(site: Site) -> Iterator[Suspect]:
     for service, each in _in_state("exited", "dead", "created")(site):
         code = dig(each, "State.ExitCode")
+        # Too little memory is another check's finding.
         if dig(each, "State.OOMKilled") or _is_done(site, service, each):
             continue
         said = f"; it failed to start: {dig(each, 'State.Error')}" if dig(each, "State.Error") else ""

@@ -366,6 +366,7 @@ class Stack:
         """The services whose namespaces it has, by their name or by that of their container."""
         own = self._services_by_container
         for kind, _, target in (str(service.get(key) or "").partition(":") for key in outside.NAMESPACES):
+            # A container of this project may be named by its container name, and is its service all the same.
             if kind == "service":
                 yield target
             elif kind == "container" and target in own:

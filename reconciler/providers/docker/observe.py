@@ -111,6 +111,7 @@ class Reader:
         """Ours and the desired ones; of several networks with one name (engines before 25 allow it) ours."""
         names = self._names(kind)
         chosen: dict[str, Json] = {}
+        # Ours come last, and so replace others of the same name.
         for item in sorted(found, key=self._owns):
             if item["Name"] in names or (self._owns(item) and label in (item.get("Labels") or {})):
                 chosen[item["Name"]] = item
@@ -270,6 +271,7 @@ class Reader:
         for inspect in sorted(group, key=lambda each: self._rank(address, each), reverse=True):
             suffix = next((s for s in (NEXT, PREVIOUS) if name_of(inspect).endswith(s)), "")
             by_suffix[suffix].append(inspect)
+        # A predecessor alone means that its successor never got the name.
         mains = by_suffix[""] or by_suffix[PREVIOUS][:1] or by_suffix[NEXT][:1]
         leftovers = [inspect for inspect in group if inspect not in mains and inspect not in by_suffix[""]]
         return mains, leftovers
@@ -379,6 +381,7 @@ class Reader:
         if resource and container.is_done(resource.spec, spec):
             return Status(Health.OK, f"done, {container.FINISHED}")
         status = status_of(inspect, is_job=bool(resource and container.is_job(resource.spec)))
+        # Only a container that seems well can be lost in this way; others have a failure of their own.
         lost = outside.lost(resource, others) if status.health is Health.OK and spec["state"] in restarts.UP else ""
         return Status(Health.FAILED, lost) if lost else status
 

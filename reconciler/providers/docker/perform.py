@@ -53,6 +53,7 @@ def _create_network(engine: Engine, args: Mapping[str, Any]) -> None:
 def _remove_network(engine: Engine, args: Mapping[str, Any]) -> None:
     """Its users leave it first: those of the project and those that the plan names, and nobody else."""
     found = (engine.get(f"/networks/{args['network']}") or {}).get("Containers") or {}
+    # All are checked before the first is disconnected: half of a removal would hurt for nothing.
     for container_id in found.keys() - set(args["disconnects"]):
         _require_ours(engine, container_id, args["owner"])
     for container_id in found:
@@ -149,6 +150,7 @@ def _platform(engine: Engine, build: Json) -> str:
     if build.get("platform") or not several:
         return str(build.get("platform") or "")
     about = engine.get("/version")
+    # The engine can hold one platform of them; its own is the one that it can run.
     own = f"{about['Os']}/{about['Arch']}"
     return str(next((each for each in several if f"{each}/".startswith(f"{own}/")), several[0]))
 
@@ -450,6 +452,7 @@ def last_lines(engine: Engine, inspect: Json) -> Sequence[str]:
     with closing(engine.logs(inspect["Id"], tail=LAST_LINES)) as pieces:
         for piece in pieces:
             written += piece
+            # A program may write without end, and faster than it is read.
             if len(written) > LAST_LINES_BYTES or monotonic() > end:
                 break
     return written[:LAST_LINES_BYTES].decode(errors="replace").splitlines()

@@ -213,6 +213,7 @@ class DockerProvider:
         with self.engine.understood():
             if step.verb in STREAMS:
                 return self._went_on(step)
+            # A rename excludes other calls; see `rename_lock`.
             with self._beside(step.verb):
                 done = VERBS[step.verb](self.engine, step.args)
             return done or Done()
@@ -319,6 +320,7 @@ class DockerProvider:
         with self.engine.understood():
             found = self.engine.get(f"{path}/json")
             if found["State"].get("Running"):
+                # The stop answers when the container has ended, so its own patience goes along.
                 self.engine.post(f"{path}/stop", t=found["Config"].get("StopTimeout") or _STOP_S)
             return bool(found["State"].get("Running"))
 

@@ -50,6 +50,7 @@ class Names(Struct, frozen=True):
         The engine has the name or the id that it was given.
         """
         by_name = {name: each for each, name in self.containers.items()}
+        # The engine keeps whichever of the two somebody wrote.
         is_id = bool(endpoints.ID.fullmatch(reference))
         by_id = next((each for each in self.containers if is_id and each.startswith(reference)), "")
         found = by_name.get(reference, by_id)

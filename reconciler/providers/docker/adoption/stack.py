@@ -161,6 +161,7 @@ class _Stack:
         """The secrets of a service, added to those of the stack; two of one name are kept apart."""
         mounted: list[Any] = []
         for name, path in done.secrets.items():
+            # Two services may have different files under one name.
             key = name if secrets.setdefault(name, path) == path else f"{service}-{name}"
             secrets.setdefault(key, path)
             mounted.append(name if key == name else {"source": key, "target": name})

@@ -96,6 +96,7 @@ def obstacle(build: Json, environment: Mapping[str, str], api: tuple[int, int]) 
 def _of_the_classic_builder(build: Json, api: tuple[int, int]) -> Iterator[str]:
     if str(build.get("network") or "") not in _NETWORKS:
         yield f"the build has the `network` {build['network']}"
+    # The classic builder takes labels in the address of its request, which logs may show.
     if any(isinstance(value, Secret) for value in (build.get("labels") or {}).values()):
         yield "the build has a secret in `labels`"
     if api < _KNOWS_LIMITS:

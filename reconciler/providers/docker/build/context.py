@@ -106,6 +106,7 @@ def packed(build: Any) -> io.BytesIO:
 
 def _public(build: Json) -> Any:
     chosen: dict[str, Value] = {key: build[key] for key in _BUILD_INPUTS if build.get(key)}
+    # Only the names: another value of a secret does not build again, as BuildKit has it.
     if named := [each["id"] for each in build.get("secrets") or ()]:
         chosen["secrets"] = named
     if contexts := dict(_further_contexts(build)):

@@ -162,6 +162,7 @@ def _of_folder(folder: Path) -> bytes:
     digest = hashlib.sha256()
     for path in sorted(folder.rglob("*")):
         name = str(path.relative_to(folder)).encode()
+        # The name counts by its digest, so that a name can't run into the content of the next file.
         digest.update(hashlib.sha256(name).digest())
         digest.update(hashlib.sha256(path.read_bytes() if path.is_file() else b"").digest())
     return digest.digest()
@@ -233,6 +234,7 @@ def grouped(found: Mapping[str, Value], files: Iterable[Any]) -> dict[str, dict[
     reactions = {each["target"]: each["reaction"] for each in files}
     groups: dict[str, dict[str, Value]] = {name: {} for name in FIELDS}
     for target, digest in found.items():
+        # A reaction without a field of its own is none: such a file is not compared.
         field = _OF_REACTION.get(reactions.get(target, "replace"))
         if field:
             groups[field][target] = digest

@@ -68,6 +68,7 @@ def _said_healthcheck(check: Any) -> Json:
         return {"healthcheck": {"disable": True}}
     said: dict[str, Any] = plain_of(check)
     match said.get("test"):
+        # The short form of a command for the shell is a text.
         case ["CMD-SHELL", command]:
             said["test"] = command
     return {"healthcheck": said} if said else {}

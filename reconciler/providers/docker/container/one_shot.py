@@ -24,6 +24,7 @@ def declared(service: Json, *, restart: Value, awaited_healthy: bool) -> dict[st
     check = service.get("healthcheck") or {}
     job = ServiceOptions.of(service).job
     is_checked = bool(check) and not check.get("disable") and check.get("test") not in (["NONE"], ("NONE",))
+    # A published port or a health check is a sign of something that is meant to stay.
     stays = job is False or awaited_healthy or is_checked or bool(service.get("ports"))
     if stays or str(restart).partition(":")[0] not in _LETS_IT_END:
         return {}

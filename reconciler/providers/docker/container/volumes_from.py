@@ -44,6 +44,7 @@ def mounts(wanted: Value, inspected: Callable[[str], Json | None]) -> dict[str, 
     for name, _, mode in (str(source).partition(":") for source in wanted or ()):  # type: ignore[union-attr]
         volumes: Any = VOLUMES.read(inspected(name) or {})
         for target, mount in volumes.items():
+            # A tmpfs belongs to its container, and is lent to nobody.
             if mount["type"] != "tmpfs":
                 found[target] = {**mount, "read_only": mount["read_only"] or mode == "ro"}
     return found

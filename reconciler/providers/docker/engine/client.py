@@ -146,6 +146,7 @@ class Engine:
     def _got(self, path: str, params: Mapping[str, Any], asked: str) -> Any:
         answer = self._read(path, params)
         if answer.status_code == 404:
+            # Lists are always there, so a 404 for one comes from another program at this address.
             if path in _SHAPES or not message_of(answer):
                 raise Unreachable(f"what answers {asked} with 404 at {self.location} is no Docker engine")
             return None
@@ -457,6 +458,7 @@ class Engine:
     def _api(self) -> APIClient:
         api: APIClient | None = getattr(self._local, "api", None)
         if api is None:
+            # One client for each thread, because a session of requests is not made for several.
             api = self._local.api = self._connect()
             with self._lock:
                 self._clients.append(api)

@@ -49,6 +49,7 @@ def at(port: int, protocol: str = "tcp", *, proc: Path = PROC) -> Iterator[Liste
     programs = _programs(inodes, proc) if inodes else {}
     for inode, address in inodes.items():
         name, process, container = programs.get(inode, ("", "", ""))
+        # The engine's proxy holds a port for a container, which is the holder to name.
         if name != _PROXY:
             yield Listener(address, port, protocol, name, process, container)
 

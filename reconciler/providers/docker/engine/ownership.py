@@ -55,6 +55,7 @@ def listed(engine: Engine, project: str) -> Sequence[Json]:
     volumes = engine.get("/volumes", filters=of_project(project))["Volumes"] or ()
     known = marks(volumes)
     found: list[Any] = list(engine.get("/containers/json", all=1, filters=of_project(project)))
+    # A container that was taken over has no label of the project, as labels can't be added; a mark names it.
     missing = sorted({*taken_over(known)} - {item["Id"] for item in found})
     if missing:
         found += engine.get("/containers/json", all=1, filters={"id": missing})

@@ -34,6 +34,7 @@ def variables(config: Mapping[str, Any], host: str) -> dict[str, Value]:
     chosen = by_host.get(host, by_host.get(_DEFAULT))
     said: Mapping[str, Any] = chosen if isinstance(chosen, Mapping) else {}
     found = {name: _value(str(said[key])) for key, name in _VARIABLES.items() if said.get(key)}
+    # Programs look for either spelling.
     return {**found, **{name.lower(): value for name, value in found.items()}}
 
 

@@ -510,6 +510,7 @@ def _with_own_name(desired: Spec, networks: Any, observed: Spec) -> Value:
     Compose asks for it nevertheless, and ``docker run`` does not.
     """
     name, live = desired.get("container_name"), observed.get("networks")
+    # With another name to come, the alias decides whether the old one is still found.
     if name != observed.get("container_name") or not isinstance(live, Mapping):
         return networks  # type: ignore[no-any-return]
 

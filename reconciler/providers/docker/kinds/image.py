@@ -98,6 +98,7 @@ def other_platform(spec: Any, image: Json) -> str:
     wanted = str((spec.get("build") or spec).get("platform") or "").lower()
     live = [str(image.get(key) or "").lower() for key in ("Os", "Architecture", "Variant")]
     parts = [_ARCHITECTURES.get(part, part) for part in wanted.split("/")]
+    # A variant is not compared: engines leave it out, or fill it in.
     if not wanted or not live[1] or all(part in live for part in parts[:2]):
         return ""
     return f"it is for {'/'.join(filter(None, live))}, and not for {wanted}; pull or build it for that platform"

@@ -357,6 +357,7 @@ class _Container(Struct, frozen=True):
     def _rename(self) -> Iterator[Step]:
         """Renames; in a circle of names each is given up first, and the one in between is known as a left-over."""
         given_up = claims.name(self.live["container_name"])
+        # Names that go round can't be given in any order, so each is freed first.
         if self.in_circle:
             aside = f"{self.name}{PREVIOUS}"
             step = self._step("container.rename", "makes room", tag="set-aside", container=self.live_id, name=aside)
@@ -380,6 +381,7 @@ class _Container(Struct, frozen=True):
         if fields.keys() & {"mem_limit", "memswap_limit"}:
             expected = self._expected()
             fields |= {name: expected[name] for name in ("mem_limit", "memswap_limit")}
+            # The engine refuses memory above a swap limit that was derived from the former one.
             if "memswap_limit" not in self.spec:
                 fields["memswap_limit"] = 2 * expected["mem_limit"]
         return fields
@@ -391,6 +393,7 @@ class _Container(Struct, frozen=True):
 
     def _reconnect(self, fields: Sequence[FieldChange]) -> Iterator[Step]:
         wanted, live = self.spec.get("networks", {}), self.live["networks"]
+        # Both steps for a network that stays: an endpoint can't be changed, only made again.
         for key in dict.fromkeys(field.path[1] for field in fields if len(field.path) > 1):
             if key in live:
                 yield self._disconnect(key, live[key])

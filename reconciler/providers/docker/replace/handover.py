@@ -51,6 +51,7 @@ def _names_from(change: Change, renamed: Mapping[Value, Change]) -> set[Value]:
     """The name that it is to get, the one that whoever has that is to get, and so on."""
     names: set[Value] = set()
     following: Change | None = change
+    # Until there is nobody at the name, or it was there before: then it is a circle.
     while following and following.desired and (name := following.desired.spec["container_name"]) not in names:
         names.add(name)
         following = renamed.get(name)
@@ -64,6 +65,7 @@ def _is_renamed(change: Change) -> bool:
 def waits(changes: Sequence[Change]) -> set[Address]:
     """Kept containers that somebody who acts waits for, and that are not ready yet."""
     acting = [change.desired for change in changes if change.acts and change.desired]
+    # A milestone is reached by a start; only who waits for the end of a gate needs one here.
     needed = {need for resource in acting for need, milestone in resource.after.items() if not milestone}
     return {
         change.address

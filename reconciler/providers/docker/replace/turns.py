@@ -65,9 +65,11 @@ def _takes_turns(change: Change, steps: Sequence[Step]) -> bool:
 
 def _at_its_turn(step: Step, change: Change, before: Sequence[Step]) -> Step:
     at_once, delay_s = _setting(change, "parallelism") or len(before) + 1, _setting(change, "delay_s")
+    # So many may be out of service at once, so the first ones need not wait.
     if len(before) < at_once:
         return step
     last = frozenset({before[-at_once].id})
+    # With `continue` a failure of the one before is no reason to stop here.
     if _setting(change, "on_failure") == "continue":
         return replace(step, behind=step.behind | last, delay_s=delay_s)
     return replace(step, after=step.after | last, delay_s=delay_s)

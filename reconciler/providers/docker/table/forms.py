@@ -86,6 +86,7 @@ def hosts(values: Any) -> tuple[str | Secret, ...]:
 def devices(values: Any) -> tuple[str, ...]:
     def text(device: Any) -> str:
         if isinstance(device, str):
+            # Missing parts are empty; whatever is behind the permissions is not read.
             source, target, permissions = (*device.split(":"), "", "")[:3]
         else:
             source = device.get("source") or device.get("PathOnHost")
@@ -125,6 +126,7 @@ def declared_restart(policy: Any) -> str:
     if isinstance(policy, str):
         return policy or "no"
     condition = str(policy.get("condition") or "any")
+    # These are the words of a Swarm for what `restart` says.
     name = {"any": "always", "none": "no"}.get(condition, condition)
     retries = int(policy.get("max_attempts") or 0)
     return f"{name}:{retries}" if name == "on-failure" and retries else name
