@@ -387,12 +387,16 @@ def _handed_over(steps: Sequence[Step], after: Mapping[str, set[str]]) -> dict[s
     If one of them fails, whoever was to take it finds out by itself, and takes its way back.
     """
     behind: dict[str, set[str]] = {step.id: set(step.behind) for step in steps}
-    takers = [step for step in steps if step.takes]
-    for giver in (step for step in steps if step.frees):
-        for taker in takers:
+    takers: dict[str, list[int]] = {}
+    for number, step in enumerate(steps):
+        for taken in step.takes:
+            takers.setdefault(taken, []).append(number)
+    for giver in steps:
+        # In the order of the steps: of two that would close a circle the first one counts.
+        for number in sorted({number for freed in giver.frees for number in takers.get(freed, ())}):
+            taker = steps[number]
             # One container may give up a port and take it again, which is its own affair.
-            is_between_two = giver.address != taker.address and giver.frees & taker.takes
-            if is_between_two and not _waits_for((after, behind), giver.id, taker.id):
+            if giver.address != taker.address and not _waits_for((after, behind), giver.id, taker.id):
                 behind[taker.id].add(giver.id)
     return behind
 

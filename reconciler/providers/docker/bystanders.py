@@ -7,7 +7,7 @@ those of ``compose run``. One list tells most of it; whose processes or memory a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from types import MappingProxyType
 from typing import Any, Final
@@ -59,10 +59,47 @@ class _Others:
         return [item for item in self._engine.get("/containers/json", all=1) if item["Id"] not in self._in_plan]
 
     @cached_property
-    def inspected(self) -> Sequence[tuple[Json, Json]]:
-        """Reads the inspect of a container, if it still exists."""
-        found = ((item, self._engine.get(f"/containers/{item['Id']}/json")) for item in self.listed)
-        return [(item, inspect) for item, inspect in found if inspect is not None]
+    def in_network(self) -> Mapping[str, Sequence[Json]]:
+        """Those in each network, by its id; by its name those that never ran."""
+        return _indexed(self.listed, _networks_of)
+
+    @cached_property
+    def with_volume(self) -> Mapping[str, Sequence[Json]]:
+        """Those that have each volume, by its name."""
+        return _indexed(self.listed, lambda item: [mount.get("Name") for mount in item.get("Mounts") or ()])
+
+    @cached_property
+    def from_image(self) -> Mapping[str, Sequence[Json]]:
+        """Those made from each image, by the name that the list has for it."""
+        return _indexed(self.listed, lambda item: [item["Image"]])
+
+    @cached_property
+    def in_namespace(self) -> Mapping[str, Sequence[tuple[Json, str]]]:
+        """Those in the namespaces of each container, by its id or name, with the key of HostConfig that says so."""
+        found: dict[str, list[tuple[Json, str]]] = {}
+        inspected = self._engine.side_by_side(self._inspect, self.listed)
+        for item, inspect in zip(self.listed, inspected, strict=True):
+            for key in _NAMESPACES if inspect else ():  # none if it is gone by now
+                found.setdefault(_target(dig(inspect, f"HostConfig.{key}")), []).append((item, key))
+        return found
+
+    def _inspect(self, item: Json) -> Any:
+        return self._engine.get(f"/containers/{item['Id']}/json")
+
+
+def _indexed(items: Iterable[Json], keys_of: Callable[[Json], Iterable[Any]]) -> Mapping[str, Sequence[Json]]:
+    """Key → the items that have it, in their order."""
+    found: dict[str, list[Json]] = {}
+    for item in items:
+        for key in dict.fromkeys(keys_of(item)):
+            found.setdefault(key, []).append(item)
+    return found
+
+
+def _networks_of(item: Json) -> Iterable[str]:
+    endpoints = dig(item, "NetworkSettings.Networks") or {}
+    # A container that ran knows the network by id; one that never did, by name.
+    return [endpoint.get("NetworkID") or key for key, endpoint in endpoints.items()]
 
 
 def _container_ids(changes: Sequence[Change]) -> Iterator[str]:
@@ -76,37 +113,30 @@ def _container_ids(changes: Sequence[Change]) -> Iterator[str]:
 def _in_network(change: Change, others: _Others) -> Iterator[Bystander]:
     """Also those that are stopped: they could not be started again. One that never ran knows it by name only."""
     assert change.observed
-    name, network_id = change.observed.spec["name"], change.observed.id
-    for item in others.listed:
-        endpoints = dig(item, "NetworkSettings.Networks") or {}
-        # A container that ran knows the network by id; one that never did, by name.
-        known = {endpoint.get("NetworkID") or key for key, endpoint in endpoints.items()}
-        if known & {name, network_id}:
-            yield _bystander(item, "would be disconnected from it")
+    name, network_id = str(change.observed.spec["name"]), change.observed.id
+    found = (item for known in (network_id, name) for item in others.in_network.get(known, ()))
+    for item in {each["Id"]: each for each in found}.values():
+        yield _bystander(item, "would be disconnected from it")
 
 
 def _with_volume(change: Change, others: _Others) -> Iterator[Bystander]:
     """The engine removes no volume that a container has, whether it runs or not."""
     assert change.observed
-    for item in others.listed:
-        if any(mount.get("Name") == change.observed.id for mount in item.get("Mounts") or ()):
-            yield _bystander(item, "holds it", holds=True)
+    for item in others.with_volume.get(change.observed.id, ()):
+        yield _bystander(item, "holds it", holds=True)
 
 
 def _beside_container(change: Change, others: _Others) -> Iterator[Bystander]:
     """Lists containers in its namespaces. While it is only reconnected they lack its networks for a moment."""
     assert change.observed
-    names = {change.observed.id, str(change.observed.spec["container_name"])}
+    names = (change.observed.id, str(change.observed.spec["container_name"]))
     is_ended = change.intended is Action.DELETE or change.effect >= Effect.RESTART
-    for item, inspect in others.inspected:
-        for key, loss in _NAMESPACES.items():
-            if _target(dig(inspect, f"HostConfig.{key}")) not in names:
-                continue
-            if is_ended:
-                yield _bystander(item, loss)
-            # Another namespace than that of the network is not touched by a reconnect.
-            elif key == "NetworkMode":
-                yield _bystander(item, "lives in its network and would be without it for a moment", lasting=False)
+    for item, key in (each for name in names for each in others.in_namespace.get(name, ())):
+        if is_ended:
+            yield _bystander(item, _NAMESPACES[key])
+        # Another namespace than that of the network is not touched by a reconnect.
+        elif key == "NetworkMode":
+            yield _bystander(item, "lives in its network and would be without it for a moment", lasting=False)
 
 
 def _target(mode: Any) -> str:
@@ -117,12 +147,11 @@ def _target(mode: Any) -> str:
 
 def _from_image(change: Change, others: _Others) -> Iterator[Bystander]:
     """They keep the image that they have, until they are made anew under a name that means another one by then."""
-    names = {change.address.name}
+    names = [change.address.name]
     if change.desired and change.desired.spec.get("build"):
-        names |= {*image.names(change.desired.spec["build"])}
-    for item in others.listed:
-        if item["Image"] in names:
-            yield _bystander(item, "would get the new one when it is made anew", lasting=False)
+        names += image.names(change.desired.spec["build"])
+    for item in (each for name in dict.fromkeys(names) for each in others.from_image.get(name, ())):
+        yield _bystander(item, "would get the new one when it is made anew", lasting=False)
 
 
 def _bystander(item: Json, loss: str, *, lasting: bool = True, holds: bool = False) -> Bystander:

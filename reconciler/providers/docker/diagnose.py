@@ -38,7 +38,7 @@ _NOT_FOUND: Final = 2
 
 def _program_at(port: int) -> str:
     """The program of this machine that listens at a port; "" if there is none, or it can't be seen."""
-    return next(map(str, listeners.at(port)), "")
+    return next(map(str, listeners.Sockets().at(port)), "")
 
 
 @dataclass

@@ -6,8 +6,9 @@ The list may name what is gone a moment later; such a one is simply not there.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import cached_property, partial
 from typing import Any
 
 from reconciler.core.message.errors import Conflict, Denied, Rejected
@@ -61,19 +62,35 @@ class Reader:
         self._marks: dict[str, Json] = {}
         self._others: dict[str, Json | None] = {}
         self._of_container: dict[str, Address] = {}
+        self._of_service: dict[str, list[Address]] = {}
+        self._by_network: dict[str, Json] = {}
+        self._named: dict[str, Mapping[str, str]] = {}
 
     def read(self) -> Iterator[Observed]:
         """Everything that is desired and there, and what carries the project's labels besides."""
-        networks = self._as_declared(self._engine.get("/networks"))
+        asked = {address.name: resource for address, resource in self._desired.items() if address.kind == image.NAME}
+        lists = (self._listed_networks, self._owned_volumes, self._listed)
+        questions: tuple[Callable[[], Any], ...] = (*lists, *(partial(self._image, each) for each in asked))
+        found, owned, listed, *images = self._engine.side_by_side(lambda question: question(), questions)
+        networks = self._as_declared(found)
         yield from self._networks(networks)
-        yield from self._volumes()
-        yield from self._images()
-        yield from self._containers({item["Id"]: item for item in networks})
+        yield from self._volumes(owned)
+        yield from self._images(zip(asked.values(), images, strict=True))
+        for item in sorted(networks, key=self._owns):  # of several with one name ours
+            self._by_network |= dict.fromkeys((item["Real"], item["Name"], item["Id"]), item)
+        yield from self._containers(listed)
 
     # -------------------------------------------------------------- networks and volumes
 
+    def _listed_networks(self) -> Any:
+        return self._engine.get("/networks")
+
+    def _owned_volumes(self) -> Any:
+        return self._engine.get("/volumes", filters=self._mine())["Volumes"] or []
+
     def _as_declared(self, found: Sequence[Json]) -> Sequence[Json]:
         """The networks, each under the id that the file has for it where that is no network's name."""
+        self._engine.uses("/networks")
         taken = {item["Name"] for item in found}
         ids = [name for name in self._names(network.NAME) if name not in taken and endpoints.ID.fullmatch(name)]
         return [
@@ -92,20 +109,20 @@ class Reader:
                 outputs={"id": item["Id"]},
             )
 
-    def _volumes(self) -> Iterator[Observed]:
-        owned = self._engine.get("/volumes", filters=self._mine())["Volumes"] or []
+    def _volumes(self, owned: Sequence[Json]) -> Iterator[Observed]:
+        self._engine.uses("/volumes")
         names = {item["Name"] for item in owned}
         self._marks = ownership.marks(owned)
-        others = [
-            self._unchanged.get(self._engine, f"/volumes/{name}")
-            for name in self._names(volume.NAME)
-            if name not in names
-        ]
+        missing = [name for name in self._names(volume.NAME) if name not in names]
+        others = self._engine.side_by_side(self._volume, missing)
         for item in self._chosen([*owned, *filter(None, others)], volume.NAME, labels.VOLUME):
             # A volume that somebody made by hand is used as it is: its labels can't be changed, its data must stay.
             address = self._of_volume[item["Name"]] = volume_address(self._key(item, volume.NAME, labels.VOLUME))
             stays = volume.leads_elsewhere(item)
             yield Observed(address, item["Name"], volume.read(item), outputs={"name": item["Name"]}, data_stays=stays)
+
+    def _volume(self, name: str) -> Any:
+        return self._unchanged.get(self._engine, f"/volumes/{name}")
 
     def _chosen(self, found: Iterable[Json], kind: str, label: str) -> Iterable[Json]:
         """Ours and the desired ones; of several networks with one name (engines before 25 allow it) ours."""
@@ -117,13 +134,15 @@ class Reader:
                 chosen[item["Name"]] = item
         return chosen.values()
 
-    def _names(self, kind: str) -> dict[str, str]:
+    def _names(self, kind: str) -> Mapping[str, str]:
         """Real name → key of the desired networks or volumes."""
-        return {
-            str(resource.spec["name"]): address.name
-            for address, resource in self._desired.items()
-            if address.kind == kind
-        }
+        if kind not in self._named:
+            self._named[kind] = {
+                str(resource.spec["name"]): address.name
+                for address, resource in self._desired.items()
+                if address.kind == kind
+            }
+        return self._named[kind]
 
     def _key(self, item: Json, kind: str, label: str) -> str:
         """The resource by name, else by label; an external one is known by its name alone."""
@@ -142,13 +161,12 @@ class Reader:
 
     # -------------------------------------------------------------- images
 
-    def _images(self) -> Iterator[Observed]:
-        for address, resource in self._desired.items():
-            if address.kind != image.NAME:
-                continue
-            found = self._image(address.name)
+    def _images(self, images: Iterable[tuple[Resource, Json | None]]) -> Iterator[Observed]:
+        for resource, found in images:
             if found is None:
                 continue
+            address = resource.address
+            self._engine.uses(_of_image(address.name))
             self._configs[found["Id"]] = found.get("Config") or {}
             self._ids[address.name] = found["Id"]
             facts: dict[str, Value] = {}
@@ -179,7 +197,7 @@ class Reader:
     def _image(self, reference: str) -> Json | None:
         """None where it is not there, as what the engine does not take for a reference; to get it says so."""
         try:
-            found: Json | None = self._unchanged.get(self._engine, f"/images/{reference}/json")
+            found: Json | None = self._unchanged.get(self._engine, _of_image(reference))
         except NoReference:
             return None
         return found
@@ -191,12 +209,16 @@ class Reader:
         except (Rejected, Conflict, Denied) as error:
             return "", Status(Health.FAILED, f"its registry can't be asked for a newer one: {error}")
 
-    def _image_config(self, image_id: str) -> Json:
-        """The config of the image that a container was made from; it is content-addressed, so read once."""
-        if image_id not in self._configs:
-            found = self._unchanged.get(self._engine, f"/images/{image_id}/json") or {}
-            self._configs[image_id] = found.get("Config") or {}
-        return self._configs[image_id]
+    def _read_configs(self, inspected: Iterable[Json]) -> None:
+        """The config of each image that a container was made from; it is content-addressed, so read once."""
+        missing = [
+            each for each in dict.fromkeys(inspect["Image"] for inspect in inspected) if each not in self._configs
+        ]
+        for image_id, found in zip(missing, self._engine.side_by_side(self._image_of_id, missing), strict=True):
+            self._configs[image_id] = (found or {}).get("Config") or {}
+
+    def _image_of_id(self, image_id: str) -> Any:
+        return self._unchanged.get(self._engine, _of_image(image_id))
 
     def _volumes_of_image(self, address: Address) -> Value:
         """The volumes declared in the image of a desired container; None if it is not there yet."""
@@ -206,46 +228,58 @@ class Reader:
 
     # -------------------------------------------------------------- containers
 
-    def _containers(self, networks: Mapping[str, Json]) -> Iterator[Observed]:
+    def _containers(self, listed: Sequence[Json]) -> Iterator[Observed]:
         groups: dict[Address, list[Json]] = {}
-        for inspect in self._inspected():
+        for inspect in self._inspected(listed):
             address = self._address_of(inspect)
             if address is not None:
                 groups.setdefault(address, []).append(inspect)
-        names = {inspect["Id"]: name_of(inspect) for group in groups.values() for inspect in group}
-        self._of_container = {inspect["Id"]: address for address, group in groups.items() for inspect in group}
+        everything = [inspect for group in groups.values() for inspect in group]
+        self._read_configs(everything)
+        names = {inspect["Id"]: name_of(inspect) for inspect in everything}
+        for address, group in groups.items():
+            self._of_container |= {inspect["Id"]: address for inspect in group}
+            self._of_service.setdefault(address.path[0], []).append(address)
         for address, group in groups.items():
             # Containers of hooks are leftovers of an interrupted run and no copies of the service.
             of_hooks = [each for each in group if labels.is_of_a_hook(dig(each, "Config.Labels"))]
             mains, leftovers = self._sorted_out(address, [each for each in group if each not in of_hooks])
             if mains:
-                yield self._container(address, mains[0], [*leftovers, *of_hooks], networks, names)
+                yield self._container(address, mains[0], [*leftovers, *of_hooks], names)
             # Two containers for one declared one: each further one gets an address of its own and is an orphan.
             for other in (*mains[1:], *(() if mains else of_hooks)):
                 double = Address(address.kind, (*address.path, name_of(other)))
-                yield self._container(double, other, [], networks, names)
+                yield self._container(double, other, [], names)
 
-    def _inspected(self) -> Iterator[Json]:
-        listed = self._engine.get("/containers/json", all=1, filters=self._mine())
+    def _listed(self) -> Any:
+        return self._engine.get("/containers/json", all=1, filters=self._mine())
+
+    def _inspected(self, listed: Sequence[Json]) -> Iterator[Json]:
+        self._engine.uses("/containers/json")
         mine = {item["Id"]: item for item in listed if not _is_somebodys_own(item["Labels"])}
         ids = [*mine, *ownership.taken_over(self._marks)]
         known = {name.lstrip("/") for item in listed for name in item["Names"]}
         # A container with a declared name may be somebody else's; without it a creation would fail on the name.
-        missing = sorted(name for name in self._container_names() if name not in known)
+        missing = sorted(name for name in self._container_names if name not in known)
         if missing:
             # The filter is a regular expression that matches anywhere in a name.
             pattern = [f"^/{name.replace('.', '[.]')}$" for name in missing]
             ids += [item["Id"] for item in self._engine.get("/containers/json", all=1, filters={"name": pattern})]
-        for container_id in dict.fromkeys(ids):
+
+        def inspected(container_id: str) -> Any:
             # No event is sent to us about a container without the project's label.
             own = mine.get(container_id)
-            path = f"/containers/{container_id}/json"
-            inspect = self._unchanged.container(self._engine, own) if own else self._engine.get(path)
+            return self._unchanged.container(self._engine, own) if own else self._other(container_id)
+
+        chosen = tuple(dict.fromkeys(ids))
+        for container_id, inspect in zip(chosen, self._engine.side_by_side(inspected, chosen), strict=True):
+            self._engine.uses(_of_container(container_id))
             # A container that is being removed is gone for any plan, and can't be changed.
             if inspect is not None and dig(inspect, "State.Status") != "removing":
                 yield ownership.with_labels(inspect, self._marks.get(container_id))
 
-    def _container_names(self) -> dict[str, Address]:
+    @cached_property
+    def _container_names(self) -> Mapping[str, Address]:
         return {
             str(resource.spec["container_name"]): address
             for address, resource in self._desired.items()
@@ -259,7 +293,7 @@ class Reader:
         """
         marks = dig(inspect, "Config.Labels") or {}
         if marks.get(labels.PROJECT) != self._project:
-            return self._container_names().get(name_of(inspect))
+            return self._container_names.get(name_of(inspect))
         return container_address(str(marks.get(labels.SERVICE)), marks.get(labels.NUMBER) or "1")
 
     def _sorted_out(self, address: Address, group: Sequence[Json]) -> tuple[list[Json], list[Json]]:
@@ -286,17 +320,17 @@ class Reader:
         address: Address,
         inspect: Json,
         leftovers: Sequence[Json],
-        networks: Mapping[str, Json],
         names: Mapping[str, str],
     ) -> Observed:
+        self._engine.uses(_of_container(inspect["Id"]))
         spec = {name: each.read(inspect) for name, each in container.PROPERTIES.items()}
         # The engine knows networks by their full names; the comparison needs the keys of the file.
-        spec["networks"] = self._by_key(spec["networks"], networks)
+        spec["networks"] = self._by_key(spec["networks"])
         others = self._outside(address)
         called = {**names, **{other["id"]: reference for reference, other in others.items()}}
         # Modes name other containers by id, which each replacement changes; the reference to the resource stays.
         spec |= {key: _named_namespace(spec[key], called) for key in outside.NAMESPACES}
-        spec["network_mode"] = self._named_network(address, str(spec["network_mode"]), networks)
+        spec["network_mode"] = self._named_network(address, str(spec["network_mode"]))
         mark = self._marks.get(inspect["Id"])
         mounted = self._mounted(address)
         spec |= files.grouped(files.read(inspect, mark and mark["Labels"]), mounted)
@@ -315,7 +349,7 @@ class Reader:
             outputs={"id": inspect["Id"], **restarts.outputs(inspect)},
             facts={
                 "started": dig(inspect, "State.StartedAt"),
-                "image": self._image_config(inspect["Image"]),
+                "image": self._configs[inspect["Image"]],
                 "files": files.digests(mounted),
                 "mark": mark["Name"] if mark else "",
                 "is_taken_over": bool(mark and labels.SERVICE in mark["Labels"]),
@@ -363,7 +397,7 @@ class Reader:
     def _other(self, name: str) -> Json | None:
         """Another container, by name or id; read once for each look."""
         if name not in self._others:
-            self._others[name] = self._engine.get(f"/containers/{name}/json")
+            self._others[name] = self._engine.get(_of_container(name))
         return self._others[name]
 
     def _before_stop(self, address: Address) -> Value:
@@ -385,25 +419,25 @@ class Reader:
         lost = outside.lost(resource, others) if status.health is Health.OK and spec["state"] in restarts.UP else ""
         return Status(Health.FAILED, lost) if lost else status
 
-    def _by_key(self, endpoints: Any, networks: Mapping[str, Json]) -> dict[str, Value]:
+    def _by_key(self, endpoints: Any) -> dict[str, Value]:
         """Endpoints under the keys of the file. One whose network is gone keeps its stale id, which differs.
 
         A container that was never started knows its networks by name only.
         """
-        keys, by_name = self._names(network.NAME), {item["Name"]: item for item in networks.values()}
+        keys = self._names(network.NAME)
         by_key: dict[str, Value] = {}
         for name, endpoint in endpoints.items():
-            item = networks.get(endpoint["id"]) if endpoint["id"] else by_name.get(name)
+            item = self._by_network.get(endpoint["id"] or name)
             key = self._key(item, network.NAME, labels.NETWORK) if item else keys.get(name, name)
             told = {"name": item["Name"], "id": item["Id"]} if item else {}
             by_key[key] = {**endpoint, **told}
         return by_key
 
-    def _named_network(self, address: Address, mode: str, networks: Mapping[str, Json]) -> str:
+    def _named_network(self, address: Address, mode: str) -> str:
         """A network mode that is a network, as the file names that: the engine keeps what it was once given."""
         resource = self._desired.get(address)
         wanted = str(resource.spec.get("network_mode", "")) if resource else ""
-        live = next((item for item in networks.values() if mode in (item["Id"], item["Name"], item["Real"])), None)
+        live = self._by_network.get(mode)
         is_id = bool(live and endpoints.ID.fullmatch(wanted) and live["Id"].startswith(wanted))
         return wanted if is_id or (live and wanted == live["Real"]) else mode
 
@@ -414,10 +448,8 @@ class Reader:
             # The file decides where it has the container; the labels are those of its creation.
             yield from (need for need in resource.after if need.kind == container.NAME)
         services = () if resource else labels.services_before(dig(inspect, "Config.Labels"))
-        lenders = set(_lenders(inspect))
-        for found, other in self._of_container.items():
-            if found in lenders or other.path[0] in services:
-                yield other
+        yield from (self._of_container[each] for each in _lenders(inspect) if each in self._of_container)
+        yield from (other for service in services for other in self._of_service.get(service, ()))
 
     def _uses(self, spec: Mapping[str, Any]) -> Iterator[Address]:
         for key in spec["networks"]:
@@ -425,6 +457,14 @@ class Reader:
         for mount in spec["volumes"].values():
             if mount["type"] == "volume":
                 yield self._of_volume.get(mount["source"], volume_address(mount["source"]))
+
+
+def _of_image(reference: str) -> str:
+    return f"/images/{reference}/json"
+
+
+def _of_container(name: str) -> str:
+    return f"/containers/{name}/json"
 
 
 def name_of(inspect: Json) -> str:

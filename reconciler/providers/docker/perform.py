@@ -26,7 +26,7 @@ from reconciler.providers.docker.engine import occupied_ports, proxies, required
 from reconciler.providers.docker.engine.client import Engine
 from reconciler.providers.docker.engine.credentials import logged_in
 from reconciler.providers.docker.engine.failures import NeedsBuildKit
-from reconciler.providers.docker.engine.obstacles import Foreseen
+from reconciler.providers.docker.engine.obstacles import Foreseen, Reading
 from reconciler.providers.docker.kinds import image
 from reconciler.providers.docker.observe import last_probe, name_of, probed
 from reconciler.providers.docker.table import labels
@@ -178,33 +178,38 @@ def _tag(engine: Engine, args: Mapping[str, Any]) -> None:
 
 
 def _require(engine: Engine, args: Mapping[str, Any]) -> None:
-    _refuse(_too_new(engine, args))
+    _refuse(_too_new(Reading(engine), args))
 
 
-def _too_new(engine: Engine, args: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    return required_api.lacks(args["needs"], engine.api_version)
+def _too_new(reading: Reading, args: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    return required_api.lacks(args["needs"], reading.engine.api_version)
 
 
-def _not_to_be_used(engine: Engine, args: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    return outside.lacks(args["containers"], lambda name: engine.get(f"/containers/{name}/json"))
+def _not_to_be_used(reading: Reading, args: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    return outside.lacks(args["containers"], lambda name: reading.get(f"/containers/{name}/json"))
 
 
 def _require_containers(engine: Engine, args: Mapping[str, Any]) -> None:
-    _refuse(_not_to_be_used(engine, args))
+    _refuse(_not_to_be_used(Reading(engine), args))
 
 
-def _unbuildable(engine: Engine, args: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+def _without_ports(reading: Reading, args: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    return occupied_ports.lacks(reading.holders, args)
+
+
+def _unbuildable(reading: Reading, args: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     if args["needs"]:
+        engine = reading.engine
         yield from buildx.lacks(args["needs"], buildx.obstacle(args["build"], engine.environment, engine.api_version))
 
 
 LACKS: Final[Mapping[str, Foreseen]] = {
     "engine.require": _too_new,
     "container.require": _not_to_be_used,
-    "container.create": occupied_ports.lacks,
-    "container.start": occupied_ports.lacks,
-    "external.missing": lambda _engine, args: iter([(args["at"], _absent(args))]),
-    "image.missing": lambda _engine, args: iter([(args["at"], _not_to_be_pulled(args))]),
+    "container.create": _without_ports,
+    "container.start": _without_ports,
+    "external.missing": lambda _reading, args: iter([(args["at"], _absent(args))]),
+    "image.missing": lambda _reading, args: iter([(args["at"], _not_to_be_pulled(args))]),
     "image.build": _unbuildable,
 }
 """Facts about a step before it is taken: the reason and the place in the files for which it will be refused."""
@@ -240,7 +245,7 @@ def _create_container(engine: Engine, args: Mapping[str, Any]) -> None:
         found = None
     # It may be there already: made by an earlier try, whose answer was lost.
     if found is None:
-        _refuse(occupied_ports.lacks(engine, args))
+        _refuse(_without_ports(Reading(engine), args))
         _require_kept(engine, args["body"]["HostConfig"])
         marks = {**args["body"]["Labels"], **files.label(mounted), **pre_start.label(args.get("started_after"))}
         body = endpoints.named({**args["body"], "Labels": marks}, lambda mode: _name_of_network(engine, mode))

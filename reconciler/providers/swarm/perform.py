@@ -13,7 +13,7 @@ from reconciler.core.provider import Done, Pending, Verdict
 from reconciler.core.resource.values import ABSENT, Value, revealed
 from reconciler.providers.docker.engine import required_api
 from reconciler.providers.docker.engine.client import Engine
-from reconciler.providers.docker.engine.obstacles import Foreseen
+from reconciler.providers.docker.engine.obstacles import Foreseen, Reading
 from reconciler.providers.docker.table.property import Json, dig
 from reconciler.providers.swarm import nodes, tasks
 from reconciler.providers.swarm.kinds import file, service
@@ -314,17 +314,17 @@ def _absent(args: Mapping[str, Any]) -> str:
 
 
 def _require(engine: Engine, args: Mapping[str, Any]) -> None:
-    if refused := [f"{at}: {said}" for at, said in _too_new(engine, args)]:
+    if refused := [f"{at}: {said}" for at, said in _too_new(Reading(engine), args)]:
         raise Rejected("\n".join(refused))
 
 
-def _too_new(engine: Engine, args: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    return required_api.lacks(args["needs"], engine.api_version)
+def _too_new(reading: Reading, args: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    return required_api.lacks(args["needs"], reading.engine.api_version)
 
 
 LACKS: Final[Mapping[str, Foreseen]] = {
     "engine.require": _too_new,
-    "external.missing": lambda _engine, args: iter([(args["at"], _absent(args))]),
+    "external.missing": lambda _reading, args: iter([(args["at"], _absent(args))]),
 }
 """Facts about a step before it is taken: the reason and the place in the files for which it will be refused."""
 

@@ -28,7 +28,7 @@ from reconciler.core.message.errors import Conflict
 from reconciler.core.plan.policy import Policy
 from reconciler.core.resource.document import Document
 from reconciler.providers.docker.engine.client import Engine
-from reconciler.providers.docker.engine.listeners import Listener
+from reconciler.providers.docker.engine.listeners import Listener, Sockets
 from reconciler.providers.docker.engine.location import USUAL, Location
 from reconciler.providers.docker.provider import DockerProvider
 from reconciler.run.reconciliation.once import Look, Reconciler
@@ -701,7 +701,7 @@ class Line(Engine):
     def _api(self) -> Any:
         return self._engine
 
-    def programs_at(self, port: int, protocol: str) -> Sequence[Listener]:
+    def programs_at(self, port: int, protocol: str, _sockets: Sockets | None = None) -> Sequence[Listener]:
         """The programs that a test says there are beside the containers."""
         return self._engine.programs.get((port, protocol), ())
 

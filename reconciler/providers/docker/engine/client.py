@@ -16,7 +16,7 @@ import warnings
 import zlib
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager
-from typing import IO, TYPE_CHECKING, Any, Final, Literal
+from typing import IO, TYPE_CHECKING, Any, Final, Literal, TypeVar
 from urllib.parse import urlencode
 
 from reconciler.core.message.errors import Denied, ReconcileError, Rejected, Unreachable
@@ -47,9 +47,11 @@ from reconciler.providers.docker.engine.failures import (
     unreachable,
 )
 from reconciler.providers.docker.engine.frames import pieces
+from reconciler.providers.docker.engine.listeners import Listener, Sockets
 from reconciler.providers.docker.engine.location import Location, located
 from reconciler.providers.docker.engine.pulling import pulled
 from reconciler.providers.docker.engine.versions import OLDEST_API, spoken, text_of, version_of
+from reconciler.providers.side_by_side import AT_ONCE, side_by_side
 from reconciler.providers.waits import WAITS
 from reconciler.record import Struct
 
@@ -57,9 +59,11 @@ if TYPE_CHECKING:
     from docker import APIClient
 
     from reconciler.providers.docker.engine.attached import Attached
-    from reconciler.providers.docker.engine.listeners import Listener
     from reconciler.providers.docker.engine.ssh import Connections
     from reconciler.providers.transport import Transport
+
+T = TypeVar("T")
+U = TypeVar("U")
 
 LIMITS: Final = Limits()
 """The limits of each answer, apart from logs and events."""
@@ -99,7 +103,7 @@ class Engine:
         self._local = threading.local()
         self._clients: list[APIClient] = []
         self._transport: Transport | None = None
-        self._lock = threading.Lock()
+        self._lock, self._negotiation = threading.Lock(), threading.Lock()
         self._version = ""
 
     @property
@@ -118,11 +122,14 @@ class Engine:
                 self._own = {}
         return self._own
 
-    def programs_at(self, port: int, protocol: str) -> Sequence[Listener]:
-        """The sockets of this machine that hold a port, if that is where the engine publishes; else nothing."""
+    def programs_at(self, port: int, protocol: str, sockets: Sockets | None = None) -> Sequence[Listener]:
+        """The sockets of this machine that hold a port, if that is where the engine publishes; else nothing.
+
+        ``sockets`` are those read before, for who asks about several ports.
+        """
         if self._is_beside is None:
             self._is_beside = listeners.shares_our_network(self.location.socket)
-        return tuple(listeners.at(port, protocol)) if self._is_beside else ()
+        return tuple((sockets or Sockets()).at(port, protocol)) if self._is_beside else ()
 
     # -------------------------------------------------------------- requests
 
@@ -431,6 +438,17 @@ class Engine:
             raise error_of(answer, asked)
         return answer
 
+    def side_by_side(self, ask: Callable[[T], U], about: Iterable[T]) -> Iterator[U]:
+        """The answers to reads in the order of the questions, several under way at a time.
+
+        One by one where the library reads: it would need a client for each thread.
+        """
+        return side_by_side(ask, about, at_once=AT_ONCE if self._direct() else 1)
+
+    def uses(self, path: str) -> None:
+        """The answer to this GET is used now, as a message has to name it; the last one that came may be another."""
+        self._local.asked = _asked("GET", path)
+
     def understood(self) -> AbstractContextManager[None]:
         """Whatever is raised while answers are used becomes a ProviderError that names the last request."""
         return understood(WHO, lambda: getattr(self._local, "asked", "a request"))
@@ -470,11 +488,12 @@ class Engine:
             return self._client(version)
 
     def _spoken(self) -> str:
-        """The version that both sides speak; the first call asks the engine."""
-        if not self._version:
-            offered = offered_versions(self._offer(), self.location)
-            self._version = text_of(spoken(*offered, self._environment.get("DOCKER_API_VERSION") or ""))
-        return self._version
+        """The version that both sides speak; the first call asks the engine, and others wait for its answer."""
+        with self._negotiation:
+            if not self._version:
+                offered = offered_versions(self._offer(), self.location)
+                self._version = text_of(spoken(*offered, self._environment.get("DOCKER_API_VERSION") or ""))
+            return self._version
 
     def _offer(self) -> Answer:
         _require_socket(self.location)

@@ -10,7 +10,7 @@ import ipaddress
 import re
 import socket
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing, suppress
 from pathlib import Path
 from typing import Final
@@ -43,15 +43,38 @@ class Listener(Struct, frozen=True):
         return f"{self.program} (process {self.process})" if self.process else "another program"
 
 
-def at(port: int, protocol: str = "tcp", *, proc: Path = PROC) -> Iterator[Listener]:
-    """The sockets that hold a port, without those of the engine's own proxies."""
-    inodes = {inode: address for address, inode in _sockets(port, protocol, proc)}
-    programs = _programs(inodes, proc) if inodes else {}
-    for inode, address in inodes.items():
-        name, process, container = programs.get(inode, ("", "", ""))
-        # The engine's proxy holds a port for a container, which is the holder to name.
-        if name != _PROXY:
-            yield Listener(address, port, protocol, name, process, container)
+class Sockets:
+    """The sockets of this machine that hold ports. Each table is read once: the kernel takes 5 ms to write one."""
+
+    def __init__(self, proc: Path = PROC) -> None:
+        self._proc = proc
+        self._tables: dict[str, Mapping[int, Mapping[str, str]]] = {}
+        self._programs: dict[str, Mapping[str, tuple[str, str, str]]] = {}
+
+    def at(self, port: int, protocol: str = "tcp") -> Iterator[Listener]:
+        """The sockets that hold a port, without those of the engine's own proxies."""
+        inodes = self._table(protocol).get(port, {})
+        programs = self._programs_of(protocol) if inodes else {}
+        for inode, address in inodes.items():
+            name, process, container = programs.get(inode, ("", "", ""))
+            # The engine's proxy holds a port for a container, which is the holder to name.
+            if name != _PROXY:
+                yield Listener(address, port, protocol, name, process, container)
+
+    def _table(self, protocol: str) -> Mapping[int, Mapping[str, str]]:
+        """Port → inode → address."""
+        if protocol not in self._tables:
+            held: dict[int, dict[str, str]] = {}
+            for port, address, inode in _sockets(protocol, self._proc):
+                held.setdefault(port, {})[inode] = address
+            self._tables[protocol] = held
+        return self._tables[protocol]
+
+    def _programs_of(self, protocol: str) -> Mapping[str, tuple[str, str, str]]:
+        if protocol not in self._programs:
+            inodes = [inode for held in self._table(protocol).values() for inode in held]
+            self._programs[protocol] = _programs(inodes, self._proc)
+        return self._programs[protocol]
 
 
 def shares_our_network(engine: Path | None, *, proc: Path = PROC) -> bool:
@@ -82,16 +105,16 @@ def _peer(path: Path) -> int:
     return 0
 
 
-def _sockets(port: int, protocol: str, proc: Path) -> Iterator[tuple[str, str]]:
-    """Address and inode of each socket that holds a port."""
+def _sockets(protocol: str, proc: Path) -> Iterator[tuple[int, str, str]]:
+    """Port, address and inode of each socket that holds a port."""
     tables, state = _TABLES.get(protocol, ((), ""))
     for table in tables:
         with suppress(OSError):
             for line in (proc / "net" / table).read_text(encoding="ascii").splitlines()[1:]:
                 fields = line.split()
                 address, _, number = fields[1].rpartition(":")
-                if (int(number, 16), fields[3]) == (port, state):
-                    yield _address(address), fields[9]
+                if fields[3] == state:
+                    yield int(number, 16), _address(address), fields[9]
 
 
 def _address(text: str) -> str:
@@ -104,7 +127,7 @@ def _address(text: str) -> str:
     return str(ipaddress.ip_address(b"".join(struct.pack("=I", word) for word in words)))
 
 
-def _programs(inodes: dict[str, str], proc: Path) -> dict[str, tuple[str, str, str]]:
+def _programs(inodes: Iterable[str], proc: Path) -> dict[str, tuple[str, str, str]]:
     """Inode of a socket → name, number and container of a process that has it open, where we may look."""
     wanted = {f"socket:[{inode}]": inode for inode in inodes}
     found: dict[str, tuple[str, str, str]] = {}

@@ -9,18 +9,35 @@ from reconciler.core.message.problem import Problem, Severity
 from reconciler.core.plan.plan import Step
 from reconciler.core.resource.resource import Origin
 from reconciler.providers.docker.engine.client import Engine
+from reconciler.providers.docker.engine.occupied_ports import Holders
 
-Foreseen: TypeAlias = Callable[[Engine, Mapping[str, Any]], Iterator[tuple[str, str]]]
-"""Engine and arguments of a step → places in the files, each with the reason why the step would fail there."""
+
+class Reading:
+    """The answers of an engine that the steps of a plan have in common: each question is asked once."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine, self.holders = engine, Holders(engine)
+        self._answers: dict[str, Any] = {}
+
+    def get(self, path: str) -> Any:
+        """The decoded answer, None where there is no such thing."""
+        if path not in self._answers:
+            self._answers[path] = self.engine.get(path)
+        return self._answers[path]
+
+
+Foreseen: TypeAlias = Callable[[Reading, Mapping[str, Any]], Iterator[tuple[str, str]]]
+"""Answers and arguments of a step → places in the files, each with the reason why the step would fail there."""
 
 
 def obstacles(engine: Engine, steps: Sequence[Step], lacks: Mapping[str, Foreseen]) -> Sequence[Problem]:
     """A warning for each reason, once; ``lacks`` has what to look for by the verb of a step. Raises ProviderError."""
+    reading = Reading(engine)
     found = (
         Problem(said, Origin.parse(at), Severity.WARNING, address=step.address)
         for step in steps
         if step.verb in lacks
-        for at, said in lacks[step.verb](engine, step.args)
+        for at, said in lacks[step.verb](reading, step.args)
     )
     with engine.understood():
         return tuple(dict.fromkeys(found))

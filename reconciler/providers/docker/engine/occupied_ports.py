@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
 from typing import Any, Final
 
 from reconciler.core.message.errors import ProviderError
 from reconciler.providers.docker.engine.client import Engine
-from reconciler.providers.docker.engine.listeners import Listener
+from reconciler.providers.docker.engine.listeners import Listener, Sockets
 from reconciler.providers.docker.table import labels
 from reconciler.providers.docker.table.property import Json
 
@@ -57,17 +58,38 @@ def _called(item: Json) -> str:
     return f"container {name}{f' of project {project}' if project else ''}; stop it, or publish another port"
 
 
-def lacks(engine: Engine, args: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+class Holders:
+    """The containers and programs that hold host ports, read when they are first asked for: once for a whole plan."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine, self._sockets = engine, Sockets()
+
+    @cached_property
+    def running(self) -> Mapping[str, Json]:
+        """Id → item of the list of containers that run."""
+        return {item["Id"]: item for item in self._engine.get("/containers/json")}
+
+    @cached_property
+    def published(self) -> Mapping[tuple[str, str], Sequence[tuple[Json, Json]]]:
+        """Port and protocol → the containers that have published it, each with what it holds."""
+        found: dict[tuple[str, str], list[tuple[Json, Json]]] = {}
+        for item in self.running.values():
+            for held in item.get("Ports") or ():
+                found.setdefault((str(held.get("PublicPort")), str(held.get("Type"))), []).append((item, held))
+        return found
+
+    def programs(self, port: str, protocol: str) -> Sequence[Listener]:
+        return self._engine.programs_at(int(port), protocol, self._sockets)
+
+
+def lacks(holders: Holders, args: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """Finds the wanted ports that others hold; containers of the project make way by themselves.
 
     ``own`` are the ids of containers in the plan, which may have no label of the project.
     """
-    holds = args.get("holds")
-    if not holds:
-        return
-    running = engine.get("/containers/json")
+    holds = args.get("holds") or {"ports": ()}
     for wanted in holds["ports"]:
-        if holder := _container_at(wanted, running, holds) or _program_at(engine, wanted, running, holds):
+        if holder := _container_at(wanted, holders, holds) or _program_at(wanted, holders, holds):
             yield wanted["at"], f"host port {wanted['port']}/{wanted['protocol']} is in use by {holder}"
 
 
@@ -76,36 +98,38 @@ def _is_ours(item: Json, holds: Json) -> bool:
     return is_labelled or item["Id"] in holds["own"]
 
 
-def _container_at(wanted: Json, running: Sequence[Json], holds: Json) -> str:
+def _container_at(wanted: Json, holders: Holders, holds: Json) -> str:
     """The container of somebody else that has published a port."""
-    others = (item for item in running if not _is_ours(item, holds))
-    holder = next((item for item in others if any(_is_same(wanted, held) for held in item.get("Ports") or ())), None)
+    published = holders.published.get((wanted["port"], wanted["protocol"]), ())
+    others = (item for item, held in published if not _is_ours(item, holds) and _is_same(wanted, held))
+    holder = next(others, None)
     return _called(holder) if holder else ""
 
 
-def _program_at(engine: Engine, wanted: Json, running: Sequence[Json], holds: Json) -> str:
+def _program_at(wanted: Json, holders: Holders, holds: Json) -> str:
     """The program that holds a port, unless it may end with a container of the project."""
-    published = {
-        (str(held.get("PublicPort")), held.get("Type")) for item in running for held in item.get("Ports") or ()
-    }
-    if (wanted["port"], wanted["protocol"]) in published:
+    if (wanted["port"], wanted["protocol"]) in holders.published:
         return ""
-    by_id = {item["Id"]: item for item in running}
-    for program in engine.programs_at(int(wanted["port"]), wanted["protocol"]):
+    for program in holders.programs(wanted["port"], wanted["protocol"]):
         held = {"PublicPort": program.port, "Type": program.protocol, "IP": program.address}
-        if not _is_same(wanted, held) or _may_be_ours(program, running, holds):
+        if not _is_same(wanted, held) or _may_be_ours(program, holders, holds):
             continue
-        inside = by_id.get(program.container)
+        inside = holders.running.get(program.container)
         return _called(inside) if inside else _named(program, wanted["port"])
     return ""
 
 
-def _may_be_ours(program: Listener, running: Sequence[Json], holds: Json) -> bool:
+def _may_be_ours(program: Listener, holders: Holders, holds: Json) -> bool:
     """Returns whether a program may run in a container of the project that has the network of the machine."""
-    ours = [item for item in running if _is_ours(item, holds)]
     if program.process:
-        return program.container in {item["Id"] for item in ours}
-    return any((item.get("HostConfig") or {}).get("NetworkMode") == "host" for item in ours)
+        inside = holders.running.get(program.container)
+        return bool(inside and _is_ours(inside, holds))
+    on_host = (item for item in holders.running.values() if _has_network_of_host(item))
+    return any(_is_ours(item, holds) for item in on_host)
+
+
+def _has_network_of_host(item: Json) -> bool:
+    return bool((item.get("HostConfig") or {}).get("NetworkMode") == "host")
 
 
 def _is_same(wanted: Json, held: Json) -> bool:

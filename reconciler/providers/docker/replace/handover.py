@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 
 from reconciler.core.difference.change import Action, Change
 from reconciler.core.resource.address import Address
@@ -14,27 +14,30 @@ from reconciler.providers.docker.container import claims
 def giving_way(changes: Sequence[Change]) -> Mapping[Address, Sequence[Change]]:
     """Finds for containers that take something the present holders that are to be replaced."""
     desired = {change.address: change.desired for change in changes if change.desired}
-    takers = [change for change in changes if change.desired and change.acts]
+    takers: dict[str, list[Address]] = {}
+    for change in changes:
+        for claim in claims.running(change.desired.spec) if change.desired and change.acts else ():
+            takers.setdefault(claim, []).append(change.address)
     found: dict[Address, list[Change]] = {}
     for giver in changes:
         if giver.action is Action.REPLACE and giver.desired and giver.observed:
             # It gives up what it holds live and will not hold as declared.
             given_up = claims.running(giver.observed.spec) - claims.running(giver.desired.spec)
-            needed = _all_needed(giver.address, desired) if given_up else set()
-            for taker in takers:
-                # Only where the giver needs the taker do the usual orders contradict each other.
-                if taker.address in needed and taker.desired and given_up & claims.running(taker.desired.spec):
-                    found.setdefault(taker.address, []).append(giver)
+            wanting = {address for claim in given_up for address in takers.get(claim, ())}
+            # Only where the giver needs the taker do the usual orders contradict each other.
+            for address in _needed(giver.address, wanting, desired):
+                found.setdefault(address, []).append(giver)
     return found
 
 
-def _all_needed(address: Address, desired: Mapping[Address, Resource]) -> set[Address]:
+def _needed(address: Address, wanted: Set[Address], desired: Mapping[Address, Resource]) -> Set[Address]:
+    """Those of the wanted ones that a resource needs, over however many."""
     needed, frontier = set[Address](), {address}
-    while frontier:
+    while frontier and not wanted <= needed:  # mostly those next to it, or none
         after = {need for each in frontier if each in desired for need in desired[each].after}
         frontier = after - needed
         needed |= frontier
-    return needed
+    return wanted & needed
 
 
 def circles(changes: Sequence[Change]) -> set[Address]:

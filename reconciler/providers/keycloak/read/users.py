@@ -15,9 +15,10 @@ from reconciler.core.message.errors import Conflict, Denied
 from reconciler.core.resource.resource import Resource
 from reconciler.core.resource.values import ABSENT, Value
 from reconciler.providers.keycloak.registry import KINDS
-from reconciler.providers.keycloak.server.pages import BRIEF, pages, side_by_side
+from reconciler.providers.keycloak.server.pages import BRIEF, pages
 from reconciler.providers.keycloak.table.connection import Connection, Representation
 from reconciler.providers.keycloak.table.properties import as_names
+from reconciler.providers.side_by_side import side_by_side
 from reconciler.record import Struct, field
 from reconciler.vocabulary.keycloak import CLIENT_ROLE, GROUP, ROLE
 

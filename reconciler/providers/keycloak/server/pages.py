@@ -5,20 +5,18 @@ Where a path takes no pages the server sends all of it, and `pages` must not be 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Final, TypeVar
+from collections.abc import Iterator
+from typing import Any, Final
 
 from reconciler.core.resource.values import ABSENT
 from reconciler.providers.keycloak.table.connection import Connection, Representation
+from reconciler.providers.side_by_side import side_by_side
 
 PAGE: Final = 1000
 BRIEF: Final = "briefRepresentation=true"
 _BRIEF_PAGE: Final = 5000
 """Each page costs the server a sort of all users, and each user who is shown in full, the more the longer the page
 is (26.7, 100,000 users: 1,000 in full 1.6 s, 5,000 18 s; 1,000 in brief 0.4 s, 5,000 0.7 s)."""
-READERS: Final = 4
-"""How many requests are under way at a time: enough that the server is at work while an answer is read."""
 
 
 def pages(connection: Connection, path: str, query: str = "", *, count: int = 0) -> Iterator[Representation]:
@@ -57,18 +55,3 @@ def _page(path: str, start: int, query: str) -> str:
 def _size(query: str) -> int:
     """The size of a page; the list of all users is faster in long pages if each user is shown in brief."""
     return _BRIEF_PAGE if query == BRIEF else PAGE
-
-
-_In = TypeVar("_In")
-_Out = TypeVar("_Out")
-
-
-def side_by_side(ask: Callable[[_In], _Out], about: Iterable[_In]) -> Iterator[_Out]:
-    """The answers, in the order of the questions; what one of them raises is raised here."""
-    about = tuple(about)
-    # One question needs no threads.
-    if len(about) < 2:
-        yield from map(ask, about)
-        return
-    with ThreadPoolExecutor(min(READERS, len(about))) as pool:
-        yield from pool.map(ask, about)

@@ -43,7 +43,7 @@ def proc(tmp_path: Path) -> Path:
 
 
 def test_a_port_is_held_at_each_address_by_the_program_that_has_the_socket(proc: Path) -> None:
-    found = list(listeners.at(8080, proc=proc))
+    found = list(listeners.Sockets(proc).at(8080))
 
     assert found == [
         Listener("127.0.0.1", 8080, "tcp", "nginx", "77", ""),
@@ -65,15 +65,15 @@ def test_a_port_is_held_at_each_address_by_the_program_that_has_the_socket(proc:
     ],
 )
 def test_what_holds_a_port(proc: Path, port: int, protocol: str, found: list[Listener]) -> None:
-    assert list(listeners.at(port, protocol, proc=proc)) == found
+    assert list(listeners.Sockets(proc).at(port, protocol)) == found
 
 
 def test_a_program_that_can_t_be_seen_has_no_name(proc: Path) -> None:
-    assert str(next(listeners.at(8083, proc=proc))) == "another program"
+    assert str(next(listeners.Sockets(proc).at(8083))) == "another program"
 
 
 def test_a_machine_without_proc_has_no_listeners(tmp_path: Path) -> None:
-    assert list(listeners.at(8080, proc=tmp_path / "none")) == []
+    assert list(listeners.Sockets(tmp_path / "none").at(8080)) == []
 
 
 @pytest.mark.parametrize("family", [socket.AF_INET, socket.AF_INET6])
@@ -85,7 +85,7 @@ def test_our_own_socket_is_found(family: socket.AddressFamily, kind: socket.Sock
             own.listen()
         address, port, *_ = own.getsockname()
 
-        (found,) = listeners.at(port, "tcp" if kind == socket.SOCK_STREAM else "udp")
+        (found,) = listeners.Sockets().at(port, "tcp" if kind == socket.SOCK_STREAM else "udp")
 
     assert (found.address, found.port, found.process) == (address, port, str(os.getpid()))
 
@@ -105,3 +105,13 @@ def test_an_engine_is_in_our_network_if_the_process_behind_its_socket_is(tmp_pat
     assert not listeners.shares_our_network(path)
     assert not listeners.shares_our_network(tmp_path / "none")
     assert not listeners.shares_our_network(None)
+
+
+def test_the_tables_are_read_once_for_all_ports(proc: Path) -> None:
+    sockets = listeners.Sockets(proc)
+    first = list(sockets.at(8080))
+    for table in ("tcp", "tcp6"):
+        (proc / "net" / table).write_text("")
+
+    assert (first, list(sockets.at(8080))) == (first, first)
+    assert [str(each) for each in sockets.at(8082)] == ["app (process 79)"]
