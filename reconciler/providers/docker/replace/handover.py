@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 
 from reconciler.core.difference.change import Action, Change
 from reconciler.core.resource.address import Address
@@ -30,7 +31,9 @@ def giving_way(changes: Sequence[Change]) -> Mapping[Address, Sequence[Change]]:
     return found
 
 
-def _needed(address: Address, wanted: Set[Address], desired: Mapping[Address, Resource]) -> Set[Address]:
+def _needed(
+    address: Address, wanted: AbstractSet[Address], desired: Mapping[Address, Resource]
+) -> AbstractSet[Address]:
     """Those of the wanted ones that a resource needs, over however many."""
     needed, frontier = set[Address](), {address}
     while frontier and not wanted <= needed:  # mostly those next to it, or none
