@@ -60,9 +60,9 @@ from reconciler.run.daemon.pauses import Pause, pauses_of
 from reconciler.run.daemon.repairs import GRACE_S, Ended, Run, SharedLock, allowed, in_a_thread
 from reconciler.run.daemon.supervisor import Supervisor
 from reconciler.run.lock.leadership import Leadership
+from reconciler.run.reconciliation.deadlines import Overdue, SideBySide
 from reconciler.run.reconciliation.invain import reported
 from reconciler.run.reconciliation.once import Look, Reconciler
-from reconciler.run.reconciliation.reading import Overdue, SideBySide
 from reconciler.run.session.recorder import authors_of_drift
 from reconciler.run.session.requestlog import logged
 from reconciler.run.session.session import Session, learn_files, opened, read, secret_files, unfinished_of

@@ -53,8 +53,6 @@ from reconciler.record import replace
 from reconciler.render.output.known import KnownSecrets
 from reconciler.run.clock import Clock
 from reconciler.run.reconciliation.collector import undisturbed
-from reconciler.run.reconciliation.execute import WORKERS, execute
-from reconciler.run.reconciliation.invain import reported
 from reconciler.run.reconciliation.reading import IN_TURN, Reads
 
 T = TypeVar("T")
@@ -115,8 +113,8 @@ class Reconciler:
     any more. ``memory`` tells the causes of differences.
     ``quiet`` is the last look at the same desired resources, if all was as declared: it stands for one that observes
     the same. ``reads`` is the way to the providers. One that ``glances`` asks them only for what may have changed, if
-    they know that. ``workers`` is how many steps run side by side. Where it ``defers``, a provider that can't be read,
-    for whatever reason, defers its own resources, and is not waited for.
+    they know that. ``workers`` is how many steps run side by side, None for the usual number. Where it ``defers``, a
+    provider that can't be read, for whatever reason, defers its own resources, and is not waited for.
     """
 
     document: Document
@@ -130,7 +128,7 @@ class Reconciler:
     known: KnownSecrets = field(default_factory=KnownSecrets)
     memory: Memory = field(default_factory=NoMemory)
     reads: Reads = IN_TURN
-    workers: int = WORKERS
+    workers: int | None = None
     defers: bool = False
     excluded: frozenset[Address] = frozenset()
     leaves: Callable[[Address], str] = _leave_nothing
@@ -262,6 +260,13 @@ class Reconciler:
         known = {address: replace(each, bystanders=hurt.get(address, ())) for address, each in observed.items()}
         return Look(make(self.providers, desired, known.values(), unread=unread, prunes=prunes), known)
 
+    def _reported(self, in_vain: Sequence[Change]) -> Iterator[Event]:
+        """The failures of changes that were written with success, and differ as before."""
+        if in_vain:
+            from reconciler.run.reconciliation.invain import reported
+
+            yield from (reported(change, self.providers[change.address.provider]) for change in in_vain)
+
     def converge(
         self, approve: Callable[[Look], None], *, stop: Flag | None = None, first: Look | None = None
     ) -> Iterator[Event | Look]:
@@ -283,7 +288,7 @@ class Reconciler:
                 return
             # A write without effect would be planned again in every pass.
             in_vain = written.in_vain(look.plan)
-            yield from (reported(change, self.providers[change.address.provider]) for change in in_vain)
+            yield from self._reported(in_vain)
             left = without(look.plan, in_vain)
             # After a refusal of the server, only the changes that the failed pass had no steps for are left.
             left = left if rest is None else restricted(left, rest)
@@ -297,7 +302,10 @@ class Reconciler:
             if look.plan.refusals:
                 raise Refused(look.plan.refusals)
             report = Report()
-            for event in execute(look.plan.steps, self.perform, self.clock, stop=stop, workers=self.workers):
+            from reconciler.run.reconciliation.execute import WORKERS, execute  # a look executes nothing
+
+            workers = self.workers or WORKERS
+            for event in execute(look.plan.steps, self.perform, self.clock, stop=stop, workers=workers):
                 report += [event]
                 yield event
             written = written.after(look.plan, report)

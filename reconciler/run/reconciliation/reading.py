@@ -1,33 +1,13 @@
-"""Ways to read the providers: one after the other, or side by side, so that one that hangs holds up no other."""
+"""Ways to read the providers, and the simplest one: one after the other. The daemon's is in deadlines.py."""
 
 from __future__ import annotations
 
-import threading
-import time
 from collections.abc import Callable, Iterable, Mapping
-from concurrent.futures import Future, wait
-from dataclasses import dataclass, field
-from threading import Event as Flag
-from typing import Any, Final, Protocol, TypeVar
+from typing import Final, Protocol, TypeVar
 
-from reconciler.core.message.errors import ReconcileError, Unreachable, unforeseen
-from reconciler.record import replace
+from reconciler.core.message.errors import ReconcileError, unforeseen
 
 T = TypeVar("T")
-
-PATIENCE_S: Final = 1.5
-"""A look waits so long for a provider at most, and then goes on without it: a late answer is for the next look."""
-
-LEAST_PATIENCE_S: Final = 1.0
-MOST_PATIENCE_S: Final = 120.0
-TIMES_AS_LONG: Final = 3.0
-"""A provider that needs so many times as long as the last time is overdue."""
-
-STOP_SEEN_WITHIN_S: Final = 0.05
-
-
-class Overdue(Unreachable):
-    """The answer of a provider does not come in time; it may still come."""
 
 
 class Reads(Protocol):
@@ -63,99 +43,3 @@ class InTurn:
 
 
 IN_TURN: Final = InTurn()
-
-
-@dataclass
-class _Line:
-    """The state of one provider: one call at a time, the overdue ones, and a reading that came too late."""
-
-    turn: Any = field(default_factory=threading.Lock)
-    overdue: set[Future[Any]] = field(default_factory=set)
-    late: Any = None
-    took_s: float = 0.0
-
-
-@dataclass
-class SideBySide:
-    """At the same time, each in a thread of its own and under a deadline.
-
-    A call that is overdue goes on, and nothing else is asked of its provider meanwhile. A reading that comes late is
-    kept for the next look, and ``on_late`` is called. All waits end once ``stop`` is set. Readings of
-    providers that are named in ``patient`` are new ones, as they have to be under a lock, and get the time that such a
-    reading usually takes.
-    Providers in ``held`` are not read; the error stands for their answer.
-    """
-
-    stop: Flag
-    on_late: Callable[[str], None]
-    patient: frozenset[str] = frozenset()
-    held: Mapping[str, ReconcileError] = field(default_factory=dict)
-    patience_s: float = PATIENCE_S
-    _lines: dict[str, _Line] = field(default_factory=dict)
-    _mutex: Any = field(default_factory=threading.Lock)
-
-    def patiently(self, *names: str) -> SideBySide:
-        """The same, for readings of these providers that have to be new ones."""
-        return replace(self, patient=frozenset(names))
-
-    def all(self, calls: Mapping[str, Callable[[], T]]) -> Iterable[tuple[str, T | ReconcileError]]:
-        began = time.monotonic()
-        futures = {
-            name: self._begun(name, call, is_reading=True) for name, call in calls.items() if name not in self.held
-        }
-        # All have begun by now, so that the slowest one decides, and not the sum.
-        answers = {name: self._awaited(name, future, began) for name, future in futures.items()}
-        return [(name, self.held.get(name) or answers[name]) for name in calls]
-
-    def one(self, name: str, call: Callable[[], T]) -> T:
-        found = self._awaited(name, self._begun(name, call, is_reading=False), time.monotonic())
-        if isinstance(found, ReconcileError):
-            raise found
-        return found
-
-    def _begun(self, name: str, call: Callable[[], T], *, is_reading: bool) -> Future[T | ReconcileError] | None:
-        """The call, in a thread, after those that are under way; None while one of them is overdue."""
-        future: Future[T | ReconcileError] = Future()
-        with self._mutex:
-            # One request at a time for each provider: a server that hangs must not collect threads.
-            line = self._lines.setdefault(name, _Line())
-            if line.overdue:
-                return None
-            # An answer that came too late serves the next look, which then need not wait.
-            late, line.late = (line.late, None) if is_reading else (None, line.late)
-            if late is not None and name not in self.patient:
-                future.set_result(late)
-                return future
-
-        def run() -> None:
-            with line.turn:
-                began = time.monotonic()
-                found = outcome(name, call)
-                took_s = time.monotonic() - began
-            with self._mutex:
-                is_late = future in line.overdue
-                line.overdue.discard(future)
-                if is_reading and not isinstance(found, ReconcileError):
-                    line.took_s = took_s
-                    line.late = found if is_late else None
-                future.set_result(found)
-            if is_late:
-                self.on_late(name)
-
-        threading.Thread(target=run, name=f"read {name}", daemon=True).start()
-        return future
-
-    def _awaited(self, name: str, future: Future[T | ReconcileError] | None, began: float) -> T | ReconcileError:
-        if future is None:
-            return Overdue("an earlier request is still without an answer")
-        line = self._lines[name]
-        # The usual time with a margin: a slow server must not hold up the looks at the others.
-        usual_s = max(TIMES_AS_LONG * line.took_s, LEAST_PATIENCE_S) if line.took_s else self.patience_s
-        patience_s = min(usual_s, MOST_PATIENCE_S if name in self.patient else self.patience_s)
-        while not future.done() and time.monotonic() - began < patience_s and not self.stop.is_set():
-            wait((future,), STOP_SEEN_WITHIN_S)
-        with self._mutex:
-            if not future.done():
-                line.overdue.add(future)
-                return Overdue(f"no answer within {patience_s:.3g} s")
-        return future.result()

@@ -35,17 +35,15 @@ from reconciler.run.clock import Clock
 from reconciler.run.lock.lock import RELEASE_S, Lock
 from reconciler.run.reconciliation.collector import undisturbed
 from reconciler.run.reconciliation.once import Look, Reconciler
-from reconciler.run.session.lostsecrets import recovery, require_new, uses_of_secrets
 from reconciler.run.session.origins import place_of, set_in
 from reconciler.run.session.requestlog import Note, ignored
 from reconciler.secrets import generated_secrets, write_secrets
-from reconciler.secrets.recovery import Recovery
-from reconciler.secrets.sources import SOURCES, SourceError, Surroundings
 from reconciler.secrets.unfinished import Unfinished, read_unfinished, unfinished_file
 from reconciler.settings import Settings
 
 if TYPE_CHECKING:
     from reconciler.run.session.recorder import Recorder
+    from reconciler.secrets.recovery import Recovery
 
 _LARGEST_SECRET: Final = 1_000_000
 
@@ -297,11 +295,15 @@ def completed_sources(settings: Settings, made_up: Mapping[str, str] = MappingPr
 
 def require_generable(settings: Settings, names: Sequence[str]) -> None:
     """Raises ConfigError unless these secrets may be generated: nothing that lives may have been given one."""
+    from reconciler.run.session.lostsecrets import require_new
+
     require_new(sources_of(settings), names, partial(connect_to, settings), str(env_file(settings)))
 
 
 def recover_secrets(settings: Settings) -> Recovery:
     """Write the secrets that have no value and can be read from what lives. Raises ConfigError, ProviderError."""
+    from reconciler.run.session.lostsecrets import recovery
+
     sources = sources_of(settings)
     became = recovery(sources, missing_secrets(sources), partial(connect_to, settings))
     if became.found:
@@ -319,6 +321,8 @@ class DeclaredSecret(Struct, frozen=True):
 
 def secrets_of(settings: Settings) -> tuple[DeclaredSecret, ...]:
     """The declared secrets; asks nobody. Raises ConfigError."""
+    from reconciler.run.session.lostsecrets import uses_of_secrets
+
     sources = bare_sources_of(settings)
     names, missing = declared_secrets(sources), missing_secrets(sources)
     kinds = _kinds(settings)()
@@ -382,6 +386,12 @@ def _given(sources: Sources, settings: Settings) -> Mapping[str, str]:
     found = secret_sources(sources)
     if not settings.asks_sources:
         return generated_secrets(each.name for each in found)
+    return _asked_for(found, settings) if found else {}
+
+
+def _asked_for(found: Sequence[SecretSource], settings: Settings) -> Mapping[str, str]:
+    from reconciler.secrets.sources import SourceError
+
     values: dict[str, str] = {}
     problems: list[Problem] = []
     for each in found:
@@ -395,6 +405,8 @@ def _given(sources: Sources, settings: Settings) -> Mapping[str, str]:
 
 
 def _asked(source: SecretSource, settings: Settings) -> str:
+    from reconciler.secrets.sources import SOURCES, SourceError, Surroundings
+
     around = Surroundings(settings.directory.absolute(), settings.environment, variables_in)
     value = SOURCES[source.kind](source.settings, around)
     # An empty secret would start a service without protection.

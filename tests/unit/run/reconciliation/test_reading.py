@@ -9,7 +9,8 @@ from collections.abc import Iterator
 import pytest
 
 from reconciler.core.message.errors import ReconcileError, Unreachable
-from reconciler.run.reconciliation.reading import IN_TURN, Overdue, SideBySide
+from reconciler.run.reconciliation.deadlines import Overdue, SideBySide
+from reconciler.run.reconciliation.reading import IN_TURN
 
 
 class Hanging:
