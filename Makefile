@@ -94,7 +94,7 @@ nightly-docker: $(DEV) test-machine test-newer-engine test-rootless-engine ## EX
 BEHIND_A_PROXY := $(patsubst %,tests/integration/docker/test_%.py,drift depends_on down git handover hooks replace rollout restart)
 nightly-daemon: $(DEV) test-machine ## the daemon in a container, and tests with a program whose only way to the engine is the proxy
 	scripts/demo/local_images.py reconcile
-	$(PYTEST) tests/nightly
+	$(PYTEST) tests/nightly/test_sidecar.py
 	$(BIN)/python -m tests.kit.machine.engine_proxy $(PYTEST) $(BEHIND_A_PROXY) tests/integration/keycloak/test_daemon.py
 
 # While the engine is restarted nothing else may run. Images of several platforms are held by containerd alone.
@@ -109,10 +109,11 @@ ROOTLESS_TESTS := $(patsubst %,tests/integration/docker/test_%.py,property drift
 test-rootless-engine: $(DEV) test-machine ## Docker tests against a rootless engine, where there can be one
 	@scripts/engines/rootless.py $(PYTEST) -n 2 $(ROOTLESS_TESTS) || test $$? = 77
 
-swarm: $(DEV) test-machine ## the Swarm tests on a Swarm of the machine's engine, and of a newer one, where there can be one
+swarm: $(DEV) test-machine ## the Swarm tests on a Swarm of one node, of a newer engine, and of three nodes, where there can be one
 	$(PYTEST) tests/integration/swarm
 	@scripts/engines/newer.py sh -c 'docker swarm init --advertise-addr 127.0.0.1 >/dev/null && \
-	  RECONCILE_TEST_SWARM=$$DOCKER_HOST $(PYTEST) tests/integration/swarm' || test $$? = 77
+	  RECONCILE_TEST_SWARM=$$DOCKER_HOST $(PYTEST) tests/integration/swarm/test_swarm.py' || test $$? = 77
+	@scripts/engines/three_nodes.py $(PYTEST) tests/nightly/test_three_nodes.py || test $$? = 77
 
 drift-matrix: $(DEV) test-machine ## write docs/drift-matrix.md: what we and the Compose CLI make of the same changes
 	$(BIN)/python -m bench.drift_matrix

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -14,6 +14,7 @@ from reconciler.providers.answers import Request
 
 if TYPE_CHECKING:
     from reconciler.providers.docker.provider import DockerProvider
+    from reconciler.providers.swarm.provider import SwarmProvider
 
 
 def all_kinds() -> Mapping[str, Kind]:
@@ -48,6 +49,15 @@ def _as_container(service: str) -> Address:
 
 def _ignored(_provider: str, _request: Request) -> None:
     pass
+
+
+def stack_sources(project: str, environment: Mapping[str, str]) -> Iterator[DockerProvider | SwarmProvider]:
+    """The providers whose live resources can be written as a stack file, the likeliest first; each as it is needed."""
+    from reconciler.providers.docker.provider import DockerProvider
+    from reconciler.providers.swarm.provider import SwarmProvider
+
+    yield DockerProvider(project, environment)
+    yield SwarmProvider(project, environment)
 
 
 def connect(

@@ -22,7 +22,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from second import LIMIT_S, Running, Unavailable, ran, run_beside, wait_for
+from second import LIMIT_S, Running, Unavailable, namespace, ran, run_beside, wait_for
 
 DIRECTORY = Path(os.environ.get("RECONCILE_NEWER_ENGINE") or Path.home() / ".cache/reconcile/newer-engine")
 TOOLS = ("mmdebstrap", "nsenter", "unshare", "ip", "pivot_root", "docker")
@@ -74,22 +74,11 @@ def install() -> None:
 
 
 @contextmanager
-def namespace() -> Iterator[str]:
-    """A network of its own, in which there is nothing but the loopback."""
-    name = f"reconcile-{os.getpid()}"
-    ran("ip", "netns", "add", name)
-    try:
-        ran("ip", "-n", name, "link", "set", "lo", "up")
-        yield name
-    finally:
-        ran("ip", "netns", "delete", name)
-
-
-@contextmanager
 def engine() -> Iterator[Running]:
     """The engine, installed where that was not done before, in a namespace of its own."""
     install()
-    with namespace() as name, started(name) as host:
+    name = f"reconcile-{os.getpid()}"
+    with namespace(name), started(name) as host:
         restart = RESTART.format(directory=DIRECTORY, host=host)
         yield Running(host, tuple(inside(name)), {"RECONCILE_TEST_RESTART_ENGINE": restart})
 

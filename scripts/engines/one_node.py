@@ -17,11 +17,11 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from second import LIMIT_S, Running, Unavailable, ran, run_beside, wait_for
+from second import LIMIT_S, Running, Unavailable, namespace, ran, run_beside, wait_for
 
 TOOLS = ("dockerd", "docker", "nsenter", "unshare", "ip")
 
@@ -30,45 +30,59 @@ TOOLS = ("dockerd", "docker", "nsenter", "unshare", "ip")
 ENTER = """
 mount --make-rprivate /
 mount -t tmpfs tmpfs /run
-hostname reconcile-node
-exec dockerd -H "unix://$0/docker.sock" --data-root "$0/data" --exec-root "$0/exec" --pidfile "$0/docker.pid" \
-  --userland-proxy=false
+folder=$0
+hostname "$1"
+shift
+exec dockerd -H "unix://$folder/docker.sock" --data-root "$folder/data" --exec-root "$folder/exec" \
+  --pidfile "$folder/docker.pid" --userland-proxy=false "$@"
 """
+PID = "node.pid"
+"""The file beside the socket with the process that the engine is, or that takes it along when it is killed."""
 
 
-@contextmanager
-def engine() -> Iterator[Running]:
+def require_possible() -> None:
+    """Raises Unavailable where there can be no such engine."""
     if os.geteuid() != 0:
         raise Unavailable("it takes root to run a second engine")
     if missing := [tool for tool in TOOLS if not shutil.which(tool)]:
         raise Unavailable(f"these programs are missing: {', '.join(missing)}")
+
+
+@contextmanager
+def engine() -> Iterator[Running]:
+    require_possible()
     folder = Path(tempfile.mkdtemp(prefix="reconcile-swarm-"))
     name = f"reconcile-{os.getpid()}"
-    ran("ip", "netns", "add", name)
     try:
-        ran("ip", "-n", name, "link", "set", "lo", "up")
-        with started(name, folder) as host:
+        with namespace(name), started(name, folder, "reconcile-node") as host:
             ran("docker", "-H", host, "swarm", "init", "--advertise-addr", "127.0.0.1")
             yield Running(host)
     finally:
-        ran("ip", "netns", "delete", name)
         shutil.rmtree(folder, ignore_errors=True)
 
 
 @contextmanager
-def started(name: str, folder: Path) -> Iterator[str]:
-    """The engine in a namespace; gives its DOCKER_HOST."""
+def started(
+    name: str,
+    folder: Path,
+    hostname: str,
+    *options: str,
+    namespaces: Sequence[str] = (),
+    end: signal.Signals = signal.SIGTERM,
+) -> Iterator[str]:
+    """The engine in a namespace, with further options and namespaces; gives its DOCKER_HOST. ``end`` ends it."""
     # `ip netns exec` would mount another /sys, in which the engine finds no cgroups
-    inside = ["nsenter", f"--net=/run/netns/{name}"]
+    inside = ["nsenter", f"--net=/run/netns/{name}", "unshare", "--mount", "--uts", *namespaces]
     log, host = folder / "engine.log", f"unix://{folder}/docker.sock"
-    command = [*inside, "unshare", "--mount", "--uts", "sh", "-c", ENTER, str(folder)]
+    command = [*inside, "sh", "-c", ENTER, str(folder), hostname, *options]
     with log.open("wb") as output:
         process = subprocess.Popen(command, stdout=output, stderr=output, start_new_session=True)
+    (folder / PID).write_text(str(process.pid))
     try:
         wait_for(host, process, log)
         yield host
     finally:
-        process.send_signal(signal.SIGTERM)
+        process.send_signal(end)
         process.wait(LIMIT_S)
 
 

@@ -6,8 +6,8 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -43,6 +43,17 @@ def wait_for(host: str, process: subprocess.Popen[bytes], log: Path) -> None:
             last = log.read_text(errors="replace").strip().splitlines()[-3:]
             raise Unavailable("the engine does not start: " + " / ".join(last))
         time.sleep(0.2)
+
+
+@contextmanager
+def namespace(name: str) -> Iterator[None]:
+    """A network of its own, in which there is nothing but the loopback."""
+    ran("ip", "netns", "add", name)
+    try:
+        ran("ip", "-n", name, "link", "set", "lo", "up")
+        yield
+    finally:
+        ran("ip", "netns", "delete", name)
 
 
 def load_probe(host: str) -> None:

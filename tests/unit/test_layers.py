@@ -123,7 +123,7 @@ FLOORS = {
         {"kinds", "nodes", "tasks"},
         {"expand", "inside"},
         {"observe", "perform", "steps"},
-        {"diagnose"},
+        {"adoption", "diagnose"},
         {"provider"},
     ),
     "providers/keycloak": (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from reconciler.core.message.errors import Conflict, NotThere, Rejected
+from reconciler.core.message.errors import Conflict, NotThere
 from reconciler.providers.docker.engine.client import Engine
 from reconciler.providers.docker.table.property import Json, dig
 from reconciler.providers.swarm import nodes, tasks
@@ -13,7 +13,7 @@ from reconciler.providers.swarm import nodes, tasks
 def container(engine: Engine, service: str, service_id: str, number: int | None) -> str:
     """The id of the container of a service's first running task on this node, or of the task with a number.
 
-    Raises NotThere, Conflict where no such task runs, Rejected where it runs on another node.
+    Raises NotThere where there is no such task on this node, Conflict where none runs.
     """
     own = tasks.of_service(engine.get("/tasks", filters={"service": [service_id]}), service_id)
     if number is not None:
@@ -27,7 +27,7 @@ def container(engine: Engine, service: str, service_id: str, number: int | None)
     here = str(dig(engine.own, "Swarm.NodeID") or "")
     found = next((task for task in up if task.get("NodeID") == here), None)
     if found is None:
-        raise Rejected(_elsewhere(engine, up, here))
+        raise NotThere(_elsewhere(engine, up, here))
     return str(dig(found, "Status.ContainerStatus.ContainerID"))
 
 

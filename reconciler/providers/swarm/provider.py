@@ -13,7 +13,7 @@ from reconciler.core.login import Evidence
 from reconciler.core.message.errors import NotThere, Rejected, Unreachable
 from reconciler.core.message.problem import Problem
 from reconciler.core.plan.plan import Step
-from reconciler.core.provider import Command, Done, Exit, Hint, Machine, Verdict
+from reconciler.core.provider import Adoption, Command, Done, Exit, Hint, Machine, Verdict
 from reconciler.core.resource.address import Address
 from reconciler.core.resource.document import Document
 from reconciler.core.resource.resource import Observed, Resource
@@ -103,6 +103,23 @@ class SwarmProvider:
     def machines(self) -> Sequence[Machine]:
         with self.engine.understood():
             return nodes.machines(self.engine.get("/nodes"))
+
+    # -------------------------------------------------------------- adoption
+
+    def projects(self) -> Sequence[str]:
+        from reconciler.providers.swarm import adoption
+
+        with self.engine.understood():
+            return adoption.projects(self.engine)
+
+    def adopted(self, names: Sequence[str], *, project: str, directory: str) -> Adoption:  # noqa: ARG002 (has its own)
+        from reconciler.providers.swarm import adoption
+
+        with self.engine.understood():
+            return adoption.adopted(self.engine, names)
+
+    def file_in(self, container: str, path: str) -> bytes | None:  # noqa: ARG002 (a Swarm shows all files itself)
+        return None
 
     # -------------------------------------------------------------- causes of trouble
 

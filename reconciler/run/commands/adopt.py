@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -19,10 +20,8 @@ from reconciler.core.message.problem import Severity
 from reconciler.core.plan.plan import Plan, Step
 from reconciler.core.provider import Provider, StackSource
 from reconciler.core.resource.address import Address
-from reconciler.core.resource.document import Document
 from reconciler.core.resource.options import OPTIONS
-from reconciler.core.resource.resource import Origin
-from reconciler.providers.registry import connect
+from reconciler.providers.registry import stack_sources
 from reconciler.record import replace
 from reconciler.run.commands.export import live_realm
 from reconciler.run.commands.recovered import recovered
@@ -52,13 +51,10 @@ def adopted_stack(settings: Settings, names: Sequence[str]) -> AdoptedFile:
     if project.problems:
         raise ConfigError(project.problems)
     directory = str(settings.directory.absolute())
-    source = _source(settings, project.text)
-    try:
-        wanted = names or _only_project(source, project.text)
+    with ExitStack() as opened:
+        source, wanted = _chosen(stack_sources(project.text, settings.environment), names, project.text, opened)
         found = source.adopted(wanted, project=project.text, directory=directory)
         whole = recovered(found, source.file_in, settings.environment)
-    finally:
-        source.close()
     done = extracted(whole.stack, known=variables.values, escape=partial(escaped, dialect=COMPOSE))
     return AdoptedFile(_with_secrets(done), done.variables, (*found.remarks, *whole.remarks), whole.files)
 
@@ -104,26 +100,36 @@ class _Source(StackSource, Provider, Protocol):
     """A provider of stacks."""
 
 
-def _source(settings: Settings, project: str) -> _Source:
-    document = Document(project, str(settings.directory), lambda _path: Origin(""), stack={})
-    providers = connect(document, settings.environment).values()
-    found: Any = next(each for each in providers if isinstance(each, StackSource))
-    return found  # type: ignore[no-any-return]
+def _chosen(
+    sources: Iterable[_Source], names: Sequence[str], project: str, opened: ExitStack
+) -> tuple[_Source, Sequence[str]]:
+    """The source that has a project of these names, or of the directory, and its names.
 
-
-def _only_project(source: StackSource, project: str) -> Sequence[str]:
-    there = source.projects()
-    if project in there:
-        return (project,)
-    known = f"there are {', '.join(there)}" if there else "there is none"
-    raise NotThere(f"no project is named `{project}`; name a project or containers: {known}")
+    The first one has containers without a project as well. The others are asked only for what it does not have.
+    """
+    first: _Source | None = None
+    there: list[str] = []
+    for source in sources:
+        opened.callback(source.close)
+        first = first or source
+        known = source.projects()
+        if not names and project in known:
+            return source, (project,)
+        if set(names) & set(known):
+            return source, names
+        there += known
+    assert first is not None
+    if names:
+        return first, names
+    listed = f"there are {', '.join(there)}" if there else "there is none"
+    raise NotThere(f"no project is named `{project}`; name a project or containers: {listed}")
 
 
 def _with_secrets(done: Extracted) -> Mapping[str, Any]:
     """The stack, which declares its secrets so that a lost value is an error and never another one."""
     if not done.variables:
         return done.file  # type: ignore[no-any-return]
-    return {**done.file, OPTIONS: {"secrets": sorted(done.variables)}}
+    return {**done.file, OPTIONS: {**done.file.get(OPTIONS, {}), "secrets": sorted(done.variables)}}
 
 
 def _variables(settings: Settings) -> Variables:

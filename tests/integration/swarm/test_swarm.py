@@ -7,6 +7,7 @@ import json
 from reconciler.core.difference.change import Action
 from reconciler.core.difference.kind import Effect
 from reconciler.core.resource.values import ABSENT
+from tests.kit.cli import reconcile
 from tests.kit.docker.engine import PROBE
 from tests.kit.swarm.engine import QUICK, SLEEPS, WITHOUT_ADDRESS
 from tests.kit.swarm.fields import ROWS
@@ -56,7 +57,7 @@ def test_a_stack_is_made_and_then_left_alone(stack):
     assert web["note"] == "2 of 2 tasks running"
 
 
-def test_a_deployed_stack_is_taken_over_without_an_update(stack):
+def test_a_deployed_stack_is_taken_over_without_an_update(stack, tmp_path_factory):
     compose = {"services": {"web": {**SLEEPS, "networks": ["back"], "configs": ["settings"], "deploy": QUICK}},
                "networks": {"back": {}}, "configs": {"settings": {"file": "settings.txt"}}}  # fmt: skip
     (stack.directory / "settings.txt").write_text("one", encoding="utf-8")
@@ -66,6 +67,11 @@ def test_a_deployed_stack_is_taken_over_without_an_update(stack):
     stack.write(**compose)
 
     assert stack.differences() == {}
+
+    adopting = tmp_path_factory.mktemp("adopting")
+    ran = reconcile("adopt", stack.name, cwd=adopting, env={"DOCKER_HOST": stack.host})
+    assert ran.code == 0, ran.err
+    assert "engine: swarm" in (adopting / "stack.yaml").read_text(encoding="utf-8")
 
     version = stack.live()["Spec"]
     stack.service("other", networks=["back"])

@@ -23,12 +23,12 @@ from reconciler.run.reconciliation.once import Look
 from reconciler.run.session.session import Session, opened
 from reconciler.settings import Settings
 from tests.kit.cli import ROOT, Ran, reconcile
-from tests.kit.docker.engine import PROBE
+from tests.kit.docker.engine import PROBE, READY
 
 GIVEN = os.environ.get("RECONCILE_TEST_SWARM", "")
 """DOCKER_HOST of a manager that is there already, and that tests may do with as they like."""
 
-SLEEPS: Mapping[str, Any] = {"image": PROBE, "command": ["sleep", "3600"], "init": True}
+SLEEPS: Mapping[str, Any] = {"image": PROBE, "command": ["sleep", "3600"], "init": True, **READY}
 WITHOUT_ADDRESS: Mapping[str, Any] = {"endpoint_mode": "dnsrr"}
 """A kernel may have no virtual servers, so services have no address of their own."""
 

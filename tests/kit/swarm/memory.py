@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from itertools import count
@@ -67,9 +68,11 @@ class MemorySwarm:
         }
         self.places: dict[int, str] = {}
         self.calls: list[str] = []
+        self.asked: list[str] = []
         self.before_call: Callable[[str], None] = lambda _call: None
         self.after_call: Callable[[str], None] = lambda _call: None
         self._numbers = count(1)
+        self._lock = threading.RLock()
 
     def copied(self) -> MemorySwarm:
         """Another Swarm with the same objects."""
@@ -80,6 +83,11 @@ class MemorySwarm:
     # -------------------------------------------------------------- the API
 
     def get(self, path: str, **params: Any) -> Any:
+        with self._lock:
+            return self._got(path, params)
+
+    def _got(self, path: str, params: Mapping[str, Any]) -> Any:
+        self.asked.append(path)
         _, section, *rest = path.split("/")
         if section == "tasks":
             return [task for each in self.objects["services"].values() for task in self._tasks(each)]
@@ -100,9 +108,10 @@ class MemorySwarm:
         self.calls.append(call)
         _, section, name, *rest = path.split("/")
         sent = json.loads(json.dumps(revealed(body)))
-        if rest:
-            self._update(section, name, sent, params)
-        answer = None if rest else self._create(section, sent)
+        with self._lock:
+            if rest:
+                self._update(section, name, sent, params)
+            answer = None if rest else self._create(section, sent)
         self.after_call(call)
         return answer
 
@@ -111,9 +120,10 @@ class MemorySwarm:
         self.before_call(call)
         self.calls.append(call)
         _, section, name = path.split("/")
-        if found := self._found(section, name):
-            self._require_unused(section, found)
-            del self.objects[section][_id(found)]
+        with self._lock:
+            if found := self._found(section, name):
+                self._require_unused(section, found)
+                del self.objects[section][_id(found)]
         self.after_call(call)
 
     def digest_in_registry(self, reference: str) -> str:
@@ -152,7 +162,9 @@ class MemorySwarm:
         number = next(self._numbers)
         made = {"Version": {"Index": number}, "CreatedAt": f"2026-01-01T00:00:{number:05d}Z"}
         if section == "networks":
-            added = {"Scope": "swarm", "EnableIPv4": True, "IPAM": {"Config": [{"Subnet": "10.0.1.0/24"}]}}
+            asked = body.get("IPAM") or {}
+            pools = asked if asked.get("Config") else {**asked, "Config": [{"Subnet": "10.0.1.0/24"}]}
+            added = {"Scope": "swarm", "EnableIPv4": True, "IPAM": pools}
             options = {**(body.get("Options") or {}), _VXLAN: "4097"}
             self.objects[section][f"id{number}"] = {**made, **body, **added, "Id": f"id{number}", "Options": options}
         else:

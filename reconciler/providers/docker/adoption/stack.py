@@ -25,6 +25,7 @@ from reconciler.providers.docker.table.property import Json, dig
 _OF_THE_ENGINE: Final = ("bridge", "host", "none")
 _UNUSABLE: Final = ("dead", "removing")
 _SWARM: Final = "com.docker.swarm.service.name"
+_STACK: Final = "com.docker.stack.namespace"
 
 
 def projects(engine: Engine) -> Sequence[str]:
@@ -83,7 +84,8 @@ def _container(listed: Sequence[Json], name: str, by_project: Mapping[str, Any])
     if labels.PROJECT in marks:
         raise NotThere(f"the container `{name}` belongs to the project `{marks[labels.PROJECT]}`; adopt that project")
     if _SWARM in marks:
-        raise NotThere(f"the container `{name}` belongs to the Swarm service `{marks[_SWARM]}`, which can't be adopted")
+        of_stack = f"; adopt the stack `{marks[_STACK]}`" if _STACK in marks else ", which can't be adopted"
+        raise NotThere(f"the container `{name}` belongs to the Swarm service `{marks[_SWARM]}`{of_stack}")
     return found
 
 

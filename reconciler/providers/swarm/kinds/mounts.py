@@ -120,6 +120,20 @@ def _entry(target: str, mount: Json) -> Json:
             return body | _given(VolumeOptions=options)
 
 
+def said(target: str, mount: Json) -> dict[str, Any]:
+    """A mount in the long form of a file. What a volume is made of is not in it: that is said at the top level."""
+    kind = str(mount["type"])
+    options = {
+        "bind": lambda: _given(
+            propagation="" if mount["propagation"] == "rprivate" else mount["propagation"],
+            recursive="disabled" if mount.get("non_recursive") else "",
+        ),
+        "tmpfs": lambda: _given(size=mount.get("size"), mode=mount.get("mode")),
+    }.get(kind, lambda: _given(nocopy=mount.get("nocopy"), subpath=mount.get("subpath")))()
+    source = _given(source=mount.get("source"), read_only=mount["read_only"])
+    return {"type": kind, **source, "target": target, **({kind: options} if options else {})}
+
+
 # ------------------------------------------------------------------ configs and secrets
 
 

@@ -52,7 +52,15 @@ def mode_of(spec: Json) -> str:
     return str(_mode(spec.get("Mode")))
 
 
-MODE: Final = Row("mode", "Mode", lambda service: service["mode"], _mode, lambda mode: {_MODES[mode]: {}})
+MODE: Final = Row(
+    "mode",
+    "Mode",
+    lambda service: service["mode"],
+    _mode,
+    lambda mode: {_MODES[mode]: {}},
+    silent=REPLICATED,
+    attribute="deploy.mode",
+)
 REPLICAS: Final = Row(
     "replicas",
     "Mode",
@@ -61,6 +69,7 @@ REPLICAS: Final = Row(
     lambda count: {"Replicated": {"Replicas": count}},
     field=Field(Effect.LIVE),
     paths=("scale", "deploy.replicas"),
+    attribute="deploy.replicas",
 )
 
 
@@ -87,6 +96,7 @@ IMAGE: Final = Row(
     lambda name: name,
     field=Field(NEW_TASKS, equal=lambda live, wanted: images.is_same(str(live), str(wanted))),
     paths=("image",),
+    said=None,
 )
 
 
@@ -119,6 +129,7 @@ HEALTH: Final = Row(
     lambda value: HEALTHCHECK.write({"healthcheck": value})["Healthcheck"],
     silent={},
     paths=("healthcheck",),
+    said=lambda value: HEALTHCHECK.declaration(value)["healthcheck"],
 )
 
 
@@ -173,6 +184,19 @@ def _port_entries(ports: Any) -> list[Json]:
     return entries
 
 
+def _said_ports(ports: Any) -> list[Json]:
+    """Ports in their long form: the short one does not say how they are published."""
+    return [
+        {
+            "target": entry["TargetPort"],
+            **({"published": str(entry["PublishedPort"])} if "PublishedPort" in entry else {}),
+            "protocol": entry["Protocol"],
+            "mode": entry["PublishMode"],
+        }
+        for entry in _port_entries(ports)
+    ]
+
+
 def _without_name(networks: Value) -> Value:
     """Endpoints without the network's name, which is only there to find it by."""
     return mounts.picked(networks, ("id", "aliases", "driver_opts"))
@@ -208,6 +232,7 @@ NETWORKS: Final = row(
     dump=_network_entries,
     silent={},
     normalise=_without_name,
+    said=None,
 )
 
 
@@ -246,7 +271,12 @@ def _policy(name: str, at: str, settings: _Settings, effect: Effect, *paths: str
     def dump(value: Any) -> Json:
         return {key: nanoseconds(value[word]) if word in _SPANS else value[word] for word, key, _ in settings}
 
-    return Row(name, at, declared, load, dump, load(None), Field(effect), paths)
+    def said(value: Any) -> Json:
+        """The settings that are not the usual ones; one of them stands for a policy that has only these."""
+        own = {word: value[word] for word, _, usual in settings if value[word] != usual}
+        return own or {settings[0][0]: value[settings[0][0]]}
+
+    return Row(name, at, declared, load, dump, load(None), Field(effect), paths, said=said)
 
 
 def _said(word: str, value: Any, usual: Any) -> Value:
@@ -331,6 +361,7 @@ ROWS: Final[Mapping[str, Row]] = {
             load=forms.ulimits,
             dump=forms.ulimit_bodies,
             silent={},
+            said=forms.said_ulimits,
         ),
         row(
             "security_opt",
@@ -353,6 +384,7 @@ ROWS: Final[Mapping[str, Row]] = {
             load=mounts.read,
             dump=mounts.entries,
             silent={},
+            said=None,
         ),
         row(
             "configs",
@@ -361,6 +393,7 @@ ROWS: Final[Mapping[str, Row]] = {
             dump=mounts.file_entries("Config"),
             silent={},
             normalise=mounts.compared_files,
+            said=None,
         ),
         row(
             "secrets",
@@ -369,9 +402,18 @@ ROWS: Final[Mapping[str, Row]] = {
             dump=mounts.file_entries("Secret"),
             silent={},
             normalise=mounts.compared_files,
+            said=None,
         ),
         NETWORKS,
-        row("ports", at="EndpointSpec.Ports", parse=_declared_ports, load=_ports, dump=_port_entries, silent={}),
+        row(
+            "ports",
+            at="EndpointSpec.Ports",
+            parse=_declared_ports,
+            load=_ports,
+            dump=_port_entries,
+            silent={},
+            said=_said_ports,
+        ),
         row("deploy.endpoint_mode", name="endpoint_mode", at="EndpointSpec.Mode", silent="vip"),
         row("logging.driver", at="TaskTemplate.LogDriver.Name", parse=forms.text, load=forms.text),
         row(
@@ -393,6 +435,7 @@ ROWS: Final[Mapping[str, Row]] = {
             load=lambda each: tuple(str(preference["Spread"]["SpreadDescriptor"]) for preference in each),
             dump=lambda each: [{"Spread": {"SpreadDescriptor": descriptor}} for descriptor in each],
             effect=Effect.LIVE,
+            said=lambda each: [{"spread": descriptor} for descriptor in each],
         ),
         row(
             "deploy.placement.max_replicas_per_node",
@@ -416,6 +459,7 @@ ROWS: Final[Mapping[str, Row]] = {
             at=f"{_LIMITS}.MemoryBytes",
             parse=bytes_of,
             load=int,
+            said=forms.said_size,
             unit="bytes",
         ),
         row(
@@ -439,6 +483,7 @@ ROWS: Final[Mapping[str, Row]] = {
             at=f"{_RESERVATIONS}.MemoryBytes",
             parse=bytes_of,
             load=int,
+            said=forms.said_size,
             unit="bytes",
         ),
         row(
@@ -457,6 +502,9 @@ ROWS: Final[Mapping[str, Row]] = {
             },
             dump=lambda each: [
                 {"DiscreteResourceSpec": {"Kind": kind, "Value": count}} for kind, count in each.items()
+            ],
+            said=lambda each: [
+                {"discrete_resource_spec": {"kind": kind, "value": count}} for kind, count in each.items()
             ],
         ),
         _policy(

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from reconciler.core.difference.kind import Effect, Field
 from reconciler.core.resource.values import ABSENT, Value
-from reconciler.providers.docker.table.property import Json, dig, first, same
+from reconciler.providers.docker.table.property import Json, dig, first, nest, plain_of, same
 from reconciler.record import Struct
 
 NEW_TASKS: Final = Effect.REPLACE
@@ -29,7 +29,8 @@ class Row(Struct, frozen=True):
     ``declared`` takes a service of the canonical model with ids in place of names, ``load`` the part of a ServiceSpec
     that is ``at`` a dotted path, None where there is nothing. Both give ABSENT for nothing, and so does ``silent``
     where the file says nothing. ``dump`` gives the part for a value, None to leave it out. ``kept`` is the part of a
-    live mapping that nobody declares.
+    live mapping that nobody declares. ``said`` puts a value into the form of a file, for the ``attribute`` if that is
+    not the first path; it is None where that takes more than the value.
     """
 
     name: str
@@ -41,6 +42,19 @@ class Row(Struct, frozen=True):
     field: Field = Field(NEW_TASKS)
     paths: tuple[str, ...] = ()
     kept: Callable[[Any], Json] = _nothing
+    said: Callable[[Any], Any] | None = plain_of
+    attribute: str = ""
+
+    def declaration(self, value: Value) -> Json:
+        """The part of a service that declares a value, as ``read`` has it; nothing for what a Swarm has by itself."""
+        if self.said is None or value in (ABSENT, self.silent, {}, ()):
+            return {}
+        return nest(self.place, self.said(value))
+
+    @property
+    def place(self) -> str:
+        """The dotted path of the attribute that says the value in the form of ``said``."""
+        return self.attribute or (self.paths[0] if self.paths else self.name)
 
     def read(self, spec: Json) -> Value:
         """The value in a live ServiceSpec."""
@@ -65,6 +79,7 @@ def row(
     name: str = "",
     kept: Callable[[Any], Json] = _nothing,
     normalise: Callable[[Value], Value] = same,
+    said: Callable[[Any], Any] | None = plain_of,
 ) -> Row:
     """A field that is one attribute of the service, or the first one of several, and one place of the ServiceSpec.
 
@@ -80,7 +95,7 @@ def row(
         return silent if value is ABSENT else value
 
     shown = Field(effect, normalise=normalise, unit=unit)
-    return Row(name or paths[0], at, declared, loaded, dump, silent, shown, paths, kept)
+    return Row(name or paths[0], at, declared, loaded, dump, silent, shown, paths, kept, said)
 
 
 def _told(value: Value) -> Value:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from reconciler.core.message.errors import Conflict, NotThere, Rejected, Unreachable
+from reconciler.core.message.errors import Conflict, NotThere, Unreachable
 from reconciler.core.provider import Command, Exit
 from reconciler.core.resource.address import Address
 from reconciler.providers.swarm.diagnose import ROWS, Site
@@ -46,7 +46,7 @@ def test_a_command_is_run_in_the_first_task_on_the_node_of_the_connection(swarm)
 def test_a_command_for_a_task_elsewhere_names_its_node(swarm):
     swarm.others, swarm.places = [a_node("n2", "two", role="worker")], {1: "n2"}
 
-    with pytest.raises(Rejected, match="leads to, which is one; it runs on two: set DOCKER_HOST"):
+    with pytest.raises(NotThere, match="leads to, which is one; it runs on two: set DOCKER_HOST"):
         a_provider(swarm).begun("web", 1, LS)
 
 

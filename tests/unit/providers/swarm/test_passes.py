@@ -2,13 +2,28 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from reconciler.core.difference.change import Action
 from reconciler.core.execution.report import What
 from reconciler.core.message.errors import Conflict, Refused, Unreachable
 from reconciler.run.reconciliation.remove import kinds_to_remove, removal
-from tests.kit.swarm.memory import MemorySwarm, a_node, a_provider, a_reconciler, a_stack, apply, differences, settled
+from tests.kit.swarm.memory import (
+    PROJECT,
+    MemorySwarm,
+    a_node,
+    a_provider,
+    a_reconciler,
+    a_stack,
+    apply,
+    differences,
+    settled,
+)
+
+MOST_REQUESTS = 6
+"""For a look at which nothing differs, whatever the number of services."""
 
 WEB = """\
 services:
@@ -275,6 +290,22 @@ def test_what_somebody_else_made_is_not_taken_over(tmp_path):
     look = a_reconciler(a_stack(WEB, tmp_path, KEY="old"), swarm).look()
 
     assert [str(refusal.address) for refusal in look.plan.refusals] == ["swarm.config/settings"]
+
+
+def test_a_look_at_many_services_is_a_few_requests(tmp_path):
+    swarm = MemorySwarm()
+    text = "services:\n{}configs: {{settings: {{content: one}}}}\n"
+    services = [f"  s{number}: {{image: app:1, configs: [settings]}}\n" for number in range(200)]
+    settled(a_stack(text.format(services[0]), tmp_path), swarm)
+    (first,) = map(json.dumps, swarm.objects["services"].values())
+    for number in range(1, len(services)):
+        made = first.replace('"s0"', f'"s{number}"').replace(f"{PROJECT}_s0", f"{PROJECT}_s{number}")
+        swarm.objects["services"][f"s{number}"] = {**json.loads(made), "ID": f"s{number}"}
+    document = a_stack(text.format("".join(services)), tmp_path)
+    swarm.asked.clear()
+
+    assert differences(document, swarm) == {}
+    assert len(swarm.asked) <= MOST_REQUESTS
 
 
 def test_down_leaves_nothing(swarm, tmp_path):
