@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from reconciler.cli.output import show_json, show_yaml
-from reconciler.cli.state import State
+from reconciler.cli.state import State, show_problems
 from reconciler.cli.values import OneOf
 
 
@@ -26,5 +26,6 @@ def command(state: State, /, **options: Any) -> None:
 
     state.require_files()
     with_secrets = options["show_secrets"]
-    model = printable(completed_sources(state.settings), show_secrets=with_secrets)
-    (show_json if options["format"] == "json" else show_yaml)(model, with_secrets=with_secrets)
+    found = printable(completed_sources(state.settings), show_secrets=with_secrets)
+    show_problems(found.warnings)
+    (show_json if options["format"] == "json" else show_yaml)(found.model, with_secrets=with_secrets)

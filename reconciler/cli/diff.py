@@ -17,7 +17,7 @@ from reconciler.cli.findings import FORMATS as CI_FORMATS
 from reconciler.cli.findings import errors_as, reports, text_of, write_report
 from reconciler.cli.options import EXCLUDE, TARGET, address_option, include_paused_option, leaves_of
 from reconciler.cli.output import clean, columns, say, show, show_clean, show_json, warn, write_json, writer
-from reconciler.cli.state import State, in_colour
+from reconciler.cli.state import State, command_line, in_colour
 from reconciler.cli.values import FILE, SECONDS, OneOf
 from reconciler.record import replace
 
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from reconciler.run.session.session import Session
 
 _MOST_KINDS: Final = 6
+_MOST_ALLOWED: Final = 4
+"""So many options to allow what is refused are named once more in the next command."""
 FORMATS = ("text", "json", "markdown", *CI_FORMATS)
 
 
@@ -91,7 +93,7 @@ def command(state: State, /, **options: Any) -> int:
             write_document(options["out"], document(session, plan), SCHEMA, "plan")
         # The hint is for a person who reads the plan, and no part of any other format.
         if form == "text" and not plan.in_sync and not against:
-            say(_next(state, session, plan, options))
+            say(_next(session, plan, options))
     return Exit.DONE if plan.in_sync or options["exit_zero"] else Exit.DIFFERENT
 
 
@@ -109,7 +111,7 @@ def _offline(session: Session, files: Sequence[Path]) -> tuple[Session, frozense
     return made, unknown
 
 
-def _next(state: State, session: Session, plan: Plan, options: Mapping[str, Any]) -> str:
+def _next(session: Session, plan: Plan, options: Mapping[str, Any]) -> str:
     """The command to type next."""
     from reconciler.core.difference.change import Action
 
@@ -120,14 +122,16 @@ def _next(state: State, session: Session, plan: Plan, options: Mapping[str, Any]
         if not all(refusal.option for refusal in plan.refusals):
             return "Next: edit the files as the refusals say, and compare again."
         allowed = dict.fromkeys(refusal.option for refusal in plan.refusals)
+        if len(allowed) > _MOST_ALLOWED:
+            return f"Next: `{command_line('apply', *choice)}` with the options of the refusals allows what is refused."
         words = [word for option in allowed for word in option]
-        return f"Next: `{state.command('apply', *choice, *words)}` allows what is refused."
+        return f"Next: `{command_line('apply', *choice, *words)}` allows what is refused."
     if not any(change.acts or change.action is Action.DEFERRED for change in plan.changes):
-        return f"Next: `{state.command('resume', 'ADDRESS')}` ends a pause."
+        return f"Next: `{command_line('resume', 'ADDRESS')}` ends a pause."
     if options["out"]:
-        return f"Next: `{state.command('apply', *choice, options['out'])}` does exactly this, or nothing."
+        return f"Next: `{command_line('apply', *choice, options['out'])}` does exactly this, or nothing."
     checksum = checksum_of(session, plan)
-    return f"Next: `{state.command('apply', *choice)}`. With `--checksum {checksum}` it does exactly this, or nothing."
+    return f"Next: `{command_line('apply', *choice)}`. With `--checksum {checksum}` it does exactly this, or nothing."
 
 
 def _report(state: State, session: Session, plan: Plan, form: str) -> str:

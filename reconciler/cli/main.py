@@ -8,11 +8,23 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
 import click
+from click.core import ParameterSource
 
 from reconciler import __version__
 from reconciler.cli.examples import epilog
 from reconciler.cli.options import display_options
-from reconciler.cli.output import begin, begin_events, end, fail, is_of_output, learn_settings, let_go, say, show
+from reconciler.cli.output import (
+    begin,
+    begin_events,
+    end,
+    fail,
+    is_of_output,
+    learn_settings,
+    let_go,
+    repeat_options,
+    say,
+    show,
+)
 from reconciler.cli.state import COMPLETE, State, in_colour, settings_of
 from reconciler.cli.values import EXISTING_FOLDER, FILE, OneOf
 from reconciler.providers.waits import WAITS
@@ -53,8 +65,19 @@ COMMANDS: Final = {
 }
 ALIASES: Final = {"plan": "diff"}
 
-_TYPED: Final = "reconcile.typed"
-"""The options before the command, as they were typed, among what click keeps for a command line."""
+_OF_PROJECT: Final = (
+    "project_directory",
+    "file",
+    "users",
+    "env_file",
+    "project",
+    "profile",
+    "keycloak_url",
+    "state_directory",
+)
+"""Options before the command that say which project is meant: a command line that is named to a person repeats them."""
+
+_WITHOUT_PROJECT: Final = frozenset({"completion", "explain", "schema"})
 
 RUNS: Final = frozenset({"apply", "build", "down"})
 """Commands that can be told as events."""
@@ -134,14 +157,26 @@ def cli(ctx: click.Context, /, **options: Any) -> None:
     """
     if options["log_format"] == "json" and ctx.invoked_subcommand in RUNS:
         begin_events(command=ctx.invoked_subcommand)
+    repeat_options(_typed(ctx), (name for name in (*COMMANDS, *ALIASES) if name not in _WITHOUT_PROJECT))
     settings = settings_of(options)
     learn_settings(settings)
     ctx.color = in_colour()  # else click takes colour out wherever there is no terminal, FORCE_COLOR or not
-    ctx.obj = State(settings, options["log_format"], verbose=options["verbose"], typed=ctx.meta.get(_TYPED, ()))
+    ctx.obj = State(settings, options["log_format"], verbose=options["verbose"])
     WAITS.report_to(None if ctx.invoked_subcommand == "daemon" else ctx.obj.tell_wait)  # which has a log of its own
 
 
 cli.params += display_options()
+
+
+def _typed(ctx: click.Context) -> Sequence[str]:
+    """The options that say which project is meant, as far as they were given on the command line."""
+    words: list[str] = []
+    for param in ctx.command.params:
+        name = param.name or ""
+        if name in _OF_PROJECT and ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE:
+            value = ctx.params[name]
+            words += [str(word) for each in (value if param.multiple else (value,)) for word in (param.opts[0], each)]
+    return words
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -164,8 +199,6 @@ def _run(arguments: Sequence[str]) -> int:
     verbose = "-v" in arguments or "--verbose" in arguments
     try:
         with reading(), cli.make_context("reconcile", list(arguments)) as context:  # main() ends a broken pipe with 1
-            rest = len([*context._protected_args, *context.args])  # noqa: SLF001  # no public name for the former
-            context.meta[_TYPED] = tuple(arguments[: len(arguments) - rest])
             code = cli.invoke(context)
     except click.exceptions.Exit as error:
         return int(error.exit_code)

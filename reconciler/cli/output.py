@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
+import shlex
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from fnmatch import fnmatch
 from pathlib import Path
@@ -35,6 +37,9 @@ class Display(Struct):
 
 DISPLAY: Final = Display()
 
+_repeated: list[tuple[re.Pattern[str], str]] = []
+"""The commands of ours that messages name, and the options that they need for the same project."""
+
 _lost: list[OSError] = []
 """The first failure to write an event: the run goes on, since what it does is no matter of its readers."""
 
@@ -56,7 +61,22 @@ def begin() -> None:
     _current.clear()
     _numbers.clear()
     _lost.clear()
+    _repeated.clear()
     DISPLAY.quiet, DISPLAY.colour, DISPLAY.pages = False, True, True
+
+
+def repeat_options(words: Sequence[str], commands: Iterable[str]) -> None:
+    """Has every message that names one of these commands name it with these options."""
+    if words:
+        named = re.compile(rf"(?<![\w/.-])reconcile (?=(?:{'|'.join(commands)})\b)")
+        _repeated.append((named, f"reconcile {shlex.join(words)} "))
+
+
+def _repeating(text: str) -> str:
+    """The text, in which commands of ours have the options of this command line."""
+    for named, full in _repeated:
+        text = full.join(named.split(text))
+    return text
 
 
 def begin_events(**fields: Any) -> None:
@@ -102,6 +122,7 @@ def let_go(stream: TextIO) -> None:
 
 def say(text: str, *, level: str = "info") -> None:
     """A message for the person, beside the results; only what went wrong where they want it quiet."""
+    text = _repeating(text)
     if in_events():
         emit("message", text, level=level)
     elif DISPLAY.quiet and level == "info":
@@ -138,6 +159,7 @@ def messages_to(screen: Callable[[str], None]) -> Iterator[None]:
 
 def show(text: str, *, commands: bool = False, pages: bool = False) -> None:
     """A result; ``commands`` where it has lines for a CI system. One that ``pages`` goes to a pager if it is long."""
+    text = _repeating(text)
     if in_events():
         emit("message", text)
         return

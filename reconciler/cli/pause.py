@@ -9,7 +9,7 @@ import click
 
 from reconciler.cli.options import complete_address
 from reconciler.cli.output import say
-from reconciler.cli.state import State
+from reconciler.cli.state import State, command_line
 from reconciler.cli.values import SECONDS
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def command(state: State, /, subject: str, **options: Any) -> None:
     with writing("pauses", pauses.file):
         pauses.add(made)
     say(f"{named(key)} is {made}.")
-    say(f"Next: `{state.command('resume', subject)}` ends the pause.")
+    say(f"Next: `{command_line('resume', subject)}` ends the pause.")
 
 
 def subject_of(state: State, text: str, *, may_be_gone: bool = False) -> tuple[str, Pauses]:

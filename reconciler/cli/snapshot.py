@@ -8,7 +8,7 @@ import click
 
 from reconciler.cli.diff import say_once, write_document
 from reconciler.cli.output import say, show_json, writer
-from reconciler.cli.state import State
+from reconciler.cli.state import State, command_line
 from reconciler.cli.values import FILE, SECONDS
 
 
@@ -33,4 +33,4 @@ def command(state: State, *, out: Path | None, wait: float) -> None:
         else:
             write_document(out, made, SCHEMA, "snapshot")
             say(f"{out}: {len(made['resources'])} live resources.")
-            say(f"Next: `{state.command('diff', '--against', out)}` compares with it, and asks no server.")
+            say(f"Next: `{command_line('diff', '--against', out)}` compares with it, and asks no server.")

@@ -29,20 +29,15 @@ COMPLETE: Final = "_RECONCILE_COMPLETE"
 
 
 class State(Struct):
-    """The settings of this command line, and the way to its project. ``typed`` are the options before the command."""
+    """The settings of this command line, and the way to its project."""
 
     settings: Settings
     log_format: str | None = None
     verbose: bool = False
-    typed: tuple[str, ...] = ()
 
     @property
     def logs_json(self) -> bool:
         return self.log_format == "json"
-
-    def command(self, *words: object) -> str:
-        """A command line for the same project, to be typed."""
-        return shlex.join(("reconcile", *self.typed, *map(str, words)))
 
     @contextmanager
     def session(
@@ -82,6 +77,11 @@ class State(Struct):
                 f"there is neither stack.yaml nor users.yaml in {self.settings.directory.resolve()}; "
                 "go to the project's directory, or name the files with -f and -u"
             )
+
+
+def command_line(*words: object) -> str:
+    """A command line of ours, to be typed."""
+    return shlex.join(("reconcile", *map(str, words)))
 
 
 def settings_of(options: Mapping[str, Any]) -> Settings:
@@ -164,16 +164,16 @@ def show_error(error: ReconcileError, *, begun: bool = False) -> None:
     """An error in the words for its kind; ``begun`` where it ended a run that had begun to do something."""
     from reconciler.core.message.codes import code_of
     from reconciler.core.message.errors import Cancelled, ConfigError, Refused
-    from reconciler.render.output.message import error_text, refusal_text
+    from reconciler.core.message.problem import Severity
+    from reconciler.render.output.message import counted, error_text, refusal_text
 
     code = code_of(error)
     nothing = "What was done before that stays." if begun else "Nothing was done."
     match error:
         case ConfigError(problems=problems):
             show_problems(problems)
-            count = len(problems)
             untouched = "the run ends here" if begun else "nothing was touched"
-            say(f"{count} problem{'s' if count != 1 else ''}; {untouched}.")
+            say(f"{counted(problems)}; {untouched}.")
         case Refused(refusals=refusals):
             from reconciler.render.plan.refusals import few_of_each
 
@@ -185,7 +185,9 @@ def show_error(error: ReconcileError, *, begun: bool = False) -> None:
             return
         case _:
             say(error_text(error, code), level="error")
-    codes = sorted({each.code for each in error.problems}) if isinstance(error, ConfigError) else [code.name]
+    codes = [code.name]
+    if isinstance(error, ConfigError):
+        codes = sorted({each.code for each in error.problems if each.severity is Severity.ERROR})
     explained = f"`reconcile explain {codes[0]}` explains this error." if len(codes) == 1 else _EACH_CODE
     say(explained)
 

@@ -12,7 +12,7 @@ from typing import Final
 
 from reconciler.config.variables.dotenv import parse_env
 from reconciler.config.variables.template import Variables
-from reconciler.config.yaml.textfile import ENV_LIMIT, read_text
+from reconciler.config.yaml.textfile import ENV_LIMIT, is_named, read_text
 from reconciler.core.message.errors import ConfigError
 from reconciler.core.message.problem import SCHEMA, Problem
 from reconciler.core.resource.resource import Origin
@@ -75,7 +75,7 @@ def find(
         return Files(base, (), users, _env_files(told, named, base, base), told)
     wanted = stack or tuple(here / path for path in _files_in(told))
     # A folder with a users.yaml of its own is meant itself; a stack.yaml further up belongs to something else.
-    found = wanted or _usual(base, climbs=not (base / USERS_FILE).exists())
+    found = wanted or _usual(base, climbs=not is_named(base / USERS_FILE))
     home = base if directory else _folder_of(here, found) or base
     usual = () if stack else _existing(home / USERS_FILE)
     return Files(home, found, users or usual, _env_files(told, named, base, home), told)
@@ -96,7 +96,11 @@ def _paths(base: Path, named: tuple[Path, ...]) -> tuple[Path, ...]:
 
 
 def _existing(*paths: Path) -> tuple[Path, ...]:
-    return tuple(path for path in paths if path.exists())
+    return tuple(path for path in paths if is_named(path))
+
+
+def _no_folders(paths: tuple[Path, ...]) -> tuple[Path, ...]:
+    return tuple(path for path in paths if not path.is_dir())
 
 
 def _listed(text: str) -> tuple[Path, ...]:
@@ -136,7 +140,7 @@ def _env_files(told: Mapping[str, str], named: tuple[Path, ...], base: Path, hom
     """The env files, a later one counting more: Compose lets that of the working directory win over the project's."""
     if named:
         return named
-    usual = () if _is_disabled(told) else _existing(home / _DOTENV, base / _DOTENV)
+    usual = () if _is_disabled(told) else _no_folders(_existing(home / _DOTENV, base / _DOTENV))
     more = _listed(told.get(_ENV_FILES, ""))
     if more or _is_disabled(told):
         return tuple(dict.fromkeys((*usual, *more)))

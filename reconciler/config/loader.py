@@ -18,13 +18,13 @@ from reconciler.config.realm.load import LoadedUsers, declared, load_files, plac
 from reconciler.config.schema.validator import compiled, schema_document
 from reconciler.config.variables.declared import Rotations, SecretSource, declared_names, declared_sources
 from reconciler.config.variables.interpolate import filled
-from reconciler.config.variables.sources import env_file_paths, possible_env_files, read_variables
+from reconciler.config.variables.sources import env_file_paths, ignored_env_files, possible_env_files, read_variables
 from reconciler.config.variables.template import Variables
 from reconciler.config.yaml.suggest import nearest, suggestion
 from reconciler.config.yaml.textfile import in_file_order
 from reconciler.config.yaml.tree import Map, Place, TreePath, bare, deepest
 from reconciler.core.message.errors import ConfigError
-from reconciler.core.message.problem import CHECK, SCHEMA, Problem, Severity
+from reconciler.core.message.problem import CHECK, SCHEMA, Problem, Severity, bounded
 from reconciler.core.resource.address import Address
 from reconciler.core.resource.document import Document, DocumentPath
 from reconciler.core.resource.options import OPTIONS
@@ -74,7 +74,7 @@ def load(sources: Sources) -> Loaded:
     problems = [*files.problems, *found]
     settings = Settings(directory, variables, sources.project, sources.profiles, starts=sources.starts)
     stack = load_written(files.stack, settings) if files.stack else None
-    users = load_files(files.users, variables)
+    users = load_files(files.users, variables, is_complete=files.is_complete)
     problems.extend((*(stack.problems if stack else ()), *users.problems))
     # These checks need a model without errors: with some, they would report their consequences.
     if not _errors(problems) and stack:
@@ -197,6 +197,7 @@ class _Files(Struct, frozen=True):
     stack: Written | None
     users: Sequence[UsersFile]
     problems: tuple[Problem, ...]
+    is_complete: bool
 
     @property
     def declared(self) -> tuple[str, ...]:
@@ -228,8 +229,8 @@ def _read(sources: Sources) -> _Files:
         except ConfigError as error:
             # The other half is still read, so that one run reports the mistakes of both.
             problems.extend(error.problems)
-    users, found = read_all(sources.users_files, directory)
-    return _Files(stack, users, (*problems, *found))
+    users = read_all(sources.users_files, directory)
+    return _Files(stack, users.files, (*problems, *users.problems), is_complete=users.is_complete)
 
 
 def _declared(written: Written | None) -> Iterator[str]:
@@ -239,14 +240,16 @@ def _declared(written: Written | None) -> Iterator[str]:
 
 
 def _variables(sources: Sources, files: _Files) -> tuple[Variables, list[Problem]]:
-    return read_variables(
+    root = sources.directory.absolute()
+    variables, problems = read_variables(
         sources.environment,
         env_file_paths(sources.directory, sources.env_files),
-        directory=sources.directory.absolute(),
+        directory=root,
         declared=frozenset(files.declared),
         generated=sources.generated,
         given=sources.given,
     )
+    return variables, [*ignored_env_files(sources.directory, sources.env_files, root=root), *problems]
 
 
 def _errors(problems: Iterable[Problem]) -> list[Problem]:
@@ -254,9 +257,9 @@ def _errors(problems: Iterable[Problem]) -> list[Problem]:
 
 
 def _refuse(problems: Iterable[Problem]) -> None:
-    errors = _errors(problems)
-    if errors:
-        raise ConfigError(in_file_order(errors))
+    found = list(problems)
+    if _errors(found):
+        raise ConfigError(in_file_order(bounded(in_file_order(found))))
 
 
 def _unknown_addresses(stack: LoadedStack, users: LoadedUsers) -> Iterator[Problem]:
@@ -322,22 +325,27 @@ class _Places(Struct, frozen=True):
                 return Origin("")
 
 
-def printable(sources: Sources, *, show_secrets: bool = False) -> Mapping[str, Any]:
-    """The desired state for printing: stack.yaml as ``docker compose config`` shows it, then ``realms``.
+class Printable(Struct, frozen=True):
+    """The desired state for printing: stack.yaml as ``docker compose config`` shows it, then ``realms``; warnings."""
 
-    Whatever Compose loads is loaded, also what can't be carried out. Raises ConfigError.
-    """
+    model: Mapping[str, Any]
+    warnings: tuple[Problem, ...] = ()
+
+
+def printable(sources: Sources, *, show_secrets: bool = False) -> Printable:
+    """Whatever Compose loads, also what can't be carried out. Raises ConfigError."""
     files = _read(sources)
     variables, problems = _variables(sources, files)
     directory = sources.directory.absolute()
     settings = Settings(directory, variables, sources.project, sources.profiles, strict=False)
     stack = load_written(files.stack, settings) if files.stack else None
-    users = load_files(files.users, variables)
-    _refuse([*files.problems, *problems, *(stack.problems if stack else ()), *users.problems])
+    users = load_files(files.users, variables, is_complete=files.is_complete)
+    found = [*files.problems, *problems, *(stack.problems if stack else ()), *users.problems]
+    _refuse(found)
     model = sealed_stack(stack.model) if stack else {}
     realms = {"realms": users.canonical()} if sources.users_files else {}
     shown: Mapping[str, Any] = {**_shown(model, show_secrets, "$$"), **_shown(realms, show_secrets, "$")}
-    return shown
+    return Printable(shown, tuple(in_file_order(found)))
 
 
 def _shown(value: Value, show_secrets: bool, dollar: str) -> Any:  # noqa: FBT001

@@ -88,8 +88,9 @@ def load_written(written: Written, settings: Settings) -> LoadedStack:
     # Before profiles are chosen: an attribute without support is an error in an idle service, too.
     target = swarm if swarm.is_meant(document) else unsupported
     found.problems.extend(target.problems(document) if settings.strict else ())
-    found.problems.extend(_unknown_profiles(document, settings.profiles))
-    document, inactive = _active(document, _profiles(settings, variables))
+    profiles = _profiles(settings, variables)
+    found.problems.extend(_unknown_profiles(document, profiles, "" if settings.profiles else _PROFILES))
+    document, inactive = _active(document, profiles)
     # Doubts are weighed once it is known what is used: in an idle service an undefined variable is none.
     found.problems.extend(_weighed(found.doubts, inactive, settings))
     # Checks skip what an earlier stage took out: its problem is reported, and a second one would mislead.
@@ -136,13 +137,16 @@ def _doubtful(gone: Sequence[TreePath]) -> frozenset[tuple[str, ...]]:
     return frozenset(tuple(key for key in path if isinstance(key, str)) for path in gone)
 
 
+_PROFILES: Final = "COMPOSE_PROFILES"
+
+
 def _profiles(settings: Settings, variables: Variables) -> tuple[str, ...]:
-    named = variables.get("COMPOSE_PROFILES") or ""
+    named = variables.get(_PROFILES) or ""
     return settings.profiles or tuple(name.strip() for name in named.split(","))
 
 
-def _unknown_profiles(document: Map, profiles: Sequence[str]) -> Iterator[Problem]:
-    """Profiles of the command line that no service has: most likely a slip. The environment may serve many stacks."""
+def _unknown_profiles(document: Map, profiles: Sequence[str], variable: str) -> Iterator[Problem]:
+    """Profiles that no service has: most likely a slip. ``variable`` is the one that names them, if one does."""
     services = document.get("services")
     place = deepest(document, ("services",))[0]
     if not isinstance(services, Map) or place is None:
@@ -151,7 +155,8 @@ def _unknown_profiles(document: Map, profiles: Sequence[str]) -> Iterator[Proble
     known = sorted({str(each) for profiles in wanted if isinstance(profiles, list) for each in profiles})
     for name in profiles:
         if name and name != "*" and name not in known:
-            message = f"no service has the profile `{name}`{suggestion(name, known)}"
+            source = f" of {variable}" if variable else ""
+            message = f"no service has the profile `{name}`{source}{suggestion(name, known)}"
             yield place.problem(message, severity=Severity.WARNING, code=CHECK)
 
 

@@ -6,8 +6,7 @@ Each becomes a part of the realm like any other file, so that it is checked, mer
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from io import StringIO
@@ -19,11 +18,13 @@ from reconciler.config.yaml.suggest import suggestion
 from reconciler.config.yaml.textfile import USERS_LIMIT, TextFile, read_text
 from reconciler.config.yaml.tree import Place, Tree, TreePath
 from reconciler.core.message.errors import ConfigError
-from reconciler.core.message.problem import SCHEMA, SYNTAX, Problem
+from reconciler.core.message.problem import MOST_LISTED, SCHEMA, SYNTAX, Problem, Severity, bounded, more_mistakes
+from reconciler.record import replace
 
 _SEPARATOR: Final = ";"
 _ATTRIBUTE: Final = "attributes."
-_TEXTS: Final = ("username", "email", "firstName", "lastName", "password", "enabled", "emailVerified")
+_NAME: Final = "username"
+_TEXTS: Final = (_NAME, "email", "firstName", "lastName", "password", "enabled", "emailVerified")
 _LISTS: Final = ("groups", "roles", "realmRoles", "requiredActions")
 _COLUMNS: Final = (*_TEXTS, *_LISTS)
 
@@ -66,8 +67,9 @@ class ListFile(UsersFile):
 
 
 def with_people(users: UsersFile, path: Path, directory: Path) -> Iterator[UsersFile]:
-    """The file without its references to others, and those others. Raises ConfigError."""
+    """The file without its references to others, and those others. One that can't be read is a problem of the file."""
     found: list[UsersFile] = []
+    problems: list[Problem] = []
 
     def taken_out(tree: Tree, at: TreePath) -> Tree:
         """The tree without `users: {from: …}`, whose files are added to what was found."""
@@ -78,27 +80,24 @@ def with_people(users: UsersFile, path: Path, directory: Path) -> Iterator[Users
                 return {**tree, "realms": taken_out(realms, (*at, "realms"))}
             # With further keys beside `from` it is no reference, and the schema reports it.
             case {"realm": str(realm), "users": {"from": str(name), **more}} if not more:
-                with _named(users, (*at, "users", "from")):
+                try:
                     found.append(_read(path.parent / name, directory, realm))
+                except ConfigError as error:
+                    problems.extend(_of_named(users, (*at, "users", "from"), error))
                 return {key: value for key, value in tree.items() if key != "users"}
             case _:
                 return tree
 
     documents = tuple(taken_out(each, (number,)) for number, each in enumerate(users.documents))
-    yield users.with_documents(documents) if found else users
+    done = users.with_documents(documents) if found or problems else users
+    yield replace(done, problems=(*users.problems, *problems), is_complete=not problems)
     yield from found
 
 
-@contextmanager
-def _named(users: UsersFile, at: TreePath) -> Iterator[None]:
-    """A file that can't be read is a mistake of who names it."""
-    try:
-        yield
-    except ConfigError as error:
-        if all(problem.origin.line for problem in error.problems):
-            raise
-        told = (users.problem(at, str(problem), at_value=True, code=problem.code) for problem in error.problems)
-        raise ConfigError(tuple(told)) from error
+def _of_named(users: UsersFile, at: TreePath, error: ConfigError) -> Iterator[Problem]:
+    """The problems of a named file; one that can't be read at all is a mistake at the place that names it."""
+    for each in error.problems:
+        yield each if each.origin.line else users.problem(at, str(each), at_value=True, code=each.code)
 
 
 def _read(path: Path, directory: Path, realm: str) -> UsersFile:
@@ -108,37 +107,49 @@ def _read(path: Path, directory: Path, realm: str) -> UsersFile:
     (people, *more) = listed.documents or (None,)
     if not isinstance(people, list) or more:
         raise ConfigError([listed.file.problem("must be a list of users", 1, 1, code=SCHEMA)])
-    return ListFile(listed.file, ({"realm": realm, "users": people},), listed.warnings, listed=listed)
+    return ListFile(listed.file, ({"realm": realm, "users": people},), listed.problems, listed=listed)
 
 
 def _table(file: TextFile, realm: str) -> CsvFile:
+    """The users of a table. A wrong row is a problem, and the others are checked like those of any other file."""
     reader = csv.reader(StringIO(file.text), strict=True)
     people: list[Tree] = []
     rows: list[int] = []
     problems: list[Problem] = []
+    uneven: list[tuple[int, int]] = []
+    header: list[str] = []
     try:
         header = [name.strip() for name in next(reader, [])]
-        _check(file, header)
+        problems.extend(_of_header(file, header))
         # A quoted cell may hold line breaks, so the number of the line is the reader's and not a count of rows.
         before = reader.line_num
         for cells in reader:
             if cells and len(cells) != len(header):
                 # All rows are checked before an error ends the run, so that one run shows all of them.
-                said = f"has {len(cells)} cells, but the first line names {len(header)}"
-                cell = min(len(cells), len(header))
-                problems.append(
-                    file.problem(said, before + 1, _column(file.text.split("\n")[before], cell), code=SYNTAX)
-                )
+                uneven.append((before + 1, len(cells)))
             if any(cells):
                 people.append(_user(dict(zip(header, cells, strict=False))))
                 rows.append(before + 1)
             before = reader.line_num
+        is_read = _NAME in header
     except csv.Error as error:
-        said = f"is not valid CSV: {_in_words(error)}"
-        raise ConfigError([*problems, file.problem(said, reader.line_num, 1, code=SYNTAX)]) from error
-    if problems:
-        raise ConfigError(problems)
-    return CsvFile(file, ({"realm": realm, "users": people},), rows=tuple(rows), header=tuple(header))
+        problems.append(file.problem(f"is not valid CSV: {_in_words(error)}", reader.line_num, 1, code=SYNTAX))
+        is_read = False
+    problems.extend(_of_lengths(file, uneven, len(header)))
+    if not people and not problems:
+        problems.append(file.problem("has no users; add a row for each", 1, 1, Severity.WARNING, code=SCHEMA))
+    document = {"realm": realm, "users": people if _NAME in header else []}
+    return CsvFile(file, (document,), tuple(bounded(problems)), is_read, rows=tuple(rows), header=tuple(header))
+
+
+def _of_lengths(file: TextFile, rows: Sequence[tuple[int, int]], names: int) -> Iterator[Problem]:
+    """The problems of rows, as line and number of cells, that have more or fewer cells than the first line names."""
+    lines = file.text.split("\n") if rows else []
+    for line, cells in rows[:MOST_LISTED]:
+        column = _column(lines[line - 1], min(cells, names))
+        yield file.problem(f"has {cells} cells, but the first line names {names}", line, column, code=SYNTAX)
+    if others := len(rows[MOST_LISTED:]):
+        yield replace(file.problem(more_mistakes(others), rows[MOST_LISTED][0], 1, code=SYNTAX), count=others)
 
 
 def _column(line: str, cell: int) -> int:
@@ -166,19 +177,15 @@ def _in_words(error: csv.Error) -> str:
     return next((ours for theirs, ours in _FAULTS.items() if theirs in said), "a line can't be understood")
 
 
-def _check(file: TextFile, header: list[str]) -> None:
+def _of_header(file: TextFile, header: list[str]) -> Iterator[Problem]:
     line = file.text.partition("\n")[0]
-    problems = [
-        file.problem(f"unknown column `{name}`{suggestion(name, _COLUMNS)}", 1, _column(line, number), code=SCHEMA)
-        for number, name in enumerate(header)
-        if name not in _COLUMNS and not name.startswith(_ATTRIBUTE)
-    ]
-    if "username" not in header:
-        problems.append(
-            file.problem("lacks the column `username`; the first line has the names of the columns", 1, 1, code=SCHEMA)
-        )
-    if problems:
-        raise ConfigError(problems)
+    for number, name in enumerate(header):
+        if name not in _COLUMNS and not name.startswith(_ATTRIBUTE):
+            message = f"unknown column `{name}`{suggestion(name, _COLUMNS)}"
+            yield file.problem(message, 1, _column(line, number), code=SCHEMA)
+    if _NAME not in header:
+        message = f"lacks the column `{_NAME}`; the first line has the names of the columns"
+        yield file.problem(message, 1, 1, code=SCHEMA)
 
 
 def _user(cells: Mapping[str, str]) -> dict[str, Tree]:
@@ -189,7 +196,7 @@ def _user(cells: Mapping[str, str]) -> dict[str, Tree]:
             continue
         if name.startswith(_ATTRIBUTE):
             user.setdefault("attributes", {})[name.removeprefix(_ATTRIBUTE)] = _parts(cell)
-        else:
+        elif name in _COLUMNS:
             user[name] = _parts(cell) if name in _LISTS else cell.strip()
     return user
 

@@ -34,8 +34,10 @@ class UsersFile:
 
     file: TextFile
     documents: tuple[Tree, ...]
-    warnings: tuple[Problem, ...] = ()
-    """What is odd about the text but no error."""
+    problems: tuple[Problem, ...] = ()
+    """What is odd or wrong, and does not keep the rest from being checked."""
+    is_complete: bool = True
+    """False where users are missing that a file declares."""
 
     def fragments(self) -> Iterator[Fragment]:
         """The realms, in whichever of the forms they are written: one, a list, under `realms`, several documents."""

@@ -26,15 +26,21 @@ from reconciler.config.yaml.reading import once
 from reconciler.config.yaml.textfile import shortened
 from reconciler.config.yaml.tree import Place, Tree, TreePath
 from reconciler.core.message.errors import ConfigError
-from reconciler.core.message.problem import SCHEMA, UNSUPPORTED, Problem, Severity
+from reconciler.core.message.problem import MOST_LISTED, SCHEMA, UNSUPPORTED, Problem, Severity, bounded, more_mistakes
 from reconciler.core.resource.address import Address
 from reconciler.core.resource.document import Unmade
 from reconciler.core.resource.resource import Origin
 from reconciler.core.resource.values import Value
-from reconciler.record import Struct, field
+from reconciler.record import Struct, field, replace
 from reconciler.vocabulary.keycloak import REALM
 
-_MOST_PROBLEMS = 500
+
+class ReadUsers(Struct, frozen=True):
+    """All users files that can be parsed, and what is wrong with them; incomplete where one can't be parsed."""
+
+    files: Sequence[UsersFile]
+    problems: Sequence[Problem]
+    is_complete: bool
 
 
 class LoadedUsers(Struct, frozen=True):
@@ -60,7 +66,7 @@ class LoadedUsers(Struct, frozen=True):
         return users.place(own).key
 
 
-def read_all(paths: Iterable[Path], directory: Path) -> tuple[list[UsersFile], list[Problem]]:
+def read_all(paths: Iterable[Path], directory: Path) -> ReadUsers:
     """Every file that can be parsed, with those that it names, and what is wrong with the others."""
     files: list[UsersFile] = []
     problems: list[Problem] = []
@@ -69,7 +75,8 @@ def read_all(paths: Iterable[Path], directory: Path) -> tuple[list[UsersFile], l
             files.extend(once(path, ("users", directory), partial(_read_with_people, path, directory)))
         except ConfigError as error:
             problems.extend(error.problems)
-    return files, [*problems, *(warning for users in files for warning in users.warnings)]
+    is_complete = not problems and all(users.is_complete for users in files)
+    return ReadUsers(files, [*problems, *(each for users in files for each in users.problems)], is_complete)
 
 
 def _read_with_people(path: Path, directory: Path) -> Sequence[UsersFile]:
@@ -83,8 +90,11 @@ def declared(files: Iterable[UsersFile]) -> Iterator[str]:
             yield from declared_names(settings.get("secrets"))
 
 
-def load_files(files: Sequence[UsersFile], variables: Variables) -> LoadedUsers:
-    """Everything after parsing."""
+def load_files(files: Sequence[UsersFile], variables: Variables, *, is_complete: bool = True) -> LoadedUsers:
+    """Everything after parsing.
+
+    Where a file could not be read, nothing can be said of names that may be declared there.
+    """
     problems: list[Problem] = []
     done: list[UsersFile] = []
     for users in files:
@@ -93,18 +103,34 @@ def load_files(files: Sequence[UsersFile], variables: Variables) -> LoadedUsers:
         done.append(full)
     merged = realms([Part(users, fragment) for users in done for fragment in users.fragments()])
     # References are looked up after merging: a file may name the objects of another one.
-    missing = {realm.name: [*missing_references(realm)] for realm in merged}
+    missing = {realm.name: [*missing_references(realm)] if is_complete else [] for realm in merged}
     findings = _findings(merged, missing)
     # A place costs more than the check itself: it is found for what is reported, errors first.
     findings.sort(key=lambda each: each[1].severity is not Severity.ERROR)
-    problems.extend(_problem(realm, finding) for realm, finding in findings[:_MOST_PROBLEMS])
-    told = tuple(problems[:_MOST_PROBLEMS])
+    problems.extend(_problem(realm, finding) for realm, finding in findings[:MOST_LISTED])
+    if others := findings[MOST_LISTED:]:
+        realm, finding = others[0]
+        message = more_mistakes(len(others))
+        problems.append(replace(_problem(realm, replace(finding, message=message)), count=len(others)))
     if any(problem.severity is Severity.ERROR for problem in problems):
-        return LoadedUsers(problems=told)
+        return LoadedUsers(problems=tuple(bounded(problems)))
+    if is_complete:
+        problems.extend(_without_realm(files))
+    told = tuple(bounded(problems))
     unmade = tuple(
-        _unmade(realm, each.of_a_new_realm) for realm in merged for each in missing[realm.name][:_MOST_PROBLEMS]
+        _unmade(realm, each.of_a_new_realm) for realm in merged for each in missing[realm.name][:MOST_LISTED]
     )
     return LoadedUsers(merged, _connection(done), told, unmade, tuple(_secrets(done)))
+
+
+def _without_realm(files: Sequence[UsersFile]) -> Iterator[Problem]:
+    """Warns of files that declare no realm, since nothing in Keycloak is compared with them."""
+    is_anywhere = any(True for users in files for _ in users.fragments())
+    for number, users in enumerate(files):
+        is_empty = all(document is None for document in users.documents)
+        if is_empty or (number == 0 and not is_anywhere):
+            message = f"{'is empty' if is_empty else 'declares no realm'}; write `realm: NAME`, or leave this file out"
+            yield users.file.problem(message, 1, 1, Severity.WARNING, code=SCHEMA)
 
 
 def _findings(merged: Iterable[Realm], missing: Mapping[str, Sequence[Missing]]) -> list[tuple[Realm, Finding]]:
@@ -165,7 +191,8 @@ def _not_yet(users: UsersFile) -> Iterator[tuple[TreePath, str]]:
 
 
 def _said(users: UsersFile, number: int, fault: Fault) -> Problem:
-    return users.problem((number, *fault.path), fault.message, at_value=not fault.at_key, code=SCHEMA)
+    problem = users.problem((number, *fault.path), fault.message, at_value=not fault.at_key, code=SCHEMA)
+    return replace(problem, count=fault.count)
 
 
 def _problem(realm: Realm, finding: Finding) -> Problem:

@@ -21,7 +21,8 @@ _MOST_HINTS: Final = 100  # in one mapping; where more is wrong, it is something
 class Fault(Struct, frozen=True):
     """A mistake in the value at a path, or in its key. ``kind`` is the schema's keyword that it violates.
 
-    ``name`` is the key that is missing, or the one that was probably meant.
+    ``name`` is the key that is missing, or the one that was probably meant. ``count`` is greater than 1 where it stands
+    for further mistakes that are not explained.
     """
 
     path: TreePath
@@ -29,6 +30,7 @@ class Fault(Struct, frozen=True):
     at_key: bool = False
     kind: str = ""
     name: str = ""
+    count: int = 1
 
 
 def explained(

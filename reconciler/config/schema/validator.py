@@ -15,12 +15,12 @@ from typing import Any, Final
 
 from reconciler.config.schema.explain import Fault, explained
 from reconciler.config.yaml.tree import Tree, TreePath, bare, dotted, reached, tainted
-from reconciler.core.message.problem import SCHEMA, Problem
+from reconciler.core.message.problem import MOST_LISTED, SCHEMA, Problem, more_mistakes
 from reconciler.core.resource.resource import Origin
 from reconciler.record import Struct
 
 _LONG: Final = 50
-_MOST_FAULTS: Final = 200
+_MOST_COUNTED: Final = 100_000
 _OF_NAMES: Final = "propertyNames"
 _ABOUT_PARTS: Final = frozenset({"additionalProperties", "anyOf", "oneOf", "required", _OF_NAMES})
 _HERE: Final = Path(__file__).resolve().parents[1]
@@ -78,27 +78,40 @@ class Schema(Struct, frozen=True):
         plain = tree if is_plain else bare(tree)
         if self._gate.is_valid(plain):
             return ()
-        refused = self._refused(plain)
+        refused, others = self._refused(plain)
         part, original = _only_faulty(tree, [each.path for each in refused])
         errors = (explainer or self._explainer()).iter_errors(part)
         found = list(explained(errors, self.document, original))
         missed = {each.path: each for each in refused if not each.is_among(found)}
-        return (*found, *(_unexplained(each, tree) for each in missed.values()))
+        return (*found, *(_unexplained(each, tree) for each in missed.values()), *_not_explained(others, found))
 
     def refused(self, plain: Any) -> Iterator[TreePath]:
         """The path of everything that does not fit, in a tree of plain values."""
         if not self._gate.is_valid(plain):
             yield from (tuple(error.instance_path) for error in self._gate.iter_errors(plain))
 
-    def _refused(self, plain: Any) -> list[_Refusal]:
-        """The place of the gate's refusal, and its own words for it."""
-        errors = islice(self._gate.iter_errors(plain), _MOST_FAULTS)
-        return [_Refusal(tuple(each.instance_path), _keyword(each.schema_path), each.message) for each in errors]
+    def _refused(self, plain: Any) -> tuple[list[_Refusal], list[TreePath]]:
+        """The places of the gate's first refusals, with its own words for them, and the places of all others."""
+        errors = self._gate.iter_errors(plain)
+        listed = [
+            _Refusal(tuple(each.instance_path), _keyword(each.schema_path), each.message)
+            for each in islice(errors, MOST_LISTED)
+        ]
+        seen = {each.path for each in listed}
+        paths = dict.fromkeys(tuple(each.instance_path) for each in islice(errors, _MOST_COUNTED))
+        return listed, [path for path in paths if path not in seen]
 
     def _explainer(self) -> Any:
         import jsonschema
 
         return jsonschema.Draft202012Validator(dict(self.document))
+
+
+def _not_explained(places: Iterable[TreePath], found: Iterable[Fault]) -> Iterator[Fault]:
+    """One fault for all places at which, or inside of which, nothing was found: it has their number."""
+    explained_at = {fault.path[:length] for fault in found for length in range(len(fault.path) + 1)}
+    if others := [path for path in places if path not in explained_at]:
+        yield Fault(others[0], more_mistakes(len(others)), count=len(others))
 
 
 def plan_problems(saved: Any, file: str) -> list[Problem]:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
 from reconciler.config.variables.dotenv import parse_env
 from reconciler.config.variables.template import Variables
-from reconciler.config.yaml.textfile import ENV_LIMIT, TextFile, read_text
+from reconciler.config.yaml.textfile import ENV_LIMIT, TextFile, is_named, read_text, shown_name
 from reconciler.core.message.errors import ConfigError
-from reconciler.core.message.problem import Problem
+from reconciler.core.message.problem import UNREADABLE, Problem, Severity
+from reconciler.core.resource.resource import Origin
 
 _DEFAULT: Final = ".env"
 
@@ -18,7 +19,16 @@ _DEFAULT: Final = ".env"
 def env_file_paths(directory: Path, given: Sequence[Path] | None) -> tuple[Path, ...]:
     """The env files to read: those given, or the directory's ``.env`` where there is one."""
     paths = possible_env_files(directory, given)
-    return paths if given is not None else tuple(path for path in paths if path.exists() and not path.is_dir())
+    return paths if given is not None else tuple(path for path in paths if is_named(path) and not path.is_dir())
+
+
+def ignored_env_files(directory: Path, given: Sequence[Path] | None, *, root: Path) -> Iterator[Problem]:
+    """Warns of a directory in the place of ``.env``: Compose reads nothing of it, and neither do we."""
+    for path in possible_env_files(directory, given) if given is None else ():
+        if path.is_dir():
+            message = "is a directory, so it gives no variables; remove it, or name a file with --env-file"
+            place = Origin(shown_name(path.absolute(), root))
+            yield Problem(message, place, Severity.WARNING, code=UNREADABLE)
 
 
 def possible_env_files(directory: Path, given: Sequence[Path] | None) -> tuple[Path, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from typing import Any, Final
 
@@ -19,6 +19,8 @@ TOO_DEEP: Final = f"is nested more than {MAX_DEPTH} levels deep"
 _FREE_COPIES: Final = 100_000
 _COPIES_PER_NODE: Final = 10
 _STANDARD: Final = "tag:yaml.org,2002:"
+_OF_SECTION: Final = 2
+"""So many containers are open inside of the mapping under a key of the top level."""
 _RESET: Final = "!reset"
 _OVERRIDE: Final = "!override"
 _MARKS: Final = (_RESET, _OVERRIDE)
@@ -49,12 +51,14 @@ class TreeBuilder(Struct):
 
     ``is_plain`` ones have no places, their texts keep their spelling, and tags that mean nothing are errors; else these
     are warnings, as to Compose.
-    Where a key is there twice, which is an error, with ``last_counts`` it is a warning.
+    Where a key is there twice, which is an error, with ``last_counts`` it is a warning. ``most`` is the number of keys
+    that the mapping under a key of the top level may have; the reading ends at the first one too many.
     """
 
     file: TextFile
     is_plain: bool = False
     last_counts: bool = False
+    most: Mapping[str, int] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
     documents: list[Tree] = field(default_factory=list)
     nodes: int = 0
@@ -126,6 +130,10 @@ class TreeBuilder(Struct):
         elif first is not None:
             self._error(f"the key `{key}` is already there in line {first}; keep one of the two", mark)
         frame.lines[key] = mark.line + 1
+        section = self.frames[0].key if len(self.frames) == _OF_SECTION else None
+        most = self.most.get(section or "")
+        if most is not None and len(frame.lines) > most:
+            self._stop(f"{section} has more than the {most} entries that it may have", mark)
         frame.key, frame.key_mark = key, mark
 
     def _open_map(self, event: Any) -> None:

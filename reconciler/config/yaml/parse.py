@@ -6,9 +6,9 @@ read scalars as Compose does, to name both places of a duplicate key and to stop
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
-from typing import Any
+from typing import Any, Final
 
 from reconciler.config.yaml.builder import MAX_DEPTH, TreeBuilder
 from reconciler.config.yaml.errors import plain_words
@@ -18,6 +18,8 @@ from reconciler.config.yaml.tree import Tree, TreePath
 from reconciler.core.message.errors import ConfigError
 from reconciler.core.message.problem import Problem, Severity
 from reconciler.record import Struct
+
+_NO_LIMITS: Final[Mapping[str, int]] = {}
 
 
 class Parsed(Struct, frozen=True):
@@ -32,9 +34,12 @@ class Parsed(Struct, frozen=True):
     cleared: tuple[tuple[TreePath, ...], ...] = ()
 
 
-def parse(file: TextFile) -> Parsed:
-    """Every document of the file, with places, as Compose reads it. Raises ConfigError with all that is wrong."""
-    return _built(file, TreeBuilder(file))
+def parse(file: TextFile, *, most: Mapping[str, int] = _NO_LIMITS) -> Parsed:
+    """Every document of the file, with places, as Compose reads it. Raises ConfigError with all that is wrong.
+
+    ``most`` is the number of keys that the mapping under a key of the top level may have.
+    """
+    return _built(file, TreeBuilder(file, most=most))
 
 
 def parse_plain(file: TextFile) -> tuple[Tree, ...]:

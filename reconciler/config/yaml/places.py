@@ -6,16 +6,19 @@ their items alone; what is inside an item is found by reading that item once mor
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any, Final, NamedTuple
 
-from reconciler.config.yaml.textfile import TextFile
+from reconciler.config.yaml.textfile import STACK_LIMIT, TextFile
 from reconciler.config.yaml.tree import Place, Tree, TreePath, deepest
 from reconciler.core.message.errors import ConfigError
 from reconciler.record import Struct
 
 _KEPT_ITEMS: Final = 512
+_ALIAS: Final = re.compile(r"[\s,\[{:-]\*\w")
 
 
 class _Span(NamedTuple):
@@ -51,8 +54,25 @@ class Outline:
     def __post_init__(self) -> None:
         self._inside = lru_cache(_KEPT_ITEMS)(self._read_inside)
 
+    @cached_property
+    def _whole(self) -> Sequence[Tree]:
+        """All documents with their places, where the file has aliases: their values stand at other places of it."""
+        from reconciler.config.yaml.parse import nodes_as_far_as_possible, parse
+
+        if len(self.file.text) > STACK_LIMIT or not _ALIAS.search(self.file.text):
+            return ()
+        try:
+            has_alias = any(kind == "alias" for kind, _ in nodes_as_far_as_possible(self.file.text))
+            return parse(self.file).documents if has_alias else ()
+        except ConfigError:
+            return ()
+
     def find(self, path: TreePath) -> Place:
         """The place of the value at a path (the number of the document first), or of the nearest around it."""
+        match path:
+            case (int(number), *rest) if number < len(self._whole):
+                place, _ = deepest(self._whole[number], rest)
+                return place or Place(self.file, 1, 1, 1, 1)
         if self._spans is None:
             self._spans = _spans(self.file, self.depth)
         for length in range(min(len(path), self.depth), 0, -1):

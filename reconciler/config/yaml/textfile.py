@@ -137,7 +137,7 @@ def read_bytes(path: Path, limit: int) -> bytes:
             if len(data) > found.st_size:  # it has grown meanwhile, or is a file of the kernel, which have no size
                 data += file.read(limit + 1 - len(data))
     except FileNotFoundError:
-        raise UnusableFile(f"no such file{_beside(path)}") from None
+        raise UnusableFile(_missing(path, "no such file")) from None
     except OSError as error:
         raise UnusableFile(f"can't be read: {error.strerror or error}") from error
     if len(data) > limit:
@@ -165,7 +165,7 @@ def why_unusable(path: Path, types: Collection[str]) -> str:
     try:
         found = path.stat()
     except (FileNotFoundError, NotADirectoryError):
-        return f"no such {' or '.join(sorted(types, reverse=True))}{_beside(path)}"
+        return _missing(path, f"no such {' or '.join(sorted(types, reverse=True))}")
     except OSError as error:
         return f"can't be read: {error.strerror or error}"
     own = FILE if _is_null(found) else _SORTS.get(stat.S_IFMT(found.st_mode), FILE)
@@ -186,6 +186,19 @@ _SORTS: Final = {
     stat.S_IFCHR: "device",
     stat.S_IFBLK: "device",
 }
+
+
+def is_named(path: Path) -> bool:
+    """Returns whether there is an entry of this name, also a symbolic link to something that does not exist."""
+    return path.exists() or path.is_symlink()
+
+
+def _missing(path: Path, message: str) -> str:
+    """Explains why there is nothing at a path: a link that leads nowhere is seen by those who list the directory."""
+    if path.is_symlink():
+        with suppress(OSError):
+            return f"is a symbolic link to `{path.readlink()}`, which does not exist; create that, or remove the link"
+    return f"{message}{_beside(path)}"
 
 
 def _beside(path: Path) -> str:
@@ -216,13 +229,27 @@ def _place_after(text: str) -> tuple[int, int]:
     return len(lines), len(last) + 1
 
 
+_OWNER: Final = re.compile(
+    r"\b(?:services|networks|volumes|configs|secrets|models)\.[^\s.\[:`,;]+|\[\d+\]|^(?:user|client|group|role) `[^`]*`"
+)
+"""The part of a message that names the owner of a value: an alias gives one value to several."""
+
+
 def in_file_order(problems: Iterator[Problem] | list[Problem]) -> list[Problem]:
     """Problems sorted by place within each file; the files stay in the order of their first problem.
 
-    Each is told once, and no warning of what is an error too.
+    Each is told once, and no warning of what is an error too. So is one inside of an anchor, whose value several have.
     """
-    told = list(dict.fromkeys(problems))
-    errors = {(each.origin, each.message) for each in told if each.severity is Severity.ERROR}
-    found = [each for each in told if each.severity is Severity.ERROR or (each.origin, each.message) not in errors]
+    told: dict[tuple[object, ...], Problem] = {}
+    for each in problems:
+        key = _mistake(each)
+        told[key] = min(told.get(key, each), each, key=lambda same: same.message)
+    errors = {key[:2] for key, each in told.items() if each.severity is Severity.ERROR}
+    found = [each for key, each in told.items() if each.severity is Severity.ERROR or key[:2] not in errors]
     files = list(dict.fromkeys(problem.origin.file for problem in found))
     return sorted(found, key=lambda each: (files.index(each.origin.file), each.origin.line, each.origin.column))
+
+
+def _mistake(problem: Problem) -> tuple[object, ...]:
+    """What makes two problems the same mistake."""
+    return problem.origin, _OWNER.sub("", problem.message), problem.severity, problem.code

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from reconciler.core.message.codes import Code
 from reconciler.core.message.errors import ReconcileError, Refusal
-from reconciler.core.message.problem import Problem
+from reconciler.core.message.problem import Problem, Severity
 from reconciler.render.output.columns import cells
 from reconciler.render.output.plain import one_line
 
@@ -27,10 +27,18 @@ _LEAST_SHOWN: Final = 20
 def problem_text(problem: Problem, width: int = 0) -> str:
     """A problem of a file; ``width`` is that of the terminal, 0 where there is none."""
     fact, advice = facts_and_advice(problem.message)
-    span = _span(problem, width) if problem.text else ()
-    return "\n".join(
-        (f"{_head(problem.severity.value, problem.code)}{problem.origin}: {one_line(fact)}", *span, *_hint(advice))
-    )
+    gutter = max(_GUTTER, len(str(problem.origin.line)) + 1)  # a line that begins with a digit would be indented
+    span = _span(problem, width, gutter) if problem.text else ()
+    head = f"{_head(problem.severity.value, problem.code)}{problem.origin}: {one_line(fact)}"
+    return "\n".join((head, *span, *_hint(advice, gutter)))
+
+
+def counted(problems: Sequence[Problem]) -> str:
+    """The number of problems and of warnings."""
+    numbers = {severity: sum(each.count for each in problems if each.severity is severity) for severity in Severity}
+    errors, warnings = numbers[Severity.ERROR], numbers[Severity.WARNING]
+    parts = [f"{errors:,} problem{'s' if errors != 1 else ''}"]
+    return " and ".join([*parts, f"{warnings:,} warning{'s' if warnings != 1 else ''}"] if warnings else parts)
 
 
 def error_text(error: ReconcileError, code: Code) -> str:
@@ -61,21 +69,21 @@ def _head(severity: str, code: str) -> str:
     return f"{severity}[{code}]: " if code else f"{severity}: "
 
 
-def _hint(advice: str) -> Iterator[str]:
+def _hint(advice: str, gutter: int = _GUTTER) -> Iterator[str]:
     if advice:
-        yield f"{' ' * _GUTTER} = {'note' if _STATEMENT.match(advice) else 'help'}: {one_line(advice)}"
+        yield f"{' ' * gutter} = {'note' if _STATEMENT.match(advice) else 'help'}: {one_line(advice)}"
 
 
-def _span(problem: Problem, width: int) -> Iterator[str]:
+def _span(problem: Problem, width: int, gutter: int) -> Iterator[str]:
     """The line of the file with a mark under the word that is meant."""
     line = problem.text.rstrip("\n").replace("\r", " ").replace("\n", " ")
     at = max((problem.mark or problem.origin.column) - 1, 0)
-    line, at = _cut(line, at, max(width - _GUTTER - 3, _LEAST_SHOWN)) if width else (line, at)
+    line, at = _cut(line, at, max(width - gutter - 3, _LEAST_SHOWN)) if width else (line, at)
     word = _WORD.match(line, at)
     before = "".join("\t" if char == "\t" else " " * cells(char) for char in line[:at])
-    empty = " " * _GUTTER
+    empty = " " * gutter
     yield f"{empty} |"
-    yield f"{problem.origin.line or '':>{_GUTTER}} | {line}"
+    yield f"{problem.origin.line or '':>{gutter}} | {line}"
     yield f"{empty} | {before}{'^' * (cells(word[0]) if word else 1)}"
 
 

@@ -29,6 +29,10 @@ def service(body: str) -> dict[str, str]:
     return {"stack.yaml": f"services:\n  a: {{image: x, {body}}}\n"}
 
 
+def services(count: int, prefix: str = "s") -> str:
+    return "services:\n" + "".join(f"  {prefix}{number}:\n    image: x\n" for number in range(count))
+
+
 def pools(network: int) -> str:
     listed = ", ".join(f"{{subnet: {network}.{n // 256}.{n % 256}.0/24}}" for n in range(2000))
     return f"networks: {{n: {{ipam: {{config: [{listed}]}}}}}}\n"
@@ -64,6 +68,14 @@ FILES: dict[str, tuple[dict[str, str], str]] = {
     "long sizes": (service(f"mem_limit: '{DIGITS}'"), "is not a valid size"),
     "long durations": (service(f"stop_grace_period: {DIGITS}s"), "is not a valid duration"),
     "open parentheses": (service(f'command: "{"$( " * 20_000}"'), "is not closed"),
+    "many services": ({"stack.yaml": services(20_000)}, "services has more than the 1000 entries"),
+    "many services in many files": (
+        {
+            "stack.yaml": f"include: [{', '.join(f'i{n}.yaml' for n in range(20))}]\n",
+            **{f"i{n}.yaml": services(999, prefix=f"s{n}x") for n in range(20)},
+        },
+        "services has more than the 1000 entries",
+    ),
     "a long chain of services": (
         {"stack.yaml": "services:\n" + "".join(f"  s{n}: {{extends: s{n + 1}}}\n" for n in range(1000))},
         "more than 100 services extend each other",

@@ -100,7 +100,7 @@ def ours(arguments, environment, here):
         tuple(given["-f"]), (), directory=directory, env_files=tuple(given["--env-file"]), environment=environment
     )
     sources = Sources(found.directory, found.stack, env_files=found.env_files, environment=found.environment)
-    return comparable(printable(sources, show_secrets=True))
+    return comparable(printable(sources, show_secrets=True).model)
 
 
 @pytest.mark.skipif(compose_cli() is None, reason="no Compose CLI is installed")

@@ -13,7 +13,7 @@ import pytest
 
 from reconciler.config import Sources, load
 from reconciler.core.message.errors import ConfigError
-from reconciler.core.message.problem import CHECK, OTHER, VARIABLE, Problem
+from reconciler.core.message.problem import CHECK, OTHER, VARIABLE, Problem, Severity
 
 CASES = Path(__file__).parents[2] / "cases" / "config"
 ENVIRONMENT = {"DB_PASSWORD": "hunter2", "HOME": "/home/somebody"}
@@ -28,19 +28,23 @@ def cases(kind: str) -> Iterator[object]:
         yield pytest.param(title, text if text.strip() else "", expected, id=title)
 
 
-def problems_of(file: Path, **files: tuple[Path, ...]) -> tuple[tuple[Problem, ...], str]:
-    """The problems, and the word that begins those that are only warnings."""
+def problems_of(file: Path, **files: tuple[Path, ...]) -> tuple[Problem, ...]:
     sources = Sources(directory=file.parent, environment=ENVIRONMENT, project="test", **files)
     try:
-        return load(sources).warnings, "warning "
+        return load(sources).warnings
     except ConfigError as error:
-        return error.problems, ""
+        return error.problems
 
 
 def told(file: Path, **files: tuple[Path, ...]) -> list[str]:
-    found, prefix = problems_of(file, **files)
+    """The lines of a case: place and words, and before those of a warning that it is one."""
+    found = problems_of(file, **files)
     assert {problem.origin.file for problem in found} <= {file.name}
-    return [f"{prefix}{problem.origin.line}:{problem.origin.column}: {problem.message}" for problem in found]
+    return [
+        f"{'warning ' if each.severity is Severity.WARNING else ''}{each.origin.line}:{each.origin.column}: "
+        f"{each.message}"
+        for each in found
+    ]
 
 
 @pytest.mark.parametrize(("title", "text", "expected"), list(cases("stack")))
@@ -79,7 +83,7 @@ def test_the_code_of_every_mistake_describes_its_sort(kind, tmp_path):
         file = tmp_path / str(number) / f"{kind}.yaml"
         file.parent.mkdir()
         file.write_text(text, encoding="utf-8")
-        found |= {(each.code, each.message) for each in problems_of(file, **{f"{kind}_files": (file,)})[0]}
+        found |= {(each.code, each.message) for each in problems_of(file, **{f"{kind}_files": (file,)})}
 
     contradictions = {message for code, message in found if code == CHECK}
     of_variables = {message for code, message in found if code == VARIABLE}

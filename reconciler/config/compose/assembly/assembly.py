@@ -8,16 +8,17 @@ from typing import Final
 
 from reconciler.config.compose.assembly.defaults import with_defaults
 from reconciler.config.compose.assembly.extends import extended
-from reconciler.config.compose.assembly.layers import Layer, Written, read_named
+from reconciler.config.compose.assembly.layers import MOST_SERVICES, Layer, Written, read_named
 from reconciler.config.compose.assembly.level import Findings, Level
 from reconciler.config.compose.assembly.stages import SECTIONS, fitting, variables_filled, with_layer
 from reconciler.config.compose.model.merge import laid_over, without
 from reconciler.config.compose.model.paths import absolute_paths, is_remote
-from reconciler.config.variables.sources import env_file_paths, possible_env_files, read_variables
+from reconciler.config.variables.sources import env_file_paths, ignored_env_files, possible_env_files, read_variables
 from reconciler.config.variables.template import Variables
 from reconciler.config.yaml.textfile import shown_name
 from reconciler.config.yaml.tree import Items, Map, Place, Tainted, Tree, entries, from_items, placed, with_places
-from reconciler.core.message.problem import CHECK, UNREADABLE, UNSUPPORTED, Severity
+from reconciler.core.message.errors import ConfigError
+from reconciler.core.message.problem import CHECK, SCHEMA, UNREADABLE, UNSUPPORTED, Severity
 from reconciler.core.resource.options import OPTIONS
 from reconciler.record import replace
 
@@ -33,7 +34,17 @@ def assembled(layers: Sequence[Layer], level: Level, found: Findings) -> Map:
         tree = _with_included(_without_version(variables_filled(layer, level, found), found), layer, level, found)
         tree = extended(tree, layer, level, found)
         document = with_layer(document, tree, layer, found, check=fitting)
+        _limit_services(document, found)
     return absolute_paths(with_defaults(document), level.base)
+
+
+def _limit_services(document: Map, found: Findings) -> None:
+    """Raises ConfigError where several files together have too many services."""
+    services = document.get("services")
+    if isinstance(services, Map) and len(services) > MOST_SERVICES:
+        place = next(filter(None, (placed(services, name) for name in [*services][MOST_SERVICES:])), None)
+        message = f"services has more than the {MOST_SERVICES} entries that it may have, with those of other files"
+        raise ConfigError([*found.problems, *([place.problem(message, code=SCHEMA)] if place else [])])
 
 
 def _without_version(tree: Map, found: Findings) -> Map:
@@ -60,6 +71,7 @@ def _with_included(tree: Map, layer: Layer, level: Level, found: Findings) -> Ma
     for entry, place in entries(asked.get("include") or ()):
         if place:
             tree = _imported(tree, _included(entry, place, level, found), layer, found)
+            _limit_services(tree, found)
     return _but(tree, "include")
 
 
@@ -112,6 +124,7 @@ def _variables(wanted: Map, directory: Path, place: Place, level: Level, found: 
     named = given if "env_file" in wanted else None
     files = env_file_paths(directory, named)
     found.files.extend(possible_env_files(directory, named))
+    found.problems.extend(ignored_env_files(directory, named, root=level.root))
     missing = [file for file in given if not file.is_file()]
     said = f"env_file {shown_name(missing[0], level.root)}: no such file" if missing else None
     # A confined project is told that a path leads outside, and not whether something is there.

@@ -124,9 +124,10 @@ class _Extension(Struct):
         if is_remote(wanted.file):
             self._wrong(wanted.file_place, f"`{wanted.file}` is not supported yet: only files can be extended")
             return None
+        named = self.level.directory / wanted.file
         # Several services may extend from one file, which is read once.
-        path = (self.level.directory / wanted.file).resolve()
-        forbidden = self.level.forbids(self.level.directory / wanted.file)
+        path = named.resolve() if named.exists() else named  # the message on a link that leads nowhere shows its name
+        forbidden = self.level.forbids(named)
         if forbidden:
             self._wrong(wanted.file_place, forbidden)
             return None

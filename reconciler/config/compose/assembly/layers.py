@@ -10,10 +10,13 @@ from typing import Final
 from reconciler.config.yaml.parse import parse
 from reconciler.config.yaml.reading import once
 from reconciler.config.yaml.textfile import STACK_LIMIT, TextFile, read_text
-from reconciler.config.yaml.tree import Map, Place, Tree, TreePath, placed
+from reconciler.config.yaml.tree import Map, Place, Tree, TreePath
 from reconciler.core.message.errors import ConfigError
 from reconciler.core.message.problem import SCHEMA, Problem
 from reconciler.record import Struct
+
+MOST_SERVICES: Final = 1000
+"""Each service is compared with others; more are none that a person wrote for one engine."""
 
 
 class Layer(Struct, frozen=True):
@@ -62,25 +65,12 @@ def read_named(paths: Iterable[Path], directory: Path, *, place: Place, problems
 
 def _read(path: Path, directory: Path) -> Written:
     file = read_text(path, directory=directory, limit=STACK_LIMIT)
-    parsed = parse(file)
-    wrong = list(_no_mappings(file, parsed.documents)) or list(_too_many(parsed.documents))
-    if wrong:
+    parsed = parse(file, most={"services": MOST_SERVICES})
+    if wrong := list(_no_mappings(file, parsed.documents)):
         raise ConfigError(wrong)
     cleared = parsed.cleared or ((),) * len(parsed.documents)
     layers = (Layer(tree, path, paths) for tree, paths in zip(parsed.documents, cleared, strict=True))
     return Written(tuple(layers), parsed.warnings)
-
-
-MOST_SERVICES: Final = 1000
-
-
-def _too_many(documents: Iterable[Tree]) -> Iterator[Problem]:
-    """Each service is compared with others; so many are none that a person wrote for one engine."""
-    for tree in documents:
-        services, place = tree.get("services"), placed(tree, "services")
-        if isinstance(services, Map) and len(services) > MOST_SERVICES and place:
-            said = f"services: {len(services)} are more than the {MOST_SERVICES} that one file may have"
-            yield place.problem(said, code=SCHEMA)
 
 
 def _no_mappings(file: TextFile, documents: Iterable[Tree]) -> Iterator[Problem]:

@@ -9,8 +9,8 @@ from typing import Final
 
 from reconciler.config.variables.interpolate import filled
 from reconciler.config.variables.template import Variables
-from reconciler.config.yaml.tree import Map, placed
-from reconciler.core.message.problem import SCHEMA, Problem
+from reconciler.config.yaml.tree import Map, Place, placed
+from reconciler.core.message.problem import SCHEMA, Problem, Severity
 from reconciler.core.resource.resource import Origin
 from reconciler.record import Struct
 
@@ -46,13 +46,20 @@ def project_name(given: str | None, variables: Variables, directory: Path, trees
     written = filled(named.get("name"), variables).tree
     name = normalised(written) if isinstance(written, str) else ""
     name = name or normalised(directory.name)
-    if name or not trees:
-        return ProjectName(name or "default")
     place = placed(named, "name")
+    if name or not trees:
+        is_changed = place and isinstance(written, str) and name != written
+        return ProjectName(name or "default", (_changed(written, name, place),) if place and is_changed else ())
     message = f"the project has no name; write one under `name`: {_RULE}"
     return ProjectName(
         "", (place.problem(message, code=SCHEMA) if place else Problem(message, Origin(str(directory)), code=SCHEMA),)
     )
+
+
+def _changed(written: str, name: str, place: Place) -> Problem:
+    """Warns of a name in which Compose leaves characters out without a word."""
+    message = f"the project is named `{name}`, since `{written}` is not a valid name; {_RULE}"
+    return place.problem(message, at_value=True, severity=Severity.WARNING, code=SCHEMA)
 
 
 def with_name(variables: Variables, name: str) -> Variables:

@@ -86,10 +86,14 @@ def _without(document: Map, faults: Sequence[Fault], found: Findings) -> Map:
 
 def _said(document: Map, fault: Fault) -> list[Problem]:
     place, depth = deepest(document, fault.path)
-    if place is None:
-        first = next(iter(document.places.values()), None)
-        return [first.file.problem(fault.message, 1, 1, code=SCHEMA)] if first else []
-    return [place.problem(fault.message, at_value=not fault.at_key and depth == len(fault.path), code=SCHEMA)]
+    first = next(iter(document.places.values()), None)
+    if place:
+        problem = place.problem(fault.message, at_value=not fault.at_key and depth == len(fault.path), code=SCHEMA)
+    elif first:
+        problem = first.file.problem(fault.message, 1, 1, code=SCHEMA)
+    else:
+        return []
+    return [replace(problem, count=fault.count)]
 
 
 def taken_out(document: Map, paths: Sequence[TreePath]) -> Map:

@@ -127,8 +127,8 @@ def test_no_secret_is_in_what_is_printed_of_a_document(sources):
     loaded = load(sources)
 
     assert MARK not in repr(loaded.document.stack)
-    assert MARK not in json.dumps(printable(sources))
-    assert MARK in json.dumps(printable(sources, show_secrets=True))
+    assert MARK not in json.dumps(printable(sources).model)
+    assert MARK in json.dumps(printable(sources, show_secrets=True).model)
 
 
 def test_a_secret_in_the_open_is_a_plain_text_and_a_warning(tmp_path):
@@ -232,6 +232,6 @@ def test_config_shows_no_secret_of_hooks_configs_and_providers(tmp_path):
         encoding="utf-8",
     )
 
-    shown = printable(Sources(directory=tmp_path, stack_files=(stack,), environment={"DB_PASSWORD": "geheim"}))
+    shown = printable(Sources(directory=tmp_path, stack_files=(stack,), environment={"DB_PASSWORD": "geheim"})).model
 
     assert "geheim" not in json.dumps(shown)

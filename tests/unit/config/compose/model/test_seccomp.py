@@ -36,7 +36,7 @@ def test_words_are_no_files(sources, option):
 
 
 def test_it_is_printed_as_it_is_written(sources):
-    assert printable(sources("seccomp=./sec.json"))["services"]["a"]["security_opt"] == ["seccomp=./sec.json"]
+    assert printable(sources("seccomp=./sec.json")).model["services"]["a"]["security_opt"] == ["seccomp=./sec.json"]
 
 
 @pytest.mark.parametrize(
