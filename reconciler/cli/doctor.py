@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from reconciler.cli.exit import Exit
-from reconciler.cli.output import show, show_json
+from reconciler.cli.output import repeating, show, show_json
 from reconciler.cli.state import State, in_colour
 from reconciler.cli.values import OneOf
 
@@ -29,5 +29,5 @@ def command(state: State, *, form: str) -> int:
             show_json(doctor_json(project, found.checked, found.diagnoses, found.login, found.walk))
         else:
             outcome = (found.checked, found.diagnoses, found.login, found.walk)
-            show(doctor_text(*outcome, colour=in_colour(), full=state.verbose))
+            show(repeating(doctor_text(*outcome, colour=in_colour(), full=state.verbose)))
     return Exit.DIFFERENT if found.diagnoses else Exit.DONE

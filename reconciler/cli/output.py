@@ -72,8 +72,8 @@ def repeat_options(words: Sequence[str], commands: Iterable[str]) -> None:
         _repeated.append((named, f"reconcile {shlex.join(words)} "))
 
 
-def _repeating(text: str) -> str:
-    """The text, in which commands of ours have the options of this command line."""
+def repeating(text: str) -> str:
+    """The text, in which commands of ours have the options of this command line; for no text of somebody else."""
     for named, full in _repeated:
         text = full.join(named.split(text))
     return text
@@ -122,7 +122,7 @@ def let_go(stream: TextIO) -> None:
 
 def say(text: str, *, level: str = "info") -> None:
     """A message for the person, beside the results; only what went wrong where they want it quiet."""
-    text = _repeating(text)
+    text = repeating(text)
     if in_events():
         emit("message", text, level=level)
     elif DISPLAY.quiet and level == "info":
@@ -159,7 +159,6 @@ def messages_to(screen: Callable[[str], None]) -> Iterator[None]:
 
 def show(text: str, *, commands: bool = False, pages: bool = False) -> None:
     """A result; ``commands`` where it has lines for a CI system. One that ``pages`` goes to a pager if it is long."""
-    text = _repeating(text)
     if in_events():
         emit("message", text)
         return
