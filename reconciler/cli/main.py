@@ -65,17 +65,8 @@ COMMANDS: Final = {
 }
 ALIASES: Final = {"plan": "diff"}
 
-_OF_PROJECT: Final = (
-    "project_directory",
-    "file",
-    "users",
-    "env_file",
-    "project",
-    "profile",
-    "keycloak_url",
-    "state_directory",
-)
-"""Options before the command that say which project is meant: a command line that is named to a person repeats them."""
+_OF_DISPLAY: Final = frozenset({"log_format", "verbose"})
+"""Options before the command that do not say which project is meant, besides those without a value of their own."""
 
 _WITHOUT_PROJECT: Final = frozenset({"completion", "explain", "schema"})
 
@@ -173,7 +164,8 @@ def _typed(ctx: click.Context) -> Sequence[str]:
     words: list[str] = []
     for param in ctx.command.params:
         name = param.name or ""
-        if name in _OF_PROJECT and ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE:
+        is_of_project = param.expose_value and name not in _OF_DISPLAY
+        if is_of_project and ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE:
             value = ctx.params[name]
             words += [str(word) for each in (value if param.multiple else (value,)) for word in (param.opts[0], each)]
     return words

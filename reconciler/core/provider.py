@@ -569,10 +569,10 @@ class ContentSource(Protocol):
 class AuthorSource(Protocol):
     """A provider whose server records who changed what."""
 
-    def authors(self, ids: Mapping[Address, str], *, since: float) -> Mapping[Address, Sequence[Author]]:
+    def authors(self, ids: Mapping[Address, Sequence[str]], *, since: float) -> Mapping[Address, Sequence[Author]]:
         """The acts on these resources since a time (seconds since 1970), newest first, ours among them.
 
-        ``ids`` are those that they have in the server, or had when they were last seen.
+        ``ids`` are those that they have in the server, and those that they had when they were last seen.
         """
         ...
 

@@ -383,12 +383,13 @@ def leftovers(settings: Settings) -> str:
     images = [settings.value(name) for name in own]
     if any(image.startswith("localhost/") for image in images):
         images.append(local_images.reference("base"))
-    return f"""
+    text = f"""
 Left as they are, and how to remove them:
   images        docker image rm {" ".join(images)}
   settings      rm .env   (with the generated secrets)
-  the program   rm -rf .venv
-  engine        the Docker engine and other system packages: apt-get remove docker.io"""
+  the program   rm -rf .venv"""
+    packages = " ".join(machine.installed())
+    return f"{text}\n  packages      apt-get remove {packages}   (installed by this program)" if packages else text
 
 
 def main() -> int:

@@ -19,6 +19,8 @@ from host import Failure
 DOCKERD_LOG = Path("/var/log/dockerd.log")
 DOCKERD_PID = Path("/var/run/docker.pid")
 ENGINE_LIMIT_S = 60
+INSTALLED = host.ROOT / ".installed-packages"
+"""The packages that were installed by this program, for those who want to remove them again."""
 
 
 def say(text: str) -> None:
@@ -58,11 +60,22 @@ def install(packages: Sequence[str], *, reason: str, with_recommended: bool = Fa
     if not agreed("    Install?"):
         raise Failure("install system packages", "you said no", remedy)
     refresh_package_lists()
+    new = [package for package in packages if not is_installed(package)]
     silence = ["env", "DEBIAN_FRONTEND=noninteractive", "NEEDRESTART_SUSPEND=1"]
     options = ["-qq", "-y", "-o", "DPkg::Lock::Timeout=120", *([] if with_recommended else ["--no-install-recommends"])]
     host.run(
         as_root([*silence, "apt-get", "install", *options, *packages]), step="install system packages", remedy=remedy
     )
+    INSTALLED.write_text("".join(f"{each}\n" for each in dict.fromkeys([*installed(), *new])), encoding="utf-8")
+
+
+def is_installed(package: str) -> bool:
+    return host.answer("dpkg-query", "--show", "--showformat", "${db:Status-Status}", package).strip() == "installed"
+
+
+def installed() -> list[str]:
+    """The packages that were not there before this program installed them."""
+    return INSTALLED.read_text(encoding="utf-8").split() if INSTALLED.exists() else []
 
 
 @functools.cache

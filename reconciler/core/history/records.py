@@ -29,7 +29,8 @@ class Run(Struct, frozen=True):
 class FieldRecord(Struct, frozen=True):
     """One field of a change. Values are plain data; a secret is ``{"sensitive": true, "digest": …}``.
 
-    ``unit`` is that of numbers, as in the table of the kind.
+    ``unit`` is that of numbers, as in the table of the kind. ``reaction`` is what changing the field alone takes, as in
+    a plan, and ``removed`` tells that the files no longer declared it; rows of older versions have neither.
     """
 
     path: str
@@ -38,6 +39,8 @@ class FieldRecord(Struct, frozen=True):
     cause: str
     source: str = ""
     unit: str = ""
+    reaction: str = ""
+    removed: bool = False
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -47,6 +50,8 @@ class FieldRecord(Struct, frozen=True):
             "cause": self.cause,
             "source": self.source,
             "unit": self.unit,
+            "reaction": self.reaction,
+            "removed": self.removed,
         }
 
 

@@ -20,20 +20,20 @@ _NANOSECOND: Final = 1e9
 _MOST: Final = 20
 
 
-def authors(engine: Engine, ids: Mapping[Address, str], since: float) -> Mapping[Address, Sequence[Author]]:
+def authors(engine: Engine, ids: Mapping[Address, Sequence[str]], since: float) -> Mapping[Address, Sequence[Author]]:
     """The acts on these resources since a time, newest first, by the ids that they have or had."""
     filters = {"type": ["container", "network", "volume", "image"], "event": _ACTS}
     with engine.events(filters, since=since, until=datetime.now(UTC).timestamp()) as events:
         happened = [*events]
-    acts = {address: [*_acts(happened, identity)][-_MOST:] for address, identity in ids.items()}
+    acts = {address: [*_acts(happened, identities)][-_MOST:] for address, identities in ids.items()}
     return {address: tuple(reversed(found)) for address, found in acts.items() if found}
 
 
-def _acts(happened: Sequence[Json], identity: str) -> Iterator[Author]:
+def _acts(happened: Sequence[Json], identities: Sequence[str]) -> Iterator[Author]:
     for event in happened:
         actor: Any = event.get("Actor") or {}
         attributes: Any = actor.get("Attributes") or {}
-        if identity in (actor.get("ID"), attributes.get("container")):
+        if actor.get("ID") in identities or attributes.get("container") in identities:
             act = str(event.get("Action"))
             more = [
                 attributes.get(_DETAILS.get(act, "")),

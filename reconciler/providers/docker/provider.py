@@ -187,7 +187,7 @@ class DockerProvider:
         with self.engine.understood():
             return bystanders(self.engine, changes)
 
-    def authors(self, ids: Mapping[Address, str], *, since: float) -> Mapping[Address, Sequence[Author]]:
+    def authors(self, ids: Mapping[Address, Sequence[str]], *, since: float) -> Mapping[Address, Sequence[Author]]:
         from reconciler.providers.docker.authors import authors
 
         with self.engine.understood():

@@ -24,7 +24,7 @@ _REALM_ITSELF: Final = "REALM"
 
 
 def authors(
-    connection: Connection, own_realm: str, ids: Mapping[Address, str], since: float
+    connection: Connection, own_realm: str, ids: Mapping[Address, Sequence[str]], since: float
 ) -> Mapping[Address, Sequence[Author]]:
     """The acts on these objects since a time, newest first, by the ids that they have or had."""
     found: dict[Address, Sequence[Author]] = {}
@@ -32,19 +32,19 @@ def authors(
         # An administrator may be a user of this realm, or of the one that our account is in.
         names = _Names(connection, tuple(dict.fromkeys((realm, own_realm))))
         events = events_of(connection, realm, most=_MOST, since=since)
-        for address, identity in ids.items():
+        for address, identities in ids.items():
             if address.path[0] == realm:
-                own = [event for event in events if _is_about(event, address, identity)][:_MOST_OF_ONE]
+                own = [event for event in events if _is_about(event, address, identities)][:_MOST_OF_ONE]
                 found |= {address: tuple(map(names.author, own))} if own else {}
     return found
 
 
-def _is_about(event: Mapping[str, Any], address: Address, identity: str) -> bool:
+def _is_about(event: Mapping[str, Any], address: Address, identities: Sequence[str]) -> bool:
     path = str(event.get("resourcePath") or "")
     if address.kind == REALM:
         return event.get("resourceType") == _REALM_ITSELF
     segments = [unquote(segment) for segment in path.split("/")]
-    return bool(identity) and identity in segments
+    return any(identity in segments for identity in identities)
 
 
 class _Names:

@@ -142,7 +142,7 @@ class KeycloakProvider:
         with self._connected().understood():
             return bystanders(directory, changes)
 
-    def authors(self, ids: Mapping[Address, str], *, since: float) -> Mapping[Address, Sequence[Author]]:
+    def authors(self, ids: Mapping[Address, Sequence[str]], *, since: float) -> Mapping[Address, Sequence[Author]]:
         auth: Any = self._settings.get("auth") or {}
         with self._connected().understood():
             return authors(self._connected(), str(auth.get("realm") or "master"), ids, since)

@@ -13,16 +13,17 @@ from reconciler.core.history.records import ChangeRecord, FieldRecord, Run
 from reconciler.core.message.secrecy import HIDDEN
 from reconciler.core.resource.resource import Origin
 from reconciler.core.resource.values import ABSENT, UNKNOWN
-from reconciler.render.output.causes import CAUSES, known_cause
+from reconciler.render.output.causes import CAUSES, REMOVED, known_cause
 from reconciler.render.output.columns import USUAL_COLUMN
 from reconciler.render.output.plain import joined
 from reconciler.render.output.values import shown
-from reconciler.render.plan.jsonplan import source
-from reconciler.render.plan.text import SYMBOLS
+from reconciler.render.plan.jsonplan import REACTIONS, source
+from reconciler.render.plan.text import FORCED, SYMBOLS
 from reconciler.render.progress.progress import DONE
 
 SCHEMA: Final = "reconcile.history/v1"
 _MOST_FIELDS: Final = 12
+_FORCED: Final[Mapping[str, str]] = {REACTIONS[effect]: words for effect, words in FORCED.items()}
 _NEVER_BEGUN: Final = ("skipped", "not started")
 """Results of changes that nothing was done for."""
 
@@ -100,7 +101,7 @@ def change_lines(change: ChangeRecord, *, full: bool = False) -> Iterator[str]:
     yield f"  {SYMBOLS[action]} {change.address.ljust(USUAL_COLUMN)} {outcome(change)}".rstrip()
     fields = change.fields if full or action is not Action.CREATE else ()
     for each in fields if full else fields[:_MOST_FIELDS]:
-        yield f"      {field_text(each)}"
+        yield f"      {field_text(each, change)}"
     if len(fields) > _MOST_FIELDS and not full:
         yield f"      and {len(fields) - _MOST_FIELDS} more"
     yield from (f"      {line}" for line in change.note.splitlines())
@@ -118,12 +119,14 @@ def outcome(change: ChangeRecord) -> str:
     return f"{text} ({change.seconds:.1f} s)" if has_begun else text
 
 
-def field_text(each: FieldRecord) -> str:
-    """One field: its path, its change, its cause and its line."""
-    why = ", ".join(part for part in (known_cause(Cause(each.cause)), each.source) if part)
-    return f"{each.path}  {recorded(each.before, each.unit)} → {recorded(each.after, each.unit)}" + (
-        f"  [{why}]" if why else ""
-    )
+def field_text(each: FieldRecord, record: ChangeRecord) -> str:
+    """One field: its path, its change, whether it forced what was done, its cause and its line."""
+    cause = REMOVED.short if each.removed else known_cause(Cause(each.cause))
+    why = ", ".join(filter(None, (cause, each.source)))
+    is_forcing = record.action == Action.REPLACE.value or each.reaction == record.disruption
+    forced = _FORCED.get(each.reaction, "") if is_forcing else ""
+    change = f"{recorded(each.before, each.unit)} → {recorded(each.after, each.unit)}"
+    return f"{each.path}  {change}{f'  ({forced})' if forced else ''}{f'  [{why}]' if why else ''}"
 
 
 def author_text(author: Author) -> str:

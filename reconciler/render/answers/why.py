@@ -17,8 +17,9 @@ from reconciler.core.plan.plan import Plan
 from reconciler.core.resource.address import Address
 from reconciler.record import Struct
 from reconciler.render.answers.history import author_json, author_text, change_lines, moment, run_json
-from reconciler.render.output.causes import CAUSES
+from reconciler.render.output.causes import CAUSES, REMOVED
 from reconciler.render.output.plain import joined
+from reconciler.render.output.values import is_removed
 from reconciler.render.plan.jsonplan import PlanDocument, comes_first
 from reconciler.render.plan.text import describe, row_of
 
@@ -144,7 +145,8 @@ def _field(field: FieldChange, change: Change, kind: Kind) -> Iterator[str]:
     path, text = row_of(field, change, kind)
     place = change.place(field)
     yield f"  {path}  {text}"
-    yield f"      {CAUSES[field.cause].sentence}{f' ({place})' if place else ''}. {_MEANS[field.effect]}"
+    words = REMOVED if is_removed(field, change, kind) else CAUSES[field.cause]
+    yield f"      {words.sentence}{f' ({place})' if place else ''}. {_MEANS[field.effect]}"
 
 
 def _before(answer: Answer) -> Iterator[str]:

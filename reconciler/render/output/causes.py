@@ -46,6 +46,12 @@ CAUSES: Final[Mapping[Cause, CauseWords]] = {
 """In the order of the titles of a plan."""
 
 
+REMOVED: Final = CauseWords(
+    "removed from the files", "It was removed from the files, so its default counts again", _BY_REQUEST
+)
+"""Those of a field that the files declared, and do not any more."""
+
+
 def known_cause(cause: Cause) -> str:
     """The name of a cause; empty for one that is unknown."""
     return "" if cause is Cause.UNKNOWN else cause.value

@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Final
 
+from reconciler.core.difference.cause import Cause
 from reconciler.core.difference.change import Change
 from reconciler.core.difference.compare import FieldChange
 from reconciler.core.difference.kind import Kind
@@ -81,6 +82,21 @@ def origin_of(change: Change, field: FieldChange | None = None) -> Origin:
         return change.place(field) or Origin("")
     own = change.desired.origin if change.desired else None
     return (own if change.observed is None else change.origin) or Origin("")
+
+
+def is_removed(field: FieldChange, change: Change, kind: Kind) -> bool:
+    """Returns whether the files do not declare a field any more, so that its default counts again."""
+    if field.cause is not Cause.DECLARED or change.observed is None or change.desired is None:
+        return False
+    row = kind.fields.get(field.path[0])
+    value: Value = change.desired.spec
+    for key in (row.given_by,) if row and row.given_by else field.path:
+        if not isinstance(value, Mapping):
+            return False  # a list declares what is compared as a mapping, and its items can't be told apart here
+        if key not in value:
+            return True
+        value = value[key]
+    return False
 
 
 def unit_of(field: FieldChange, kind: Kind) -> str:

@@ -16,13 +16,12 @@ from reconciler.core.message.wording import listed
 from reconciler.core.plan.access import AccessChange
 from reconciler.core.plan.plan import Plan
 from reconciler.core.resource.address import Address
-from reconciler.core.resource.resource import Origin
 from reconciler.core.resource.values import UNKNOWN, Value, revealed
 from reconciler.record import Struct
-from reconciler.render.output.causes import CAUSES, known_cause
+from reconciler.render.output.causes import CAUSES, REMOVED, known_cause
 from reconciler.render.output.columns import USUAL_COLUMN, column_of, folded, padded
 from reconciler.render.output.plain import joined, painted
-from reconciler.render.output.values import are_lists_of_objects, path_of, shown, unit_of
+from reconciler.render.output.values import are_lists_of_objects, is_removed, path_of, shown, unit_of
 from reconciler.render.plan.outage import NOTHING_MEASURED, Measured, outage_words
 from reconciler.render.plan.refusals import refusal_lines
 
@@ -73,7 +72,7 @@ _MEANINGS: Final[Mapping[str, str]] = {
 _UNREAD_TITLE: Final = "Not known, as it can't be read:"
 _LEFT: Final = "‖"
 _UNREAD: Final = "?"
-_FORCED: Final[Mapping[Effect, str]] = {
+FORCED: Final[Mapping[Effect, str]] = {
     Effect.RESTART: "forces the restart",
     Effect.HANDOVER: "forces the replacement",
     Effect.REPLACE: "forces the replacement",
@@ -194,7 +193,7 @@ def _access(change: AccessChange, style: Style) -> Iterator[str]:
 
 
 def _block(change: Change, kind: Kind, style: Style, column: int) -> Iterator[str]:
-    why = _why(change.cause, change.origin) if style.full and change.observed is None else ""
+    why = _why(known_cause(change.cause), change.origin) if style.full and change.observed is None else ""
     title = f"{_symbol(change)} {padded(str(change.address), column)} {describe(change)}{why}".rstrip()
     yield style.paint(title, _colour(change))
     if change.along:
@@ -240,20 +239,24 @@ def field_lines(change: Change, kind: Kind, *, full: bool = False, width: int = 
     yield from (f"{padded(path, column)}  {text}" for path, text in rows)
 
 
-def _remark(field: FieldChange, change: Change, *, full: bool) -> str:
+def _remark(field: FieldChange, change: Change, kind: Kind, *, full: bool) -> str:
     """The marks of a field: that it forces what is done, and its cause and line.
 
     Without details the cause is only said of drift beside what the files newly ask for.
     """
     is_forcing = field.effect is change.effect or field.effect >= Effect.HANDOVER
     is_odd = not full and field.cause is Cause.DRIFT is not change.cause
-    marks = [_FORCED.get(field.effect, "") if is_forcing else "", CAUSES[field.cause].short if is_odd else ""]
+    marks = [FORCED.get(field.effect, "") if is_forcing else "", CAUSES[field.cause].short if is_odd else ""]
     said = ", ".join(filter(None, marks))
-    return f"{f'  ({said})' if said else ''}{_why(field.cause, change.place(field)) if full else ''}"
+    return f"{f'  ({said})' if said else ''}{_why(_words_of(field, change, kind), change.place(field)) if full else ''}"
 
 
-def _why(cause: Cause, place: Origin | None) -> str:
-    known = [known_cause(cause), str(place) if place and place.file else ""]
+def _words_of(field: FieldChange, change: Change, kind: Kind) -> str:
+    return REMOVED.short if is_removed(field, change, kind) else known_cause(field.cause)
+
+
+def _why(cause: str, place: Origin | None) -> str:
+    known = [cause, str(place) if place and place.file else ""]
     return f"  [{', '.join(filter(None, known))}]" if any(known) else ""
 
 
@@ -271,7 +274,7 @@ def _changed_rows(change: Change, kind: Kind, *, full: bool) -> Iterator[tuple[s
     for field in change.fields:
         if field.effect is not Effect.NOTE:
             path, text = row_of(field, change, kind)
-            yield path, f"{text}{_remark(field, change, full=full)}"
+            yield path, f"{text}{_remark(field, change, kind, full=full)}"
 
 
 def row_of(field: FieldChange, change: Change, kind: Kind) -> tuple[str, str]:

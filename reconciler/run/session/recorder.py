@@ -206,15 +206,16 @@ def authors_of_drift(
     return authors_of(providers, ids_of(drifted, memory), since=since, reads=reads)
 
 
-def ids_of(changes: Sequence[Change], memory: AppliedMemory) -> Mapping[Address, str]:
-    """The ids of live resources, or those that they had when they were last seen."""
-    found = {change.address: change.observed.id for change in changes if change.observed}
-    gone = [change.address for change in changes if change.observed is None]
-    return found | {address: each.id for address, each in memory.applied(gone).items()}
+def ids_of(changes: Sequence[Change], memory: AppliedMemory) -> Mapping[Address, tuple[str, ...]]:
+    """The ids of live resources, and those that they had when they were last seen: others, if they were made anew."""
+    live = {change.address: change.observed.id for change in changes if change.observed}
+    seen = {address: each.id for address, each in memory.applied([change.address for change in changes]).items()}
+    addresses = dict.fromkeys((*live, *seen))
+    return {each: tuple(dict.fromkeys(filter(None, (live.get(each), seen.get(each))))) for each in addresses}
 
 
 def authors_of(
-    providers: Mapping[str, Provider], ids: Mapping[Address, str], *, since: float, reads: Reads = IN_TURN
+    providers: Mapping[str, Provider], ids: Mapping[Address, Sequence[str]], *, since: float, reads: Reads = IN_TURN
 ) -> Mapping[Address, Sequence[Author]]:
     """The acts on resources, as far as their servers record them; none of a server that does not tell."""
     found: dict[Address, Sequence[Author]] = {}

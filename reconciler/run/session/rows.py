@@ -15,8 +15,8 @@ from reconciler.core.resource.values import Secret, plain
 from reconciler.history.store import History
 from reconciler.record import Struct, replace
 from reconciler.render.output.known import KnownSecrets
-from reconciler.render.output.values import path_of, unit_of
-from reconciler.render.plan.jsonplan import disruption
+from reconciler.render.output.values import is_removed, path_of, unit_of
+from reconciler.render.plan.jsonplan import REACTIONS, disruption
 
 _MOST_FIELDS: Final = 50
 _MOST_PLACES: Final = 100
@@ -63,6 +63,8 @@ class Rows(Struct, frozen=True):
                     each.cause.value,
                     str(change.place(each) or "") if places else "",
                     unit_of(each, self.kinds[change.address.kind]),
+                    REACTIONS[each.effect],
+                    is_removed(each, change, self.kinds[change.address.kind]),
                 )
                 for each in fields[:_MOST_FIELDS]
             ),

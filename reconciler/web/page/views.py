@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from math import ceil
@@ -617,6 +618,10 @@ def _asking(call: Call, otherwise: str) -> Iterator[None]:
         call.desk.slow_calls.release()
 
 
+_OWN_TIME: Final = re.compile(r"^\S+ (?=.{0,30}?\b\d{1,4}[-/ .](?:\d\d|[A-Z][a-z]{2})[-/ .]\d{2,4}[T :]\d\d:\d\d)")
+"""The engine's time at the beginning of a line in which the program has written its own."""
+
+
 def _last_lines(call: Call, row: Row) -> list[str] | None:
     if _program(call.desk.scene, row) is None or row.sign is Sign.UNKNOWN:
         return None
@@ -634,7 +639,7 @@ def _log(call: Call, row: Row, tail: int) -> list[str]:
     source, name = found
     with _asking(call, "The log can't be read"):
         lines = [
-            with_its_colours(one_line(line), shown=False)
+            with_its_colours(one_line(_OWN_TIME.sub("", line)), shown=False)
             for line in source.logs(name, tail=tail, follow=False, timestamps=True)
         ]
     return [line if len(line) <= LONGEST_LINE else f"{line[:LONGEST_LINE]}… (cut)" for line in lines]

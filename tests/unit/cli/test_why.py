@@ -207,11 +207,32 @@ docker.container/web: in sync, running; nothing is planned
 Done to it before:
   TIME  run 2, apply by WHO
     ± docker.container/web                         replaced, asked for by the files, N s without service (N s)
-        environment.A  one → two  [declared, stack.yaml:5:7]
+        environment.A  one → two  (forces the replacement)  [declared, stack.yaml:5:7]
   TIME  run 1, apply by WHO
     + docker.container/web                         created (N s)
 """
     )
+
+
+def test_a_line_that_was_taken_out_is_called_that_before_and_afterwards(desk):
+    desk.edit("    mem_limit: 64M\n", "")
+    desk.edit("      A: one\n", "")
+
+    before = desk.run("why", "docker.container/web")
+    full = desk.run("diff", "--full", code=2)
+    desk.run("apply")
+    afterwards = desk.run("why", "docker.container/web")
+    (change, _) = checked(desk.run("why", "docker.container/web", "--format", "json"), "why")["runs"]
+
+    assert before.count("It was removed from the files, so its default counts again") == 2
+    assert "asks for" not in before
+    assert full.count("[removed from the files, ") == 2
+    assert "environment.A  one → (absent)  (forces the replacement)  [removed from the files, " in afterwards
+    assert {each["path"]: (each["reaction"], each["removed"]) for each in change["changes"][0]["fields"]} == {
+        "environment.A": ("replace", True),
+        "mem_limit": ("replace", True),
+        "memswap_limit": ("replace", False),
+    }
 
 
 def test_why_as_json_has_the_same(desk):
@@ -260,11 +281,11 @@ def test_the_history_has_the_newest_run_first(desk):
         == """\
 TIME  apply by WHO, N s, exit code 0
   ± docker.container/web                         replaced, asked for by the files, N s without service (N s)
-      environment.KEY_PASSWORD  (secret) → (secret)  [declared, stack.yaml:6:7]
+      environment.KEY_PASSWORD  (secret) → (secret)  (forces the replacement)  [declared, stack.yaml:6:7]
 
 TIME  apply by WHO, N s, exit code 0
   ± docker.container/db                          replaced, changed outside of the files (N s)
-      mem_limit  100 MiB → unlimited  [drift, stack.yaml:9:3]
+      mem_limit  100 MiB → unlimited  (forces the replacement)  [drift, stack.yaml:9:3]
 """
     )
 

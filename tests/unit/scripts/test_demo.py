@@ -18,6 +18,7 @@ import envfile
 import host
 import image_parts
 import local_images
+import machine
 from host import Failure
 
 EXAMPLE = """\
@@ -150,6 +151,43 @@ def test_every_image_of_the_stack_has_a_stand_in_but_the_one_that_is_built() -> 
 
 def test_the_project_is_read_from_the_stack() -> None:
     assert demo.project_name("# x\nname: demo  # y\nservices: {}\n") == "demo"
+
+
+# ---------------------------------------------------------------- what is left behind
+
+
+@pytest.fixture
+def distribution(tmp_path, monkeypatch):
+    """A distribution in which git is installed; it notes what is asked of it."""
+    (tmp_path / "bin").mkdir()
+    programs = {
+        "apt-get": f'echo "$@" >> {tmp_path}/asked',
+        "sudo": '"$@"',
+        "dpkg-query": '[ "$4" = git ] && printf installed',
+    }
+    for name, body in programs.items():
+        (tmp_path / "bin" / name).write_text(f"#!/bin/sh\n{body}\n")
+        (tmp_path / "bin" / name).chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}/bin:/usr/bin:/bin")
+    monkeypatch.setenv("DEMO_YES", "1")
+    monkeypatch.setattr(machine, "INSTALLED", tmp_path / "installed")
+    machine.refresh_package_lists.cache_clear()
+    return tmp_path
+
+
+def test_a_package_that_was_there_before_is_not_advised_to_be_removed(distribution) -> None:
+    machine.install(["git", "docker.io"], reason="a test")
+    machine.install(["maven", "docker.io"], reason="a test")
+
+    assert (distribution / "asked").read_text().count("install -qq") == 2
+    assert machine.installed() == ["docker.io", "maven"]
+    assert "apt-get remove docker.io maven " in demo.leftovers(settings())
+
+
+def test_where_nothing_was_installed_nothing_is_advised_to_be_removed(distribution) -> None:
+    assert (distribution / "bin").is_dir()
+    assert "apt-get" not in demo.leftovers(settings())
+    assert "rm -rf .venv" in demo.leftovers(settings())
 
 
 # ---------------------------------------------------------------- choice of images

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 import time
 
@@ -117,6 +118,25 @@ def test_a_log_is_searched_on_the_server(stage):
 
     assert "100 of 200 lines have “LINE 1”" in text
     assert "line 299" not in text
+
+
+@pytest.mark.parametrize(
+    ("line", "shown_as"),
+    [
+        ("2026-11-30 14:15:00,123 INFO started", ""),
+        ("[2026-11-30 14:15:00 +0000] [1] [INFO] booting", ""),
+        ("1:M 30 Nov 2026 14:15:00.123 * ready", ""),
+        ('127.0.0.1 - - [30/Nov/2026:14:15:00 +0000] "GET /"', ""),
+        ("started", "2026-11-30T14:15:00.5Z "),
+        ("the import took 00:00:12", "2026-11-30T14:15:00.5Z "),
+    ],
+)
+def test_a_line_of_a_log_has_one_time(line, shown_as, stage):
+    stage.provider.lines = [f"2026-11-30T14:15:00.5Z {line}"]
+
+    page = html.unescape(shown(stage, f"/logs?address={BOX}&tail=20"))
+
+    assert f">{shown_as}{line}" in page or f"\n{shown_as}{line}" in page
 
 
 def test_a_long_log_says_what_it_leaves_out(stage):

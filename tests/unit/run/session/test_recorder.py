@@ -288,7 +288,7 @@ class Watched(MemoryProvider):
     """A provider that knows who did it."""
 
     def authors(self, ids, *, since):
-        self.asked = [*ids]
+        self.asked = dict(ids)
         return {WEB: (Author(since, "update", "mallory", "console", "10.0.0.9"),)}
 
 
@@ -300,8 +300,20 @@ def test_the_authors_of_drift_are_asked_for_and_recorded(world):
 
     world.apply()
 
-    assert world.provider.asked == [WEB]
+    assert [*world.provider.asked] == [WEB]
     assert [author.user for author in world.changes()[0].authors] == ["mallory"]
+
+
+def test_the_authors_of_one_that_was_made_anew_by_hand_are_asked_for_by_both_its_ids(world):
+    world.provider = Watched(world.provider.resources)
+    world.apply()
+    before = world.provider.live[WEB].id
+    made = live("memory.box/web", size=9, key="hush-hush", leftover="")
+    world.provider.live[WEB] = replace(made, id="made by hand")
+
+    world.apply()
+
+    assert world.provider.asked == {WEB: tuple(filter(None, ("made by hand", before)))}
 
 
 def test_a_server_that_does_not_tell_who_did_it_holds_nothing_up(world):
