@@ -16,6 +16,7 @@ from reconciler.core.message.wording import listed
 from reconciler.core.plan.access import AccessChange
 from reconciler.core.plan.plan import Plan
 from reconciler.core.resource.address import Address
+from reconciler.core.resource.resource import Origin
 from reconciler.core.resource.values import UNKNOWN, Value, revealed
 from reconciler.record import Struct
 from reconciler.render.output.causes import CAUSES, REMOVED, known_cause
