@@ -162,7 +162,7 @@ class EngineProvider(DockerProvider):
     def obstacles(self, steps: Sequence[Step]) -> Sequence[Problem]:
         return self._out(super().obstacles(self._in(tuple(steps))))
 
-    def authors(self, ids: Mapping[Address, str], *, since: float) -> Mapping[Address, Sequence[Author]]:
+    def authors(self, ids: Mapping[Address, Sequence[str]], *, since: float) -> Mapping[Address, Sequence[Author]]:
         return self._out(super().authors(self._in(ids), since=since))
 
     def declarations(
