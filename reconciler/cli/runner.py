@@ -107,13 +107,14 @@ class Teller:
     def _say(self, event: Event) -> None:
         from reconciler.core.execution.report import What
 
+        part = self._ongoing.part(event.step, monotonic())
         if in_events():
             from reconciler.render.progress.events import step_document
 
-            document = step_document(event)
+            document = step_document(event, part)
             emit(document.pop("type"), document.pop("msg"), **document)
         elif event.what is not What.PENDING or not self._screen.draws:
-            for line in self._progress.lines(event):
+            for line in self._progress.lines(event, part):
                 say(line)
 
     def _rows(self) -> Sequence[Row]:

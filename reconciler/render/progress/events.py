@@ -8,7 +8,7 @@ from typing import Any, Final
 from reconciler.core.execution.report import Event, What
 from reconciler.core.message.codes import code_of
 from reconciler.core.message.problem import Problem
-from reconciler.render.progress.ongoing import doing
+from reconciler.render.progress.ongoing import Part, doing, pace_of
 
 SCHEMA: Final = "reconcile.events/v1"
 _TYPES: Final[Mapping[What, str]] = {
@@ -33,9 +33,14 @@ _WORDS: Final[Mapping[What, str]] = {
 }
 
 
-def step_document(event: Event) -> dict[str, Any]:
-    """An event of a step: its type, level and message, and the facts of it."""
-    step, amount = event.step, event.amount
+def step_document(event: Event, part: Part | None = None) -> dict[str, Any]:
+    """An event of a step: its type, level and message, and the facts of it.
+
+    ``part`` is the part that is done of all batches, where the step is one of them.
+    """
+    step = event.step
+    if part is None and event.amount:
+        part = Part(event.amount, event.seconds)
     note = f": {event.note}" if event.note else ""
     return {
         "type": _TYPES[event.what],
@@ -48,8 +53,14 @@ def step_document(event: Event) -> dict[str, Any]:
         "note": event.note,
         **({"code": code_of(event.error).name} if event.error else {}),
         **({"wait": {"probe": event.note, "limit": step.timeout_s + step.hold_s}} if _is_wait(event) else {}),
-        **({"amount": {"done": amount.done, "total": amount.total, "unit": amount.unit}} if amount else {}),
+        **({"amount": _amount(part)} if part else {}),
     }
+
+
+def _amount(part: Part) -> dict[str, Any]:
+    amount, pace = part.amount, pace_of(part.amount, part.seconds)
+    rest = {"rate": round(pace.rate, 3), "left": round(pace.left_s, 1)} if pace else {}
+    return {"done": amount.done, "total": amount.total, "unit": amount.unit, **rest}
 
 
 def _is_wait(event: Event) -> bool:

@@ -45,6 +45,16 @@ class Row(Struct, frozen=True):
         return f"{self.seconds:.0f} of {self.limit:.0f} s" if is_long else f"{self.seconds:.0f} s"
 
 
+class Part(Struct, frozen=True):
+    """The part that is done of all batches of a kind, and the seconds since the first of them began."""
+
+    amount: Amount
+    seconds: float
+
+    def __str__(self) -> str:
+        return amount_text(self.amount, self.seconds)
+
+
 class Ongoing:
     """Folds the events of one plan into what is going on. Moments are seconds of any one clock."""
 
@@ -69,6 +79,11 @@ class Ongoing:
             self._now_on[step.id] = event
         if step.covers:
             self._batches[_group(step.address)].happened(event, now)
+
+    def part(self, step: Step, now: float) -> Part | None:
+        """The part that is done of all batches to which a step belongs; None for a step of one resource."""
+        batches = self._batches.get(_group(step.address)) if step.covers else None
+        return batches.part(now) if batches else None
 
     def rows(self, now: float) -> Iterator[Row]:
         """A row for each step that is going on, and one for all batches of a kind."""
@@ -106,9 +121,12 @@ class _Batches(Struct):
         if event.what is What.DONE:
             self.done += len(event.step.covers)
 
+    def part(self, now: float) -> Part:
+        return Part(Amount(self.done, self.total, "objects"), now - (now if self.began is None else self.began))
+
     def row(self, group: str, verb: str, now: float) -> Row:
-        seconds = now - (now if self.began is None else self.began)
-        return Row(group, verb, seconds, amount_text(Amount(self.done, self.total, "objects"), seconds))
+        part = self.part(now)
+        return Row(group, verb, part.seconds, str(part))
 
 
 def doing(step: Step) -> str:
@@ -126,11 +144,25 @@ def amount_text(amount: Amount, seconds: float) -> str:
     if amount.unit == "steps":
         return f"step {done} of {total}"
     text = f"{done} of {total}"
-    if amount.unit not in _STEADY or not amount.done or seconds <= 0:
+    pace = pace_of(amount, seconds)
+    if pace is None:
         return text
+    return f"{text}, {size(pace.rate) if amount.unit == 'bytes' else f'{pace.rate:.3g}'}/s, {pace.left_s:.0f} s left"
+
+
+class Pace(Struct, frozen=True):
+    """So much of a unit in a second, and the seconds that the rest takes at this rate."""
+
+    rate: float
+    left_s: float
+
+
+def pace_of(amount: Amount, seconds: float) -> Pace | None:
+    """The pace of what comes at a steady rate, once some of it has come."""
+    if amount.unit not in _STEADY or not amount.done or seconds <= 0:
+        return None
     rate = amount.done / seconds
-    left = (amount.total - amount.done) / rate
-    return f"{text}, {size(rate) if amount.unit == 'bytes' else f'{rate:.3g}'}/s, {left:.0f} s left"
+    return Pace(rate, (amount.total - amount.done) / rate)
 
 
 def how_far(event: Event, seconds: float) -> str:

@@ -13,7 +13,7 @@ from reconciler.core.plan.plan import Plan
 from reconciler.core.resource.address import Address
 from reconciler.record import Struct
 from reconciler.render.output.columns import column_of, padded
-from reconciler.render.progress.ongoing import amount_text, doing
+from reconciler.render.progress.ongoing import Part, amount_text, doing
 
 DONE: Final[Mapping[Action, str]] = {
     Action.CREATE: "created",
@@ -59,14 +59,14 @@ class Progress:
         self._seconds: dict[Address, float] = {}
         self._reported: dict[str, float] = {}
 
-    def lines(self, event: Event) -> Iterator[str]:
-        """The lines that an event is worth."""
+    def lines(self, event: Event, part: Part | None = None) -> Iterator[str]:
+        """The lines that an event is worth. Of one batch of several, ``part`` is how much of all is done."""
         address = padded(str(event.step.address), self._column)
         if event.what not in (What.NOT_STARTED, What.BLOCKED):
             self._begun.add(event.step.id)
         match event.what:
             case What.DONE:
-                yield from self._done(event)
+                yield from self._done(event, part)
             case What.STARTED if event.step.verb.rpartition(".")[2] in _LONG:
                 yield f"  … {address} {doing(event.step)}"
             case What.PENDING if event.seconds - self._reported.get(event.step.id, 0.0) >= _EVERY_S:
@@ -96,7 +96,7 @@ class Progress:
             case _:
                 return
 
-    def _done(self, event: Event) -> Iterator[str]:
+    def _done(self, event: Event, part: Part | None) -> Iterator[str]:
         for address in set(event.addresses):
             self._seconds[address] = self._seconds.get(address, 0.0) + event.seconds
         complete = list(dict.fromkeys(filter(self._is_complete, event.addresses)))
@@ -104,7 +104,9 @@ class Progress:
         if len(complete) > _FEW:
             first, took = complete[0], max(self._seconds[address] for address in complete)
             subject = padded(f"{first} and {len(complete) - 1} more", self._column)
-            yield f"  ✓ {subject} {self._words[first]}{note} ({took:.1f} s)"
+            is_between = part is not None and part.amount.done < part.amount.total
+            of_all = f": {part}" if is_between else ""
+            yield f"  ✓ {subject} {self._words[first]}{note} ({took:.1f} s){of_all}"
             return
         for address in complete:
             lasted = f"({self._seconds[address]:.1f} s)"

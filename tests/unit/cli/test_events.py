@@ -13,7 +13,9 @@ import pytest
 from reconciler.core.execution.report import Event, What
 from reconciler.core.plan.plan import Step
 from reconciler.core.resource.address import Address
+from reconciler.core.resource.amount import Amount
 from reconciler.render.progress.events import step_document, wait_fields
+from reconciler.render.progress.ongoing import Part
 from tests.kit.cli import called
 from tests.kit.docker.memory import PROJECT, Refusal, served
 
@@ -155,6 +157,38 @@ def test_a_wait_of_a_step_has_its_probe_and_its_limit():
     EVENTS.validate(HEAD | waits)
     assert waits["wait"] == {"probe": "health: starting, last probe: exit code 1", "limit": 32.0}
     assert "wait" not in done
+
+
+PULL = Step("pull", Address("docker.image", ("app",)), "image.pull")
+BATCH = Step("b", Address("keycloak.user", ("r", "a")), "import", covers=(Address("keycloak.user", ("r", "a")),))
+
+
+@pytest.mark.parametrize(
+    ("event", "part", "amount"),
+    [
+        (
+            Event(PULL, What.PENDING, "3 of 7 layers", 10.0, amount=Amount(50, 200, "bytes")),
+            None,
+            {"done": 50, "total": 200, "unit": "bytes", "rate": 5.0, "left": 30.0},
+        ),
+        (
+            Event(BATCH, What.DONE, "", 2.0),
+            Part(Amount(200, 1000, "objects"), 4.0),
+            {"done": 200, "total": 1000, "unit": "objects", "rate": 50.0, "left": 16.0},
+        ),
+        (
+            Event(PULL, What.PENDING, "RUN make", 2.0, amount=Amount(3, 7, "steps")),
+            None,
+            {"done": 3, "total": 7, "unit": "steps"},
+        ),
+    ],
+)
+def test_the_part_that_is_done_has_its_rate_and_the_time_left(event, part, amount):
+    document = step_document(event, part)
+
+    EVENTS.validate(HEAD | document)
+    assert document["amount"] == amount
+    assert document["note"] == event.note
 
 
 def test_a_wait_for_a_server_is_an_event_of_its_own():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,8 @@ from reconciler.core.execution.left import leaving
 from reconciler.core.plan.plan import make
 from reconciler.providers.memory import MemoryProvider
 from reconciler.render.output.columns import cells
+from reconciler.render.output.plain import coloured as coloured_text
+from reconciler.render.output.plain import encodable
 from reconciler.render.plan.outage import longest_outage, outage_words
 from reconciler.render.plan.text import Style, plan_text
 from tests.kit.build import address, live, resource
@@ -33,6 +36,37 @@ def test_a_plan_with_one_of_everything_is_read_at_any_width(golden, width):
 
     assert max(map(cells, text.splitlines())) <= width
     golden.parts(FILE, {f"{width} columns": text})
+
+
+@pytest.mark.parametrize("width", [50, 80, 160])
+def test_wide_characters_and_combined_ones_are_read_at_any_width(golden, width):
+    names = ("データベース", "cafe\u0301", "👩‍💻")
+    desired = [resource(f"memory.box/{name}", size=2, image=f"画像/{name}:最新") for name in names]
+    desired.append(resource("memory.box/長い名前" + "長" * 30, size=1))
+    observed = [live(f"memory.box/{name}", size=1, image=f"画像/{name}:旧") for name in names]
+    plan = make({"memory": MemoryProvider()}, desired, observed)
+
+    text = shown(plan, width=width)
+
+    assert max(map(cells, text.splitlines())) <= width
+    golden.parts(FILE.with_name("wide.txt"), {f"{width} columns": text})
+
+
+@pytest.mark.parametrize("width", [50, 80, 160])
+def test_a_terminal_without_unicode_gets_the_same_in_ascii(golden, width):
+    text = encodable(shown(a_plan(), width=width), "ascii")
+
+    assert text.isascii()
+    assert "\\u" not in text
+    golden.parts(FILE.with_name("ascii.txt"), {f"{width} columns": text})
+
+
+def test_colours_are_added_to_a_plan_and_nothing_else_is_changed():
+    coloured, plain = (coloured_text(shown(a_plan(), width=80, colour=on)) for on in (True, False))
+
+    assert "\x1b[" in coloured
+    assert "\x1b[" not in plain
+    assert re.sub("\x1b\\[[0-9;]*m", "", coloured) == plain
 
 
 def test_the_legend_has_the_symbols_in_use_and_no_other():

@@ -57,6 +57,19 @@ def test_a_batch_of_many_is_one_line():
     assert line == "  ✓ memory.user/lab/u0 and 199 more              created (2.0 s)"
 
 
+def test_a_batch_of_several_says_how_much_of_all_is_done_how_fast_and_for_how_long_yet():
+    plan = a_plan(FIRST, SECOND)
+    progress, ongoing = Progress(plan), Ongoing(plan)
+    written = list[str]()
+    for moment, event in ((0.0, Event(FIRST, What.STARTED)), (4.0, Event(FIRST, What.DONE, "", 4.0)),
+                          (8.0, Event(SECOND, What.DONE, "", 4.0))):  # fmt: skip
+        ongoing.happened(event, moment)
+        written += progress.lines(event, ongoing.part(event.step, moment))
+
+    assert [line.partition("created ")[2] for line in written] == ["(4.0 s): 200 of 400, 50/s, 4 s left", "(4.0 s)"]
+    assert ongoing.part(BUILD, 8.0) is None
+
+
 def test_every_step_that_goes_on_has_a_row_with_what_it_waits_for_and_for_how_long():
     assert rows(
         30.0,
