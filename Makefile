@@ -161,7 +161,7 @@ docs-serve: $(DEV) ## show the site at http://localhost:8000, anew after each ch
 	$(PIP) --require-hashes -r requirements/docs.txt
 	$(SITE) serve
 
-reference: $(DEV) ## write docs/errors.md and the man page
+reference: $(DEV) ## write docs/errors.md, docs/daemon-log.md and the man page
 	@$(BIN)/python scripts/reference.py
 
 images: ## build the local stand-ins for the official images

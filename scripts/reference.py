@@ -1,14 +1,14 @@
 #!/usr/bin/env python3
 """Writes the reference that follows from the program: its commands, codes, formats and fields.
 
-The site's builder makes the pages from it (scripts/docs_site.py). `make reference` writes the two that stand in the
-repository: the man page, which the wheel installs, and docs/errors.md.
+The site's builder makes the pages from it (scripts/docs_site.py). `make reference` writes those that stand in the
+repository: the man page, which the wheel installs, docs/errors.md and docs/daemon-log.md.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
 from typing import Final
@@ -22,6 +22,8 @@ from reconciler.config.schema.fields import described_fields
 from reconciler.core.message.codes import CODES
 from reconciler.providers.registry import all_kinds
 from reconciler.render.answers.explanations import DescribedField, codes_markdown, costs_of
+from reconciler.run.daemon.loglines import LOG_LINES, TROUBLES
+from reconciler.web.metrics import METRICS
 
 ROOT: Final = Path(__file__).resolve().parents[1]
 SCHEMAS: Final = ROOT / "schemas"
@@ -32,7 +34,11 @@ _HIDES: Final = frozenset({"--version", "--help"})
 
 def committed() -> Mapping[str, str]:
     """The files that stand in the repository, by their path in it."""
-    return {"docs/errors.md": codes_markdown(CODES.values()), "docs/man/reconcile.1": man_page()}
+    return {
+        "docs/errors.md": codes_markdown(CODES.values()),
+        "docs/daemon-log.md": daemon_page(),
+        "docs/man/reconcile.1": man_page(),
+    }
 
 
 def pages() -> Mapping[str, str]:
@@ -169,6 +175,49 @@ def formats_page() -> str:
             f"[{path.name}](../schemas/{path.name})",
         ]
     return "\n\n".join(filter(None, parts)) + "\n"
+
+
+_ABOUT_LOG: Final = """\
+# The daemon's log and metrics
+
+This page is made from the program's tables. Programs may rely on the names.
+
+## Log
+
+`reconcile daemon` writes one JSON object per line to stderr, with `event`, a constant phrase, `level`, `ts` (the
+moment, in UTC) and the keys of its phrase. A key without a value may be left out.\
+"""
+_ABOUT_TROUBLES: Final = """\
+## Troubles
+
+The line of a trouble is written when it begins or changes, and `over` at its end.\
+"""
+_ABOUT_METRICS: Final = """\
+## Metrics
+
+`GET /metrics` has them in the text format of Prometheus.\
+"""
+
+
+def daemon_page() -> str:
+    """The page of the daemon's log and metrics."""
+    lines = [(phrase, line.when, line.keys) for phrase, line in LOG_LINES.items()]
+    troubles = [(ailment.value, line.when, line.keys) for ailment, line in TROUBLES.items()]
+    metrics = [
+        (f"reconcile_{name}{'_total' if each.type == 'counter' else ''}", f"{each.type}: {each.text}", each.labels)
+        for name, each in METRICS.items()
+    ]
+    parts = [
+        (_ABOUT_LOG, ("`event`", "written", "keys"), lines),
+        (_ABOUT_TROUBLES, ("`event`", "meaning", "keys"), troubles),
+        (_ABOUT_METRICS, ("metric", "meaning", "labels"), metrics),
+    ]
+    return "\n\n".join(f"{about}\n\n{_names_table(heads, rows)}" for about, heads, rows in parts) + "\n"
+
+
+def _names_table(heads: Sequence[str], rows: Sequence[tuple[str, str, Sequence[str]]]) -> str:
+    cells = [(f"`{name}`", _cell(text), ", ".join(f"`{each}`" for each in names)) for name, text, names in rows]
+    return "\n".join(f"| {' | '.join(row)} |" for row in (heads, ("---",) * len(heads), *cells))
 
 
 def _cell(text: str) -> str:

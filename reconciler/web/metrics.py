@@ -1,9 +1,9 @@
-"""The metrics: counted facts, and gauges of the last look. docs/page.md lists their names and labels."""
+"""The metrics: counted facts, and gauges of the last look. The reference lists their names and labels."""
 
 from __future__ import annotations
 
 from collections import Counter as Count
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
 from prometheus_client import CONTENT_TYPE_LATEST as CONTENT_TYPE
@@ -15,9 +15,10 @@ from prometheus_client.registry import Collector
 from reconciler import __version__
 from reconciler.core.execution.report import State as Condition
 from reconciler.core.history.facts import Ailment, Difference, Fact, Pass, Repair
+from reconciler.record import Struct
 from reconciler.run.daemon.board import Board, Scene
 
-__all__ = ["CONTENT_TYPE", "Metrics"]
+__all__ = ["CONTENT_TYPE", "METRICS", "Metrics"]
 
 disable_created_metrics()  # type: ignore[no-untyped-call]  # a series more for each counter, of which nobody makes use
 
@@ -26,20 +27,54 @@ _MOST_ADDRESSES: Final = 5_000
 """A project with more resources has no series for each of them."""
 
 
+class Described(Struct, frozen=True):
+    """A metric as its readers know it: its type, its labels, and its meaning."""
+
+    type: str
+    labels: tuple[str, ...]
+    text: str
+
+
+_OF_EACH: Final = f"up to {_MOST_ADDRESSES:,} resources"
+METRICS: Final[Mapping[str, Described]] = {
+    "build_info": Described("gauge", ("version",), "The version of reconcile"),
+    "up": Described("gauge", (), "Whether the daemon's loop comes round"),
+    "revision_info": Described("gauge", ("revision",), "The revision of the files in force, if a repository has them"),
+    "leader": Described("gauge", (), "Whether this daemon acts; 0 if it stands by"),
+    "last_look_timestamp_seconds": Described("gauge", (), "Time of the last look"),
+    "provider_up": Described("gauge", ("provider",), "Whether a provider's server can be read"),
+    "resources": Described("gauge", ("provider", "state"), "Resources"),
+    "resource_info": Described(
+        "gauge", ("address", "kind", "state", "paused"), f"A resource and its state, {_OF_EACH}"
+    ),
+    "drift_seconds": Described("counter", ("address",), f"Time in which it was not as declared, {_OF_EACH}"),
+    "under_repair": Described("gauge", (), "Resources under repair"),
+    "troubles": Described("gauge", ("trouble",), "Troubles that last"),
+    "pauses": Described("gauge", (), "Pauses that have not expired"),
+    "differences": Described("counter", ("provider", "cause"), "Differences, each counted once"),
+    "repairs": Described("counter", ("provider", "action", "result"), "Repairs that have ended"),
+    "repair_duration_seconds": Described("histogram", ("provider",), "Time from the beginning of a repair to its end"),
+    "passes": Described("counter", ("result",), "Passes that did something"),
+    "http_requests": Described("counter", ("path", "method", "code"), "HTTP requests"),
+    "webhooks": Described("counter", ("forge", "result"), "Webhooks"),
+}
+"""All metrics, by their names without the prefix ``reconcile_``; a counter's has ``_total`` at its end."""
+
+
 class Metrics:
     """The counters of one daemon: a listener of its facts."""
 
     def __init__(self, board: Board, clean: Callable[[str], str] = str) -> None:
         self.registry = CollectorRegistry()
-        self._differences = self._counter("differences", "Differences, each counted once", "provider", "cause")
-        self._repairs = self._counter("repairs", "Repairs that have ended", "provider", "action", "result")
-        self._passes = self._counter("passes", "Passes that did something", "result")
-        self._requests = self._counter("http_requests", "HTTP requests", "path", "method", "code")
-        self._webhooks = self._counter("webhooks", "Webhooks", "forge", "result")
+        self._differences = self._counter("differences")
+        self._repairs = self._counter("repairs")
+        self._passes = self._counter("passes")
+        self._requests = self._counter("http_requests")
+        self._webhooks = self._counter("webhooks")
         self._seconds = Histogram(
             "reconcile_repair_duration_seconds",
-            "Time from the beginning of a repair to its end",
-            ("provider",),
+            METRICS["repair_duration_seconds"].text,
+            METRICS["repair_duration_seconds"].labels,
             buckets=_BUCKETS,
             registry=self.registry,
         )
@@ -72,8 +107,8 @@ class Metrics:
     def webhook(self, forge: str, result: str) -> None:
         self._webhooks.labels(forge, result).inc()
 
-    def _counter(self, name: str, text: str, *labels: str) -> Counter:
-        return Counter(f"reconcile_{name}", text, labels, registry=self.registry)
+    def _counter(self, name: str) -> Counter:
+        return Counter(f"reconcile_{name}", METRICS[name].text, METRICS[name].labels, registry=self.registry)
 
 
 class _Gauges(Collector):
@@ -84,32 +119,32 @@ class _Gauges(Collector):
 
     def collect(self) -> Iterator[Metric]:
         board = self._board
-        yield _gauge("build_info", "The version of reconcile", ["version"], [([__version__], 1)])
-        yield _gauge("up", "Whether the daemon's loop comes round", [], [([], board.is_alive)])
+        yield _gauge("build_info", [([__version__], 1)])
+        yield _gauge("up", [([], board.is_alive)])
         if board.revision:
-            yield _gauge("revision_info", "The revision of the files in force", ["revision"], [([board.revision], 1)])
-        yield _gauge("leader", "Whether this daemon may write", [], [([], board.leads)])
+            yield _gauge("revision_info", [([board.revision], 1)])
+        yield _gauge("leader", [([], board.leads)])
         scene = board.scene
         if scene is None:  # as long as a daemon stands by
             return
-        yield _gauge("last_look_timestamp_seconds", "Time of the last look", [], [([], scene.at)])
-        yield _gauge("under_repair", "Resources under repair", [], [([], len(scene.state.under_repair))])
+        yield _gauge("last_look_timestamp_seconds", [([], scene.at)])
+        yield _gauge("under_repair", [([], len(scene.state.under_repair))])
         yield from _of_scene(scene, board, self._clean)
 
 
 def _of_scene(scene: Scene, board: Board, clean: Callable[[str], str]) -> Iterator[Metric]:
     troubles = Count(each.ailment.name.lower() for each in scene.state.troubles)
     names = [each.name.lower() for each in Ailment]
-    yield _gauge("troubles", "Troubles that last", ["trouble"], [([name], troubles[name]) for name in names])
+    yield _gauge("troubles", [([name], troubles[name]) for name in names])
     unread = {each.subject for each in scene.state.troubles if each.ailment is Ailment.UNREAD}
     providers = sorted(scene.session.providers)
     readable = [([name], name not in unread) for name in providers]
-    yield _gauge("provider_up", "Whether a provider's server can be read", ["provider"], readable)
+    yield _gauge("provider_up", readable)
     states = Count((each.address.provider, each.state.value) for each in scene.state.standings)
     every = [([name, state.value], states[name, state.value]) for name in providers for state in Condition]
-    yield _gauge("resources", "Resources", ["provider", "state"], every)
+    yield _gauge("resources", every)
     active = board.pauses.active(board.wall())
-    yield _gauge("pauses", "Pauses that have not expired", [], [([], len(active))])
+    yield _gauge("pauses", [([], len(active))])
     if len(scene.state.standings) > _MOST_ADDRESSES:
         return
     paused = board.paused(each.address for each in scene.state.standings)
@@ -117,15 +152,15 @@ def _of_scene(scene: Scene, board: Board, clean: Callable[[str], str]) -> Iterat
         ([clean(str(each.address)), each.address.kind, each.state.value, _yes_no(each.address in paused)], 1)
         for each in scene.state.standings
     ]
-    yield _gauge("resource_info", "A resource and its state", ["address", "kind", "state", "paused"], rows)
-    family = CounterMetricFamily("reconcile_drift_seconds", "Time in which it was not as declared", labels=["address"])
+    yield _gauge("resource_info", rows)
+    family = CounterMetricFamily("reconcile_drift_seconds", METRICS["drift_seconds"].text, labels=["address"])
     for address, seconds in board.drifted_s.items():
         family.add_metric([clean(str(address))], seconds)
     yield family
 
 
-def _gauge(name: str, text: str, labels: list[str], rows: list[tuple[list[str], Any]]) -> Metric:
-    family = GaugeMetricFamily(f"reconcile_{name}", text, labels=labels)
+def _gauge(name: str, rows: list[tuple[list[str], Any]]) -> Metric:
+    family = GaugeMetricFamily(f"reconcile_{name}", METRICS[name].text, labels=METRICS[name].labels)
     for values, number in rows:
         family.add_metric(values, float(number))
     return family
