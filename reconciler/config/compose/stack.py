@@ -91,6 +91,7 @@ def load_written(written: Written, settings: Settings) -> LoadedStack:
     profiles = _profiles(settings, variables)
     found.problems.extend(_unknown_profiles(document, profiles, "" if settings.profiles else _PROFILES))
     document, inactive = _active(document, profiles)
+    found.problems.extend(_without_services(document, inactive))
     # Doubts are weighed once it is known what is used: in an idle service an undefined variable is none.
     found.problems.extend(_weighed(found.doubts, inactive, settings))
     # Checks skip what an earlier stage took out: its problem is reported, and a second one would mislead.
@@ -168,6 +169,15 @@ def _active(document: Map, profiles: Sequence[str]) -> tuple[Map, frozenset[str]
     active = {name: service for name, service in services.items() if _is_active(service, profiles)}
     inactive = frozenset(name for name in services if name not in active)
     return with_places({**document, "services": with_places(active, services)}, document), inactive
+
+
+def _without_services(document: Map, inactive: frozenset[str]) -> Iterator[Problem]:
+    """Warns where nothing is to run: the file is most likely not finished, or a profile is forgotten."""
+    place = deepest(document, ("services",))[0]
+    if document.get("services") == {} and place:
+        missing = "declares no service; write one under `services`"
+        idle = "no service is active, since each has a profile; choose some with --profile"
+        yield place.problem(idle if inactive else missing, severity=Severity.WARNING, code=CHECK)
 
 
 def _is_active(service: Tree, profiles: Sequence[str]) -> bool:

@@ -109,7 +109,7 @@ def test_a_profile_that_no_service_has_is_reported_whoever_names_it(source, fold
 
 @pytest.mark.parametrize("names", ["", "debug", "*", "debug,"])
 def test_profiles_that_there_are_and_none_at_all_are_nothing_odd(names, folder):
-    write(folder, stack_yaml=f"{STACK}    profiles: [debug]\n")
+    write(folder, stack_yaml=f"{STACK}    profiles: [debug]\n  db: {{image: nginx}}\n")
 
     assert found_in(folder, {"COMPOSE_PROFILES": names}) == []
 
@@ -129,6 +129,16 @@ def test_users_files_without_a_realm_are_reported(text, message, folder):
 
     remedy = "write `realm: NAME`, or leave this file out"
     assert found_in(folder) == [f"warning users.yaml:1:1: {message}; {remedy}"]
+
+
+def test_a_stack_in_which_nothing_is_to_run_is_reported(folder):
+    write(folder, stack_yaml="services: {}\n")
+    empty = found_in(folder)
+    write(folder, stack_yaml=f"{STACK}    profiles: [debug]\n")
+
+    assert empty == ["warning stack.yaml:1:1: declares no service; write one under `services`"]
+    idle = "no service is active, since each has a profile; choose some with --profile"
+    assert found_in(folder) == [f"warning stack.yaml:1:1: {idle}"]
 
 
 def test_a_table_without_users_is_reported(folder):
