@@ -123,7 +123,7 @@ FLOORS = {
         {"kinds", "nodes", "tasks"},
         {"expand", "inside"},
         {"observe", "perform", "steps"},
-        {"adoption", "diagnose"},
+        {"adoption", "declaration", "diagnose"},
         {"provider"},
     ),
     "providers/keycloak": (

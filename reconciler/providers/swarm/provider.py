@@ -13,10 +13,11 @@ from reconciler.core.login import Evidence
 from reconciler.core.message.errors import NotThere, Rejected, Unreachable
 from reconciler.core.message.problem import Problem
 from reconciler.core.plan.plan import Step
-from reconciler.core.provider import Adoption, Command, Done, Exit, Hint, Machine, Verdict
+from reconciler.core.provider import Adoption, Command, Declaration, Done, Exit, Hint, Machine, Verdict
 from reconciler.core.resource.address import Address
 from reconciler.core.resource.document import Document
 from reconciler.core.resource.resource import Observed, Resource
+from reconciler.core.resource.values import Value
 from reconciler.providers.answers import Note, ignored
 from reconciler.providers.docker.engine import commands
 from reconciler.providers.docker.engine.client import Engine
@@ -103,6 +104,13 @@ class SwarmProvider:
     def machines(self) -> Sequence[Machine]:
         with self.engine.understood():
             return nodes.machines(self.engine.get("/nodes"))
+
+    def declarations(
+        self, document: Document, change: Change, fields: Mapping[str, tuple[Value, Value]]
+    ) -> Mapping[str, Sequence[Declaration]]:
+        from reconciler.providers.swarm.declaration import declarations
+
+        return declarations(document, change, fields)
 
     # -------------------------------------------------------------- adoption
 

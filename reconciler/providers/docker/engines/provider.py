@@ -30,6 +30,7 @@ from reconciler.providers.docker.engines.placement import (
     needs_across,
     on,
     part_of,
+    placement,
 )
 from reconciler.providers.docker.engines.readdress import Renamed
 from reconciler.providers.docker.kinds import container
@@ -52,6 +53,10 @@ class Engines:
     @cached_property
     def marks(self) -> Marks:
         return Marks({name: _Store(each) for name, each in self.providers.items()})
+
+    def placed(self, document: Document) -> Placement:
+        """The placement of this document, or of one that it may become."""
+        return self.where if document is self.document else placement(document)
 
     def elsewhere(self, name: str, inner: Address) -> Sequence[EngineProvider]:
         """The other engines for which a resource of this inner address is declared."""
@@ -103,14 +108,14 @@ class EngineProvider(DockerProvider):
 
     def _alone(self, document: Document) -> Iterator[Resource]:
         """The resources of this engine, as if it were the only one."""
-        where = self._engines.where
+        where = self._engines.placed(document)
         return self._expanded(part_of(document, where, self.name), awaited(document, where, self.name))
 
     def _with_needs(self, document: Document, inner: Resource) -> Resource:
         made = self._out(inner)
         if inner.address.kind != container.NAME:
             return made
-        needs = needs_across(document, self._engines.where, inner.address.path[0])
+        needs = needs_across(document, self._engines.placed(document), inner.address.path[0])
         return replace(made, after={**made.after, **dict(needs)})
 
     @cached_property
@@ -171,12 +176,12 @@ class EngineProvider(DockerProvider):
         return super().declarations(document, self._in(change), fields)
 
     def warnings(self, document: Document) -> Iterable[Problem]:
-        return super().warnings(part_of(document, self._engines.where, self.name))
+        return super().warnings(part_of(document, self._engines.placed(document), self.name))
 
     def endpoints(self, document: Document) -> Mapping[str, tuple[str, str]]:
         from reconciler.providers.docker.permissions import endpoints
 
-        return endpoints(part_of(document, self._engines.where, self.name), self._alone(document))
+        return endpoints(part_of(document, self._engines.placed(document), self.name), self._alone(document))
 
     def images(self, desired: Iterable[Resource]) -> Sequence[BuiltImage]:
         own = tuple(each for each in desired if each.address.provider == self.name)
@@ -195,7 +200,7 @@ class EngineProvider(DockerProvider):
         yield from map(self._out, source())
 
     def checks(self, document: Document) -> Sequence[Check]:
-        own = super().checks(part_of(document, self._engines.where, self.name))
+        own = super().checks(part_of(document, self._engines.placed(document), self.name))
         return [self._check(each) for each in own]
 
     def _check(self, check: Check) -> Check:

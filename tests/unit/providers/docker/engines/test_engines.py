@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import re
+
 import pytest
 
 from reconciler.core.difference.change import Action
@@ -16,6 +19,7 @@ from reconciler.providers.docker.engines.readdress import Renamed
 from reconciler.run.lock.lock import Lock
 from reconciler.run.reconciliation.once import Reconciler
 from reconciler.run.reconciliation.remove import kinds_to_remove, removal
+from tests.kit.cli import ROOT
 from tests.kit.docker.memory import PROJECT, Line, MemoryEngine, a_stack
 
 EDGE = "ssh://ops@edge.example:22"
@@ -353,6 +357,24 @@ def test_renaming_there_and_back_changes_nothing(world):
 
     assert all(out(back(each)) == each for each in own)
     assert all(back(each).address.provider == "docker" for each in own)
+
+
+@pytest.mark.parametrize("schema", ["plan", "snapshot"])
+def test_an_address_on_another_engine_is_one_to_the_schemas(schema):
+    found = json.loads((ROOT / f"schemas/{schema}.schema.json").read_text(encoding="utf-8"))["$defs"]["address"]
+
+    for address in (f"{NAME}.container/worker", "docker.container/web/2", "keycloak.client-scope/shop/a"):
+        assert re.search(found["pattern"], address)
+    assert not re.search(found["pattern"], "worker")
+
+
+def test_a_document_that_the_files_may_become_has_a_placement_of_its_own(world):
+    new = f'  new: {{image: "app:1", x-reconcile: {{engine: "{EDGE}"}}}}'
+    more = a_stack(STACK.replace("services:", f"services:\n{new}", 1), world.directory)
+    usual, edge = ({str(each.address) for each in provider.expand(more)} for provider in world.providers.values())
+
+    assert f"{NAME}.container/new" in edge
+    assert usual == {"docker.network/default", "docker.image/app:1", "docker.container/db"}
 
 
 @pytest.mark.parametrize(
