@@ -1,4 +1,7 @@
-"""Client policies, and the profiles they apply: rules on what clients may ask for. The lists are exact."""
+"""Client policies, and the profiles they apply: rules on what clients may ask for. The lists are exact.
+
+A policy refuses or changes whatever is written of a client after it, so that clients and their roles come first.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,7 @@ from reconciler.providers.keycloak.table.groups import Dependencies, Paths, Requ
 from reconciler.providers.keycloak.table.kind import Item, RestKind
 from reconciler.providers.keycloak.table.properties import as_map, as_plain, flag, objects
 from reconciler.providers.keycloak.table.required_release import Since
-from reconciler.vocabulary.keycloak import CLIENT_POLICIES, CLIENT_PROFILES
+from reconciler.vocabulary.keycloak import CLIENT, CLIENT_POLICIES, CLIENT_PROFILES, CLIENT_ROLE, CLIENT_SCOPE
 
 
 def _section(section: str, name: str) -> Callable[[Representation], Iterator[Item]]:
@@ -53,6 +56,6 @@ POLICIES: Final = RestKind(
     paths=Paths(item=f"{BASE}/client-policies/policies", find=f"{BASE}/client-policies/policies", id_key=""),
     right="manage-realm",
     singleton=True,
-    dependencies=Dependencies(uses=_profiles),
+    dependencies=Dependencies(uses=_profiles, behind=(CLIENT, CLIENT_ROLE, CLIENT_SCOPE)),
     requirements=Requirements(since={"policies.*.mode": Since((26, 7))}),
 )

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 from reconciler.core.difference.kind import Field
-from reconciler.core.resource.values import Path, Value
+from reconciler.core.resource.values import ABSENT, Path, Spec, Value
 from reconciler.providers.keycloak.table.connection import BASE, Representation
 from reconciler.providers.keycloak.table.groups import Builtins, Creation, Listing, Paths, Put, Reading
 from reconciler.providers.keycloak.table.kind import Item, RestKind
@@ -53,10 +53,17 @@ def _is_builtin(path: Path) -> bool:
 
 
 def _registration(body: Mapping[str, Value]) -> Mapping[str, Value]:
-    """The body for registering; the next pass brings the rest."""
+    """The body for registering, which takes no more."""
     alias = body["alias"]
     return {"providerId": body.get("providerId", alias), "name": body.get("name", alias)}
 
+
+def _is_for_everybody(spec: Spec) -> bool:
+    """Returns whether every new user has to do it."""
+    return _FLAG.normal(spec.get("defaultAction", ABSENT)) is True
+
+
+_FLAG: Final = flag()
 
 KIND: Final = RestKind(
     name=REQUIRED_ACTION,
@@ -79,7 +86,7 @@ KIND: Final = RestKind(
     ),
     right="manage-realm",
     put=Put(replaces=True),
-    creation=Creation(complete=_registration),
+    creation=Creation(complete=_registration, decides=_is_for_everybody),
     builtins=Builtins(is_builtin=_is_builtin),
     reading=Reading(listing=Listing("/authentication/required-actions")),
 )

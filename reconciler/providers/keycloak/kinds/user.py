@@ -45,9 +45,11 @@ from reconciler.providers.keycloak.table.properties import (
 from reconciler.vocabulary.accepted import DEFAULT_PROFILE, broken_validation
 from reconciler.vocabulary.keycloak import (
     CLIENT,
+    COMPONENT,
     DEFAULT_GROUPS,
     IDENTITY_PROVIDER,
     REALM,
+    REQUIRED_ACTION,
     SERVICE_ACCOUNT,
     USER,
     USER_PROFILE,
@@ -345,6 +347,6 @@ KIND: Final = RestKind(
     ),
     builtins=Builtins(arises=_arises),
     pruning=Pruning(section="users", keeps=_is_of_others),
-    dependencies=Dependencies(uses=_needs),
+    dependencies=Dependencies(uses=_needs, behind=(REQUIRED_ACTION, COMPONENT)),
     requirements=Requirements(refuses=_refused, rejects=_breaks_profile),
 )

@@ -1,7 +1,8 @@
 """Workflows: what Keycloak does by itself with users or clients, step by step, when something happened to them.
 
 The steps are exact and in order. What they name (groups, roles) is not looked up before it is needed, so a workflow
-waits for nothing. A step keeps its place in the lives of those it is planned for if the server finds it again.
+needs none of it. It comes last all the same: what a plan does to users and clients is not to set it going. A step keeps
+its place in the lives of those it is planned for if the server finds it again.
 """
 
 from __future__ import annotations
@@ -14,11 +15,22 @@ from reconciler.core.resource.resource import Resource
 from reconciler.core.resource.values import Value
 from reconciler.providers.keycloak.server.pages import pages
 from reconciler.providers.keycloak.table.connection import BASE, Connection, Representation
-from reconciler.providers.keycloak.table.groups import Paths, Pruning, Put, Reading, Requirements
+from reconciler.providers.keycloak.table.groups import Dependencies, Paths, Pruning, Put, Reading, Requirements
 from reconciler.providers.keycloak.table.kind import Item, RestKind
 from reconciler.providers.keycloak.table.properties import Property, as_map, as_name_map, as_text, as_text_map, flag
 from reconciler.providers.keycloak.table.required_release import Since, is_in
-from reconciler.vocabulary.keycloak import REALM, WORKFLOW
+from reconciler.vocabulary.keycloak import (
+    CLIENT,
+    CLIENT_ROLE,
+    GROUP,
+    IDENTITY_PROVIDER,
+    ORGANIZATION,
+    PASSWORD,
+    REALM,
+    ROLE,
+    USER,
+    WORKFLOW,
+)
 
 _SINCE: Final = Since((26, 5), feature="workflows", by_default=(26, 6))  # those of 26.4 are written in other words
 
@@ -80,6 +92,9 @@ KIND: Final = RestKind(
     right="realm-admin",  # also to read them; no other role or set of roles will do (26.7)
     put=Put(replaces=True),
     pruning=Pruning(section="workflows"),
+    dependencies=Dependencies(
+        behind=(USER, PASSWORD, GROUP, CLIENT, CLIENT_ROLE, ROLE, ORGANIZATION, IDENTITY_PROVIDER)
+    ),
     requirements=Requirements(
         since={"": _SINCE},
         remedies={

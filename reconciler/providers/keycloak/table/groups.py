@@ -32,6 +32,10 @@ def _is_not(_body: Representation) -> bool:
     return False
 
 
+def _decides_nothing(_spec: Spec) -> bool:
+    return False
+
+
 def _no_names(_spec: Spec) -> Iterable[str]:
     return ()
 
@@ -90,7 +94,9 @@ class Creation(Struct, frozen=True):
 
     ``defaults`` fill up its body, and ``complete`` does so depending on what is declared. ``imported`` turns the body
     into that of a partial import, where the type has one; ``inherits`` adds to it what the settings of the live realm
-    give to every object but an imported one. ``with_realm`` takes all that is declared of a new realm;
+    give to every object but an imported one. ``decides`` says of an object whether the server gives something to later
+    ones because of it: such a one is written whole with its making, also where it came with a new realm, and not by
+    the next pass. ``with_realm`` takes all that is declared of a new realm;
     it returns the objects that are made together with the realm, in place of the server's own, and what the realm's
     body says of them.
     """
@@ -99,6 +105,7 @@ class Creation(Struct, frozen=True):
     complete: Callable[[Mapping[str, Value]], Mapping[str, Value]] = _same_body
     imported: Callable[[str, Mapping[str, Value]], Mapping[str, Value]] | None = None
     inherits: Callable[[View, Address, Mapping[str, Value]], Mapping[str, Value]] | None = None
+    decides: Callable[[Spec], bool] = _decides_nothing
     with_realm: Callable[[Sequence[Resource]], tuple[Sequence[Resource], Mapping[str, Value]]] | None = None
 
 
@@ -131,11 +138,13 @@ class Pruning(Struct, frozen=True):
 class Dependencies(Struct, frozen=True):
     """Other objects that an object hangs together with, besides its parent and its links.
 
-    ``uses`` returns those that it needs, and ``takes`` those that the server deletes along with it.
+    ``uses`` returns those that it needs, and ``takes`` those that the server deletes along with it. It is written
+    ``behind`` all objects of these types: they decide what the server gives to it, or it acts on what is written later.
     """
 
     uses: Callable[[str, Spec], Iterable[Address]] = _nothing
     takes: Callable[[str, Spec], Iterable[Address]] = _nothing
+    behind: tuple[str, ...] = ()
 
 
 class Replacement(Struct, frozen=True):

@@ -56,7 +56,7 @@ def steps(changes: Sequence[Change]) -> Sequence[Step]:
     single = [step for change in changes if change.address not in batched for step in _steps(change, creating)]
     single = [bodies[step.address].put_in(step) if step.address in bodies else step for step in single]
     # Whatever waited for the creation of a batched object waits for its batch.
-    found = [*batches, *(_renamed(step, batched) for step in single)]
+    found = _behind_others([*batches, *(_renamed(step, batched) for step in single)])
     # One step asks for all requirements of a realm, so that a server without one of them is left untouched.
     first = {step.address.path[0]: step for step in _required(changes)}
     return [*first.values(), *(_behind(first.get(step.address.path[0]), step) for step in found)]
@@ -77,6 +77,25 @@ def _required(changes: Sequence[Change]) -> Iterator[Step]:
             realms.setdefault(change.address.path[0], []).append(said)
     for realm, needs in realms.items():
         yield _step(Address(REALM, (realm,)), REQUIRE, why="not every server has it", needs=needs)
+
+
+def _behind_others(found: Sequence[Step]) -> Sequence[Step]:
+    """The steps, each behind those that make or change the objects which its type has to come after."""
+    writing: dict[tuple[str, str], set[str]] = {}
+    for step in found:
+        if step.verb not in _TAKING:
+            writing.setdefault((step.address.kind, step.address.path[0]), set()).add(step.id)
+    return [step if step.verb in _TAKING else _behind_writing(step, writing) for step in found]
+
+
+def _behind_writing(step: Step, writing: Mapping[tuple[str, str], set[str]]) -> Step:
+    kinds = KINDS[step.address.kind].dependencies.behind
+    first = frozenset[str]().union(*(writing.get((kind, step.address.path[0]), ()) for kind in kinds))
+    return replace(step, behind=step.behind | first) if first else step
+
+
+_TAKING: Final = frozenset({DELETE, REMOVE, DELETE_PART})
+"""The verbs that take something away: a step that does so waits for whoever lets go."""
 
 
 def _behind(first: Step | None, step: Step) -> Step:
@@ -177,9 +196,11 @@ def _written(change: Change, creating: frozenset[Address]) -> Iterable[Step]:
     kind = KINDS[change.address.kind]
     match change.action:
         case Action.CREATE if change.address not in creating:
-            return ()
+            return _decided(kind, change)
         case Action.CREATE:
-            return _after_creations(_creation(kind, change), creating)
+            made = tuple(_creation(kind, change))
+            later = (replace(step, after=frozenset({made[0].id})) for step in _decided(kind, change))
+            return _after_creations((*made, *later), creating)
         case Action.UPDATE:
             return _after_creations(_update(kind, change), creating)
         case Action.REPLACE:
@@ -232,6 +253,12 @@ def _creation(kind: RestKind, change: Change) -> Iterator[Step]:
             added = tuple(links.targets(change.address.path[0], value))
             for step in _linked(change.address, name, links, ADD, added):
                 yield replace(step, after=before)
+
+
+def _decided(kind: RestKind, change: Change) -> Iterator[Step]:
+    """The step that writes all of a new object, where the server gives something to later ones because of it."""
+    if change.desired and kind.creation.decides(change.desired.spec):
+        yield from _put(kind, change, _by_name(change))
 
 
 def _renewed(kind: RestKind, change: Change) -> Iterator[Step]:

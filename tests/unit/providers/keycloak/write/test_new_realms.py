@@ -5,10 +5,21 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import pytest
+
+from reconciler.core.plan.plan import make
 from reconciler.core.plan.policy import Policy
+from reconciler.core.resource.address import Address
+from reconciler.core.resource.resource import Observed
 from reconciler.core.resource.values import Secret
+from reconciler.providers.keycloak.expand import expand
+from reconciler.providers.keycloak.provider import KeycloakProvider
+from reconciler.providers.keycloak.registry import KINDS
+from reconciler.vocabulary.keycloak import REALM
 from tests.kit.keycloak.portrait import portrait
+from tests.kit.keycloak.realms import a_realm, a_whole_realm
 from tests.kit.keycloak.scenarios import applied, lab, left
+from tests.kit.keycloak.server import document
 from tests.kit.keycloak.simulator.line import SimulatedClient
 from tests.kit.keycloak.simulator.server import SimulatedKeycloak
 
@@ -67,11 +78,34 @@ def test_many_users_are_made_as_few_are() -> None:
     few = made(lab(**realm, **actions), lab(**realm, **actions, users=people(3)))
     many = made(lab(**realm, **actions), lab(**realm, **actions, users=people(30)))
 
+    at_once = made(lab(**realm, **actions, users=people(3)))
+    many_at_once = made(lab(**realm, **actions, users=people(30)))
+
     first, *_ = portrait(few, "lab")["users"]
+    assert portrait(at_once, "lab")["users"] == portrait(few, "lab")["users"]
+    assert portrait(many_at_once, "lab")["users"] == portrait(many, "lab")["users"]
     assert first["groups"] == ["all"]
     assert first["requiredActions"] == ["UPDATE_PASSWORD", "VERIFY_EMAIL"]
     assert first in portrait(many, "lab")["users"]
     assert all(user["groups"] == ["all"] for user in portrait(many, "lab")["users"])
+
+
+@pytest.mark.parametrize("is_new", [True, False])
+@pytest.mark.parametrize("made_by", [a_realm, a_whole_realm])
+def test_each_object_is_written_after_those_that_decide_what_it_is_given(made_by: Any, is_new: bool) -> None:
+    desired = list(expand(document(made_by("lab"))))
+    realm = [] if is_new else [Observed(Address(REALM, ("lab",)), "lab", {})]
+
+    plan = make({"keycloak": KeycloakProvider({})}, desired, realm)
+
+    places: dict[str, list[int]] = {}
+    for place, step in enumerate(plan.steps):
+        for address in (step.address, *step.covers):
+            places.setdefault(address.kind, []).append(place)
+    for kind in KINDS.values():
+        for first in kind.dependencies.behind:
+            if places.get(kind.name) and places.get(first):
+                assert max(places[first]) < min(places[kind.name]), (kind.name, first)
 
 
 def test_what_a_file_says_of_many_users_is_all_that_they_get() -> None:
