@@ -16,8 +16,12 @@ from reconciler.core.message.secrecy import looks_secret, names_secret
 from reconciler.core.provider import Sample
 from reconciler.vocabulary.keycloak import CLIENT_SECRETS, OF_PEOPLE, SECTIONS
 
-_TOLD_IF_EMPTY: Final = frozenset({"defaultClientScopes", "optionalClientScopes"})
-"""Values that a new object would be given if the file said nothing."""
+_DEFAULT_SCOPES: Final = ("defaultDefaultClientScopes", "defaultOptionalClientScopes")
+_GIVEN: Final[Mapping[str, Mapping[str, Sequence[str]]]] = {
+    "clients": {"defaultClientScopes": _DEFAULT_SCOPES, "optionalClientScopes": _DEFAULT_SCOPES},
+    "users": {"groups": ("defaultGroups",), "requiredActions": ("requiredActions",)},
+}
+"""Properties, by section, that the server gives a new object by itself, and the parts of the realm that decide."""
 _GIVEN_BY: Final[Mapping[str, str]] = {"webOrigins": "redirectUris"}
 """Values that a new object would be given because of another property of its own."""
 
@@ -74,13 +78,13 @@ def minimal(
 
     ``samples`` are objects, by section, as the server makes them of next to nothing.
     """
-    own, known = _cleaned(realm, ()), _cleaned(new, ())
+    own, known = _cleaned(realm, ()), _with_roles_of(samples.get("clients", ()), _cleaned(new, ()), realm)
     left = _left(own, known, ())
     assert isinstance(left, dict)
     left |= _whole_flows(left, own, known)
     left |= {section: _beyond_samples(left, section, found, own, known) for section, found in samples.items()}
-    # An empty value stays where it is what the realm really has, and differs from a new one.
-    left = {key: value for key, value in left.items() if value not in ([], {}) or own.get(key) == value}
+    # An empty value stays where it is what the realm really has, and a new one has something.
+    left = {key: value for key, value in left.items() if value not in ([], {}) or _is_emptied(key, own, known)}
     return {"realm": realm["realm"], **{key: value for key, value in left.items() if key != "realm"}}
 
 
@@ -139,12 +143,17 @@ def _left(tree: Any, new: Any, path: tuple[str, ...]) -> Any:
     if isinstance(tree, dict) and (*path[:1], *path[-1:]) not in _EXACT:
         known = new if isinstance(new, dict) else {}
         found = {key: _left(value, known.get(key), (*path, key)) for key, value in _unlike(tree, known)}
-        return {key: value for key, value in found.items() if value not in ([], {}) or tree[key] == value}
+        return {key: value for key, value in found.items() if value not in ([], {}) or _is_emptied(key, tree, known)}
     if isinstance(tree, list) and _is_section(path):
         known = {_key(path, item): item for item in new or ()}
         pairs = ((item, known.get(_key(path, item))) for item in tree)
         return [_object(item, other, path) for item, other in pairs if item != other]
     return tree
+
+
+def _is_emptied(key: str, tree: Mapping[str, Any], known: Mapping[str, Any]) -> bool:
+    """Returns whether somebody took all out of what has something in a new realm."""
+    return not tree.get(key, True) and bool(known.get(key))
 
 
 def _unlike(tree: Mapping[str, Any], known: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
@@ -154,7 +163,7 @@ def _unlike(tree: Mapping[str, Any], known: Mapping[str, Any]) -> Iterator[tuple
 def _object(item: dict[str, Any], known: dict[str, Any] | None, path: tuple[str, ...]) -> dict[str, Any]:
     """An object of a section: its names, and what differs."""
     if known is None:
-        return {key: value for key, value in item.items() if value not in ([], {}) or _is_told_if_empty(key, item)}
+        return {k: value for k, value in item.items() if value not in ([], {}) or _is_told_if_empty(path[0], k, item)}
     names = {key: item[key] for key in _NAMES if key in item}
     return {**names, **{key: value for key, value in _left(item, known, (*path, "*")).items() if key not in names}}
 
@@ -174,29 +183,69 @@ def _beyond_samples(
     Those that a new realm has as well are told by that realm.
     """
     known = {_key((section,), item) for item in new.get(section) or ()}
-    # With other default scopes in the realm, a client without scopes has to say so.
-    has_own_scopes = any(realm.get(key) != new.get(key) for key in _DEFAULT_SCOPES)
-    kept = _TOLD_IF_EMPTY if has_own_scopes else _NONE
-    return [
+    # With other default scopes or groups in the realm, an object without them has to say so.
+    given = _GIVEN.get(section, {}).items()
+    kept = frozenset(name for name, parts in given if any(realm.get(part) != new.get(part) for part in parts))
+    beyond = (
         item if _key((section,), item) in known else _beyond_sample(item, section, samples, kept)
         for item in left.get(section) or ()
-    ]
+    )
+    return [item for item in beyond if item.keys() - _ARISING]
 
 
-_DEFAULT_SCOPES: Final = ("defaultDefaultClientScopes", "defaultOptionalClientScopes")
-"""The sections that decide which scopes a new client is given."""
+_ARISING: Final = frozenset({"username", "serviceAccountClientId"})
+"""The names of an object that comes with another one; there is nothing to say of it besides."""
+
+
+def _with_roles_of(samples: Sequence[Sample], new: Mapping[str, Any], realm: Mapping[str, Any]) -> dict[str, Any]:
+    """A new realm that also has the roles which come with clients such as those of the realm."""
+    made = (new.get("roles") or {}).get("client") or {}
+    found = {
+        client["clientId"]: _renamed(made[_named(sample)], _named(sample), client["clientId"])
+        for client in realm.get("clients") or ()
+        for sample in _samples_of(client, samples)
+        if made.get(_named(sample))
+    }
+    return {**new, "roles": {**new["roles"], "client": {**made, **found}}} if found else dict(new)
+
+
+def _named(sample: Sample) -> str:
+    return str(next(iter(sample.asked.values())))
+
+
+def _samples_of(item: Mapping[str, Any], samples: Sequence[Sample]) -> Sequence[Sample]:
+    """The sample of such an object, if there is one."""
+    return [each for each in samples if _is_like(each, item)][:1]
+
+
+def _renamed(tree: Any, old: str, new: str) -> Any:
+    """A tree with one name in place of another, also where that is a part of a text."""
+    match tree:
+        case dict():
+            return {_renamed(key, old, new): _renamed(value, old, new) for key, value in tree.items()}
+        case list():
+            return [_renamed(each, old, new) for each in tree]
+        case str():
+            return tree.replace(old, new)
+        case _:
+            return tree
 
 
 def _beyond_sample(
     item: dict[str, Any], section: str, samples: Sequence[Sample], kept: frozenset[str]
 ) -> dict[str, Any]:
-    sample = next((each for each in samples if _is_like(each, item)), None)
-    if sample is None:
-        return item
-    made = _cleaned(sample.made, (section,))
-    told = {
-        key for key in item if key in kept or key in _NAMES or key in sample.asked or item.get(_GIVEN_BY.get(key, ""))
-    }
+    for sample in _samples_of(item, samples):
+        own = str(next(item[key] for key in sample.asked))
+        made = _cleaned(_renamed(sample.made, _named(sample), own), (section,))
+        return _beyond_made(item, made, sample.asked, kept)
+    return item
+
+
+def _beyond_made(
+    item: dict[str, Any], made: Mapping[str, Any], asked: Mapping[str, Any], kept: frozenset[str]
+) -> dict[str, Any]:
+    """An object without what the server has ``made`` of the ``asked`` properties."""
+    told = {key for key in item if key in kept or key in _NAMES or key in asked or item.get(_GIVEN_BY.get(key, ""))}
     rest = {key: value if key in told else _without_equal(value, made.get(key)) for key, value in item.items()}
     return {key: value for key, value in rest.items() if value is not None}
 
@@ -212,9 +261,9 @@ def _without_equal(value: Any, made: Any) -> Any:
     return None if value == made else value
 
 
-def _is_told_if_empty(key: str, item: Mapping[str, Any]) -> bool:
+def _is_told_if_empty(section: str, key: str, item: Mapping[str, Any]) -> bool:
     """Returns whether a new object would be given something if the file said nothing of this key."""
-    return key in _TOLD_IF_EMPTY or bool(item.get(_GIVEN_BY.get(key, "")))
+    return key in _GIVEN.get(section, ()) or bool(item.get(_GIVEN_BY.get(key, "")))
 
 
 def _is_section(path: tuple[str, ...]) -> bool:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import pytest
+
 from reconciler.config.realm.minimal import minimal
+from reconciler.core.provider import Sample
 
 NEW = {
     "id": "1",
@@ -49,6 +52,81 @@ def test_order_is_no_difference():
     client = {"clientId": "account", "enabled": True, "redirectUris": ["a", "b"]}
 
     assert minimal(changed(clients=[client]), NEW) == {"realm": "r"}
+
+
+def test_nothing_is_said_of_what_is_empty_and_no_new_realm_has():
+    roles = {**NEW["roles"], "client": {"account": [], "own": []}}
+
+    assert minimal(changed(roles=roles, localizationTexts={}, groups=[], attributes={"a": "1"}), NEW) == {"realm": "r"}
+    assert minimal(changed(attributes={}, clients=[{"clientId": "account", "redirectUris": []}]), NEW) == {
+        "realm": "r",
+        "attributes": {},
+        "clients": [{"clientId": "account", "redirectUris": []}],
+    }
+
+
+SAMPLE = Sample(
+    {"clientId": "sample-0"}, {"serviceAccountsEnabled": True}, {"clientId": "sample-0", "rules": ["sample-0:x"]}
+)
+ACCOUNT = {"serviceAccountClientId": "sample-0", "username": "service-account-sample-0", "enabled": True}
+USER = {"username": "sample", "enabled": False, "emailVerified": False, "groups": [], "requiredActions": []}
+
+
+def samples():
+    own = {"clientRoles": {"sample-0": ["uma_protection"]}}
+    return {
+        "clients": [SAMPLE],
+        "users": [
+            Sample({"username": "sample"}, {"serviceAccountClientId": None}, USER),
+            Sample({"serviceAccountClientId": "sample-0"}, {"serviceAccountClientId": "robot"}, {**ACCOUNT, **own}),
+        ],
+    }
+
+
+def robot(*more_roles, **of_account):
+    roles = {**NEW["roles"], "client": {"account": [], "robot": [{"name": "uma_protection"}, *more_roles]}}
+    held = {"clientRoles": {"robot": ["uma_protection"]}}
+    account = {"serviceAccountClientId": "robot", "username": "service-account-robot", "enabled": True, **held}
+    return changed(
+        roles=roles,
+        users=[{**account, **of_account}],
+        clients=[*NEW["clients"], {"clientId": "robot", "serviceAccountsEnabled": True, "rules": ["robot:x"]}],
+    )
+
+
+def test_what_comes_with_a_client_is_told_by_the_sample_of_its_sort():
+    new = {**NEW, "roles": {**NEW["roles"], "client": {"account": [], "sample-0": [{"name": "uma_protection"}]}}}
+
+    assert minimal(robot(), new, samples()) == {
+        "realm": "r",
+        "clients": [{"clientId": "robot", "serviceAccountsEnabled": True}],
+    }
+    assert minimal(robot({"name": "reader"}, realmRoles=["viewer"]), new, samples()) == {
+        "realm": "r",
+        "clients": [{"clientId": "robot", "serviceAccountsEnabled": True}],
+        "roles": {"client": {"robot": [{"name": "reader"}]}},
+        "users": [
+            {
+                "username": "service-account-robot",
+                "serviceAccountClientId": "robot",
+                "realmRoles": ["viewer"],
+            }
+        ],
+    }
+
+
+@pytest.mark.parametrize(
+    ("realm", "kept"),
+    [
+        ({}, {}),
+        ({"defaultGroups": ["/all"]}, {"groups": []}),
+        ({"requiredActions": [{"alias": "a", "defaultAction": True}]}, {"requiredActions": []}),
+    ],
+)
+def test_a_user_is_said_to_have_nothing_only_where_a_new_one_is_given_something(realm, kept):
+    found = minimal(changed(users=[{**USER, "username": "ann", "enabled": True}], **realm), NEW, samples())
+
+    assert found["users"] == [{"username": "ann", "enabled": True, **kept}]
 
 
 def test_steps_of_a_workflow_keep_their_order():
