@@ -419,11 +419,15 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class LiveRealm:
-    """A live realm, a ``new`` one of the same name as the server makes it, and samples of objects by section."""
+    """A live realm, a ``new`` one of the same name as the server makes it, and samples of objects by section.
+
+    ``remarks`` say what of it the account can't see, or can't tell from defaults.
+    """
 
     realm: Mapping[str, Any] = field(repr=False)
     new: Mapping[str, Any] = field(repr=False)
     samples: Mapping[str, Sequence[Sample]] = field(default_factory=dict)
+    remarks: tuple[str, ...] = ()
 
 
 @runtime_checkable

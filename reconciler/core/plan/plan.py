@@ -247,6 +247,8 @@ class _Differences:
             )
             return replace(unread, waits_for=(host,)) if host else unread
         kind, live = self._kinds[address.kind], self._live.get(address)
+        if live and live.unread:
+            return Change(address, Action.DEFERRED, desired=resource, unread=live.unread)
         resolved, missing = self._resolved(resource)
         change = diff(kind, resolved, live)
         # A field that can be set later does not hold up a creation; that of a live resource may differ, so it does.

@@ -143,6 +143,7 @@ class Observed:
     ``outlived_by`` are those that it depends on: where both are deleted it goes first.
     One that is not owned is ``claimable`` if it is nobody else's either: as declared, it is taken over as it is.
     Where its ``data_stays`` it only leads to data that is kept elsewhere, and that its end does not touch.
+    ``unread`` is the reason for which nothing of it can be read, not even whether it exists.
     """
 
     address: Address
@@ -164,3 +165,4 @@ class Observed:
     stopped_by_hand: bool = False
     outlived_by: frozenset[Address] = frozenset()
     claimable: bool = False
+    unread: str = ""

@@ -68,8 +68,10 @@ def adopted_realms(settings: Settings, names: Sequence[str], *, with_secrets: bo
     known = dict(_variables(settings).values)
     realms: list[Any] = []
     variables: dict[str, str] = {}
+    remarks: list[str] = []
     for name in names:
-        found = live_realm(settings, name, with_secrets=with_secrets)
+        found, own_remarks = live_realm(settings, name, with_secrets=with_secrets)
+        remarks += own_remarks
         escape = partial(escaped, dialect=KEYCLOAK)
         # Earlier realms have given names to variables already; one name must not mean two values.
         done = extracted(found, known={**known, **variables}, escape=escape, is_secret=is_secret)
@@ -79,7 +81,7 @@ def adopted_realms(settings: Settings, names: Sequence[str], *, with_secrets: bo
     url = settings.connection().get(("url",))
     own |= {"connection": {"url": url}} if url and with_secrets else {}
     content = realms[0] if len(realms) == 1 else {"realms": realms}
-    return AdoptedFile({**({OPTIONS: own} if own else {}), **content}, variables)
+    return AdoptedFile({**({OPTIONS: own} if own else {}), **content}, variables, tuple(dict.fromkeys(remarks)))
 
 
 def taken_over(session: Session, plan: Plan, what: str) -> Report:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -16,12 +16,14 @@ from reconciler.run.session.session import connection_of, read
 from reconciler.settings import Settings
 
 
-def live_realm(settings: Settings, realm: str, *, with_secrets: bool = False) -> Mapping[str, Any]:
-    """The realm without what every new realm has. Where Keycloak is, the files and the environment say."""
+def live_realm(
+    settings: Settings, realm: str, *, with_secrets: bool = False
+) -> tuple[Mapping[str, Any], Sequence[str]]:
+    """The realm without what every new realm has, and remarks. The files and the environment name the server."""
     with servers(settings) as (providers, _):
         source = next(each for each in providers if isinstance(each, ExportSource))
         found = source.exported(realm, with_secrets=with_secrets)
-        return minimal(found.realm, found.new, found.samples)
+        return minimal(found.realm, found.new, found.samples), found.remarks
 
 
 @contextmanager

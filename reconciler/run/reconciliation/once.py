@@ -21,6 +21,7 @@ from reconciler.core.execution.report import Event, Report, Standing, What, stan
 from reconciler.core.execution.written import Written, restricted, stepless, without
 from reconciler.core.message.errors import (
     Conflict,
+    Denied,
     ProviderError,
     ReconcileError,
     Refusal,
@@ -286,6 +287,7 @@ class Reconciler:
             yield look
             if stop and stop.is_set():
                 return
+            _require_read(look)
             # A write without effect would be planned again in every pass.
             in_vain = written.in_vain(look.plan)
             yield from self._reported(in_vain)
@@ -503,6 +505,13 @@ def require_known(addresses: Collection[Address], known: Iterable[Address]) -> N
     if unknown:
         near = suggestion(unknown[0], names)
         raise UnknownAddress(f"there is no {unknown[0]}{near or '; `reconcile status` lists the addresses there are'}")
+
+
+def _require_read(look: Look) -> None:
+    """Raise Denied where the account does not see a resource, though its provider answers: it can't be written."""
+    for change in look.plan.unread:
+        if change.address.provider not in look.unread:
+            raise Denied(f"can't be read: {change.unread}", address=change.address)
 
 
 def _still_different(plan: Plan) -> str:

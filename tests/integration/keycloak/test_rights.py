@@ -2,15 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from reconciler.config import Sources, load
+from reconciler.config.realm.minimal import minimal
+from reconciler.core.difference.change import Action
 from reconciler.core.message.errors import Denied, NotThere
 from reconciler.providers.keycloak.expand import expand
+from reconciler.providers.keycloak.export import live_realm
 from reconciler.providers.keycloak.permissions import rights
-from tests.kit.keycloak.realms import a_whole_realm, the_seed_realm
+from reconciler.providers.keycloak.read.whole import LOOKING
+from reconciler.providers.keycloak.server.client import AdminClient
+from reconciler.providers.keycloak.table.connection import Client
+from reconciler.vocabulary.keycloak import (
+    ADMIN_PERMISSIONS,
+    AUTHORIZATION,
+    ORGANIZATION,
+    ORGANIZATION_GROUPS,
+    WORKFLOW,
+)
+from tests.kit.keycloak.realms import a_realm, a_whole_realm, the_seed_realm
 from tests.kit.keycloak.server import ByHand, Driver, Server, document, unique_realm, with_roles, without_newer
 
 
@@ -54,17 +70,58 @@ def test_who_may_make_realms_makes_that_of_the_seed_and_sees_it(
     worker.close()
 
 
-def test_nobody_sees_a_whole_realm_without_the_right_to_change_it(server: Server, realm: str, by_hand: ByHand) -> None:
-    """The one request that shows a realm is a POST, for which Keycloak wants this role whatever is asked of it."""
-    looking = ("view-realm", "view-clients", "view-users", "view-identity-providers", "view-events", "query-groups")
-    watcher = server.client(**with_roles(server, by_hand, *looking, "view-authorization"))
+@pytest.fixture
+def watcher(server: Server, by_hand: ByHand) -> Iterator[AdminClient]:
+    """An account with the roles that only show a realm."""
+    client = server.client(**with_roles(server, by_hand, *LOOKING))
+    yield client
+    client.close()
 
-    with pytest.raises(Denied, match="manage-realm"):
-        Driver(watcher).look({"realm": realm, "groups": [{"name": "staff"}]})
+
+HIDDEN = {ADMIN_PERMISSIONS, ORGANIZATION, ORGANIZATION_GROUPS, WORKFLOW}
+"""The types that Keycloak shows to no role which may only look (26.7)."""
+
+
+def planned(client: Client, file: Mapping[str, Any]) -> dict[str, Any]:
+    """The changes of a plan that are not of hidden types."""
+    changes = Driver(client).pruning(file).changes
+    return {str(each.address): (each.action, each.fields) for each in changes if each.address.kind not in HIDDEN}
+
+
+def test_an_account_that_may_only_look_plans_what_an_administrator_does(
+    driver: Driver, realm: str, by_hand: ByHand, watcher: AdminClient
+) -> None:
+    """Nothing that it does not see is to be made."""
+    live = without_newer(by_hand.client, a_whole_realm(realm))
+    driver.apply(live)
+    other = {**a_realm(realm), "x-reconcile": {"prune": dict.fromkeys(("clientScopes", "groups", "roles"), "exact")}}
+
+    for file in (live, other):
+        assert planned(watcher, file) == planned(by_hand.client, file)
+    seen = {change.address.kind: change for change in Driver(watcher).plan(live).changes}
+    unknown = {kind for kind in HIDDEN if kind in seen}
+    assert unknown >= {ORGANIZATION}
+    assert seen[AUTHORIZATION].action is Action.KEEP
+    reasons = [seen[kind].unread for kind in unknown]
+    assert {kind: seen[kind].action for kind in unknown} == dict.fromkeys(unknown, Action.DEFERRED)
+    assert all("the account needs the role" in said or "it takes the roles" in said for said in reasons)
     with pytest.raises(Denied):
         watcher.ask(f"admin/realms/{realm}/partial-export?exportClients=false&exportGroupsAndRoles=false")
-    assert not Driver(watcher).look({"realm": realm, "displayName": "Lab"}).plan.in_sync
-    watcher.close()
+
+
+def test_what_it_prints_of_a_realm_is_what_is_there(
+    driver: Driver, realm: str, by_hand: ByHand, watcher: AdminClient, tmp_path: Path
+) -> None:
+    driver.apply(without_newer(by_hand.client, a_whole_realm(realm)))
+
+    found = live_realm(watcher, realm)
+
+    file = tmp_path / "users.json"
+    file.write_text(json.dumps(minimal(found.realm, found.new, found.samples)))
+    printed = load(Sources(tmp_path, users_files=(file,), environment={})).document.realms or ()
+    assert driver.look(*printed).plan.in_sync
+    assert any("create-realm of master" in remark for remark in found.remarks)
+    assert any(remark.startswith("workflow: can't be read, and is left out: ") for remark in found.remarks)
 
 
 def test_a_realm_that_is_not_there_is_said_with_the_nearest_one(driver: Driver, realm: str) -> None:

@@ -15,15 +15,25 @@ from reconciler.core.message.errors import ProviderError
 from reconciler.core.plan.access import AccessChange
 from reconciler.core.resource.address import Address
 from reconciler.core.resource.resource import Resource
-from reconciler.core.resource.values import ABSENT, Spec
+from reconciler.core.resource.values import Spec
 from reconciler.providers.keycloak.access.changes import changed, differences, moved, replaced
 from reconciler.providers.keycloak.access.grants import MEMBERSHIPS, Grants, Role, specs_of
 from reconciler.providers.keycloak.ids import Directory
 from reconciler.providers.keycloak.read.organizations import of_users, organizations, with_everybody
 from reconciler.providers.keycloak.read.users import People
-from reconciler.providers.keycloak.table.connection import BASE, WHOLE_EXPORT, Representation
+from reconciler.providers.keycloak.read.whole import shown
+from reconciler.providers.keycloak.table.connection import BASE, Representation
 from reconciler.record import Struct
-from reconciler.vocabulary.keycloak import CLIENT, GROUP, ORGANIZATION, ORGANIZATION_GROUPS, REALM, USER
+from reconciler.vocabulary.keycloak import (
+    CLIENT,
+    CLIENT_ROLE,
+    GROUP,
+    ORGANIZATION,
+    ORGANIZATION_GROUPS,
+    REALM,
+    ROLE,
+    USER,
+)
 
 _INSIDE: Final = (ORGANIZATION, ORGANIZATION_GROUPS)
 _WHOLE: Final = ("clients", "groups", "roles")
@@ -71,8 +81,8 @@ class _Affected(Struct, frozen=True):
         seen = self.directory.realms.get(self.realm)
         if seen is None or all(name in seen for name in _WHOLE):
             return seen
-        found = self.directory.connection.ask(f"{self._base}/{WHOLE_EXPORT}")
-        return None if found is ABSENT else found
+        found = shown(self.directory.connection, self.realm)
+        return found.require(CLIENT, CLIENT_ROLE, GROUP, ROLE) if found else None
 
     def _members(self, groups: Iterable[str], roles: Iterable[Role]) -> Iterator[str]:
         """The members of these groups, or holders of these roles."""

@@ -20,9 +20,10 @@ from reconciler.providers.keycloak.ids import Directory
 from reconciler.providers.keycloak.kinds.authorization import POLICIES
 from reconciler.providers.keycloak.kinds.component import FEDERATION
 from reconciler.providers.keycloak.kinds.policies import listed
+from reconciler.providers.keycloak.read.whole import shown
 from reconciler.providers.keycloak.registry import KINDS
 from reconciler.providers.keycloak.server.pages import BRIEF, pages
-from reconciler.providers.keycloak.table.connection import BASE, WHOLE_EXPORT, Representation
+from reconciler.providers.keycloak.table.connection import BASE, Representation
 from reconciler.providers.keycloak.table.kind import RestKind
 from reconciler.providers.keycloak.table.properties import as_map
 from reconciler.vocabulary.keycloak import (
@@ -62,8 +63,8 @@ def namers(directory: Directory, gone: Changes, changes: Changes) -> Mapping[Add
     owners = {key_of(each): owner for each, owner in along.items() if each.kind in NAMED}
     found: dict[Address, dict[Bystander, None]] = {}
     for realm in dict.fromkeys(owner.path[0] for owner in owners.values()):
-        live = directory.connection.ask(f"{BASE.format(realm=quote(realm, safe=''))}/{WHOLE_EXPORT}")
-        for label, target, holder in _names(realm, live if live is not ABSENT else {}, changes):
+        live = shown(directory.connection, realm)
+        for label, target, holder in _names(realm, live.body if live else {}, changes):
             owner = owners.get(key_of(target)) or owners.get(key_of(KINDS[target.kind].parent_of(target) or target))
             # A holder that goes itself loses nothing.
             if owner and along.keys().isdisjoint((holder, KINDS[holder.kind].parent_of(holder))):

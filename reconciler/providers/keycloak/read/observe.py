@@ -7,11 +7,10 @@ A realm without its users is two requests: a partial export (Keycloak 26.7: all 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from typing import Any, Final
+from typing import Any
 from urllib.parse import quote
 
-from reconciler.core.message.errors import Denied, NoLogin
+from reconciler.core.message.errors import Denied
 from reconciler.core.resource.address import Address
 from reconciler.core.resource.resource import Observed, Resource
 from reconciler.core.resource.values import ABSENT, Secret, Value
@@ -20,17 +19,24 @@ from reconciler.providers.keycloak.expand import EXACT, OWNED, prune_modes
 from reconciler.providers.keycloak.ids import Directory
 from reconciler.providers.keycloak.kinds.client import secret_of
 from reconciler.providers.keycloak.kinds.password import told
-from reconciler.providers.keycloak.read.damaged import explained
 from reconciler.providers.keycloak.read.users import FEW, People
+from reconciler.providers.keycloak.read.whole import Shown, is_whole, needing, shown
 from reconciler.providers.keycloak.registry import KINDS
 from reconciler.providers.keycloak.table.connection import BASE, Connection, Representation
 from reconciler.providers.keycloak.table.kind import Item, RestKind, options_of
 from reconciler.providers.keycloak.table.masked import recalled
 from reconciler.providers.keycloak.table.properties import MARK, as_names
 from reconciler.record import Struct, replace
-from reconciler.vocabulary.keycloak import CLIENT, CLIENT_ROLE, FLOW_BINDINGS, PASSWORD, REALM, SERVICE_ACCOUNT, USER
-
-_ONLY_WITH_RIGHTS: Final = "accessTokenLifespan"  # in every realm, but not in what is shown without view-realm
+from reconciler.vocabulary.keycloak import (
+    CLIENT,
+    CLIENT_ROLE,
+    FLOW,
+    FLOW_BINDINGS,
+    PASSWORD,
+    REALM,
+    SERVICE_ACCOUNT,
+    USER,
+)
 
 
 def observe(
@@ -59,12 +65,19 @@ def _realm(
     users: Callable[[str], Iterable[Representation]] | None,
 ) -> Iterator[Observed]:
     modes = _modes(realm, wanted)
-    live = _snapshot(connection, realm, wanted, modes)
-    if live is None:
+    found = _snapshot(connection, realm, wanted, modes)
+    if found is None:
         return
-    directory.realms[realm] = live
+    live = directory.realms[realm] = found.body
+    unread = _unread(found, wanted)
+    yield from (_unseen(address, reason) for address, reason in unread.items())
     # All kinds, also those that nobody declared: cascades lead through them.
-    seen = {kind.address(realm, item.keys): item for kind in KINDS.values() for item in kind.objects(live)}
+    seen = {
+        address: item
+        for kind in KINDS.values()
+        for item in kind.objects(live)
+        if (address := kind.address(realm, item.keys)) not in unread
+    }
     cascades = Cascades(seen)
     for address, item in seen.items():
         kind = KINDS[address.kind]
@@ -72,18 +85,38 @@ def _realm(
             directory.learn(address, kind.id_of(item.body, address))
         is_surplus = address not in wanted and _is_surplus(connection, kind, address, item, modes)
         if address in wanted or is_surplus:
-            found = _observed(connection, kind, address, item, modes)
+            each = _observed(connection, kind, address, item, modes)
             if address in wanted:
-                found = replace(
-                    found, spec={**found.spec, **recalled(kind, address, wanted[address].spec, live, item.body)}
+                each = replace(
+                    each, spec={**each.spec, **recalled(kind, address, wanted[address].spec, live, item.body)}
                 )
             along, holders = cascades.along(address), cascades.holders(address)
-            yield replace(found, surplus=is_surplus, along=along, holders=holders)
-    yield from _unset(wanted.keys() - seen.keys(), seen.keys())
+            yield replace(each, surplus=is_surplus, along=along, holders=holders)
+    yield from _unset(wanted.keys() - seen.keys() - unread.keys(), seen.keys())
     # All users are read only where the undeclared ones are to be deleted.
     everyone = modes.of(KINDS[USER]) == EXACT
-    people = users(realm) if users else _people(connection, realm, wanted, everyone=everyone, live=live)
-    yield from _users(directory, realm, wanted, modes, people)
+    try:
+        people = users(realm) if users else _people(connection, realm, wanted, everyone=everyone, live=live)
+    except Denied as error:
+        if not found.by_parts:
+            raise
+        names = [address for address in wanted if address.kind in (USER, PASSWORD) and not _is_exported(address)]
+        yield from (_unseen(address, str(error.args[0])) for address in names)
+    else:
+        yield from _users(directory, realm, wanted, modes, people)
+
+
+def _unread(found: Shown, wanted: Iterable[Address]) -> Mapping[Address, str]:
+    """The wanted objects that the account can't see, each with the reason. Most users are read later."""
+    return {
+        address: found.unread[address.kind]
+        for address in wanted
+        if address.kind in found.unread and (address.kind != USER or _is_exported(address))
+    }
+
+
+def _unseen(address: Address, reason: str) -> Observed:
+    return Observed(address, "", {}, unread=reason)
 
 
 def _users(
@@ -201,30 +234,43 @@ def _hidden(spec: dict[str, Any], path: Sequence[str]) -> dict[str, Any]:
 # ------------------------------------------------------------------ all but users
 
 
-def _snapshot(
-    connection: Connection, realm: str, wanted: Mapping[Address, Resource], modes: Modes
-) -> Representation | None:
-    """The realm as far as it is needed, as one representation; None where there is no such realm."""
+def _snapshot(connection: Connection, realm: str, wanted: Mapping[Address, Resource], modes: Modes) -> Shown | None:
+    """The realm as far as it is needed; None where there is no such realm."""
     base, kinds = BASE.format(realm=quote(realm, safe="")), _looked_for(wanted, modes)
     # The settings alone are a small request; an export takes the server much longer.
     if not is_exported(kinds):
-        return _settings(connection, base, realm)
+        settings = _settings(connection, base, realm)
+        return None if settings is None else Shown(settings)
     flags = {flag for name in kinds for flag in KINDS[name].reading.flags}
-    query = "&".join(f"{flag}={str(flag in flags).lower()}" for flag in ("exportClients", "exportGroupsAndRoles"))
-    with needing("manage-realm, view-clients and query-groups", realm), explained(connection, realm):
-        answer = connection.ask(f"{base}/partial-export?{query}")
-        # The export masks the secrets of clients, and only the export has their authorization services.
-        clients = connection.get(f"{base}/clients") if CLIENT in kinds and answer is not ABSENT else ()
-    if answer is ABSENT or clients is ABSENT:
+    found = shown(connection, realm, flags, flows=[each.name for each in wanted if each.kind == FLOW])
+    if found is None:
         return None
-    live = {**answer, "clients": _together(answer, clients)} if CLIENT in kinds else answer
+    # The export masks the secrets of clients, and only the export has their authorization services.
+    if CLIENT in kinds and not found.by_parts:
+        with needing("view-clients", realm):
+            clients = connection.get(f"{base}/clients")
+        if clients is ABSENT:
+            return None
+        found = replace(found, body={**found.body, "clients": _together(found.body, clients)})
     # In a fixed order, because a kind may read a section that another one has added.
-    for name in sorted(kinds):
-        kind, own = KINDS[name], [each for address, each in wanted.items() if address.kind == name]
-        if kind.reading.more:
-            with needing(kind.right, realm):
-                live = {**live, **kind.reading.more(connection, base, live, own)}
-    return live
+    for name in sorted(kinds - found.unread.keys()):
+        own = [each for address, each in wanted.items() if address.kind == name]
+        found = _with_more(connection, base, found, KINDS[name], own)
+    return found
+
+
+def _with_more(connection: Connection, base: str, found: Shown, kind: RestKind, wanted: Iterable[Resource]) -> Shown:
+    """The realm with what no export shows of a type."""
+    if kind.reading.more is None:
+        return found
+    try:
+        with needing(kind.right, str(found.body["realm"])):
+            more = kind.reading.more(connection, base, found.body, wanted)
+    except Denied as error:
+        if not found.by_parts:
+            raise
+        return replace(found, unread={**found.unread, kind.name: str(error.args[0])})
+    return replace(found, body={**found.body, **more})
 
 
 def looked_for(realm: str, wanted: Mapping[Address, Resource]) -> set[str]:
@@ -256,20 +302,9 @@ def _together(export: Representation, clients: Sequence[Representation]) -> Sequ
 def _settings(connection: Connection, base: str, realm: str) -> Representation | None:
     with needing("view-realm", realm):
         answer = connection.get(base)
-        if answer is not ABSENT and _ONLY_WITH_RIGHTS not in answer:
+        if answer is not ABSENT and not is_whole(answer):
             raise Denied("the account sees next to nothing")
     return None if answer is ABSENT else answer
-
-
-@contextmanager
-def needing(roles: str, realm: str) -> Iterator[None]:
-    """Names the roles that reading takes, where it is refused."""
-    try:
-        yield
-    except NoLogin:
-        raise
-    except Denied as error:
-        raise Denied(f"{error.args[0]}; to read realm {realm} the account needs the roles {roles} in it") from error
 
 
 # ------------------------------------------------------------------ users

@@ -12,12 +12,14 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final, TypeAlias
 
 from reconciler.core.difference.change import Action, Change
+from reconciler.core.message.errors import Denied, NoLogin
 from reconciler.core.resource.resource import Origin
 from reconciler.core.resource.values import ABSENT, Path, Value
 from reconciler.record import Struct
 
 Release: TypeAlias = tuple[int, int]
 
+_NEWEST: Final = (99, 0)
 _VERSION: Final = re.compile(r"(\d+)\.(\d+)")
 _VERSIONED: Final = re.compile(r"-(v\d+)$")
 
@@ -50,7 +52,10 @@ class Need(Struct, frozen=True):
 
 
 class Server(Struct, frozen=True):
-    """The server's information about itself; ``features`` are those that are switched on."""
+    """The server's information about itself; ``features`` are those that are switched on.
+
+    The ``version`` is empty where the account is not told it.
+    """
 
     version: str
     features: frozenset[str]
@@ -58,8 +63,7 @@ class Server(Struct, frozen=True):
 
 def is_in(row: Since, export: Mapping[str, Any]) -> bool:
     """Returns whether the release that made an export may have something; an unknown one is taken for new."""
-    version = export.get("keycloakVersion")
-    return not version or _release(version) >= row.release
+    return _release(str(export.get("keycloakVersion") or "")) >= row.release
 
 
 def server(get: Callable[[str], Any], ask: Callable[[str], Any], realm_path: str) -> Server:
@@ -67,9 +71,19 @@ def server(get: Callable[[str], Any], ask: Callable[[str], Any], realm_path: str
     said = get("admin/serverinfo")
     version = (said.get("systemInfo") or {}).get("version")
     if not version:  # 26.4 tells only accounts of master, and these alone can work on a realm that is not there yet
-        version = ask(f"{realm_path}/partial-export")["keycloakVersion"]
+        version = _told(ask, realm_path)
     features = (each["name"].lower().replace("_", "-") for each in said["features"] if each["enabled"])
     return Server(version, frozenset(features))
+
+
+def _told(ask: Callable[[str], Any], realm_path: str) -> str:
+    """The version in an export; "" where the account may only look at the realm."""
+    try:
+        return str(ask(f"{realm_path}/partial-export")["keycloakVersion"])
+    except NoLogin:
+        raise
+    except Denied:
+        return ""
 
 
 def needed(rows: Mapping[str, Since], checks: Mapping[str, Check], change: Change) -> Iterator[Need]:
@@ -148,7 +162,9 @@ def lack(rows: Mapping[str, Since], name: str, found: Server, asked: Value = Non
 
 
 def _release(version: str) -> Release:
-    """As in 26.7; of a version that is written in another way, the oldest."""
+    """As in 26.7; of a version that is written in another way the oldest, of an unknown one the newest."""
+    if not version:
+        return _NEWEST
     found = _VERSION.match(version)
     return (int(found[1]), int(found[2])) if found else (0, 0)
 

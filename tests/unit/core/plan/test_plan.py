@@ -133,6 +133,14 @@ def test_everything_of_an_unread_provider_is_deferred():
     assert not plan.in_sync
 
 
+def test_a_resource_that_can_t_be_read_is_unknown_and_nothing_is_done_about_it():
+    plan = plan_of([resource(BOX)], [replace(SEEN, unread="HTTP 403")])
+
+    assert [(change.unread, change.observed) for change in plan.unread] == [("HTTP 403", None)]
+    assert not plan.in_sync
+    assert not plan.steps
+
+
 def test_who_acts_and_needs_what_is_deferred_is_deferred_too_but_not_who_keeps():
     reference = Ref(address(CLIENT), "secret")
     desired = [

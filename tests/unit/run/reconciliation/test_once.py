@@ -474,6 +474,17 @@ def test_an_error_of_one_provider_hides_nothing_of_the_others_from_status(error)
     assert [state for _, state, _ in unread_states(reconciler(landlord, tenant))] == ["in sync", "unknown"]
 
 
+def test_an_apply_does_nothing_where_the_account_does_not_see_a_resource():
+    memory = MemoryProvider([resource(BOX), resource(CLIENT, redirect="x")])
+    memory.live[address(BOX)] = replace(live(BOX), unread="HTTP 403")
+    made = reconciler(memory)
+
+    assert [state for _, state, _ in unread_states(made)] == ["unknown", "missing"]
+    with pytest.raises(Denied, match="memory.box/web: can't be read: HTTP 403"):
+        converge(made)
+    assert address(CLIENT) not in memory.live
+
+
 def test_where_nothing_can_be_read_status_raises_why():
     memory = MemoryProvider([resource(BOX)])
     memory.is_up = False

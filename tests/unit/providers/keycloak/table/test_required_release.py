@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from reconciler.core.message.errors import Rejected
+from reconciler.core.message.errors import Denied, Rejected
 from reconciler.core.plan.plan import Plan, Step, make
 from reconciler.core.resource.address import Address
 from reconciler.core.resource.resource import Observed
@@ -222,6 +222,14 @@ def test_an_account_that_is_not_told_the_version_finds_it_in_an_export() -> None
 
     with pytest.raises(Rejected, match=r"this server is 26\.4\.7"):
         provider.perform(required(plan)[0])
+
+
+def test_an_account_that_may_only_look_is_not_told_the_version_and_is_refused_nothing_for_it() -> None:
+    answers = {"GET admin/serverinfo": info(None, "scim-api"), "ASK lab/partial-export": Denied("HTTP 403")}
+    provider = KeycloakProvider({}, client=ScriptedConnection(answers))
+    plan = planned(provider, {"realm": "lab", "scimApiEnabled": True}, Observed(LAB, "lab", {}))
+
+    assert provider.obstacles(plan.steps) == ()
 
 
 # ------------------------------------------------------------------ who notices nothing
