@@ -14,8 +14,9 @@ from urllib.parse import quote
 
 from reconciler.core.message.errors import Denied
 from reconciler.core.resource.values import ABSENT
-from reconciler.providers.keycloak.server.pages import pages, side_by_side
+from reconciler.providers.keycloak.server.pages import pages
 from reconciler.providers.keycloak.table.connection import Connection, Representation
+from reconciler.providers.side_by_side import side_by_side
 from reconciler.record import Struct
 from reconciler.vocabulary.keycloak import (
     ADMIN_PERMISSIONS,
