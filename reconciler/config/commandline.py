@@ -29,6 +29,8 @@ OVERRIDES: Final = (
 )
 
 _PREFIX: Final = "COMPOSE_"
+_PLATFORM: Final = "DOCKER_DEFAULT_PLATFORM"
+"""A variable that Compose, unlike the Docker CLI, reads from env files too."""
 _FILE: Final = "COMPOSE_FILE"
 _SEPARATOR: Final = "COMPOSE_PATH_SEPARATOR"
 _ENV_FILES: Final = "COMPOSE_ENV_FILES"
@@ -43,7 +45,7 @@ class Files(Struct, frozen=True):
     """The project's directory and its files. No stack files or no users files: that half is not managed.
 
     ``env_files`` of None means the directory's ``.env`` where there is one. ``environment`` has the variables of
-    Compose that ``.env`` sets as well.
+    Compose that ``.env`` sets as well, and the usual platform.
     """
 
     directory: Path
@@ -133,7 +135,7 @@ def _of_compose(files: tuple[Path, ...], here: Path, environment: Mapping[str, s
             continue
         found |= parse_env(file, Variables(dict(environment)), earlier=found).values
     # Other variables of .env are for the stack; they must not rename files or turn switches here.
-    return {name: value for name, value in found.items() if name.startswith(_PREFIX)}
+    return {name: value for name, value in found.items() if name.startswith(_PREFIX) or name == _PLATFORM}
 
 
 def _env_files(told: Mapping[str, str], named: tuple[Path, ...], base: Path, home: Path) -> tuple[Path, ...] | None:

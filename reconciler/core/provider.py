@@ -527,6 +527,15 @@ class Residence(Protocol):
 
 
 @runtime_checkable
+class CredentialHolder(Protocol):
+    """A provider with credentials that it has from elsewhere than the files."""
+
+    def credentials(self) -> Iterable[Value]:
+        """Lists them, as secrets; asks nobody, and raises nothing."""
+        ...
+
+
+@runtime_checkable
 class WarningSource(Protocol):
     """A provider that has doubts about a document, because of where it would be carried out."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from enum import Enum
 from typing import Final
 
@@ -11,7 +11,7 @@ from reconciler.core.difference.compare import FieldChange, compare
 from reconciler.core.difference.kind import Effect, Kind
 from reconciler.core.resource.address import Address
 from reconciler.core.resource.resource import Observed, Origin, Resource
-from reconciler.core.resource.values import Ref
+from reconciler.core.resource.values import ABSENT, Path, Ref, Value, is_empty, seal
 from reconciler.record import Struct, replace
 
 
@@ -141,6 +141,44 @@ def diff(kind: Kind, desired: Resource | None, observed: Observed | None) -> Cha
     verb = kind.verb(desired) if action is Action.UPDATE else ""
     reason = reason_of(change, kind.singular)
     return Change(desired.address, action, fields, reason, desired, observed, verb=verb, obstacle=_obstacle(fields))
+
+
+def declared_fields(change: Change, kind: Kind) -> tuple[FieldChange, ...]:
+    """The fields of a change for a reader, in the order of the kind's table.
+
+    Of what does not exist yet these are also the declared ones that a server would give by itself: such a one asks
+    for nothing, but who declares that a user is not enabled wants to read it.
+    """
+    if change.observed is not None or change.desired is None:
+        return change.fields
+    found: dict[str, list[FieldChange]] = {name: [] for name in kind.fields}
+    for field in change.fields:
+        found[field.path[0]].append(field)
+    for name, differing in found.items():
+        if name in change.desired.spec:
+            differing.extend(tuple(_usual(name, differing, change.desired, secret=kind.fields[name].secret)))
+    return tuple(field for differing in found.values() for field in differing)
+
+
+def _usual(name: str, differing: Sequence[FieldChange], desired: Resource, *, secret: bool) -> Iterator[FieldChange]:
+    """A declared field that asks for nothing, or its parts that do; a normal form leaves empty ones out."""
+    value = desired.spec[name]
+    declared: Mapping[Path, Value] = {(name,): seal(value) if secret else value}
+    if differing and isinstance(value, Mapping):
+        declared = {(name, key): part for key, part in value.items() if is_empty(part)}
+    elif differing:
+        return
+    known = {path for field in differing for path in _reached(field)}
+    for path, part in declared.items():
+        if path not in known and desired.declares(path):
+            yield FieldChange(path, ABSENT, part, Effect.NOTE)
+
+
+def _reached(field: FieldChange) -> Iterator[Path]:
+    """The path of a field's part, or the paths of its parts."""
+    yield field.path[:2]
+    if len(field.path) == 1 and isinstance(field.after, Mapping):
+        yield from ((*field.path, key) for key in field.after)
 
 
 def _obstacle(fields: Sequence[FieldChange]) -> str:

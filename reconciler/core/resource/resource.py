@@ -34,10 +34,14 @@ class Origin(Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """The declaration of a field: its path in the user's own terms, and the place in the file."""
+    """The declaration of a field: its path in the user's own terms, and the place in the file.
+
+    One that is not ``exact`` is the declaration of what is around a part that no file declares.
+    """
 
     path: str
     find: Callable[[], Origin] = field(repr=False, compare=False)
+    exact: bool = True
 
     @property
     def origin(self) -> Origin:
@@ -119,6 +123,11 @@ class Resource:
     def source(self, *path: str) -> Source | None:
         """The declaration of one of its fields, or of a part of one, if there is one."""
         return self.locate(path) if path else None
+
+    def declares(self, path: Path) -> bool:
+        """Returns whether the files declare this very field, or this very part of one."""
+        found = self.source(*path)
+        return found is not None and found.exact
 
     def place(self, path: Path) -> Origin | None:
         """The place of a field or a part of one; of what the file leaves out, that of the resource."""

@@ -153,6 +153,11 @@ def seal(value: Value) -> Value:
     return mapped(value, lambda leaf: Secret(str(leaf)) if isinstance(leaf, str | int | float) else leaf)
 
 
+def is_empty(value: Value) -> bool:
+    """Returns whether a value is null, off, or without content; a number is none of these."""
+    return value is None or value is False or (isinstance(value, str | Sequence | Mapping) and not value)
+
+
 def revealed(value: Value) -> Value:
     """The value with its secrets in the open: for what leaves the program, or goes into a slow digest."""
     return mapped(value, lambda leaf: leaf.reveal() if isinstance(leaf, Secret) else leaf)

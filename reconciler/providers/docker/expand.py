@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property, partial
-from types import MappingProxyType
 from typing import Any, Final, TypeAlias
 
 from reconciler.core.message.errors import ConfigError
@@ -28,15 +27,17 @@ from reconciler.providers.docker.container import (
     volumes_from,
 )
 from reconciler.providers.docker.engine import remote, required_api
+from reconciler.providers.docker.engine.commandline import CommandLine
 from reconciler.providers.docker.kinds import container, image, network, volume
 from reconciler.providers.docker.table import labels
 from reconciler.providers.docker.table.names import STARTED
-from reconciler.providers.docker.table.property import Json, first, numbered
+from reconciler.providers.docker.table.property import Json, first, has_part, numbered
 
 _Path: TypeAlias = tuple[str | int, ...]
 _SECOND: Final = 1_000_000_000
 _SERVICE: Final = "service:"
 _NO_SERVICE: Final[Json] = {"scale": 0}
+_BARE: Final = CommandLine()
 
 
 def network_address(key: str) -> Address:
@@ -62,9 +63,9 @@ def replicas(service: Json) -> int:
     return next(int(count) for count in said if count is not None)
 
 
-def attached(document: Document) -> Mapping[str, Collection[str]]:
+def attached(document: Document, client: CommandLine) -> Mapping[str, Collection[str]]:
     """Service → the services in whose namespaces it lives, or to which it is linked on the default bridge."""
-    stack = Stack(document)
+    stack = Stack(document, client=client)
     return {
         name: frozenset(stack.attached_to(service)) & stack.services.keys() for name, service in stack.services.items()
     }
@@ -74,21 +75,19 @@ def expand(
     document: Document,
     *,
     is_elsewhere: bool = False,
-    proxies: Mapping[str, Value] = MappingProxyType({}),
-    platform: str = "",
+    client: CommandLine = _BARE,
     awaited: Collection[tuple[str, str | None]] = (),
 ) -> Iterator[Resource]:
     """The desired resources of the Docker half; nothing where no stack is managed.
 
-    An engine that ``is_elsewhere`` does not see the files of this machine. ``proxies`` are variables for every
-    container, and ``platform`` is that of services which name none. ``awaited`` are services for which those of other
-    engines wait, each with the condition. Raises ConfigError for what can't be there.
+    An engine that ``is_elsewhere`` does not see the files of this machine. ``awaited`` are services for which those of
+    other engines wait, each with the condition. Raises ConfigError for what can't be there.
     """
     if document.stack is None:
         return
     if is_elsewhere and (problems := tuple(remote.problems(document))):
         raise ConfigError(problems)
-    stack = Stack(document, is_elsewhere, proxies, platform, frozenset(awaited))
+    stack = Stack(document, is_elsewhere, client, frozenset(awaited))
     yield from stack.networks()
     yield from stack.volumes()
     yield from stack.images()
@@ -101,8 +100,7 @@ class Stack:
 
     document: Document
     is_elsewhere: bool = False
-    proxies: Mapping[str, Value] = field(default_factory=dict)
-    platform: str = ""
+    client: CommandLine = _BARE
     awaited_elsewhere: frozenset[tuple[str, str | None]] = frozenset()
 
     def section(self, name: str) -> Json:
@@ -113,13 +111,18 @@ class Stack:
     @cached_property
     def services(self) -> Json:
         declared = self.section("services")
-        return {name: self._with_platform(service) for name, service in declared.items()} if self.platform else declared
+        return (
+            {name: self._with_platform(service) for name, service in declared.items()}
+            if self.client.platform
+            else declared
+        )
 
     def _with_platform(self, service: Json) -> Json:
         """The service with the usual platform, if it names none and its build is for that one too."""
         several = (service.get("build") or {}).get("platforms")
-        is_possible = not several or self.platform in several
-        return {**service, "platform": self.platform} if is_possible and not service.get("platform") else service
+        usual = self.client.platform
+        is_possible = not several or usual in several
+        return {**service, "platform": usual} if is_possible and not service.get("platform") else service
 
     def origin(self, *path: str | int) -> Origin:
         return self.document.locate(("stack", *path))
@@ -233,7 +236,7 @@ class Stack:
         }
 
     def image_of(self, name: str, service: Json) -> str:
-        return str(service.get("image") or f"{self.document.project}-{name}")
+        return str(service.get("image") or self._named(self.document.project, name))
 
     def _image_origin(self, name: str, service: Json) -> Origin:
         return self.origin("services", name, "image" if service.get("image") else "build")
@@ -310,7 +313,7 @@ class Stack:
         reference = self.image_of(name, service)
         return {
             **service,
-            "environment": {**self.proxies, **(service.get("environment") or {})},
+            "environment": {**self.client.proxies, **(service.get("environment") or {})},
             "state": container.FINISHED if self._is_job(name, service) else container.RUNNING,
             "container_name": self._container_name(name, number),
             # By id and not by name: a new image under the same name is a difference of the container.
@@ -324,7 +327,11 @@ class Stack:
 
     def _container_name(self, name: str, number: int = 1) -> str:
         declared = self.services[name].get("container_name")
-        return str(declared or f"{self.document.project}-{name}-{number}")
+        return str(declared or self._named(self.document.project, name, number))
+
+    def _named(self, *parts: object) -> str:
+        """The name that Compose makes of these parts."""
+        return self.client.separator.join(map(str, parts))
 
     def _namespace(self, mode: str) -> str:
         kind, _, target = mode.partition(":")
@@ -411,8 +418,8 @@ class Stack:
             other, _, alias = str(link).partition(":")
             for number in range(1, replicas(self.services[other]) + 1):
                 name = self._container_name(other, number)
-                plain = f"{other}-{number}"
-                yield from (f"{name}:{each}" for each in {alias or other, plain, f"{self.document.project}-{plain}"})
+                usual = self._named(other, number), self._named(self.document.project, other, number)
+                yield from (f"{name}:{each}" for each in {alias or other, *usual})
         for link in service.get("external_links") or ():
             container_name, _, alias = str(link).partition(":")
             yield f"{container_name}:{alias or container_name}"
@@ -493,7 +500,8 @@ class Stack:
         if not found:
             return None
         declared, value = found
-        return Source(declared, lambda: self.origin("services", name, *declared.split("."), *numbered(value, rest)))
+        place: _Path = ("services", name, *declared.split("."))
+        return Source(declared, lambda: self.origin(*place, *numbered(value, rest)), has_part(value, rest))
 
     def _source_in(self, at: _Path, item: Json, path: Path) -> Source | None:
         """The declaration of a field of a network or volume or a part of it, and under () its own."""
@@ -504,7 +512,8 @@ class Stack:
         if not found:
             return None
         declared, value = found
-        return Source(field, lambda: self.origin(*at, *declared.split("."), *numbered(value, rest)))
+        place: _Path = (*at, *declared.split("."))
+        return Source(field, lambda: self.origin(*place, *numbered(value, rest)), has_part(value, rest))
 
 
 def _got(service: Json, refresh_s: float | None) -> dict[str, Value]:

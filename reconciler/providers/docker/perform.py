@@ -168,7 +168,7 @@ def published(engine: Engine, build: Json, names: Sequence[str]) -> Iterator[str
         try:
             yield from lines
         except Rejected as error:
-            with logged_in(next((name for name in names if name in str(error)), names[0])):
+            with logged_in(next((name for name in names if name in str(error)), names[0]), engine.environment):
                 raise
 
 

@@ -34,8 +34,9 @@ from reconciler.providers.answers import Note, ignored
 from reconciler.providers.docker import expand
 from reconciler.providers.docker.container import mounts
 from reconciler.providers.docker.container.stops import Stops
-from reconciler.providers.docker.engine import ownership, proxies, remote
+from reconciler.providers.docker.engine import ownership, remote
 from reconciler.providers.docker.engine.client import Engine
+from reconciler.providers.docker.engine.commandline import CommandLine, separator_of
 from reconciler.providers.docker.engine.rename_lock import Together
 from reconciler.providers.docker.engine.unchanged import Unchanged
 from reconciler.providers.docker.expand import container_address
@@ -96,9 +97,7 @@ class DockerProvider:
         return self._expanded(document)
 
     def _expanded(self, document: Document, awaited: Collection[tuple[str, str | None]] = ()) -> Iterator[Resource]:
-        usual = self.engine.environment.get("DOCKER_DEFAULT_PLATFORM", "")
-        is_elsewhere, own = self._is_elsewhere, self._proxies
-        return expand.expand(document, is_elsewhere=is_elsewhere, proxies=own, platform=usual, awaited=awaited)
+        return expand.expand(document, is_elsewhere=self._is_elsewhere, client=self._command_line, awaited=awaited)
 
     def declarations(
         self, document: Document, change: Change, fields: Mapping[str, tuple[Value, Value]]
@@ -106,6 +105,9 @@ class DockerProvider:
         from reconciler.providers.docker.adoption.declaration import declarations
 
         return declarations(document, change, fields)
+
+    def credentials(self) -> Iterable[Value]:
+        return self.engine.credentials
 
     def warnings(self, document: Document) -> Iterable[Problem]:
         return remote.warnings(document) if self._is_elsewhere else ()
@@ -134,11 +136,11 @@ class DockerProvider:
         return endpoints(document, self.expand(document))
 
     @property
-    def _proxies(self) -> Mapping[str, Value]:
+    def _command_line(self) -> CommandLine:
         try:
-            return proxies.of_engine(self.engine.environment, self.engine.location.url)
+            return CommandLine.of(self.engine.environment, self.engine.location.url)
         except Unreachable:  # which is reported when the engine is first spoken to
-            return {}
+            return CommandLine(separator=separator_of(self.engine.environment))
 
     @property
     def server(self) -> str:
@@ -313,7 +315,7 @@ class DockerProvider:
             self.engine.post(f"{path}/restart", t=grace_s)
 
     def attached(self, document: Document) -> Mapping[str, Collection[str]]:
-        return expand.attached(document)
+        return expand.attached(document, self._command_line)
 
     def stop(self, name: str) -> bool:
         path = f"/containers/{self._container(name)}"

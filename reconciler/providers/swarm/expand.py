@@ -20,7 +20,7 @@ from reconciler.core.resource.values import ABSENT, Path, Ref, Value
 from reconciler.providers.docker.engine import required_api
 from reconciler.providers.docker.engine.required_api import Since
 from reconciler.providers.docker.table.names import STARTED
-from reconciler.providers.docker.table.property import Json, first, numbered
+from reconciler.providers.docker.table.property import Json, first, has_part, numbered
 from reconciler.providers.swarm.kinds import file, mounts, network, service
 from reconciler.providers.swarm.table import labels
 
@@ -225,7 +225,8 @@ class Stack:
         if not found:
             return None
         declared, value = found
-        return Source(declared, lambda: self.origin(*at, *declared.split("."), *numbered(value, rest)))
+        place = (*at, *declared.split("."))
+        return Source(declared, lambda: self.origin(*place, *numbered(value, rest)), has_part(value, rest))
 
 
 def _said_action(item: Json) -> str:

@@ -69,6 +69,9 @@ class SwarmProvider:
         except Unreachable:  # which is reported when the engine is first spoken to
             return ""
 
+    def credentials(self) -> Iterable[Value]:
+        return self.engine.credentials
+
     def expand(self, document: Document) -> Iterable[Resource]:
         return expand(document)
 

@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from reconciler.core.difference.change import Action, Change
+from reconciler.core.difference.change import Action, Change, declared_fields
 from reconciler.core.difference.compare import FieldChange
 from reconciler.core.difference.kind import Effect, Kind
 from reconciler.core.message.errors import Refusal
@@ -92,6 +92,7 @@ class PlanDocument:
 
     def _action(self, change: Change, before: Sequence[Address]) -> dict[str, Any]:
         origin = change.desired.origin if change.desired else None
+        fields = declared_fields(change, self._kinds[change.address.kind])
         return {
             "address": str(change.address),
             "action": change.action.value,
@@ -99,7 +100,7 @@ class PlanDocument:
             "reason": change.reason,
             "cause": change.cause.value,
             "source": source(origin),
-            "changes": [self._field(field, change) for field in change.fields],
+            "changes": [self._field(field, change) for field in fields],
             "depends_on": [str(address) for address in before],
             "waits_for": [str(need) for need in change.waits_for],
             "along": [str(address) for address in change.along],

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence, Sized
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Final
 
 from reconciler.core.difference.cause import Cause
-from reconciler.core.difference.change import Action, Change
+from reconciler.core.difference.change import Action, Change, declared_fields
 from reconciler.core.difference.compare import FieldChange
 from reconciler.core.difference.kind import Effect, Kind
 from reconciler.core.message.problem import Problem
@@ -17,7 +17,7 @@ from reconciler.core.plan.access import AccessChange
 from reconciler.core.plan.plan import Plan
 from reconciler.core.resource.address import Address
 from reconciler.core.resource.resource import Origin
-from reconciler.core.resource.values import UNKNOWN, Value, revealed
+from reconciler.core.resource.values import UNKNOWN, Path, Value, is_empty, revealed
 from reconciler.record import Struct
 from reconciler.render.output.causes import CAUSES, REMOVED, known_cause
 from reconciler.render.output.columns import USUAL_COLUMN, column_of, folded, padded
@@ -263,9 +263,9 @@ def _why(cause: str, place: Origin | None) -> str:
 
 def _new_rows(change: Change, kind: Kind, *, full: bool) -> Iterator[tuple[str, str]]:
     """Lists for each field of a new resource its path in the words of the file, and its value."""
-    for field in change.fields:
+    for field in declared_fields(change, kind):
         unit = unit_of(field, kind)
-        for path, value in _spread(path_of(field, change), field.after):
+        for path, value in _spread(field, change):
             text = shown(value, unit)
             yield path, text if full else _cut(text)
 
@@ -280,35 +280,49 @@ def _changed_rows(change: Change, kind: Kind, *, full: bool) -> Iterator[tuple[s
 
 def row_of(field: FieldChange, change: Change, kind: Kind) -> tuple[str, str]:
     """The path of a differing field in the words of the file, and its change."""
-    return path_of(field, change), _arrow(field, unit_of(field, kind))
+    return path_of(field, change), _arrow(field, change, unit_of(field, kind))
 
 
 def _cut(text: str) -> str:
     return text if len(text) <= _LONG_TEXT else f"{text[: _LONG_TEXT - 1]}…"
 
 
-def _spread(path: str, value: Value) -> Iterator[tuple[str, Value]]:
-    """A new value, a mapping line by line; what is empty or off is not worth a line."""
-    if isinstance(value, Mapping):
-        yield from ((f"{path}.{key}", _bare(part)) for key, part in value.items() if not _is_empty(part))
-    elif not _is_empty(value):
+def _spread(field: FieldChange, change: Change) -> Iterator[tuple[str, Value]]:
+    """A new value, a mapping line by line."""
+    path, declares = path_of(field, change), _declared_by(change)
+    value = _trimmed(field.after, field.path, declares)
+    if isinstance(value, Mapping) and value:
+        yield from ((f"{path}.{key}", part) for key, part in value.items())
+    elif _is_shown(value, field.path, declares):
         yield path, value
 
 
-def _bare(value: Value) -> Value:
-    if isinstance(value, Mapping):
-        return {key: part for key, part in value.items() if not _is_empty(part)}
-    return value
+def _declared_by(change: Change) -> Callable[[Path], bool]:
+    return change.desired.declares if change.desired else _undeclared
 
 
-def _is_empty(value: Value) -> bool:
-    return value is UNKNOWN or value is None or value is False or (isinstance(value, Sized) and not value)
+def _undeclared(_path: Path) -> bool:
+    return False
 
 
-def _arrow(field: FieldChange, unit: str) -> str:
+def _trimmed(value: Value, path: Path, declares: Callable[[Path], bool]) -> Value:
+    """A value without the parts of its mappings that are not worth showing."""
+    if not isinstance(value, Mapping):
+        return value
+    parts = ((key, _trimmed(part, (*path, key), declares)) for key, part in value.items())
+    return {key: part for key, part in parts if _is_shown(part, (*path, key), declares)}
+
+
+def _is_shown(value: Value, path: Path, declares: Callable[[Path], bool]) -> bool:
+    """Returns whether a value is worth showing: empty or off only if the files declare it so."""
+    return value is not UNKNOWN and (not is_empty(value) or declares(path))
+
+
+def _arrow(field: FieldChange, change: Change, unit: str) -> str:
     if parts := _parts(field):
         return parts
-    before, after = shown(_bare(field.before), unit), shown(_bare(field.after), unit)
+    before = shown(_trimmed(field.before, field.path, _undeclared), unit)
+    after = shown(_trimmed(field.after, field.path, _declared_by(change)), unit)
     if before == after and HIDDEN in before:
         return HIDDEN if revealed(field.before) == revealed(field.after) else f"{HIDDEN} → (another secret)"
     return f"{before} → {after}"

@@ -20,7 +20,7 @@ from reconciler.core.history.records import Run
 from reconciler.core.message.errors import ConfigError, Conflict
 from reconciler.core.message.problem import Problem, Severity
 from reconciler.core.plan.policy import Policy
-from reconciler.core.provider import LeaseStore, Located, Provider, WarningSource
+from reconciler.core.provider import CredentialHolder, LeaseStore, Located, Provider, WarningSource
 from reconciler.core.resource.address import Address
 from reconciler.core.resource.document import Document
 from reconciler.core.resource.options import OPTIONS
@@ -175,6 +175,8 @@ def opened(
     known = known or KnownSecrets()
     learn_files(known, loaded)
     providers = connect(loaded.document, settings.environment, note)
+    holders = [each for each in providers.values() if isinstance(each, CredentialHolder)]
+    known.learn("credentials", lambda: [tuple(each.credentials()) for each in holders])
     history = history_of(settings, loaded.document.project, warn)
     try:
         doubtful = [each for each in providers.values() if isinstance(each, WarningSource)]

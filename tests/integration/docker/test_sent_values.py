@@ -23,6 +23,11 @@ SPELLINGS = [
 ]
 
 
+def up_by_compose(project):
+    up = [compose_cli(), "-p", project.name, "-f", str(project.directory / "stack.yaml"), "up", "-d"]
+    subprocess.run(up, check=True, capture_output=True)
+
+
 @pytest.fixture
 def profiled(project):
     (project.directory / "sec.json").write_text(json.dumps(ALLOWS, indent=2))
@@ -43,8 +48,7 @@ def test_what_compose_sent_is_taken_over_as_it_is(profiled):
         profiled.service(f"s{number}", security_opt=options, expose=["3000-3003", "80/udp", "8000"])
     profiled.service("v", network_mode="bridge")
     profiled.service("l", network_mode="bridge", links=["v:vee"])
-    up = [compose_cli(), "-p", profiled.name, "-f", str(profiled.directory / "stack.yaml"), "up", "-d"]
-    subprocess.run(up, check=True, capture_output=True)
+    up_by_compose(profiled)
 
     assert profiled.differences() == {}
 
@@ -80,8 +84,20 @@ def test_proxies_of_the_config_file_are_put_into_containers_as_compose_does(proj
     (folder / "config.json").write_text(json.dumps({"proxies": {"default": {"httpProxy": "http://127.0.0.1:9"}}}))
     monkeypatch.setenv("DOCKER_CONFIG", str(folder))
     project.service("web")
-    up = [compose_cli(), "-p", project.name, "-f", str(project.directory / "stack.yaml"), "up", "-d"]
-    subprocess.run(up, check=True, capture_output=True)
+    up_by_compose(project)
 
     assert "http_proxy=http://127.0.0.1:9" in project.inspect()["Config"]["Env"]
+    assert project.differences() == {}
+
+
+@pytest.mark.skipif(compose_cli() is None, reason="no Compose CLI")
+def test_names_have_underscores_where_compose_is_to_be_compatible(project, monkeypatch):
+    monkeypatch.setenv("COMPOSE_COMPATIBILITY", "true")
+    project.service("web")
+    project.service("near", network_mode="bridge")
+    project.service("other", network_mode="bridge", links=["near:n"])
+    project.service("third", links=["web"])
+    up_by_compose(project)
+
+    assert project.engine.get(f"/containers/{project.name}_web_1/json")
     assert project.differences() == {}

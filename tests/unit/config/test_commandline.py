@@ -175,3 +175,13 @@ def test_a_switch_is_true_or_false(folder):
 
     with pytest.raises(ConfigError, match="`maybe` is neither true nor false"):
         commandline.find((), (), directory=None, env_files=(), environment={"COMPOSE_DISABLE_ENV_FILE": "maybe"})
+
+
+def test_what_env_files_say_to_compose_itself_counts_as_if_the_environment_had_it(folder):
+    folder(
+        {"s.yaml": STACK, ".env": "COMPOSE_COMPATIBILITY=1\nDOCKER_DEFAULT_PLATFORM=linux/arm64\nDOCKER_HOST=tcp://x"}
+    )
+
+    found = commandline.find((Path("s.yaml"),), (), directory=None, env_files=(), environment={"A": "b"})
+
+    assert found.environment == {"COMPOSE_COMPATIBILITY": "1", "DOCKER_DEFAULT_PLATFORM": "linux/arm64", "A": "b"}

@@ -34,7 +34,8 @@ class Names(Struct, frozen=True):
     """The file's names for what containers refer to.
 
     ``services`` has container id → service, ``containers`` id → name of all that there are, ``networks`` and
-    ``volumes`` the engine's name → the key of the section. ``directory`` is that of the file.
+    ``volumes`` the engine's name → the key of the section. ``directory`` is that of the file. The ``separator`` is that
+    of names which Compose makes.
     """
 
     project: str
@@ -43,6 +44,11 @@ class Names(Struct, frozen=True):
     containers: Mapping[str, str] = field(default_factory=dict)
     networks: Mapping[str, str] = field(default_factory=dict)
     volumes: Mapping[str, str] = field(default_factory=dict)
+    separator: str = "-"
+
+    def usual(self, service: str, number: str = "1") -> str:
+        """The name that Compose gives to a container."""
+        return self.separator.join((self.project, service, number))
 
     def container(self, reference: str) -> str:
         """``service:NAME`` for a container of the project, ``container:NAME`` for another one.
@@ -144,7 +150,7 @@ def _beyond(value: Any, given: Any) -> Any:
 
 def _container_name(live: Live, service: str, names: Names) -> Json:
     number = live.labels.get(labels.NUMBER) or "1"
-    return {} if live.name == f"{names.project}-{service}-{number}" else {"container_name": live.name}
+    return {} if live.name == names.usual(service, number) else {"container_name": live.name}
 
 
 def _process(spec: Mapping[str, Any], image: Json) -> Json:
@@ -271,9 +277,9 @@ def _links(links: Sequence[str], names: Names) -> Json:
     plain: list[str] = []
     exact: list[str] = []
     for container, aliases in by_container.items():
-        service = next((each for each in names.services.values() if container == f"{names.project}-{each}-1"), "")
+        service = next((each for each in names.services.values() if container == names.usual(each)), "")
         # Compose gives a link to a service these names by itself; with fewer of them it was a link to a container.
-        usual = {f"{service}-1", f"{names.project}-{service}-1"}
+        usual = {f"{service}{names.separator}1", names.usual(service)}
         if service and usual < aliases:
             plain += [service if alias == service else f"{service}:{alias}" for alias in sorted(aliases - usual)]
         else:

@@ -17,6 +17,7 @@ from reconciler.providers.docker.adoption.service import DEFAULT, Live, Names, W
 from reconciler.providers.docker.container import endpoints, volumes_from
 from reconciler.providers.docker.container.mounts import anonymous_volumes
 from reconciler.providers.docker.engine.client import Engine
+from reconciler.providers.docker.engine.commandline import separator_of
 from reconciler.providers.docker.engine.failures import NoReference
 from reconciler.providers.docker.kinds import network, volume
 from reconciler.providers.docker.table import labels
@@ -110,6 +111,7 @@ class _Stack:
             containers={item["Id"]: _name(item) for item in self.listed},
             networks={name: key for name, (key, _) in networks.items()},
             volumes={name: key for name, (key, _) in volumes.items()},
+            separator=separator_of(self.engine.environment),
         )
         services, secrets = self._written(groups, names)
         model = {

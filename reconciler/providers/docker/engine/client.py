@@ -16,12 +16,13 @@ import warnings
 import zlib
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager
+from functools import cached_property
 from typing import IO, TYPE_CHECKING, Any, Final, Literal, TypeVar
 from urllib.parse import urlencode
 
 from reconciler.core.message.errors import Denied, ReconcileError, Rejected, Unreachable
 from reconciler.core.provider import Pending
-from reconciler.core.resource.values import Value, revealed
+from reconciler.core.resource.values import Secret, Value, revealed
 from reconciler.providers.answers import (
     Answer,
     Limits,
@@ -37,7 +38,12 @@ from reconciler.providers.answers import (
     why,
 )
 from reconciler.providers.docker.engine import listeners
-from reconciler.providers.docker.engine.credentials import logged_in, login_header, readable_credentials
+from reconciler.providers.docker.engine.credentials import (
+    all_credentials,
+    logged_in,
+    login_header,
+    readable_credentials,
+)
 from reconciler.providers.docker.engine.failures import (
     WHO,
     error_of,
@@ -47,6 +53,7 @@ from reconciler.providers.docker.engine.failures import (
     unreachable,
 )
 from reconciler.providers.docker.engine.frames import pieces
+from reconciler.providers.docker.engine.headers import custom_headers, secret_headers
 from reconciler.providers.docker.engine.listeners import Listener, Sockets
 from reconciler.providers.docker.engine.location import Location, located
 from reconciler.providers.docker.engine.pulling import pulled
@@ -112,6 +119,19 @@ class Engine:
         self._location = self._location or located(self._environment)
         return self._location
 
+    @cached_property
+    def _headers(self) -> Mapping[str, str]:
+        """The headers of every request, which proxies in front of an engine may ask for. Raises Unreachable."""
+        return custom_headers(self._environment)
+
+    @property
+    def credentials(self) -> Sequence[Secret]:
+        """The secrets among these headers."""
+        try:
+            return tuple(secret_headers(self._environment))
+        except Unreachable:  # which is reported when the engine is first spoken to
+            return ()
+
     @property
     def own(self) -> Mapping[str, Any]:
         """The engine's information about itself; nothing if that is forbidden, as by some proxies."""
@@ -169,7 +189,7 @@ class Engine:
         The credentials for the registry of an ``image`` go along, for nodes that are to pull it.
         """
         data = json.dumps(revealed(body or {}))
-        headers = {"Content-Type": "application/json", **(login_header(image) if image else {})}
+        headers = {"Content-Type": "application/json", **(login_header(image, self._environment) if image else {})}
         answer = self._request("POST", path, params=params, data=data, headers=headers)
         asked = _asked("POST", path)
         if answer.status_code == 404:
@@ -215,7 +235,7 @@ class Engine:
         from docker.utils import parse_repository_tag
 
         repository, tag = parse_repository_tag(reference)
-        with logged_in(repository) as login, self._streamed("POST /images/create") as stream:
+        with logged_in(repository, self._environment) as login, self._streamed("POST /images/create") as stream:
             options = {"stream": True, "decode": True, "platform": platform, "auth_config": login}
             lines = stream.api.pull(repository, tag or "latest", **options)
             yield from pulled(stream.each(lines, self._silences.transfer_s))
@@ -225,13 +245,14 @@ class Engine:
         from docker.utils import parse_repository_tag
 
         repository, tag = parse_repository_tag(reference)
-        with logged_in(repository) as login, self._streamed(f"POST /images/{repository}/push") as stream:
+        asked = f"POST /images/{repository}/push"
+        with logged_in(repository, self._environment) as login, self._streamed(asked) as stream:
             lines = stream.api.push(repository, tag or "latest", stream=True, decode=True, auth_config=login)
             yield from map(_progress, stream.each(lines, self._silences.transfer_s))
 
     def digest_in_registry(self, reference: str) -> str:
         """The digest of what the registry has under this name. Raises Rejected, Conflict or Denied with its words."""
-        with logged_in(reference) as login, self._library(f"GET /distribution/{reference}/json"):
+        with logged_in(reference, self._environment) as login, self._library(f"GET /distribution/{reference}/json"):
             api: Any = self._api()
             digest: str = api.inspect_distribution(reference, auth_config=login)["Descriptor"]["digest"]
             return digest
@@ -243,14 +264,11 @@ class Engine:
 
         Secrets among the options are revealed here. Raises Rejected, or Denied where a base image is not to be had.
         """
-        from docker import auth
-
-        with readable_credentials():
-            accounts: Any = auth.load_config()
-            accounts.get_all_credentials()  # which the library sends along
+        accounts: Any = all_credentials(self._environment)
         plain: Any = revealed(options)
         with self._streamed("POST /build") as stream:
             api = stream.api
+            api._auth_configs = accounts  # noqa: SLF001  # which the library sends along
             api.params = {"ulimits": json.dumps(list(ulimits))} if ulimits else {}  # the library has no such option
             try:
                 lines = api.build(
@@ -404,7 +422,7 @@ class Engine:
     def _sent(self, transport: Transport, path: str, asked: str) -> Answer:
         self._local.asked = asked
         with self._translated(asked), self._awaited(asked, self._limits.seconds):
-            return transport.send("GET", path)
+            return transport.send("GET", path, headers=self._headers)
 
     def _direct(self) -> Transport | None:
         """The transport for reads, None if only the library reaches the engine."""
@@ -510,12 +528,14 @@ class Engine:
         location, url = self.location, self.location.url
         tls = location.tls
         with readable_credentials():
-            api = APIClient(
+            api: Any = APIClient(
                 base_url=_PLACEHOLDER if location.is_ssh else url,
                 version=text_of(version),
                 timeout=self._limits.seconds,  # type: ignore[arg-type]  # it need not be a whole number
                 tls=tls is not None,
             )
+        api._general_configs.pop("HttpHeaders", None)  # noqa: SLF001  # the library adds them to some requests
+        api.headers.update(self._headers)
         # Without the proxies and the .netrc of the environment: neither is meant for an engine.
         api.trust_env = False
         api.hooks["response"].append(read_within(WHO, self._limits, self._note))
@@ -523,7 +543,8 @@ class Engine:
             api.verify, api.cert = (tls.authority or True) if tls.verify else False, tls.own
             _allow_unverified()
         _share_connections(api, self._connections() if location.is_ssh else None)
-        return api
+        made: APIClient = api
+        return made
 
     def _connections(self) -> Connections:
         from reconciler.providers.docker.engine.ssh import Connections

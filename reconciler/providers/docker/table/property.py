@@ -123,7 +123,24 @@ def numbered(value: Any, path: Sequence[str]) -> Iterator[str | int]:
         if isinstance(value, Sequence) and not isinstance(value, str):
             key = next((number for number, item in enumerate(value) if _is_known_as(item, name)), name)
         yield key
-        value = value[key] if isinstance(key, int) else value.get(key) if isinstance(value, Mapping) else None
+        value = _part(value, key)
+
+
+def has_part(value: Any, path: Sequence[str]) -> bool:
+    """Returns whether a declared value has this very part, and not only something around it.
+
+    >>> has_part([{"target": "/data", "read_only": False}], ["/data", "read_only"]), has_part({"a": None}, ["a", "b"])
+    (True, False)
+    """
+    for key in numbered(value, path):
+        value = _part(value, key)
+    return value is not None
+
+
+def _part(value: Any, key: str | int) -> Any:
+    if isinstance(key, int):
+        return value[key]
+    return value.get(key) if isinstance(value, Mapping) else None
 
 
 def _is_known_as(item: Any, name: str) -> bool:

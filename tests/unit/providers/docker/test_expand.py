@@ -10,6 +10,7 @@ import pytest
 from reconciler.core.plan.plan import make
 from reconciler.core.resource.values import Ref, Secret
 from reconciler.providers.docker.expand import expand
+from reconciler.providers.docker.provider import DockerProvider
 from tests.kit.build import a_document, address
 from tests.kit.docker.memory import MemoryEngine, a_provider, a_stack
 
@@ -311,3 +312,20 @@ def test_the_work_grows_with_the_number_of_services_and_not_faster(folder):
     of(3)  # whatever is computed only once
 
     assert of(80) < 2.2 * of(40)
+
+
+@pytest.mark.parametrize(
+    ("said", "separator"),
+    [*((yes, "_") for yes in ("1", "true", "TRUE", " y ", "T")), *((no, "-") for no in ("0", "no", ""))],
+)
+def test_names_have_the_separator_that_compose_would_use(folder, said, separator):
+    text = "services: {web: {build: .}, own: {image: app, container_name: mine}, third: {image: app, links: ['web:w']}}"
+    provider = DockerProvider("p", {"COMPOSE_COMPATIBILITY": said})
+
+    found = {each.address.name: each.spec for each in provider.expand(a_stack(text, folder))}
+
+    usual = separator.join(("p", "web", "1"))
+    assert [found[name]["container_name"] for name in ("web", "own")] == [usual, "mine"]
+    assert separator.join(("p", "web")) in found
+    aliases = ("w", separator.join(("web", "1")), usual)
+    assert set(found["third"]["networks"]["default"]["links"]) == {f"{usual}:{alias}" for alias in aliases}
