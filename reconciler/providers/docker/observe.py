@@ -65,6 +65,8 @@ class Reader:
         self._of_service: dict[str, list[Address]] = {}
         self._by_network: dict[str, Json] = {}
         self._named: dict[str, Mapping[str, str]] = {}
+        self._called: dict[str, str] = {}
+        self._renamed: dict[str, str] = {}
 
     def read(self) -> Iterator[Observed]:
         """Everything that is desired and there, and what carries the project's labels besides."""
@@ -234,22 +236,31 @@ class Reader:
             address = self._address_of(inspect)
             if address is not None:
                 groups.setdefault(address, []).append(inspect)
-        everything = [inspect for group in groups.values() for inspect in group]
-        self._read_configs(everything)
-        names = {inspect["Id"]: name_of(inspect) for inspect in everything}
+        self._read_configs([inspect for group in groups.values() for inspect in group])
         for address, group in groups.items():
             self._of_container |= {inspect["Id"]: address for inspect in group}
             self._of_service.setdefault(address.path[0], []).append(address)
-        for address, group in groups.items():
-            # Containers of hooks are leftovers of an interrupted run and no copies of the service.
-            of_hooks = [each for each in group if labels.is_of_a_hook(dig(each, "Config.Labels"))]
-            mains, leftovers = self._sorted_out(address, [each for each in group if each not in of_hooks])
+        found = {address: self._sorted_out(address, group) for address, group in groups.items()}
+        self._know({address: mains[0] for address, (mains, _) in found.items() if mains}, groups.values())
+        for address, (mains, leftovers) in found.items():
             if mains:
-                yield self._container(address, mains[0], [*leftovers, *of_hooks], names)
+                yield self._container(address, mains[0], leftovers)
             # Two containers for one declared one: each further one gets an address of its own and is an orphan.
-            for other in (*mains[1:], *(() if mains else of_hooks)):
+            for other in (*mains[1:], *(() if mains else leftovers)):
                 double = Address(address.kind, (*address.path, name_of(other)))
-                yield self._container(double, other, [], names)
+                yield self._container(double, other, [])
+
+    def _know(self, mains: Mapping[Address, Json], groups: Iterable[Sequence[Json]]) -> None:
+        """Takes in which container stands for which resource.
+
+        Others are attached to a container and not to its name: whoever was renamed goes by the name in the file.
+        """
+        self._called = {inspect["Id"]: name_of(inspect) for group in groups for inspect in group}
+        for address, inspect in mains.items():
+            if resource := self._desired.get(address):
+                wanted = str(resource.spec["container_name"])
+                self._others[wanted] = inspect
+                self._called[inspect["Id"]] = self._renamed[name_of(inspect)] = wanted
 
     def _listed(self) -> Any:
         return self._engine.get("/containers/json", all=1, filters=self._mine())
@@ -299,16 +310,18 @@ class Reader:
     def _sorted_out(self, address: Address, group: Sequence[Json]) -> tuple[list[Json], list[Json]]:
         """The container that stands for the resource first, and what an interrupted replacement left.
 
-        A predecessor stands for the resource until its successor has taken the name.
+        A predecessor stands for the resource until its successor has taken the name. A container of a hook never does.
         """
         by_suffix: dict[str, list[Json]] = {NEXT: [], PREVIOUS: [], "": []}
+        of_hooks = [each for each in group if labels.is_of_a_hook(dig(each, "Config.Labels"))]
+        group = [each for each in group if each not in of_hooks]
         for inspect in sorted(group, key=lambda each: self._rank(address, each), reverse=True):
             suffix = next((s for s in (NEXT, PREVIOUS) if name_of(inspect).endswith(s)), "")
             by_suffix[suffix].append(inspect)
         # A predecessor alone means that its successor never got the name.
         mains = by_suffix[""] or by_suffix[PREVIOUS][:1] or by_suffix[NEXT][:1]
         leftovers = [inspect for inspect in group if inspect not in mains and inspect not in by_suffix[""]]
-        return mains, leftovers
+        return mains, [*leftovers, *of_hooks]
 
     def _rank(self, address: Address, inspect: Json) -> tuple[bool, bool, str]:
         resource = self._desired.get(address)
@@ -320,16 +333,16 @@ class Reader:
         address: Address,
         inspect: Json,
         leftovers: Sequence[Json],
-        names: Mapping[str, str],
     ) -> Observed:
         self._engine.uses(_of_container(inspect["Id"]))
         spec = {name: each.read(inspect) for name, each in container.PROPERTIES.items()}
         # The engine knows networks by their full names; the comparison needs the keys of the file.
         spec["networks"] = self._by_key(spec["networks"])
         others = self._outside(address)
-        called = {**names, **{other["id"]: reference for reference, other in others.items()}}
+        called = {**self._called, **{other["id"]: reference for reference, other in others.items()}}
         # Modes name other containers by id, which each replacement changes; the reference to the resource stays.
         spec |= {key: _named_namespace(spec[key], called) for key in outside.NAMESPACES}
+        spec["links"] = endpoints.renamed(spec["links"], self._renamed)
         spec["network_mode"] = self._named_network(address, str(spec["network_mode"]))
         mark = self._marks.get(inspect["Id"])
         mounted = self._mounted(address)

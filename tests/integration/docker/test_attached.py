@@ -157,6 +157,34 @@ def test_a_link_on_the_default_bridge_that_is_edited_is_seen_and_made(project):
     assert names & {"vee", "double"} == {"double"}
 
 
+# ------------------------------------------------------------------ renamed
+
+OTHERS = ("side", "borrower", "near")
+
+
+def test_a_container_that_is_renamed_is_the_same_for_all_that_are_attached_to_it(project):
+    """The engine keeps its id, and a file has its name: another name alone is no reason to touch them."""
+    web = {**READY, "network_mode": "bridge", "volumes": ["/data", "kept:/kept"], "ipc": "shareable"}
+    project.write(volumes={"kept": {}})
+    project.service("web", **web)
+    project.service("side", **READY, network_mode="service:web", ipc="service:web")
+    project.service("borrower", **READY, volumes_from=["web:ro"])
+    project.service("near", **READY, network_mode="bridge", links=["web:vee"])
+    project.settle()
+    before = {name: project.identity(name) for name in OTHERS}
+
+    project.hand("rename", name=f"{project.name}-other")
+    by_hand = project.differences()
+    project.settle()
+    project.service("web", **web, container_name=f"{project.name}-own")
+    in_file = project.differences()
+    project.settle()
+
+    for found in (by_hand, in_file):
+        assert {name: change.effect for name, change in found.items()} == {"docker.container/web": Effect.LIVE}
+    assert {name: project.identity(name) for name in OTHERS} == before
+
+
 # ------------------------------------------------------------------ outside the project
 
 

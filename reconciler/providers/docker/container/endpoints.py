@@ -137,6 +137,12 @@ def _links(entries: Any) -> tuple[str, ...]:
     return forms.text_set(f"{name.lstrip('/')}:{alias.rpartition('/')[2]}" for name, _, alias in pairs)
 
 
+def renamed(links: Any, names: Mapping[str, str]) -> tuple[str, ...]:
+    """Links with other names of the containers that they lead to."""
+    pairs = (str(link).partition(":") for link in links)
+    return forms.text_set(f"{names.get(name, name)}:{alias}" for name, _, alias in pairs)
+
+
 LINKS = Property(
     "links",
     declared=lambda service: tuple(service.get("links_on_bridge") or ()) or ABSENT,
