@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import Any, Final, TypeAlias
@@ -249,10 +249,10 @@ class Stack:
                 yield self._container(name, service, number)
 
     def _container(self, name: str, service: Json, number: int) -> Resource:
-        mounted = list(files.mounted(service, self._files(), is_elsewhere=self.is_elsewhere))
-        own = (*(service.get("volumes") or ()), *volumes_from.named(self.services, service))
+        mounted = self._mounted(service)
+        lent = volumes_from.lent(self.services, service, self._own_mounts, self._services_by_any_container)
         # Files become binds before the rows read the service, so that volumes and files are compared as one list.
-        service = {**service, "volumes": [*own, *files.as_binds(mounted)]}
+        service = {**service, "volumes": [*self._own_mounts(service), *lent]}
         resolved = self._resolved(name, service, number)
         # An absent value is left to the image or the engine, which `expect` knows.
         spec: dict[str, Value] = {
@@ -282,6 +282,13 @@ class Stack:
             locate=partial(self._source, name, service),
         )
 
+    def _mounted(self, service: Json) -> list[Json]:
+        return list(files.mounted(service, self._files(), is_elsewhere=self.is_elsewhere))
+
+    def _own_mounts(self, service: Json) -> Sequence[Json]:
+        """The mounts of a service, without those of others."""
+        return (*(service.get("volumes") or ()), *files.as_binds(self._mounted(service)))
+
     def _before_start(self, name: str, service: Json, number: int) -> dict[str, Value]:
         """The hooks before its first start, and the digest by which a change of them is recognised."""
         defined = pre_start.definition(service, leaving_out=container.WITHOUT_ANOTHER)
@@ -292,7 +299,7 @@ class Stack:
         return {"pre_start": defined, "before_start": run} if defined else {}
 
     def _run_first(self, called: str, hook: Json, name: str, number: int) -> Value:
-        mounted = list(files.mounted(hook, self._files(), is_elsewhere=self.is_elsewhere))
+        mounted = self._mounted(hook)
         # A hook must not be found by the names of its service.
         of_service, said = _aliases(self.services[name]), _aliases(hook)
         networks = {
@@ -346,6 +353,11 @@ class Stack:
     def _services_by_container(self) -> Mapping[str, str]:
         """The name of each service's first container, with which others are attached to it."""
         return {self._container_name(name): name for name in self.services}
+
+    @cached_property
+    def _services_by_any_container(self) -> Mapping[str, str]:
+        numbers = {name: range(1, replicas(service) + 1) for name, service in self.services.items()}
+        return {self._container_name(name, number): name for name, found in numbers.items() for number in found}
 
     def _restarts(self, name: str, service: Json) -> dict[str, Value]:
         """The services whose restart restarts it, and those to which it is attached.

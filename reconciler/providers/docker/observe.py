@@ -350,6 +350,9 @@ class Reader:
         spec["leftovers"] = tuple(sorted(name_of(other) for other in leftovers))
         spec["pre_start"] = pre_start.read(inspect)
         borrowed = self._lent(address)
+        unnamed = anonymous_volumes(inspect)
+        shared = {target: name for target, name in unnamed.items() if target in borrowed}
+        spec["volumes"] = volumes_from.identified(spec["volumes"], shared)
         spec["depends_on"] = restarts.observed(self._desired.get(address))
         marks = dig(inspect, "Config.Labels") or {}
         return Observed(
@@ -369,7 +372,7 @@ class Reader:
                 "score_is_raised": self._is_score_raised(address, spec["oom_score_adj"]),
                 "ours": labels.is_ours(marks),
                 # A volume borrowed by `volumes_from` belongs to another container, and does not move with this one.
-                "anonymous": {key: name for key, name in anonymous_volumes(inspect).items() if key not in borrowed},
+                "anonymous": {target: name for target, name in unnamed.items() if target not in borrowed},
                 "lent": borrowed,
                 "outside": others,
                 "volumes_of_image": self._volumes_of_image(address),
@@ -396,10 +399,20 @@ class Reader:
         return tuple(mounted)
 
     def _lent(self, address: Address) -> Mapping[str, Value]:
-        """The mounts that other containers share with this one."""
+        """The mounts that other containers share with this one, and whose names the files do not have."""
         resource = self._desired.get(address)
         wanted = resource.spec.get("volumes_from", ()) if resource else ()
-        return volumes_from.mounts(wanted, self._other)
+        return volumes_from.joined(wanted, self._lent_by)
+
+    def _lent_by(self, name: str) -> Mapping[str, Value]:
+        address = self._container_names.get(name)
+        if address is None:  # outside the project
+            return volumes_from.of_container(self._other(name) or {})
+        others, live = self._lent(address), anonymous_volumes(self._other(name) or {})
+        own = {target: volume for target, volume in live.items() if target not in others}
+        of_image: Any = self._volumes_of_image(address)
+        asked = own if of_image is None else [target for target in of_image if target not in others]
+        return {**others, **volumes_from.unnamed(self._desired[address].spec, own, asked)}
 
     def _outside(self, address: Address) -> Mapping[str, Any]:
         """The containers outside the project that it names, as far as they are there."""

@@ -73,15 +73,39 @@ def test_what_is_no_longer_lent_is_seen(lender):
     assert mounted(lender) == {}
 
 
-def test_what_the_lender_gets_besides_is_lent_too(lender, tmp_path):
-    lender.service("web", **READY, volumes_from=["db"])
+def chained(project):
+    """A service that has the volumes of one which has them itself from another."""
+    project.service("web", **READY, volumes_from=["db"])
+    project.service("last", **READY, volumes_from=["web"])
+
+
+CHAIN = {f"docker.container/{name}" for name in ("db", "web", "last")}
+
+
+def test_what_the_lender_gets_besides_is_lent_on_and_the_plan_shows_all_who_get_it(lender, tmp_path):
+    chained(lender)
     lender.settle()
 
     more = {"type": "bind", "source": str(tmp_path), "target": "/more"}
-    lender.service("db", **READY, volumes=["data:/data", "/unnamed", more])
+    lender.service("db", **READY, volumes=["data:/data", "/unnamed", "/other", more])
+    plan = lender.plan()
     lender.settle()
 
-    assert mounted(lender) == mounted(lender, "db")
+    assert {str(change.address) for change in plan.changes if change.acts} == CHAIN
+    assert mounted(lender) == mounted(lender, "last") == mounted(lender, "db")
+    assert mounted(lender).keys() == {"/data", "/unnamed", "/other", "/more"}
+
+
+def test_a_volume_without_a_name_is_the_very_one_of_the_lender(lender):
+    chained(lender)
+    lender.settle()
+
+    lender.engine.delete(f"/containers/{lender.container('db')}", force=1)
+    plan = lender.plan()
+    lender.settle()
+
+    assert {str(change.address) for change in plan.changes if change.acts} == CHAIN
+    assert mounted(lender) == mounted(lender, "last") == mounted(lender, "db")
 
 
 @pytest.mark.skipif(compose_cli() is None, reason="no Compose CLI")
