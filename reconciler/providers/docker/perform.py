@@ -70,7 +70,7 @@ def _require_ours(engine: Engine, container_id: str, owner: Mapping[str, Value])
 
 def _connect(engine: Engine, args: Mapping[str, Any]) -> None:
     inspect = _inspect(engine, args["container"])
-    if args["network"] in (dig(inspect, "NetworkSettings.Networks") or {}):
+    if args["network"] in endpoints.joined(inspect):
         return  # an earlier try got through
     body = {"Container": args["container"], "EndpointConfig": args["body"]}
     engine.post(f"/networks/{args['network']}/connect", body)

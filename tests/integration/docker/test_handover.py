@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from reconciler.core.resource.address import Address
-from tests.kit.docker.engine import READY
+from tests.kit.docker.engine import PROBE, READY
 
 
 def test_a_port_moves_from_one_service_to_another_and_on_to_a_new_one(project):
@@ -46,6 +46,54 @@ def test_an_address_and_the_names_change_hands(project):
 
     after = {name: project.engine.get(f"/containers/{name}/json")["Id"] for name in (one, two)}
     assert after == {one: before[two], two: before[one]}
+
+
+def test_two_addresses_change_hands_also_against_the_order_of_dependency(project):
+    pool = project.subnet.removesuffix("0/24")
+    project.write(networks={"n": {"ipam": {"config": [{"subnet": project.subnet}]}}})
+
+    def placed(a, b):
+        project.service("a", **READY, networks={"n": {"ipv4_address": f"{pool}{a}"}})
+        project.service("b", **READY, networks={"n": {"ipv4_address": f"{pool}{b}"}}, depends_on=["a"])
+
+    placed(10, 11)
+    project.settle()
+    before = [project.identity(name) for name in ("a", "b")]
+
+    placed(11, 10)
+    project.settle()
+
+    assert [project.identity(name) for name in ("a", "b")] == before
+
+
+def test_who_can_not_get_another_address_keeps_the_one_it_has(project):
+    """The engine shows a network that it could not connect as one of the container's."""
+    pool = project.subnet.removesuffix("0/24")
+    project.write(networks={"n": {"ipam": {"config": [{"subnet": project.subnet}]}}})
+    project.service("web", **READY, networks={"n": {"ipv4_address": f"{pool}10"}})
+    project.settle()
+    called = f"{project.name}-stranger"
+    asked = {f"{project.name}_n": {"IPAMConfig": {"IPv4Address": f"{pool}11"}}}
+    body = {"Image": PROBE, "Cmd": ["sleep", "3600"], "NetworkingConfig": {"EndpointsConfig": asked}}
+    project.engine.post("/containers/create", {**body, "HostConfig": {"NetworkMode": f"{project.name}_n"}}, name=called)
+    try:
+        project.engine.post(f"/containers/{called}/start")
+        project.service("web", **READY, networks={"n": {"ipv4_address": f"{pool}11"}})
+        report = project.apply()
+        left = project.fields()
+        (endpoint,) = project.inspect()["NetworkSettings"]["Networks"].values()
+    finally:
+        project.engine.delete(f"/containers/{called}", force=1)
+
+    assert report.rolled_back
+    assert endpoint["IPAddress"] == f"{pool}10"
+    assert left == {"networks.n.ipv4_address": (f"{pool}10", f"{pool}11")}
+    project.settle()
+    project.engine.post(f"/networks/{project.name}_n/disconnect", {"Container": project.container()})
+    project.service("web", **READY, networks={"n": {"ipv4_address": f"{pool}1"}})  # that of the gateway
+
+    assert project.apply().failed
+    assert set(project.fields()) == {"networks.n"}
 
 
 def test_a_volume_that_may_be_lost_is_made_anew_and_the_one_without_a_name_is_kept(project):

@@ -91,8 +91,17 @@ def _read_networks(inspect: Json) -> Value:
             ),
         }
 
-    endpoints = dig(inspect, "NetworkSettings.Networks") or {}
-    return {name: value(name, endpoint) for name, endpoint in endpoints.items()}
+    return {name: value(name, endpoint) for name, endpoint in joined(inspect).items()}
+
+
+def joined(inspect: Json) -> Json:
+    """Network → endpoint of a container.
+
+    A network that a running container could not join stays among the engine's, without an id; nothing is connected.
+    """
+    found: Json = dig(inspect, "NetworkSettings.Networks") or {}
+    runs = dig(inspect, "State.Status") == "running"
+    return {name: endpoint for name, endpoint in found.items() if endpoint.get("NetworkID") or not runs}
 
 
 def _with_macs(declared: Any, _image: Json, observed: Any) -> Value:

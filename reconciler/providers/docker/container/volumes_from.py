@@ -50,7 +50,7 @@ def lent(
 
 def mounts(wanted: Value, inspected: Callable[[str], Json | None]) -> dict[str, Value]:
     """The mounts that containers share: target → mount, as :data:`VOLUMES` reads it. The last one counts."""
-    return joined(wanted, lambda name: of_container(inspected(name) or {}))
+    return joined(wanted, lambda name: _shared(VOLUMES.read(inspected(name) or {})))
 
 
 def joined(wanted: Value, lent_by: Callable[[str], Mapping[str, Any]]) -> dict[str, Value]:
@@ -63,8 +63,11 @@ def joined(wanted: Value, lent_by: Callable[[str], Mapping[str, Any]]) -> dict[s
 
 
 def of_container(inspect: Json) -> dict[str, Value]:
-    """The mounts that a container shares: target → mount."""
-    volumes: Any = identified(VOLUMES.read(inspect), anonymous_volumes(inspect))
+    """The mounts that a container shares, with the names of all volumes: target → mount."""
+    return _shared(identified(VOLUMES.read(inspect), anonymous_volumes(inspect)))
+
+
+def _shared(volumes: Any) -> dict[str, Value]:
     # A tmpfs belongs to its container, and is lent to nobody.
     return {target: mount for target, mount in volumes.items() if mount["type"] != "tmpfs"}
 

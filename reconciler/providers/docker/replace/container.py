@@ -311,6 +311,10 @@ class _Container(Struct, frozen=True):
         state = self.live["state"]
         if "state" in fields and state == "paused":
             yield self._step("container.unpause", "paused", milestone=STARTED, container=self.live_id)
+        if self.gives_way:
+            # Whoever takes the address comes first otherwise, as this container needs it.
+            for key in self._given_up_networks():
+                yield replace(self._disconnect(key, self.live["networks"][key]), lets_go=True)
         if "container_name" in fields:
             yield from self._rename()
         yield from self._changed(self._live_fields())
@@ -392,13 +396,28 @@ class _Container(Struct, frozen=True):
         return container.expect(self.change.desired, self.change.observed)
 
     def _reconnect(self, fields: Sequence[FieldChange]) -> Iterator[Step]:
+        """Joins networks anew; one that can't be joined as wanted is joined again as it was."""
         wanted, live = self.spec.get("networks", {}), self.live["networks"]
+        let_go = self._given_up_networks() if self.gives_way else ()
         # Both steps for a network that stays: an endpoint can't be changed, only made again.
         for key in dict.fromkeys(field.path[1] for field in fields if len(field.path) > 1):
-            if key in live:
+            if key in live and key not in let_go:
                 yield self._disconnect(key, live[key])
             if key in wanted:
-                yield self._connect(self.live_id, key, wanted[key])
+                yield replace(self._connect(self.live_id, key, wanted[key]), on_failure=tuple(self._as_before([key])))
+
+    def _given_up_networks(self) -> Sequence[str]:
+        """The networks in which it has an address that it is not to keep."""
+        wanted, live = self.spec.get("networks", {}), self.live["networks"]
+        kept = {key: claims.addresses({key: wanted[key]}) for key in live if key in wanted}
+        return [key for key, endpoint in live.items() if claims.addresses({key: endpoint}) - kept.get(key, set())]
+
+    def _as_before(self, keys: Iterable[str]) -> Iterator[Step]:
+        """Joins networks as they were, with what was asked for: a MAC address may be the engine's own choice."""
+        for key in keys:
+            if endpoint := self.live["networks"].get(key):
+                asked = {name: value for name, value in endpoint.items() if name != "mac_address"}
+                yield self._connect(self.live_id, key, asked, "is connected as before")
 
     def _disconnect(self, key: str, endpoint: Mapping[str, Any], why: str = "", container_name: str = "") -> Step:
         step = self._step(
@@ -532,7 +551,10 @@ class _Container(Struct, frozen=True):
             yield self._connect(successor, key, endpoint, "is shown")
 
     def again(self) -> Iterator[Step]:
-        """It serves as it did, though it was stopped already."""
+        """It serves as it did, though it was stopped or disconnected already."""
+        if self.change.action is Action.UPDATE:
+            yield from self._as_before(self._given_up_networks())
+            return
         policy = container.live_body({"restart": self.live.get("restart", "no")})
         yield self._step("container.update", "serves again", tag="again:policy", container=self.live_id, body=policy)
         yield self._step("container.start", "serves again", tag="again:start", container=self.live_id)

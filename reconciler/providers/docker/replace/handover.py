@@ -13,7 +13,7 @@ from reconciler.providers.docker.container import claims
 
 
 def giving_way(changes: Sequence[Change]) -> Mapping[Address, Sequence[Change]]:
-    """Finds for containers that take something the present holders that are to be replaced."""
+    """Finds for containers that take something the present holders that are to be replaced or connected otherwise."""
     desired = {change.address: change.desired for change in changes if change.desired}
     takers: dict[str, list[Address]] = {}
     for change in changes:
@@ -21,7 +21,7 @@ def giving_way(changes: Sequence[Change]) -> Mapping[Address, Sequence[Change]]:
             takers.setdefault(claim, []).append(change.address)
     found: dict[Address, list[Change]] = {}
     for giver in changes:
-        if giver.action is Action.REPLACE and giver.desired and giver.observed:
+        if giver.action in (Action.REPLACE, Action.UPDATE) and giver.desired and giver.observed:
             # It gives up what it holds live and will not hold as declared.
             given_up = claims.running(giver.observed.spec) - claims.running(giver.desired.spec)
             wanting = {address for claim in given_up for address in takers.get(claim, ())}
