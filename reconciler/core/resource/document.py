@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 from reconciler.core.resource.address import Address
-from reconciler.core.resource.options import StackOptions
+from reconciler.core.resource.options import ServiceOptions, StackOptions
 from reconciler.core.resource.resource import Origin
 from reconciler.core.resource.rotation import Rotation
 from reconciler.core.resource.values import Secret, Value
@@ -66,6 +66,14 @@ class Document(Struct, frozen=True):
     def options(self) -> StackOptions:
         """The options of the stack."""
         return StackOptions.of(self.stack)
+
+    @property
+    def engines(self) -> Mapping[str, str]:
+        """The engines that the stack names, by the services that have one of their own; under "" that of all others."""
+        services = (self.stack or {}).get("services")
+        named = services.items() if isinstance(services, Mapping) else ()
+        own = {name: ServiceOptions.of(each).engine for name, each in named if isinstance(each, Mapping)}
+        return {"": self.options.engine} | {name: engine for name, engine in own.items() if engine}
 
     def place(self, path: DocumentPath) -> str:
         """The place where a value is to be corrected, in words."""

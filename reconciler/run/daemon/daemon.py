@@ -809,7 +809,7 @@ def _is_down(change: Change) -> bool:
 def _reached(document: Document) -> tuple[object, ...]:
     """The settings that providers are made from."""
     halves = (document.stack is None, document.realms is None)
-    return document.project, *halves, document.connection
+    return document.project, *halves, document.connection, document.engines
 
 
 def _policy(session: Session) -> Policy:

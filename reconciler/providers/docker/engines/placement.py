@@ -47,8 +47,9 @@ def on(name: str, kind: str) -> str:
 
 def placement(document: Document) -> Placement:
     """The placement that a document declares."""
-    usual = document.options.engine
-    own = {service: ServiceOptions.of(each).engine or usual for service, each in _services(document).items()}
+    declared = document.engines
+    usual = declared[""]
+    own = {service: declared.get(service, usual) for service in _services(document)}
     engines = {USUAL: usual}
     for reference in dict.fromkeys(own.values()):
         if reference != usual:

@@ -549,6 +549,32 @@ def test_what_the_environment_says_of_the_connection_outlives_a_changed_file(wor
 
 
 @pytest.mark.parametrize(
+    ("text", "servers"),
+    [
+        ("x-reconcile: {engine: 'unix:///other.sock'}\n" + WEB, {"docker": "unix:///other.sock"}),
+        (
+            WEB + "  two: {image: 'app:1', x-reconcile: {engine: 'unix:///other.sock'}}\n",
+            {"docker": "unix:///var/run/docker.sock", "docker@other-sock": "unix:///other.sock"},
+        ),
+    ],
+)
+def test_another_engine_in_a_changed_file_is_connected_to(text, servers, world):
+    daemon = Daemon(
+        world.settings, world.engine.clock, world.log, rhythm=Rhythm(), stop=world.stop, known=world.writer.known
+    )
+    bare = replace(world.settings, environment={"HOME": str(world.file.parent)})
+    daemon._settings = bare
+
+    with opened(bare, world.engine.clock) as session:
+        daemon._connected(session)
+        world.write(text)
+        daemon._reload()
+        found = daemon._session.providers
+
+    assert {name: provider.server for name, provider in found.items()} == servers
+
+
+@pytest.mark.parametrize(
     ("prune", "left"),
     [
         ("", ["p-old-1", "p-web-1"]),
