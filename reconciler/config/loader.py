@@ -31,6 +31,7 @@ from reconciler.core.resource.options import OPTIONS
 from reconciler.core.resource.resource import Origin
 from reconciler.core.resource.values import Secret, Value
 from reconciler.record import Struct, field, replace
+from reconciler.vocabulary.keycloak import PROVIDER
 
 
 class Sources(Struct, frozen=True):
@@ -83,13 +84,15 @@ def load(sources: Sources) -> Loaded:
     rotations = _rotations(stack, users)
     problems.extend(rotations.problems)
     _refuse(problems)
+    half = with_contents(sealed_stack(stack.model), variables) if stack else None
     document = Document(
         project=stack.project if stack else project_name(sources.project, variables, directory).text,
         directory=str(directory),
         locate=_Places(stack, users),
-        stack=with_contents(sealed_stack(stack.model), variables) if stack else None,
+        stack=half,
         realms=users.canonical() if sources.users_files else None,
         connection=_connection(stack, users),
+        daemon=_daemon(half, users),
         idle=stack.idle if stack else frozenset(),
         unmade=users.unmade,
         rotations=rotations.found,
@@ -267,7 +270,7 @@ def _unknown_addresses(stack: LoadedStack, users: LoadedUsers) -> Iterator[Probl
     realms = [realm.merged for realm in users.realms]
     for place, text in stack.addresses:
         address = Address.parse(text)
-        if address.provider != "keycloak":
+        if address.provider != PROVIDER:
             continue
         known = declared_addresses(realms, address.kind)
         if not checkable(address.kind):
@@ -306,6 +309,21 @@ def _connection(stack: LoadedStack | None, users: LoadedUsers) -> Mapping[str, V
     """The connection to Keycloak; stack.yaml may name the service that runs it."""
     service = (stack.model.get(OPTIONS) or {}).get("keycloak") if stack else None
     return {**({"service": str(service)} if service else {}), **users.connection}
+
+
+def _daemon(stack: Mapping[str, Value] | None, users: LoadedUsers) -> Mapping[str, Value]:
+    """The daemon's policy of both halves. That of users.yaml is about Keycloak alone, and goes before what stack.yaml
+    says of it."""
+    own, named = users.daemon, PROVIDER
+    options: Any = (stack or {}).get(OPTIONS) or {}
+    found = options.get("daemon") or {}
+    policies: Any = own.get("policies") or {}
+    windows: Any = own.get("windows") or ()
+    return {
+        **found,
+        "policies": {**found.get("policies", {}), **({named: own["policy"]} if "policy" in own else {}), **policies},
+        "windows": [*found.get("windows", ()), *({"resources": [named], **each} for each in windows)],
+    }
 
 
 class _Places(Struct, frozen=True):

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
 from reconciler.core.plan.restraint import Window
 from reconciler.core.resource.units import BadQuantity, nanoseconds
@@ -12,10 +13,14 @@ _NANOSECOND: Final = 1e-9
 _FIELDS: Final = 5
 
 
-def problems_of(schedule: str, duration: str, timezone: str) -> dict[str, str]:
-    """The mistakes of a window, by its attributes."""
+_USUAL: Final = {"schedule": "", "duration": "", "timezone": "UTC"}
+
+
+def problems_of(window: Mapping[str, Any]) -> dict[str, str]:
+    """The mistakes of a declared window, by its attributes."""
     from cronsim import CronSim, CronSimError
 
+    schedule, duration, timezone = (str(window.get(key, usual)) for key, usual in _USUAL.items())
     found: dict[str, str] = {}
     try:
         is_known = len(schedule.split()) == _FIELDS and bool(next(CronSim(schedule, datetime.now(UTC))))

@@ -10,6 +10,7 @@ from typing import Final
 
 from reconciler.record import Struct
 
+PROVIDER: Final = "keycloak"
 REALM: Final = "keycloak.realm"
 CLIENT_SCOPE: Final = "keycloak.client-scope"
 CLIENT: Final = "keycloak.client"

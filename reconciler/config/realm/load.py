@@ -5,16 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
+from typing import Final
 
 from reconciler.config.realm.canonical import canonical_realm, sealed, source_path
 from reconciler.config.realm.checks import Finding, contradictions, duplicates
 from reconciler.config.realm.combinations import combinations
 from reconciler.config.realm.csvfile import with_people
-from reconciler.config.realm.file import UsersFile, read_users
+from reconciler.config.realm.file import Fragment, UsersFile, read_users
 from reconciler.config.realm.keys import numbered
 from reconciler.config.realm.merge import Part, Realm, realms
 from reconciler.config.realm.references import Missing, ill_formed_policies, missing_references
 from reconciler.config.realm.values import unaccepted
+from reconciler.config.schedule import problems_of
 from reconciler.config.schema.explain import Fault
 from reconciler.config.schema.fitting import fitted
 from reconciler.config.schema.validator import load_schema
@@ -24,15 +26,20 @@ from reconciler.config.variables.template import KEYCLOAK, Variables
 from reconciler.config.yaml.patterns import matches, not_yet
 from reconciler.config.yaml.reading import once
 from reconciler.config.yaml.textfile import shortened
-from reconciler.config.yaml.tree import Place, Tree, TreePath
+from reconciler.config.yaml.tree import Place, Tree, TreePath, reached
 from reconciler.core.message.errors import ConfigError
 from reconciler.core.message.problem import MOST_LISTED, SCHEMA, UNSUPPORTED, Problem, Severity, bounded, more_mistakes
 from reconciler.core.resource.address import Address
 from reconciler.core.resource.document import Unmade
+from reconciler.core.resource.options import OPTIONS
 from reconciler.core.resource.resource import Origin
 from reconciler.core.resource.values import Value
 from reconciler.record import Struct, field, replace
 from reconciler.vocabulary.keycloak import REALM
+
+_STEPS_TO_DOCUMENT: Final = 1
+OF_THE_FILE: Final = frozenset({"connection", "daemon", "secrets"})
+"""Settings of ``x-reconcile`` that are read at the top of a file only."""
 
 
 class ReadUsers(Struct, frozen=True):
@@ -51,6 +58,9 @@ class LoadedUsers(Struct, frozen=True):
 
     realms: Sequence[Realm] = ()
     connection: Mapping[str, Value] = field(default_factory=dict)
+    daemon: Mapping[str, Value] = field(default_factory=dict)
+    """The daemon's policy."""
+
     problems: tuple[Problem, ...] = ()
     unmade: tuple[Unmade, ...] = ()
     secrets: Sequence[tuple[UsersFile, TreePath, Tree]] = ()
@@ -99,7 +109,8 @@ def load_files(files: Sequence[UsersFile], variables: Variables, *, is_complete:
     done: list[UsersFile] = []
     for users in files:
         full, tainted, found = _filled(_fitted(users), variables)
-        problems.extend((*found, *_faults(full, tainted=tainted), *duplicates(full)))
+        problems.extend((*found, *_faults(full, tainted=tainted)))
+        problems.extend((*duplicates(full), *_misplaced(full), *_windows(full)))
         done.append(full)
     merged = realms([Part(users, fragment) for users in done for fragment in users.fragments()])
     # References are looked up after merging: a file may name the objects of another one.
@@ -120,7 +131,8 @@ def load_files(files: Sequence[UsersFile], variables: Variables, *, is_complete:
     unmade = tuple(
         _unmade(realm, each.of_a_new_realm) for realm in merged for each in missing[realm.name][:MOST_LISTED]
     )
-    return LoadedUsers(merged, _connection(done), told, unmade, tuple(_secrets(done)))
+    connection, daemon = (_of_the_whole_file(done, name) for name in ("connection", "daemon"))
+    return LoadedUsers(merged, connection, daemon, told, unmade, tuple(_secrets(done)))
 
 
 def _without_realm(files: Sequence[UsersFile]) -> Iterator[Problem]:
@@ -223,12 +235,41 @@ def _secrets(files: Iterable[UsersFile]) -> Iterator[tuple[UsersFile, TreePath, 
                 yield users, (*path, "secrets"), settings["secrets"]
 
 
-def _connection(files: Iterable[UsersFile]) -> Mapping[str, Value]:
-    """The connection to Keycloak: a later file wins, key by key."""
+def _misplaced(users: UsersFile) -> Iterator[Problem]:
+    """Settings of one realm of several that hold for the whole file, where they would have no effect."""
+    for fragment in users.fragments():
+        if len(fragment.path) > _STEPS_TO_DOCUMENT:
+            settings = fragment.realm.get(OPTIONS)
+            for name in sorted(OF_THE_FILE & (settings if isinstance(settings, dict) else {}).keys()):
+                message = (
+                    f"`{name}` holds for the whole file, not for one realm; write it under {_top_of(users, fragment)}"
+                )
+                yield users.problem((*fragment.path, OPTIONS, name), message, code=SCHEMA)
+
+
+def _top_of(users: UsersFile, fragment: Fragment) -> str:
+    """The place for what holds for the whole file; a list has none of its own."""
+    document = users.documents[int(fragment.path[0])]
+    return f"`{OPTIONS}` beside `realms`" if isinstance(document, dict) else f"`{OPTIONS}` in a document of its own"
+
+
+def _windows(users: UsersFile) -> Iterator[Problem]:
+    """Mistakes in the maintenance windows of the daemon that a schema can't see."""
+    for path, settings in users.settings():
+        windows = reached(settings, ("daemon", "windows"))
+        for index, window in enumerate(windows if isinstance(windows, list) else ()):
+            for key, message in problems_of(window).items() if isinstance(window, dict) else ():
+                if key in window:
+                    at = (*path, "daemon", "windows", index, key)
+                    yield users.problem(at, message, at_value=True, code=SCHEMA)
+
+
+def _of_the_whole_file(files: Iterable[UsersFile], name: str) -> Mapping[str, Value]:
+    """A setting of ``x-reconcile``, such as the connection to Keycloak: a later file wins, key by key."""
     merged: dict[str, Tree] = {}
     for users in files:
         for _, settings in users.settings():
-            given = settings.get("connection")
+            given = settings.get(name)
             for key, value in (given if isinstance(given, dict) else {}).items():
                 known = merged.get(key)
                 # Key by key, so that one file can have the URL and another one the account.

@@ -47,7 +47,7 @@ class Restraint(Struct, frozen=True):
 
     @classmethod
     def of(cls, settings: Mapping[str, Any]) -> Restraint:
-        """Returns that of ``x-reconcile.daemon``, which is checked already."""
+        """Returns that of ``x-reconcile.daemon`` of both files, which is checked already."""
         return convert(settings, cls)
 
     def reason(self, change: Change, is_open: Callable[[Window], bool]) -> str:

@@ -44,10 +44,11 @@ class Document(Struct, frozen=True):
 
     ``stack`` is the canonical Compose model; paths for ``locate`` begin with "stack". ``realms`` are realm
     representations in canonical form; paths begin with "realms" and the realm's index. ``connection`` is how
-    to reach Keycloak: ``url``, ``service``, ``auth``. ``idle`` is what the files declare for other profiles: neither
-    made nor taken away. ``unmade`` are mistakes if the resource at their address does not exist yet. ``rotations`` are
-    those of declared secrets, and ``secrets`` their values, by the names of their variables. ``corrected`` tells the
-    place where a value is to be corrected, which may be a variable of an env file.
+    to reach Keycloak: ``url``, ``service``, ``auth``. ``daemon`` is the daemon's policy, of both halves. ``idle`` is
+    what the files declare for other profiles: neither made nor taken away. ``unmade`` are mistakes if the resource at
+    their address does not exist yet. ``rotations`` are those of declared secrets, and ``secrets`` their values, by the
+    names of their variables. ``corrected`` tells the place where a value is to be corrected, which may be a variable of
+    an env file.
     """
 
     project: str
@@ -56,6 +57,7 @@ class Document(Struct, frozen=True):
     stack: Mapping[str, Value] | None = None
     realms: Sequence[Mapping[str, Value]] | None = None
     connection: Mapping[str, Value] = field(default_factory=dict)
+    daemon: Mapping[str, Value] = field(default_factory=dict)
     idle: frozenset[Address] = frozenset()
     unmade: tuple[Unmade, ...] = ()
     rotations: Mapping[str, Rotation] = field(default_factory=dict)

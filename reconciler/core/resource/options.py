@@ -28,8 +28,7 @@ class LoginOptions(Struct, frozen=True):
 class StackOptions(Struct, frozen=True):
     """The options of a stack. ``engine`` is ``swarm``, an address or context, or "" for the usual engine.
 
-    ``protect`` holds addresses, and ``prune`` has ``owned`` or ``off`` by sections. ``daemon`` is read by the daemon's
-    policy.
+    ``protect`` holds addresses, and ``prune`` has ``owned`` or ``off`` by sections.
     """
 
     engine: str = ""
@@ -37,7 +36,6 @@ class StackOptions(Struct, frozen=True):
     protect: tuple[str, ...] = ()
     gates: tuple[str, ...] = ()
     login: LoginOptions | None = None
-    daemon: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
     def of(cls, stack: Mapping[str, Any] | None) -> StackOptions:

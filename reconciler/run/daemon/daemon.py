@@ -245,7 +245,7 @@ class Daemon:
         """Have the session's history written, and look at it as a whole."""
         self._session, self._is_seen = session, False
         self._base = self._quiet = None
-        self._restraint = Restraint.of(session.document.options.daemon)
+        self._restraint = Restraint.of(session.document.daemon)
         if self._chronicle is None:
             self._chronicle = Chronicle(session, self._wall)
         self._chronicle.session = session

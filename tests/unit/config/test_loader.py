@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from reconciler.config import Sources, declared_secrets, load, load_stack, missing_secrets
+from reconciler.config.schema.validator import schema_document
 from reconciler.core.message.errors import ConfigError
 from reconciler.core.resource.values import Secret
 
@@ -167,6 +168,50 @@ def test_generated_values_stand_in_for_missing_ones_and_for_no_others(write, tmp
     loaded = load(Sources(directory=tmp_path, stack_files=(stack,), generated={"A": "new", "B": "new"}))
 
     assert environment_of(loaded) == {"A": Secret("new"), "B": Secret("there"), "U": Secret("x-new")}
+
+
+POLICY_OF_STACK = "x-reconcile: {daemon: {policy: observe, policies: {keycloak: observe, docker: heal}}}\n"
+ALWAYS = "{schedule: '0 22 * * 6', duration: 4h}"
+POLICIES_OF_DAEMON = {
+    "of users.yaml alone": ("", "policy: observe", {"policies": {"keycloak": "observe"}}),
+    "of a realm": ("", "policies: {keycloak.user/r: observe}", {"policies": {"keycloak.user/r": "observe"}}),
+    "of stack.yaml alone": (
+        POLICY_OF_STACK,
+        "",
+        {"policy": "observe", "policies": {"keycloak": "observe", "docker": "heal"}},
+    ),
+    "of both": (
+        POLICY_OF_STACK,
+        "policy: heal",
+        {"policy": "observe", "policies": {"keycloak": "heal", "docker": "heal"}},
+    ),
+    "a window": ("", f"windows: [{ALWAYS}]", {"windows": [("keycloak",)]}),
+    "windows of both": (
+        f"x-reconcile: {{daemon: {{windows: [{ALWAYS}]}}}}\n",
+        f"windows: [{ALWAYS[:-1]}, resources: [keycloak.user]}}]",
+        {"windows": [("*",), ("keycloak.user",)]},
+    ),
+}
+
+
+@pytest.mark.parametrize("case", POLICIES_OF_DAEMON)
+def test_the_policy_of_the_daemon_stands_in_either_file(write, tmp_path, case):
+    of_stack, of_users, expected = POLICIES_OF_DAEMON[case]
+    stack = (write("stack.yaml", of_stack + a_stack()),) if of_stack else ()
+    users = write("users.yaml", f"realm: r\nx-reconcile: {{daemon: {{{of_users}}}}}\n")
+
+    found = load(Sources(directory=tmp_path, stack_files=stack, users_files=(users,))).document.daemon
+
+    windows = [tuple(each.get("resources", ("*",))) for each in found["windows"]]
+    assert {**found, "windows": windows} == {"policies": {}, "windows": [], **expected}
+
+
+def test_both_schemas_say_the_same_of_a_window():
+    both = [schema_document(name)["$defs"] for name in ("stack", "users")]
+
+    assert both[0]["daemon_policy"] == both[1]["daemon_policy"]
+    assert both[0]["window"]["properties"].keys() == both[1]["window"]["properties"].keys()
+    assert both[0]["window"]["required"] == both[1]["window"]["required"]
 
 
 def test_the_connection_of_a_later_file_wins_key_by_key(write, tmp_path):

@@ -72,4 +72,4 @@ def test_the_next_change_is_its_end_or_its_next_beginning() -> None:
     ],
 )
 def test_each_mistake_of_a_window_is_found(texts: tuple[str, str, str], wrong: set[str]) -> None:
-    assert set(problems_of(*texts)) == wrong
+    assert set(problems_of(dict(zip(("schedule", "duration", "timezone"), texts, strict=True)))) == wrong

@@ -21,7 +21,6 @@ _SERVICE: Final = "service:"
 _SHOWN: Final = 10
 _MOUNTED: Final = (("secrets",), ("configs",), ("build", "secrets"))
 _ALIKE: Final = 0.8
-_WINDOW: Final = {"schedule": "", "duration": "", "timezone": "UTC"}
 
 
 def known_networks(stack: Stack) -> Iterator[Problem]:
@@ -280,8 +279,7 @@ def _mounted_targets(service: Map) -> Iterator[str]:
 def known_windows(stack: Stack) -> Iterator[Problem]:
     """Checks the schedule, the duration and the time zone of each maintenance window."""
     for index, window in enumerate(reached(stack.document, (OPTIONS, "daemon", "windows")) or ()):
-        texts = (str(window.get(key) or usual) for key, usual in _WINDOW.items())
-        for key, message in problems_of(*texts).items():
+        for key, message in problems_of(window).items():
             yield from impossible(stack.place(OPTIONS, "daemon", "windows", index, key), message)
 
 

@@ -1,0 +1,149 @@
+"""A daemon in its own thread, on a served engine and a served Keycloak in memory, while one of them has a fault."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from reconciler.render.output.writer import Writer
+from reconciler.run.clock import RealClock
+from reconciler.run.daemon.daemon import Daemon, Rhythm
+from reconciler.settings import Settings
+from tests.kit.docker.memory import Line, MemoryEngine
+from tests.kit.docker.memory import served as served_engine
+from tests.kit.keycloak.served import PASSWORD, ServedKeycloak, served
+
+PATIENCE_S = 60.0
+STACK = "services:\n  web: {image: 'app:1', environment: {V: '1'}}\n"
+
+
+def until(holds: Callable[[], object], seconds: float = PATIENCE_S) -> float:
+    """Wait until it holds; returns the seconds that it took."""
+    began = time.monotonic()
+    while not holds():
+        assert time.monotonic() - began < seconds, f"not within {seconds:g} s"
+        time.sleep(0.01)
+    return time.monotonic() - began
+
+
+class Log:
+    """The lines of a daemon's log."""
+
+    def __init__(self) -> None:
+        self.lines: list[tuple[str, dict[str, Any]]] = []
+
+    def bind(self, **_fields: Any) -> Log:
+        return self
+
+    def __getattr__(self, _level: str) -> Any:
+        return lambda phrase, **fields: self.lines.append((phrase, fields))
+
+    def of(self, phrase: str) -> list[dict[str, Any]]:
+        return [fields for told, fields in list(self.lines) if told == phrase]
+
+
+class Both:
+    """A project with a container and a realm with a user, and their servers."""
+
+    def __init__(self, directory: Path, engine: MemoryEngine, docker: str, keycloak: ServedKeycloak) -> None:
+        self.directory, self.engine, self.keycloak = directory, engine, keycloak
+        self.environment = {"DOCKER_HOST": docker, "XDG_STATE_HOME": str(directory / "state")}
+        self.log = Log()
+        self.stack, self.users = directory / "stack.yaml", directory / "users.yaml"
+        self.stack.write_text(STACK, encoding="utf-8")
+        self.declare()
+
+    def declare(self, **options: Any) -> None:
+        auth = {"username": "admin", "password": PASSWORD}
+        realm = {
+            "realm": "shop",
+            "enabled": True,
+            "users": [{"username": "alice", "enabled": True, "email": "alice@example.org"}],
+            "x-reconcile": {"connection": {"url": self.keycloak.url, "auth": auth}, **options},
+        }
+        self.users.write_text(json.dumps(realm), encoding="utf-8")
+
+    @contextmanager
+    def daemon(self, **rhythm: Any) -> Iterator[Daemon]:
+        """A daemon of both halves, as far as there are files; ends within the time that systemd and Docker give."""
+        stop = threading.Event()
+        stack, users = ((each,) if each.exists() else () for each in (self.stack, self.users))
+        settings = Settings(self.directory, stack, users, environment=self.environment, project="p")
+        made = Daemon(
+            settings,
+            RealClock(),
+            self.log,
+            rhythm=Rhythm(**{"interval_s": 0.5, **rhythm}),
+            stop=stop,
+            known=Writer().known,
+            elect=None,
+        )
+        thread = threading.Thread(target=made.run, daemon=True)
+        thread.start()
+        try:
+            yield made
+        finally:
+            stop.set()
+            thread.join(PATIENCE_S)
+            assert not thread.is_alive()
+            assert self.log.of("daemon ends")
+
+    @property
+    def alice(self) -> dict[str, Any]:
+        realm = self.keycloak.server.realms.get("shop")
+        found = [user for user in realm.users.values() if user["username"] == "alice"] if realm else []
+        return found[0] if found else {}
+
+    @property
+    def runs(self) -> bool:
+        return [each["State"]["Status"] for each in self.engine.containers.values()] == ["running"]
+
+    def stop_web(self) -> None:
+        Line(self.engine).post("/containers/p-web-1/stop")
+
+    def web_is_repaired(self) -> None:
+        self.stop_web()
+        until(lambda: self.runs)
+
+    def disable_alice(self) -> None:
+        self.alice["enabled"] = False
+
+
+@pytest.fixture
+def both(tmp_path: Path) -> Iterator[Both]:
+    engine = MemoryEngine()
+    engine.image("app:1")
+    with served_engine(engine) as docker, served() as keycloak:
+        yield Both(tmp_path, engine, docker, keycloak)
+
+
+def test_drift_of_both_halves_is_repaired(both: Both) -> None:
+    with both.daemon():
+        until(lambda: both.runs and both.alice.get("enabled"))
+
+        both.stop_web()
+        both.disable_alice()
+
+        until(lambda: both.runs and both.alice["enabled"])
+
+
+def test_without_a_stack_users_yaml_says_what_is_only_reported(both: Both) -> None:
+    with both.daemon():
+        until(lambda: both.alice.get("enabled"))
+    both.stack.unlink()
+    both.declare(daemon={"policy": "observe"})
+    both.disable_alice()
+
+    with both.daemon():
+        until(lambda: both.log.of("differs, and is left as it is"))
+        assert not both.alice["enabled"]
+
+        both.declare(daemon={"policy": "observe", "policies": {"keycloak.user/shop": "heal"}})
+        until(lambda: both.alice["enabled"])
