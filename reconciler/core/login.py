@@ -48,6 +48,29 @@ class Trouble(Enum):
     REFUSED = "the application refuses the user"
     FORGOTTEN = "the application has forgotten the visitor"
     LOOP = "redirects without end"
+    HIDDEN = "not to be reached from here"
+
+
+class Way(Struct, frozen=True):
+    """The place at which a port of another machine is reached from here; ``hidden`` says why there is none.
+
+    Without either nothing listens at that port.
+    """
+
+    host: str = ""
+    port: int = 0
+    hidden: str = ""
+
+
+class Ways(Struct, frozen=True):
+    """The ways to the ports of a machine that is `localhost` for browsers and not for this process. ``otherwise`` says
+    why another port of it is not reached."""
+
+    ports: Mapping[int, Way]
+    otherwise: str = "it is another machine's, and no container publishes it"
+
+    def to(self, port: int) -> Way:
+        return self.ports.get(port) or Way(hidden=self.otherwise)
 
 
 class Exchange(Struct, frozen=True):
@@ -89,6 +112,11 @@ class Walk(Struct, frozen=True):
     def works(self) -> bool:
         """Returns whether the walk came as far as it could."""
         return self.trouble is Trouble.NONE
+
+    @property
+    def fails(self) -> bool:
+        """Returns whether a browser would fail as well: what was not to be reached from here proves nothing."""
+        return self.trouble not in (Trouble.NONE, Trouble.HIDDEN)
 
     @property
     def is_about_provider(self) -> bool:

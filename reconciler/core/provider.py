@@ -11,7 +11,7 @@ from reconciler.core.diagnosis import Check
 from reconciler.core.difference.change import Change
 from reconciler.core.difference.kind import Kind
 from reconciler.core.history.author import Author
-from reconciler.core.login import Evidence
+from reconciler.core.login import Evidence, Way
 from reconciler.core.message.problem import Problem
 from reconciler.core.plan.access import AccessChange, Grants, Matches
 from reconciler.core.plan.plan import Step
@@ -532,6 +532,18 @@ class CredentialHolder(Protocol):
 
     def credentials(self) -> Iterable[Value]:
         """Lists them, as secrets; asks nobody, and raises nothing."""
+        ...
+
+
+@runtime_checkable
+class WaySource(Protocol):
+    """A provider that knows how this process reaches what a browser on the server's machine reaches."""
+
+    def ways(self, document: Document) -> Mapping[int, Way] | None:
+        """The way to each port of that machine; None if this process reaches them as the machine itself does.
+
+        Raises ProviderError.
+        """
         ...
 
 

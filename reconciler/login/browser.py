@@ -7,19 +7,21 @@ this very machine, and nowhere else; `SameSite` keeps a cookie from a request th
 from __future__ import annotations
 
 import ipaddress
+import socket
 import ssl
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from http.client import HTTPException, HTTPResponse
+from errno import ECONNREFUSED
+from http.client import HTTPS_PORT, HTTPConnection, HTTPException, HTTPResponse
 from http.cookiejar import Cookie, CookieJar, DefaultCookiePolicy
 from time import monotonic
-from typing import Any, Final
+from typing import Any, Final, cast
 from urllib.parse import urljoin, urlsplit
 
-from reconciler.core.login import LostCookie
-from reconciler.deadlines import openers
+from reconciler.core.login import LostCookie, Way, Ways
+from reconciler.deadlines import WatchedResponse, openers
 from reconciler.providers.answers import underneath, why
 
 MOST_BYTES: Final = 1 << 20
@@ -33,6 +35,10 @@ class NoAnswer(Exception):
     def __init__(self, words: str, *, is_tls: bool = False) -> None:
         super().__init__(words)
         self.is_tls = is_tls
+
+
+class OutOfReach(Exception):
+    """A browser may reach the address; this process does not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,16 +59,27 @@ class Answer:
 
 
 class Browser:
-    """One visit, with its cookies. ``lost`` are the cookies that a browser would have dropped."""
+    """One visit, with its cookies. ``lost`` are the cookies that a browser would have dropped.
 
-    def __init__(self, *, ca_file: str = "", now: Callable[[], float] = monotonic, end: float = float("inf")) -> None:
-        self._policy = _Policy()
+    ``ways`` lead to the ports of the machine on which the browser is thought to be, if that is not this one.
+    """
+
+    def __init__(
+        self,
+        *,
+        ca_file: str = "",
+        now: Callable[[], float] = monotonic,
+        end: float = float("inf"),
+        ways: Ways | None = None,
+    ) -> None:
+        self._policy, self._ways = _Policy(), ways
         self._now, self._end = now, end
         context = ssl.create_default_context()
         if ca_file:
             context.load_verify_locations(ca_file)
         rest = (urllib.request.HTTPCookieProcessor(CookieJar(self._policy)), _AsItIs())
-        self._direct = urllib.request.build_opener(urllib.request.ProxyHandler({}), *openers(context), *rest)
+        led = (_LedHttp(self._place), _LedHttps(self._place, context)) if ways else openers(context)
+        self._direct = urllib.request.build_opener(urllib.request.ProxyHandler({}), *led, *rest)
         self._outward = urllib.request.build_opener(*openers(context), *rest)
 
     @property
@@ -70,7 +87,7 @@ class Browser:
         return tuple(dict.fromkeys(self._policy.lost))
 
     def request(self, method: str, url: str, body: bytes | None = None, *, caused_by: str = "") -> Answer:
-        """One request, caused by the page at another address. Raises NoAnswer."""
+        """One request, caused by the page at another address. Raises NoAnswer, and OutOfReach."""
         self._policy.caused_by = caused_by
         request = urllib.request.Request(url, data=body, method=method)  # noqa: S310 (the caller's check)
         request.add_header("User-Agent", _AGENT)
@@ -91,6 +108,15 @@ class Browser:
         except (urllib.error.URLError, OSError, HTTPException) as error:
             raise NoAnswer(_words(error), is_tls=underneath(error, ssl.SSLError) is not None) from error
 
+    def _place(self, host: str, port: int) -> tuple[str, int]:
+        """The place to connect to. Raises OutOfReach, and ConnectionRefusedError where nothing listens."""
+        way = self._ways.to(port) if self._ways and is_this_machine(host) else Way(host, port)
+        if way.hidden:
+            raise OutOfReach(way.hidden)
+        if not way.host:
+            raise ConnectionRefusedError(ECONNREFUSED, "no running container publishes this port")
+        return way.host, way.port
+
     def _body(self, response: HTTPResponse, end: float) -> str:
         pieces, size = [], 0
         while size < MOST_BYTES and (piece := response.read1(1 << 16)):
@@ -99,6 +125,51 @@ class Browser:
             if self._now() > end:
                 raise TimeoutError
         return b"".join(pieces).decode(errors="replace")
+
+
+class _LedConnection(HTTPConnection):
+    """A connection to another place than the one that its address names."""
+
+    response_class = WatchedResponse
+
+    def __init__(self, *arguments: Any, place: Callable[[str, int], tuple[str, int]], **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self._place = place
+
+    def connect(self) -> None:
+        self.sock = socket.create_connection(self._place(self.host, self.port), self.timeout)
+
+
+class _LedTlsConnection(_LedConnection):
+    """The same by TLS: the certificate is that of the address."""
+
+    default_port = HTTPS_PORT
+
+    def __init__(self, *arguments: Any, context: ssl.SSLContext, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self._context = context
+
+    def connect(self) -> None:
+        super().connect()
+        self.sock = self._context.wrap_socket(self.sock, server_hostname=self.host)
+
+
+class _LedHttp(urllib.request.HTTPHandler):
+    def __init__(self, place: Callable[[str, int], tuple[str, int]]) -> None:
+        super().__init__()
+        self._place = place
+
+    def http_open(self, request: urllib.request.Request) -> HTTPResponse:
+        return self.do_open(cast("Any", _LedConnection), request, place=self._place)
+
+
+class _LedHttps(urllib.request.HTTPSHandler):
+    def __init__(self, place: Callable[[str, int], tuple[str, int]], context: ssl.SSLContext) -> None:
+        super().__init__(context=context)
+        self._place, self._trust = place, context
+
+    def https_open(self, request: urllib.request.Request) -> HTTPResponse:
+        return self.do_open(cast("Any", _LedTlsConnection), request, place=self._place, context=self._trust)
 
 
 def _words(error: BaseException) -> str:

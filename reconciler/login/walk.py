@@ -12,8 +12,18 @@ from time import monotonic
 from typing import Final
 from urllib.parse import parse_qsl, urlencode, urljoin, urlsplit
 
-from reconciler.core.login import Exchange, Login, Stage, Trouble, Walk, authorization_of, origin_of, without_query
-from reconciler.login.browser import Answer, Browser, NoAnswer
+from reconciler.core.login import (
+    Exchange,
+    Login,
+    Stage,
+    Trouble,
+    Walk,
+    Ways,
+    authorization_of,
+    origin_of,
+    without_query,
+)
+from reconciler.login.browser import Answer, Browser, NoAnswer, OutOfReach
 from reconciler.login.page import Form, Page
 
 MOST_REDIRECTS: Final = 20
@@ -29,9 +39,14 @@ class _Ended(Exception):
         self.trouble, self.url, self.message, self.status = trouble, url, message, status
 
 
-def walk(login: Login, *, now: Callable[[], float] = monotonic, within_s: float = WALK_S) -> Walk:
-    """Log in, and report how far that came; changes nothing but the session that a login makes."""
-    visit = _Visit(login, Browser(ca_file=login.ca_file, now=now, end=now() + within_s))
+def walk(
+    login: Login, *, now: Callable[[], float] = monotonic, within_s: float = WALK_S, ways: Ways | None = None
+) -> Walk:
+    """Log in, and report how far that came; changes nothing but the session that a login makes.
+
+    ``ways`` lead from here to the machine on which people's browsers are, if that is another one.
+    """
+    visit = _Visit(login, Browser(ca_file=login.ca_file, now=now, end=now() + within_s, ways=ways))
     try:
         visit.go()
     except _Ended as end:
@@ -164,6 +179,9 @@ class _Visit:
             raise _Ended(Trouble.PAGE, url, f"{url.partition(':')[0]} is no address of the web")
         try:
             answer = self.browser.request(method, url, body, caused_by=caused_by)
+        except OutOfReach as error:
+            self.trail.append(Exchange(method, without_query(url), 0, str(error)))
+            raise _Ended(Trouble.HIDDEN, url, str(error)) from error
         except NoAnswer as error:
             self.trail.append(Exchange(method, without_query(url), 0, str(error)))
             raise _Ended(Trouble.TLS if error.is_tls else Trouble.SILENT, url, str(error)) from error

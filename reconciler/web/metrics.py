@@ -136,7 +136,7 @@ def _of_scene(scene: Scene, board: Board, clean: Callable[[str], str]) -> Iterat
     troubles = Count(each.ailment.name.lower() for each in scene.state.troubles)
     names = [each.name.lower() for each in Ailment]
     yield _gauge("troubles", [([name], troubles[name]) for name in names])
-    unread = {each.subject for each in scene.state.troubles if each.ailment is Ailment.UNREAD}
+    unread = scene.state.unknown
     providers = sorted(scene.session.providers)
     readable = [([name], name not in unread) for name in providers]
     yield _gauge("provider_up", readable)

@@ -114,7 +114,7 @@ FLOORS = {
         {"build", "kinds"},
         {"authors", "bystanders", "expand", "permissions", "replace", "residence"},
         {"adoption", "observe"},
-        {"diagnose", "perform"},
+        {"diagnose", "perform", "ways"},
         {"provider"},
         {"engines"},
     ),

@@ -158,13 +158,22 @@ def ailing(plan: Plan) -> Iterator[Trouble]:
 
 
 class State(Struct, frozen=True):
-    """The state of the project as the daemon's last look found it; ``at`` is by the daemon's clock."""
+    """The state of the project as the daemon's last look found it; ``at`` is by the daemon's clock.
+
+    ``unread`` are the providers that were not read. That is no trouble as long as the daemon brings up their server.
+    """
 
     passes: int = 0
     at: float = 0.0
     standings: tuple[Standing, ...] = ()
     troubles: tuple[Trouble, ...] = ()
     under_repair: frozenset[Address] = frozenset()
+    unread: frozenset[str] = frozenset()
+
+    @property
+    def unknown(self) -> frozenset[str]:
+        """The providers of whose resources nothing is known now."""
+        return self.unread | {each.subject for each in self.troubles if each.ailment is Ailment.UNREAD}
 
 
 class Open:

@@ -15,7 +15,7 @@ from functools import cached_property
 from typing import Any, Final
 
 from reconciler.core.diagnosis import Check, Row, Suspect
-from reconciler.core.message.errors import ProviderError
+from reconciler.core.message.errors import ProviderError, ReconcileError
 from reconciler.core.resource.document import Document
 from reconciler.core.resource.values import Value
 from reconciler.providers.docker.container import one_shot
@@ -41,9 +41,16 @@ def _program_at(port: int) -> str:
     return next(map(str, listeners.Sockets().at(port)), "")
 
 
+class Unseen(ReconcileError):
+    """A fact of the engine's machine that can't be told from here."""
+
+
 @dataclass
 class Site:
-    """An engine with a project's containers, read as far as a check asks. ``program_at`` knows this machine's ports."""
+    """An engine with a project's containers, read as far as a check asks. ``program_at`` knows this machine's ports.
+
+    From inside one of its containers neither those nor the disk of the engine's machine are seen.
+    """
 
     engine: Engine
     project: str
@@ -51,6 +58,7 @@ class Site:
     program_at: Callable[[int], str] = _program_at
     free_bytes: Callable[[str], int] = lambda folder: shutil.disk_usage(folder).free
     now: Callable[[], float] = time.time
+    is_inside: bool = False
     _resolved: dict[tuple[str, str], str] = field(default_factory=dict)
 
     @cached_property
@@ -97,13 +105,15 @@ class Site:
 
 def _full_disk(site: Site) -> Iterator[Suspect]:
     folder = str(site.engine.own.get("DockerRootDir") or "")
-    # The disk can be seen only where the engine runs on this machine.
-    if not folder or site.engine.location.socket is None:
+    if not folder:
         return
+    # The disk can be seen only where the engine runs on this machine.
+    if site.engine.location.socket is None or site.is_inside:
+        raise Unseen(f"{folder} is on another machine, or outside of this container")
     try:
         free = site.free_bytes(folder)
-    except OSError:  # of another machine or mount namespace
-        return
+    except OSError as error:
+        raise Unseen(f"{folder}: {error.strerror}") from error
     if free < LEAST_FREE_BYTES:
         yield Suspect(f"the disk of {folder}", {"free": f"{free >> 20} MiB", "folder": folder})
 
@@ -153,7 +163,7 @@ def _holder(site: Site, port: int) -> tuple[str, str]:
         project = (others[0].get("Labels") or {}).get(labels.PROJECT)
         return f"container {name}{f' of project {project}' if project else ''}", f"docker stop {name}"
     # The programs of another machine can't be seen from here.
-    if found or site.engine.location.is_elsewhere:
+    if found or site.engine.location.is_elsewhere or site.is_inside:
         return "", ""
     program = site.program_at(port)
     pid = re.search(r"\d+(?=\)$)", program)
@@ -426,7 +436,10 @@ ROWS: Final[tuple[Row[Site], ...]] = (
 )
 
 
-def checks(engine: Engine, document: Document) -> Sequence[Check]:
-    """The checks of an engine; each asks for what it needs, and the list of containers is read once."""
-    site = Site(engine, document.project, document)
+def checks(engine: Engine, document: Document, *, is_inside: bool = False) -> Sequence[Check]:
+    """The checks of an engine; each asks for what it needs, and the list of containers is read once.
+
+    ``is_inside`` says that this process runs in a container of the engine.
+    """
+    site = Site(engine, document.project, document, is_inside=is_inside)
     return [row.check(site) for row in ROWS]

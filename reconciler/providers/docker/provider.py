@@ -11,7 +11,7 @@ from reconciler.core.diagnosis import Check
 from reconciler.core.difference.change import Action, Change
 from reconciler.core.difference.kind import Kind
 from reconciler.core.history.author import Author
-from reconciler.core.login import Evidence
+from reconciler.core.login import Evidence, Way
 from reconciler.core.message.errors import NotThere, ProviderError, Unreachable
 from reconciler.core.message.problem import Problem
 from reconciler.core.plan.plan import Step
@@ -117,6 +117,12 @@ class DockerProvider:
 
         self._home = residence.own_container(self.engine.environment) if self._home is None else self._home
         return self._home
+
+    def ways(self, document: Document) -> Mapping[int, Way] | None:
+        from reconciler.providers.docker.ways import ways
+
+        with self.engine.understood():
+            return ways(self.engine, self.home(), document)
 
     def run_apart(self, arguments: Sequence[str], purpose: str) -> str:
         from reconciler.providers.docker import residence
@@ -465,7 +471,7 @@ class DockerProvider:
         from reconciler.providers.docker.engine.checks import LIMITS
 
         self._brief = self._brief or Engine(self.engine.environment, limits=LIMITS)
-        return checks(self._brief, document)
+        return checks(self._brief, document, is_inside=bool(self.home()))
 
     def login_checks(self, document: Document, evidence: Evidence) -> Sequence[Check]:  # noqa: ARG002 (none of its own)
         return ()

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 from reconciler.core.diagnosis import Checked, Diagnosis, Verdict
-from reconciler.core.login import Login, Walk
+from reconciler.core.login import Login, Walk, origin_of
 from reconciler.render.output.plain import joined, painted
 
 _VERDICTS: Final = {
@@ -54,8 +54,15 @@ def login_words(login: Login | None, walk: Walk | None) -> str:
         return f"{login.url}{who}: no result"
     if walk.works:
         return f"{login.url}{who}: works"
+    if not walk.fails:
+        return f"{login.url}{who}: not walked to its end, as {hidden_words(walk)}"
     status = f" ({walk.status})" if walk.status else ""
     return f"{login.url}{who}: fails at `{walk.stage.value}`: {walk.url}{status}: {walk.message or walk.trouble.value}"
+
+
+def hidden_words(walk: Walk) -> str:
+    """The reason for which a walk ended at an address that a browser may reach all the same."""
+    return f"{origin_of(walk.url)} can't be reached from here: {walk.message}"
 
 
 def _finding(each: Diagnosis, *, colour: bool) -> Iterator[str]:
@@ -92,7 +99,7 @@ def _login_json(login: Login | None, walk: Walk | None) -> dict[str, Any] | None
         return {**declared, "works": None, "message": "", "requests": []}
     return {
         **declared,
-        "works": walk.works,
+        "works": walk.works if walk.works or walk.fails else None,
         "step": walk.stage.value,
         "trouble": walk.trouble.value,
         "ended_at": walk.url,

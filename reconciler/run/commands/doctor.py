@@ -11,15 +11,16 @@ from concurrent.futures import Future, wait
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from threading import Event as Flag
 from typing import Any, Final
 
 from reconciler.core.diagnosis import Check, Checked, Diagnosis, Verdict
 from reconciler.core.difference.change import Action, Change, differ
-from reconciler.core.login import Evidence, Login, Walk
+from reconciler.core.login import Evidence, Login, Trouble, Walk, Ways, origin_of
 from reconciler.core.message.errors import ReconcileError, unforeseen
 from reconciler.core.plan.graph import needs_of
-from reconciler.core.provider import DiagnosisSource, LogSource, Provider, ServiceSource
+from reconciler.core.provider import DiagnosisSource, LogSource, Provider, ServiceSource, WaySource
 from reconciler.core.resource.address import Address
 from reconciler.core.resource.document import Document
 from reconciler.core.resource.options import OPTIONS
@@ -60,9 +61,22 @@ def login_of(document: Document) -> Login | None:
     )
 
 
-def examined(session: Session, *, walks: Callable[[Login], Walk] = walk, phase_s: float = PHASE_S) -> Examination:
+def walked_from_here(session: Session, login: Login) -> Walk:
+    """The walk of a login by a browser on the servers' machine, also where `localhost` means another one here."""
+    sources = (each for each in session.providers.values() if isinstance(each, WaySource))
+    try:
+        ports = next((found for each in sources if (found := each.ways(session.document)) is not None), None)
+        ways = None if ports is None else Ways(ports)
+    except ReconcileError as error:
+        ways = Ways({}, otherwise=str(error))
+    return walk(login, ways=ways)
+
+
+def examined(
+    session: Session, *, walks: Callable[[Login], Walk] | None = None, phase_s: float = PHASE_S
+) -> Examination:
     """Carries out all checks of a project, and walks its login."""
-    return _Doctor(session, walks, phase_s).examined()
+    return _Doctor(session, walks or partial(walked_from_here, session), phase_s).examined()
 
 
 # ------------------------------------------------------------------ groups of checks
@@ -130,12 +144,13 @@ class _Doctor:
             # A provider that can't be reached would end the look at the others.
             readable = [name for name, group in groups.items() if not group.is_cut_off]
             look = self._look(pool, readable) if readable else None
-            if walked and not walked.works:
+            if walked and walked.fails:
                 self._find_causes(pool, sources, Evidence(walked, self._logs(pool, began)), look)
         self._add_missing_secrets()
-        if login and walked is None:
-            self.checked.append(Checked("login", "a login succeeds", Verdict.UNKNOWN, self._late))
-        if walked and not walked.works and not self.diagnoses:
+        if login and (walked is None or walked.trouble is Trouble.HIDDEN):
+            note = f"{origin_of(walked.url)} can't be reached from here: {walked.message}" if walked else self._late
+            self.checked.append(Checked("login", "a login succeeds", Verdict.UNKNOWN, note))
+        if walked and walked.fails and not self.diagnoses:
             self.diagnoses.append(_unexplained(walked))
         return Examination(tuple(self.checked), tuple(self._ordered(look)), login, walked)
 

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Final
 
 from reconciler.core.execution.report import Event, Report
 from reconciler.core.login import Login, Trouble, Walk
 from reconciler.core.plan.way_back import WayBack, way_back
 from reconciler.core.resource.address import Address
-from reconciler.login.walk import walk
 from reconciler.run.clock import Clock
-from reconciler.run.commands.doctor import login_of
+from reconciler.run.commands.doctor import login_of, walked_from_here
 from reconciler.run.reconciliation.once import Look, Reconciler
 from reconciler.run.session.session import Session
 
@@ -25,7 +25,8 @@ MAY_PASS: Final = (Trouble.SILENT, Trouble.STATUS)
 def login_gate(session: Session) -> LoginGate | None:
     """The gate, where the files declare it."""
     login = login_of(session.document)
-    return LoginGate(login, session.clock) if login and "login" in session.document.options.gates else None
+    walks = partial(walked_from_here, session)
+    return LoginGate(login, session.clock, walks) if login and "login" in session.document.options.gates else None
 
 
 @dataclass
@@ -34,7 +35,7 @@ class LoginGate:
 
     login: Login
     clock: Clock
-    walks: Callable[[Login], Walk] = walk
+    walks: Callable[[Login], Walk]
     worked: bool = False
 
     def begin(self) -> None:

@@ -78,8 +78,8 @@ END_S: Final = GRACE_S + 2.5
 MOST_UNREACHABLE: Final = 3
 """The wait for a server that does not answer grows so often only: unlike a refusal that may be over soon."""
 
-SLOW_S: Final = 4.0
-"""A provider without an answer for so long is reported."""
+COMES_UP_S: Final = 20.0
+"""A server that was repaired has so long to answer."""
 
 ELECTION_S: Final = 2.0
 """The first look waits so long to know who leads."""
@@ -530,7 +530,7 @@ class Daemon:
             -MOST_HINTS:
         ]
         overdue = [name for name, error in look.unread.items() if isinstance(error, Overdue)]
-        self._overdue_from = {name: self._overdue_from.get(name, now + SLOW_S) for name in overdue}
+        self._overdue_from = {name: self._overdue_from.get(name, now + self._reads.slow_s(name)) for name in overdue}
         seen = {change.address: change for change in look.plan.changes if change.address not in busy}
         kept = {str(address) for address, change in seen.items() if change.action is Action.KEEP}
         self._board.carried_out(map(Address.parse, kept))
@@ -684,8 +684,12 @@ class Daemon:
         troubles |= self.open.unseen(look.unread, troubles.keys())
         for fact in self.open.replaced_troubles(troubles, now):
             self._tell(fact)
-        standings = tuple(map(standing, look.plan.changes))
-        self.state = State(self.state.passes + 1, now, standings, tuple(troubles.values()), busy)
+        unread = frozenset(name for name, error in look.unread.items() if not self._is_slow(name, error))
+        known = {
+            each.address: each for each in self.state.standings if each.address.provider in look.unread.keys() - unread
+        }
+        standings = tuple(known.get(change.address) or standing(change) for change in look.plan.changes)
+        self.state = State(self.state.passes + 1, now, standings, tuple(troubles.values()), busy, unread)
 
     def _ask_for_authors(self, look: Look, busy: frozenset[Address]) -> None:
         """Ask who did what has begun to differ, before a repair adds acts of ours."""
@@ -711,8 +715,8 @@ class Daemon:
         if self._source and self._source.trouble:
             yield Trouble(Ailment.WRONG_REVISION, "git", self._source.trouble, self._source.trouble)
         for name, error in look.unread.items():
-            if isinstance(error, Overdue) and self._clock.now() < self._overdue_from[name]:
-                continue  # a slow answer is nothing to report
+            if self._is_slow(name, error) or self._is_brought_up(name, error, look):
+                continue  # progress, and nothing that a person has to do anything about
             deferred = sum(change.address.provider == name and not change.acts for change in look.plan.changes)
             mark = "" if isinstance(error, Overdue) else str(error)
             yield Trouble(Ailment.UNREAD, name, str(error), mark, {"deferred": deferred})
@@ -724,6 +728,24 @@ class Daemon:
         yield from recurring.values()
         # A resource that keeps failing is one trouble, not a second one for its bad health.
         yield from (each for each in ailing(look.plan) if each.subject not in recurring)
+
+    def _is_slow(self, name: str, error: ReconcileError) -> bool:
+        """Returns whether an answer may only be slow in coming, so that what was known before still counts."""
+        return isinstance(error, Overdue) and self._clock.now() < self._overdue_from[name]
+
+    def _is_brought_up(self, name: str, error: ReconcileError, look: Look) -> bool:
+        """Returns whether a provider does not answer because its server is starting, or about to be started by us."""
+        host = self._session.providers[name].served_by
+        change = next((each for each in look.plan.changes if each.address == host), None)
+        if change is None or not isinstance(error, Unreachable):
+            return False
+        pace = self.paces[str(host)]
+        if pace.failures or pace.worst or any(each.address == host for each in look.plan.refusals):
+            return False
+        is_new = any(self._clock.now() - each.last_at < COMES_UP_S for each in pace.fields.values())
+        is_starting = is_new or (change.observed is not None and change.observed.status.health is Health.SETTLING)
+        is_ours = self._rhythm.heals and change.acts and not self._reason_to_leave(change)
+        return is_starting or is_ours or host in self._busy()
 
     def _reason_to_leave(self, change: Change) -> str:
         """A pause or the policy that keeps a difference from being repaired now, "" if there is none."""

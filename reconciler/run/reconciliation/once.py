@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Container, Iterable, Iterator,
 from dataclasses import dataclass, field
 from functools import partial
 from threading import Event as Flag
-from typing import Final, TypeAlias, TypeVar
+from typing import Any, Final, TypeAlias, TypeVar
 
 from reconciler.config.yaml.suggest import suggestion
 from reconciler.core.difference.cause import Memory, NoMemory
@@ -369,10 +369,10 @@ class Reconciler:
         host = self.providers[name].served_by
         return host if host and host.provider in self.providers and _is_in(host, desired) else None
 
-    def _asked(self, name: str, call: Callable[[], T]) -> T:
-        """Ask more of a provider that was read."""
+    def _asked(self, name: str, ask: Callable[[Sequence[Any]], T], about: Sequence[Any]) -> T:
+        """Ask more of a provider that was read, about changes or steps of its own."""
         try:
-            return self.reads.one(name, call)
+            return self.reads.one(name, partial(ask, about), question=(ask, about))
         except ReconcileError as error:
             if not self.defers:
                 # In a look that does not defer, the server is needed, and its silence is the error.
@@ -391,7 +391,7 @@ class Reconciler:
             found
             for name, provider in self.providers.items()
             if isinstance(provider, AccessSource) and name not in look.unread
-            for found in self._asked(name, partial(provider.access, _changes_of(name, look.plan)))
+            for found in self._asked(name, provider.access, _changes_of(name, look.plan))
         )
 
     def _bystanders(self, plan: Plan, unread: Container[str]) -> Mapping[Address, tuple[Bystander, ...]]:
@@ -400,7 +400,7 @@ class Reconciler:
             address: found
             for name, provider in self.providers.items()
             if isinstance(provider, BystanderSource) and name not in unread
-            for address, found in self._asked(name, partial(provider.bystanders, _changes_of(name, plan))).items()
+            for address, found in self._asked(name, provider.bystanders, _changes_of(name, plan)).items()
         }
 
     def _obstacles(self, look: Look) -> tuple[Problem, ...]:
@@ -409,7 +409,7 @@ class Reconciler:
             found if found.origin.file else _placed(found, look.plan)
             for name, provider in self.providers.items()
             if isinstance(provider, ObstacleSource) and name not in look.unread
-            for found in self._asked(name, partial(provider.obstacles, _steps_of(name, look.plan)))
+            for found in self._asked(name, provider.obstacles, _steps_of(name, look.plan))
         )
 
     def _kept(self, look: Look, desired: Sequence[Resource]) -> tuple[Problem, ...]:

@@ -17,8 +17,11 @@ class Reads(Protocol):
         """The provider's name with the result of each call or its error, in the order of the calls."""
         ...
 
-    def one(self, name: str, call: Callable[[], T]) -> T:
-        """Returns the result of a call to this provider; raises its error."""
+    def one(self, name: str, call: Callable[[], T], *, question: object = None) -> T:
+        """Returns the result of a call to this provider; raises its error.
+
+        Equal questions have equal answers: one that came too late is the answer to the next equal question.
+        """
         ...
 
 
@@ -38,7 +41,7 @@ class InTurn:
     def all(self, calls: Mapping[str, Callable[[], T]]) -> Iterable[tuple[str, T | ReconcileError]]:
         return ((name, outcome(name, call)) for name, call in calls.items())
 
-    def one(self, _name: str, call: Callable[[], T]) -> T:
+    def one(self, _name: str, call: Callable[[], T], *, question: object = None) -> T:  # noqa: ARG002 (never late)
         return call()
 
 

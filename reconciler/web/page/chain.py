@@ -106,5 +106,6 @@ def _cell(row: Row, notes: Sequence[str]) -> Cell:
 
 
 def _browser(login: Login, walk: Walk | None) -> Cell:
-    sign = Sign.UNKNOWN if walk is None else Sign.IN_SYNC if walk.works else Sign.STUCK
+    is_known = walk is not None and (walk.works or walk.fails)
+    sign = Sign.UNKNOWN if not is_known else Sign.IN_SYNC if walk and walk.works else Sign.STUCK
     return Cell(BROWSER, sign, "not walked yet" if walk is None else login_words(login, walk), "/doctor#login")

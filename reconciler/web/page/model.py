@@ -108,9 +108,7 @@ class Model:
     def verdict(self) -> Sign:
         """The worst state. What is not known is never in sync."""
         counts = self.counts
-        if any(each.ailment is Ailment.UNREAD for each in self.scene.state.troubles) and not any(
-            counts[sign] for sign in _VERDICTS[:4]
-        ):
+        if self.scene.state.unknown and not any(counts[sign] for sign in _VERDICTS[:4]):
             return Sign.UNKNOWN
         return next((sign for sign in _VERDICTS if counts[sign]), Sign.IN_SYNC)
 
@@ -155,7 +153,7 @@ def model(board: Board, scene: Scene) -> Model:
     troubles: dict[str, list[Trouble]] = {}
     for trouble in scene.state.troubles:
         troubles.setdefault(trouble.subject, []).append(trouble)
-    unread = {each.subject for each in scene.state.troubles if each.ailment is Ailment.UNREAD}
+    unread = scene.state.unknown
     rows = tuple(
         _row(scene, standings[address], level, changes[address], _Marks(pauses, troubles, unread))
         for address, level in levels

@@ -19,12 +19,14 @@ PASSWORD = "s3cret-of-admin"
 
 @dataclass
 class ServedKeycloak:
-    """``delay_s`` is the time before each answer; one that ``hangs`` takes connections and answers nothing."""
+    """``delay_s`` is the time before each answer; one that hangs takes connections and answers nothing, and one that is
+    away closes them."""
 
     server: SimulatedKeycloak = field(default_factory=SimulatedKeycloak)
     url: str = ""
     delay_s: float = 0.0
     password: str = PASSWORD
+    is_away: bool = False
     goes_on: threading.Event = field(default_factory=threading.Event)
 
     def hang(self) -> None:
@@ -65,6 +67,9 @@ def served() -> Iterator[ServedKeycloak]:
         wbufsize = -1  # an answer in one piece: in two, the second waits for the first to be acknowledged
 
         def answer(self) -> None:
+            if made.is_away:
+                self.close_connection = True
+                return
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0)).decode()
             kind = self.headers.get("Content-Type", "")
             status, content, place = made.answer(self.command, self.path.lstrip("/"), kind, body)

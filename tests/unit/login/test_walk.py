@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from reconciler.core.login import Login, Stage, Trouble
+from reconciler.core.login import Login, Stage, Trouble, Way, Ways
 from reconciler.core.resource.values import Secret
 from reconciler.login.walk import walk
 from tests.kit.site import FORM, PASSWORD, USER, Reply, redirect, serving_site
@@ -48,6 +48,49 @@ def test_a_wrong_password_is_rejected_with_the_words_of_the_page():
 
     assert (found.stage, found.trouble) == (Stage.PASSWORD, Trouble.REJECTED)
     assert found.message == "Invalid username or password."
+
+
+OUTER = 7
+"""A port of the machine that the browser is thought to be on."""
+
+
+def walked_inside(way, **replies):
+    """A walk from inside a container, with the way to the port of the application."""
+    with serving_site(**replies) as site:
+        port = urlsplit(site.url).port
+        site.url = f"http://localhost:{OUTER}"
+        return walk(a_login(site), ways=Ways({OUTER: Way("127.0.0.1", port)} if way is None else way)), site
+
+
+def test_inside_a_container_it_takes_the_way_to_who_publishes_the_port():
+    found, site = walked_inside(None)
+
+    assert (found.stage, found.trouble) == (Stage.DONE, Trouble.NONE)
+    assert site.asked == ["/login", "/sso/auth", "/sso/post", "/callback", "/home"]
+    assert {each.url.partition("/login")[0] for each in found.trail[:1]} == {f"http://localhost:{OUTER}"}
+
+
+@pytest.mark.parametrize(
+    ("way", "trouble", "words"),
+    [
+        ({OUTER: Way(hidden="it shares no network with web")}, Trouble.HIDDEN, "it shares no network with web"),
+        ({}, Trouble.HIDDEN, "no container publishes it"),
+        ({OUTER: Way()}, Trouble.SILENT, "no running container publishes this port"),
+    ],
+)
+def test_inside_a_container_an_address_that_is_not_reached_proves_no_failure(way, trouble, words):
+    found, _ = walked_inside(way)
+
+    assert (found.stage, found.trouble, found.works) == (Stage.OPEN, trouble, False)
+    assert found.fails is (trouble is not Trouble.HIDDEN)
+    assert words in found.message
+
+
+def test_inside_a_container_a_redirect_to_a_hidden_port_ends_it_without_a_verdict():
+    elsewhere = "http://localhost:8/auth?client_id=app&response_type=code&redirect_uri=http://localhost:7/callback"
+    found, _ = walked_inside(None, login=lambda *_: redirect(elsewhere))
+
+    assert (found.stage, found.trouble, found.url) == (Stage.AUTHORIZE, Trouble.HIDDEN, "http://localhost:8/auth")
 
 
 OTHER_FORM = '<form id="p"><input type="password" name="password-new"><input type="password" name="again"></form>'

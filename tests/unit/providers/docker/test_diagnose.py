@@ -7,7 +7,7 @@ import copy
 import pytest
 
 from reconciler.core.message.errors import Denied, Unreachable
-from reconciler.providers.docker.diagnose import ROWS, Site
+from reconciler.providers.docker.diagnose import ROWS, Site, Unseen
 from reconciler.providers.docker.engine.versions import UnknownVersion, spoken
 from tests.kit.docker.memory import PROJECT, Line, MemoryEngine, a_stack, apply
 
@@ -231,6 +231,16 @@ def test_a_full_disk_is_named(site, engine):
 
     assert "200 MiB" in found(site(free_bytes=lambda _: 200 << 20))["disk-full"].message
     assert "disk-full" not in found(site())
+
+
+def test_from_inside_a_container_the_machine_is_not_judged(site, engine):
+    engine.own = {"DockerRootDir": "/var/lib/docker"}
+    disk = next(row for row in ROWS if row.code == "disk-full")
+    inside = site(is_inside=True, free_bytes=lambda _: 1, program_at=lambda port: f"python ({port}) (process 77)")
+
+    with pytest.raises(Unseen, match="/var/lib/docker is on another machine, or outside of this container"):
+        list(disk.check(inside).find())
+    assert not [row.code for row in ROWS if row is not disk and list(row.check(inside).find())]
 
 
 def test_every_row_has_a_case():

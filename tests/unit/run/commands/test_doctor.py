@@ -9,11 +9,12 @@ import pytest
 
 from reconciler.core.diagnosis import Check, Diagnosis, Verdict
 from reconciler.core.difference.kind import Effect, Field
-from reconciler.core.login import Stage, Trouble, Walk
+from reconciler.core.login import Stage, Trouble, Walk, Way
 from reconciler.core.message.errors import Unreachable
 from reconciler.core.resource.values import Secret
 from reconciler.providers.memory import MemoryProvider
 from reconciler.record import replace
+from reconciler.render.answers.doctor import doctor_text
 from reconciler.run.commands.doctor import examined, login_of
 from reconciler.run.lock.lock import Lock
 from reconciler.run.session.session import Session
@@ -168,6 +169,42 @@ def test_only_lines_of_the_walk_are_evidence(tmp_path):
     found = examined(a_session(tmp_path, Checking()), walks=fails).diagnoses
 
     assert [each.code for each in found] == ["server-refused"]
+
+
+def test_what_can_not_be_reached_from_here_is_no_finding_and_said_to_be_unknown(tmp_path):
+    def hidden(login):
+        return Walk(login, Stage.OPEN, Trouble.HIDDEN, "http://localhost:1/login", message="it shares no network")
+
+    provider = Checking(login_checks=[a_check("client", APP)])
+
+    found = examined(a_session(tmp_path, provider), walks=hidden)
+
+    assert found.diagnoses == ()
+    (login,) = (each for each in found.checked if each.code == "login")
+    assert (login.verdict, login.note) == (
+        Verdict.UNKNOWN,
+        "http://localhost:1 can't be reached from here: it shares no network",
+    )
+    assert "not walked to its end" in doctor_text(found.checked, found.diagnoses, found.login, found.walk)
+
+
+def test_the_login_is_walked_by_the_ways_that_a_provider_knows(tmp_path):
+    class Inside(Checking):
+        def ways(self, _document):
+            return {1: Way(hidden="it shares no network with web")}
+
+    class Away(Checking):
+        def ways(self, _document):
+            raise Unreachable("the engine is away")
+
+    notes = [
+        each.note
+        for provider in (Inside(), Away())
+        for each in examined(a_session(tmp_path, provider)).checked
+        if each.code == "login"
+    ]
+
+    assert [note.rpartition(": ")[2] for note in notes] == ["it shares no network with web", "the engine is away"]
 
 
 def test_a_failure_that_nothing_explains_is_a_finding_itself(tmp_path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -21,6 +22,9 @@ from tests.kit.docker.memory import served as served_engine
 from tests.kit.keycloak.served import PASSWORD, ServedKeycloak, served
 
 PATIENCE_S = 60.0
+ALL = 4
+"""The resources of the project: a network, a container, a realm and a user."""
+
 STACK = "services:\n  web: {image: 'app:1', environment: {V: '1'}}\n"
 
 
@@ -60,13 +64,14 @@ class Both:
         self.stack.write_text(STACK, encoding="utf-8")
         self.declare()
 
-    def declare(self, **options: Any) -> None:
+    def declare(self, service: str = "", **options: Any) -> None:
         auth = {"username": "admin", "password": PASSWORD}
+        connection = {"url": self.keycloak.url, "auth": auth, **({"service": service} if service else {})}
         realm = {
             "realm": "shop",
             "enabled": True,
             "users": [{"username": "alice", "enabled": True, "email": "alice@example.org"}],
-            "x-reconcile": {"connection": {"url": self.keycloak.url, "auth": auth}, **options},
+            "x-reconcile": {"connection": connection, **options},
         }
         self.users.write_text(json.dumps(realm), encoding="utf-8")
 
@@ -132,6 +137,76 @@ def test_drift_of_both_halves_is_repaired(both: Both) -> None:
         both.disable_alice()
 
         until(lambda: both.runs and both.alice["enabled"])
+
+
+def test_a_keycloak_that_is_only_slow_is_no_trouble(both: Both) -> None:
+    both.keycloak.delay_s = 0.5  # a look takes several answers, more than a look waits for
+    with both.daemon():
+        until(lambda: len(both.log.of("repaired")) == ALL)
+
+        both.web_is_repaired()
+        both.disable_alice()
+        until(lambda: len(both.log.of("difference")) > ALL + 1)  # found, though it takes more than one look
+
+    assert both.log.of("can't be read") == []
+
+
+def test_a_keycloak_that_hangs_is_reported_with_the_time_and_delays_nothing(both: Both) -> None:
+    with both.daemon():
+        until(lambda: both.runs and both.alice.get("enabled"))
+
+        both.keycloak.hang()
+        both.web_is_repaired()
+        until(lambda: both.log.of("can't be read"))
+        both.web_is_repaired()
+        both.disable_alice()
+        both.keycloak.go_on()
+        until(lambda: both.alice["enabled"] and both.log.of("over"))
+
+    (trouble,) = both.log.of("can't be read")
+    assert re.fullmatch(r"no answer for [0-9.]+ s; the slowest of its last answers took [0-9.]+ s", trouble["note"])
+    assert [each["trouble"] for each in both.log.of("over")] == ["can't be read"]
+
+
+def test_a_password_that_keycloak_refuses_is_reported_once_and_delays_nothing(both: Both) -> None:
+    both.keycloak.password = "another one"
+    with both.daemon():
+        until(lambda: both.runs and both.log.of("can't be read"))
+        both.web_is_repaired()
+        both.keycloak.password = PASSWORD
+        until(lambda: both.alice.get("enabled"))
+
+    (trouble,) = both.log.of("can't be read")
+    assert "does not accept the account" in trouble["note"]
+
+
+def test_a_keycloak_that_the_daemon_is_starting_itself_is_progress(both: Both) -> None:
+    both.declare(service="web")
+    both.keycloak.is_away = True
+
+    def started(_number: int, call: str) -> None:
+        if call.endswith("/start"):
+            until(lambda: both.log.of("looked"))
+            looks = len(both.log.of("looked"))
+            until(lambda: len(both.log.of("looked")) > looks + 2)
+            both.keycloak.is_away = False
+
+    both.engine.before = started
+    with both.daemon():
+        until(lambda: both.alice.get("enabled"))
+
+    assert both.log.of("can't be read") == []
+
+
+def test_a_keycloak_whose_start_fails_needs_a_person(both: Both) -> None:
+    both.stack.write_text(STACK.replace("environment", "command: [nothing], environment"), encoding="utf-8")
+    both.declare(service="web")
+    both.keycloak.is_away = True
+
+    with both.daemon():
+        until(lambda: both.log.of("can't be read"))
+
+    assert both.log.of("repair failed")
 
 
 def test_without_a_stack_users_yaml_says_what_is_only_reported(both: Both) -> None:

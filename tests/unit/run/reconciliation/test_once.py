@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import time
 from threading import Event
 from typing import ClassVar
 
@@ -27,6 +28,7 @@ from reconciler.core.resource.resource import Health, Origin, Status
 from reconciler.core.resource.values import Ref
 from reconciler.providers.memory import MemoryProvider
 from reconciler.record import replace
+from reconciler.run.reconciliation.deadlines import SideBySide
 from reconciler.run.reconciliation.once import Look, NotConverging, Reconciler
 from tests.kit.build import a_document, address, live, resource
 from tests.kit.clock import TurnedClock
@@ -542,3 +544,30 @@ def test_the_files_are_taken_apart_once_however_often_it_is_asked_for():
     replace(made, document=a_document({})).look()
 
     assert len(asked) == 2  # another document is another question
+
+
+class Slow(MemoryProvider):
+    """A provider that takes its time for a reading, and as long for each further question."""
+
+    def observe(self, desired):
+        time.sleep(0.3)
+        return super().observe(desired)
+
+    def access(self, _changes):
+        time.sleep(0.3)
+        return ()
+
+
+def test_a_slow_provider_is_planned_for_after_a_few_looks_though_none_waits_for_it():
+    late, stop = Event(), Event()
+    reads = SideBySide(stop, lambda _name: late.set(), patience_s=0.05)
+    made = reconciler(Slow([resource(BOX, size=2)]), reads=reads, defers=True)
+
+    for _ in range(6):
+        look = made.look(stop=stop)
+        if not look.unread:
+            break
+        assert late.wait(60)
+        late.clear()
+
+    assert [change.action for change in look.plan.changes] == [Action.CREATE]

@@ -9,7 +9,15 @@ from collections.abc import Iterator
 import pytest
 
 from reconciler.core.message.errors import ReconcileError, Unreachable
-from reconciler.run.reconciliation.deadlines import Overdue, SideBySide
+from reconciler.run.reconciliation.deadlines import (
+    FIRST_S,
+    MOST_SLOW_S,
+    RECENT,
+    SLOW_S,
+    TIMES_AS_LONG,
+    Overdue,
+    SideBySide,
+)
 from reconciler.run.reconciliation.reading import IN_TURN
 
 
@@ -38,7 +46,7 @@ def stop() -> threading.Event:
 
 
 def until(holds: object) -> None:
-    end = time.monotonic() + 5
+    end = time.monotonic() + 60
     while not holds() and time.monotonic() < end:  # type: ignore[operator]
         time.sleep(0.01)
     assert holds()  # type: ignore[operator]
@@ -80,6 +88,47 @@ def test_a_late_answer_is_announced_and_used_once_but_not_under_a_lock(stop: thr
 
     assert (first, second) == ("answer 1", "answer 2")
     assert dict(reads.patiently("slow").all({"slow": hanging}))["slow"] == "answer 3"
+
+
+def test_the_time_until_a_missing_answer_is_worth_a_report_follows_the_last_answers(stop: threading.Event) -> None:
+    late: list[str] = []
+    reads = SideBySide(stop, late.append)
+    before = reads.slow_s("keycloak")
+    for _ in range(RECENT + 1):
+        dict(reads.all({"keycloak": lambda: "at once"}))
+    at_once = reads.slow_s("keycloak")
+
+    dict(reads.all({"keycloak": lambda: time.sleep(SLOW_S / TIMES_AS_LONG + 0.3)}))
+    until(lambda: late)
+
+    assert (before, at_once) == (FIRST_S, SLOW_S)
+    assert SLOW_S < reads.slow_s("keycloak") < MOST_SLOW_S
+
+
+def test_one_that_answers_slowly_is_waited_for_a_little_longer_and_never_for_long(stop: threading.Event) -> None:
+    reads = SideBySide(stop, print, patience_s=0.4)
+    slowly = lambda: time.sleep(0.6)  # noqa: E731
+    late: list[str] = []
+    reads.on_late = late.append
+    dict(reads.all({"slow": slowly}))
+    until(lambda: late)
+    dict(reads.all({"slow": slowly}))  # the late answer
+
+    assert dict(reads.all({"slow": slowly})) == {"slow": None}
+
+
+def test_an_answer_that_comes_late_is_that_to_the_next_equal_question(stop: threading.Event, hanging: Hanging) -> None:
+    reads = SideBySide(stop, hanging.late.append, patience_s=0.2)
+    with pytest.raises(Overdue):
+        reads.one("slow", hanging, question=["who has access"])
+    hanging.go.set()
+    until(lambda: hanging.late == ["slow"])
+
+    answers = [
+        reads.one("slow", hanging, question=[asked]) for asked in ("another", "who has access", "who has access")
+    ]
+
+    assert answers == ["answer 2", "answer 1", "answer 3"]
 
 
 def test_a_stop_ends_the_wait(stop: threading.Event, hanging: Hanging) -> None:
