@@ -112,10 +112,12 @@ class Desk(Struct):
             self._kept(lambda: self.board.pauses.end(subject, self.wall()))
             self.board.ask(Hint(f"resume by {visitor.name}"))
 
-    def restart(self, visitor: Visitor, via: str, subject: str, source: Restarter, name: str) -> None:
-        """Restart a program, while no other run acts on the project."""
-        with self._recorded(f"restart {subject}", visitor, via), self.board.shared():
-            source.restart(name, timeout_s=None)
+    def restart(self, visitor: Visitor, via: str, subject: str, source: Restarter, names: Sequence[str]) -> None:
+        """Restart a program and those that restart with it, in order, while no other run acts on the project."""
+        along = f", and with it {', '.join(names[1:])}" if names[1:] else ""
+        with self._recorded(f"restart {subject}", visitor, f"{via}{along}"), self.board.shared():
+            for name in names:
+                source.restart(name, timeout_s=None)
 
     def approve(self, visitor: Visitor, via: str, mark: str) -> Sequence[Change]:
         """Have the daemon carry out what its policy holds back of the plan with this checksum, once."""

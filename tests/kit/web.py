@@ -25,7 +25,7 @@ from reconciler.core.resource.resource import Observed, Origin, Resource, Source
 from reconciler.core.resource.values import Spec, Value
 from reconciler.history.store import History
 from reconciler.providers.memory import MemoryProvider
-from reconciler.record import Struct
+from reconciler.record import Struct, replace
 from reconciler.render.output.writer import Writer
 from reconciler.run.commands.doctor import Examination
 from reconciler.run.daemon.board import Board
@@ -169,12 +169,12 @@ class Stage:
 
     def look(self, *troubles: Trouble, under_repair: Iterable[Address] = ()) -> None:
         """Have the daemon look once."""
-        reconciler = self.session.reconciler()
+        reconciler = replace(self.session.reconciler(), defers=True)
         look = reconciler.look()
         standings = tuple(map(standing, look.plan.changes))
         found = (*ailing(look.plan), *troubles)
         number = self.board.scene.number if self.board.scene else 0
-        state = Found(number + 1, 0.0, standings, found, frozenset(under_repair))
+        state = Found(number + 1, 0.0, standings, found, frozenset(under_repair), frozenset(look.unread))
         self.board.show(self.session, look, state, reconciler.desired(), {each.key: 60.0 for each in found})
 
     def repair(self, *words: str, note: str = "") -> None:

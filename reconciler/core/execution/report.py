@@ -8,6 +8,7 @@ from typing import Final
 
 from reconciler.core.difference.change import Action, Change, differences
 from reconciler.core.message.errors import ReconcileError
+from reconciler.core.message.wording import listed
 from reconciler.core.plan.plan import Step
 from reconciler.core.resource.address import Address
 from reconciler.core.resource.amount import Amount
@@ -124,8 +125,7 @@ def _standing(change: Change) -> Standing:
     if change.unread:
         return Standing(change.address, State.UNKNOWN, f"can't be read: {change.unread}", identity)
     if change.action is Action.DEFERRED:
-        waits = ", ".join(map(str, change.waits_for))
-        return Standing(change.address, State.BLOCKED, f"waits for {waits}", identity)
+        return Standing(change.address, State.BLOCKED, f"waits for {listed(change.waits_for)}", identity)
     if status is None:
         return Standing(change.address, State.MISSING)
     if change.action is not Action.KEEP:

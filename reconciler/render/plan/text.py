@@ -132,7 +132,7 @@ def plan_text(
 
 def legend(plan: Plan, style: Style) -> Iterator[str]:
     """A line on the symbols that a plan uses, in the order of the table; none for a plan without any."""
-    used = {_symbol(change): _colour(change) for change in plan.changes}
+    used = {symbol_of(change): _colour(change) for change in plan.changes}
     if plan.remarks() or any(change.obstacle for change in plan.changes):
         used["!"] = "33"
     known = [f"{style.paint(each, used[each])} {meaning}" for each, meaning in _MEANINGS.items() if each in used]
@@ -140,7 +140,8 @@ def legend(plan: Plan, style: Style) -> Iterator[str]:
         yield f"Symbols: {', '.join(known)}"
 
 
-def _symbol(change: Change) -> str:
+def symbol_of(change: Change) -> str:
+    """The symbol of a change in the plan: of what is left alone or can't be read, not that of its action."""
     return _LEFT if change.is_left else _UNREAD if change.unread else SYMBOLS[change.action]
 
 
@@ -195,7 +196,7 @@ def _access(change: AccessChange, style: Style) -> Iterator[str]:
 
 def _block(change: Change, kind: Kind, style: Style, column: int) -> Iterator[str]:
     why = _why(known_cause(change.cause), change.origin) if style.full and change.observed is None else ""
-    title = f"{_symbol(change)} {padded(str(change.address), column)} {describe(change)}{why}".rstrip()
+    title = f"{symbol_of(change)} {padded(str(change.address), column)} {describe(change)}{why}".rstrip()
     yield style.paint(title, _colour(change))
     if change.along:
         yield f"      along with it: {listed(change.along, len(change.along) if style.full else _FEW_ALONG)}"

@@ -9,7 +9,8 @@ from typing import Any, Final, TypeAlias
 
 from reconciler.config.yaml.suggest import suggestion
 from reconciler.core.message.errors import UnknownAddress
-from reconciler.core.provider import LogSource
+from reconciler.core.provider import LogSource, Restarter
+from reconciler.core.resource.document import Document
 from reconciler.core.resource.values import Value
 from reconciler.run.session.session import Session
 
@@ -47,6 +48,13 @@ def with_dependents(stack: Mapping[str, Value], chosen: Sequence[str], attached:
         if {*(need for need, rule in rules.items() if rule.get("restart")), *attached.get(name, ())} & found.keys():
             found[name] = None
     return list(found)
+
+
+def restarted_along(document: Document, source: Restarter, service: str) -> Sequence[str]:
+    """The names of what restarts after a service because of it, in order: as `reconcile restart` has it."""
+    stack, attached = document.stack or {}, source.attached(document)
+    others = [name for name in with_dependents(stack, [service], attached) if name != service]
+    return source.log_names(restart_order(stack, others, attached)) if others else ()
 
 
 def _services(stack: Mapping[str, Value]) -> Mapping[str, Any]:

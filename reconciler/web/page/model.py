@@ -121,6 +121,15 @@ class Model:
             return self.scene.at
         return max(times) if self.verdict is Sign.IN_SYNC else min(times)
 
+    def wrong(self) -> list[Row]:
+        """What is not in sync, the worst first; all that a server keeps to itself for one reason is one counted row."""
+        wrong = sorted((row for row in self.rows if row.sign is not Sign.IN_SYNC), key=lambda row: RANK[row.sign])
+        alike: dict[object, list[Row]] = {}
+        for row in wrong:
+            is_alike = row.change.unread and row.sign is Sign.UNKNOWN
+            alike.setdefault((row.address.provider, row.note) if is_alike else row.address, []).append(row)
+        return [rows[0] if len(rows) == 1 else replace(rows[0], folded=len(rows)) for rows in alike.values()]
+
     def row(self, address: Address) -> Row | None:
         at = self.place.get(address)
         return None if at is None else self.rows[at]

@@ -28,8 +28,9 @@ from reconciler.render.output.causes import known_cause
 from reconciler.render.output.plain import one_line, with_its_colours
 from reconciler.render.output.values import path_of, shown, unit_of
 from reconciler.render.plan.jsonplan import checksum
-from reconciler.render.plan.text import COSTS, SYMBOLS, access_texts, describe, summary
+from reconciler.render.plan.text import COSTS, access_texts, describe, summary, symbol_of
 from reconciler.run.commands.doctor import login_of
+from reconciler.run.commands.services import restarted_along
 from reconciler.run.daemon.board import Scene
 from reconciler.run.daemon.pauses import EVERYTHING
 from reconciler.web.access import Role, Visitor
@@ -39,7 +40,7 @@ from reconciler.web.login import form_of
 from reconciler.web.page.access import access_rows, logins
 from reconciler.web.page.chain import chain_of
 from reconciler.web.page.drawing import cell_of, chosen, drawing
-from reconciler.web.page.model import RANK, TRIES, Model, Row, Sign, model
+from reconciler.web.page.model import TRIES, Model, Row, Sign, model
 from reconciler.web.page.render import assets
 from reconciler.web.page.steps import PassRows, pass_rows
 
@@ -89,7 +90,7 @@ def overview(call: Call) -> Response:
     listed = rows if is_filtered else found.tree()
     pages = max(1, ceil(len(listed) / ROWS))
     page = min(_number(call, "page", 1), pages)
-    wrong = sorted((row for row in found.rows if row.sign is not Sign.IN_SYNC), key=lambda row: RANK[row.sign])
+    wrong = found.wrong()
     kinds = dict.fromkeys(row.address.kind for row in found.rows)
     number = {kind: sum(row.address.kind == kind for row in found.rows) for kind in kinds}
     return _html(
@@ -159,9 +160,9 @@ def plan(call: Call) -> Response:
     actions = [
         {
             "address": change.address,
-            "symbol": SYMBOLS[change.action],
+            "symbol": symbol_of(change),
             "words": describe(change),
-            "css": change.action.value,
+            "css": "unknown" if change.unread else change.action.value,
             "place": str(change.origin or ""),
             "fields": _fields(change, kinds[change.address.kind]) if change.observed and change.desired else [],
         }
@@ -172,7 +173,7 @@ def plan(call: Call) -> Response:
         "plan",
         here="/plan",
         live="plan",
-        title=f"Plan: {len(due)} to do",
+        title=f"Plan: {sum(change.acts for change in due)} to do",
         summary=summary(found, scene.session.names),
         checksum=None if found.in_sync else checksum(found, scene.project, kinds),
         refusals=found.refusals,
@@ -368,6 +369,7 @@ def confirm(call: Call) -> Response:
     if action in ("pause", "resume", "restart"):
         _require_subject(call, subject)
     words, explanation = ACTS[action]
+    along = _restarted_along(call, _row(call, _model(call), subject)) if action == "restart" else ()
     named = "everything" if subject == EVERYTHING else subject
     back = _place(action, subject)
     return _html(
@@ -381,6 +383,7 @@ def confirm(call: Call) -> Response:
         address=subject,
         checksum=call.query.get("checksum", "")[:64],
         held=_held(call.desk.scene) if action == "approve" else [],
+        along=along,
         back=back,
     )
 
@@ -429,10 +432,21 @@ def _held(scene: Scene) -> list[tuple[Address, str, str]]:
 
 
 def _restart(call: Call, subject: str) -> None:
-    found = _program(call.desk.scene, _row(call, _model(call), subject))
+    row = _row(call, _model(call), subject)
+    found = _program(call.desk.scene, row)
     if found is None or not isinstance(found[0], Restarter):
         raise Wrong(422, f"{subject} can't be restarted.")
-    call.desk.restart(call.visitor, "page", subject, found[0], found[1])
+    names = (found[1], *_restarted_along(call, row))
+    call.desk.restart(call.visitor, "page", subject, found[0], names)
+
+
+def _restarted_along(call: Call, row: Row) -> Sequence[str]:
+    """The names of what restarts with a program. Raises Wrong where the server does not answer."""
+    found = _program(call.desk.scene, row)
+    if found is None or not isinstance(found[0], Restarter):
+        return ()
+    with _asking(call, "What restarts with it can't be told"):
+        return restarted_along(call.desk.scene.session.document, found[0], row.address.path[0])
 
 
 def file(call: Call) -> Response:

@@ -111,6 +111,23 @@ def test_the_plan_is_one_page_with_its_checksum(stage):
     assert re.search(r"Checksum [0-9a-f]{32}", text)
 
 
+def test_what_can_not_be_read_is_unknown_in_the_plan_and_no_work_that_waits(stage):
+    stage.provider.is_up = False
+    stage.look()
+
+    page = shown(stage, "/plan")
+
+    assert page.count('<section class="action unknown"') == 3
+    assert "deferred" not in page
+    assert "<title>Plan: 0 to do" in page
+    assert words(page).count("? memory.box/") == 3
+    overview = shown(stage, "/")
+    assert 'class="verdict unknown"' in overview
+    assert re.search("3 . memory", words(overview))
+    assert "/?half=memory&amp;state=unknown" in overview
+    assert "Needs a person" not in words(overview)
+
+
 def test_a_log_is_searched_on_the_server(stage):
     stage.provider.lines = [f"line {number}" for number in range(300)]
 
@@ -262,6 +279,20 @@ def test_a_restart_happens_under_the_lock_of_the_daemon(stage):
     assert stage.provider.restarted == ["a"]
     assert held == ["taken", "given back"]
     assert stage.commands() == [("restart memory.box/a", "local user", 0)]
+
+
+def test_a_restart_takes_along_what_restarts_with_it_and_says_so_before(tmp_path):
+    web = {"depends_on": {"a": {"restart": True}}}
+    services = {"web": web, "side": {"depends_on": {"web": {"restart": True}}}, "other": {"depends_on": {"a": None}}}
+    stage = Stage(tmp_path, [box("a")], [living("a")], stack={"services": {"a": {}, **services}})
+    stage.look()
+
+    asked = words(shown(stage, "/confirm/restart?address=memory.box/a"))
+    confirmed(stage, "restart", "memory.box/a")
+
+    assert "These restart with it, as they need it or are attached to it: web side" in asked
+    assert stage.provider.restarted == ["a", "web", "side"]
+    assert "and with it web, side" in stage.history.runs()[0][0].trigger
 
 
 class Held:
