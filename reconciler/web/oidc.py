@@ -238,7 +238,12 @@ class Issuer:
 
     def _posted(self, url: str, form: Mapping[str, str]) -> Mapping[str, Any]:
         own = {"client_id": self.client, **({"client_secret": self.secret.reveal()} if self.secret else {})}
-        return self._asked("POST", url, data={**own, **form})
+        return self._asked("POST", self._from_here(url), data={**own, **form})
+
+    def _from_here(self, url: str) -> str:
+        """The address of an endpoint for this program: the issuer may describe all of them as browsers know them."""
+        is_outer = self.inner_url and url.startswith(f"{self.url}/")
+        return f"{self.inner_url}{url.removeprefix(self.url)}" if is_outer else url
 
     def _described(self, *, newer: bool = False) -> _Description:
         """The issuer's description and its keys, kept for ten minutes."""
@@ -250,7 +255,7 @@ class Issuer:
             raise LoginFailed(
                 "Keycloak has another name for the realm than --oidc-issuer.", str(found.get("issuer"))[:200]
             )
-        keys = _signing_keys(self._asked("GET", str(found.get("jwks_uri", ""))))
+        keys = _signing_keys(self._asked("GET", self._from_here(str(found.get("jwks_uri", "")))))
         self._known = _Description(found, keys, self.now())
         return self._known
 

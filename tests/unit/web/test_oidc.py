@@ -208,6 +208,19 @@ def test_the_inner_address_is_asked_for_the_same_issuer(issued, clock):
     assert issuer.begin("/")[1].startswith(f"{issued.url}/authorization_endpoint?")
 
 
+def test_no_request_goes_to_the_address_of_browsers_where_there_is_an_inner_one(issued, clock):
+    inner, issued.url = issued.url, "http://localhost:1/realm"
+    issuer = Issuer(issued.url, "reconcile", PUBLIC, now=clock.now, inner_url=inner)
+    browser, address = issuer.begin("/")
+    issued.nonce = query_of(address)["nonce"]
+
+    person, _ = issuer.finish(browser, {"state": query_of(address)["state"], "code": "c"})
+    issuer.end(person.refresh_token)
+
+    assert [form.get("grant_type", "end") for form in issued.forms] == ["authorization_code", "end"]
+    assert issuer.end_url().startswith("http://localhost:1/realm/end_session_endpoint?")
+
+
 def test_a_login_that_takes_too_long_is_over(issuer, clock):
     browser, address = issuer.begin("/")
 
