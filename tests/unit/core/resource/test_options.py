@@ -12,7 +12,7 @@ from reconciler.core.resource.options import LoginOptions, ServiceOptions, Stack
 from reconciler.core.resource.values import Secret
 
 SCHEMA = json.loads(Path("schemas/stack.schema.json").read_text(encoding="utf-8"))["$defs"]
-READ_BY_THE_LOADER, REFUSED = {"secrets", "policy", "keycloak"}, {"hooks", "environment"}
+READ_BY_THE_LOADER, REFUSED = {"daemon", "secrets", "policy", "keycloak"}, {"hooks", "environment"}
 
 
 @pytest.mark.parametrize(
