@@ -142,7 +142,7 @@ format: $(DEV) ## put the source into its form
 
 check: lint test-unit ## what to run before every commit
 
-bench: $(DEV) ## measure, beside the tools that others use, and write docs/performance.md
+bench: $(DEV) ## measure, beside the tools that others use, and write docs/performance.md; BENCH_OPTIONS=--quick for a short run
 	$(BIN)/python -m bench.page $(BENCH_OPTIONS)
 
 structure: ## measure the source: sizes, docstrings, folders, circles of imports

@@ -1,6 +1,6 @@
 """Writes docs/performance.md: commands as a user runs them, beside the tools that others use, in one run.
 
-    python -m bench.page [--containers 20,200] [--users 3000,10000] [--only start,small,…] [--times 9]
+    python -m bench.page [--quick] [--containers 20,200] [--users 3000,10000] [--only start,small,…] [--times 9]
 
 It needs a Docker engine and the image of the tests; a Keycloak as the tests find it, for the users; the demo, for the
 seed stack; and RECONCILE_CONFIG_CLI, for keycloak-config-cli. A part that can't be measured says why, and the others go
@@ -48,6 +48,8 @@ _SOCKET = "/var/run/docker.sock"
 _RAW_THREADS = 4
 _BRIEF = (5000, "&briefRepresentation=true")
 _SLOW_TIMES = 3
+_QUIET = 0.5
+"""The load for each processor up to which a machine counts as quiet."""
 OURS, THEIRS, RAW = "reconcile", "Compose CLI", "raw requests"
 
 
@@ -70,6 +72,7 @@ class Options:
     containers: Sequence[int]
     users: Sequence[int]
     times: int
+    load: float = 0.0
     warmed: list[str] = field(default_factory=list)
 
 
@@ -83,6 +86,15 @@ def seconds(cost: Cost) -> str:
 
 def ratio(ours_: Cost, theirs: Cost) -> str:
     return f"{ours_.seconds / theirs.seconds:.2f}"
+
+
+def processor(cost: Cost) -> str:
+    """The processor time of the command itself, without that of a server."""
+    return f"{cost.cpu_s * 1000:.0f} ms"
+
+
+def ratio_of_cpu(ours_: Cost, theirs: Cost) -> str:
+    return f"{ours_.cpu_s / theirs.cpu_s:.2f}" if theirs.cpu_s else ""
 
 
 def compose(directory: Path, *arguments: str) -> Command:
@@ -104,10 +116,11 @@ def start(options: Options) -> Part:
     )
     bare = found["python"]
     rows = [
-        (f"`reconcile {name}`", ms(found[name]), ms(bare), ratio(found[name], bare)) for name in ("--help", "--version")
+        (f"`reconcile {name}`", ms(found[name]), ms(bare), ratio(found[name], bare), ratio_of_cpu(found[name], bare))
+        for name in ("--help", "--version")
     ]
     text = "The start and end of the program, beside `python -c pass` of the same interpreter."
-    return Part("Start", text, ("command", OURS, "`python -c pass`", "ratio"), rows)
+    return Part("Start", text, ("command", OURS, "`python -c pass`", "ratio", "ratio of CPU"), rows)
 
 
 # ------------------------------------------------------------------ stacks
@@ -154,12 +167,21 @@ def small(options: Options) -> Part:
         )
     pairs = (("validate", "config"), ("diff", "up"))
     rows = [
-        (f"`{mine}`", ms(found[mine]), f"`{other}`", ms(found[other]), ratio(found[mine], found[other]))
+        (
+            f"`{mine}`",
+            ms(found[mine]),
+            processor(found[mine]),
+            f"`{other}`",
+            ms(found[other]),
+            processor(found[other]),
+            ratio(found[mine], found[other]),
+            ratio_of_cpu(found[mine], found[other]),
+        )
         for mine, other in pairs
     ]
     groups = {mine: {OURS: found[mine].seconds * 1000, THEIRS: found[other].seconds * 1000} for mine, other in pairs}
     text = "Four services with a volume each, which run as declared. `up -d` finds nothing to do, either."
-    header = ("command", OURS, f"of the {THEIRS}", "takes", "ratio")
+    header = ("command", OURS, "CPU", f"of the {THEIRS}", "takes", "CPU", "ratio", "ratio of CPU")
     return Part("Four services", text, header, rows, bars(groups, "ms"), "four-services")
 
 
@@ -254,12 +276,22 @@ def large(options: Options) -> Part:
             },
             min(options.times, 5),
         )
+    config = found["config"]
     rows = [
-        ("`validate`", seconds(found["validate"]), seconds(found["config"]), ratio(found["validate"], found["config"])),
-        ("`diff`, nothing there yet", seconds(found["diff"]), "", ""),
+        (
+            name,
+            seconds(cost),
+            processor(cost),
+            seconds(config),
+            processor(config),
+            ratio(cost, config),
+            ratio_of_cpu(cost, config),
+        )
+        for name, cost in (("`validate`", found["validate"]), ("`diff`, nothing there yet", found["diff"]))
     ]
+    header = ("command", OURS, "CPU", f"{THEIRS}, `config`", "CPU", "ratio", "ratio of CPU")
     text = f"A stack of {SERVICES} services, each with a port, volumes, variables, a health check and a dependency."
-    return Part(f"{SERVICES} services", text, ("command", OURS, f"{THEIRS}, `config`", "ratio"), rows)
+    return Part(f"{SERVICES} services", text, header, rows)
 
 
 # ------------------------------------------------------------------ users
@@ -464,11 +496,18 @@ def _about(options: Options) -> Iterator[str]:
     yield from _wrapped(
         f"Written by `make bench` on {datetime.now(tz=UTC):%d %B %Y}: reconcile {__version__}, Python "
         f"{platform.python_version()}, Docker engine {api}, Compose CLI {theirs}. The machine has {os.cpu_count()} "
-        f"processors and {memory:.0f} GiB of memory, and runs {system}. Its load was {os.getloadavg()[2]:.1f}."
+        f"processors and {memory:.0f} GiB of memory, and runs {system}. Its load was {options.load:.1f} at the start."
     )
+    if options.load > _QUIET * (os.cpu_count() or 1):
+        yield ""
+        yield from _wrapped(
+            "The machine had other work, so times are longer than usual. Ratios of processor time (CPU), which "
+            "is that of the command without its server, depend less on it."
+        )
     yield ""
     yield from _wrapped(
-        f"Times are medians of {options.times} runs, or of {_SLOW_TIMES} for users, each of a whole command. Commands "
+        f"Times are medians of {options.times} runs, or of {min(options.times, _SLOW_TIMES)} for users, each of a "
+        "whole command. Commands "
         'that are compared take turns. "Raw" are the bare requests that any program needs.'
     )
 
@@ -528,13 +567,20 @@ def main() -> int:
 
 def _options() -> tuple[Options, tuple[str, ...]]:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--containers", default="20,200", help="sizes of stacks")
-    parser.add_argument("--users", default="3000,10000", help="sizes of realms")
-    parser.add_argument("--times", type=int, default=9, help="runs of each command")
+    parser.add_argument(
+        "--quick", action="store_true", help="small sizes and few runs: some minutes on a quiet machine"
+    )
+    parser.add_argument("--containers", help="sizes of stacks")
+    parser.add_argument("--users", help="sizes of realms")
+    parser.add_argument("--times", type=int, help="runs of each command")
     parser.add_argument("--only", default="", help=f"some of {', '.join(PARTS)}; prints, and writes no page")
     found = parser.parse_args()
-    sizes = [[int(each) for each in text.split(",")] for text in (found.containers, found.users)]
-    return Options(sizes[0], sizes[1], found.times), tuple(filter(None, found.only.split(",")))
+    containers, users_, times = ("20", "1000", 3) if found.quick else ("20,200", "3000,10000", 9)
+    sizes = [
+        [int(each) for each in text.split(",")] for text in (found.containers or containers, found.users or users_)
+    ]
+    options = Options(sizes[0], sizes[1], found.times or times, os.getloadavg()[0])
+    return options, tuple(filter(None, found.only.split(",")))
 
 
 if __name__ == "__main__":

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from reconciler.core.plan.plan import Step
@@ -329,3 +331,42 @@ def test_what_we_change_ourselves_is_seen_before_its_event_comes(engine, glanced
     provider.perform(Step("s", web.address, "container.start", {"container": web.id}))
 
     assert glance()[0]["docker.container/web"].spec["mem_limit"] == 32 << 20
+
+
+class Patterns(MemoryEngine):
+    """An engine that knows the most patterns it was given for one list."""
+
+    most = 0
+
+    def list_containers(self, *, params):
+        self.most = max(self.most, len(json.loads(params.get("filters") or "{}").get("name") or ()))
+        return super().list_containers(params=params)
+
+
+@pytest.mark.parametrize("services", [1, 10, 11, 300])
+def test_a_stranger_on_one_of_many_names_is_found_and_the_engine_gets_few_patterns(folder, services):
+    engine = Patterns()
+    engine.image("app:1")
+    made(engine, "p-s0-1")
+    made(engine, "p-s0-1-and-more")
+    provider = a_provider(engine)
+    stack = json.dumps({"services": {f"s{number}": {"image": "app:1"} for number in range(services)}})
+
+    found = provider.observe(list(provider.expand(a_stack(stack, folder))))
+
+    assert [each.address.name for each in found if each.address.kind == "docker.container"] == ["s0"]
+    assert engine.most <= 10
+
+
+@pytest.mark.parametrize("volumes", [1, 10, 11, 300])
+def test_a_stranger_s_volume_among_many_is_found_with_few_requests(engine, folder, volumes):
+    for name in ("p_v0", "p_v0-and-more"):
+        Line(engine).post("/volumes/create", {"Name": name})
+    provider = a_provider(engine)
+    stack = json.dumps({"services": {}, "volumes": {f"v{number}": {} for number in range(volumes)}})
+    engine.calls.clear()
+
+    found = provider.observe(list(provider.expand(a_stack(stack, folder))))
+
+    assert [str(each.address) for each in found] == ["docker.volume/v0"]
+    assert len(engine.calls) <= 3 + 10
