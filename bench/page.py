@@ -11,11 +11,9 @@ from __future__ import annotations
 
 import argparse
 import csv
-import http.client
 import json
 import os
 import platform
-import socket
 import sys
 import tempfile
 import traceback
@@ -37,6 +35,7 @@ from bench.measure import ROOT, Command, Cost, Work, beside, cost_of, ours, run
 from bench.plots import bars
 from reconciler import __version__
 from reconciler.core.message.errors import ProviderError
+from reconciler.providers.transport import unix_socket
 from tests.kit.docker.compose import compose_cli
 from tests.kit.docker.engine import PROBE, READY, Project, a_project, the_engine
 from tests.kit.keycloak.server import ByHand, Server, dropped, running
@@ -254,9 +253,8 @@ def replayed(asked: Sequence[str]) -> None:
 
 
 def _replay(paths: Sequence[str]) -> None:
-    connection = http.client.HTTPConnection("localhost")
-    connection.sock = socket.socket(socket.AF_UNIX)
-    connection.sock.connect(os.environ.get("DOCKER_HOST", f"unix://{_SOCKET}").removeprefix("unix://"))
+    # It connects anew where the engine closes the connection after an answer.
+    connection = unix_socket(os.environ.get("DOCKER_HOST", f"unix://{_SOCKET}").removeprefix("unix://"), connect_s=60)()
     for path in paths:
         connection.request("GET", path)
         connection.getresponse().read()

@@ -27,6 +27,8 @@ PACKAGE = str(Path(reconciler.__file__).parent)
 FEW, MANY = 5, 20
 MOST = 6
 """Times as many instructions for four times the resources; a function that compares pairs has 16."""
+BUDGETS = {"load": 80_000, "look": 80_000, "changes": 125_000}
+"""Instructions for each service: to load it, to find it as declared, and to plan and show its change."""
 LEAST = 2500
 """A function with fewer instructions is no cost, whatever they grow with."""
 
@@ -101,6 +103,7 @@ def test_a_stack_is_loaded_in_linear_time(tmp_path):
     )
 
     assert grown(few, many) == {}
+    assert many.total() <= BUDGETS["load"] * MANY
 
 
 LOOKS = pytest.mark.parametrize(
@@ -120,6 +123,7 @@ def test_a_look_at_containers_takes_linear_time(tmp_path, look):
     few, many = (instructions(a_look(tmp_path, size, **look), below=PACKAGE) for size in (FEW, MANY))
 
     assert grown(few, many) == {}
+    assert many.total() <= BUDGETS["changes" if look else "look"] * MANY
 
 
 @LOOKS
