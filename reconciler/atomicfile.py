@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import stat
@@ -13,8 +14,11 @@ from pathlib import Path
 def file_text(path: Path) -> str | None:
     """The file's text with its line endings; None where there is no file. Raises OSError."""
     try:
-        if not stat.S_ISREG(path.stat().st_mode):
-            raise OSError(f"{path} is no regular file")
+        mode = path.stat().st_mode
+        if stat.S_ISDIR(mode):
+            raise IsADirectoryError(errno.EISDIR, "a directory is in its place", str(path))
+        if not stat.S_ISREG(mode):
+            raise OSError(errno.EINVAL, "something that is no regular file is in its place", str(path))
         return path.read_bytes().decode("utf-8", "surrogateescape")
     except FileNotFoundError:
         return None

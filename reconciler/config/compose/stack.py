@@ -192,9 +192,9 @@ def _check(stack: checks.Stack, settings: Settings, found: Findings) -> None:
         found.problems.extend(checks.problems(stack, (*references.OURS, *ours)))
         of_hooks = checks.OfHooks(stack.document, stack.around, stack.inactive)
         if settings.starts:
-            found.problems.extend(checks.problems(stack, (*references.OF_STARTS, localfiles.usable_files)))
+            found.problems.extend(checks.problems(stack, (*references.OF_STARTS, *localfiles.OF_STARTS)))
             # Containers that run before a service are checked as services are, where they may have the attributes.
-            found.problems.extend(checks.problems(of_hooks, (localfiles.usable_files,)))
+            found.problems.extend(checks.problems(of_hooks, localfiles.OF_STARTS))
         found.problems.extend(checks.problems(of_hooks, (*references.OF_HOOKS, *contradictions.OF_HOOKS)))
 
 

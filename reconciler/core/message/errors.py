@@ -21,6 +21,7 @@ ReconcileError
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
@@ -92,7 +93,9 @@ def writing(what: str, path: object) -> Iterator[None]:
         yield
     except OSError as error:
         reason = error.strerror or str(error)
-        remedy = "check who may write there and whether the disk has room, or name another path"
+        is_taken = error.errno in (errno.EISDIR, errno.EINVAL)
+        remedy = "remove that" if is_taken else "check who may write there and whether the disk has room"
+        remedy += ", or name another path"
         raise Unwritable(f"{path}: {what} can't be written: {reason}; {remedy}") from error
 
 

@@ -324,11 +324,9 @@ def new_rotation(session: Session, names: Sequence[str]) -> Rotating:
     declared = declared_secrets(sources)
     unknown = next((name for name in names if name not in declared), None)
     if unknown is not None:
-        listed = ", ".join(declared) or "none"
-        raise UnknownAddress(
-            f"no secret {unknown} is declared under x-reconcile.secrets; there are: {listed}"
-            f"{suggestion(unknown, list(declared))}"
-        )
+        others = f"; name one of: {', '.join(declared)}" if declared else "; declare it there first"
+        near = suggestion(unknown, list(declared))
+        raise UnknownAddress(f"no secret {unknown} is declared under x-reconcile.secrets{near or others}")
     sourced = {each.name: each.kind for each in secret_sources(sources)}
     chosen = tuple(dict.fromkeys(names)) or tuple(name for name in declared if name not in sourced)
     values = variables_of(sources)
