@@ -25,6 +25,9 @@ _GIVEN: Final[Mapping[str, Mapping[str, Sequence[str]]]] = {
 _GIVEN_BY: Final[Mapping[str, str]] = {"webOrigins": "redirectUris"}
 """Values that a new object would be given because of another property of its own."""
 
+_PRIVATE_KEY: Final = ".private.key"
+_NOTHING: Final[Sequence[Any]] = ([], {}, "")
+"""Values of properties of an object that mean as much as none."""
 _NONE: Final[frozenset[str]] = frozenset()
 _OF_THE_SERVER: Final = frozenset(
     {
@@ -48,6 +51,7 @@ _OF_THE_SERVER: Final = frozenset(
         "parentId",
         "realm_client",
         "registrationAccessToken",
+        "saml.artifact.binding.identifier",
         "self",
         "subGroupCount",
         "totp",
@@ -126,7 +130,8 @@ def _cleaned(tree: Any, path: tuple[str, ...]) -> Any:
     """Without ids, nothings and what the server says for information; sets in one order. Masks stay, to say "keep"."""
     match tree:
         case dict():
-            gone = _OF_THE_SERVER | _OF_PLACE.get(path[0] if path[:1] == ("roles",) else "".join(path[-1:]), _NONE)
+            place = path[0] if path[:1] == ("roles",) else "".join(path[-1:])
+            gone = _OF_THE_SERVER | _certificates(tree) | _OF_PLACE.get(place, _NONE)
             kept = {key: _cleaned(value, (*path, key)) for key, value in tree.items() if key not in gone}
             return {key: value for key, value in kept.items() if value is not None}
         case list() | tuple() if path == _IN_ORDER:
@@ -136,6 +141,12 @@ def _cleaned(tree: Any, path: tuple[str, ...]) -> Any:
             return sorted((_cleaned(item, path) for item in tree), key=lambda item: json.dumps(item, sort_keys=True))
         case _:
             return tree
+
+
+def _certificates(attributes: Mapping[str, Any]) -> frozenset[str]:
+    """The certificates of private keys, which no file has: a new client gets a pair of its own."""
+    keys = (str(name) for name in attributes if str(name).endswith(_PRIVATE_KEY))
+    return frozenset(f"{name.removesuffix(_PRIVATE_KEY)}.certificate" for name in keys)
 
 
 def _left(tree: Any, new: Any, path: tuple[str, ...]) -> Any:
@@ -163,7 +174,7 @@ def _unlike(tree: Mapping[str, Any], known: Mapping[str, Any]) -> Iterator[tuple
 def _object(item: dict[str, Any], known: dict[str, Any] | None, path: tuple[str, ...]) -> dict[str, Any]:
     """An object of a section: its names, and what differs."""
     if known is None:
-        return {k: value for k, value in item.items() if value not in ([], {}) or _is_told_if_empty(path[0], k, item)}
+        return {k: value for k, value in item.items() if value not in _NOTHING or _is_told_if_empty(path[0], k, item)}
     names = {key: item[key] for key in _NAMES if key in item}
     return {**names, **{key: value for key, value in _left(item, known, (*path, "*")).items() if key not in names}}
 
@@ -234,11 +245,30 @@ def _renamed(tree: Any, old: str, new: str) -> Any:
 def _beyond_sample(
     item: dict[str, Any], section: str, samples: Sequence[Sample], kept: frozenset[str]
 ) -> dict[str, Any]:
-    for sample in _samples_of(item, samples):
-        own = str(next(item[key] for key in sample.asked))
-        made = _cleaned(_renamed(sample.made, _named(sample), own), (section,))
-        return _beyond_made(item, made, sample.asked, kept)
-    return item
+    """The object without what a sample of its sort was given, of several that which leaves the least."""
+    made = [(sample, _made(item, section, sample)) for sample in samples if _is_like(sample, item)]
+    found = ((_has_all(item, of), _beyond_made(item, of, sample.asked, kept)) for sample, of in made)
+    return min(found, key=lambda each: (not each[0], _size(each[1])), default=(True, item))[1]
+
+
+def _made(item: Mapping[str, Any], section: str, sample: Sample) -> dict[str, Any]:
+    """The answer of the server to the making of a sample, under the name of an object."""
+    own = str(next(item[key] for key in sample.asked))
+    found = _cleaned(_renamed(sample.made, _named(sample), own), (section,))
+    assert isinstance(found, dict)
+    return found
+
+
+def _has_all(item: Mapping[str, Any], made: Mapping[str, Any]) -> bool:
+    """Returns whether an object has all entries that were made, so that one like it is given no others."""
+    maps = ((value, item.get(key) or {}) for key, value in made.items() if isinstance(value, dict))
+    return all(value.keys() <= own.keys() for value, own in maps)
+
+
+def _size(tree: Any) -> int:
+    """The number of values in a tree."""
+    parts = tree.values() if isinstance(tree, dict) else tree if isinstance(tree, list) else ()
+    return sum(map(_size, parts)) + (0 if isinstance(tree, dict | list) else 1)
 
 
 def _beyond_made(

@@ -109,14 +109,35 @@ _USUAL_PROTOCOL: Final = "openid-connect"
 
 def samples(clients: Sequence[Representation]) -> Sequence[Sample]:
     """A client of next to no properties for each sort of clients; those that every realm has tell nothing of others."""
-    sorts = (tuple(each.get(name) for name in _SORT) for each in clients if each["clientId"] not in BUILTIN)
-    return [_sample(number, dict(zip(_SORT, sort, strict=True))) for number, sort in enumerate(dict.fromkeys(sorts))]
+    own = [each for each in clients if each["clientId"] not in BUILTIN]
+    named = [each for each in own if _names_protocol(each)]
+    sorts = [*((False, sort) for sort in _sorts(own)), *((True, sort) for sort in _sorts(named))]
+    return [_sample(number, sort, names_protocol=is_named) for number, (is_named, sort) in enumerate(sorts)]
 
 
-def _sample(number: int, like: Mapping[str, Any]) -> Sample:
+def _sorts(clients: Sequence[Representation]) -> Sequence[Mapping[str, Any]]:
+    """The properties that tell the sorts of these clients, each sort once."""
+    found = dict.fromkeys(tuple(each.get(name) for name in _SORT) for each in clients)
+    return [dict(zip(_SORT, sort, strict=True)) for sort in found]
+
+
+def _names_protocol(client: Representation) -> bool:
+    """Returns whether a client was made by somebody who named its protocol, as the console does.
+
+    The server gives such a client attributes and settings of its own (26.7).
+    """
+    is_usual = client.get("protocol") == _USUAL_PROTOCOL
+    return is_usual and _OF_NAMED_PROTOCOL in (client.get("attributes") or {})
+
+
+_OF_NAMED_PROTOCOL: Final = "backchannel.logout.session.required"
+
+
+def _sample(number: int, like: Mapping[str, Any], *, names_protocol: bool) -> Sample:
     # A client that names its protocol is a public one unless it says otherwise (26.7).
+    named = {"protocol": _USUAL_PROTOCOL, "publicClient": like["publicClient"] is True} if names_protocol else {}
     needed = {name: value for name, value in like.items() if value and value != _USUAL_PROTOCOL}
-    return Sample({"clientId": f"reconcile-sample-{number}", **needed}, like)
+    return Sample({"clientId": f"reconcile-sample-{number}", **named, **needed}, like)
 
 
 def _with_flow_ids(live: Live, address: Address, body: Mapping[str, Value]) -> Mapping[str, Value]:

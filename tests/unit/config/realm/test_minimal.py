@@ -115,6 +115,33 @@ def test_what_comes_with_a_client_is_told_by_the_sample_of_its_sort():
     }
 
 
+def test_of_several_samples_that_counts_which_leaves_the_least_and_adds_nothing():
+    like = {"serviceAccountsEnabled": None}
+    plain = Sample({"clientId": "sample-1"}, like, {"clientId": "sample-1", "direct": False})
+    named = Sample(
+        {"clientId": "sample-2", "protocol": "oidc"},
+        like,
+        {"clientId": "sample-2", "protocol": "oidc", "direct": True, "attributes": {"logout": "true"}},
+    )
+    client = {"clientId": "own", "protocol": "oidc", "direct": True, "name": "", "attributes": {"logout": "true"}}
+
+    def of(own):
+        return minimal(changed(clients=[*NEW["clients"], own]), NEW, {"clients": [plain, named]})["clients"]
+
+    assert of(client) == [{"clientId": "own", "protocol": "oidc"}]
+    assert of({**client, "attributes": {"x": "y"}}) == [
+        {"clientId": "own", "protocol": "oidc", "direct": True, "attributes": {"x": "y"}}
+    ]
+
+
+def test_a_certificate_goes_with_its_private_key():
+    keys = {"saml.signing.private.key": "k", "saml.signing.certificate": "c", "saml.encryption.certificate": "theirs"}
+
+    found = minimal(changed(clients=[*NEW["clients"], {"clientId": "own", "attributes": keys}]), NEW)
+
+    assert found["clients"] == [{"clientId": "own", "attributes": {"saml.encryption.certificate": "theirs"}}]
+
+
 @pytest.mark.parametrize(
     ("realm", "kept"),
     [
