@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from reconciler.core.diagnosis import Check
 from reconciler.core.difference.change import Change
@@ -20,24 +20,19 @@ from reconciler.core.resource.document import Document
 from reconciler.core.resource.resource import Bystander, Observed, Resource
 from reconciler.core.resource.values import Secret, Spec, Value
 from reconciler.providers.answers import Note, ignored
-from reconciler.providers.keycloak.access.affected import access_changes
 from reconciler.providers.keycloak.access.changes import changed, concerns
 from reconciler.providers.keycloak.access.grants import Grants, specs_of
 from reconciler.providers.keycloak.admin_events import AdminEvents
-from reconciler.providers.keycloak.authors import authors
 from reconciler.providers.keycloak.expand import expand
 from reconciler.providers.keycloak.ids import Directory
-from reconciler.providers.keycloak.kinds.password import set_password
 from reconciler.providers.keycloak.read.bystanders import bystanders, is_harmful
-from reconciler.providers.keycloak.read.observe import observe
 from reconciler.providers.keycloak.registry import KINDS
 from reconciler.providers.keycloak.table.connection import Client
-from reconciler.providers.keycloak.write.flow_steps import old_flows_last
-from reconciler.providers.keycloak.write.foreseen import Foreseen
-from reconciler.providers.keycloak.write.perform import Performer
-from reconciler.providers.keycloak.write.steps import REQUIRE, steps
 from reconciler.record import Struct
 from reconciler.vocabulary.keycloak import GROUP, USER
+
+if TYPE_CHECKING:
+    from reconciler.providers.keycloak.write.perform import Performer
 
 
 class _Reading(Struct, frozen=True):
@@ -55,8 +50,9 @@ def _nowhere(_service: str) -> None:
 class KeycloakProvider:
     """The provider of all realms of one server; see core.provider.Provider.
 
-    ``connection`` is that of the document; ``address_of`` gives the address of a service. Nothing is connected,
-    and nothing heavy imported, before the first request. ``client`` takes the place of the real one in tests.
+    ``connection`` is that of the document; ``address_of`` gives the address of a service. Nothing is connected, and
+    what reads and writes is not imported, before the first request. ``client`` takes the place of the real one in
+    tests.
     """
 
     name: Final = "keycloak"
@@ -96,6 +92,8 @@ class KeycloakProvider:
     def observe(self, desired: Collection[Resource]) -> Iterable[Observed]:
         if not desired:
             return ()
+        from reconciler.providers.keycloak.read.observe import observe
+
         directory, performer = self._work()
         directory.forget()
         performer.forget()
@@ -125,12 +123,17 @@ class KeycloakProvider:
         return comparable(realms, desired)
 
     def steps(self, changes: Sequence[Change]) -> Sequence[Step]:
+        from reconciler.providers.keycloak.write.flow_steps import old_flows_last
+        from reconciler.providers.keycloak.write.steps import steps
+
         return old_flows_last(changes, steps(changes))
 
     def access(self, changes: Sequence[Change]) -> Sequence[AccessChange]:
         found = [change for change in changes if concerns(change)]
         if not found:
             return ()
+        from reconciler.providers.keycloak.access.affected import access_changes
+
         directory, _ = self._work()
         with self._connected().understood():
             return tuple(access_changes(directory, found))
@@ -143,6 +146,8 @@ class KeycloakProvider:
             return bystanders(directory, changes)
 
     def authors(self, ids: Mapping[Address, Sequence[str]], *, since: float) -> Mapping[Address, Sequence[Author]]:
+        from reconciler.providers.keycloak.authors import authors
+
         auth: Any = self._settings.get("auth") or {}
         with self._connected().understood():
             return authors(self._connected(), str(auth.get("realm") or "master"), ids, since)
@@ -213,6 +218,9 @@ class KeycloakProvider:
     def obstacles(self, steps: Sequence[Step]) -> Sequence[Problem]:
         if not steps:
             return ()
+        from reconciler.providers.keycloak.write.foreseen import Foreseen
+        from reconciler.providers.keycloak.write.steps import REQUIRE
+
         directory, performer = self._work()
         # Requirements are steps of a plan, and asked for here without being carried out.
         asking = [step for step in steps if step.verb == REQUIRE]
@@ -235,6 +243,8 @@ class KeycloakProvider:
             return self._connected().takes(realm, username, password)
 
     def set_password(self, address: Address, password: Secret) -> None:
+        from reconciler.providers.keycloak.kinds.password import set_password
+
         directory, _ = self._work()
         with self._connected().understood():
             set_password(directory, address, password)
@@ -280,6 +290,8 @@ class KeycloakProvider:
             return self._brief
 
     def _work(self) -> tuple[Directory, Performer]:
+        from reconciler.providers.keycloak.write.perform import Performer
+
         connection = self._connected()
         with self._lock:
             if self._session is None:
