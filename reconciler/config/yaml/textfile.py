@@ -251,5 +251,5 @@ def in_file_order(problems: Iterator[Problem] | list[Problem]) -> list[Problem]:
 
 
 def _mistake(problem: Problem) -> tuple[object, ...]:
-    """What makes two problems the same mistake."""
+    """The parts of a problem that are equal in two problems of the same mistake."""
     return problem.origin, _OWNER.sub("", problem.message), problem.severity, problem.code

@@ -60,22 +60,22 @@ class _Others:
 
     @cached_property
     def in_network(self) -> Mapping[str, Sequence[Json]]:
-        """Those in each network, by its id; by its name those that never ran."""
+        """The containers of each network, by its id; by its name those that never ran."""
         return _indexed(self.listed, _networks_of)
 
     @cached_property
     def with_volume(self) -> Mapping[str, Sequence[Json]]:
-        """Those that have each volume, by its name."""
+        """The containers with each volume, by its name."""
         return _indexed(self.listed, lambda item: [mount.get("Name") for mount in item.get("Mounts") or ()])
 
     @cached_property
     def from_image(self) -> Mapping[str, Sequence[Json]]:
-        """Those made from each image, by the name that the list has for it."""
+        """The containers made from each image, by the name that the list has for it."""
         return _indexed(self.listed, lambda item: [item["Image"]])
 
     @cached_property
     def in_namespace(self) -> Mapping[str, Sequence[tuple[Json, str]]]:
-        """Those in the namespaces of each container, by its id or name, with the key of HostConfig that says so."""
+        """The containers in the namespaces of each one, by its id or name, with the key of HostConfig that says so."""
         found: dict[str, list[tuple[Json, str]]] = {}
         inspected = self._engine.side_by_side(self._inspect, self.listed)
         for item, inspect in zip(self.listed, inspected, strict=True):

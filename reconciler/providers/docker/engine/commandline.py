@@ -1,4 +1,4 @@
-"""What the Docker and Compose command lines put into containers from their environment and config file."""
+"""The values that the command lines of Docker and Compose take from environment and config file for containers."""
 
 from __future__ import annotations
 
