@@ -55,6 +55,7 @@ def _place(_ctx: click.Context, _param: click.Parameter, value: str) -> tuple[st
 @click.option("--git-status-token-file", type=EXISTING_FILE, help="Token for that.")
 @click.option("--git-api", default="", metavar="URL", help="The forge's API, if it is not where it usually is.")
 @click.option("--observe", is_flag=True, help="Only report differences; repair nothing.")
+@click.option("--risks", type=OneOf(("refuse", "warn")), default="refuse", help="What to do about risky services.")
 @click.option("--listen", callback=_place, default="127.0.0.1:7420", metavar="HOST:PORT|off", help="HTTP address.")
 @click.option("--token-file", type=EXISTING_FILE, help="Tokens of operators, one a line; then each request needs one.")
 @click.option("--reader-token-file", type=EXISTING_FILE, help="Tokens that may only read, one a line.")
@@ -74,6 +75,7 @@ def command(state: State, /, **options: Any) -> int:
     Logs one line for each difference and each repair, as JSON unless --log-format human is given. SIGTERM
     finishes the current step; SIGHUP looks at once. Serves a page, an API, probes and metrics on --listen.
     """
+    from reconciler.core.plan.risk import REFUSE
     from reconciler.run.clock import RealClock
     from reconciler.run.daemon.board import Board
     from reconciler.run.daemon.daemon import Daemon, Rhythm
@@ -102,6 +104,7 @@ def command(state: State, /, **options: Any) -> int:
             board=board,
             source=source,
             apart=_arguments_apart,
+            refuses_risks=options["risks"] == REFUSE,
         )
         _on_signals(daemon, stop)
         daemon.run()

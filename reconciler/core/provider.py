@@ -15,6 +15,7 @@ from reconciler.core.login import Evidence, Way
 from reconciler.core.message.problem import Problem
 from reconciler.core.plan.access import AccessChange, Grants, Matches
 from reconciler.core.plan.plan import Step
+from reconciler.core.plan.risk import Risk
 from reconciler.core.resource.address import Address
 from reconciler.core.resource.amount import Amount
 from reconciler.core.resource.document import Document
@@ -553,6 +554,15 @@ class WarningSource(Protocol):
 
     def warnings(self, document: Document) -> Iterable[Problem]:
         """Lists warnings for a person before the first look; asks nobody."""
+        ...
+
+
+@runtime_checkable
+class RiskSource(Protocol):
+    """A provider whose resources can reach beyond themselves, by what is declared of them."""
+
+    def risks(self, document: Document) -> Iterable[Risk]:
+        """Lists the risky declarations, also those with a waiver; asks nobody."""
         ...
 
 

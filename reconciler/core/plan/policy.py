@@ -12,6 +12,7 @@ from reconciler.core.difference.kind import Effect, Kind
 from reconciler.core.message.errors import Refusal
 from reconciler.core.message.wording import in_use_by
 from reconciler.core.plan.plan import Plan
+from reconciler.core.plan.risk import Risk
 from reconciler.core.resource.address import Address
 from reconciler.core.resource.document import Unmade
 from reconciler.core.resource.resource import Bystander, Observed
@@ -31,7 +32,7 @@ class Policy(Struct, frozen=True):
     a deletion of what is ``left_in_use`` is then left out instead. ``most_surplus`` is how many of one kind may go at
     once because the files want no others; None is a few, or a fifth of them. What is in ``protected`` is never deleted
     or replaced; :meth:`covering` adds what is inside of it. ``prune`` says for a kind whether what is no longer
-    declared is deleted: "owned" or "off".
+    declared is deleted: "owned" or "off". Nothing is made that has one of the ``risks``.
     """
 
     deletes: bool = False
@@ -43,6 +44,7 @@ class Policy(Struct, frozen=True):
     most_surplus: int | None = None
     keeps_data: frozenset[str] = frozenset()
     left_in_use: frozenset[str] = frozenset()
+    risks: tuple[Risk, ...] = ()
 
     @classmethod
     def of(cls, kinds: Iterable[Kind], *, prune: Mapping[str, str] = MappingProxyType({}), **allowed: Any) -> Policy:
@@ -78,7 +80,10 @@ class Policy(Struct, frozen=True):
 def refusals(plan: Plan, policy: Policy) -> tuple[Refusal, ...]:
     """Say what forbids this plan; empty means go. What is left alone is not judged."""
     judged = tuple(change for change in plan.changes if not change.left)
-    return (*_floods(plan, policy), *(refusal for change in judged for refusal in _rules(change, policy)))
+    return (
+        *_floods(plan, policy),
+        *(refusal for change in judged for refusal in (*_rules(change, policy), *_risks(change, policy))),
+    )
 
 
 def refusals_of_new(plan: Plan, unmade: Iterable[Unmade]) -> Iterator[Refusal]:
@@ -164,6 +169,15 @@ def _rules(change: Change, policy: Policy) -> Iterator[Refusal]:
             yield Refusal(address, message, "remove what uses it first")
         else:
             yield _allowed_with("--allow-disrupt", address, message)
+
+
+def _risks(change: Change, policy: Policy) -> Iterator[Refusal]:
+    """Risks of what is made. One that a person has made is still started and repaired in place."""
+    is_made = change.intended in (Action.CREATE, Action.REPLACE) or change.effect >= Effect.HANDOVER
+    if policy.risks and is_made and change.desired is not None:
+        for risk in policy.risks:
+            if risk.is_of(change.address):
+                yield Refusal(change.address, f"{risk.origin}: {risk.message}", risk.remedy)
 
 
 def _allowed_with(option: str, address: Address, message: str) -> Refusal:

@@ -25,6 +25,29 @@ class LoginOptions(Struct, frozen=True):
     ca_file: str = ""
 
 
+class Waiver(Struct, frozen=True):
+    """The reason for which a risk is taken, and the last day on which it is."""
+
+    reason: str
+    until: str
+
+    @property
+    def last_day(self) -> str:
+        """The last day, as YYYY-MM-DD; Compose reads one without quotes as a time."""
+        return self.until[:10]
+
+
+class PolicyOptions(Struct, frozen=True):
+    """What the files may not do: ``risks`` is ``refuse`` where each command refuses them, and not the daemon alone.
+
+    ``images`` is ``pinned`` where an image without a digest is a risk.
+    """
+
+    paths: str = ""
+    risks: str = ""
+    images: str = ""
+
+
 class StackOptions(Struct, frozen=True):
     """The options of a stack. ``engine`` is ``swarm``, an address or context, or "" for the usual engine.
 
@@ -36,6 +59,7 @@ class StackOptions(Struct, frozen=True):
     protect: tuple[str, ...] = ()
     gates: tuple[str, ...] = ()
     login: LoginOptions | None = None
+    policy: PolicyOptions = PolicyOptions()
 
     @classmethod
     def of(cls, stack: Mapping[str, Any] | None) -> StackOptions:
@@ -46,13 +70,15 @@ class StackOptions(Struct, frozen=True):
 class ServiceOptions(Struct, frozen=True):
     """The options of a service. ``job`` is None where nothing is said, ``engine`` is "" for that of the stack.
 
-    ``reload`` is a reaction to changed files, or one for each path: a word, or ``{"signal": NAME}``.
+    ``reload`` is a reaction to changed files, or one for each path: a word, or ``{"signal": NAME}``. ``waivers`` are by
+    the names of the rules whose risks they allow.
     """
 
     depends_on: tuple[str, ...] = ()
     engine: str = ""
     job: bool | None = None
     reload: str | Mapping[str, Any] = "replace"
+    waivers: Mapping[str, Waiver] = field(default_factory=dict)
 
     @classmethod
     def of(cls, service: Mapping[str, Any]) -> ServiceOptions:

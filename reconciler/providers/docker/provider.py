@@ -15,6 +15,7 @@ from reconciler.core.login import Evidence, Way
 from reconciler.core.message.errors import NotThere, ProviderError, Unreachable
 from reconciler.core.message.problem import Problem
 from reconciler.core.plan.plan import Step
+from reconciler.core.plan.risk import Risk
 from reconciler.core.provider import (
     Adoption,
     BuiltImage,
@@ -111,6 +112,11 @@ class DockerProvider:
 
     def warnings(self, document: Document) -> Iterable[Problem]:
         return remote.warnings(document) if self._is_elsewhere else ()
+
+    def risks(self, document: Document) -> Iterable[Risk]:
+        from reconciler.providers.docker.container.risks import risks
+
+        return risks(document, container.NAME)
 
     def home(self) -> str:
         from reconciler.providers.docker import residence

@@ -13,6 +13,7 @@ from reconciler.core.login import Evidence
 from reconciler.core.message.errors import NotThere, Rejected, Unreachable
 from reconciler.core.message.problem import Problem
 from reconciler.core.plan.plan import Step
+from reconciler.core.plan.risk import Risk
 from reconciler.core.provider import Adoption, Command, Declaration, Done, Exit, Hint, Machine, Verdict
 from reconciler.core.resource.address import Address
 from reconciler.core.resource.document import Document
@@ -88,6 +89,11 @@ class SwarmProvider:
     def perform(self, step: Step) -> Verdict:
         with self.engine.understood():
             return VERBS[step.verb](self.engine, step.args) or Done()
+
+    def risks(self, document: Document) -> Iterable[Risk]:
+        from reconciler.providers.docker.container.risks import risks
+
+        return risks(document, service.NAME)
 
     def endpoints(self, document: Document) -> Mapping[str, tuple[str, str]]:
         """A Swarm is asked for its own objects, and for what it has in common with an engine."""

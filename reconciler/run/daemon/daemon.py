@@ -124,7 +124,9 @@ class Daemon:
         wall: Callable[[], float] = time.time,
         source: Source | None = None,
         apart: Arguments | None = None,
+        refuses_risks: bool = True,
     ) -> None:
+        self._refuses_risks = refuses_risks
         self._settings, self._clock, self._log, self._rhythm, self._stop = settings, clock, log, rhythm, stop
         self._source = source
         self._home = Home(apart, begin)
@@ -499,9 +501,13 @@ class Daemon:
 
     def _reconciler(self, held: Mapping[str, ReconcileError], patient: Iterable[str] = ()) -> Reconciler:
         """The reconciler of one look; providers in ``held`` are not read, for those in ``patient`` it waits longer."""
-        base = self._base = self._base or self._session.reconciler(policy=_policy(self._session))
+        base = self._base = self._base or self._session.reconciler()
         reads = replace(self._reads.patiently(*patient), held=held)
-        return replace(base, reads=reads, defers=True).with_desired(base.desired())
+        # Its policy is of this day: waivers of risks end.
+        return replace(base, policy=self._policy(), reads=reads, defers=True).with_desired(base.desired())
+
+    def _policy(self) -> Policy:
+        return _policy(self._session, refuses_risks=self._refuses_risks)
 
     def _busy(self) -> frozenset[Address]:
         return frozenset(address for run in self._runs for address in run.busy)
@@ -583,7 +589,7 @@ class Daemon:
             return frozenset()
         acting = {each.address for each in look.plan.changes if each.acts and not self._reason_to_leave(each)} - busy
         due = frozenset(address for address in acting if self.paces.is_due(str(address), now))
-        part = allowed(look.plan, due, _policy(self._session).covering(look.observed))
+        part = allowed(look.plan, due, self._policy().covering(look.observed))
         return frozenset(change.address for change in part.changes if change.acts)
 
     # -------------------------------------------------------------- repairs
@@ -834,7 +840,7 @@ def _reached(document: Document) -> tuple[object, ...]:
     return document.project, *halves, document.connection, document.engines
 
 
-def _policy(session: Session) -> Policy:
+def _policy(session: Session, *, refuses_risks: bool) -> Policy:
     """The rules while nobody is there to ask: only deletions that the files ask for are allowed."""
-    policy = session.policy(deletes=True)
+    policy = session.policy(deletes=True, refuses_risks=refuses_risks)
     return policy if session.document.options.prune else replace(policy, prune={})

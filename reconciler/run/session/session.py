@@ -6,6 +6,7 @@ import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType
@@ -20,7 +21,8 @@ from reconciler.core.history.records import Run
 from reconciler.core.message.errors import ConfigError, Conflict
 from reconciler.core.message.problem import Problem, Severity
 from reconciler.core.plan.policy import Policy
-from reconciler.core.provider import CredentialHolder, LeaseStore, Located, Provider, WarningSource
+from reconciler.core.plan.risk import REFUSE, Risk, in_force
+from reconciler.core.provider import CredentialHolder, LeaseStore, Located, Provider, RiskSource, WarningSource
 from reconciler.core.resource.address import Address
 from reconciler.core.resource.document import Document
 from reconciler.core.resource.options import OPTIONS
@@ -115,7 +117,7 @@ class Session(Struct, frozen=True):
         if self.made_up and write_secrets(env_file(self.settings), self.made_up).keys() != self.made_up.keys():
             raise Conflict("another program wrote secrets into the env file meanwhile; run it again")
 
-    def policy(self, **allowed: Any) -> Policy:
+    def policy(self, *, refuses_risks: bool = False, **allowed: Any) -> Policy:
         """The rules of the files, with what the command line allows besides."""
         own = self.document.options
         prune = {kind.name: own.prune[kind.section] for kind in self.kinds.values() if kind.section in own.prune}
@@ -123,7 +125,12 @@ class Session(Struct, frozen=True):
         # Realms may protect objects in their own files.
         texts = (*own.protect, *(str(text) for realm in realms for text in realm.get("protect") or ()))
         protected = frozenset(map(Address.parse, texts))
-        return Policy.of(self.kinds.values(), prune=prune, protected=protected, **allowed)
+        risks = tuple(self.risks()) if refuses_risks or own.policy.risks == REFUSE else ()
+        return Policy.of(self.kinds.values(), prune=prune, protected=protected, risks=risks, **allowed)
+
+    def risks(self) -> Iterator[Risk]:
+        """The risky declarations that no waiver allows today."""
+        return _risks(self.document, self.providers)
 
     @contextmanager
     def locked(self, what: str, *, wait_s: float = 0.0) -> Iterator[None]:
@@ -142,6 +149,11 @@ class Session(Struct, frozen=True):
     def leases(self) -> LeaseStore | None:
         """The place for marks of runs; None without an engine."""
         return next((each for each in self.providers.values() if isinstance(each, LeaseStore)), None)
+
+
+def _risks(document: Document, providers: Mapping[str, Provider]) -> Iterator[Risk]:
+    found = (each.risks(document) for each in providers.values() if isinstance(each, RiskSource))
+    return in_force((risk for risks in found for risk in risks), datetime.now(UTC).date().isoformat())
 
 
 def _say_nothing(_message: str) -> None:
@@ -184,6 +196,7 @@ def opened(
             *loaded.warnings,
             *_cut_off(settings),
             *(found for each in doubtful for found in each.warnings(loaded.document)),
+            *(each.warning for each in _risks(loaded.document, providers)),
         )
         lock = Lock(clock, warn, release_s=release_s)
         yield Session(

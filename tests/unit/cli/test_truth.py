@@ -475,3 +475,40 @@ def test_unlock_that_broke_some_locks_and_not_others_is_done_in_part(world):
 
     assert (ran.code, "Nothing was done" in ran.err) == (3, False), ran.err
     assert list(world.engine.volumes) == [f"reconcile-lock-{PROJECT}-{1:012x}"]
+
+
+RISKY = 'services: {web: {image: "app:1", pid: host%s}}'
+REFUSING = "\nx-reconcile: {policy: {risks: refuse}}\n"
+WAIVER = ", x-reconcile: {waivers: {host-pid: {reason: an agent, until: '2999-12-31'}}}"
+
+
+def test_a_risky_service_is_a_warning_and_is_made(world):
+    world.stack(RISKY % "")
+
+    ran = world.command("apply", "--yes")
+
+    assert ran.code == 0
+    assert "warning[RC0108]: stack.yaml:1:34: services.web has `pid: host`" in ran.err
+    assert [*by_name(world.engine)] == ["p-web-1"]
+
+
+def test_where_the_file_says_so_a_risky_service_is_refused_and_shown_as_such(world):
+    world.stack(RISKY % "" + REFUSING)
+
+    ran, shown = world.command("apply", "--yes"), world.run("diff", "--format", "json")
+
+    assert ran.code == 4
+    assert nothing_done(world)
+    (refusal,) = json.loads(shown.out)["refusals"]
+    assert refusal["address"] == "docker.container/web"
+    assert "services.web has `pid: host`" in refusal["message"]
+    assert "x-reconcile.waivers.host-pid" in refusal["remedy"]
+
+
+def test_a_waiver_allows_a_risky_service_without_a_warning(world):
+    world.stack(RISKY % WAIVER + REFUSING)
+
+    ran = world.command("apply", "--yes")
+
+    assert ran.code == 0
+    assert "warning" not in ran.err

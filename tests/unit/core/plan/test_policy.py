@@ -7,6 +7,7 @@ import pytest
 from reconciler.core.difference.kind import Effect, Field, Kind
 from reconciler.core.plan.plan import make
 from reconciler.core.plan.policy import Policy, refusals
+from reconciler.core.plan.risk import Risk
 from reconciler.core.resource.resource import Bystander, Origin, Source
 from reconciler.core.resource.values import Ref
 from reconciler.providers.memory import MemoryProvider
@@ -55,6 +56,35 @@ def test_the_rules_for_a_kind_are_in_its_table_and_the_files_go_before_them():
     assert policy.prune == {"swarm.service": "off", "swarm.network": "owned", "swarm.volume": "owned"}
     assert (policy.keeps_data, policy.left_in_use) == ({"swarm.volume"}, {"swarm.network", "swarm.volume"})
     assert policy.deletes
+
+
+@pytest.mark.parametrize(
+    ("observed", "is_refused"),
+    [
+        ((), True),
+        ((live(BOX, image="a"),), True),
+        ((live(BOX, size=1, image="b"),), False),
+        ((live(BOX, size=2, image="b"),), False),
+    ],
+    ids=["made", "replaced", "updated", "kept"],
+)
+def test_what_has_a_risk_is_not_made_but_repaired_in_place(observed, is_refused):
+    risk = Risk("host-pid", address(BOX), "box a has `pid: host`", lambda: Origin("stack.yaml", 3, 5))
+    policy, desired = Policy(risks=(risk,)), [resource(BOX, size=2, image="b")]
+
+    plan = make({"memory": MemoryProvider()}, desired, observed, prunes=lambda _: True)
+
+    said = [refusal.message for refusal in refusals(plan, policy)]
+    assert said == (["stack.yaml:3:5: box a has `pid: host`"] if is_refused else [])
+
+
+def test_a_risk_is_that_of_each_replica_and_of_no_other_resource():
+    risk = Risk("host-pid", address("docker.container/web"), "web has `pid: host`", lambda: Origin("stack.yaml"))
+
+    assert [risk.is_of(address(f"docker.container/{name}")) for name in ("web", "web/2", "web-2", "db")] == [
+        *(True, True),
+        *(False, False),
+    ]
 
 
 def test_what_somebody_else_made_is_not_touched():

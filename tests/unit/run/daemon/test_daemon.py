@@ -103,6 +103,7 @@ class World:
         self.settings = Settings(directory, (self.file,), environment=environment, project="p")
         self.log, self.stop, self.writer, self.wall = Log(engine.clock), threading.Event(), Writer(), time.time
         self.source = self.elect = self.apart = None
+        self.refuses_risks = True
         self.write(WEB)
 
     def write(self, text):
@@ -121,6 +122,7 @@ class World:
             wall=self.wall,
             source=self.source,
             apart=self.apart,
+            refuses_risks=self.refuses_risks,
         )
         self.daemon = daemon
         daemon.hints = ScriptedHints(self.engine.clock, self.stop, script)
@@ -459,6 +461,57 @@ def test_what_is_refused_is_told_with_what_would_allow_it(world):
     assert refused["subject"] == "docker.container/web"
     assert "--adopt docker.container/web" in refused["note"]
     assert "DELETE" not in "".join(world.engine.writes[2:]).replace("DELETE /volumes", "")
+
+
+RISKY = "services:\n  web: {image: 'app:1', pid: host%s}\n  db: {image: 'app:1'}\n"
+WAIVED = ", x-reconcile: {waivers: {host-pid: {reason: an agent, until: %s}}}"
+
+
+def made(world):
+    return sorted(each["Name"].strip("/") for each in world.engine.containers.values())
+
+
+@pytest.mark.parametrize("waiver", ["", WAIVED % "2020-01-01"], ids=["without a waiver", "its waiver has ended"])
+def test_a_risky_service_is_not_made_and_the_others_are(world, waiver):
+    world.write(RISKY % waiver)
+
+    world.run(after(31))
+
+    (refused,) = world.log.of("refused")
+    assert made(world) == ["p-db-1"]
+    assert refused["subject"] == "docker.container/web"
+    assert "stack.yaml:2:" in refused["note"]
+    assert "x-reconcile.waivers.host-pid" in refused["note"]
+
+
+def test_a_risky_service_with_a_waiver_is_made(world):
+    world.write(RISKY % (WAIVED % "2999-12-31"))
+
+    world.run(after(31))
+
+    assert made(world) == ["p-db-1", "p-web-1"]
+    assert world.log.of("refused") == []
+
+
+def test_a_daemon_that_only_warns_of_risks_makes_the_service(world):
+    world.write(RISKY % "")
+    world.refuses_risks = False
+
+    world.run(after(31))
+
+    assert made(world) == ["p-db-1", "p-web-1"]
+
+
+def test_a_risky_service_that_a_person_applied_is_started_again(world):
+    world.write(RISKY % "")
+    world.refuses_risks = False
+    world.settle()
+    world.refuses_risks = True
+
+    world.run(after(1, "container web: die", happens=lambda: world.by_hand("stop")), after(31))
+
+    assert [each["State"]["Status"] for each in world.engine.containers.values()] == ["running"] * 2
+    assert world.log.of("refused") == []
 
 
 def test_while_another_run_is_at_work_it_waits(world):
