@@ -51,10 +51,11 @@ if TYPE_CHECKING:
     "--max-delete",
     type=Whole(0),
     metavar="N",
-    help="Most deletions of one type in Keycloak; default: a fifth.",
+    help="Most deletions of one type that look like a mistake.",
 )
 @address_option("--adopt", "Adopt this existing resource.")
 @address_option("--allow-disrupt", DISRUPT)
+@address_option("--allow-empty", "Allow this container to begin with an empty volume.")
 @click.option("--wait", type=SECONDS, default=300.0, metavar="SECONDS", help="How long to wait for Keycloak to start.")
 @json_option()
 @click.option("--lock-wait", type=SECONDS, default=0.0, metavar="SECONDS", help="How long to wait for another run.")
@@ -90,6 +91,7 @@ class _Apply:
             may_lose=options["allow_delete"],
             may_adopt=options["adopt"],
             may_disrupt=options["allow_disrupt"],
+            may_begin_empty=options["allow_empty"],
             most_surplus=options["max_delete"],
         )
         self._reconciler: Reconciler = session.reconciler(
@@ -100,7 +102,7 @@ class _Apply:
             patience_s=options["wait"],
             on_wait=self._teller.awaits,
         )
-        self._allowed = {name: options[name] for name in ("allow_delete", "adopt", "allow_disrupt")}
+        self._allowed = {name: options[name] for name in ("allow_delete", "adopt", "allow_disrupt", "allow_empty")}
         self._approved = False
         self._asked_s = 0.0
         self._stop = Stop()

@@ -576,6 +576,15 @@ class BystanderSource(Protocol):
 
 
 @runtime_checkable
+class LeftDataSource(Protocol):
+    """A provider whose resources can lose the way to their data, which stays where it is."""
+
+    def left_behind(self, changes: Sequence[Change]) -> Mapping[Address, Sequence[str]]:
+        """Returns for resources what they would have in place of their data, in words; asks nobody."""
+        ...
+
+
+@runtime_checkable
 class ObstacleSource(Protocol):
     """A provider that can tell beforehand that the other side will not take a step."""
 

@@ -97,6 +97,7 @@ class Kind(Struct, frozen=True):
     ``section`` is the name of the kind in `prune` of a stack file, "" where that can't name it. A ``prunable`` one is
     deleted once it is no longer declared, unless the files forbid it. With one that ``keeps_data`` data is lost. One
     that is ``left_in_use`` is not deleted while others use it. ``goes_down`` says that it ends with its project.
+    A project without any of a ``needed`` one is rather a mistake.
     ``is_never_made`` says of a resource that it has to be there already: no apply creates a missing one.
     ``cause`` is that of a change of who refers to such a resource, if it gives another value.
     """
@@ -116,6 +117,7 @@ class Kind(Struct, frozen=True):
     keeps_data: bool = False
     left_in_use: bool = False
     goes_down: bool = False
+    needed: bool = False
     is_never_made: Callable[[Resource], bool] = lambda _desired: False
     cause: Cause = Cause.DEPENDENCY
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -32,18 +32,21 @@ class Policy(Struct, frozen=True):
     a deletion of what is ``left_in_use`` is then left out instead. ``most_surplus`` is how many of one kind may go at
     once because the files want no others; None is a few, or a fifth of them. What is in ``protected`` is never deleted
     or replaced; :meth:`covering` adds what is inside of it. ``prune`` says for a kind whether what is no longer
-    declared is deleted: "owned" or "off". Nothing is made that has one of the ``risks``.
+    declared is deleted: "owned" or "off". Nothing is made that has one of the ``risks``. Losing the way to data
+    that stays needs the resource in ``may_begin_empty``, and of a ``needed`` kind some are declared.
     """
 
     deletes: bool = False
     may_lose: frozenset[Address] = frozenset()
     may_adopt: frozenset[Address] = frozenset()
     may_disrupt: frozenset[Address] = frozenset()
+    may_begin_empty: frozenset[Address] = frozenset()
     protected: frozenset[Address] = frozenset()
     prune: Mapping[str, str] = field(default_factory=dict)
     most_surplus: int | None = None
     keeps_data: frozenset[str] = frozenset()
     left_in_use: frozenset[str] = frozenset()
+    needed: frozenset[str] = frozenset()
     risks: tuple[Risk, ...] = ()
 
     @classmethod
@@ -54,6 +57,7 @@ class Policy(Struct, frozen=True):
             prune={**{kind.name: "owned" for kind in tables if kind.prunable}, **prune},
             keeps_data=frozenset(kind.name for kind in tables if kind.keeps_data),
             left_in_use=frozenset(kind.name for kind in tables if kind.left_in_use),
+            needed=frozenset(kind.name for kind in tables if kind.needed),
             **allowed,
         )
 
@@ -93,6 +97,27 @@ def refusals_of_new(plan: Plan, unmade: Iterable[Unmade]) -> Iterator[Refusal]:
         if each.address in made:
             remedy = f"correct it there, as {each.address} does not exist yet and will have only what is declared"
             yield Refusal(each.address, f"{each.origin}: {each.message}", remedy)
+
+
+def refusals_of_emptied(plan: Plan, policy: Policy) -> Iterator[Refusal]:
+    """Lists deletions that leave nothing of a kind that each project has: rather a part of the files is missing."""
+    for kind in sorted(policy.needed):
+        every = [change for change in plan.changes if change.address.kind == kind]
+        gone = [change for change in every if change.intended is Action.DELETE and not change.left]
+        if gone and len(gone) == len(every) and len(gone) > (policy.most_surplus or 0):
+            option = ("--max-delete", str(len(gone)))
+            remedy = f"see whether a part of the files is missing, or allow it with `{' '.join(option)}`"
+            for change in gone:
+                message = f"{change.address} would be deleted, and the files declare no {kind} at all"
+                yield Refusal(change.address, message, remedy, option)
+
+
+def refusals_of_left_data(plan: Plan, left: Mapping[Address, Sequence[str]], policy: Policy) -> Iterator[Refusal]:
+    """Lists resources that would lose the way to data, which stays where it is and is easily taken for lost."""
+    for change in plan.changes:
+        if not change.left and change.address not in policy.may_begin_empty:
+            for words in left.get(change.address, ()):
+                yield _allowed_with("--allow-empty", change.address, f"{change.address} would get {words}")
 
 
 def refusals_of_obstacles(plan: Plan) -> Iterator[Refusal]:

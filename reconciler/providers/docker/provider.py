@@ -113,6 +113,13 @@ class DockerProvider:
     def warnings(self, document: Document) -> Iterable[Problem]:
         return remote.warnings(document) if self._is_elsewhere else ()
 
+    def left_behind(self, changes: Sequence[Change]) -> Mapping[Address, Sequence[str]]:
+        if all(change.action is Action.KEEP for change in changes):
+            return {}
+        from reconciler.providers.docker.replace.left_behind import left_behind
+
+        return left_behind(changes)
+
     def risks(self, document: Document) -> Iterable[Risk]:
         from reconciler.providers.docker.container.risks import risks
 

@@ -37,11 +37,19 @@ from reconciler.core.plan.attribution import attributed
 from reconciler.core.plan.graph import needs_of
 from reconciler.core.plan.kept_values import data_of, kept_values
 from reconciler.core.plan.plan import Plan, Step, make, with_unread
-from reconciler.core.plan.policy import Policy, refusals, refusals_of_new, refusals_of_obstacles
+from reconciler.core.plan.policy import (
+    Policy,
+    refusals,
+    refusals_of_emptied,
+    refusals_of_left_data,
+    refusals_of_new,
+    refusals_of_obstacles,
+)
 from reconciler.core.provider import (
     AccessSource,
     BystanderSource,
     GlanceSource,
+    LeftDataSource,
     ObstacleSource,
     OneOfSeveral,
     Provider,
@@ -213,8 +221,14 @@ class Reconciler:
         """Lists what forbids a plan of this look."""
         return (
             *refusals_of_new(plan, self.document.unmade),
+            *refusals_of_emptied(plan, self.policy),
+            *refusals_of_left_data(plan, self._left_behind(plan), self.policy),
             *refusals(plan, self.policy.covering(look.observed)),
         )
+
+    def _left_behind(self, plan: Plan) -> Mapping[Address, Sequence[str]]:
+        sources = (each for each in self.providers.values() if isinstance(each, LeftDataSource))
+        return {address: words for each in sources for address, words in each.left_behind(plan.changes).items()}
 
     def _chosen(self, plan: Plan) -> Plan:
         """The plan without what is excluded, and with what is left alone marked. Raises UnknownAddress."""

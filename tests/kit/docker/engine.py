@@ -79,7 +79,7 @@ class Project:
     def apply(self, **allowed: Any) -> Report:
         """Converge; nothing but the report is looked at here."""
         with self.session() as session:
-            policy: Policy = session.policy(**{"deletes": True, **allowed})
+            policy: Policy = session.policy(**{"deletes": True, "most_surplus": 1000, **allowed})
             happened = session.reconciler(policy=policy).converge(_agree)
             return Report(tuple(event for event in happened if not isinstance(event, Look)))
 

@@ -37,7 +37,7 @@ from tests.kit.clock import TurnedClock
 PROJECT = "p"
 HEALTHY_AFTER_S = 1.0
 _EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
-ALLOWED = Policy.of(DockerProvider.kinds.values(), deletes=True)
+ALLOWED = Policy.of(DockerProvider.kinds.values(), deletes=True, most_surplus=1000)
 
 _HOST_DEFAULTS: Mapping[str, Any] = {
     "NetworkMode": "default",

@@ -107,7 +107,7 @@ class Stack:
             pass
 
         with self.session() as session:
-            policy: Policy = session.policy(deletes=True)
+            policy: Policy = session.policy(deletes=True, most_surplus=1000)
             happened = session.reconciler(policy=policy).converge(agree)
             return Report(tuple(event for event in happened if not isinstance(event, Look)))
 

@@ -24,7 +24,7 @@ from reconciler.run.reconciliation.once import Look, Reconciler
 from tests.kit.clock import TurnedClock
 
 PROJECT = "shop"
-ALLOWED = Policy.of(SwarmProvider.kinds.values(), deletes=True)
+ALLOWED = Policy.of(SwarmProvider.kinds.values(), deletes=True, most_surplus=1000)
 MODES = ("Replicated", "Global", "ReplicatedJob", "GlobalJob")
 
 

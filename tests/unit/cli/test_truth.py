@@ -512,3 +512,40 @@ def test_a_waiver_allows_a_risky_service_without_a_warning(world):
 
     assert ran.code == 0
     assert "warning" not in ran.err
+
+
+def test_a_file_without_services_needs_more_than_a_yes(world):
+    world.set_up(TWO)
+    world.stack("services: {}")
+
+    refused, shown = world.command("apply", "--yes"), world.run("diff")
+
+    assert refused.code == 4
+    assert nothing_done(world)
+    assert "docker.container/a would be deleted, and the files declare no docker.container at all" in refused.err
+    assert "allow it with `--max-delete 2`" in refused.err
+    assert "allow it with `--max-delete 2`" in shown.out
+    assert world.command("apply", "--yes", "--max-delete", "2").code == 0
+    assert not world.engine.containers
+
+
+def test_a_service_that_is_not_the_last_one_goes_by_a_yes(world):
+    world.set_up(TWO)
+    world.stack(ONE)
+
+    assert world.command("apply", "--yes").code == 0
+    assert [*by_name(world.engine)] == ["p-web-1"]
+
+
+def test_a_renamed_volume_is_refused_with_the_option_that_allows_it(world):
+    text = f"services: {{web: {{{CHECKED}, volumes: ['%s:/data']}}}}\nvolumes: {{%s: {{}}}}"
+    world.set_up(text % ("data", "data"))
+    world.stack(text % ("files", "files"))
+
+    refused, shown = world.command("apply", "--yes"), world.run("diff")
+
+    assert refused.code == 4
+    assert nothing_done(world)
+    assert "--allow-empty docker.container/web" in refused.err
+    assert "--allow-empty docker.container/web" in shown.out
+    assert world.command("apply", "--yes", "--allow-empty", "docker.container/web").code == 0

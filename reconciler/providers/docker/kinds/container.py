@@ -539,6 +539,7 @@ KIND: Final = Kind(
     section="containers",
     prunable=True,
     goes_down=True,
+    needed=True,
 )
 
 

@@ -567,6 +567,7 @@ KIND: Final = Kind(
     section="services",
     prunable=True,
     goes_down=True,
+    needed=True,
 )
 
 

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from reconciler.core.plan.restraint import Restraint, Window
-from reconciler.core.resource.options import LoginOptions, ServiceOptions, StackOptions
+from reconciler.core.resource.options import LoginOptions, PolicyOptions, ServiceOptions, StackOptions, Waiver
 from reconciler.core.resource.values import Secret
 
 SCHEMA = json.loads(Path("schemas/stack.schema.json").read_text(encoding="utf-8"))["$defs"]
-READ_BY_THE_LOADER, REFUSED = {"daemon", "secrets", "policy", "keycloak"}, {"hooks", "environment"}
+READ_BY_THE_LOADER, REFUSED = {"daemon", "secrets", "keycloak"}, {"hooks", "environment"}
 
 
 @pytest.mark.parametrize(
@@ -20,6 +20,8 @@ READ_BY_THE_LOADER, REFUSED = {"daemon", "secrets", "policy", "keycloak"}, {"hoo
     [
         (StackOptions, SCHEMA["settings"], READ_BY_THE_LOADER | REFUSED),
         (ServiceOptions, SCHEMA["service_settings"], REFUSED),
+        (PolicyOptions, SCHEMA["settings"]["properties"]["policy"], set()),
+        (Waiver, SCHEMA["waiver"], set()),
         (LoginOptions, SCHEMA["settings"]["properties"]["login"], set()),
         (Restraint, SCHEMA["settings"]["properties"]["daemon"], set()),
         (Window, SCHEMA["window"], set()),
