@@ -15,6 +15,7 @@ from reconciler.core.history.author import Author
 from reconciler.core.message.errors import ProviderError, Rejected, Unreachable
 from reconciler.core.message.problem import Problem
 from reconciler.core.plan.plan import Step
+from reconciler.core.plan.risk import Risk
 from reconciler.core.provider import BuiltImage, Command, Declaration, Hint, Verdict
 from reconciler.core.resource.address import Address
 from reconciler.core.resource.document import Document
@@ -163,6 +164,12 @@ class EngineProvider(DockerProvider):
 
     def bystanders(self, changes: Sequence[Change]) -> Mapping[Address, tuple[Bystander, ...]]:
         return self._out(super().bystanders(self._in(tuple(changes))))
+
+    def left_behind(self, changes: Sequence[Change]) -> Mapping[Address, Sequence[str]]:
+        return self._out(super().left_behind(self._in(tuple(changes))))
+
+    def risks(self, document: Document) -> Iterable[Risk]:
+        return self._out(tuple(super().risks(part_of(document, self._engines.placed(document), self.name))))
 
     def obstacles(self, steps: Sequence[Step]) -> Sequence[Problem]:
         return self._out(super().obstacles(self._in(tuple(steps))))
