@@ -79,9 +79,11 @@ def command(state: State, /, **options: Any) -> int:
     from reconciler.run.clock import RealClock
     from reconciler.run.daemon.board import Board
     from reconciler.run.daemon.daemon import Daemon, Rhythm
+    from reconciler.run.daemon.heaps import share_heaps
 
     if not options["git"]:
         state.require_files()
+    share_heaps()
     stop, board = threading.Event(), Board()
     to_log = log(as_json=state.log_format != "human", verbose=state.verbose)
     interval_s = options["interval"]

@@ -16,7 +16,6 @@ from reconciler.config.realm.keys import numbered
 from reconciler.config.realm.merge import Part, Realm, realms
 from reconciler.config.realm.references import Missing, ill_formed_policies, missing_references
 from reconciler.config.realm.values import unaccepted
-from reconciler.config.schedule import problems_of
 from reconciler.config.schema.explain import Fault
 from reconciler.config.schema.fitting import fitted
 from reconciler.config.schema.validator import load_schema
@@ -258,10 +257,16 @@ def _windows(users: UsersFile) -> Iterator[Problem]:
     for path, settings in users.settings():
         windows = reached(settings, ("daemon", "windows"))
         for index, window in enumerate(windows if isinstance(windows, list) else ()):
-            for key, message in problems_of(window).items() if isinstance(window, dict) else ():
-                if key in window:
-                    at = (*path, "daemon", "windows", index, key)
-                    yield users.problem(at, message, at_value=True, code=SCHEMA)
+            if isinstance(window, dict):
+                yield from _of_window(users, (*path, "daemon", "windows", index), window)
+
+
+def _of_window(users: UsersFile, path: TreePath, window: Mapping[str, Tree]) -> Iterator[Problem]:
+    from reconciler.config.schedule import problems_of  # for the few files that have windows
+
+    for key, message in problems_of(window).items():
+        if key in window:
+            yield users.problem((*path, key), message, at_value=True, code=SCHEMA)
 
 
 def _of_the_whole_file(files: Iterable[UsersFile], name: str) -> Mapping[str, Value]:

@@ -122,7 +122,7 @@ class Model:
         return max(times) if self.verdict is Sign.IN_SYNC else min(times)
 
     def wrong(self) -> list[Row]:
-        """What is not in sync, the worst first; all that a server keeps to itself for one reason is one counted row."""
+        """The rows that are not in sync, the worst first; all of one server that hide for one reason are one row."""
         wrong = sorted((row for row in self.rows if row.sign is not Sign.IN_SYNC), key=lambda row: RANK[row.sign])
         alike: dict[object, list[Row]] = {}
         for row in wrong:
