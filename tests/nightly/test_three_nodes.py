@@ -18,16 +18,21 @@ from reconciler.providers.docker.engine.client import Engine
 from tests.kit.cli import command
 from tests.kit.swarm.engine import SLEEPS, WITHOUT_ADDRESS, a_stack
 
-HOSTS = json.loads(os.environ["RECONCILE_TEST_NODES"])
 PATIENCE_S = 120
 ROLLOUT = {**WITHOUT_ADDRESS, "update_config": {"monitor": "500ms", "parallelism": 1}}
+
+
+def hosts():
+    """The DOCKER_HOST of each node."""
+    return json.loads(os.environ["RECONCILE_TEST_NODES"])
 
 
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory):
     """A stack that is asked for at the second manager: the first one is to die."""
-    engine = Engine({**os.environ, "DOCKER_HOST": HOSTS[1]})
-    with a_stack(tmp_path_factory.mktemp("stack"), engine, HOSTS[1]) as stack:
+    host = hosts()[1]
+    engine = Engine({**os.environ, "DOCKER_HOST": host})
+    with a_stack(tmp_path_factory.mktemp("stack"), engine, host) as stack:
         write(stack)
         stack.settle()
         yield stack
@@ -77,7 +82,7 @@ def nodes(stack):
 
 def kill(number):
     """End a node as a power cut does."""
-    folder = Path(HOSTS[number].removeprefix("unix://")).parent
+    folder = Path(hosts()[number].removeprefix("unix://")).parent
     os.kill(int((folder / "node.pid").read_text()), signal.SIGKILL)
 
 
