@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import time
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Final
 
@@ -55,9 +56,21 @@ def command(state: State, /, **options: Any) -> None:
     history = history_of(state.settings, project, warn)
     address = str(options["address"] or "")
     runs = history.runs(address=address, since=options["since"], limit=options["limit"])
-    if address and not runs and address not in (known := history.addresses()):
+    # A declared resource that no run has changed has an empty history; anything else is a wrong name.
+    if address and not runs and address not in (known := (*history.addresses(), *_declared(state))):
         raise UnknownAddress(f"no run changed {address}{suggestion(address, known)}")
     if options["format"] == "json":
         show_json(history_json(project, runs))
     else:
-        show(history_text(runs, full=state.verbose))
+        show(history_text(runs, full=state.verbose, address=address))
+
+
+def _declared(state: State) -> Sequence[str]:
+    """The declared addresses; none where the files can't be loaded, as a history needs none of them."""
+    from reconciler.core.message.errors import ReconcileError
+    from reconciler.run.commands.names import names_in_files
+
+    try:
+        return names_in_files(state.settings).addresses
+    except ReconcileError:
+        return ()

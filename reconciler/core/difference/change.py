@@ -52,9 +52,10 @@ class Change(Struct, frozen=True):
     for resources that come first; its action then is ``later``, as far as that is known. ``verb`` is the
     word of the trade for it, where there is a better one than the action's. ``along`` is what the server deletes with
     it besides, and ``goes_with`` the resource with which it would go itself. ``obstacle`` says why it can't be done.
-    One that ``is_missing`` is never made by an apply: its creation fails, and counts as none. ``left`` says why it is
-    left alone in this run; nothing is done about it then. One that is ``unread`` can't be read, for that reason, and
-    nothing is known about it.
+    One that ``is_missing`` is never made by an apply: its creation fails, and counts as none. ``of_others`` is the
+    advice where the live resource was not made by this project, though it is declared as the project's. ``left`` says
+    why it is left alone in this run; nothing is done about it then. One that is ``unread`` can't be read, for that
+    reason, and nothing is known about it.
     """
 
     address: Address
@@ -70,6 +71,7 @@ class Change(Struct, frozen=True):
     obstacle: str = ""
     later: Action | None = None
     is_missing: bool = False
+    of_others: str = ""
     cause: Cause = Cause.UNKNOWN
     left: str = ""
     unread: str = ""
@@ -140,7 +142,16 @@ def diff(kind: Kind, desired: Resource | None, observed: Observed | None) -> Cha
     action = ACTION_OF[change.effect]
     verb = kind.verb(desired) if action is Action.UPDATE else ""
     reason = reason_of(change, kind.singular)
-    return Change(desired.address, action, fields, reason, desired, observed, verb=verb, obstacle=_obstacle(fields))
+    # An external one is somebody else's, and declared to be.
+    is_foreign = not observed.owned and not kind.is_never_made(desired)
+    return replace(
+        change,
+        action=action,
+        reason=reason,
+        verb=verb,
+        obstacle=_obstacle(fields),
+        of_others=kind.of_others if is_foreign else "",
+    )
 
 
 def declared_fields(change: Change, kind: Kind) -> tuple[FieldChange, ...]:

@@ -90,7 +90,8 @@ class Kind(Struct, frozen=True):
     ``late`` are fields whose value the server finds out by itself when it creates the resource, so that an
     unknown one does not defer a creation. ``verb`` is the word of the trade for creating or updating one,
     where there is a better one than these two. ``alone`` says why a new one can't be
-    up beside the old one that it is to replace, and is empty where it can. ``renewal`` is there where a new one can be
+    up beside the old one that it is to replace, and is empty where it can. ``is_up`` says of a live one that it has to
+    be stopped before it is replaced. ``renewal`` is there where a new one can be
     made while the old one still serves, and says why a certain one can't be. ``singular`` are fields whose names end
     with an s and mean one thing.
 
@@ -99,6 +100,7 @@ class Kind(Struct, frozen=True):
     that is ``left_in_use`` is not deleted while others use it. ``goes_down`` says that it ends with its project.
     A project without any of a ``needed`` one is rather a mistake.
     ``is_never_made`` says of a resource that it has to be there already: no apply creates a missing one.
+    ``of_others`` is the advice for one that is declared as the project's and that somebody else has made.
     ``cause`` is that of a change of who refers to such a resource, if it gives another value.
     """
 
@@ -110,6 +112,7 @@ class Kind(Struct, frozen=True):
     late: frozenset[str] = frozenset()
     verb: Callable[[Resource], str] = lambda _desired: ""
     alone: Callable[[Resource, Observed], str] = one_at_a_time
+    is_up: Callable[[Observed], bool] = lambda _observed: True
     renewal: Callable[[Resource, Observed], str] | None = None
     singular: frozenset[str] = frozenset()
     section: str = ""
@@ -119,6 +122,7 @@ class Kind(Struct, frozen=True):
     goes_down: bool = False
     needed: bool = False
     is_never_made: Callable[[Resource], bool] = lambda _desired: False
+    of_others: str = ""
     cause: Cause = Cause.DEPENDENCY
 
     @property

@@ -112,6 +112,8 @@ def _remarks(change: Change) -> Iterator[Problem]:
         return
     if change.is_takeover:
         yield remark("is as declared, and nobody's so far: `apply` takes it over as it is")
+    if change.of_others:
+        yield remark(f"was not made by this project: it is used as it is, and left by `down`; {change.of_others}")
     if change.desired is None:
         yield remark(f"is not declared, and left alone{f': {used_by}' if used_by else ''}")
     if change.desired and change.observed.status.health is Health.FAILED:

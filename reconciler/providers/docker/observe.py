@@ -120,10 +120,17 @@ class Reader:
         self._marks = ownership.marks(owned)
         others = self._volumes_of({name for name in self._names(volume.NAME) if name not in names})
         for item in self._chosen([*owned, *others], volume.NAME, labels.VOLUME):
-            # A volume that somebody made by hand is used as it is: its labels can't be changed, its data must stay.
+            # A volume that somebody else made is used as it is: its labels can't be changed, its data must stay.
             address = self._of_volume[item["Name"]] = volume_address(self._key(item, volume.NAME, labels.VOLUME))
             stays = volume.leads_elsewhere(item)
-            yield Observed(address, item["Name"], volume.read(item), outputs={"name": item["Name"]}, data_stays=stays)
+            yield Observed(
+                address,
+                item["Name"],
+                volume.read(item),
+                owned=self._owns(item) or self._is_external(address),
+                outputs={"name": item["Name"]},
+                data_stays=stays,
+            )
 
     def _volumes_of(self, names: Collection[str]) -> Iterable[Json]:
         """The volumes of these names that are there; many are looked up in the list of all."""
@@ -323,7 +330,9 @@ class Reader:
         of_hooks = [each for each in group if labels.is_of_a_hook(dig(each, "Config.Labels"))]
         group = [each for each in group if each not in of_hooks]
         for inspect in sorted(group, key=lambda each: self._rank(address, each), reverse=True):
-            suffix = next((s for s in (NEXT, PREVIOUS) if name_of(inspect).endswith(s)), "")
+            is_ours = (dig(inspect, "Config.Labels") or {}).get(labels.PROJECT) == self._project
+            # Somebody else's container may have such a name by chance, and no replacement left it.
+            suffix = next((s for s in (NEXT, PREVIOUS) if is_ours and name_of(inspect).endswith(s)), "")
             by_suffix[suffix].append(inspect)
         # A predecessor alone means that its successor never got the name.
         mains = by_suffix[""] or by_suffix[PREVIOUS][:1] or by_suffix[NEXT][:1]

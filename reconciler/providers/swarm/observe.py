@@ -118,7 +118,9 @@ class Reader:
         spec: Spec = wanted.spec if wanted and not wanted.spec.get("external") else {}
         name, source = str(spec.get("name") or address.name), spec.get("source")
         now = file.digest_now(name, source) if source else ABSENT
-        rated = sorted(group, key=lambda each: str(each["CreatedAt"]), reverse=True)
+        # Somebody else's with the declared name stands for the resource only where there is none of ours.
+        ours = [each for each in group if labels.is_of_stack(each["Spec"].get("Labels"), self._project)]
+        rated = sorted(ours or group, key=lambda each: str(each["CreatedAt"]), reverse=True)
         found = [(each, file.read(section, name, each, source)) for each in rated]
         # The meant one has the present content; after an interrupted rotation it need not be the newest.
         is_meant = ((each, read) for each, read in found if read["name"] == name and read["content"] == now)

@@ -30,13 +30,16 @@ _NEVER_BEGUN: Final = ("skipped", "not started")
 Runs = Sequence[tuple[Run, Sequence[ChangeRecord]]]
 
 
-def history_text(runs: Runs, *, full: bool = False) -> str:
-    """The runs, newest first, each with its changes; ``full`` also shows the fields of new resources."""
+def history_text(runs: Runs, *, full: bool = False, address: str = "") -> str:
+    """The runs, newest first, each with its changes; ``full`` also shows the fields of new resources.
+
+    They are only those that changed the ``address``, if one is given.
+    """
     blocks = [
         joined([_title(run), *(line for each in changes for line in change_lines(each, full=full))])
         for run, changes in runs
     ]
-    return "\n\n".join(blocks) if blocks else "No runs are recorded."
+    return "\n\n".join(blocks) if blocks else f"No run {f'that changed {address} ' if address else ''}is recorded."
 
 
 def history_json(project: str, runs: Runs) -> dict[str, Any]:

@@ -68,7 +68,8 @@ class Answer(Struct, frozen=True):
         change = self.change
         if change is None or change.desired is None or change.observed is None or change.effect is not Effect.REPLACE:
             return ""
-        return self.kinds[self.address.kind].alone(change.desired, change.observed)
+        kind = self.kinds[self.address.kind]
+        return kind.alone(change.desired, change.observed) if kind.is_up(change.observed) else ""
 
 
 def why_text(answer: Answer) -> str:

@@ -42,8 +42,9 @@ def left_to_others(plan: Plan) -> Iterator[str]:
 
 
 def kept_data(plan: Plan, kinds: Mapping[str, Kind]) -> Sequence[Address]:
-    """The project's resources with data in them that stay."""
-    return [change.address for change in _kept(plan) if kinds[change.address.kind].keeps_data]
+    """The project's resources with data in them that stay; nobody removes what others have made."""
+    kept = (change for change in _kept(plan) if kinds[change.address.kind].keeps_data)
+    return [change.address for change in kept if change.observed and change.observed.owned]
 
 
 def _kept(plan: Plan) -> Iterator[Change]:

@@ -103,7 +103,7 @@ class _Search:
                 raise
             self._hold_all(found, str(error))
             return
-        self.lives = self.lives or any(each.owned and _lives(each, provider) for each in observed.values())
+        self.lives = self.lives or any(_lives(each, provider) for each in observed.values())
         for use, resource in found.items():
             self._note(provider, use, resource, observed)
 
@@ -113,13 +113,15 @@ class _Search:
 
     def _note(self, provider: Provider, use: Use, resource: Resource, observed: Mapping[Address, Observed]) -> None:
         live = observed.get(use.address)
-        if live and live.owned:
+        holds_data = provider.kinds[use.address.kind].holds_data
+        if live and (live.owned or holds_data):
             self.clues.append(Clue(use, _shown(provider, use, resource, live)))
         # The user of the secret is gone, but its data may have been made with the value.
         elif not live:
             for ref in refs(resource.spec):
                 data = observed.get(ref.address)
-                if data and data.owned and provider.kinds[data.address.kind].holds_data:
+                # Also data that somebody else has made is used as it is, and may need the value.
+                if data and provider.kinds[data.address.kind].holds_data:
                     self._hold(use, f"{data.address} may have data made with it, and {use.address} is not there")
             for place in self._outside(provider, resource):
                 self._hold(use, f"{place} may have data made with it, and {use.address} is not there")
@@ -153,9 +155,10 @@ def _shown(provider: Provider, use: Use, resource: Resource, live: Observed) -> 
 
 
 def _lives(observed: Observed, provider: Provider) -> bool:
-    """Returns whether the resource is one that runs, or one that has data."""
-    effects = {field.effect for field in provider.kinds[observed.address.kind].fields.values()}
-    return bool(effects & {Effect.START, Effect.DATA_LOSS})
+    """Returns whether the resource is one of the project that runs, or anybody's with data that the project uses."""
+    kind = provider.kinds[observed.address.kind]
+    runs = any(field.effect is Effect.START for field in kind.fields.values())
+    return kind.holds_data or (observed.owned and runs)
 
 
 def _loaded(sources: Sources) -> Document:

@@ -336,6 +336,13 @@ def test_what_is_external_is_used_and_left_alone(project, run):
         assert run("apply").code == 0
         assert run("down", "--volumes", "--confirm", project.name).code == 0
         assert project.engine.get(f"/volumes/{name}")
+        # The same without the word: what somebody else made stays somebody else's.
+        project.write(volumes={"data": {"name": name}})
+        applied, down = run("apply"), run("down", "--volumes", "--confirm", project.name)
+        assert (applied.code, down.code) == (0, 0)
+        assert "docker.volume/data was not made by this project" in applied.out + applied.err
+        assert "docker.volume/data is left, as it was not made by this project" in down.err
+        assert project.engine.get(f"/volumes/{name}")
     finally:
         project.remove()
         project.engine.delete(f"/volumes/{name}")

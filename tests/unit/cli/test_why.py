@@ -193,6 +193,38 @@ Done to it before:
     )
 
 
+@pytest.mark.parametrize(
+    ("state", "is_stopped"),
+    [("running", True), ("restarting", True), ("paused", True), ("exited", False), ("created", False), ("dead", False)],
+)
+def test_why_says_that_the_old_one_is_stopped_only_where_it_is_up(desk, state, is_stopped):
+    desk.edit("A: one", "A: two")
+    desk.container("web")["State"] |= {"Status": state, "Running": state in ("running", "restarting", "paused")}
+
+    text = desk.run("why", "docker.container/web")
+    answer = checked(desk.run("why", "docker.container/web", "--format", "json"), "why")
+
+    assert text.startswith("docker.container/web: replace")
+    assert ("The old one is stopped first" in text) is is_stopped
+    assert (answer["stop_first_because"] is not None) is is_stopped
+
+
+def test_why_of_a_finished_job_stops_nothing(desk):
+    desk.edit(
+        "  db:\n",
+        "    depends_on: {job: {condition: service_completed_successfully}}\n"
+        "  job: {image: job:1, command: [exit, '0']}\n  db:\n",
+    )
+    desk.engine.image("job:1")
+    desk.run("apply")
+    desk.edit("'0'", "'0', again")
+
+    text = desk.run("why", "docker.container/job")
+
+    assert text.startswith("docker.container/job: replace")
+    assert "is stopped first" not in text
+
+
 def test_why_tells_afterwards_what_was_done_by_which_run_and_for_which_field(desk):
     desk.edit("A: one", "A: two")
     desk.run("apply")
@@ -313,6 +345,16 @@ def test_down_is_in_the_history_and_what_it_removed_is_no_drift(desk):
     assert [run["command"] for run in runs] == ["apply", "down", "apply"]
     assert {change["action"] for change in runs[1]["changes"]} == {"delete"}
     assert {change["cause"] for change in runs[0]["changes"]} == {"declared"}
+
+
+@pytest.mark.parametrize("name", ["new", "docker.container/new"])
+def test_the_history_of_what_is_declared_and_no_run_changed_is_empty(desk, name):
+    desk.edit("  db:\n", "  new: {image: app:1}\n  db:\n")
+
+    text = desk.run("history", name)
+    answer = checked(desk.run("history", name, "--format", "json"), "history")
+
+    assert (text, answer["runs"]) == ("No run that changed docker.container/new is recorded.\n", [])
 
 
 @pytest.mark.parametrize(

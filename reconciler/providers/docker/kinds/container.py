@@ -535,6 +535,7 @@ KIND: Final = Kind(
     expect=expect,
     late=frozenset({"image", "networks"}),
     alone=rollout.alone,
+    is_up=lambda observed: observed.spec.get("state") in (*restarts.UP, "restarting"),
     singular=frozenset({"dns", "tmpfs"}),
     section="containers",
     prunable=True,

@@ -13,7 +13,7 @@ from reconciler.core.difference.kind import Effect, Field, Kind, Output
 from reconciler.core.resource.resource import Observed, Resource
 from reconciler.core.resource.values import ABSENT, Spec, Value
 from reconciler.providers.docker.table import labels
-from reconciler.providers.docker.table.names import is_external, verb_of_external
+from reconciler.providers.docker.table.names import OF_OTHERS, is_external, verb_of_external
 from reconciler.providers.docker.table.property import Json
 
 NAME: Final = "docker.network"
@@ -175,6 +175,7 @@ KIND: Final = Kind(
     expect=expect,
     verb=verb_of_external,
     is_never_made=is_external,
+    of_others=OF_OTHERS,
     section="networks",
     prunable=True,
     left_in_use=True,

@@ -11,7 +11,7 @@ from typing import Any, Final
 from reconciler.core.difference.kind import Effect, Field, Kind, Output
 from reconciler.core.resource.values import Value
 from reconciler.providers.docker.table import labels
-from reconciler.providers.docker.table.names import is_external, verb_of_external
+from reconciler.providers.docker.table.names import OF_OTHERS, is_external, verb_of_external
 from reconciler.providers.docker.table.property import Json
 
 NAME: Final = "docker.volume"
@@ -64,6 +64,7 @@ KIND: Final = Kind(
     outputs={"name": Output(declared_by="name", held=True)},
     verb=verb_of_external,
     is_never_made=is_external,
+    of_others=OF_OTHERS,
     section="volumes",
     keeps_data=True,
     left_in_use=True,

@@ -16,6 +16,9 @@ NEXT: Final = ".next"
 PREVIOUS: Final = ".prev"
 """What a replacement appends to the names of the container to come and of the one before; see ``replace``."""
 
+OF_OTHERS: Final = "declare it with `external: true` if that is meant"
+"""The advice for a network, a volume or the like that is declared as the project's and that somebody else has made."""
+
 
 def verb_of_external(desired: Resource) -> str:
     """The words for an external network or volume that is missing: nobody is going to create it."""

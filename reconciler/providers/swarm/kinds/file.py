@@ -16,7 +16,7 @@ from reconciler.core.resource.resource import Observed, Resource
 from reconciler.core.resource.values import ABSENT, Secret, Spec, Value
 from reconciler.providers.docker.container import files
 from reconciler.providers.docker.table import forms
-from reconciler.providers.docker.table.names import is_external, verb_of_external
+from reconciler.providers.docker.table.names import OF_OTHERS, is_external, verb_of_external
 from reconciler.providers.docker.table.property import Json
 from reconciler.providers.swarm.table import labels
 
@@ -121,6 +121,7 @@ def _kind(name: str, section: str) -> Kind:
         alone=lambda _desired, _observed: "",
         verb=verb_of_external,
         is_never_made=is_external,
+        of_others=OF_OTHERS,
         section=section,
         prunable=True,
         goes_down=True,

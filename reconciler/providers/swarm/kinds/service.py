@@ -563,6 +563,7 @@ KIND: Final = Kind(
     fields={name: each.field for name, each in ROWS.items()},
     expect=expect,
     alone=alone,
+    is_up=lambda observed: observed.spec.get("replicas") != 0,
     singular=frozenset({"dns", "cpus", "reserved_cpus"}),
     section="services",
     prunable=True,

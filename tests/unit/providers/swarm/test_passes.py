@@ -238,6 +238,40 @@ def test_another_mode_is_another_service(swarm, tmp_path):
     assert swarm.calls[0].startswith("DELETE /services/")
 
 
+def test_what_somebody_else_made_under_the_name_of_a_rotated_one_is_left(swarm, tmp_path):
+    settled(a_stack(WEB.replace("one", "two"), tmp_path, KEY="old"), swarm)
+    swarm.post("/configs/create", {"Name": "shop_settings", "Labels": {}, "Data": "eA=="})
+
+    settled(a_stack(WEB.replace("one", "two"), tmp_path, KEY="old"), swarm)
+    assert "shop_settings" in swarm.names("configs")
+    list(
+        removal(
+            a_reconciler(a_stack(WEB, tmp_path, KEY="old"), swarm),
+            kinds_to_remove(a_provider(swarm).kinds.values(), volumes=True),
+        )
+    )
+
+    assert swarm.names("configs") == ["shop_settings"]
+
+
+@pytest.mark.parametrize("section", ["networks", "configs", "secrets", "services"])
+def test_down_leaves_what_somebody_else_made(tmp_path, section):
+    swarm = MemorySwarm()
+    settled(a_stack(WEB, tmp_path, KEY="old"), swarm)
+    for each in swarm.objects[section].values():
+        each.get("Spec", each)["Labels"] = {}
+    theirs = set(swarm.names(section))
+
+    list(
+        removal(
+            a_reconciler(a_stack(WEB, tmp_path, KEY="old"), swarm),
+            kinds_to_remove(a_provider(swarm).kinds.values(), volumes=True),
+        )
+    )
+
+    assert theirs == set(swarm.names(section))
+
+
 def test_services_come_in_the_order_of_their_needs(tmp_path):
     swarm = MemorySwarm()
     text = """\

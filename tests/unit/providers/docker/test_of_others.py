@@ -1,0 +1,110 @@
+"""Objects that somebody else made under a name that a file declares as its own: they are used, reported and left."""
+
+from __future__ import annotations
+
+import pytest
+
+from reconciler.core.message.errors import Refused
+from reconciler.core.plan.policy import Policy
+from reconciler.providers.docker.expand import volume_address
+from reconciler.providers.docker.provider import DockerProvider
+from reconciler.providers.docker.table import labels
+from reconciler.run.reconciliation.remove import kept_data, kinds_to_remove, left_to_others, removal
+from tests.kit.docker.memory import Line, MemoryEngine, a_reconciler, a_stack, apply
+
+KINDS = DockerProvider.kinds
+THEIRS = ("by-hand", "of-another", "their-net")
+STACK = """
+services:
+  web: {image: "app:1", networks: [net], volumes: ["v1:/1", "v2:/2", "own:/3"]}
+networks: {net: {name: their-net}}
+volumes: {v1: {name: by-hand}, v2: {name: of-another}, own: {}}
+"""
+OTHERWISE = STACK.replace("{name: by-hand}", "{name: by-hand, driver_opts: {type: tmpfs}}")
+
+
+@pytest.fixture
+def engine():
+    engine = MemoryEngine()
+    engine.image("app:1")
+    line = Line(engine)
+    line.post("/volumes/create", {"Name": "by-hand"})
+    of_another = {labels.PROJECT: "another", labels.VOLUME: "v2"}
+    line.post("/volumes/create", {"Name": "of-another", "Labels": of_another})
+    line.post("/networks/create", {"Name": "their-net"})
+    return engine
+
+
+def names(engine):
+    return {*engine.volumes, *(each["Name"] for each in engine.networks.values())}
+
+
+@pytest.mark.parametrize("volumes", [False, True])
+def test_down_leaves_what_others_made_and_says_so(engine, folder, volumes):
+    apply(a_stack(STACK, folder), engine)
+
+    look, *_ = removal(a_reconciler(a_stack(STACK, folder), engine), kinds_to_remove(KINDS.values(), volumes=volumes))
+
+    assert names(engine).issuperset(THEIRS)
+    assert ("p_own" in names(engine)) is not volumes
+    assert list(left_to_others(look.plan)) == [
+        f"docker.{key} is left, as it was not made by this project" for key in ("network/net", "volume/v1", "volume/v2")
+    ]
+    assert [each.name for each in kept_data(look.plan, KINDS)] == ([] if volumes else ["own"])
+
+
+def test_a_plan_names_what_others_made(engine, folder):
+    for _ in range(2):  # before and after it is applied
+        plan = a_reconciler(a_stack(STACK, folder), engine).look().plan
+
+        remarks = [f"{each.address} {each.message}" for each in plan.remarks()]
+        assert [each.split(" ")[0] for each in remarks] == [
+            "docker.network/net",
+            "docker.volume/v1",
+            "docker.volume/v2",
+        ]
+        assert all("was not made by this project" in each and "`external: true`" in each for each in remarks)
+        apply(a_stack(STACK, folder), engine)
+
+
+def test_an_external_one_is_used_without_a_remark(engine, folder):
+    declared = STACK
+    for name in THEIRS:
+        declared = declared.replace(f"name: {name}", f"name: {name}, external: true")
+
+    apply(a_stack(declared, folder), engine)
+
+    assert not a_reconciler(a_stack(declared, folder), engine).look().plan.remarks()
+
+
+def test_a_volume_of_others_is_not_made_anew_with_the_loss_of_data_allowed(engine, folder):
+    apply(a_stack(STACK, folder), engine)
+    made = dict(engine.volumes)
+    policy = Policy.of(KINDS.values(), deletes=True, may_lose=frozenset({volume_address("v1")}))
+
+    with pytest.raises(Refused, match="docker.volume/v1 is already there, but was not made by this project"):
+        apply(a_stack(OTHERWISE, folder), engine, policy)
+
+    assert engine.volumes == made
+
+
+def test_a_volume_of_others_is_not_pruned_once_it_is_no_longer_declared(engine, folder):
+    apply(a_stack(STACK, folder), engine)
+    lost = frozenset({volume_address("own")})
+    policy = Policy.of(KINDS.values(), prune=dict.fromkeys(KINDS, "owned"), deletes=True, may_lose=lost)
+
+    apply(a_stack("services: {}", folder), engine, policy)
+
+    assert names(engine).issuperset(THEIRS)
+    assert "p_own" not in names(engine)
+
+
+def test_a_container_of_others_is_no_left_over_of_a_replacement(engine, folder):
+    declared = 'services: {web: {image: "app:1", container_name: web.prev}}'
+    apply(a_stack('services: {web: {image: "app:1"}}', folder), engine)
+    theirs = Line(engine).post("/containers/create", {"Image": "app:1"}, name="web.prev")["Id"]
+
+    with pytest.raises(Refused, match="not made by this project"):
+        apply(a_stack(declared, folder), engine)
+
+    assert theirs in engine.containers
