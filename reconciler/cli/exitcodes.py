@@ -8,6 +8,7 @@ from reconciler.core.message.errors import (
     Cancelled,
     ConfigError,
     Locked,
+    LockLost,
     Misconfigured,
     ReconcileError,
     Refused,
@@ -33,7 +34,7 @@ def of_error(error: ReconcileError, *, begun: bool = False) -> Exit:
 
     Some codes promise that nothing was done.
     """
-    if begun and isinstance(error, (Refused, Cancelled, StalePlan)):
+    if begun and isinstance(error, (Refused, Cancelled, StalePlan, LockLost)):
         return Exit.PARTIAL
     return next((code for kind, code in _BY_ERROR if isinstance(error, kind)), Exit.ERROR)
 

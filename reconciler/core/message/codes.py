@@ -74,6 +74,15 @@ _BY_ERROR: Final[Mapping[type[Exception], Code]] = {
         "has ended.",
         (6,),
     ),
+    errors.LockLost: Code(
+        "RC0302",
+        "The lock was lost while the run was at work.",
+        "Somebody broke it with `reconcile unlock --yes`, or this process or its machine was stopped for so long that "
+        "another run took it for dead. Nothing more was done, and nothing was taken back.",
+        "Wait until the other run has ended; `reconcile diff` then shows what is left to do, and `reconcile apply` "
+        "does it.",
+        (6, 3),
+    ),
     errors.Unreachable: Code(
         "RC0401",
         "The Docker engine or Keycloak does not answer.",

@@ -7,6 +7,7 @@ ReconcileError
 ├─ Cancelled                        the person who was asked does not agree
 ├─ StalePlan                        what was approved is no longer what would be done
 ├─ Locked(owner)                    another run is at work
+│  └─ LockLost                      and took the lock while this one was at work
 ├─ Unwritable(path)                 this machine does not let us write a file
 └─ ProviderError(address, step)     always what, on which resource, doing what
    ├─ Unreachable, Throttled        temporary: retried, then reported
@@ -80,6 +81,10 @@ class Locked(ReconcileError):
     def __init__(self, message: str, owner: str) -> None:
         super().__init__(message)
         self.owner = owner
+
+
+class LockLost(Locked):
+    """The lock was lost while this run was at work; it does nothing more, and takes nothing back."""
 
 
 class Unwritable(ReconcileError):

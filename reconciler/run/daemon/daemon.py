@@ -37,7 +37,7 @@ from reconciler.core.history.facts import (
     ailing,
     fields_of,
 )
-from reconciler.core.message.errors import ConfigError, Locked, ReconcileError, Unreachable
+from reconciler.core.message.errors import ConfigError, Locked, LockLost, ReconcileError, Unreachable
 from reconciler.core.plan.policy import Policy
 from reconciler.core.plan.restraint import Restraint, Window
 from reconciler.core.provider import Exit, ExitSource, Hint, HintSource
@@ -650,13 +650,17 @@ class Daemon:
         """Report the end of a pass that did something, and slow down what it was to do and did not come to."""
         now = self._clock.now()
         self._written = self._written.after(run.plan, run.report)
-        unfinished = run.unfinished if self._stop.is_set() else []
+        is_cut_off = self._stop.is_set() or isinstance(run.error, LockLost)
+        unfinished = run.unfinished if is_cut_off else []
         changes = {change.address: change for change in run.plan.changes}
         for address, note in unfinished:
             self._tell(Unfinished(run.pass_id, address, note, changes.get(address), run.why))
-        # Nothing was tried, so nothing failed: the lock decides when it is due again.
+        # Nothing failed on its own account: the lock decides when it is due again.
         if isinstance(run.error, Locked):
-            self._log.info("another run is at work", owner=run.error.owner)
+            if isinstance(run.error, LockLost):
+                self._log.warning("the lock was lost", reason=str(run.error))
+            else:
+                self._log.info("another run is at work", owner=run.error.owner)
             self._locked_until = now + LOCKED_AGAIN_S
             return
         for address in run.left:

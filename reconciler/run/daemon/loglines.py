@@ -36,6 +36,9 @@ LOG_LINES: Final[Mapping[str, LogLine]] = {
     "left undone": LogLine("at the end, for each repair that a stop cut off", ("pass", "address", "note")),
     "is replaced": LogLine("when a container apart begins to replace the daemon's own", ("pass", "address")),
     "another run is at work": LogLine("where another run holds the lock", ("owner",)),
+    "the lock was lost": LogLine(
+        "where another run took the lock during a repair; what was under way is left as it is", ("reason",)
+    ),
     "lock is not given back": LogLine("where the engine does not take the lock back", ("reason",)),
     "history is not kept": LogLine("where the history can't be written", ("reason",)),
     "stands by": LogLine("when another daemon acts", ("leader",)),

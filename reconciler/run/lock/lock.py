@@ -17,7 +17,7 @@ from contextlib import contextmanager, suppress
 from enum import Enum
 from typing import Final
 
-from reconciler.core.message.errors import Locked, ProviderError, Rejected
+from reconciler.core.message.errors import Locked, LockLost, ProviderError
 from reconciler.core.provider import LeaseStore
 from reconciler.record import Struct
 from reconciler.run.clock import Clock
@@ -31,6 +31,15 @@ HELD_S: Final = 90.0
 
 RENEWAL_S: Final = 30.0
 
+BEAT_S: Final = 0.25
+"""How often a run notes that it is alive."""
+
+GAP_S: Final = 1.0
+"""A process that noted nothing for so long may have been stopped, and may have lost its lock meanwhile."""
+
+CONFIRMED_S: Final = 10.0
+"""So long after the last look at its mark a run relies on it; a change after that asks for a look."""
+
 
 class Terms(Struct, frozen=True):
     """The name and the times of a kind of lock: see the constants that are the usual ones."""
@@ -39,6 +48,7 @@ class Terms(Struct, frozen=True):
     lease_s: float = LEASE_S
     held_s: float = HELD_S
     renewal_s: float = RENEWAL_S
+    beat_s: float = BEAT_S
 
     def prefix(self, project: str) -> str:
         """The beginning of the names of all marks."""
@@ -48,10 +58,10 @@ class Terms(Struct, frozen=True):
 WORK: Final = Terms()
 """The lock of a run that acts."""
 
-LEAD: Final = Terms("daemon", lease_s=12.0, held_s=9.0, renewal_s=4.0)
+LEAD: Final = Terms("daemon", lease_s=12.0, held_s=9.0, renewal_s=4.0, beat_s=4.0)
 """The lock of the daemon that acts; another one stands by, and takes over soon. Each repair takes the lock of work."""
 
-STANDBY: Final = Terms("standby")
+STANDBY: Final = Terms("standby", beat_s=RENEWAL_S)
 """The mark of a daemon that stands by: only while there is one does the leader renew its own mark."""
 
 LOOK_AGAIN_S: Final = 1.0
@@ -87,10 +97,11 @@ class Holder(Struct, frozen=True):
 
 def holders(store: LeaseStore, project: str, terms: Terms = WORK) -> list[Holder]:
     """All marks there are on a project. An object with another name is none, whatever its labels say."""
-    noun = store.lease_noun
-    return [
-        _holder(noun, name, mark) for name, mark in store.leases().items() if name.startswith(terms.prefix(project))
-    ]
+    return _holders_among(store.leases(), store.lease_noun, terms.prefix(project))
+
+
+def _holders_among(marks: Mapping[str, Mapping[str, str]], noun: str, prefix: str) -> list[Holder]:
+    return [_holder(noun, name, mark) for name, mark in marks.items() if name.startswith(prefix)]
 
 
 def other_names(store: LeaseStore, project: str) -> list[str]:
@@ -163,9 +174,19 @@ class Lock:
             self._release(lease)
 
     def require_held(self) -> None:
-        """Returns if the lock is held, or none was ever asked for. Raises Rejected where it was lost meanwhile."""
+        """Returns if the lock is held, or none was ever asked for. Raises LockLost where it was lost meanwhile."""
         if self._lease:
             self._lease.require_held()
+
+    def require_held_after_failure(self) -> None:
+        """The same by a look of its own: what fails unexpectedly may be the work of a run that has the lock now."""
+        lease = self._lease
+        if lease:
+            # Without an answer the failure itself is reported.
+            with suppress(ProviderError):
+                lease.confirm()
+            if lease.is_lost:
+                lease.require_held()
 
     def _acquired(self, store: LeaseStore, project: str, what: str, wait_s: float) -> Lease:
         deadline = self._clock.now() + wait_s
@@ -265,14 +286,33 @@ class Lease:
         self.is_lost = False
         self._store, self._owner, self._uptime = store, owner, uptime
         self._names: set[str] = set()
-        self._renewed_at = 0.0
+        self._renewed_at = self._confirmed_at = self._beat_at = self._stopped_until = 0.0
+        self._other: Holder | None = None
         self._mutex = threading.Lock()
 
     def claim(self) -> None:
         """Leave a first mark."""
         began = self._uptime()
         self.name = self._put()
-        self._renewed_at = began
+        self._renewed_at = self._confirmed_at = self._beat_at = began
+
+    def beat(self) -> None:
+        """Note that the process is alive; a long time since the last note means that it was stopped until now."""
+        now = self._uptime()
+        if now - self._beat_at > GAP_S:
+            self._stopped_until = now
+        self._beat_at = now
+
+    def confirm(self) -> None:
+        """Look whether the mark is still there. Raises ProviderError where that can't be known."""
+        with self._mutex:
+            if self.is_lost:
+                return
+            began, marks = self._uptime(), self._store.leases()
+            if self.name in marks:
+                self._confirmed_at = began
+            else:
+                self._lose(marks)
 
     def renew(self) -> None:
         """Leave a younger mark. The lock is lost if the older one is gone: somebody took it for the mark of a dead run.
@@ -285,10 +325,19 @@ class Lease:
             # The time before the request: a slow one must not make the mark look younger than it is.
             began, older = self._uptime(), self.name
             younger = self._put()
-            self.is_lost = not {older, younger} <= self._store.leases().keys()
-            if not self.is_lost:
-                self.name, self._renewed_at = younger, began
-            self._drop(self._names - {self.name})
+            marks = self._store.leases()
+            if {older, younger} <= marks.keys():
+                self.name, self._renewed_at, self._confirmed_at = younger, began, began
+                self._drop(self._names - {self.name})
+            else:
+                self._lose(marks)
+
+    def _lose(self, marks: Mapping[str, Mapping[str, str]]) -> None:
+        """Give the lock up, and keep in mind who has it now."""
+        found = _holders_among(marks, self.noun, self.terms.prefix(self.project))
+        self._other = next((holder for holder in found if holder.name not in self._names), None)
+        self.is_lost = True
+        self._drop(self._names)
 
     def rest(self) -> None:
         """Count the mark as young, since nobody watches its age."""
@@ -301,15 +350,28 @@ class Lease:
         """Returns whether the mark is too young to be taken for that of a dead run."""
         return self._uptime() - self._renewed_at <= self.terms.held_s
 
+    @property
+    def is_doubtful(self) -> bool:
+        """Returns whether the lock may have been lost unnoticed: the last look is old, or the process was stopped."""
+        now = self._uptime()
+        is_stopped = now - max(self._beat_at, self._confirmed_at) > GAP_S
+        return is_stopped or self._confirmed_at < self._stopped_until or now - self._confirmed_at > CONFIRMED_S
+
     def require_held(self) -> None:
-        """Raises Rejected where the lock was lost. A mark that is too old, as after a long sleep, is renewed first."""
+        """Raises LockLost where the lock was lost. A mark that is too old, as after a long sleep, is renewed first;
+        one that is in doubt is looked at."""
         # A machine that slept has an old mark and may still have its lock; the renewal finds out.
         if not self.is_lost and not self.is_young:
             self.renew()
+        elif not self.is_lost and self.is_doubtful:
+            self.confirm()
         if self.is_lost:
-            raise Rejected(
-                f"the lock of project {self.project} was lost, because its mark was not renewed in time or somebody "
-                "broke it; another run may be at work, so nothing more is done"
+            other = f"{self._other} has it now" if self._other else "another run may be at work"
+            raise LockLost(
+                f"the lock of project {self.project} was lost while this run was at work, because its mark was not "
+                f"renewed in time or somebody broke it; {other}, so nothing more is done and nothing is taken back; "
+                "once no other run is at work, run it again",
+                str(self._other or "unknown"),
             )
 
     def release(self) -> set[str]:
@@ -346,7 +408,12 @@ class Renewal(threading.Thread):
         self._over = threading.Event()
 
     def run(self) -> None:
-        while not self._over.wait(self._lease.terms.renewal_s):
+        terms, began = self._lease.terms, time.monotonic()
+        while not self._over.wait(min(terms.beat_s, terms.renewal_s)):
+            self._lease.beat()
+            if time.monotonic() - began < terms.renewal_s:
+                continue
+            began = time.monotonic()
             with suppress(ProviderError):  # the engine is away for a moment: the mark holds for two more tries
                 # Without anybody who waits, each renewal would be a write for nothing.
                 if self._is_watched():

@@ -13,7 +13,7 @@ from threading import Event as Flag
 from typing import Final
 
 from reconciler.core.execution.report import Event, What
-from reconciler.core.message.errors import GateFailed, ProviderError, Throttled, Unreachable, unforeseen
+from reconciler.core.message.errors import GateFailed, LockLost, ProviderError, Throttled, Unreachable, unforeseen
 from reconciler.core.plan.plan import Step
 from reconciler.core.provider import Done, Pending, Verdict
 from reconciler.core.resource.amount import Amount
@@ -29,6 +29,8 @@ LOOK_AGAIN_S: Final = 0.25
 """How often what has to stay as it is for a while is looked at."""
 
 STOP_SEEN_WITHIN_S: Final = 0.2
+
+_LOST: Final = "the lock was lost; it stays as it is by now"
 
 SIGN_OF_LIFE_S: Final = 10.0
 """After so long without news of a step there is an event that it still goes on."""
@@ -46,7 +48,8 @@ def execute(
     """Do the steps; yields what happens, as it happens.
 
     A failed step takes its way back, and blocks what comes after it and nothing else. Once ``stop`` is set
-    nothing new is begun, and what runs is finished, if it is within ``grace_s``: a call may hang.
+    nothing new is begun, and what runs is finished, if it is within ``grace_s``: a call may hang. Raises LockLost,
+    after its events, where a step found the lock lost: then no way back is taken either.
     """
     with closing(Workers(perform, workers)) as pool:
         yield from _Run(steps, clock, pool, stop or Flag(), grace_s).events()
@@ -79,6 +82,7 @@ class _Run:
     waiting: list[tuple[float, str]] = field(default_factory=list)
     progress: dict[str, _Progress] = field(default_factory=dict)
     performed: set[str] = field(default_factory=set)
+    lost: LockLost | None = None
 
     def events(self) -> Iterator[Event]:
         self.by_id = {step.id: step for step in self.steps}
@@ -86,7 +90,7 @@ class _Run:
         self.graph = TopologicalSorter({step.id: sorted(step.after | step.behind) for step in self.steps})
         self.graph.prepare()
         # After a stop nothing begins, and running steps may still end.
-        while self.graph.is_active() and not (self.stop.is_set() and not self.running) and not self._is_given_up():
+        while self.graph.is_active() and not (self.is_stopped and not self.running) and not self._is_given_up():
             for step_id in self.graph.get_ready():
                 yield from self._begin(self.by_id[step_id])
             self._wake()
@@ -98,10 +102,17 @@ class _Run:
                 self.clock.sleep(min(left_s, self._longest_s(SIGN_OF_LIFE_S)))
                 yield from self._signs_of_life()
         yield from self._left()
+        if self.lost:
+            raise self.lost
+
+    @property
+    def is_stopped(self) -> bool:
+        """Returns whether nothing new may begin: somebody asked for that, or the lock is lost."""
+        return self.stop.is_set() or self.lost is not None
 
     def _is_given_up(self) -> bool:
         """Returns whether what still runs after a stop has had its time."""
-        if not self.stop.is_set():
+        if not self.is_stopped:
             return False
         if self.stopped_at is None:
             self.stopped_at = self.clock.now()
@@ -118,7 +129,7 @@ class _Run:
             # Done for the graph: the steps behind it get their turn, and are blocked with the same cause.
             self.graph.done(step.id)
             yield Event(step, What.BLOCKED, cause)
-        elif not self.stop.is_set():
+        elif not self.is_stopped:
             now = self.clock.now()
             self.progress[step.id] = _Progress(step, began=now, heard=now)
             if step.delay_s:
@@ -133,7 +144,7 @@ class _Run:
 
     def _wake(self) -> None:
         """Look again at the steps whose wait is over; after a stop, at none."""
-        while self.waiting and self.waiting[0][0] <= self.clock.now() and not self.stop.is_set():
+        while self.waiting and self.waiting[0][0] <= self.clock.now() and not self.is_stopped:
             self._submit(self.by_id[heapq.heappop(self.waiting)[1]])
 
     def _collect(self) -> Iterator[Event]:
@@ -151,6 +162,8 @@ class _Run:
             verdict = future.result()
         except (Unreachable, Throttled) as error:
             yield from self._try_again(progress, error)
+        except LockLost as error:
+            yield self._cut_off(progress, error)
         except Exception as error:  # noqa: BLE001  # whatever was raised, the step failed, and its way back is due
             yield from self._fail(progress, _failure(progress.step, error))
         else:
@@ -167,6 +180,11 @@ class _Run:
                     # Not done any more, so the time of the hold begins again.
                     progress.mark = ""
                     yield from self._wait(progress, verdict)
+
+    def _cut_off(self, progress: _Progress, error: LockLost) -> Event:
+        """The event of a step that ends in the middle, because the lock is lost; nothing is cleared or taken back."""
+        self.lost = error
+        return self._event(progress, What.INTERRUPTED, _LOST)
 
     def _left_to_hold(self, progress: _Progress, mark: str) -> float:
         """The seconds for which the desired state must still be seen to hold."""
@@ -213,8 +231,12 @@ class _Run:
 
     def _in_one_go(self, progress: _Progress, steps: Sequence[Step]) -> Iterator[Event]:
         """The way back is short and waits for nothing but a silent server. It ends where one of its steps fails."""
-        for step in steps:
-            error = self._failed_at_last(step)
+        for step in () if self.lost else steps:
+            try:
+                error = self._failed_at_last(step)
+            except LockLost as lost:
+                yield self._cut_off(progress, lost)
+                return
             if error:
                 yield Event(step, What.FAILED, _words(step, error), self._seconds(progress), error)
                 return
@@ -224,6 +246,8 @@ class _Run:
         for tries in range(1, TRIES + 1):
             try:
                 self._called(step)
+            except LockLost:
+                raise
             except Exception as error:  # noqa: BLE001  # as in _settle
                 # The way back is tried again even after a stop, as long as there is time: half of it would be worse.
                 if tries == TRIES or self._is_given_up() or not isinstance(error, Unreachable | Throttled):
@@ -255,7 +279,7 @@ class _Run:
         given_up += self.running.values()
         for progress in (self.progress[step_id] for step_id in given_up):
             yield self._event(progress, What.INTERRUPTED, progress.note)
-        for step in self.steps if self.stop.is_set() else ():
+        for step in self.steps if self.is_stopped else ():
             # Blocked steps have been reported with their cause.
             if step.id not in self.blocked and step.id not in self.performed:
                 yield Event(step, What.NOT_STARTED)

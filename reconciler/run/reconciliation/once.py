@@ -27,6 +27,7 @@ from reconciler.core.message.errors import (
     Refusal,
     Refused,
     Rejected,
+    Throttled,
     UnknownAddress,
     Unreachable,
 )
@@ -58,6 +59,7 @@ from reconciler.core.provider import (
 from reconciler.core.resource.address import Address
 from reconciler.core.resource.document import Document
 from reconciler.core.resource.resource import Bystander, Health, Observed, Resource
+from reconciler.permission import permitted_by
 from reconciler.record import replace
 from reconciler.render.output.known import KnownSecrets
 from reconciler.run.clock import Clock
@@ -118,8 +120,9 @@ class Reconciler:
 
     ``only`` restricts everything to these resources and what they need, and what is ``excluded`` is not in the plan.
     ``leaves`` gives the reason for which a resource is left alone, such as a pause; "" for none. ``patience_s`` is how
-    long a provider is waited for that is just starting. ``before_step`` raises ProviderError where nothing may be done
-    any more. ``memory`` tells the causes of differences.
+    long a provider is waited for that is just starting. ``before_change`` is called before each changing request, and
+    ``after_failure`` after a step that failed; they raise LockLost where nothing may be done any more. ``memory`` tells
+    the causes of differences.
     ``quiet`` is the last look at the same desired resources, if all was as declared: it stands for one that observes
     the same. ``reads`` is the way to the providers. One that ``glances`` asks them only for what may have changed, if
     they know that. ``workers`` is how many steps run side by side, None for the usual number. Where it ``defers``, a
@@ -133,7 +136,8 @@ class Reconciler:
     only: frozenset[Address] = frozenset()
     patience_s: float = 300.0
     on_wait: Callable[[str], None] = _say_nothing
-    before_step: Callable[[], None] = _do_nothing
+    before_change: Callable[[], None] = _do_nothing
+    after_failure: Callable[[], None] = _do_nothing
     known: KnownSecrets = field(default_factory=KnownSecrets)
     memory: Memory = field(default_factory=NoMemory)
     reads: Reads = IN_TURN
@@ -314,6 +318,8 @@ class Reconciler:
                 if look.unread and not self.defers:
                     raise next(iter(look.unread.values()))
                 return
+            # Without the lock this plan would show the work of another run, or what this one left, as drift.
+            self.before_change()
             approve(look)
             if look.plan.refusals:
                 raise Refused(look.plan.refusals)
@@ -339,9 +345,17 @@ class Reconciler:
         )
 
     def perform(self, step: Step) -> Verdict:
-        """Hand a step to its provider."""
-        self.before_step()
-        return self.providers[step.address.provider].perform(step)
+        """Hand a step to its provider. Raises LockLost before a change that is no longer permitted."""
+        self.before_change()
+        try:
+            with permitted_by(self.before_change):
+                return self.providers[step.address.provider].perform(step)
+        except (Unreachable, Throttled):
+            raise
+        except ProviderError:
+            # The resource may have changed because another run has the lock: then that is the failure.
+            self.after_failure()
+            raise
 
     def observed(self, desired: Sequence[Resource]) -> Sequence[Observed]:
         """One read of everything; raises Unreachable where a provider can't be read."""

@@ -30,6 +30,7 @@ from reconciler.core.resource.resource import Origin
 from reconciler.core.resource.values import Secret, Value
 from reconciler.history.memory import AppliedMemory
 from reconciler.history.store import FILE, History
+from reconciler.permission import permitted_by
 from reconciler.providers.registry import connect
 from reconciler.record import Struct, field, replace
 from reconciler.render.output.known import KnownSecrets
@@ -108,7 +109,9 @@ class Session(Struct, frozen=True):
     ) -> Reconciler:
         policy = policy or self.policy()
         made = Reconciler(self.document, self.providers, self.clock, policy, only, patience_s, known=self.known)
-        made = replace(made, before_step=self.lock.require_held, memory=self.memory, excluded=excluded)
+        lock = self.lock
+        made = replace(made, before_change=lock.require_held, after_failure=lock.require_held_after_failure)
+        made = replace(made, memory=self.memory, excluded=excluded)
         made = replace(made, leaves=leaves) if leaves else made
         return replace(made, on_wait=on_wait) if on_wait else made
 
@@ -138,7 +141,10 @@ class Session(Struct, frozen=True):
         if self.leases is None:
             yield
             return
-        with self.lock.held(self.leases, self.document.project, what, wait_s=wait_s):
+        with (
+            self.lock.held(self.leases, self.document.project, what, wait_s=wait_s),
+            permitted_by(self.lock.require_held),
+        ):
             yield
 
     def still_good(self, look: Look) -> Look | None:

@@ -23,6 +23,7 @@ from urllib.parse import urlencode
 from reconciler.core.message.errors import Denied, ReconcileError, Rejected, Unreachable
 from reconciler.core.provider import Pending
 from reconciler.core.resource.values import Secret, Value, revealed
+from reconciler.permission import require_permission
 from reconciler.providers.answers import (
     Answer,
     Limits,
@@ -442,6 +443,8 @@ class Engine:
     def _request(
         self, method: str, path: str, *, params: Mapping[str, Any], patience_s: float | None = None, **rest: Any
     ) -> Any:
+        if method != "GET":
+            require_permission()
         api, query = self._api(), _query(params)
         # A stop answers only when its grace period is over, and a command when it has ended.
         usual_s = float(query.get("t") or 0) + (patience_s or 0)
@@ -474,6 +477,8 @@ class Engine:
     @contextmanager
     def _streamed(self, asked: str) -> Iterator[_Stream]:
         """A client whose answers need not be read to their end: what it streams is closed at the end of the block."""
+        if not asked.startswith("GET "):
+            require_permission()
         api: Any = self._api()
         answers: list[Any] = []
 

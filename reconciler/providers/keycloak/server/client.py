@@ -31,6 +31,7 @@ from reconciler.core.message.errors import (
 from reconciler.core.provider import Done, Pending, Verdict
 from reconciler.core.resource.address import Address
 from reconciler.core.resource.values import ABSENT, Secret, Value
+from reconciler.permission import require_permission
 from reconciler.providers.answers import (
     Answer,
     Limits,
@@ -220,7 +221,7 @@ class AdminClient:
         self._write("DELETE", path, body)
 
     def put_text(self, path: str, text: str) -> None:
-        checked(self._call(self._writer, "PUT", path, (_TEXT, text.encode())))
+        self._change("PUT", path, (_TEXT, text.encode()))
 
     def understood(self) -> AbstractContextManager[None]:
         return understood(WHO, lambda: getattr(self._local, "asked", "a request"))
@@ -312,7 +313,12 @@ class AdminClient:
     # -------------------------------------------------------------- requests
 
     def _write(self, method: str, path: str, body: Value) -> Answer:
-        return checked(self._call(self._writer, method, path, _json(body)))
+        return self._change(method, path, _json(body))
+
+    def _change(self, method: str, path: str, content: Content) -> Answer:
+        """Sends a changing request, if it is permitted by now."""
+        require_permission()
+        return checked(self._call(self._writer, method, path, content))
 
     def _read(self, method: str, path: str, body: Value = None) -> Answer:
         """Sends a read, again after a failure that may pass, each time later.

@@ -524,6 +524,29 @@ def test_while_another_run_is_at_work_it_waits(world):
     assert world.is_running
 
 
+def test_a_repair_whose_lock_was_taken_changes_nothing_more(world):
+    taken = []
+
+    def take(_number, call):
+        if call == "POST /containers/create" and not taken:
+            taken.extend(name for name in world.engine.volumes if "-lock-" in name)
+            for name in taken:
+                del world.engine.volumes[name]
+            world.engine.containers.clear()
+            taken.append(len(world.engine.writes))
+
+    world.engine.after = take
+    world.run(after(31))
+
+    (lost,) = world.log.of("the lock was lost")
+    assert "nothing is taken back" in lost["reason"]
+    assert world.log.of("failed") == []
+    # Nothing hints at the loss before the container that the other run removed can't be started.
+    start, *later = world.engine.writes[taken[-1] :]
+    assert start == "POST /containers/p-web-1/start"
+    assert [each for each in later if "lock" not in each] == []
+
+
 # ------------------------------------------------------------------ files
 
 

@@ -8,6 +8,7 @@ from contextlib import contextmanager, nullcontext
 
 import pytest
 
+from reconciler.core.message.errors import LockLost
 from reconciler.core.plan.policy import Policy
 from reconciler.providers.memory import MemoryProvider
 from reconciler.run.clock import RealClock
@@ -77,6 +78,22 @@ def test_a_call_that_hangs_is_left_undone_after_a_stop():
 
     go.set()
     assert [str(each) for each, _ in run.unfinished] == ["memory.box/a"]
+    assert run.ended() == []
+
+
+def test_a_lost_lock_ends_a_repair_and_leaves_it_undone():
+    provider = MemoryProvider(boxes("a", "b", b=["a"]))
+
+    def lose(_step):
+        raise LockLost("lost", "somebody")
+
+    provider.before_call = lose
+    run = a_run(provider, "a", "b")
+
+    run()
+
+    assert isinstance(run.error, LockLost)
+    assert {str(each) for each, _ in run.unfinished} == {"memory.box/a", "memory.box/b"}
     assert run.ended() == []
 
 

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from reconciler.core.message.errors import Locked, Rejected, Unreachable
+from reconciler.core.message.errors import Locked, LockLost, Unreachable
 from reconciler.record import replace
 from reconciler.run.clock import RealClock
 from reconciler.run.lock.lock import HELD_S, LEASE_S, Lease, Lock, State, holders, other_names
@@ -249,7 +249,7 @@ def test_a_run_whose_mark_was_removed_does_nothing_more():
 
     lease.renew()
 
-    with pytest.raises(Rejected, match="lost"):
+    with pytest.raises(LockLost, match="lost"):
         lease.require_held()
     assert store.marks == {}
 
@@ -263,7 +263,7 @@ def test_a_run_that_could_not_renew_its_mark_asks_before_it_goes_on():
     store.marks.clear()
     clock.sleep(HELD_S + 1)
 
-    with pytest.raises(Rejected, match="lost"):
+    with pytest.raises(LockLost, match="lost"):
         lease.require_held()
 
 

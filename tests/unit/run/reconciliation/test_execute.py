@@ -6,7 +6,7 @@ import time
 import pytest
 
 from reconciler.core.execution.report import Report, What
-from reconciler.core.message.errors import Rejected, Throttled, Unreachable
+from reconciler.core.message.errors import LockLost, Rejected, Throttled, Unreachable
 from reconciler.core.plan.plan import Step
 from reconciler.core.provider import Done, Pending
 from reconciler.run.clock import RealClock
@@ -337,3 +337,25 @@ def test_a_call_that_hangs_is_given_up_when_the_grace_of_a_stop_is_over(on_the_w
 
     assert time.monotonic() - began < 5
     assert events[-1].what is (What.FAILED if on_the_way_back else What.INTERRUPTED)
+
+
+@pytest.mark.parametrize("lost_at", ["a", "clear", "back"])
+def test_a_lost_lock_ends_the_run_and_any_way_back(lost_at):
+    done, events = [], []
+
+    def perform(each):
+        done.append(each.id)
+        if each.id == lost_at:
+            raise LockLost("lost", "somebody")
+        if each.id == "a":
+            raise Rejected("no")
+        return Done()
+
+    first = step("a", clears=(step("clear"),), on_failure=(step("back"), step("further back")))
+    happened = execute([first, step("b", behind=frozenset({"a"}))], perform, TurnedClock())
+    with pytest.raises(LockLost):
+        events.extend(happened)
+
+    assert done == ["a", "clear", "back"][: ["a", "clear", "back"].index(lost_at) + 1]
+    ends = told(events, What.INTERRUPTED, What.ROLLED_BACK, What.NOT_STARTED)
+    assert ends == [("a", "interrupted"), ("b", "not started")]
