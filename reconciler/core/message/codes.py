@@ -79,8 +79,7 @@ _BY_ERROR: Final[Mapping[type[Exception], Code]] = {
         "The lock was lost while the run was at work.",
         "Somebody broke it with `reconcile unlock --yes`, or this process or its machine was stopped for so long that "
         "another run took it for dead. Nothing more was done, and nothing was taken back.",
-        "Wait until the other run has ended; `reconcile diff` then shows what is left to do, and `reconcile apply` "
-        "does it.",
+        "Wait until no other run is at work, look at `reconcile diff`, and run it again.",
         (6, 3),
     ),
     errors.Unreachable: Code(

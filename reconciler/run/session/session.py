@@ -30,7 +30,6 @@ from reconciler.core.resource.resource import Origin
 from reconciler.core.resource.values import Secret, Value
 from reconciler.history.memory import AppliedMemory
 from reconciler.history.store import FILE, History
-from reconciler.permission import permitted_by
 from reconciler.providers.registry import connect
 from reconciler.record import Struct, field, replace
 from reconciler.render.output.known import KnownSecrets
@@ -141,6 +140,8 @@ class Session(Struct, frozen=True):
         if self.leases is None:
             yield
             return
+        from reconciler.permission import permitted_by  # a look needs no lock
+
         with (
             self.lock.held(self.leases, self.document.project, what, wait_s=wait_s),
             permitted_by(self.lock.require_held),

@@ -23,7 +23,6 @@ from urllib.parse import urlencode
 from reconciler.core.message.errors import Denied, ReconcileError, Rejected, Unreachable
 from reconciler.core.provider import Pending
 from reconciler.core.resource.values import Secret, Value, revealed
-from reconciler.permission import require_permission
 from reconciler.providers.answers import (
     Answer,
     Limits,
@@ -443,8 +442,7 @@ class Engine:
     def _request(
         self, method: str, path: str, *, params: Mapping[str, Any], patience_s: float | None = None, **rest: Any
     ) -> Any:
-        if method != "GET":
-            require_permission()
+        _require_permission(method)
         api, query = self._api(), _query(params)
         # A stop answers only when its grace period is over, and a command when it has ended.
         usual_s = float(query.get("t") or 0) + (patience_s or 0)
@@ -477,8 +475,7 @@ class Engine:
     @contextmanager
     def _streamed(self, asked: str) -> Iterator[_Stream]:
         """A client whose answers need not be read to their end: what it streams is closed at the end of the block."""
-        if not asked.startswith("GET "):
-            require_permission()
+        _require_permission(asked.partition(" ")[0])
         api: Any = self._api()
         answers: list[Any] = []
 
@@ -599,6 +596,14 @@ def files_of_context(context: str, ignored: list[str], dockerfile: str | None) -
     from docker.utils.build import exclude_paths
 
     return set(exclude_paths(context, ignored, dockerfile))
+
+
+def _require_permission(method: str) -> None:
+    """Raises what forbids a changing request, such as a lost lock."""
+    if method != "GET":
+        from reconciler.permission import require_permission  # a look changes nothing
+
+        require_permission()
 
 
 def _require_socket(location: Location) -> None:
