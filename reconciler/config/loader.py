@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
-from reconciler.config.compose.assembly.confined import is_confined, outside
+from reconciler.config.compose.assembly.confined import has_rule, is_confined, outside
 from reconciler.config.compose.assembly.layers import Written
 from reconciler.config.compose.assembly.names import project_name
 from reconciler.config.compose.model.secrets import exposed, sealed_stack, with_contents
@@ -77,6 +77,8 @@ def load(sources: Sources) -> Loaded:
     stack = load_written(files.stack, settings) if files.stack else None
     users = load_files(files.users, variables, is_complete=files.is_complete)
     problems.extend((*(stack.problems if stack else ()), *users.problems))
+    if files.stack and is_confined(files.stack.layers, variables):
+        problems.extend(_outside(files, users, directory))
     # These checks need a model without errors: with some, they would report their consequences.
     if not _errors(problems) and stack:
         problems.extend(exposed(stack.model))
@@ -232,8 +234,27 @@ def _read(sources: Sources) -> _Files:
         except ConfigError as error:
             # The other half is still read, so that one run reports the mistakes of both.
             problems.extend(error.problems)
-    users = read_all(sources.users_files, directory)
+    forbids = (lambda path: outside(str(path), directory)) if _confines(stack, sources) else None
+    users = read_all(sources.users_files, directory, forbids)
     return _Files(stack, users.files, (*problems, *users.problems), is_complete=users.is_complete)
+
+
+def _confines(stack: Written | None, sources: Sources) -> bool:
+    """Returns whether the stack keeps the files that users.yaml names inside of the project's directory."""
+    # The rule may be a variable; without one no env file is read for it.
+    if stack is None or not sources.users_files or not has_rule(stack.layers):
+        return False
+    return is_confined(stack.layers, _variables(sources, _Files(stack, (), (), is_complete=True))[0])
+
+
+def _outside(files: _Files, users: LoadedUsers, root: Path) -> Iterator[Problem]:
+    """The certificate of the connection, where it is outside of the project's directory."""
+    written = users.connection.get("caFile")
+    why = outside(str(root / written), root) if isinstance(written, str) else None
+    for each in files.users if why else ():
+        for path, settings in each.settings():
+            if "caFile" in (settings.get("connection") or ()):
+                yield each.problem((*path, "connection", "caFile"), str(why), at_value=True, code=CHECK)
 
 
 def _declared(written: Written | None) -> Iterator[str]:

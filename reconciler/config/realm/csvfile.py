@@ -6,7 +6,7 @@ Each becomes a part of the realm like any other file, so that it is checked, mer
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from io import StringIO
@@ -18,7 +18,16 @@ from reconciler.config.yaml.suggest import suggestion
 from reconciler.config.yaml.textfile import USERS_LIMIT, TextFile, read_text
 from reconciler.config.yaml.tree import Place, Tree, TreePath
 from reconciler.core.message.errors import ConfigError
-from reconciler.core.message.problem import MOST_LISTED, SCHEMA, SYNTAX, Problem, Severity, bounded, more_mistakes
+from reconciler.core.message.problem import (
+    CHECK,
+    MOST_LISTED,
+    SCHEMA,
+    SYNTAX,
+    Problem,
+    Severity,
+    bounded,
+    more_mistakes,
+)
 from reconciler.record import replace
 
 _SEPARATOR: Final = ";"
@@ -66,7 +75,11 @@ class ListFile(UsersFile):
         return self.listed.place((number, *rest[1:]) if rest[:1] == ["users"] else (number,))
 
 
-def with_people(users: UsersFile, path: Path, directory: Path) -> Iterator[UsersFile]:
+Forbids = Callable[[Path], str | None]
+"""Explains why a file must not be read; None if it may."""
+
+
+def with_people(users: UsersFile, path: Path, directory: Path, forbids: Forbids | None = None) -> Iterator[UsersFile]:
     """The file without its references to others, and those others. One that can't be read is a problem of the file."""
     found: list[UsersFile] = []
     problems: list[Problem] = []
@@ -80,10 +93,14 @@ def with_people(users: UsersFile, path: Path, directory: Path) -> Iterator[Users
                 return {**tree, "realms": taken_out(realms, (*at, "realms"))}
             # With further keys beside `from` it is no reference, and the schema reports it.
             case {"realm": str(realm), "users": {"from": str(name), **more}} if not more:
+                place, other = (*at, "users", "from"), path.parent / name
                 try:
-                    found.append(_read(path.parent / name, directory, realm))
+                    if why := forbids(other) if forbids else None:
+                        problems.append(users.problem(place, why, at_value=True, code=CHECK))
+                    else:
+                        found.append(_read(other, directory, realm))
                 except ConfigError as error:
-                    problems.extend(_of_named(users, (*at, "users", "from"), error))
+                    problems.extend(_of_named(users, place, error))
                 return {key: value for key, value in tree.items() if key != "users"}
             case _:
                 return tree

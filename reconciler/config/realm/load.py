@@ -10,7 +10,7 @@ from typing import Final
 from reconciler.config.realm.canonical import canonical_realm, sealed, source_path
 from reconciler.config.realm.checks import Finding, contradictions, duplicates
 from reconciler.config.realm.combinations import combinations
-from reconciler.config.realm.csvfile import with_people
+from reconciler.config.realm.csvfile import Forbids, with_people
 from reconciler.config.realm.file import Fragment, UsersFile, read_users
 from reconciler.config.realm.keys import numbered
 from reconciler.config.realm.merge import Part, Realm, realms
@@ -75,21 +75,25 @@ class LoadedUsers(Struct, frozen=True):
         return users.place(own).key
 
 
-def read_all(paths: Iterable[Path], directory: Path) -> ReadUsers:
-    """Every file that can be parsed, with those that it names, and what is wrong with the others."""
+def read_all(paths: Iterable[Path], directory: Path, forbids: Forbids | None = None) -> ReadUsers:
+    """Every file that can be parsed, with those that it names, and what is wrong with the others.
+
+    No file is read that another one names and that is against ``forbids``.
+    """
     files: list[UsersFile] = []
     problems: list[Problem] = []
+    form = ("users", directory, forbids is not None)
     for path in paths:
         try:
-            files.extend(once(path, ("users", directory), partial(_read_with_people, path, directory)))
+            files.extend(once(path, form, partial(_read_with_people, path, directory, forbids)))
         except ConfigError as error:
             problems.extend(error.problems)
     is_complete = not problems and all(users.is_complete for users in files)
     return ReadUsers(files, [*problems, *(each for users in files for each in users.problems)], is_complete)
 
 
-def _read_with_people(path: Path, directory: Path) -> Sequence[UsersFile]:
-    return tuple(with_people(read_users(path, directory), path, directory))
+def _read_with_people(path: Path, directory: Path, forbids: Forbids | None) -> Sequence[UsersFile]:
+    return tuple(with_people(read_users(path, directory), path, directory, forbids))
 
 
 def declared(files: Iterable[UsersFile]) -> Iterator[str]:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from reconciler.config.compose.assembly.layers import Layer
 from reconciler.config.compose.model.seccomp import profile_path
@@ -26,16 +27,44 @@ _PATTERNS: Final = (
     "services.*.develop.watch.*.path",
     "configs.*.file",
     "secrets.*.file",
-    "volumes.*.driver_opts.device",
 )
-
-
 _PROFILES: Final = ("services.*.security_opt.*", "services.*.pre_start.*.security_opt.*")
+_FROM_THE_DIRECTORY: Final = ("x-reconcile.login.ca_file",)
+"""Paths that nothing has made absolute: they are seen from the project's directory."""
+
+_CACHES: Final = ("services.*.build.cache_from.*", "services.*.build.cache_to.*")
+_OF_A_CACHE: Final = ("src", "dest")
+_LOGS: Final = ("services.*.logging.options.*", "services.*.pre_start.*.logging.options.*")
+_SOCKET: Final = re.compile(r"^unix\w*://")
+
+_BOUND: Final = frozenset({"bind", "rbind"})
+_REMOTE: Final = frozenset({"nfs", "nfs4", "cifs", "smb3", "ceph"})
+"""Types of mounts whose device is a share of the network."""
+
+_LAYERS: Final = re.compile(r"(?:lower|upper|work|data)dir\+?")
+_KEYS: Final = frozenset({"credentials", "cred", "secretfile"})
+"""Options of a mount whose value is a file."""
+
+CONFINED: Final = (
+    *_PATTERNS,
+    *_PROFILES,
+    *_FROM_THE_DIRECTORY,
+    *_CACHES,
+    *_LOGS,
+    "services.*.build.dockerfile",
+    "volumes.*.driver_opts.*",
+)
+"""All that names a path of this machine, besides the files that are read on the way to one document."""
 
 
 def is_confined(layers: Sequence[Layer], variables: Variables) -> bool:
     """Returns whether any of the files sets the policy; a later one can't lift it."""
     return any(_rule(layer.tree, variables) == "project" for layer in layers)
+
+
+def has_rule(layers: Sequence[Layer]) -> bool:
+    """Returns whether any of the files has a rule for paths, whatever it says."""
+    return any(reached(layer.tree, (OPTIONS, "policy", "paths")) is not None for layer in layers)
 
 
 def _rule(tree: Map, variables: Variables) -> str | None:
@@ -65,14 +94,56 @@ def problems(document: Map, root: Path) -> Iterator[tuple[TreePath, Problem]]:
 
 
 def _paths(document: Map, root: Path) -> Iterator[tuple[TreePath, Tree]]:
-    for pattern in _PATTERNS:
-        for path, value, _ in matches(document, tuple(pattern.split("."))):
-            yield path, value
-    for pattern in _PROFILES:
-        for path, option, _ in matches(document, tuple(pattern.split("."))):
-            yield path, like(option, profile_path(option, root) or "")
+    """Each path that the document names, with the place of the value that it is in."""
+    for patterns, read in _READERS:
+        for pattern in patterns:
+            for path, value, _ in matches(document, tuple(pattern.split("."))):
+                yield from ((path, like(value, each)) for each in read(value, root) if isinstance(value, str))
+    yield from _of_volumes(document)
     # A Dockerfile is named relative to its context, which may itself lead outside.
     for path, build, _ in matches(document, ("services", "*", "build")):
         context, dockerfile = (reached(build, (key,)) for key in ("context", "dockerfile"))
         if isinstance(context, str) and isinstance(dockerfile, str):
             yield (*path, "dockerfile"), like(dockerfile, str(Path(context) / dockerfile))
+
+
+def _of_volumes(document: Map) -> Iterator[tuple[TreePath, Tree]]:
+    for path, volume, _ in matches(document, ("volumes", "*")):
+        options = reached(volume, ("driver_opts",))
+        is_local = (reached(volume, ("driver",)) or "local") == "local"
+        for key, value in options.items() if isinstance(options, Map) else ():
+            # Another driver takes what it likes; a whole value that looks like a path is one.
+            found = _of_a_mount(str(key), options) if is_local else (str(value),)
+            yield from (((*path, "driver_opts", key), like(value, each)) for each in found)
+
+
+def _of_a_cache(cache: str, root: Path) -> Iterator[str]:
+    """The directories that a cache of a build names: ``type=local,src=PATH``."""
+    parts = (part.strip().partition("=") for part in cache.split(","))
+    yield from (str(root / value) for key, _, value in parts if key.lower() in _OF_A_CACHE)
+
+
+def _of_a_mount(key: str, options: Mapping[str, Tree]) -> Iterator[str]:
+    """The paths in an option of a volume of the local driver, which mounts whatever it is given."""
+    flags = [flag.strip().partition("=") for flag in str(options.get("o") or "").split(",")]
+    is_bound = any(name in _BOUND for name, _, _ in flags)
+    value = str(options[key] or "")
+    if key == "o":
+        holders = ((_LAYERS.fullmatch(name) or name in _KEYS, paths) for name, _, paths in flags)
+        found = [each for holds, paths in holders for each in paths.split(":") if each and (holds or each[0] == "/")]
+    else:
+        # A bind takes any type; without one the device of a share is a path on its server.
+        is_share = key == "device" and str(options.get("type")) in _REMOTE and not is_bound
+        found = [value] if value and not is_share and (is_bound or "/" in value) else []
+    # The engine sees relative ones from the root of the machine.
+    yield from (f"/{each.lstrip('/')}" for each in found if key in ("o", "device"))
+
+
+_READERS: Final[Sequence[tuple[Sequence[str], Callable[[Any, Path], Iterable[str]]]]] = (
+    (_PATTERNS, lambda value, _root: (value,)),
+    (_FROM_THE_DIRECTORY, lambda value, root: (str(root / value),)),
+    (_PROFILES, lambda value, root: (profile_path(value, root) or "",)),
+    (_CACHES, _of_a_cache),
+    (_LOGS, lambda value, _root: (_SOCKET.sub("", value),)),
+)
+"""Patterns of values, with the function that gives the paths in one."""

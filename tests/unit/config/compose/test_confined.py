@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import re
+from functools import reduce
+from operator import getitem
+
 import pytest
 
 from reconciler.config import Sources, load, load_stack
+from reconciler.config.compose.assembly.confined import CONFINED
+from reconciler.config.schema.validator import schema_document
 from reconciler.core.message.errors import ConfigError
 
 SAID = "outside of the project's directory; `x-reconcile.policy` allows only what is inside"
@@ -163,3 +169,176 @@ def test_without_the_policy_paths_lead_anywhere(project):
     file.write_text("services: {a: {image: x, volumes: ['../elsewhere:/data']}}\n", encoding="utf-8")
 
     assert load(Sources(directory=project, stack_files=(file,))).warnings == ()
+
+
+PASSED = "services: {{a: {{image: x}}}}\nvolumes: {{v: {{driver_opts: {options}}}}}\n"
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        '{type: overlay, device: overlay, o: "lowerdir=/etc:/usr"}',
+        '{type: overlay, device: overlay, o: "rw,lowerdir=etc"}',
+        '{type: overlay, device: overlay, o: "lowerdir+=/etc"}',
+        '{type: overlay, device: overlay, o: "lowerdir=/a,upperdir=/b,workdir=/c"}',
+        '{type: cifs, device: //server/share, o: "credentials=/root/secret"}',
+        '{type: none, o: "bind,ro", device: /etc}',
+        '{type: none, o: "ro,rbind", device: etc}',
+        "{type: nfs, o: bind, device: /etc}",
+        "{type: ext4, device: /dev/sda1}",
+        "{type: ext4, device: dev/sda1}",
+        '{type: tmpfs, device: tmpfs, o: "x=/etc"}',
+    ],
+)
+def test_a_volume_of_the_local_driver_names_no_path_outside_in_any_option(project, options):
+    problems = told(project, POLICY + PASSED.format(options=options))
+
+    assert problems
+    assert all(each.startswith("3:") and each.endswith(SAID) for each in problems)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        '{type: nfs, o: "addr=10.0.0.1,rw", device: ":/export/data"}',
+        '{type: nfs, o: "addr=10.0.0.1,rw", device: /export/data}',
+        '{type: cifs, device: //server/share, o: "username=a,vers=3.0"}',
+        '{type: tmpfs, device: tmpfs, o: "size=1m,uid=1000"}',
+        "{type: none, o: bind, device: ./app}, driver: local",
+    ],
+)
+def test_a_share_of_the_network_and_memory_are_no_paths(project, options):
+    file = project / "stack.yaml"
+    file.write_text(POLICY + PASSED.format(options=options), encoding="utf-8")
+
+    assert set(load_stack(file)["services"]) == {"a"}
+
+
+@pytest.mark.parametrize(
+    "service",
+    [
+        "build: {context: app, cache_from: ['type=local,src=../elsewhere']}",
+        "build: {context: app, cache_to: ['type=local,mode=max,dest=/tmp/x']}",
+        "image: x\n    logging: {driver: syslog, options: {syslog-tls-ca-cert: /etc/ca.pem}}",
+        "image: x\n    logging: {driver: syslog, options: {syslog-address: 'unixgram:///dev/log'}}",
+    ],
+)
+def test_caches_and_logs_do_not_lead_out(project, service):
+    problems = told(project, f"{POLICY}services:\n  a:\n    {service}\n")
+
+    assert [each.endswith(SAID) for each in problems] == [True]
+
+
+@pytest.mark.parametrize("path", ["../elsewhere/file", "link/file", "/etc/ca.pem"])
+def test_the_authorities_of_a_login_are_inside(project, path):
+    options = f"x-reconcile: {{policy: {{paths: project}}, login: {{url: 'https://x.example', ca_file: {path}}}}}\n"
+
+    problems = told(project, options + "services: {a: {image: x}}\n")
+
+    assert [each.endswith(SAID) for each in problems] == [True]
+
+
+@pytest.mark.parametrize("path", ["../elsewhere/file", "link/file", "/etc/ca.pem"])
+def test_the_certificate_of_the_connection_is_inside(project, path):
+    users = project / "users.yaml"
+    connection = f"url: 'https://x.example', caFile: {path}"
+    users.write_text(f"x-reconcile: {{connection: {{{connection}}}}}\nrealm: r\n", encoding="utf-8")
+
+    problems = told(project, POLICY + "services: {a: {image: x}}\n", users_files=(users,))
+
+    assert [each.endswith(SAID) for each in problems] == [True]
+
+
+@pytest.mark.parametrize("rule", ["project", "$WHERE"])
+def test_the_people_of_a_realm_are_inside(project, rule):
+    users = project / "users.yaml"
+    users.write_text("realm: r\nusers: {from: ../elsewhere/file}\n", encoding="utf-8")
+    stack = f"x-reconcile: {{policy: {{paths: {rule}}}}}\nservices: {{a: {{image: x}}}}\n"
+
+    problems = told(project, stack, users_files=(users,), environment={"WHERE": "project"})
+
+    assert [each.endswith(SAID) for each in problems] == [True]
+
+
+# ------------------------------------------------------------------ nothing is forgotten
+
+NO_PATHS_OF_THIS_MACHINE = {
+    # in a container, an image, a volume or another server
+    r"x-reconcile\.secrets\.\*\.from\.vault\.(mount|path)",
+    r".*\.(target|subpath|working_dir|uid|gid|mode)",
+    # files that are read on the way to one document, and refused there
+    r"include(\.\*\.(path|project_directory|env_file))?",
+    r"services\.\*\.extends(\.file)?",
+    # sources of secrets, refused by the loader before they are asked
+    r"x-reconcile\.secrets\.\*\.from\.(file|env_file|env_file\.path|sops(\.path)?|age(\.(path|identity))?)",
+    r"x-reconcile\.secrets\.\*\.from\.vault(\.(token_file|ca_file))?",
+    # devices: what a container may do to its host is no matter of paths
+    r".*\.blkio_config\.\w+(\.\*\.path)?",
+    r"services\.\*\.(pre_start\.\*\.)?devices\.\*\.source",
+    # not supported
+    r"services\.\*\.(pre_start\.\*\.)?credential_spec\.file",
+    # names of other parts of the file, words and choices
+    r".*\.(configs|secrets)\.\*\.source",
+    r".*\.(env_file\.\*\.required|logging\.driver|read_only|bind\.create_host_path)",
+    r"services\.\*\.x-reconcile\.waivers\.host-paths",
+    r"configs\.\*\.content",
+    r"x-reconcile\.prune",
+    # lists and groups of attributes, whose parts are listed
+    r"(services\.\*\.(pre_start\.\*\.)?)?(configs|secrets|volumes|env_file|label_file|develop|devices)",
+    r"services\.\*\.develop\.watch",
+    r"services\.\*\.x-reconcile\.reload(\.\*)?",
+    r"x-reconcile\.policy(\.paths)?",
+    # the people of a realm and the certificate of a connection, refused by the loader
+    r"users(\.from)?|x-reconcile\.connection\.caFile",
+    # objects of Keycloak
+    r"(groups|organizations\.\*\.groups)\.\*\.path|userProfile|users\.\*\.credentials\.\*\.(device|federationLink)",
+    r"clients\.\*\.authorizationSettings\.resources\.\*\.uri",
+}
+ONE_OF_SEVERAL_REALMS = re.compile(r"^(\*|realms\.\*)\.")
+PATH_LIKE = re.compile(r"(?i)(^|_)(path|file|source|device|context|dockerfile|dir|directory)$|File$")
+ABOUT_FILES = re.compile(r"(?i)\b(files?|director(y|ies)|folders?)\b")
+
+
+def attributes(schema):
+    """Each attribute that a schema knows, as a pattern, with its description."""
+    document, found = schema_document(schema), {}
+
+    def walk(node, path, within):
+        if not isinstance(node, dict):
+            return
+        if "$ref" in node and node["$ref"] not in within:
+            target = reduce(getitem, node["$ref"].lstrip("#/").split("/"), document)
+            walk(target, path, (*within, node["$ref"]))
+        several = [each for key in ("oneOf", "anyOf", "allOf") for each in node.get(key, ())]
+        for each in (*several, *map(node.get, ("if", "then", "else"))):
+            walk(each, path, within)
+        for name, each in node.get("properties", {}).items():
+            found.setdefault(".".join((*path, name)), each.get("description", ""))
+            walk(each, (*path, name), within)
+        others = map(node.get, ("additionalProperties", "items"))
+        for each in (*node.get("patternProperties", {}).values(), *others):
+            walk(each, (*path, "*"), within)
+
+    walk(document, (), ())
+    return found
+
+
+@pytest.mark.parametrize("schema", ["stack", "users"])
+def test_each_attribute_that_may_name_a_file_is_in_the_table_or_known_to_name_none(schema):
+    known = [re.compile(each) for each in NO_PATHS_OF_THIS_MACHINE]
+    confined = {part for each in CONFINED for part in (each, each.removesuffix(".*"))}
+
+    found = {
+        path
+        for path, words in attributes(schema).items()
+        if (PATH_LIKE.search(path.rpartition(".")[2]) or ABOUT_FILES.search(words)) and path not in confined
+    }
+
+    of_a_realm = {ONE_OF_SEVERAL_REALMS.sub("", path) for path in found}
+    assert not {path for path in of_a_realm if not any(each.fullmatch(path) for each in known)}
+
+
+def test_the_table_names_attributes_that_there_are():
+    found = attributes("stack")
+
+    assert not [each for each in CONFINED if each not in found and each.removesuffix(".*") not in found]
