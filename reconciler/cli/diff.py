@@ -65,6 +65,8 @@ def command(state: State, /, **options: Any) -> int:
 
     Exit code 0: nothing differs; 2: something does. Nothing is changed.
     """
+    from reconciler.core.plan.policy import as_applied
+
     form = options["format"]
     against: tuple[Path, ...] = options["against"]
     with errors_as(state, form, options["files"]), state.session(needs_secrets=not against) as live:
@@ -77,7 +79,7 @@ def command(state: State, /, **options: Any) -> int:
             on_wait=say_once(),
         )
         # A file in place of a server does not become readable by waiting.
-        plan = replace(reconciler, defers=bool(against)).look().plan
+        plan = as_applied(replace(reconciler, defers=bool(against)).look().plan)
         if form == "json":
             show_json(document(session, plan))
         elif form in CI_FORMATS:
@@ -122,9 +124,13 @@ def _next(session: Session, plan: Plan, options: Mapping[str, Any]) -> str:
         if not all(refusal.option for refusal in plan.refusals):
             return "Next: edit the files as the refusals say, and compare again."
         allowed = dict.fromkeys(refusal.option for refusal in plan.refusals)
+        command = command_line("apply", *choice)
         if len(allowed) > _MOST_ALLOWED:
-            return f"Next: `{command_line('apply', *choice)}` with the options of the refusals allows what is refused."
+            return f"Next: `{command}` with the options of the refusals allows or leaves out what is refused."
         words = [word for option in allowed for word in option]
+        if any(option[0] == "--exclude" for option in allowed):
+            rest = command_line("apply", *choice, *words)
+            return f"Next: edit the files as the refusals say, and compare again; `{rest}` does the rest."
         return f"Next: `{command_line('apply', *choice, *words)}` allows what is refused."
     if not any(change.acts or change.action is Action.DEFERRED for change in plan.changes):
         return f"Next: `{command_line('resume', 'ADDRESS')}` ends a pause."

@@ -88,7 +88,7 @@ class Rotate:
     def _show(self, session: Session, rotating: Rotating, look: Look) -> None:
         """Show each secret with what is done about it, and then the plan of what is replaced."""
         from reconciler.core.message.errors import Refused
-        from reconciler.core.plan.policy import refusals_of_obstacles
+        from reconciler.core.plan.policy import as_applied
 
         for each in rotating.exchanges:
             show(f"{each.name}  {_way(each)}")
@@ -97,7 +97,7 @@ class Rotate:
         show("")
         outages = rotating.outages(stopped)
         show(rendered(self._state, session, look.plan, "text", stopped=outages))
-        if refusals := (*look.plan.refusals, *refusals_of_obstacles(look.plan)):
+        if refusals := as_applied(look.plan).refusals:
             raise Refused(refusals)
 
     def _require_agreed(self, rotating: Rotating) -> None:

@@ -132,6 +132,11 @@ def refusals_of_obstacles(plan: Plan) -> Iterator[Refusal]:
             yield _known_to_fail(change.address, f"{change.origin}: " if change.origin else "", change.obstacle)
 
 
+def as_applied(plan: Plan) -> Plan:
+    """The plan with every refusal that ends an apply of it, also those for steps that are known to fail."""
+    return replace(plan, refusals=(*plan.refusals, *refusals_of_obstacles(plan)))
+
+
 def _known_to_fail(address: Address | None, place: str, why: str) -> Refusal:
     remedy = f"nothing is done while a step is known to fail; `apply --exclude {address}` leaves it out"
     return Refusal(address, f"{place}{address} {why}", remedy, ("--exclude", str(address)))

@@ -64,7 +64,8 @@ def plan_markdown(
     if rows := page.lines("resources"):
         parts += ["", "| | resource | action | declared at |", "|---|---|---|---|", *rows]
     parts += ["", *page.lines("details"), *page.lines("refusals"), *page.lines("remarks")]
-    if checksum:
+    # A plan that is refused is not carried out.
+    if checksum and not plan.refusals:
         parts += ["", f"`reconcile apply --checksum {checksum}` does exactly this, or nothing."]
     parts += ["", _mark(project)]
     return "\n".join(parts)
