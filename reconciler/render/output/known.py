@@ -1,16 +1,18 @@
-"""The secret values that are known, and their places in a text: as they are, escaped, percent-encoded or in base64."""
+"""The secret values that are known, and their places in a text: as they are, split, or in one of the encodings."""
 
 from __future__ import annotations
 
 import re
-from base64 import b64decode
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from functools import cached_property
 from typing import Final, TypeAlias
 from urllib.parse import unquote
 
 from reconciler.core.message.secrecy import Span, replaced, secrets_in, secrets_of_words
 from reconciler.core.resource.values import Secret
+from reconciler.record import Struct
+from reconciler.render.output.encodings import ENCODINGS, decoded_words, view
+from reconciler.render.output.plain import BREAKS, IGNORED, PAINT, SEQUENCES, UNPAINTED
 
 SHORTEST: Final = 6
 """A shorter text would be found everywhere; such a secret is hidden by its place."""
@@ -18,13 +20,14 @@ SHORTEST: Final = 6
 _MOST_SPARSE: Final = 64
 """So many are looked for one by one; more of them by their first letters."""
 
-_BASE64: Final = re.compile(r"[A-Za-z0-9+/_-]{8,}={0,2}")
-_TO_STANDARD: Final = str.maketrans("-_", "+/")
-_PERCENT: Final = re.compile(r"%[0-9A-Fa-f]{2}")
-_FORM: Final = re.compile(r"%[0-9A-Fa-f]{2}|\+")  # as a form is sent
-_ESCAPE: Final = re.compile(r"\\(?:u([0-9A-Fa-f]{4})|x([0-9A-Fa-f]{2})|([\"'\\/bfnrt$]))")
-_ESCAPED: Final = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
 _DEEPEST: Final = 3
+_MOST_VIEWS: Final = 24
+"""A text is decoded so many times at most, whatever encodings are within others: the search stays linear."""
+
+_STEERED: Final = re.compile("[\x1b\x9b]")
+_WORD: Final = re.compile(r"[^\W\d_]{1,11}")
+"""A secret that is a word, as `Password` is, would be found in other spellings everywhere."""
+
 _WHOLE_URL: Final = re.compile(r"[a-z][a-z0-9+.-]*://[^\s/@:]*:(\S+)@[^\s@]*", re.IGNORECASE)
 """A text that is a URL and nothing else may have a quote in its password."""
 
@@ -42,7 +45,7 @@ class KnownSecrets:
         self._sources: dict[str, Source] = {}
         self._texts: set[str] = set()
         self._names: set[str] = set()
-        self._by_start: dict[str, list[str]] | None = None
+        self._by_start: dict[str, list[_Known]] | None = None
 
     def learn(self, name: str, source: Source) -> None:
         """Collect the secrets of what a source gives, values with ``Secret`` in them; the last of a name counts."""
@@ -62,12 +65,9 @@ class KnownSecrets:
         """Finds known secrets in the text; spans may overlap."""
         if len(text) < SHORTEST or not self._index():
             return
-        yield from self._plain(text)
-        yield from self._decoded(text, _ESCAPE, _unescaped)
-        yield from self._decoded(text, _PERCENT, _unquoted)
-        if "+" in text and "%" in text:
-            yield from self._decoded(text, _FORM, _unquoted)
-        yield from self._in_base64(text)
+        yield from self._shown(text)
+        for plain, places in _views(text):
+            yield from ((places[start], places[end]) for start, end in self._shown(plain))
 
     def hidden(self, text: str) -> str:
         """The text without the secrets that are known or show by their form."""
@@ -81,21 +81,58 @@ class KnownSecrets:
                 self._texts.update(_forms_of(value))
             self._by_start = None
 
-    def _index(self) -> Mapping[str, Sequence[str]]:
+    def _index(self) -> Mapping[str, Sequence[_Known]]:
         self.collect()
         if self._by_start is None:
             self._by_start = {}
+            folded = set(map(_folded, self._names))
             for text in self._texts - self._names:
-                self._by_start.setdefault(text[:SHORTEST], []).append(text)
+                bare = IGNORED.sub("", text)
+                if len(bare) >= SHORTEST:
+                    is_exact = _WORD.fullmatch(text) is not None or _folded(text) in folded
+                    known = _Known(bare=_folded(bare), exact=bare if is_exact else "")
+                    self._by_start.setdefault(known.bare[:SHORTEST], []).append(known)
         return self._by_start
 
+    def _shown(self, text: str) -> Iterator[Span]:
+        """Finds the secrets that a reader of the text can read, or decode where a whole word is an encoded one."""
+        yield from self._plain(text)
+        whole = [*self._encoded(text, range(len(text)))]
+        yield from whole
+        # Long words are broken into lines. The lines beside a word that is found whole are no part of it.
+        bare = BREAKS.sub("", text)
+        for first, last in self._encoded(bare, _places(text, BREAKS)) if bare != text else ():
+            if not any(start < last and end > first for start, end in whole):
+                yield first, last
+
+    def _encoded(self, text: str, places: Sequence[int]) -> Iterator[Span]:
+        for word, decoded in decoded_words(text):
+            if next(self._plain(decoded), None):
+                yield places[word.start()], places[word.end() - 1] + 1
+
     def _plain(self, text: str) -> Iterator[Span]:
-        index = self._by_start or {}
-        starts = self._sparse(text) if len(index) <= _MOST_SPARSE else range(len(text) - SHORTEST + 1)
+        """Finds the secrets, also with anything between their letters that is no letter of theirs and isn't seen."""
+        for ignored in (IGNORED, UNPAINTED) if PAINT in text else (IGNORED,):
+            yield from self._between(text, ignored)
+        if _STEERED.search(text):
+            yield from (each.span() for known in self._all() for each in known.steered.finditer(text))
+
+    def _between(self, text: str, ignored: re.Pattern[str]) -> Iterator[Span]:
+        bare = ignored.sub("", text)
+        if found := [*self._found(bare)]:
+            places = _places(text, ignored)
+            for start, end, known in found:
+                first, last = places[start], places[end - 1] + 1
+                if known.is_in(text[first:last], bare[start:end]):
+                    yield first, last
+
+    def _found(self, text: str) -> Iterator[tuple[int, int, _Known]]:
+        index, folded = self._by_start or {}, _folded(text)
+        starts = self._sparse(folded) if len(index) <= _MOST_SPARSE else range(len(folded) - SHORTEST + 1)
         for start in starts:
-            for known in index.get(text[start : start + SHORTEST], ()):
-                if text.startswith(known, start):
-                    yield start, start + len(known)
+            for known in index.get(folded[start : start + SHORTEST], ()):
+                if folded.startswith(known.bare, start):
+                    yield start, start + len(known.bare), known
 
     def _sparse(self, text: str) -> Iterator[int]:
         for beginning in self._by_start or {}:
@@ -104,23 +141,59 @@ class KnownSecrets:
                 yield start
                 start = text.find(beginning, start + 1)
 
-    def _decoded(
-        self, text: str, escape: re.Pattern[str], decode: Callable[[re.Match[str]], bytes], depth: int = 0
-    ) -> Iterator[Span]:
-        """Finds secrets that are escaped in the text, also more than once, as JSON in JSON is."""
-        if depth == _DEEPEST or not escape.search(text):
-            return
-        plain, places = _view(text, escape, decode)
-        found = (*self._plain(plain), *self._decoded(plain, escape, decode, depth + 1))
-        yield from ((places[start], places[end]) for start, end in found)
+    def _all(self) -> Iterator[_Known]:
+        return (known for alike in (self._by_start or {}).values() for known in alike)
 
-    def _in_base64(self, text: str) -> Iterator[Span]:
-        for token in _BASE64.finditer(text):
-            if token[0] == token[0].lower():  # a word, a number or a digest; base64 of some length has capitals
-                continue
-            standard = token[0].rstrip("=").translate(_TO_STANDARD)
-            if any(next(self._plain(_from_base64(standard[offset:])), None) for offset in range(4)):
-                yield token.span()
+
+class _Known(Struct, frozen=True, dict=True):
+    """A secret without blanks and case; ``exact`` is its own spelling, where no other one is meant."""
+
+    bare: str
+    exact: str
+
+    def is_in(self, text: str, bare: str) -> bool:
+        """Returns whether a place with the secret's letters means it; words that are beside each other are others."""
+        return not self.exact or (bare == self.exact and (" " not in text or "\n" in text))
+
+    @cached_property
+    def steered(self) -> re.Pattern[str]:
+        """The secret with control sequences between its letters; where one ends, only the letters can tell."""
+        return re.compile(SEQUENCES.join(map(re.escape, self.exact or self.bare)), 0 if self.exact else re.IGNORECASE)
+
+
+def _folded(text: str) -> str:
+    """The text in lower case, of the same length."""
+    lower = text.lower()
+    if len(lower) == len(text):
+        return lower
+    return "".join(each.lower() if len(each.lower()) == 1 else each for each in text)
+
+
+def _places(text: str, ignored: re.Pattern[str]) -> Sequence[int]:
+    """The place of each character that is left of a text without what is ignored."""
+    places, end = list[int](), 0
+    for found in ignored.finditer(text):
+        places.extend(range(end, found.start()))
+        end = found.end()
+    return [*places, *range(end, len(text))]
+
+
+def _views(text: str) -> Iterator[tuple[str, Sequence[int]]]:
+    """The text decoded, also more than once, as JSON in JSON is, with the place of each character in the text."""
+    seen = {text}
+    level: list[tuple[str, Sequence[int]]] = [(text, ())]
+    for _ in range(_DEEPEST):
+        level = [
+            (plain, [places[each] for each in inner] if places else inner)
+            for outer, places in level
+            for encoding in ENCODINGS
+            if encoding.marks.search(outer)
+            for plain, inner in [view(outer, encoding)]
+        ]
+        for plain, places in level:
+            if plain not in seen and len(seen) <= _MOST_VIEWS:
+                seen.add(plain)
+                yield plain, places
 
 
 def _forms_of(value: object) -> Iterator[str]:
@@ -152,58 +225,3 @@ def _shown_by_form(text: str) -> Iterator[str]:
             yield unquote(text[start:end])
     if "@" in text and (whole := _WHOLE_URL.fullmatch(text)):
         yield whole[1]
-
-
-def _view(text: str, escape: re.Pattern[str], decode: Callable[[re.Match[str]], bytes]) -> tuple[str, Sequence[int]]:
-    """The text decoded, and for each character of it where it begins in the text; one more for the end."""
-    data, places, end = bytearray(), list[int](), 0
-
-    def add(piece: bytes, place: int) -> None:
-        data.extend(piece)
-        places.extend([place] * len(piece))
-
-    def add_plain(until: int) -> None:
-        for place in range(end, until):
-            add(text[place].encode("utf-8", "surrogatepass"), place)
-
-    for found in escape.finditer(text):
-        add_plain(found.start())
-        add(decode(found), found.start())
-        end = found.end()
-    add_plain(len(text))
-    return _characters(bytes(data), [*places, len(text)])
-
-
-def _characters(data: bytes, places: Sequence[int]) -> tuple[str, Sequence[int]]:
-    """UTF-8 as text, with the place of each character's first byte."""
-    text = data.decode("utf-8", "replace")
-    # Only ASCII: then each byte is a character, and nothing has to be counted.
-    if len(text) == len(data):
-        return text, places
-    # What is no UTF-8 is read byte by byte, so that a secret beside it is still found.
-    text = data.decode("latin-1") if "\ufffd" in text else text
-    if len(text) == len(data):
-        return text, places
-    found, at = list[int](), 0
-    for character in text:
-        found.append(places[at])
-        at += len(character.encode("utf-8", "surrogatepass"))
-    return text, [*found, places[-1]]
-
-
-def _unescaped(found: re.Match[str]) -> bytes:
-    code = found[1] or found[2]
-    text = chr(int(code, 16)) if code else _ESCAPED.get(found[3], found[3])
-    return text.encode("utf-8", "surrogatepass")
-
-
-def _unquoted(found: re.Match[str]) -> bytes:
-    return b" " if found[0] == "+" else bytes([int(found[0][1:], 16)])
-
-
-def _from_base64(text: str) -> str:
-    """Decodes a text that is base64; a letter that fills no byte is left out."""
-    whole = text[:-1] if len(text) % 4 == 1 else text
-    with suppress(ValueError):
-        return b64decode(whole + "=" * (-len(whole) % 4)).decode("utf-8", "replace")
-    return ""

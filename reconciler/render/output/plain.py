@@ -13,12 +13,31 @@ _COLOUR: Final = re.compile(f"{PAINT}([0-9;]*){PAINT}")
 _FOREIGN_COLOUR: Final = re.compile("\x1b\\[([0-9;]*)m")
 _PALETTE: Final = re.compile("[34]8;(?:5;[0-9]+|2;[0-9]+;[0-9]+;[0-9]+)")
 _CONCEALED: Final = "8"
-_STEERING: Final = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f"  # C0 but for tab and newline, DEL, and C1
+_STEERS: Final = (
+    "\x00-\x08\x0b-\x1f\x7f-\x9f"  # C0 but for tab and newline, DEL, and C1
     "\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180e"  # invisible
     "\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"  # zero width, separators, bidi overrides and isolates
-    "\ud800-\udfff\ufffe\uffff\U000e0000-\U000e0fff]"  # lone surrogates, what XML forbids, tags
+    "\ud800-\udfff\ufffe\uffff\U000e0000-\U000e0fff"  # lone surrogates, what XML forbids, tags
 )
+_STEERING: Final = re.compile(f"[{_STEERS}]")
+
+_UNSEEN: Final = (
+    f"{_STEERS}\\s"
+    "\u180b-\u180f\u3164\ufe00-\ufe0f\uffa0\ufff0-\ufff8"  # variants of the character before, and fillers
+    "\U0001bca0-\U0001bca3\U0001d173-\U0001d17a"  # marks of shorthand and of music
+)
+_PAINTED: Final = f"{PAINT}[0-9;]*{PAINT}"
+IGNORED: Final = re.compile(f"{_PAINTED}|[{_UNSEEN}]+|{PAINT}")
+"""The parts of a text that the search for a secret ignores: whatever a reader does not see, blanks and line breaks."""
+
+UNPAINTED: Final = re.compile(f"[{_UNSEEN}{PAINT}]+")
+"""The same where a foreign text has the mark of a colour before a digit of its own."""
+
+BREAKS: Final = re.compile(f"[\r\n]+[ \t]*|{_PAINTED}|[{_STEERS}]+|{PAINT}")
+"""The same but for blanks, which part words."""
+
+SEQUENCES: Final = f"(?:(?:\x1b\\[|\x9b)[0-?]*[ -/]*[@-~]|\x1b[\\]PX^_][^\x07\x1b]*(?:\x07|\x1b\\\\)|\x1b[ -/]*[0-~]|{_PAINTED}|[{_UNSEEN}{PAINT}])*"
+"""An expression for what may stand between two letters for a terminal that shows them side by side."""
 _COMMAND: Final = re.compile(r"^([ \t]*)(?=::)", re.MULTILINE)
 _OLD_COMMAND: Final = re.compile(r"##(?=\[|vso\[)")
 

@@ -25,15 +25,19 @@ class Writer:
 
         Lines are broken between words where they have more columns than ``width``; 0 is for no terminal.
         """
-        return coloured(folded(harmless(self.hidden(text), commands=commands), width))
+        return self._neutral(self.hidden(text), commands=commands, width=width)
 
     def message(self, text: str, width: int = 0) -> str:
         """A message, of which each line but the first is indented."""
-        return self.text(indented(text), width=width)
+        return self._neutral(indented(self.hidden(text)), width=width)
 
     def line(self, text: str) -> str:
         """Text for one line, as of a log."""
-        return harmless(self.hidden(one_line(text)))
+        # Hidden first: what is written out of a control character would be a part of the secret around it.
+        return harmless(one_line(self.hidden(text)))
+
+    def _neutral(self, hidden: str, *, commands: bool = False, width: int = 0) -> str:
+        return coloured(folded(harmless(hidden, commands=commands), width))
 
     def hidden(self, text: str) -> str:
         """The text without the secrets that are known or show by their form."""

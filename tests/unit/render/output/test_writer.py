@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import ast
 import base64
+import html
 import io
 import json
+import re
+import shlex
+import sys
+import unicodedata
 from pathlib import Path
 from urllib.parse import quote, quote_plus
 
@@ -14,10 +19,18 @@ import pytest
 import reconciler
 from reconciler.core.resource.values import Secret
 from reconciler.log import configure
-from reconciler.render.output.plain import joined, painted, with_its_colours
+from reconciler.render.output.plain import joined, one_line, painted, with_its_colours
 from reconciler.render.output.writer import Writer
+from tests.kit.instructions import instructions
 
-SECRETS = ["hunter2-canary", "q\"uo\\te'd / ünd+x", "a\ttab in it", "line one\nline two of it", 100 * "long"]
+SECRETS = [
+    "hunter2-canary",
+    "q\"uo\\te'd / ünd+x",
+    "a\ttab in it",
+    "pass-\U0001f600-word",
+    "line one\nline two of it",
+    100 * "long",
+]
 
 
 def a_writer(*secrets: str) -> Writer:
@@ -40,6 +53,25 @@ FORMS = {
     "in base64 for URLs": lambda text: base64.urlsafe_b64encode(text.encode()).decode(),
     "in base64 behind a name": lambda text: base64.b64encode(f"user:{text}".encode()).decode(),
     "in base64 in the middle": lambda text: base64.b64encode(f"ab{text}!".encode()).decode().rstrip("="),
+    "in base64 in lines": lambda text: base64.encodebytes(text.encode()).decode().rstrip(),
+    "in HTML": html.escape,
+    "in HTML with numbers": lambda text: "".join(f"&#{ord(each)};" for each in text),
+    "in XML": lambda text: "".join(f"&#x{ord(each):x};" for each in text),
+    "in HTML in JSON": lambda text: json.dumps(html.escape(text)),
+    "in JSON in HTML": lambda text: html.escape(json.dumps(text)),
+    "in a shell": shlex.quote,
+    "in a shell with backslashes": lambda text: "'" + text.replace("'", "'\\''") + "'",
+    "in a shell without quotes": lambda text: re.sub(r"([^\w\n])", r"\\\1", text),
+    "in a shell in JSON": lambda text: json.dumps(shlex.quote(text)),
+    "in SQL": lambda text: "'" + text.replace("'", "''") + "'",
+    "in CSV": lambda text: '"' + text.replace('"', '""') + '"',
+    "in hex": lambda text: text.encode().hex(),
+    "in hex in upper case": lambda text: text.encode().hex().upper(),
+    "in hex with colons": lambda text: text.encode().hex(":"),
+    "in a dump in hex": lambda text: text.encode().hex(" "),
+    "in C": lambda text: "".join(f"\\{each:03o}" if each < 0o200 else f"\\x{each:02x}" for each in text.encode()),
+    "in upper case": str.upper,
+    "in lower case": str.lower,
 }
 
 
@@ -56,6 +88,106 @@ def test_a_known_secret_is_hidden_in_every_form(secret, form, others):
     assert form(secret) not in shown
     assert shown.startswith("before ")
     assert shown.endswith(" after")
+
+
+SPLIT = "abcdefghijk0123456789"
+UNSEEN = [
+    chr(code)
+    for code in range(sys.maxunicode)
+    if unicodedata.category(chr(code)) in {"Cc", "Zl", "Zp"}
+    or (unicodedata.category(chr(code)) == "Cf" and unicodedata.bidirectional(chr(code)) in {"BN", "LRE", "RLE", "PDF"})
+    or 0xFE00 <= code <= 0xFE0F
+    or code in {0xD800, 0xDFFF}
+]
+SPLITTERS = [
+    *(
+        "\x1b[0m",
+        "\x1b[1;31m",
+        "\x1b[38;5;12m",
+        "\x1b[K",
+        "\x1b[2J",
+        "\x1b[?25l",
+        "\x9b31m",
+        "\x1b]0;title\x07",
+        "\x1b(B",
+    ),
+    *("\x1b]8;;http://h/\x1b\\", "\x1bPq\x1b\\", "\x1b", "\x1b[", "\x1b=", "\x1b7", "\r\n", "\n\n", "\n    ", "\r\n\t"),
+    *("\u200b\u200b", "\x1b[0m\u200b\x00\n", "\u202e\u202c", "\x1b\x1b[0m", "\ufdd0", "\ufdd031\ufdd0"),
+]
+OUTPUTS = {
+    "text": lambda writer, text: writer.text(text),
+    "message": lambda writer, text: writer.message(f"it failed; its last lines:\n{text}"),
+    "narrow message": lambda writer, text: writer.message(text, 12),
+    "line": lambda writer, text: writer.line(text),
+    "JSON": lambda writer, text: writer.json({"a": [text]}),
+    "document": lambda writer, text: str(writer.document({text: text})),
+    "history": lambda writer, text: writer.known.hidden(text),
+    "log of a container": lambda writer, text: writer.text(with_its_colours(one_line(text), shown=False)),
+    "log in colours": lambda writer, text: writer.text(with_its_colours(one_line(text), shown=True)),
+    "lines in JSON": lambda writer, text: writer.text(json.dumps({"log": text})),
+    "lines in Python": lambda writer, text: writer.text(repr(text)),
+    "line of ours": lambda writer, text: writer.line(joined([text])),
+    "log of the program": lambda writer, text: logged(writer.line, text, as_json=False),
+    "log as JSON": lambda writer, text: logged(writer.hidden, text, as_json=True),
+}
+
+
+def logged(clean, text, *, as_json):
+    stream = io.StringIO()
+    configure(as_json=as_json, clean=clean, finish=str, stream=stream).error("failed", error=text)
+    return stream.getvalue()
+
+
+@pytest.mark.parametrize("output", OUTPUTS.values(), ids=OUTPUTS)
+@pytest.mark.parametrize("others", [0, 200])
+def test_a_secret_that_is_split_by_what_nobody_sees_is_hidden_in_every_output(output, others):
+    writer = a_writer(SPLIT, *(f"another-{number}" for number in range(others)))
+    splitters = SPLITTERS if others else [*UNSEEN, *SPLITTERS]
+
+    shown = {
+        splitter: output(writer, text)
+        for splitter in splitters
+        for text in (f"it is {SPLIT[:5]}{splitter}{SPLIT[5:]}!", f"it is {splitter.join(SPLIT)}!")
+    }
+
+    assert {splitter: text for splitter, text in shown.items() if not is_hidden(text)} == {}
+
+
+def is_hidden(text):
+    return (
+        "(secret)" in text and "it is" in text and "!" in text and not re.search(r"fghij|a.*b.*c.*d.*9", text.lower())
+    )
+
+
+def test_a_colour_around_a_secret_stays():
+    text = a_writer(SPLIT).text(f"{painted(SPLIT, '31')} {painted(f'a {SPLIT}', '32')} b")
+
+    assert text == "\033[31m(secret)\033[0m \033[32ma (secret)\033[0m b"
+
+
+@pytest.mark.parametrize("text", ["the pass word is wrong", "a PASSWORD", "abc def", "lines\nof words"])
+def test_a_secret_that_is_a_word_is_found_as_it_is_written_only(text):
+    writer = a_writer("password", "Pass\n", "secret1", "linesof")
+
+    assert writer.text("it is password") == "it is (secret)"
+    assert a_writer("password", "abcdef").text(text) == text
+
+
+def test_a_secret_beside_words_takes_no_word_with_it():
+    encoded = base64.b64encode(SPLIT.encode()).decode()
+
+    assert a_writer(SPLIT).text(f"first\n{encoded}\nlast") == "first\n(secret)\nlast"
+
+
+@pytest.mark.parametrize(
+    "piece", ["\x1b[", "\x1b]0;", "\x9d\n", "a\x00", "\\u0041", "%41+", "&lt;", "''", "6162", "\n  ", SPLIT[:9]]
+)
+def test_the_search_takes_linear_time(piece):
+    writer = a_writer(SPLIT, "''", *(f"another-{number}" for number in range(50)))
+
+    few, many = (instructions(lambda n=n: writer.text(piece * n), below=str(PACKAGE)).total() for n in (1_000, 4_000))
+
+    assert many <= 5 * few
 
 
 @pytest.mark.parametrize("text", ["nothing of it", "aGVsbG8gd29ybGQh", "%41%42", "\\u0041", "ünicode %"])
