@@ -36,7 +36,12 @@ UNPAINTED: Final = re.compile(f"[{_UNSEEN}{PAINT}]+")
 BREAKS: Final = re.compile(f"[\r\n]+[ \t]*|{_PAINTED}|[{_STEERS}]+|{PAINT}")
 """The same but for blanks, which part words."""
 
-SEQUENCES: Final = f"(?:(?:\x1b\\[|\x9b)[0-?]*[ -/]*[@-~]|\x1b[\\]PX^_][^\x07\x1b]*(?:\x07|\x1b\\\\)|\x1b[ -/]*[0-~]|{_PAINTED}|[{_UNSEEN}{PAINT}])*"
+SEQUENCES: Final = (
+    "(?:(?:\x1b\\[|\x9b)[0-?]*[ -/]*[@-~]"  # colours, and moves of the cursor
+    "|\x1b[\\]PX^_][^\x07\x1b]*(?:\x07|\x1b\\\\)"  # titles and links
+    "|\x1b[ -/]*[0-~]"
+    f"|{_PAINTED}|[{_UNSEEN}{PAINT}])*"
+)
 """An expression for what may stand between two letters for a terminal that shows them side by side."""
 _COMMAND: Final = re.compile(r"^([ \t]*)(?=::)", re.MULTILINE)
 _OLD_COMMAND: Final = re.compile(r"##(?=\[|vso\[)")
