@@ -184,7 +184,7 @@ class Lock:
         if lease:
             # Without an answer the failure itself is reported.
             with suppress(ProviderError):
-                lease.confirm()
+                lease.verify()
             if lease.is_lost:
                 lease.require_held()
 
@@ -303,7 +303,7 @@ class Lease:
             self._stopped_until = now
         self._beat_at = now
 
-    def confirm(self) -> None:
+    def verify(self) -> None:
         """Look whether the mark is still there. Raises ProviderError where that can't be known."""
         with self._mutex:
             if self.is_lost:
@@ -364,7 +364,7 @@ class Lease:
         if not self.is_lost and not self.is_young:
             self.renew()
         elif not self.is_lost and self.is_doubtful:
-            self.confirm()
+            self.verify()
         if self.is_lost:
             other = f"{self._other} has it now" if self._other else "another run may be at work"
             raise LockLost(

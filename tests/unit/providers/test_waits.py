@@ -102,7 +102,7 @@ def test_threads_that_wait_for_one_token_fail_together():
         client.close()
 
     assert {type(each) for each in errors} == {Unreachable}
-    assert time.monotonic() - began < 3.0
+    assert time.monotonic() - began < 4.5
 
 
 def test_a_failed_token_is_asked_for_again_later():
