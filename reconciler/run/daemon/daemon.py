@@ -275,7 +275,8 @@ class Daemon:
         windows = (now + next_change(window, wall) - wall for window in self._restraint.windows)
         pauses = (now + each.until - wall for each in self._pauses.values())
         # The earliest of all moments at which something may be different: a window or a pause ends, a lock expires.
-        later = (self._locked_until, *windows, *pauses, *self._overdue_from.values(), end if due_at is None else due_at)
+        late = (*self._overdue_from.values(), *self._up_by())
+        later = (self._locked_until, *windows, *pauses, *late, end if due_at is None else due_at)
         end = min(end, *(at for at in later if at > now))
         hints: list[Hint] = []
         while not hints and self._clock.now() < end and not self._stop.is_set():
@@ -756,6 +757,13 @@ class Daemon:
         is_starting = is_new or (change.observed is not None and change.observed.status.health is Health.SETTLING)
         is_ours = self._rhythm.heals and change.acts and not self._reason_to_leave(change)
         return is_starting or is_ours or host in self._busy()
+
+    def _up_by(self) -> Iterator[float]:
+        """The moments from which on a silent provider is not excused any more by a repair of its server."""
+        for name in self._unread:
+            provider = self._session.providers.get(name)
+            if provider is not None and provider.served_by is not None:
+                yield from (each.last_at + COMES_UP_S for each in self.paces[str(provider.served_by)].fields.values())
 
     def _reason_to_leave(self, change: Change) -> str:
         """A pause or the policy that keeps a difference from being repaired now, "" if there is none."""

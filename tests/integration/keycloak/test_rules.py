@@ -16,7 +16,7 @@ from reconciler.providers.keycloak.provider import KeycloakProvider
 from reconciler.providers.keycloak.write.steps import steps
 from reconciler.run.clock import RealClock
 from reconciler.run.reconciliation.once import Reconciler
-from reconciler.vocabulary.keycloak import WORKFLOW
+from reconciler.vocabulary.keycloak import CLIENT, WORKFLOW
 from tests.kit.keycloak.realms import GROUPS_MAPPER, a_realm
 from tests.kit.keycloak.server import (
     ByHand,
@@ -434,7 +434,6 @@ def test_the_account_in_use_is_never_deleted(driver: Driver, server: Server) -> 
 
 BLIND = {
     "view-realm": (["query-users"], {}),
-    "manage-realm, view-clients and query-groups": (["view-realm"], {"clients": [{"clientId": "app"}]}),
     "view-users": (["view-realm", "query-users"], {"users": [{"username": "ann"}]}),
 }
 
@@ -450,6 +449,20 @@ def test_too_few_rights_to_see_are_named_and_not_taken_for_missing_objects(
     with pytest.raises(Denied, match=missing):
         Driver(client).look(plain(by_hand.realm, **sections))
     client.close()
+
+
+def test_a_client_that_the_account_may_not_see_is_unknown_and_not_to_be_made(
+    server: Server, driver: Driver, by_hand: ByHand
+) -> None:
+    file = plain(by_hand.realm, clients=[{"clientId": "app"}])
+    driver.apply(file)
+    client = server.client(**with_roles(server, by_hand, "view-realm"))
+
+    (change,) = [each for each in Driver(client).plan(file).changes if each.address.kind == CLIENT]
+    client.close()
+
+    assert change.action is Action.DEFERRED
+    assert "view-clients" in change.unread
 
 
 def test_too_few_rights_to_write_are_named(server: Server, driver: Driver, realm: str, by_hand: ByHand) -> None:

@@ -209,6 +209,18 @@ def test_a_keycloak_whose_start_fails_needs_a_person(both: Both) -> None:
     assert both.log.of("repair failed")
 
 
+def test_a_keycloak_that_is_silent_after_its_repair_is_reported_though_nothing_else_happens(both: Both) -> None:
+    both.declare(service="web")
+    with both.daemon(interval_s=600.0):
+        until(lambda: both.runs and both.alice.get("enabled"))
+
+        both.keycloak.hang()
+        both.web_is_repaired()
+
+        until(lambda: both.log.of("can't be read"))
+        both.keycloak.go_on()
+
+
 def test_without_a_stack_users_yaml_says_what_is_only_reported(both: Both) -> None:
     with both.daemon():
         until(lambda: both.alice.get("enabled"))
