@@ -7,6 +7,7 @@ import graphlib
 import re
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -207,13 +208,19 @@ def test_providers_do_not_know_each_other(neighbour):
             assert not [name for name in foreign if not name.startswith(STANDS_ON.get(neighbour, "none"))]
 
 
+@cache
 def ours(file):
     """The files of ours that a file imports, wherever in the file it does."""
+    return [found for name in whole_names(file) if (found := file_of(name)) in FILES]
+
+
+def whole_names(file):
+    """The modules of ours that a file imports from, and what it imports from them as if these were modules."""
     tree = ast.parse((PACKAGE / file).read_text(encoding="utf-8"))
     for node in ast.walk(tree):
         if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("reconciler"):
-            whole = [f"{node.module}.{alias.name}" for alias in node.names]
-            yield from (found for name in (*whole, node.module) if (found := file_of(name)) in FILES)
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+            yield node.module
 
 
 def file_of(module):

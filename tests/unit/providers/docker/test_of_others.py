@@ -91,7 +91,8 @@ def test_a_volume_of_others_is_not_made_anew_with_the_loss_of_data_allowed(engin
 def test_a_volume_of_others_is_not_pruned_once_it_is_no_longer_declared(engine, folder):
     apply(a_stack(STACK, folder), engine)
     lost = frozenset({volume_address("own")})
-    policy = Policy.of(KINDS.values(), prune=dict.fromkeys(KINDS, "owned"), deletes=True, may_lose=lost)
+    prune = dict.fromkeys(KINDS, "owned")
+    policy = Policy.of(KINDS.values(), prune=prune, deletes=True, may_lose=lost, most_surplus=1)
 
     apply(a_stack("services: {}", folder), engine, policy)
 
