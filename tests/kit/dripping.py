@@ -6,13 +6,13 @@ import json
 import socket
 import socketserver
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from tests.kit.machine.tls import Authority, served
+from tests.kit.serving import in_background
 
 Write = Callable[[bytes], None]
 Endless = Callable[[Write], None]
@@ -111,14 +111,8 @@ def dripping(folder: Path) -> Iterator[Dripping]:
         block_on_close = False
         request_queue_size = 64
 
-    with Server(str(made.path), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
-        thread.start()
-        try:
-            yield made
-        finally:
-            server.shutdown()
-            thread.join()
+    with in_background(Server(str(made.path), Handler)):
+        yield made
 
 
 # ------------------------------------------------------------------ the ways to it
@@ -135,7 +129,7 @@ threading.Thread(target=back, daemon=True).start()
 while piece := os.read(0, 65536):
     there.sendall(piece)
 """
-"""What `ssh HOST docker system dial-stdio` does, without the host."""
+"""A stand-in for `ssh HOST docker system dial-stdio`, without the host."""
 
 
 @contextmanager

@@ -17,6 +17,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from reconciler.providers.answers import Limits
 from tests.kit.docker.memory import MemoryEngine
+from tests.kit.serving import in_background
 
 LIMITS = Limits(seconds=10.0, size_bytes=1 << 20)
 """The limits of a client in these tests: right answers keep within them on a busy machine, too."""
@@ -247,14 +248,8 @@ def _serving(proxy: Proxy) -> Iterator[Proxy]:
     handler = type("Handler", (_Handler,), {"proxy": proxy})
     server = _Server(("127.0.0.1", 0), handler)
     proxy.url = f"http://127.0.0.1:{server.server_port}"
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
-    thread.start()
-    try:
+    with in_background(server):
         yield proxy
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
 
 
 class _Server(ThreadingHTTPServer):

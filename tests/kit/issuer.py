@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -15,6 +14,8 @@ from urllib.parse import parse_qs, urlsplit
 
 from jwcrypto.jwk import JWK  # type: ignore[import-untyped]
 from jwcrypto.jwt import JWT  # type: ignore[import-untyped]
+
+from tests.kit.serving import in_background
 
 
 @cache
@@ -88,13 +89,8 @@ def issuing() -> Iterator[Issued]:
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     issued.url = f"http://127.0.0.1:{server.server_port}/realm"
-    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
-    thread.start()
-    try:
+    with in_background(server):
         yield issued
-    finally:
-        server.shutdown()
-        server.server_close()
 
 
 def query_of(address: str) -> dict[str, str]:

@@ -35,7 +35,7 @@ class UsersFile:
     file: TextFile
     documents: tuple[Tree, ...]
     problems: tuple[Problem, ...] = ()
-    """What is odd or wrong, and does not keep the rest from being checked."""
+    """Odd and wrong things that do not keep the rest from being checked."""
     is_complete: bool = True
     """False where users are missing that a file declares."""
 

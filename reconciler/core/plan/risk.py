@@ -41,7 +41,7 @@ class Risk(Struct, frozen=True):
 
     @property
     def remedy(self) -> str:
-        """What to do about it, also where a waiver has ended."""
+        """The advice, also where a waiver has ended."""
         ended = f"its waiver ended on {self.waiver.last_day}; " if self.waiver else ""
         return f"{ended}take it out, or allow it in the service with `x-reconcile.waivers.{self.rule}`"
 

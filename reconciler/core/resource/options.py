@@ -38,9 +38,10 @@ class Waiver(Struct, frozen=True):
 
 
 class PolicyOptions(Struct, frozen=True):
-    """What the files may not do: ``risks`` is ``refuse`` where each command refuses them, and not the daemon alone.
+    """Limits of what the files may do.
 
-    ``images`` is ``pinned`` where an image without a digest is a risk.
+    ``risks`` is ``refuse`` where each command refuses them, and not the daemon alone. ``images`` is
+    ``pinned`` where an image without a digest is a risk.
     """
 
     paths: str = ""

@@ -49,7 +49,7 @@ CAUSES: Final[Mapping[Cause, CauseWords]] = {
 REMOVED: Final = CauseWords(
     "removed from the files", "It was removed from the files, so its default counts again", _BY_REQUEST
 )
-"""Those of a field that the files declared, and do not any more."""
+"""The words for a field that the files declared, and do not any more."""
 
 
 def known_cause(cause: Cause) -> str:

@@ -275,7 +275,8 @@ class Daemon:
         windows = (now + next_change(window, wall) - wall for window in self._restraint.windows)
         pauses = (now + each.until - wall for each in self._pauses.values())
         # The earliest of all moments at which something may be different: a window or a pause ends, a lock expires.
-        late = (*self._overdue_from.values(), *self._up_by())
+        silent = (self._session.providers[name] for name in self._unread if name in self._session.providers)
+        late = (*self._overdue_from.values(), *(self._up_by(provider.served_by) for provider in silent))
         later = (self._locked_until, *windows, *pauses, *late, end if due_at is None else due_at)
         end = min(end, *(at for at in later if at > now))
         hints: list[Hint] = []
@@ -753,17 +754,15 @@ class Daemon:
         pace = self.paces[str(host)]
         if pace.failures or pace.worst or any(each.address == host for each in look.plan.refusals):
             return False
-        is_new = any(self._clock.now() - each.last_at < COMES_UP_S for each in pace.fields.values())
+        is_new = self._clock.now() < self._up_by(host)
         is_starting = is_new or (change.observed is not None and change.observed.status.health is Health.SETTLING)
         is_ours = self._rhythm.heals and change.acts and not self._reason_to_leave(change)
         return is_starting or is_ours or host in self._busy()
 
-    def _up_by(self) -> Iterator[float]:
-        """The moments from which on a silent provider is not excused any more by a repair of its server."""
-        for name in self._unread:
-            provider = self._session.providers.get(name)
-            if provider is not None and provider.served_by is not None:
-                yield from (each.last_at + COMES_UP_S for each in self.paces[str(provider.served_by)].fields.values())
+    def _up_by(self, host: Address | None) -> float:
+        """The moment from which on a repair of its server excuses a silent provider no more; 0 without a repair."""
+        fields = self.paces[str(host)].fields.values() if host else ()
+        return max((each.last_at + COMES_UP_S for each in fields), default=0.0)
 
     def _reason_to_leave(self, change: Change) -> str:
         """A pause or the policy that keeps a difference from being repaired now, "" if there is none."""

@@ -13,6 +13,7 @@ from typing import Any
 from urllib.parse import parse_qs
 
 from tests.kit.keycloak.simulator.server import SimulatedKeycloak
+from tests.kit.serving import in_background
 
 PASSWORD = "s3cret-of-admin"
 
@@ -90,12 +91,8 @@ def served() -> Iterator[ServedKeycloak]:
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
     made.url = f"http://127.0.0.1:{server.server_port}"
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
-    thread.start()
-    try:
-        yield made
-    finally:
-        made.go_on()
-        server.shutdown()
-        server.server_close()
-        thread.join()
+    with in_background(server):
+        try:
+            yield made
+        finally:
+            made.go_on()

@@ -34,7 +34,7 @@ def giving_way(changes: Sequence[Change]) -> Mapping[Address, Sequence[Change]]:
 def _needed(
     address: Address, wanted: AbstractSet[Address], desired: Mapping[Address, Resource]
 ) -> AbstractSet[Address]:
-    """Those of the wanted ones that a resource needs, over however many."""
+    """The wanted ones that a resource needs, over however many."""
     needed, frontier = set[Address](), {address}
     while frontier and not wanted <= needed:  # mostly those next to it, or none
         after = {need for each in frontier if each in desired for need in desired[each].after}
