@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Container, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from graphlib import TopologicalSorter
 from itertools import product
 from typing import Protocol
@@ -86,7 +87,14 @@ class Plan(Struct, frozen=True):
 
     def remarks(self) -> tuple[Problem, ...]:
         """Lists remarks for a reader, besides the changes."""
-        return (*self.obstacles, *self.kept, *(remark for change in self.changes for remark in _remarks(change)))
+        refused = {refusal.address for refusal in self.refusals}
+        taken = (_ended(change) for change in self.changes if change.address not in refused)
+        return (
+            *self.obstacles,
+            *self.kept,
+            *(each for each in taken if each),
+            *(remark for change in self.changes for remark in _remarks(change)),
+        )
 
     @property
     def unread(self) -> tuple[Change, ...]:
@@ -99,11 +107,21 @@ class Plan(Struct, frozen=True):
         return tuple(change for change in self.changes if change.is_missing)
 
 
-def _remarks(change: Change) -> Iterator[Problem]:
-    def remark(message: str) -> Problem:
-        origin = change.desired.origin if change.desired and change.desired.origin else Origin("")
-        return Problem(message, origin, Severity.WARNING, address=change.address)
+def _remark(change: Change, message: str) -> Problem:
+    origin = change.desired.origin if change.desired and change.desired.origin else Origin("")
+    return Problem(message, origin, Severity.WARNING, address=change.address)
 
+
+def _ended(change: Change) -> Problem | None:
+    """A remark on what somebody else made and this plan removes. Where that is refused, the refusal names it."""
+    live = change.observed
+    if live is None or live.owned or not live.called or change.intended not in (Action.REPLACE, Action.DELETE):
+        return None
+    return _remark(change, f"was not made by this project: {live.called} is removed")
+
+
+def _remarks(change: Change) -> Iterator[Problem]:
+    remark = partial(_remark, change)
     used_by = in_use_by(change.observed.bystanders) if change.observed else ""
     if used_by and change.action is not Action.KEEP:
         yield remark(f"is {used_by}")

@@ -127,9 +127,6 @@ def refusals_of_obstacles(plan: Plan) -> Iterator[Refusal]:
     for each in plan.obstacles:
         if each.address in acting:
             yield _known_to_fail(each.address, f"{each.origin}: " if each.origin.file else "", each.message)
-    for change in plan.changes:
-        if change.obstacle and change.address in acting:
-            yield _known_to_fail(change.address, f"{change.origin}: " if change.origin else "", change.obstacle)
 
 
 def as_applied(plan: Plan) -> Plan:
@@ -185,12 +182,7 @@ def _rules(change: Change, policy: Policy) -> Iterator[Refusal]:
         yield Refusal(address, f"{address} would be deleted", "allow it with `--yes`", ("--yes",))
     # These come on top: each refusal names an option of its own, and a user wants to see all of them at once.
     if change.observed and not change.observed.owned and address not in policy.may_adopt:
-        yield Refusal(
-            address,
-            f"{address} is already there, but was not made by this project",
-            f"remove or rename it, or take it over with `--adopt {address}`",
-            ("--adopt", str(address)),
-        )
+        yield _foreign(change, change.observed)
     if change.observed and (disrupted := policy.disrupted(change.observed)):
         # The server refuses a deletion of anything that is held. Others would only be disrupted, which may be allowed.
         held = [each for each in disrupted if each.holds]
@@ -199,6 +191,19 @@ def _rules(change: Change, policy: Policy) -> Iterator[Refusal]:
             yield Refusal(address, message, "remove what uses it first")
         else:
             yield _allowed_with("--allow-disrupt", address, message)
+
+
+def _foreign(change: Change, live: Observed) -> Refusal:
+    """Taking over what somebody else made, which ends where it would be replaced."""
+    address = change.address
+    called = f" as {live.called}" if live.called else ""
+    verb = "have it removed and made anew" if change.intended is Action.REPLACE else "take it over"
+    return Refusal(
+        address,
+        f"{address} is already there{called}, but was not made by this project",
+        f"remove or rename it, or {verb} with `--adopt {address}`",
+        ("--adopt", str(address)),
+    )
 
 
 def _risks(change: Change, policy: Policy) -> Iterator[Refusal]:

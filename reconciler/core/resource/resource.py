@@ -152,6 +152,8 @@ class Observed:
     ``outlived_by`` are those that it depends on: where both are deleted it goes first.
     One that is not owned is ``claimable`` if it is nobody else's either: as declared, it is taken over as it is.
     Where its ``data_stays`` it only leads to data that is kept elsewhere, and that its end does not touch.
+    ``called`` is how one that is not owned is named on the other side, with its owner, if it has one.
+    An ``obstacle`` says why a change of it would fail, after its name.
     ``unread`` is the reason for which nothing of it can be read, not even whether it exists.
     """
 
@@ -174,4 +176,6 @@ class Observed:
     stopped_by_hand: bool = False
     outlived_by: frozenset[Address] = frozenset()
     claimable: bool = False
+    called: str = ""
+    obstacle: str = ""
     unread: str = ""

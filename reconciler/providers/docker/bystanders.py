@@ -16,9 +16,9 @@ from reconciler.core.difference.change import Action, Change
 from reconciler.core.difference.kind import Effect
 from reconciler.core.resource.address import Address
 from reconciler.core.resource.resource import Bystander
+from reconciler.providers.docker.engine import ownership
 from reconciler.providers.docker.engine.client import Engine
 from reconciler.providers.docker.kinds import container, image, network, volume
-from reconciler.providers.docker.table import labels
 from reconciler.providers.docker.table.property import Json, dig
 
 _NAMESPACES: Final[Mapping[str, str]] = MappingProxyType(
@@ -155,8 +155,7 @@ def _from_image(change: Change, others: _Others) -> Iterator[Bystander]:
 
 
 def _bystander(item: Json, loss: str, *, lasting: bool = True, holds: bool = False) -> Bystander:
-    name, project = str(item["Names"][0]).lstrip("/"), (item.get("Labels") or {}).get(labels.PROJECT)
-    called = f"container {name} of project {project}" if project else f"container {name}"
+    called = ownership.called("container", str(item["Names"][0]).lstrip("/"), item.get("Labels"))
     return Bystander(str(item["Id"]), called, loss, lasting=lasting, holds=holds)
 
 

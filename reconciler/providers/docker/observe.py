@@ -70,6 +70,7 @@ class Reader:
         self._named: dict[str, Mapping[str, str]] = {}
         self._called: dict[str, str] = {}
         self._renamed: dict[str, str] = {}
+        self._name_is_taken: dict[Address, Json] = {}
 
     def read(self) -> Iterator[Observed]:
         """Everything that is desired and there, and what carries the project's labels besides."""
@@ -111,6 +112,7 @@ class Reader:
                 item["Id"],
                 network.read(item),
                 owned=self._owns(item) or self._is_external(address),
+                called=ownership.called("network", item["Real"], item.get("Labels")),
                 outputs={"id": item["Id"]},
             )
 
@@ -128,6 +130,7 @@ class Reader:
                 item["Name"],
                 volume.read(item),
                 owned=self._owns(item) or self._is_external(address),
+                called=ownership.called("volume", item["Name"], item.get("Labels")),
                 outputs={"name": item["Name"]},
                 data_stays=stays,
             )
@@ -329,15 +332,29 @@ class Reader:
         by_suffix: dict[str, list[Json]] = {NEXT: [], PREVIOUS: [], "": []}
         of_hooks = [each for each in group if labels.is_of_a_hook(dig(each, "Config.Labels"))]
         group = [each for each in group if each not in of_hooks]
+        ours = [each for each in group if self._is_ours(each)]
+        # Somebody else's never stands for the resource where one of ours does, and no replacement left it.
+        if ours and (others := [each for each in group if each not in ours]):
+            self._name_is_taken[address] = others[0]
+            group = ours
         for inspect in sorted(group, key=lambda each: self._rank(address, each), reverse=True):
-            is_ours = (dig(inspect, "Config.Labels") or {}).get(labels.PROJECT) == self._project
-            # Somebody else's container may have such a name by chance, and no replacement left it.
-            suffix = next((s for s in (NEXT, PREVIOUS) if is_ours and name_of(inspect).endswith(s)), "")
+            # Somebody else's container may have such a name by chance.
+            suffix = next((s for s in (NEXT, PREVIOUS) if ours and name_of(inspect).endswith(s)), "")
             by_suffix[suffix].append(inspect)
         # A predecessor alone means that its successor never got the name.
         mains = by_suffix[""] or by_suffix[PREVIOUS][:1] or by_suffix[NEXT][:1]
         leftovers = [inspect for inspect in group if inspect not in mains and inspect not in by_suffix[""]]
         return mains, [*leftovers, *of_hooks]
+
+    def _is_ours(self, inspect: Json) -> bool:
+        return bool((dig(inspect, "Config.Labels") or {}).get(labels.PROJECT) == self._project)
+
+    def _obstacle(self, address: Address) -> str:
+        """Names somebody else's container with the name that the file gives to ours."""
+        if other := self._name_is_taken.get(address):
+            holder = ownership.called("container", name_of(other), dig(other, "Config.Labels"))
+            return f"can't get its name as long as {holder} has it"
+        return ""
 
     def _rank(self, address: Address, inspect: Json) -> tuple[bool, bool, str]:
         resource = self._desired.get(address)
@@ -375,8 +392,10 @@ class Reader:
             address,
             inspect["Id"],
             spec,
-            owned=marks.get(labels.PROJECT) == self._project,
+            owned=self._is_ours(inspect),
             claimable=ownership.is_nobodys(marks),
+            called=ownership.called("container", name_of(inspect), marks),
+            obstacle=self._obstacle(address),
             status=self._status(address, inspect, spec, others),
             outputs={"id": inspect["Id"], **restarts.outputs(inspect)},
             facts={

@@ -37,7 +37,7 @@ def left_to_others(plan: Plan) -> Iterator[str]:
     for change in _kept(plan):
         if change.observed and not change.observed.owned:
             # Something without an owner may be taken over first, and then it goes with the project.
-            takes = "; `reconcile apply` takes it over" if change.observed.claimable else ""
+            takes = "; if it is as declared, `reconcile apply` takes it over" if change.observed.claimable else ""
             yield f"{change.address} is left, as it was not made by this project{takes}"
 
 

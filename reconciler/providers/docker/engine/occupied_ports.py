@@ -12,6 +12,7 @@ from functools import cached_property
 from typing import Any, Final
 
 from reconciler.core.message.errors import ProviderError
+from reconciler.providers.docker.engine import ownership
 from reconciler.providers.docker.engine.client import Engine
 from reconciler.providers.docker.engine.listeners import Listener, Sockets
 from reconciler.providers.docker.table import labels
@@ -54,8 +55,8 @@ def _named(program: Listener | None, number: str) -> str:
 
 
 def _called(item: Json) -> str:
-    name, project = str(item["Names"][0]).lstrip("/"), (item.get("Labels") or {}).get(labels.PROJECT)
-    return f"container {name}{f' of project {project}' if project else ''}; stop it, or publish another port"
+    called = ownership.called("container", str(item["Names"][0]).lstrip("/"), item.get("Labels"))
+    return f"{called}; stop it, or publish another port"
 
 
 class Holders:

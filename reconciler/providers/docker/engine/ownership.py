@@ -50,6 +50,12 @@ def is_nobodys(own: Mapping[str, str] | None) -> bool:
     return not {labels.PROJECT, _SWARM} & (own or {}).keys()
 
 
+def called(noun: str, name: str, own: Mapping[str, str] | None) -> str:
+    """An object that is not the project's in words, with the project that has it."""
+    project = (own or {}).get(labels.PROJECT)
+    return f"{noun} {name}{f' of project {project}' if project else ''}"
+
+
 def listed(engine: Engine, project: str) -> Sequence[Json]:
     """The entries of the engine's list for the containers of a project, each with all its labels."""
     volumes = engine.get("/volumes", filters=of_project(project))["Volumes"] or ()

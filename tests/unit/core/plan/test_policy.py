@@ -199,7 +199,7 @@ def test_an_orphan_that_others_use_is_left_where_its_kind_is_made_to_be_shared()
 @pytest.mark.parametrize(
     ("policy", "observed", "remedy"),
     [
-        (Policy(), {"owned": False}, "take it over with `--adopt memory.box/a`"),
+        (Policy(), {"owned": False}, "have it removed and made anew with `--adopt memory.box/a`"),
         (Policy(protected=frozenset({address(BOX)})), {}, "take it out of `protect` first"),
     ],
 )

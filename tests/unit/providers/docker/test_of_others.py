@@ -6,7 +6,7 @@ import pytest
 
 from reconciler.core.message.errors import Refused
 from reconciler.core.plan.policy import Policy
-from reconciler.providers.docker.expand import volume_address
+from reconciler.providers.docker.expand import container_address, volume_address
 from reconciler.providers.docker.provider import DockerProvider
 from reconciler.providers.docker.table import labels
 from reconciler.run.reconciliation.remove import kept_data, kinds_to_remove, left_to_others, removal
@@ -21,6 +21,14 @@ networks: {net: {name: their-net}}
 volumes: {v1: {name: by-hand}, v2: {name: of-another}, own: {}}
 """
 OTHERWISE = STACK.replace("{name: by-hand}", "{name: by-hand, driver_opts: {type: tmpfs}}")
+
+PLAIN = 'services: {web: {image: "app:1"}}'
+WEB = frozenset({container_address("web")})
+OWNERS = {
+    "": {},
+    " of project another": {labels.PROJECT: "another", labels.SERVICE: "web", labels.NUMBER: "1"},
+}
+"""Words for the owner of a container → the labels that say so."""
 
 
 @pytest.fixture
@@ -82,7 +90,7 @@ def test_a_volume_of_others_is_not_made_anew_with_the_loss_of_data_allowed(engin
     made = dict(engine.volumes)
     policy = Policy.of(KINDS.values(), deletes=True, may_lose=frozenset({volume_address("v1")}))
 
-    with pytest.raises(Refused, match="docker.volume/v1 is already there, but was not made by this project"):
+    with pytest.raises(Refused, match="docker.volume/v1 is already there as volume by-hand, but was not made by this"):
         apply(a_stack(OTHERWISE, folder), engine, policy)
 
     assert engine.volumes == made
@@ -105,7 +113,52 @@ def test_a_container_of_others_is_no_left_over_of_a_replacement(engine, folder):
     apply(a_stack('services: {web: {image: "app:1"}}', folder), engine)
     theirs = Line(engine).post("/containers/create", {"Image": "app:1"}, name="web.prev")["Id"]
 
-    with pytest.raises(Refused, match="not made by this project"):
+    with pytest.raises(Refused, match="can't get its name as long as container web.prev has it"):
         apply(a_stack(declared, folder), engine)
 
     assert theirs in engine.containers
+
+
+ALL_ALLOWED = Policy.of(
+    KINDS.values(), deletes=True, most_surplus=1000, **dict.fromkeys(("may_adopt", "may_lose", "may_disrupt"), WEB)
+)
+
+
+@pytest.mark.parametrize("by", OWNERS)
+@pytest.mark.parametrize("named", ["the name in the file", "p-web-1", "p-web-1 and ours p-web-1.prev"])
+def test_ours_stands_for_the_service_where_others_have_its_name(engine, folder, by, named):
+    declared = PLAIN.replace("}}", ", container_name: theirs}}") if named == "the name in the file" else PLAIN
+    apply(a_stack(PLAIN, folder), engine)
+    line, name = Line(engine), "theirs" if declared != PLAIN else "p-web-1"
+    if declared == PLAIN:
+        line.post("/containers/p-web-1/rename", name="p-web-1.prev" if "ours" in named else "renamed-by-hand")
+    body = {"Image": "app:1", "Labels": OWNERS[by], "Cmd": ["other"]}
+    line.post("/containers/create", body, name=name)
+    before = {each: dict(found) for each, found in engine.containers.items()}
+
+    with pytest.raises(Refused, match=f"can't get its name as long as container {name}{by} has it"):
+        apply(a_stack(declared, folder), engine, ALL_ALLOWED)
+
+    assert engine.containers == before
+
+
+@pytest.mark.parametrize("by", OWNERS)
+@pytest.mark.parametrize("networks", ["", ", networks: [new]"])
+def test_a_container_of_others_is_removed_only_by_a_plan_that_names_it(engine, folder, by, networks):
+    declared = PLAIN.replace("}}", f"{networks}}}}}\nnetworks: {{new: {{}}}}")
+    body = {"Image": "app:1", "Labels": OWNERS[by], "Cmd": ["other"]}
+    theirs = Line(engine).post("/containers/create", body, name="p-web-1")["Id"]
+    document = a_stack(declared, folder)
+
+    with pytest.raises(Refused) as refused:
+        apply(document, engine)
+    said = (
+        f"is already there as container p-web-1{by}, but was not made by this project; remove or rename it, or have it"
+    )
+    assert f"{said} removed and made anew with `--adopt docker.container/web`" in str(refused.value)
+    assert theirs in engine.containers
+
+    look, *_ = a_reconciler(document, engine, ALL_ALLOWED).converge(lambda _look: None)
+    remarks = [str(each.message) for each in look.plan.remarks()]
+    assert f"was not made by this project: container p-web-1{by} is removed" in remarks
+    assert theirs not in engine.containers
