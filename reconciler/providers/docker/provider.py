@@ -121,9 +121,13 @@ class DockerProvider:
         return left_behind(changes)
 
     def risks(self, document: Document) -> Iterable[Risk]:
-        from reconciler.providers.docker.container.risks import risks
+        from reconciler.providers.docker.container.risks import ELSEWHERE, Machine, risks
+        from reconciler.providers.docker.engine.devices import real_path
 
-        return risks(document, container.NAME)
+        if self._is_elsewhere:
+            return risks(document, container.NAME, ELSEWHERE)
+        socket = self.server.removeprefix("unix://") if self.server.startswith("unix://") else ""
+        return risks(document, container.NAME, Machine(real_path, socket))
 
     def home(self) -> str:
         from reconciler.providers.docker import residence

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,6 +16,7 @@ from reconciler.config.yaml.textfile import shown_name
 from reconciler.config.yaml.tree import Map, Tree, TreePath, deepest, like, reached
 from reconciler.core.message.problem import CHECK, Problem
 from reconciler.core.resource.options import OPTIONS
+from reconciler.vocabulary.volumes import paths_of_options
 
 _OF_A_CONTAINER: Final = ("env_file.*.path", "label_file.*", "volumes.*.source")
 _PATTERNS: Final = (
@@ -36,14 +37,6 @@ _CACHES: Final = ("services.*.build.cache_from.*", "services.*.build.cache_to.*"
 _OF_A_CACHE: Final = ("src", "dest")
 _LOGS: Final = ("services.*.logging.options.*", "services.*.pre_start.*.logging.options.*")
 _SOCKET: Final = re.compile(r"^unix\w*://")
-
-_BOUND: Final = frozenset({"bind", "rbind"})
-_REMOTE: Final = frozenset({"nfs", "nfs4", "cifs", "smb3", "ceph"})
-"""Types of mounts whose device is a share of the network."""
-
-_LAYERS: Final = re.compile(r"(?:lower|upper|work|data)dir\+?")
-_KEYS: Final = frozenset({"credentials", "cred", "secretfile"})
-"""Options of a mount whose value is a file."""
 
 CONFINED: Final = (
     *_PATTERNS,
@@ -110,33 +103,15 @@ def _paths(document: Map, root: Path) -> Iterator[tuple[TreePath, Tree]]:
 def _of_volumes(document: Map) -> Iterator[tuple[TreePath, Tree]]:
     for path, volume, _ in matches(document, ("volumes", "*")):
         options = reached(volume, ("driver_opts",))
-        is_local = (reached(volume, ("driver",)) or "local") == "local"
-        for key, value in options.items() if isinstance(options, Map) else ():
-            # Another driver takes what it likes; a whole value that looks like a path is one.
-            found = _of_a_mount(str(key), options) if is_local else (str(value),)
-            yield from (((*path, "driver_opts", key), like(value, each)) for each in found)
+        driver = str(reached(volume, ("driver",)) or "local")
+        for key, found in paths_of_options(driver, options) if isinstance(options, Map) else ():
+            yield (*path, "driver_opts", key), like(options[key], found)
 
 
 def _of_a_cache(cache: str, root: Path) -> Iterator[str]:
     """The directories that a cache of a build names: ``type=local,src=PATH``."""
     parts = (part.strip().partition("=") for part in cache.split(","))
     yield from (str(root / value) for key, _, value in parts if key.lower() in _OF_A_CACHE)
-
-
-def _of_a_mount(key: str, options: Mapping[str, Tree]) -> Iterator[str]:
-    """The paths in an option of a volume of the local driver, which mounts whatever it is given."""
-    flags = [flag.strip().partition("=") for flag in str(options.get("o") or "").split(",")]
-    is_bound = any(name in _BOUND for name, _, _ in flags)
-    value = str(options[key] or "")
-    if key == "o":
-        holders = ((_LAYERS.fullmatch(name) or name in _KEYS, paths) for name, _, paths in flags)
-        found = [each for holds, paths in holders for each in paths.split(":") if each and (holds or each[0] == "/")]
-    else:
-        # A bind takes any type; without one the device of a share is a path on its server.
-        is_share = key == "device" and str(options.get("type")) in _REMOTE and not is_bound
-        found = [value] if value and not is_share and (is_bound or "/" in value) else []
-    # The engine sees relative ones from the root of the machine.
-    yield from (f"/{each.lstrip('/')}" for each in found if key in ("o", "device"))
 
 
 _READERS: Final[Sequence[tuple[Sequence[str], Callable[[Any, Path], Iterable[str]]]]] = (

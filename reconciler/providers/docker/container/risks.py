@@ -9,6 +9,7 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from typing import Any, Final, TypeAlias
 
 from reconciler.core.plan.risk import Risk
@@ -17,12 +18,34 @@ from reconciler.core.resource.document import Document
 from reconciler.core.resource.options import ServiceOptions
 from reconciler.providers.docker.table.property import Json
 from reconciler.record import Struct
+from reconciler.vocabulary.volumes import paths_of_options
 
 Found: TypeAlias = Iterator[tuple[tuple[str | int, ...], str]]
 """Paths within a service, and what stands there, as a person reads it."""
 
-Find: TypeAlias = Callable[[Json, Json], Found]
-"""Finds what is risky in a service, or in a container that runs before it, of a stack."""
+Real: TypeAlias = Callable[[str], str]
+"""The path to which a path of the machine leads; of a block device one below /dev/block."""
+
+
+class Machine(Struct, frozen=True):
+    """The facts about the engine's machine that the rules ask for: its links, if it is this one, and its socket."""
+
+    real: Real = str
+    socket: str = ""
+
+    def risky(self, path: str, is_risky: Callable[[str], bool]) -> str:
+        """The path in words if it is risky as it is written, or the one to which it leads; "" otherwise."""
+        if is_risky(path):
+            return path
+        real = _normal(self.real(path))
+        return f"{path}, which leads to {real}" if is_risky(real) else ""
+
+
+ELSEWHERE: Final = Machine()
+"""A machine of which nothing but the files is known."""
+
+Find: TypeAlias = Callable[[Json, Json, Machine], Found]
+"""Finds what is risky in a service, or in a container that runs before it, of a stack on a machine."""
 
 
 class Rule(Struct, frozen=True):
@@ -38,7 +61,7 @@ class Rule(Struct, frozen=True):
 
 
 def _of_host(at: str) -> Find:
-    def find(service: Json, _stack: Json) -> Found:
+    def find(service: Json, _stack: Json, _machine: Machine) -> Found:
         if service.get(at) == "host":
             yield (at,), f"`{at}: host`"
 
@@ -46,7 +69,7 @@ def _of_host(at: str) -> Find:
 
 
 def _listed(at: str, is_risky: Callable[[str], bool]) -> Find:
-    def find(service: Json, _stack: Json) -> Found:
+    def find(service: Json, _stack: Json, _machine: Machine) -> Found:
         for index, each in enumerate(service.get(at) or ()):
             if is_risky(str(each)):
                 yield (at, index), f"`{each}` in `{at}`"
@@ -54,7 +77,7 @@ def _listed(at: str, is_risky: Callable[[str], bool]) -> Find:
     return find
 
 
-def _privileged(service: Json, _stack: Json) -> Found:
+def _privileged(service: Json, _stack: Json, _machine: Machine) -> Found:
     if service.get("privileged"):
         yield ("privileged",), "`privileged: true`"
     for moment in ("post_start", "pre_stop"):
@@ -63,27 +86,47 @@ def _privileged(service: Json, _stack: Json) -> Found:
                 yield (moment, index, "privileged"), f"`privileged: true` in `{moment}`"
 
 
-def _host_network(service: Json, stack: Json) -> Found:
-    yield from _of_host("network_mode")(service, stack)
+def _host_network(service: Json, stack: Json, machine: Machine) -> Found:
+    yield from _of_host("network_mode")(service, stack, machine)
     for key in service.get("networks") or ():
         if _part(stack, "networks", key).get("name") == "host":
             yield ("networks", key), "the machine's network among its `networks`"
 
 
-def _devices(service: Json, _stack: Json) -> Found:
+def _devices(service: Json, _stack: Json, machine: Machine) -> Found:
     for index, device in enumerate(service.get("devices") or ()):
-        source = str(device.get("source"))
-        if _DISK_OR_MEMORY.match(source):
-            yield ("devices", index), f"the device {source}"
+        if found := machine.risky(str(device.get("source")), _is_disk_or_memory):
+            yield ("devices", index), f"the device {found}"
     for index, rule in enumerate(service.get("device_cgroup_rules") or ()):
-        if str(rule).startswith(("a", "b")) or "*:*" in str(rule):
+        if _is_of_disks(str(rule)):
             yield ("device_cgroup_rules", index), f"`{rule}` in `device_cgroup_rules`"
 
 
-_DISK_OR_MEMORY: Final = re.compile(r"/dev/(sd|hd|vd|xvd|nvme|mmcblk|dm-|md|mapper|loop|disk|mem$|kmem$|port$)|/dev/?$")
+def _is_disk_or_memory(path: str) -> bool:
+    return bool(_DISK_OR_MEMORY.match(path))
 
 
-def _insecure_build(service: Json, _stack: Json) -> Found:
+def _is_of_disks(rule: str) -> bool:
+    """Returns whether a rule lets in block devices, the machine's memory, or devices of any sort."""
+    kind, _, rest = rule.strip().partition(" ")
+    major, _, minor = rest.strip().partition(" ")[0].partition(":")
+    return kind != "c" or major in ("*", _OF_SCSI) or (major == _OF_MEMORY and minor in _MEMORY)
+
+
+_OF_MEMORY: Final = "1"
+_MEMORY: Final = frozenset({"*", "1", "2", "4"})
+"""Numbers of /dev/mem, /dev/kmem and /dev/port; others of their major number are /dev/null and the like."""
+
+_OF_SCSI: Final = "21"
+"""The major number of /dev/sg0 and its like, by which commands go to disks."""
+
+_DISK_OR_MEMORY: Final = re.compile(
+    r"/dev/(sd|hd|vd|xvd|ubd|nvme|mmcblk|mtd|ubi|pmem|dax|dm-|md|mapper|loop|nbd|rbd|drbd|bcache|zram|zd\d|zvol|ram\d"
+    r"|sg\d|bsg|sr\d|n?st\d|fd\d|dasd|raw|disk|block|cciss|(mem|kmem|port|core|crash|oldmem)$)|/dev/?$"
+)
+
+
+def _insecure_build(service: Json, _stack: Json, _machine: Machine) -> Found:
     build = service.get("build")
     if not isinstance(build, Mapping):
         return
@@ -96,7 +139,7 @@ def _insecure_build(service: Json, _stack: Json) -> Found:
             yield ("build", "entitlements", index), f"`{each}` among the entitlements of its build"
 
 
-def _unpinned(service: Json, _stack: Json) -> Found:
+def _unpinned(service: Json, _stack: Json, _machine: Machine) -> Found:
     image = str(service.get("image") or "")
     if image and not service.get("build") and "@sha256:" not in image:
         yield ("image",), f"the image {image} without a digest"
@@ -111,21 +154,30 @@ def _bound(service: Json, stack: Json) -> Iterator[tuple[tuple[str | int, ...], 
         at, is_writable = ("volumes", index), not mount.get("read_only")
         if mount.get("type") == "bind":
             yield at, _normal(mount.get("source")), is_writable
-        options = _part(stack, "volumes", str(mount.get("source") or "")).get("driver_opts") or {}
-        words = str(options.get("o") or "").split(",")
-        device = str(options.get("device") or "")
-        if mount.get("type") == "volume" and device.startswith("/"):
-            yield at, _normal(device), is_writable and "ro" not in words
+        volume = _part(stack, "volumes", str(mount.get("source") or "")) if mount.get("type") == "volume" else {}
+        options = volume.get("driver_opts") or {}
+        can_write = is_writable and "ro" not in str(options.get("o") or "").split(",")
+        for _, path in paths_of_options(str(volume.get("driver") or "local"), options):
+            if path.startswith("/"):
+                yield at, _normal(path), can_write
+    for section in ("configs", "secrets"):
+        for index, mount in enumerate(service.get(section) or ()):
+            if file := _part(stack, section, str(mount.get("source") or "")).get("file"):
+                yield (section, index), _normal(file), False
 
 
 def _normal(source: Any) -> str:
     return "/" + posixpath.normpath(str(source or "")).lstrip("/")
 
 
-def _engine_socket(service: Json, stack: Json) -> Found:
+def _engine_socket(service: Json, stack: Json, machine: Machine) -> Found:
     for at, source, _ in _bound(service, stack):
-        if _SOCKET.search(source):
-            yield at, f"a mount of {source}"
+        if found := machine.risky(source, partial(_is_socket, machine)):
+            yield at, f"a mount of {found}"
+
+
+def _is_socket(machine: Machine, path: str) -> bool:
+    return path == machine.socket or bool(_SOCKET.search(path))
 
 
 _SOCKET: Final = re.compile(
@@ -134,20 +186,24 @@ _SOCKET: Final = re.compile(
 )
 
 
-def _host_paths(service: Json, stack: Json) -> Found:
-    sources = (each for each in _bound(service, stack) if not _SOCKET.search(each[1]))
-    for at, source, is_writable in sources:
-        if source in _WHOLE or _DISK_OR_MEMORY.match(source) or _is_inside(source, is_writable=is_writable):
-            yield at, f"a mount of {source}"
+def _host_paths(service: Json, stack: Json, machine: Machine) -> Found:
+    for at, source, is_writable in _bound(service, stack):
+        found = machine.risky(source, partial(_is_of_machine, is_writable=is_writable))
+        if found and not machine.risky(source, partial(_is_socket, machine)):
+            yield at, f"a mount of {found}"
     for index, mount in enumerate(service.get("volumes") or ()):
         propagation = str((mount.get("bind") or {}).get("propagation") or "")
         if propagation.endswith("shared"):
             yield ("volumes", index), f"a mount with `propagation: {propagation}`"
 
 
+def _is_of_machine(path: str, *, is_writable: bool) -> bool:
+    return path in _WHOLE or _is_disk_or_memory(path) or _is_inside(path, is_writable=is_writable)
+
+
 def _is_inside(source: str, *, is_writable: bool) -> bool:
     below = (*_CLOSED, *(_WRITTEN_BY_NOBODY if is_writable else ()))
-    return any(source.startswith(f"{each}/") for each in below) or bool(_KEYS.search(source))
+    return any(source.startswith(f"{each}/") for each in below) or bool(_KEYS.search(source) or _CONTROL.match(source))
 
 
 _CLOSED: Final = (
@@ -158,6 +214,13 @@ _CLOSED: Final = (
 
 _WRITTEN_BY_NOBODY: Final = ("/etc", "/usr", "/bin", "/sbin", "/lib", "/lib64", "/var/spool/cron", "/var/run", "/run")
 """Folders of which no part is to be mounted for writing."""
+
+# A socket is written to whether its mount is read-only or not.
+_CONTROL: Final = re.compile(
+    r"(/var)?/run/(user(/\d+)?|systemd(/private)?|dbus(/system_bus_socket)?|libvirt(/libvirt-sock)?|snapd\.socket)$"
+    r"|/var/(snap/lxd/common|lib)/(lxd|incus)(/unix\.socket)?$"
+)
+"""Sockets by which the machine itself is commanded, and their folders."""
 
 _WHOLE: Final = frozenset(
     {"/", *_CLOSED, *_WRITTEN_BY_NOBODY, "/home", "/var", "/var/lib", "/var/spool", "/etc/shadow", "/etc/sudoers"}
@@ -183,7 +246,11 @@ def _is_dangerous(capability: str) -> bool:
 
 
 def _is_unconfined(option: str) -> bool:
-    return option.replace(":", "=", 1) in _UNCONFINED
+    return option.replace(":", "=", 1) in _UNCONFINED or bool(_FREE_TYPE.fullmatch(option))
+
+
+_FREE_TYPE: Final = re.compile(r"label[=:]type:(spc|unconfined|container_(runtime|engine))_t")
+"""Types of SELinux that confine nothing."""
 
 
 RULES: Final[tuple[Rule, ...]] = (
@@ -204,7 +271,7 @@ RULES: Final[tuple[Rule, ...]] = (
 )
 
 
-def risks(document: Document, kind: str) -> Iterator[Risk]:
+def risks(document: Document, kind: str, machine: Machine = ELSEWHERE) -> Iterator[Risk]:
     """The risks of all services, whose resources are of this kind, with their waivers."""
     stack: Any = document.stack or {}
     asked = document.options.policy.images == "pinned"
@@ -212,7 +279,7 @@ def risks(document: Document, kind: str) -> Iterator[Risk]:
         waivers = ServiceOptions.of(service).waivers
         for path, container in (((), service), *_before(service)):
             for rule in RULES if asked else (each for each in RULES if not each.asked):
-                for at, words in rule.find(container, stack):
+                for at, words in rule.find(container, stack, machine):
                     place = ("stack", "services", name, *path, *at)
                     said = ".".join(("services", name, *map(str, path[:1])))
                     message = f"{said} has {words}: {rule.effect}"
