@@ -15,6 +15,35 @@ from tests.kit.docker.scenarios import SCENARIOS, Scenario
 
 MOST_ACTIONS_MORE = 1
 
+STOP_FIRST = 12
+"""A stop, the look that waits for its end, two renames and a start."""
+
+MOST_DOWN = {
+    "stop first": STOP_FIRST,
+    "stop first without a health check": STOP_FIRST,
+    "pull and replace": STOP_FIRST,
+    "a port goes to another service": 73,
+    "a chain": 24,
+    "all of a chain": 24,
+    "prepared": 44,
+    "volume": 30,
+    "the network of another service": 24,
+    "rolled back, since it ends": 34,
+    "rolled back, since it can't start": 30,
+    "rolled back, since it is unhealthy": 24,
+}
+"""The most moments in which a service may be down. In all other changes there is none."""
+
+MOST_UNFOUND = {
+    **MOST_DOWN,
+    "one replica after the other, stop first": 3 * STOP_FIRST,
+    "rolled back, one replica after the other": 2 * STOP_FIRST,
+    "in place": 6,
+    "network": 16,
+    "names": 18,
+}
+"""The most moments in which a running container may not be found under one of its names."""
+
 Record = Callable[[str, object], None]
 
 
@@ -29,11 +58,20 @@ def test_killed_at_any_moment_the_next_run_finishes_the_work(name: str, record_p
     record_property("cases", run.points)
     record_property("figure: states of the engine", len(run.states))
     record_property("figure: moments in which a service was down", run.down)
-    record_property("row", [name, run.points, len(run.states), run.down])
+    record_property("figure: moments in which a name was not found", run.unfound)
+    record_property("row", [name, run.points, len(run.states), run.down, run.unfound])
 
     found = [problem for state in run.states for problem in problems(scenario, run, state, more=MOST_ACTIONS_MORE)]
 
     assert found == []
+
+
+@pytest.mark.parametrize("name", SCENARIOS)
+def test_a_kill_leaves_a_service_down_at_few_moments(name: str) -> None:
+    run = run_of(name)
+
+    assert run.down <= MOST_DOWN.get(name, 0)
+    assert run.unfound <= MOST_UNFOUND.get(name, 0)
 
 
 @pytest.mark.parametrize("name", SCENARIOS)

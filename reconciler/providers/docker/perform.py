@@ -69,11 +69,14 @@ def _require_ours(engine: Engine, container_id: str, owner: Mapping[str, Value])
 
 
 def _connect(engine: Engine, args: Mapping[str, Any]) -> None:
-    inspect = _inspect(engine, args["container"])
-    if args["network"] in endpoints.joined(inspect):
-        return  # an earlier try got through
+    """Connects first and reads only after a refusal: nobody finds the container in the network until then."""
     body = {"Container": args["container"], "EndpointConfig": args["body"]}
-    engine.post(f"/networks/{args['network']}/connect", body)
+    try:
+        engine.post(f"/networks/{args['network']}/connect", body)
+    except (Rejected, Conflict, Denied):
+        # An earlier try may have got through.
+        if args["network"] not in endpoints.joined(_inspect(engine, args["container"])):
+            raise
 
 
 def _disconnect(engine: Engine, args: Mapping[str, Any]) -> None:
@@ -301,9 +304,10 @@ def _discarded(answer: Json | None) -> str:
 
 
 def _start(engine: Engine, args: Mapping[str, Any]) -> None:
-    """Starts it; after a lost answer it checks first, as a container that has ended must not run twice."""
+    """Starts it; after a lost answer it checks whether it did, as a container that has ended must not run twice."""
     path = f"/containers/{args['container']}"
-    before = _started_at(engine, path)
+    # Nobody serves while a successor waits for its start, so one that never ran is not read before.
+    before = _NEVER if args.get("is_new") else _started_at(engine, path)
     try:
         engine.post(f"{path}/start")
     except Unreachable:
@@ -320,6 +324,10 @@ def _start(engine: Engine, args: Mapping[str, Any]) -> None:
 def _started_at(engine: Engine, path: str) -> Value:
     found: Value = dig(engine.get(f"{path}/json"), "State.StartedAt")
     return found
+
+
+_NEVER: Final = "0001-01-01T00:00:00Z"
+"""The start time of a container that was never started."""
 
 
 def _exec(engine: Engine, args: Mapping[str, Any]) -> None:
@@ -346,18 +354,26 @@ def _unpause(engine: Engine, args: Mapping[str, Any]) -> None:
 
 
 def _rename(engine: Engine, args: Mapping[str, Any]) -> None:
+    """Renames first and reads only after a refusal: nobody serves while the successor waits for the name."""
+    path = f"/containers/{args['container']}"
+    try:
+        _renamed(engine, path, args)
+    except (Rejected, Conflict):
+        inspect = _inspect(engine, args["container"], or_none=True) or _inspect(engine, args["name"])
+        # An earlier try may have renamed it already.
+        if inspect["Name"].lstrip("/") != args["name"]:
+            raise
+
+
+def _renamed(engine: Engine, path: str, args: Mapping[str, Any]) -> None:
     """Between two runs of one that crashes again and again the engine can't; it is stopped where it is to go anyway."""
-    inspect = _inspect(engine, args["container"], or_none=True) or _inspect(engine, args["name"])
-    # An earlier try may have renamed it already.
-    if inspect["Name"].lstrip("/") != args["name"]:
-        path = f"/containers/{inspect['Id']}"
-        try:
-            engine.post(f"{path}/rename", name=args["name"])
-        except Throttled:
-            if not args.get("is_to_go"):
-                raise
-            _stopped(engine, path)
-            engine.post(f"{path}/rename", name=args["name"])
+    try:
+        engine.post(f"{path}/rename", name=args["name"])
+    except Throttled:
+        if not args.get("is_to_go"):
+            raise
+        _stopped(engine, path)
+        engine.post(f"{path}/rename", name=args["name"])
 
 
 def _update(engine: Engine, args: Mapping[str, Any]) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import subprocess
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cache
 from typing import Any
 
@@ -53,6 +53,7 @@ class Recorded(Struct, frozen=True):
     actions: int
     left: list[str]
     down: int
+    unfound: int
 
     @property
     def points(self) -> int:
@@ -63,7 +64,7 @@ def recorded(scenario: Scenario) -> Recorded:
     """Run the change, and keep the engine at each moment."""
     engine = MemoryEngine.restored(scenario.begun)
     states: dict[bytes, State] = {}
-    last, before = scenario.begun, serving(engine)
+    last, before, names = scenario.begun, serving(engine), found_names(engine)
 
     def watch(moment: str, call: str) -> None:
         nonlocal last
@@ -77,10 +78,18 @@ def recorded(scenario: Scenario) -> Recorded:
     report, looks = scenario.run(engine)
     assert bool(report.failed) == scenario.fails, [event.note for event in report.failed]
     engine.watch = lambda _moment, _call: None
-    left, stays = scenario.left(engine), before & serving(engine)
+    left = scenario.left(engine)
     assert bool(left) == scenario.fails, left
-    down = sum(len(each.moments) for each in states.values() if stays - serving(MemoryEngine.restored(each.engine)))
-    return Recorded(tuple(states.values()), engine.saved(), actions_of(looks), left, down)
+    down = _moments_without(before & serving(engine), states.values(), serving)
+    unfound = _moments_without(names & found_names(engine), states.values(), found_names)
+    return Recorded(tuple(states.values()), engine.saved(), actions_of(looks), left, down, unfound)
+
+
+def _moments_without(
+    wanted: frozenset[str], states: Iterable[State], look: Callable[[MemoryEngine], frozenset[str]]
+) -> int:
+    """The number of moments in which something that is there before and after the change is missing."""
+    return sum(len(each.moments) for each in states if wanted - look(MemoryEngine.restored(each.engine)))
 
 
 def problems(scenario: Scenario, run: Recorded, state: State, *, more: int) -> Iterator[str]:
@@ -139,12 +148,27 @@ def after_the_kill(saved: bytes) -> MemoryEngine:
 
 def serving(engine: MemoryEngine) -> frozenset[str]:
     """The services of the project that have a running container."""
-    label = "com.docker.compose."
     marks = (each["Config"]["Labels"] for each in engine.containers.values() if each["State"]["Status"] == "running")
     return frozenset(
-        mark[f"{label}service"]
+        mark[f"{_COMPOSE}service"]
         for mark in marks
-        if mark.get(f"{label}project") == PROJECT and mark.get(f"{label}oneoff") != "True"
+        if mark.get(f"{_COMPOSE}project") == PROJECT and mark.get(f"{_COMPOSE}oneoff") != "True"
+    )
+
+
+_COMPOSE = "com.docker.compose."
+
+
+def found_names(engine: MemoryEngine) -> frozenset[str]:
+    """The names, each with its network, under which running containers of the project find each other."""
+    networks = {each["Id"] for each in engine.networks.values()}
+    return frozenset(
+        f"{alias} in {name}"
+        for each in engine.containers.values()
+        if each["State"]["Status"] == "running" and each["Config"]["Labels"].get(f"{_COMPOSE}project") == PROJECT
+        for name, endpoint in each["NetworkSettings"]["Networks"].items()
+        for alias in set(endpoint["Aliases"] or ()) - {each["Id"][:12]}
+        if endpoint["NetworkID"] in networks
     )
 
 

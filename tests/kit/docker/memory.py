@@ -416,7 +416,9 @@ class MemoryEngine:
     def inspect(self, name: str, **_: Any) -> Any:
         container = self._container(name)
         up_s = self.clock.now() - container["since"]
-        state = {**container["State"], "StartedAt": (_EPOCH + timedelta(seconds=container["since"])).isoformat()}
+        began = (_EPOCH + timedelta(seconds=container["since"])).isoformat()
+        began = "0001-01-01T00:00:00Z" if container["State"]["Status"] == "created" else began
+        state = {**container["State"], "StartedAt": began}
         test = (container["Config"].get("Healthcheck") or {}).get("Test") or ["NONE"]
         if state["Running"] and test != ["NONE"]:
             health = "healthy" if up_s >= HEALTHY_AFTER_S else "starting"

@@ -73,6 +73,30 @@ def required(change: Change) -> Sequence[Step]:
     return found
 
 
+def joined(change: Change, network: str) -> Step | None:
+    """The step that connects a running container to a network that was just made.
+
+    One whose connection differs otherwise, or that does not run, has steps of its own in the next pass. An interrupted
+    run may have disconnected it already.
+    """
+    live, endpoint = change.observed, networks(change.desired.spec if change.desired else {}).get(network)
+    # One that is still to be taken over gets its mark before anything else.
+    if not (live and live.owned and endpoint) or live.spec["state"] != "running":
+        return None
+    own = ("networks", network)
+    is_kept = network in networks(live.spec) or change.later is not Action.REPLACE
+    is_changed = any(
+        field.path[:2] == own and field.path[2:] != ("id",) and field.before is not ABSENT for field in change.fields
+    )
+    return _Container(change).joined(network, endpoint) if is_kept and not is_changed else None
+
+
+def networks(spec: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The endpoints of a container by the keys of their networks."""
+    found: Mapping[str, Any] = spec.get("networks") or {}
+    return found
+
+
 def _takeover(change: Change) -> Iterator[Step]:
     """The mark that makes a container of somebody else the project's, before anything else is done to it.
 
@@ -225,7 +249,10 @@ class _Container(Struct, frozen=True):
         """The start, with the hooks that belong to every start, and to the first one."""
         if is_new:
             yield from self._prepared(container_name)
-        *first, last = [self._start(container_name, why), *self._hooks(hooks.AFTER_START, container_name)]
+        *first, last = [
+            self._start(container_name, why, is_new=is_new),
+            *self._hooks(hooks.AFTER_START, container_name),
+        ]
         for step in first:
             yield replace(step, milestone="")
         yield replace(last, milestone=STARTED)
@@ -254,7 +281,7 @@ class _Container(Struct, frozen=True):
         for key, endpoint in list(networks.items())[1:]:
             yield replace(self._connect(name, key, endpoint, called), clears=(removed,))
         wanted = claims.addresses(networks) | claims.any_address(networks, fixed=False)
-        yield replace(step("start"), clears=(removed,), takes=wanted)
+        yield replace(step("start", is_new=True), clears=(removed,), takes=wanted)
         yield replace(step("wait", until="finished", called=called), clears=(removed,), timeout_s=pre_start.TIMEOUT_S)
         yield removed
 
@@ -265,10 +292,11 @@ class _Container(Struct, frozen=True):
             run = {"hook": name, "body": body, "stops": is_start}
             yield self._step("container.exec", name, tag=tag, container=container_name, **run)
 
-    def _start(self, container_name: str, why: str) -> Step:
+    def _start(self, container_name: str, why: str, *, is_new: bool) -> Step:
         declared = self.change.desired.source("ports") if self.change.desired else None
         at = str(declared.origin) if declared else ""  # for the message of a port that another program has
-        step = self._step("container.start", why, milestone=STARTED, container=container_name, ports=at)
+        new: dict[str, Any] = {"is_new": True} if is_new else {}
+        step = self._step("container.start", why, milestone=STARTED, container=container_name, ports=at, **new)
         networks = self.spec.get("networks", {})
         wanted = claims.running(self.spec) | claims.any_address(networks, fixed=False)
         return replace(step, takes=wanted, frees=claims.any_address(networks, fixed=True))
@@ -418,6 +446,10 @@ class _Container(Struct, frozen=True):
             if endpoint := self.live["networks"].get(key):
                 asked = {name: value for name, value in endpoint.items() if name != "mac_address"}
                 yield self._connect(self.live_id, key, asked, "is connected as before")
+
+    def joined(self, key: str, endpoint: Mapping[str, Any]) -> Step:
+        """The step that connects the live container to a network."""
+        return self._connect(self.live_id, key, endpoint)
 
     def _disconnect(self, key: str, endpoint: Mapping[str, Any], why: str = "", container_name: str = "") -> Step:
         step = self._step(

@@ -8,7 +8,9 @@ from typing import Any
 
 from reconciler.core.difference.change import Action, Change
 from reconciler.core.plan.plan import Step
+from reconciler.core.resource.address import Address
 from reconciler.core.resource.values import Value
+from reconciler.providers.docker.container import claims
 from reconciler.providers.docker.kinds import container, image, network, volume
 from reconciler.providers.docker.replace import container as replacement
 from reconciler.providers.docker.replace import handover, turns
@@ -30,7 +32,9 @@ def steps(changes: Sequence[Change], project: str) -> Sequence[Step]:
     made: list[Step] = []
     for change in changes:
         if change.address.kind != container.NAME:
-            made += _STEPS[change.address.kind](change, project)
+            own_steps = [*_STEPS[change.address.kind](change, project)]
+            created = [step for step in own_steps if step.verb == "network.create"]
+            made += [*own_steps, *(joined for step in created for joined in _joined(change, step, changes))]
             continue
         # A container with a volume that is made anew has to let go of it, whatever turn its service is at.
         holds_renewed = bool(change.observed and change.observed.after & renewed)
@@ -82,8 +86,41 @@ def _step(change: Change, verb: str, **args: Value) -> Step:
     return Step(f"{change.address}:{verb}", change.address, verb, args, change.reason)
 
 
+def _joined(change: Change, created: Step, changes: Sequence[Change]) -> Iterator[Step]:
+    """Connects running containers as soon as their network is made: nobody finds them by their names until then.
+
+    The next pass connects those that are left out here.
+    """
+    name = change.address.name
+    containers = [other for other in changes if other.address.kind == container.NAME]
+    wanted = {other.address for other in containers if other.desired and _has_fixed_address(other.desired.spec, name)}
+    found = {other.address: step for other in containers if (step := replacement.joined(other, name))}
+    fixed = frozenset(_id_of(change, address) for address in found if address in wanted)
+    for address, step in found.items():
+        # The engine might choose the very address that another container is to have, so those with one come first.
+        if address in wanted or wanted <= found.keys():
+            behind = frozenset[str]() if address in wanted else fixed
+            yield replace(
+                step,
+                id=_id_of(change, address),
+                address=change.address,
+                why=f"{address} is connected",
+                after=frozenset({created.id}),
+                behind=behind,
+            )
+
+
+def _id_of(change: Change, user: Address) -> str:
+    return f"{change.address}:connect:{user}"
+
+
+def _has_fixed_address(spec: Mapping[str, Any], key: str) -> bool:
+    endpoint = replacement.networks(spec).get(key)
+    return bool(endpoint and claims.addresses({key: endpoint}))
+
+
 def _network(change: Change, project: str) -> Iterator[Step]:
-    """A network's endpoints leave with it; the next pass finds them missing and connects them again."""
+    """A network's endpoints leave with it."""
     owner = {labels.PROJECT: project, labels.NETWORK: change.address.name}
     users = tuple(bystander.id for bystander in change.observed.bystanders) if change.observed else ()
     removed: dict[str, Value] = {"disconnects": users, "owner": {labels.PROJECT: project}}

@@ -90,10 +90,10 @@ def test_done_again_it_does_nothing_more(engine, verb, args):
         ("container.stop", {"container": "gone", "grace_s": 3}, []),
         ("container.remove", {"container": "gone"}, ["DELETE /containers/gone"]),
         ("container.unpause", {"container": "web"}, []),
-        ("container.rename", {"container": "gone", "name": "web"}, []),
+        ("container.rename", {"container": "gone", "name": "web"}, ["POST /containers/gone/rename"]),
         ("container.create", {"name": "web", "body": BODY}, []),
         ("network.create", {"body": NETWORK}, []),
-        ("network.connect", BACK, []),
+        ("network.connect", BACK, ["POST /networks/p_back/connect"]),
         ("network.disconnect", BACK | {"name": "elsewhere"}, []),
         ("volume.remove", {"volume": "gone"}, ["DELETE /volumes/gone"]),
         ("container.give-way", {"containers": ("gone", "also"), "keeps": "x", "owner": OURS}, []),
@@ -175,6 +175,45 @@ def test_what_the_engine_answers_is_an_error_of_ours_with_its_words(engine, stat
 
     with pytest.raises(error, match="the words of the engine"):
         perform(engine, "container.start", container="idle")
+
+
+@pytest.mark.parametrize("command", [["serve"], ["exit", "0"]])
+def test_a_start_whose_answer_was_lost_is_not_sent_again(engine, command):
+    Line(engine).post("/containers/create", {**BODY, "Cmd": command}, name="new")
+
+    def lose(_number, _call):
+        raise Unreachable("the answer is lost")
+
+    engine.after = lose
+
+    assert perform(engine, "container.start", container="new", is_new=True) == Done()
+    assert [call for call in engine.writes if call.endswith("/start")] == ["POST /containers/new/start"]
+
+
+def test_a_start_that_never_came_to_the_engine_is_to_be_tried_again(engine):
+    def lose(_number, _call):
+        raise Unreachable("the engine is away")
+
+    engine.before = lose
+
+    with pytest.raises(Unreachable, match="is away"):
+        perform(engine, "container.start", container="idle", is_new=True)
+
+
+@pytest.mark.parametrize(
+    ("verb", "args"),
+    [
+        ("container.rename", {"container": "idle", "name": "other"}),
+        ("network.connect", BACK | {"network": "bridge", "container": "idle"}),
+        ("container.start", {"container": "idle", "is_new": True}),
+    ],
+)
+def test_nothing_is_read_while_nobody_serves(engine, verb, args):
+    engine.calls.clear()
+
+    perform(engine, verb, **args)
+
+    assert len(engine.calls) == 1
 
 
 # ------------------------------------------------------------------ gates
