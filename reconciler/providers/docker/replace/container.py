@@ -22,7 +22,7 @@ from reconciler.core.difference.compare import FieldChange
 from reconciler.core.difference.kind import Effect
 from reconciler.core.plan.plan import Step
 from reconciler.core.resource.address import Address
-from reconciler.core.resource.resource import Health
+from reconciler.core.resource.resource import Health, Observed, Resource
 from reconciler.core.resource.values import ABSENT, Value
 from reconciler.providers.docker.container import claims, files, hooks, one_shot, ports, pre_start, restarts
 from reconciler.providers.docker.container.endpoints import endpoint_body
@@ -79,22 +79,22 @@ def joined(change: Change, network: str) -> Step | None:
     One whose connection differs otherwise, or that does not run, has steps of its own in the next pass. An interrupted
     run may have disconnected it already.
     """
-    live, endpoint = change.observed, networks(change.desired.spec if change.desired else {}).get(network)
+    live, endpoint = change.observed, networks(change.desired).get(network)
     # One that is still to be taken over gets its mark before anything else.
     if not (live and live.owned and endpoint) or live.spec["state"] != "running":
         return None
     own = ("networks", network)
-    is_kept = network in networks(live.spec) or change.later is not Action.REPLACE
+    is_kept = network in networks(live) or change.later is not Action.REPLACE
     is_changed = any(
         field.path[:2] == own and field.path[2:] != ("id",) and field.before is not ABSENT for field in change.fields
     )
     return _Container(change).joined(network, endpoint) if is_kept and not is_changed else None
 
 
-def networks(spec: Mapping[str, Any]) -> Mapping[str, Any]:
+def networks(container: Resource | Observed | None) -> Mapping[str, Any]:
     """The endpoints of a container by the keys of their networks."""
-    found: Mapping[str, Any] = spec.get("networks") or {}
-    return found
+    found: Any = container.spec.get("networks") if container else None
+    return found or {}
 
 
 def _takeover(change: Change) -> Iterator[Step]:

@@ -28,13 +28,15 @@ def steps(changes: Sequence[Change], project: str) -> Sequence[Step]:
     renewed = {c.address for c in changes if c.address.kind == volume.NAME and c.action is Action.REPLACE}
     given_way = handover.giving_way([change for change in changes if change.address.kind == container.NAME])
     giving = {change.address for givers in given_way.values() for change in givers}
+    members = _members(changes)
     services: dict[str, list[tuple[Change, Sequence[Step]]]] = {}
     made: list[Step] = []
     for change in changes:
         if change.address.kind != container.NAME:
             own_steps = [*_STEPS[change.address.kind](change, project)]
             created = [step for step in own_steps if step.verb == "network.create"]
-            made += [*own_steps, *(joined for step in created for joined in _joined(change, step, changes))]
+            joining = members.get(change.address.name, ())
+            made += [*own_steps, *(joined for step in created for joined in _joined(change, step, joining))]
             continue
         # A container with a volume that is made anew has to let go of it, whatever turn its service is at.
         holds_renewed = bool(change.observed and change.observed.after & renewed)
@@ -53,6 +55,15 @@ def steps(changes: Sequence[Change], project: str) -> Sequence[Step]:
     in_plan = tuple(_containers(changes))
     in_turn = (step for parts in services.values() for step in turns.in_turn(tuple(_prepared(parts))))
     return [_knowing(step, in_plan) for step in (*made, *in_turn)]
+
+
+def _members(changes: Sequence[Change]) -> Mapping[str, Sequence[Change]]:
+    """The containers that are to be in each network, by its key."""
+    found: dict[str, list[Change]] = {}
+    for change in changes:
+        for key in replacement.networks(change.desired) if change.address.kind == container.NAME else ():
+            found.setdefault(key, []).append(change)
+    return found
 
 
 def _containers(changes: Sequence[Change]) -> Iterator[str]:
@@ -86,37 +97,30 @@ def _step(change: Change, verb: str, **args: Value) -> Step:
     return Step(f"{change.address}:{verb}", change.address, verb, args, change.reason)
 
 
-def _joined(change: Change, created: Step, changes: Sequence[Change]) -> Iterator[Step]:
+def _joined(change: Change, created: Step, members: Sequence[Change]) -> Iterator[Step]:
     """Connects running containers as soon as their network is made: nobody finds them by their names until then.
 
     The next pass connects those that are left out here.
     """
-    name = change.address.name
-    containers = [other for other in changes if other.address.kind == container.NAME]
-    wanted = {other.address for other in containers if other.desired and _has_fixed_address(other.desired.spec, name)}
-    found = {other.address: step for other in containers if (step := replacement.joined(other, name))}
-    fixed = frozenset(_id_of(change, address) for address in found if address in wanted)
+    key = change.address.name
+    fixed = {each.address for each in members if claims.addresses({key: replacement.networks(each.desired)[key]})}
+    found = {each.address: step for each in members if (step := replacement.joined(each, key))}
+    first = frozenset(_id_of(change, address) for address in found if address in fixed)
     for address, step in found.items():
         # The engine might choose the very address that another container is to have, so those with one come first.
-        if address in wanted or wanted <= found.keys():
-            behind = frozenset[str]() if address in wanted else fixed
+        if address in fixed or fixed <= found.keys():
             yield replace(
                 step,
                 id=_id_of(change, address),
                 address=change.address,
                 why=f"{address} is connected",
                 after=frozenset({created.id}),
-                behind=behind,
+                behind=frozenset[str]() if address in fixed else first,
             )
 
 
 def _id_of(change: Change, user: Address) -> str:
     return f"{change.address}:connect:{user}"
-
-
-def _has_fixed_address(spec: Mapping[str, Any], key: str) -> bool:
-    endpoint = replacement.networks(spec).get(key)
-    return bool(endpoint and claims.addresses({key: endpoint}))
 
 
 def _network(change: Change, project: str) -> Iterator[Step]:
