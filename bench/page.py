@@ -422,26 +422,13 @@ def _config_cli(server: Server, file: Path) -> Cost | None:
 
 def replacement(options: Options) -> Part:
     """A service that is replaced while it is asked."""
-    rows = []
-    cases: list[tuple[str, str, Callable[[Project], None]]] = [
-        ("`reconcile apply`, start-first", "start-first", outage.ours),
-        ("`reconcile apply`, stop-first", "stop-first", outage.ours),
-    ]
-    if compose_cli():
-        cases.append((f"{THEIRS}, `up -d --wait`", "", outage.compose))
-    for what, order, replace in cases:
-        found = [outage.outage(order, replace) for _ in range(min(options.times, outage.TIMES))]
-        gaps = sorted(gap for gap, _ in found)
-        failed = sorted(number for _, number in found)
-        rows.append(
-            (what, f"{gaps[len(gaps) // 2]:.0f} ms", f"{gaps[0]:.0f}-{gaps[-1]:.0f} ms", f"{failed[0]}-{failed[-1]}")
-        )
+    rows = list(outage.rows(min(options.times, outage.TIMES)))
     text = (
-        "A service that needs a second to start. A client in its network looks its name up and sends a request every "
-        '20 ms. "Without service" is the time between two answers, if it exceeds four times the usual one.'
+        "A service that needs a second to start. Clients in its network look its name up and send a request every "
+        "20 ms: one asks the first address only, the other asks each in turn until one answers. "
+        '"Without service" is the time between two answers of the first, if it exceeds four times the usual one.'
     )
-    header = ("replaced by", "without service, median", "least-most", "unanswered requests")
-    return Part("Replacing a service", text, header, rows)
+    return Part("Replacing a service", text, outage.HEADER, rows)
 
 
 def quiet(_options: Options) -> Part:
