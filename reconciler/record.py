@@ -12,9 +12,20 @@ from msgspec import Struct, convert, field
 from msgspec.structs import asdict
 from msgspec.structs import replace as _replaced
 
-__all__ = ["Struct", "asdict", "convert", "field", "replace"]
+__all__ = ["Discreet", "Struct", "asdict", "convert", "field", "replace"]
 
 T = TypeVar("T")
+
+
+class Discreet(Struct, frozen=True):
+    """A struct whose representation, as in a traceback or a log, shows no value: secrets are among them."""
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(...)"
+
+    def __rich_repr__(self) -> list[tuple[str, Any]]:
+        return []
+
 
 if TYPE_CHECKING:
     from dataclasses import replace  # under this name mypy checks the fields' names and types

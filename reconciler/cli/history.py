@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Sequence
 from datetime import datetime
@@ -14,9 +13,10 @@ from reconciler.cli.options import complete_address
 from reconciler.cli.output import show, show_json, warn
 from reconciler.cli.state import State, as_address
 from reconciler.cli.values import OneOf, Whole
+from reconciler.pattern import lazy_pattern
 
 _UNITS: Final = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
-_SPAN: Final = re.compile(r"(\d+)([smhdw])")
+_SPAN: Final = lazy_pattern(r"(\d+)([smhdw])")
 
 
 def since(_ctx: click.Context, _param: click.Parameter, value: str | None) -> float:

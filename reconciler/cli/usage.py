@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from typing import Final
 
 import click
 from click.core import ParameterSource
 
-_EXTRA: Final = re.compile(r"Got unexpected extra arguments? \((.*)\)")
+from reconciler.pattern import lazy_pattern
+
+_EXTRA: Final = lazy_pattern(r"Got unexpected extra arguments? \((.*)\)")
 _TAKES_NONE: Final = "does not take a value"
 
 

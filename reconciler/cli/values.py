@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
 import click
 
-_NUMBER: Final = re.compile(r"[0-9]+(\.[0-9]*)?")
+from reconciler.pattern import lazy_pattern
+
+_NUMBER: Final = lazy_pattern(r"[0-9]+(\.[0-9]*)?")
 
 
 class Whole(click.ParamType[int]):

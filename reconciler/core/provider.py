@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 from reconciler.core.diagnosis import Check
@@ -21,7 +20,7 @@ from reconciler.core.resource.amount import Amount
 from reconciler.core.resource.document import Document
 from reconciler.core.resource.resource import Bystander, Observed, Resource
 from reconciler.core.resource.values import Path, Secret, Value
-from reconciler.record import Struct
+from reconciler.record import Discreet, Struct, field
 
 
 class Done(Struct, frozen=True):
@@ -197,8 +196,7 @@ class Stopper(Restarter, Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Command:
+class Command(Discreet, frozen=True):
     """A program with its arguments, to be run inside a running resource.
 
     ``environment`` has entries such as ``NAME=value``. ``user`` and ``directory`` are those of the resource where they
@@ -206,7 +204,7 @@ class Command:
     """
 
     words: tuple[str, ...]
-    environment: tuple[str, ...] = field(default=(), repr=False)
+    environment: tuple[str, ...] = ()
     user: str = ""
     directory: str = ""
     size: tuple[int, int] | None = None
@@ -374,15 +372,14 @@ class MadeOf(Struct, frozen=True):
     directory: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Adoption:
+class Adoption(Discreet, frozen=True):
     """Live resources in the words of a file, as plain data with its secrets in the open.
 
     ``remarks`` say what a file can't say of them. ``made_of`` has the files from which they were made, as far as is
     known, and ``mounted`` for each service the places in its container that something is mounted at.
     """
 
-    file: Mapping[str, Any] = field(repr=False)
+    file: Mapping[str, Any]
     remarks: tuple[str, ...] = ()
     made_of: MadeOf = field(default_factory=MadeOf)
     mounted: Mapping[str, frozenset[str]] = field(default_factory=dict)
@@ -409,8 +406,7 @@ class StackSource(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Sample:
+class Sample(Struct, frozen=True):
     """An object as a server made it of the ``asked`` properties; it tells the defaults of objects ``like`` it."""
 
     asked: Mapping[str, Any]
@@ -418,15 +414,14 @@ class Sample:
     made: Mapping[str, Any] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class LiveRealm:
+class LiveRealm(Discreet, frozen=True):
     """A live realm, a ``new`` one of the same name as the server makes it, and samples of objects by section.
 
     ``remarks`` say what of it the account can't see, or can't tell from defaults.
     """
 
-    realm: Mapping[str, Any] = field(repr=False)
-    new: Mapping[str, Any] = field(repr=False)
+    realm: Mapping[str, Any]
+    new: Mapping[str, Any]
     samples: Mapping[str, Sequence[Sample]] = field(default_factory=dict)
     remarks: tuple[str, ...] = ()
 
@@ -443,16 +438,15 @@ class ExportSource(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Declaration:
+class Declaration(Discreet, frozen=True):
     """A field in the words of a file: the attribute of its object, with the expected value and the live one.
 
     ABSENT is the value that a file has no line for.
     """
 
     path: Path
-    wanted: Value = field(repr=False)
-    live: Value = field(repr=False)
+    wanted: Value
+    live: Value
 
 
 @runtime_checkable

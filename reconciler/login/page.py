@@ -8,12 +8,16 @@ from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from typing import Final
 
+from reconciler.pattern import lazy_pattern
+
 _VOID: Final = frozenset(
     {"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr"}
 )
 _MESSAGE_IDS: Final = frozenset({"kc-error-message", "snackbar"})
-_MESSAGE_CLASSES: Final = re.compile(r"(^|[\s_-])(alert|error|feedback-text|message|snackbar)([\s_-]|$)", re.IGNORECASE)
-_TO_LOGIN: Final = re.compile(r"/(log-?in|sign-?in|oauth2/(start|sign_in|authorize))/?($|\?)", re.IGNORECASE)
+_MESSAGE_CLASSES: Final = lazy_pattern(
+    r"(^|[\s_-])(alert|error|feedback-text|message|snackbar)([\s_-]|$)", re.IGNORECASE
+)
+_TO_LOGIN: Final = lazy_pattern(r"/(log-?in|sign-?in|oauth2/(start|sign_in|authorize))/?($|\?)", re.IGNORECASE)
 
 
 @dataclass

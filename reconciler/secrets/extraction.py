@@ -10,18 +10,19 @@ from typing import Any, Final
 
 from reconciler.core.message.secrecy import Span, is_switch, merged_spans, names_secret_at, secrets_of_words
 from reconciler.core.resource.values import Path
+from reconciler.pattern import lazy_pattern
 
 _BETWEEN: Final = "\0"
 """Between the arguments of a command, which can't hold it."""
 
-_MASKED: Final = re.compile(r"\**")
-_UNUSABLE: Final = re.compile(r"[^A-Z0-9]+")
+_MASKED: Final = lazy_pattern(r"\**")
+_UNUSABLE: Final = lazy_pattern(r"[^A-Z0-9]+")
 _MAY_HOLD: Final = frozenset(
     {"annotations", "attributes", "command", "config", "entrypoint", "environment", "healthcheck", "labels", "options"}
 )
 """Keys below which a text may have another's secret in it; elsewhere, as in names, an equal text is one by chance."""
 
-_WORD: Final = re.compile(r"[A-Za-z]*|\d*")
+_WORD: Final = lazy_pattern(r"[A-Za-z]*|\d*")
 _SHARED: Final = 8
 """An equal secret of fewer letters may be so by chance, and gets a variable of its own. So does a word."""
 

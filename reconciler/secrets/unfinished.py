@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -15,7 +14,7 @@ from reconciler.atomicfile import file_text, replace_file
 from reconciler.core.message.errors import ConfigError, writing
 from reconciler.core.message.problem import Problem
 from reconciler.core.resource.resource import Origin
-from reconciler.record import replace
+from reconciler.record import Discreet, replace
 
 ENDING: Final = ".rotation"
 """The file is named as the env file, with this after it."""
@@ -24,12 +23,11 @@ _FORMAT: Final = "reconcile.rotation/v1"
 _PRIVATE: Final = 0o600
 
 
-@dataclass(frozen=True, slots=True)
-class Unfinished:
+class Unfinished(Discreet, frozen=True):
     """The values of a rotation by the names of its secrets; ``changed`` are those that the service has taken."""
 
-    old: Mapping[str, str] = field(repr=False)
-    new: Mapping[str, str] = field(repr=False)
+    old: Mapping[str, str]
+    new: Mapping[str, str]
     changed: tuple[str, ...] = ()
 
     @property

@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
+from reconciler.pattern import lazy_pattern
 from reconciler.record import Struct, field
 
 # ------------------------------------------------------------------ words
@@ -87,8 +88,8 @@ _POLICIES: Final[Mapping[str, str]] = {
 }
 """The policies of every server, each with the form of what is in its parentheses where it has one."""
 PASSWORD_POLICIES: Final = tuple(_POLICIES)
-_POLICY: Final = re.compile(r"\s*(?P<name>[^(]*?)\s*(?:\((?P<value>.*)\))?\s*", re.DOTALL)
-_WHOLE: Final = re.compile(r"[+-]?[0-9]+")
+_POLICY: Final = lazy_pattern(r"\s*(?P<name>[^(]*?)\s*(?:\((?P<value>.*)\))?\s*", re.DOTALL)
+_WHOLE: Final = lazy_pattern(r"[+-]?[0-9]+")
 
 
 def policies(text: str) -> Iterator[tuple[str, str | None]]:
@@ -118,8 +119,8 @@ DEFAULT_PROFILE: Final[Mapping[str, Mapping[str, Mapping[str, Any]]]] = {
 }
 """The validations of the attributes that a new realm has."""
 
-_OF_NAMES: Final = re.compile(r"[<>&\"$%!#?§;*~/\\|^=\[\]{}()\x00-\x1f\x7f]")
-_OF_USERNAMES: Final = re.compile(r"[<>&\"'\s$%!#?§,;:*~/\\|^=\[\]{}()`\x00-\x1f\x7f]")
+_OF_NAMES: Final = lazy_pattern(r"[<>&\"$%!#?§;*~/\\|^=\[\]{}()\x00-\x1f\x7f]")
+_OF_USERNAMES: Final = lazy_pattern(r"[<>&\"'\s$%!#?§,;:*~/\\|^=\[\]{}()`\x00-\x1f\x7f]")
 
 
 def _length(value: str, settings: Mapping[str, Any]) -> str:

@@ -5,15 +5,15 @@ Source: mount(8), and the local driver of the engine, which mounts whatever it i
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
+from reconciler.pattern import lazy_pattern
 
 _BOUND: Final = frozenset({"bind", "rbind"})
 _REMOTE: Final = frozenset({"nfs", "nfs4", "cifs", "smb3", "ceph"})
 """Types of mounts whose device is a share of the network."""
 
-_LAYERS: Final = re.compile(r"(?:lower|upper|work|data)dir\+?")
+_LAYERS: Final = lazy_pattern(r"(?:lower|upper|work|data)dir\+?")
 _KEYS: Final = frozenset({"credentials", "cred", "secretfile"})
 """Options of a mount whose value is a file."""
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from typing import Final
 from urllib.parse import parse_qsl, urlsplit
 
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
+from reconciler.pattern import lazy_pattern
 from reconciler.web.access import LoginSession, Role, Visitor
 from reconciler.web.desk import Call, Desk, Route, Wrong
 from reconciler.web.oidc import BACK_CHANNEL, CALLBACK, Issuer, LoginFailed
@@ -22,7 +22,7 @@ LOGIN_COOKIE_S: Final = 600
 TOKEN_SESSION_S: Final = 3_600.0
 
 BODY: Final = 8_192
-_PATH: Final = re.compile(r"/(?![/\\])[!-\[\]-~]*")
+_PATH: Final = lazy_pattern(r"/(?![/\\])[!-\[\]-~]*")
 
 
 def safe_next(text: str) -> str:

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from typing import Final
 
 from starlette.responses import JSONResponse, Response
 
 from reconciler.core.provider import Hint
+from reconciler.pattern import lazy_pattern
 from reconciler.web.access import Role
 from reconciler.web.desk import Call, Route, Wrong
 
 BODY: Final = 1_048_576
-_EVENT: Final = re.compile(r"[A-Za-z_ ]{1,40}")
+_EVENT: Final = lazy_pattern(r"[A-Za-z_ ]{1,40}")
 
 
 def receive(call: Call) -> Response:

@@ -6,7 +6,6 @@ test_combinations.py), which sets some back without a word, and answers others w
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 
@@ -15,10 +14,11 @@ from reconciler.config.realm.checks import Finding
 from reconciler.config.realm.merge import Realm
 from reconciler.config.yaml.tree import Tree, TreePath
 from reconciler.core.message.problem import SCHEMA, Severity
+from reconciler.pattern import lazy_pattern
 from reconciler.record import Struct
 from reconciler.vocabulary.keycloak import LOGIN_OF_MAIL, REALM_MANAGEMENT, SERVICE_ACCOUNT, WORDS
 
-_ADDRESS: Final = re.compile(r"[^\s@]+@[^\s@]+|\".*\"@\S+")
+_ADDRESS: Final = lazy_pattern(r"[^\s@]+@[^\s@]+|\".*\"@\S+")
 _MASK: Final = "**********"
 _TEXTS: Final[Mapping[Tree, bool]] = {"true": True, "false": False}
 

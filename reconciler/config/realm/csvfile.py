@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from io import StringIO
 from pathlib import Path
@@ -38,8 +37,7 @@ _LISTS: Final = ("groups", "roles", "realmRoles", "requiredActions")
 _COLUMNS: Final = (*_TEXTS, *_LISTS)
 
 
-@dataclass(frozen=True)
-class CsvFile(UsersFile):
+class CsvFile(UsersFile, frozen=True, dict=True):
     """A table of users; ``rows`` are the lines at which they stand, ``header`` the names of the columns."""
 
     rows: tuple[int, ...] = ()
@@ -63,8 +61,7 @@ class CsvFile(UsersFile):
         return self.file.text.split("\n")
 
 
-@dataclass(frozen=True)
-class ListFile(UsersFile):
+class ListFile(UsersFile, frozen=True, dict=True):
     """A file that is a list of users."""
 
     listed: UsersFile | None = None

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
@@ -28,8 +27,7 @@ class Fragment(Struct, frozen=True):
     realm: Mapping[str, Tree]
 
 
-@dataclass(frozen=True)
-class UsersFile:
+class UsersFile(Struct, frozen=True, dict=True):
     """A file and its documents, in plain dicts and lists: there may be many thousand users."""
 
     file: TextFile

@@ -7,7 +7,6 @@ same if the realm does not exist yet, which only a look tells.
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Final, TypeAlias
 
@@ -19,6 +18,7 @@ from reconciler.config.yaml.suggest import suggestion
 from reconciler.config.yaml.tree import Tree, TreePath
 from reconciler.core.message.problem import SCHEMA, Severity
 from reconciler.core.resource.options import OPTIONS
+from reconciler.pattern import lazy_pattern
 from reconciler.record import Struct, field
 from reconciler.vocabulary.keycloak import (
     ADMIN_PERMISSIONS_CLIENT,
@@ -36,7 +36,7 @@ from reconciler.vocabulary.keycloak import (
 _AUTHORIZATION_ROLE: Final = "uma_protection"  # of every client with authorization services
 _ADMIN_ROLES: Final = frozenset({"admin", "create-realm"})
 _EXACT: Final = "exact"
-_is_id: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}").fullmatch
+_ID: Final = lazy_pattern(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 GROUP, ROLE, CLIENT_ROLE, SCOPE, CLIENT, USER, FLOW, PROVIDER = range(8)
 Reference: TypeAlias = tuple[TreePath, str, int, str]
@@ -314,7 +314,7 @@ def _of_policies(realm: Mapping[str, Tree]) -> Iterator[Reference]:
                 for each in listed(config.get(key)):
                     sort, name = name_of(each)
                     # An export may have ids in place of names; whose they are is known to the server alone.
-                    if not _is_id(name):
+                    if not _ID.fullmatch(name):
                         said = f"policy `{policy.get('name')}` names the {_WORDS[sort]}"
                         yield (*at, place, "config", key), said, sort, name
 
@@ -331,7 +331,7 @@ def _role_named(value: Tree) -> tuple[int, str]:
 def _group_named(value: Tree) -> tuple[int, str]:
     body = as_dict(value)
     name = str(body.get("path") or body.get("id")) if body else str(value)
-    return GROUP, name if _is_id(name) else group_path(name)
+    return GROUP, name if _ID.fullmatch(name) else group_path(name)
 
 
 _SUBJECTS: Final[Mapping[str, Callable[[Tree], tuple[int, str]]]] = {

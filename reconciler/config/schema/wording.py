@@ -13,6 +13,7 @@ from reconciler.config.yaml.quantities import go_text
 from reconciler.config.yaml.suggest import suggestion
 from reconciler.config.yaml.tree import Tainted
 from reconciler.core.message.secrecy import holds_secret, looks_secret
+from reconciler.pattern import lazy_pattern
 
 _TYPES: Final[Mapping[str, str]] = {
     "object": "a mapping",
@@ -32,7 +33,7 @@ _FORMATS: Final[Mapping[str, str]] = {
 }
 _KINDS: Final[Mapping[type, str]] = {bool: "true or false", int: "a number", float: "a number"}
 _SHOWN: Final = 60
-_NO_SPACE: Final = re.compile(r"[a-z_]+:\S")
+_NO_SPACE: Final = lazy_pattern(r"[a-z_]+:\S")
 _OF_PAIRS: Final = ("environment", "labels", "args", "annotations", "sysctls")
 """What may be a list of ``KEY=value``."""
 

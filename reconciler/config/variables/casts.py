@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Callable, Mapping
 from typing import Final
 
 from reconciler.config.yaml.scalars import Scalar
+from reconciler.pattern import lazy_pattern
 
 Cast = Callable[[str], Scalar]
 
-_INTEGER: Final = re.compile(r"[+-]?[0-9]{1,19}")
+_INTEGER: Final = lazy_pattern(r"[+-]?[0-9]{1,19}")
 _TRUE: Final = frozenset({"true", "y", "yes", "on"})
 _FALSE: Final = frozenset({"false", "n", "no", "off"})
 

@@ -14,14 +14,15 @@ from typing import Final
 from reconciler.config.variables.template import Fault, Variables, interpolate
 from reconciler.config.yaml.textfile import TextFile
 from reconciler.core.message.problem import SYNTAX, Problem, Severity
+from reconciler.pattern import lazy_pattern
 from reconciler.record import Struct, field
 
-_GAP: Final = re.compile(r"(?:\s|#[^\n]*)*")
-_EXPORT: Final = re.compile(r"export[^\S\n]+")
-_NAME: Final = re.compile(r"(?:[\w.\-\[\]]|[^\S\n])*")
-_SPACE: Final = re.compile(r"[^\S\n]*")
-_ESCAPE: Final = re.compile(r"\\(?:[abfnrtv$\"\\]|0[0-9]{0,3})")
-_OCTAL: Final = re.compile(r"[0-3][0-7]{2}")
+_GAP: Final = lazy_pattern(r"(?:\s|#[^\n]*)*")
+_EXPORT: Final = lazy_pattern(r"export[^\S\n]+")
+_NAME: Final = lazy_pattern(r"(?:[\w.\-\[\]]|[^\S\n])*")
+_SPACE: Final = lazy_pattern(r"[^\S\n]*")
+_ESCAPE: Final = lazy_pattern(r"\\(?:[abfnrtv$\"\\]|0[0-9]{0,3})")
+_OCTAL: Final = lazy_pattern(r"[0-3][0-7]{2}")
 _TELLING_LENGTH: Final = 12
 _ESCAPES: Final[Mapping[str, str]] = {
     "a": "\a",

@@ -12,6 +12,7 @@ from typing import Final
 
 from reconciler.config.yaml.tree import Tainted
 from reconciler.core.message.secrecy import holds_secret, looks_secret
+from reconciler.pattern import lazy_pattern
 from reconciler.record import Struct, field
 
 
@@ -52,27 +53,27 @@ class Dialect(Struct, frozen=True):
 
 
 COMPOSE: Final = Dialect(
-    start=re.compile(r"\$(?=[$A-Za-z_{])"),
-    name=re.compile(r"[A-Za-z_][A-Za-z0-9_]*"),
+    start=lazy_pattern(r"\$(?=[$A-Za-z_{])"),
+    name=lazy_pattern(r"[A-Za-z_][A-Za-z0-9_]*"),
     greedy=True,
 )
 KEYCLOAK: Final = Dialect(
     # Only capitals in braces are ours: Keycloak has ${role_default-roles}, ${client_account} and ${vault.x}, and in
     # the mappers of identity providers ${ALIAS} and ${NAMEID}. $(env:NAME) is keycloak-config-cli's way to write it;
     # its other look-ups are told of, and any other `$(` is a text as of a script.
-    start=re.compile(
+    start=lazy_pattern(
         r"\$(?=\$?(?:\{(?!(?:ALIAS|NAMEID)\})[A-Z][A-Z0-9_]*(?:\}|:?[-+?])"
         r"|\((?:env|sys|file|base64Decoder|base64Encoder|const|date|dns|java|localhost|properties|resourceBundle"
         r"|script|url|urlDecoder|urlEncoder|xml):))"
     ),
-    name=re.compile(r"[A-Z][A-Z0-9_]*"),
+    name=lazy_pattern(r"[A-Z][A-Z0-9_]*"),
 )
 _MAX_DEPTH: Final = 50
 _TOO_DEEP: Final = f"variables are nested more than {_MAX_DEPTH} deep"
 _MOST_FAULTS: Final = 100  # of one text; nobody reads more, and a hostile one has very many
 _LONGEST: Final = 1_000_000
-_OPERATOR: Final = re.compile(r":?[-+?]")
-_LOOKUP: Final = re.compile(r"\$\((\w+):([\w.-]*?)(?=:-|\))(:-)?")
+_OPERATOR: Final = lazy_pattern(r":?[-+?]")
+_LOOKUP: Final = lazy_pattern(r"\$\((\w+):([\w.-]*?)(?=:-|\))(:-)?")
 _LOOKUPS: Final = ("env", "sys")  # what the one has as a property of its process is a variable here, too
 
 

@@ -13,16 +13,17 @@ from typing import Any, Final
 from reconciler.config.yaml.parse import nodes
 from reconciler.config.yaml.scalars import resolved
 from reconciler.core.resource.values import ABSENT
+from reconciler.pattern import lazy_pattern
 from reconciler.record import Struct, field
 
 _MERGE: Final = "<<"
-_PROPERTIES: Final = re.compile(r"(?:[&!]\S*\s+)*")
-_PLAIN: Final = re.compile(r"[A-Za-z0-9_./][\w./@+=~%$-]*(?:[: ][\w./@+=~%$*-]+)*", re.ASCII)
-_NUMERIC: Final = re.compile(r"[\d:._+-]+")
+_PROPERTIES: Final = lazy_pattern(r"(?:[&!]\S*\s+)*")
+_PLAIN: Final = lazy_pattern(r"[A-Za-z0-9_./][\w./@+=~%$-]*(?:[: ][\w./@+=~%$*-]+)*", re.ASCII)
+_NUMERIC: Final = lazy_pattern(r"[\d:._+-]+")
 _OLD_WORDS: Final = ("y", "n", "yes", "no", "on", "off")
 """Truth values to older programs that read YAML."""
-_VARIABLE: Final = re.compile(r"\$[A-Za-z_{(]")
-_SPECIAL: Final = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ufeff]")
+_VARIABLE: Final = lazy_pattern(r"\$[A-Za-z_{(]")
+_SPECIAL: Final = lazy_pattern("[\x00-\x1f\x7f-\x9f\u2028\u2029\ufeff]")
 
 HIDDEN: Final = "\ue000secret\ue000"
 """The text in the place of a secret, which is never written."""

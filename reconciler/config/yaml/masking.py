@@ -2,26 +2,26 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from difflib import get_close_matches
 from functools import lru_cache
 from typing import Final
 
 from reconciler.core.message.secrecy import LISTS_OF_NAMES, Span, looks_secret, merged_spans, replaced, secrets_of_words
+from reconciler.pattern import lazy_pattern
 
 MASK: Final = "********"
 
-_ASSIGNED: Final = re.compile(
+_ASSIGNED: Final = lazy_pattern(
     r"""(?<![\w.-])(?<!\$\{)(?P<name>[\w.-]+)["']?\s*[:=]\s*["']?(?!\$)(?P<value>[^\s"'$].*)"""
 )
-_DEFAULT: Final = re.compile(r"\$\{(?P<name>\w+):?-(?P<value>[^}]+)")
-_ANY_ASSIGNED: Final = re.compile(r"([=:]\s*).*")
-_OPENED: Final = re.compile(r"""^[\s-]*["']?(?P<name>[\w.-]+)["']?\s*[:=]\s*(?P<block>[|>][-+0-9]*|)\s*(?:#.*)?$""")
-_OPTION: Final = re.compile(r"""[\s"'\[,-]-{1,2}(?P<name>[A-Za-z][\w-]*)["']?,?\s*$""")
-_PAIR: Final = re.compile(r"""^[\s-]*["']?[\w.-]+["']?\s*:(\s|$)""")
-_ITEM: Final = re.compile(r"^\s*(?:-\s+)?(?P<value>\S.*)$")
-_WORD: Final = re.compile(r"[a-z]{4,}")
+_DEFAULT: Final = lazy_pattern(r"\$\{(?P<name>\w+):?-(?P<value>[^}]+)")
+_ANY_ASSIGNED: Final = lazy_pattern(r"([=:]\s*).*")
+_OPENED: Final = lazy_pattern(r"""^[\s-]*["']?(?P<name>[\w.-]+)["']?\s*[:=]\s*(?P<block>[|>][-+0-9]*|)\s*(?:#.*)?$""")
+_OPTION: Final = lazy_pattern(r"""[\s"'\[,-]-{1,2}(?P<name>[A-Za-z][\w-]*)["']?,?\s*$""")
+_PAIR: Final = lazy_pattern(r"""^[\s-]*["']?[\w.-]+["']?\s*:(\s|$)""")
+_ITEM: Final = lazy_pattern(r"^\s*(?:-\s+)?(?P<value>\S.*)$")
+_WORD: Final = lazy_pattern(r"[a-z]{4,}")
 _NOUNS: Final = ("credential", "passphrase", "passwd", "password", "secret", "token")
 _ALIKE: Final = 0.85
 _QUOTES: Final = "\"'"

@@ -6,19 +6,18 @@ their items alone; what is inside an item is found by reading that item once mor
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from typing import Any, Final, NamedTuple
 
 from reconciler.config.yaml.textfile import STACK_LIMIT, TextFile
 from reconciler.config.yaml.tree import Place, Tree, TreePath, deepest
 from reconciler.core.message.errors import ConfigError
+from reconciler.pattern import lazy_pattern
 from reconciler.record import Struct
 
 _KEPT_ITEMS: Final = 512
-_ALIAS: Final = re.compile(r"[\s,\[{:-]\*\w")
+_ALIAS: Final = lazy_pattern(r"[\s,\[{:-]\*\w")
 
 
 class _Span(NamedTuple):
@@ -43,13 +42,12 @@ class _Open(Struct):
     count: int = 0
 
 
-@dataclass(eq=False)
-class Outline:
+class Outline(Struct, eq=False, dict=True):
     """Finds values of one file. ``depth`` is how many steps lead to an item: what is deeper is read when asked for."""
 
     file: TextFile
     depth: int
-    _spans: dict[TreePath, _Span] | None = field(default=None, repr=False)
+    _spans: dict[TreePath, _Span] | None = None
 
     def __post_init__(self) -> None:
         self._inside = lru_cache(_KEPT_ITEMS)(self._read_inside)

@@ -8,10 +8,11 @@ from __future__ import annotations
 import base64
 import binascii
 import math
-import re
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Final
+
+from reconciler.pattern import lazy_pattern
 
 Scalar = None | bool | int | float | str
 
@@ -25,10 +26,10 @@ _CONSTANTS: Final[Mapping[str, Scalar]] = {
     **dict.fromkeys(("-0", "-0.0"), -0.0),
 }
 _TELLING: Final = frozenset("0123456789+-.~nNtTfF")  # no other first letter makes anything but a text
-_INTEGER: Final = re.compile(r"([+-]?)(?:0[xX]([0-9a-fA-F]+)|0[oO]?([0-7]+)|0[bB]([01]+)|(0|[1-9][0-9]*))")
+_INTEGER: Final = lazy_pattern(r"([+-]?)(?:0[xX]([0-9a-fA-F]+)|0[oO]?([0-7]+)|0[bB]([01]+)|(0|[1-9][0-9]*))")
 _BASES: Final = (16, 8, 2, 10)
-_FLOAT: Final = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
-_DATE: Final = re.compile(
+_FLOAT: Final = lazy_pattern(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
+_DATE: Final = lazy_pattern(
     r"([0-9]{4})-([0-9]{1,2})-([0-9]{1,2})"
     r"(?:[Tt ]([0-9]{1,2}):([0-9]{1,2}):([0-9]{1,2})(\.[0-9]{1,9})?(Z|[+-][0-9]{2}:[0-9]{2})?)?"
 )

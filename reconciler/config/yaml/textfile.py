@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import os
-import re
 import stat
 from bisect import bisect_right
 from collections.abc import Collection, Iterator
 from contextlib import suppress
-from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Final
@@ -19,6 +17,8 @@ from reconciler.config.yaml.suggest import suggestion
 from reconciler.core.message.errors import ConfigError
 from reconciler.core.message.problem import OTHER, UNREADABLE, Problem, Severity
 from reconciler.core.resource.resource import Origin
+from reconciler.pattern import lazy_pattern
+from reconciler.record import Discreet
 
 _MIB: Final = 1024 * 1024
 STACK_LIMIT: Final = 10 * _MIB
@@ -29,7 +29,7 @@ PLAN_LIMIT: Final = 64 * _MIB
 FILE, FOLDER, SOCKET = "file", "directory", "socket"
 """Types of files."""
 
-_LINE_BREAK: Final = re.compile("\r\n|[\r\n\x85\u2028\u2029]")
+_LINE_BREAK: Final = lazy_pattern("\r\n|[\r\n\x85\u2028\u2029]")
 _ALIKE: Final = 0.8
 _SHOWN_LENGTH: Final = 200
 _CONTEXT: Final = 50  # lines above, among which the key of a block is looked for
@@ -37,15 +37,14 @@ _TOLD_LENGTH: Final = 1000
 _WIDE_ENCODINGS: Final = {b"\xff\xfe": "UTF-16", b"\xfe\xff": "UTF-16"}
 
 
-@dataclass(frozen=True, eq=False)
-class TextFile:
+class TextFile(Discreet, frozen=True, eq=False, dict=True):
     """The text of a file. ``name`` is for messages; lines and columns count from 1.
 
     ``private`` files hold secrets: no value of theirs is ever shown.
     """
 
     name: str
-    text: str = field(repr=False)
+    text: str
     private: bool = False
 
     @cached_property
@@ -229,7 +228,7 @@ def _place_after(text: str) -> tuple[int, int]:
     return len(lines), len(last) + 1
 
 
-_OWNER: Final = re.compile(
+_OWNER: Final = lazy_pattern(
     r"\b(?:services|networks|volumes|configs|secrets|models)\.[^\s.\[:`,;]+|\[\d+\]|^(?:user|client|group|role) `[^`]*`"
 )
 """The part of a message that names the owner of a value: an alias gives one value to several."""

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from enum import Enum
 from typing import Final
 
 from reconciler.core.history.facts import Ailment, Fact, Over, Repair, Trouble
+from reconciler.pattern import lazy_pattern
 from reconciler.record import Struct, replace
 
 MOST: Final = 1_000
-_NUMBERS: Final = re.compile(r"\d+(?:\.\d+)?")
+_NUMBERS: Final = lazy_pattern(r"\d+(?:\.\d+)?")
 _FAILED: Final = "the repair failed"
 
 

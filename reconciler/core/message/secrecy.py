@@ -11,6 +11,7 @@ from functools import lru_cache
 from typing import Final, TypeAlias
 
 from reconciler.core.resource.values import Path, Secret, Value, mapped, seal
+from reconciler.pattern import lazy_pattern
 
 Span: TypeAlias = tuple[int, int]
 """The beginning and the end of a secret in a text."""
@@ -19,8 +20,8 @@ HIDDEN: Final = "(secret)"
 
 # ------------------------------------------------------------------ names
 
-_WORD: Final = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
-_WITHIN: Final = re.compile(r"password|passwd|passphrase|secret|token|credential|private|apikey|authorization")
+_WORD: Final = lazy_pattern(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
+_WITHIN: Final = lazy_pattern(r"password|passwd|passphrase|secret|token|credential|private|apikey|authorization")
 _NOUNS: Final = frozenset({"accesskey", "auth", "jwt", "key", "masterauth", "pat", "psk", "pw", "salt"})
 _NOUN_ENDINGS: Final = ("pass", "pwd")
 _NO_SECRET: Final = frozenset({"bypass", "compass"})
@@ -86,37 +87,37 @@ def names_secret(key: str) -> bool:
 
 # ------------------------------------------------------------------ values
 
-_URL: Final = re.compile(
+_URL: Final = lazy_pattern(
     r"(?<![a-z])(?!ssh:|git\+ssh:|sftp:)[a-z][a-z0-9+.-]*://(?:"
     r"[^\s/?#\"'`<>@:]*:(?!\d+(?:[/?#]|$))(?P<password>[^\s\"'`<>]+)@"
     r"|(?P<user>[^\s/?#\"'`<>@:]+)@)",
     re.IGNORECASE,
 )
-_DRIVER_ADDRESS: Final = re.compile(r"(?<![\w.-])[\w.-]+:([^\s@\"']+)@(?:tcp|udp|unix)\(")
-_FORMS: Final = re.compile(
+_DRIVER_ADDRESS: Final = lazy_pattern(r"(?<![\w.-])[\w.-]+:([^\s@\"']+)@(?:tcp|udp|unix)\(")
+_FORMS: Final = lazy_pattern(
     r"\beyJ[\w-]{8,}\.eyJ[\w-]{8,}\.[\w-]*"  # a JSON Web Token
     r"|\b(?:gh[pousr]_|github_pat_|glpat-|xox[abposr]-|sk_live_|rk_live_|hvs\.|dckr_pat_|npm_|pypi-)[\w-]{16,}"
     r"|\b(?:AKIA|ASIA)[A-Z0-9]{16}\b"
     r"|-----BEGIN [A-Z ]*PRIVATE KEY-----(?:[\s\S]*?-----END [A-Z ]*PRIVATE KEY-----|[\s\S]*)"
 )
-_ASSIGNED: Final = re.compile(
+_ASSIGNED: Final = lazy_pattern(
     r"(?<![\w.-])-{0,2}(?P<name>[A-Za-z_][\w.-]*)=(?P<value>\"[^\"]*\"|'[^']*'|[^\s\0\"'&;,]+)"
 )
-_SAID: Final = re.compile(
+_SAID: Final = lazy_pattern(
     r"(?<![\w.-])[\"']?(?P<name>[A-Za-z_][\w.-]*)[\"']?:(?:\s+|(?=[\"']))(?P<value>\"[^\"]*\"|'[^']*'|[^\r\n\"',}]+)"
 )
-_OPTION: Final = re.compile(
+_OPTION: Final = lazy_pattern(
     r"(?<![\w-])-{1,2}(?P<name>[A-Za-z][\w-]*)[\s\0]+(?P<value>\"[^\"]*\"|'[^']*'|[^\s\0\"'-][^\s\0\"']*)"
 )
-_DIRECTIVE: Final = re.compile(
+_DIRECTIVE: Final = lazy_pattern(
     r"(?m)^[ \t]*(?P<name>requirepass|masterauth|password|secret)[ \t]+(?P<value>[^\s:=]\S*)"
 )
-_SETTING: Final = re.compile(r"(?m)^[ \t]*(?P<name>[A-Za-z_][\w.-]*)[ \t]*=[ \t]+(?P<value>\S[^\r\n]*)")
-_ATTACHED: Final = re.compile(r"(?<![\w-])-p(?P<value>[^\s\0\"'=:/.-][^\s\0\"']*)")
-_MYSQL: Final = re.compile(r"\b(?:mysql|mariadb)\w*|\bsshpass\b", re.IGNORECASE)
-_WORDLIKE: Final = re.compile(r"[a-z]*|\d+(?::\d+)*|[A-Z][a-z]*")
+_SETTING: Final = lazy_pattern(r"(?m)^[ \t]*(?P<name>[A-Za-z_][\w.-]*)[ \t]*=[ \t]+(?P<value>\S[^\r\n]*)")
+_ATTACHED: Final = lazy_pattern(r"(?<![\w-])-p(?P<value>[^\s\0\"'=:/.-][^\s\0\"']*)")
+_MYSQL: Final = lazy_pattern(r"\b(?:mysql|mariadb)\w*|\bsshpass\b", re.IGNORECASE)
+_WORDLIKE: Final = lazy_pattern(r"[a-z]*|\d+(?::\d+)*|[A-Z][a-z]*")
 
-_PROGRAM_OPTIONS: Final = re.compile(
+_PROGRAM_OPTIONS: Final = lazy_pattern(
     r"\bredis-cli\b[^|;&\n]*?[\s\0](?:-a|--pass)[\s\0]+(?P<redis>[^\s\0\"']+)"
     r"|\b(?:curl|wget|http)\b[^|;&\n]*?[\s\0](?:-u|--user|-a)[\s\0]+[\"']?[^\s\0\"':]+:(?P<curl>[^\s\0\"']+)"
     r"|\b(?:mongosh?|mongodump|sqlcmd|psql|sshpass)\b[^|;&\n]*?[\s\0](?:-p|-P)[\s\0]+(?P<database>(?!\d+\b)[^\s\0\"'-][^\s\0\"']*)"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
@@ -10,9 +9,10 @@ from typing import Final, TypeAlias
 
 from reconciler.core.resource.address import Address
 from reconciler.core.resource.values import Path, Spec, Value
+from reconciler.pattern import lazy_pattern
 from reconciler.record import Struct
 
-_PLACE: Final = re.compile(r"(.+):(\d+):(\d+)")
+_PLACE: Final = lazy_pattern(r"(.+):(\d+):(\d+)")
 
 
 class Origin(Struct, frozen=True):

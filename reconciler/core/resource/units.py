@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from reconciler.pattern import lazy_pattern
+
 _SECOND: Final = 1_000_000_000
 _NANOSECONDS: Final = {
     "ns": 1,
@@ -18,9 +20,9 @@ _NANOSECONDS: Final = {
     "d": 24 * 3600 * _SECOND,
     "w": 7 * 24 * 3600 * _SECOND,
 }
-_PART: Final = re.compile(r"([0-9]+\.?[0-9]*|\.[0-9]+)(ns|us|µs|μs|ms|s|m|h|d|w)")
-_WHOLE: Final = re.compile(r"[+-]?[0-9]{1,19}")
-_SIZE: Final = re.compile(r"([0-9]+(?:\.[0-9]+)?) ?([kmgtp]?)i?b?", re.IGNORECASE)
+_PART: Final = lazy_pattern(r"([0-9]+\.?[0-9]*|\.[0-9]+)(ns|us|µs|μs|ms|s|m|h|d|w)")
+_WHOLE: Final = lazy_pattern(r"[+-]?[0-9]{1,19}")
+_SIZE: Final = lazy_pattern(r"([0-9]+(?:\.[0-9]+)?) ?([kmgtp]?)i?b?", re.IGNORECASE)
 _PREFIXES: Final = ("", "k", "m", "g", "t", "p")
 _LONGEST: Final = 100  # what is longer says nothing that a number of bytes or nanoseconds could hold
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import Any, Final, TypeAlias
 
@@ -32,6 +31,7 @@ from reconciler.providers.docker.kinds import container, image, network, volume
 from reconciler.providers.docker.table import labels
 from reconciler.providers.docker.table.names import STARTED
 from reconciler.providers.docker.table.property import Json, first, has_part, numbered
+from reconciler.record import Struct
 
 _Path: TypeAlias = tuple[str | int, ...]
 _SECOND: Final = 1_000_000_000
@@ -94,8 +94,7 @@ def expand(
     yield from stack.containers()
 
 
-@dataclass(frozen=True)
-class Stack:
+class Stack(Struct, frozen=True, dict=True):
     """The canonical Compose model, with the questions that expanding asks of it."""
 
     document: Document

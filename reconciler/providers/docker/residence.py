@@ -17,6 +17,7 @@ from typing import Any, Final
 
 from reconciler.core.message.errors import ProviderError
 from reconciler.core.resource.values import Value
+from reconciler.pattern import lazy_pattern
 from reconciler.providers.docker.engine.client import Engine
 from reconciler.providers.docker.table import labels
 from reconciler.providers.docker.table.property import Json
@@ -30,7 +31,7 @@ AGAIN_AFTER: Final = timedelta(minutes=10)
 
 LAST_LINES: Final = 5
 _MOUNTS: Final = Path("/proc/self/mountinfo")
-_OWN_FILE: Final = re.compile(r"/containers/([0-9a-f]{64})/(?:hostname|hosts|resolv\.conf) ")
+_OWN_FILE: Final = lazy_pattern(r"/containers/([0-9a-f]{64})/(?:hostname|hosts|resolv\.conf) ")
 _NOT_TAKEN: Final = ("PortBindings", "RestartPolicy", "AutoRemove", "ContainerIDFile", "Links", "PublishAllPorts")
 
 

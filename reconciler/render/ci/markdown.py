@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
@@ -10,6 +9,7 @@ from reconciler.core.difference.change import Action, Change
 from reconciler.core.difference.kind import Kind
 from reconciler.core.plan.plan import Plan
 from reconciler.core.resource.resource import Origin
+from reconciler.pattern import lazy_pattern
 from reconciler.render.ci.findings import Findings, Level
 from reconciler.render.output.plain import joined, one_line
 from reconciler.render.output.values import origin_of
@@ -28,7 +28,7 @@ _ACTIVE: Final = str.maketrans(
 )
 """Characters by which a foreign text could become a tag, a link, an image, a cell or the mention of somebody."""
 
-_TICKS: Final = re.compile("`+")
+_TICKS: Final = lazy_pattern("`+")
 
 
 def plan_markdown(

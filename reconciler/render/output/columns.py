@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator
 from itertools import takewhile
 from typing import Final
 from unicodedata import category, east_asian_width
 
+from reconciler.pattern import lazy_pattern
 from reconciler.render.output.plain import PAINT
 
-_PAINT: Final = re.compile(f"{PAINT}[0-9;]*{PAINT}")
+_PAINT: Final = lazy_pattern(f"{PAINT}[0-9;]*{PAINT}")
 _PAINTS: Final = f"(?:{_PAINT.pattern})*"
-_WORD: Final = re.compile(rf"(?:{_PAINTS}[^\w\s]{_PAINTS} )?\S+|\s+")
+_WORD: Final = lazy_pattern(rf"(?:{_PAINTS}[^\w\s]{_PAINTS} )?\S+|\s+")
 """A word, with the symbol before it: what a symbol stands for begins no line."""
 
 _DEEPER: Final = 4

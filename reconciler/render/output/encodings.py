@@ -9,6 +9,7 @@ from contextlib import suppress
 from html import unescape
 from typing import Final
 
+from reconciler.pattern import lazy_pattern
 from reconciler.record import Struct
 
 
@@ -70,19 +71,21 @@ def _halved(found: re.Match[str]) -> bytes:
 
 ENCODINGS: Final = (
     Encoding(  # JSON, Python, C, Rust
-        re.compile(
+        lazy_pattern(
             r"\\(?:u(?P<pair>[dD][89abAB][0-9A-Fa-f]{2}\\u[dD][c-fC-F][0-9A-Fa-f]{2})"
             r"|u(?P<short>[0-9A-Fa-f]{4})|x(?P<byte>[0-9A-Fa-f]{2})|U(?P<long>[0-9A-Fa-f]{8})"
             r"|u\{(?P<braces>[0-9A-Fa-f]{1,6})\}|(?P<octal>[0-3][0-7]{2})|(?P<letter>[\"'\\/abefnrtv$]))"
         ),
         _unescaped,
     ),
-    Encoding(re.compile(r"\\(?:x(?P<byte>[0-9A-Fa-f]{2})|(?P<octal>[0-3][0-7]{2}))"), _of_byte),  # C, a shell: UTF-8
-    Encoding(re.compile(r"%[0-9A-Fa-f]{2}"), _unquoted),  # a URL
-    Encoding(re.compile(r"%[0-9A-Fa-f]{2}|\+"), _unquoted),  # a form as it is sent
-    Encoding(re.compile(r"&(?:#[0-9]{1,7}|#[xX][0-9A-Fa-f]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});"), _of_entity),  # HTML, XML
-    Encoding(re.compile(r"'\\''|'\"'\"'|\\(?P<character>[^\w\n])"), _of_shell),  # an argument of a shell
-    Encoding(re.compile(r"''|\"\""), _halved),  # SQL, YAML, CSV
+    Encoding(lazy_pattern(r"\\(?:x(?P<byte>[0-9A-Fa-f]{2})|(?P<octal>[0-3][0-7]{2}))"), _of_byte),  # C, a shell: UTF-8
+    Encoding(lazy_pattern(r"%[0-9A-Fa-f]{2}"), _unquoted),  # a URL
+    Encoding(lazy_pattern(r"%[0-9A-Fa-f]{2}|\+"), _unquoted),  # a form as it is sent
+    Encoding(
+        lazy_pattern(r"&(?:#[0-9]{1,7}|#[xX][0-9A-Fa-f]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});"), _of_entity
+    ),  # HTML, XML
+    Encoding(lazy_pattern(r"'\\''|'\"'\"'|\\(?P<character>[^\w\n])"), _of_shell),  # an argument of a shell
+    Encoding(lazy_pattern(r"''|\"\""), _halved),  # SQL, YAML, CSV
 )
 """The encodings that leave most characters as they are."""
 
@@ -108,12 +111,12 @@ def _from_hex(word: str) -> Iterator[str]:
         yield bytes.fromhex(part[: len(part) // 2 * 2]).decode("utf-8", "replace")
 
 
-_BETWEEN_BYTES: Final = re.compile("[ :,-]")
+_BETWEEN_BYTES: Final = lazy_pattern("[ :,-]")
 _TOKENS: Final = (
-    Token(re.compile(r"[A-Za-z0-9+/_-]{8,}={0,2}"), _from_base64),
-    Token(re.compile(r"[0-9A-Fa-f]{12,}"), _from_hex),
+    Token(lazy_pattern(r"[A-Za-z0-9+/_-]{8,}={0,2}"), _from_base64),
+    Token(lazy_pattern(r"[0-9A-Fa-f]{12,}"), _from_hex),
     Token(
-        re.compile(r"(?<![0-9A-Za-z])[0-9A-Fa-f]{2}(?:[ :,-][0-9A-Fa-f]{2}){5,}(?![0-9A-Za-z])"), _from_hex
+        lazy_pattern(r"(?<![0-9A-Za-z])[0-9A-Fa-f]{2}(?:[ :,-][0-9A-Fa-f]{2}){5,}(?![0-9A-Za-z])"), _from_hex
     ),  # a dump
 )
 

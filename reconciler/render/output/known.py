@@ -10,6 +10,7 @@ from urllib.parse import unquote
 
 from reconciler.core.message.secrecy import Span, replaced, secrets_in, secrets_of_words
 from reconciler.core.resource.values import Secret
+from reconciler.pattern import lazy_pattern
 from reconciler.record import Struct
 from reconciler.render.output.encodings import ENCODINGS, decoded_words, view
 from reconciler.render.output.plain import BREAKS, IGNORED, PAINT, SEQUENCES, UNPAINTED
@@ -24,11 +25,11 @@ _DEEPEST: Final = 3
 _MOST_VIEWS: Final = 24
 """A text is decoded so many times at most, whatever encodings are within others: the search stays linear."""
 
-_STEERED: Final = re.compile("[\x1b\x9b]")
-_WORD: Final = re.compile(r"[^\W\d_]{1,11}")
+_STEERED: Final = lazy_pattern("[\x1b\x9b]")
+_WORD: Final = lazy_pattern(r"[^\W\d_]{1,11}")
 """A secret that is a word, as `Password` is, would be found in other spellings everywhere."""
 
-_WHOLE_URL: Final = re.compile(r"[a-z][a-z0-9+.-]*://[^\s/@:]*:(\S+)@[^\s@]*", re.IGNORECASE)
+_WHOLE_URL: Final = lazy_pattern(r"[a-z][a-z0-9+.-]*://[^\s/@:]*:(\S+)@[^\s@]*", re.IGNORECASE)
 """A text that is a URL and nothing else may have a quote in its password."""
 
 Source: TypeAlias = Callable[[], Iterable[object]]

@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from typing import Final
 
 from reconciler.core.message.codes import Code
 from reconciler.core.message.errors import ReconcileError, Refusal
 from reconciler.core.message.problem import Problem, Severity
+from reconciler.pattern import lazy_pattern
 from reconciler.render.output.columns import cells
 from reconciler.render.output.plain import one_line
 
-_PARTS: Final = re.compile(r"; (?=(?:[^`]*`[^`]*`)*[^`]*$)")
+_PARTS: Final = lazy_pattern(r"; (?=(?:[^`]*`[^`]*`)*[^`]*$)")
 """The mark between the facts of a message and its advice; inside of backticks there is text of somebody else."""
 
-_STATEMENT: Final = re.compile(r"(?:the|it|they|its|nothing|there|this|no|Keycloak|Compose|with)\b")
+_STATEMENT: Final = lazy_pattern(r"(?:the|it|they|its|nothing|there|this|no|Keycloak|Compose|with)\b")
 """How a further fact begins, which is no advice."""
 
-_WORD: Final = re.compile(r"\"[^\"]*\"|'[^']*'|[\w.$/{}-]+|.")
+_WORD: Final = lazy_pattern(r"\"[^\"]*\"|'[^']*'|[\w.$/{}-]+|.")
 _CUT: Final = "…"
 _GUTTER: Final = 4
 _LEAST_SHOWN: Final = 20

@@ -6,12 +6,14 @@ import re
 from collections.abc import Iterable
 from typing import Final
 
+from reconciler.pattern import lazy_pattern
+
 PAINT: Final = "\ufdd0"
 """Stands before and after the number of a colour until the text is written: a character that no text may have."""
 
-_COLOUR: Final = re.compile(f"{PAINT}([0-9;]*){PAINT}")
-_FOREIGN_COLOUR: Final = re.compile("\x1b\\[([0-9;]*)m")
-_PALETTE: Final = re.compile("[34]8;(?:5;[0-9]+|2;[0-9]+;[0-9]+;[0-9]+)")
+_COLOUR: Final = lazy_pattern(f"{PAINT}([0-9;]*){PAINT}")
+_FOREIGN_COLOUR: Final = lazy_pattern("\x1b\\[([0-9;]*)m")
+_PALETTE: Final = lazy_pattern("[34]8;(?:5;[0-9]+|2;[0-9]+;[0-9]+;[0-9]+)")
 _CONCEALED: Final = "8"
 _STEERS: Final = (
     "\x00-\x08\x0b-\x1f\x7f-\x9f"  # C0 but for tab and newline, DEL, and C1
@@ -19,7 +21,7 @@ _STEERS: Final = (
     "\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"  # zero width, separators, bidi overrides and isolates
     "\ud800-\udfff\ufffe\uffff\U000e0000-\U000e0fff"  # lone surrogates, what XML forbids, tags
 )
-_STEERING: Final = re.compile(f"[{_STEERS}]")
+_STEERING: Final = lazy_pattern(f"[{_STEERS}]")
 
 _UNSEEN: Final = (
     f"{_STEERS}\\s"
@@ -27,13 +29,13 @@ _UNSEEN: Final = (
     "\U0001bca0-\U0001bca3\U0001d173-\U0001d17a"  # marks of shorthand and of music
 )
 _PAINTED: Final = f"{PAINT}[0-9;]*{PAINT}"
-IGNORED: Final = re.compile(f"{_PAINTED}|[{_UNSEEN}]+|{PAINT}")
+IGNORED: Final = lazy_pattern(f"{_PAINTED}|[{_UNSEEN}]+|{PAINT}")
 """The parts of a text that the search for a secret ignores: whatever a reader does not see, blanks and line breaks."""
 
-UNPAINTED: Final = re.compile(f"[{_UNSEEN}{PAINT}]+")
+UNPAINTED: Final = lazy_pattern(f"[{_UNSEEN}{PAINT}]+")
 """The same where a foreign text has the mark of a colour before a digit of its own."""
 
-BREAKS: Final = re.compile(f"[\r\n]+[ \t]*|{_PAINTED}|[{_STEERS}]+|{PAINT}")
+BREAKS: Final = lazy_pattern(f"[\r\n]+[ \t]*|{_PAINTED}|[{_STEERS}]+|{PAINT}")
 """The same but for blanks, which part words."""
 
 SEQUENCES: Final = (
@@ -43,8 +45,8 @@ SEQUENCES: Final = (
     f"|{_PAINTED}|[{_UNSEEN}{PAINT}])*"
 )
 """An expression for what may stand between two letters for a terminal that shows them side by side."""
-_COMMAND: Final = re.compile(r"^([ \t]*)(?=::)", re.MULTILINE)
-_OLD_COMMAND: Final = re.compile(r"##(?=\[|vso\[)")
+_COMMAND: Final = lazy_pattern(r"^([ \t]*)(?=::)", re.MULTILINE)
+_OLD_COMMAND: Final = lazy_pattern(r"##(?=\[|vso\[)")
 
 
 _IN_ASCII: Final = str.maketrans(

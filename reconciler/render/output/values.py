@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping, Sequence
 from typing import Final
 
@@ -13,9 +12,10 @@ from reconciler.core.difference.compare import FieldChange
 from reconciler.core.difference.kind import Kind
 from reconciler.core.resource.resource import Origin
 from reconciler.core.resource.values import ABSENT, UNKNOWN, Ref, Secret, Value
+from reconciler.pattern import lazy_pattern
 
 _SIZES: Final = ("B", "KiB", "MiB", "GiB", "TiB")
-_ID: Final = re.compile(r"(sha256:)?([0-9a-f]{12})[0-9a-f]{52}")
+_ID: Final = lazy_pattern(r"(sha256:)?([0-9a-f]{12})[0-9a-f]{52}")
 
 
 def shown(value: Value, unit: str = "") -> str:

@@ -7,7 +7,6 @@ compared again: the object must be as declared, and nothing else may differ that
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -27,12 +26,13 @@ from reconciler.core.resource.address import Address
 from reconciler.core.resource.options import OPTIONS
 from reconciler.core.resource.resource import Resource
 from reconciler.core.resource.values import ABSENT
+from reconciler.pattern import lazy_pattern
 from reconciler.record import Struct, replace
 from reconciler.run.commands.adopt import AdoptedFile, adopted_realms, adopted_stack
 from reconciler.run.reconciliation.once import Reconciler
 from reconciler.run.session.session import Session, completed_sources
 
-_NAME: Final = re.compile(r"\$\{([A-Za-z_]\w*)")
+_NAME: Final = lazy_pattern(r"\$\{([A-Za-z_]\w*)")
 
 
 class Added(Struct, frozen=True):

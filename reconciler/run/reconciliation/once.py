@@ -6,8 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Container, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from functools import partial
+from functools import cached_property, partial
 from threading import Event as Flag
 from typing import Any, Final, TypeAlias, TypeVar
 
@@ -59,7 +58,7 @@ from reconciler.core.provider import (
 from reconciler.core.resource.address import Address
 from reconciler.core.resource.document import Document
 from reconciler.core.resource.resource import Bystander, Health, Observed, Resource
-from reconciler.record import replace
+from reconciler.record import Struct, field, replace
 from reconciler.render.output.known import KnownSecrets
 from reconciler.run.clock import Clock
 from reconciler.run.reconciliation.collector import undisturbed
@@ -104,8 +103,7 @@ def _leave_nothing(_address: Address) -> str:
     return ""
 
 
-@dataclass(frozen=True, slots=True)
-class Look:
+class Look(Struct, frozen=True):
     """The result of one look: the plan, all that is live, and why providers could not be read."""
 
     plan: Plan
@@ -113,8 +111,7 @@ class Look:
     unread: Mapping[str, ReconcileError] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class Reconciler:
+class Reconciler(Struct, frozen=True, dict=True):
     """Document and providers of one project, and how they are treated.
 
     ``only`` restricts everything to these resources and what they need, and what is ``excluded`` is not in the plan.
@@ -125,7 +122,8 @@ class Reconciler:
     ``quiet`` is the last look at the same desired resources, if all was as declared: it stands for one that observes
     the same. ``reads`` is the way to the providers. One that ``glances`` asks them only for what may have changed, if
     they know that. ``workers`` is how many steps run side by side, None for the usual number. Where it ``defers``, a
-    provider that can't be read, for whatever reason, defers its own resources, and is not waited for.
+    provider that can't be read, for whatever reason, defers its own resources, and is not waited for. ``given`` are the
+    desired resources where they are not those of the document.
     """
 
     document: Document
@@ -146,7 +144,7 @@ class Reconciler:
     leaves: Callable[[Address], str] = _leave_nothing
     glances: bool = False
     quiet: Look | None = None
-    _expanded: list[Sequence[Resource]] = field(default_factory=list, init=False, repr=False, compare=False)
+    given: tuple[Resource, ...] | None = None
 
     @property
     def kinds(self) -> Mapping[str, Kind]:
@@ -158,18 +156,18 @@ class Reconciler:
 
         The document is expanded once; a Reconciler of another document or with other providers is another one.
         """
-        if not self._expanded:
-            with undisturbed():
-                everything = [each for provider in self.providers.values() for each in provider.expand(self.document)]
-            # The needs of a target may be in another provider, so all of them are expanded first.
-            self._expanded.append(_closure(everything, self.only, self.providers) if self.only else everything)
-        return self._expanded[0]
+        return self._expanded if self.given is None else self.given
+
+    @cached_property
+    def _expanded(self) -> Sequence[Resource]:
+        with undisturbed():
+            everything = [each for provider in self.providers.values() for each in provider.expand(self.document)]
+        # The needs of a target may be in another provider, so all of them are expanded first.
+        return _closure(everything, self.only, self.providers) if self.only else everything
 
     def with_desired(self, desired: Sequence[Resource]) -> Reconciler:
         """The same for other resources than those of the document."""
-        made = replace(self)
-        made._expanded.append(tuple(desired))  # noqa: SLF001  # its own
-        return made
+        return replace(self, given=tuple(desired))
 
     def look(self, desired: Sequence[Resource] | None = None, *, stop: Flag | None = None) -> Look:
         """Observe and plan. Waits for a provider that is starting, until ``stop`` is set; raises Unreachable for one

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
@@ -13,10 +12,11 @@ from reconciler.core.message.errors import ConfigError
 from reconciler.core.resource.document import DocumentPath, Locator
 from reconciler.core.resource.options import OPTIONS
 from reconciler.core.resource.resource import Origin
+from reconciler.pattern import lazy_pattern
 from reconciler.settings import Settings
 
 ENVIRONMENT: Final = "the environment"
-_VARIABLE: Final = re.compile(r"(?<!\$)\$(?:\{([A-Za-z_]\w*)|([A-Za-z_]\w*))")
+_VARIABLE: Final = lazy_pattern(r"(?<!\$)\$(?:\{([A-Za-z_]\w*)|([A-Za-z_]\w*))")
 _CONNECTION: Final = (OPTIONS, "connection")
 
 

@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 
 from reconciler.core.message.errors import Denied, Misconfigured, ProviderError, Rejected, Unreachable
 from reconciler.core.resource.values import Secret
+from reconciler.pattern import lazy_pattern
 from reconciler.record import Struct
 
 PATIENCE_S: Final = 60.0
@@ -26,8 +27,8 @@ HEAD: Final = "refs/reconcile/head"
 """The ref under which the fetched revision is kept, so that git does not throw it away."""
 
 _SCHEMES: Final = ("https", "http", "ssh", "git", "file")
-_COMMIT: Final = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
-_AS_SSH: Final = re.compile(r"[^/@:]+@[^/:]+:[^:].*")
+_COMMIT: Final = lazy_pattern(r"[0-9a-f]{40}|[0-9a-f]{64}")
+_AS_SSH: Final = lazy_pattern(r"[^/@:]+@[^/:]+:[^:].*")
 _PASSED_ON: Final = ("PATH", "LANG", "TMPDIR", "SSL_CERT_FILE", "SSL_CERT_DIR", "https_proxy", "http_proxy", "no_proxy")
 _DENIED: Final = ("authentication failed", "could not read username", "permission denied", "403", "401")
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from math import ceil
@@ -21,6 +20,7 @@ from reconciler.core.plan.access import Matches
 from reconciler.core.provider import LogSource, Restarter, UserDirectory
 from reconciler.core.resource.address import Address
 from reconciler.core.resource.values import ABSENT
+from reconciler.pattern import lazy_pattern
 from reconciler.record import Struct
 from reconciler.render.answers.doctor import login_words
 from reconciler.render.answers.history import recorded
@@ -632,7 +632,7 @@ def _asking(call: Call, otherwise: str) -> Iterator[None]:
         call.desk.slow_calls.release()
 
 
-_OWN_TIME: Final = re.compile(r"^\S+ (?=.{0,30}?\b\d{1,4}[-/ .](?:\d\d|[A-Z][a-z]{2})[-/ .]\d{2,4}[T :]\d\d:\d\d)")
+_OWN_TIME: Final = lazy_pattern(r"^\S+ (?=.{0,30}?\b\d{1,4}[-/ .](?:\d\d|[A-Z][a-z]{2})[-/ .]\d{2,4}[T :]\d\d:\d\d)")
 """The engine's time at the beginning of a line in which the program has written its own."""
 
 

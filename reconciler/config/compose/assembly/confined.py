@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -17,6 +16,7 @@ from reconciler.config.yaml.tree import Map, Tree, TreePath, deepest, like, reac
 from reconciler.core.message.problem import CHECK, Problem
 from reconciler.core.resource.options import OPTIONS
 from reconciler.vocabulary.volumes import paths_of_options
+from reconciler.pattern import lazy_pattern
 
 _OF_A_CONTAINER: Final = ("env_file.*.path", "label_file.*", "volumes.*.source")
 _PATTERNS: Final = (
@@ -36,7 +36,7 @@ _FROM_THE_DIRECTORY: Final = ("x-reconcile.login.ca_file",)
 _CACHES: Final = ("services.*.build.cache_from.*", "services.*.build.cache_to.*")
 _OF_A_CACHE: Final = ("src", "dest")
 _LOGS: Final = ("services.*.logging.options.*", "services.*.pre_start.*.logging.options.*")
-_SOCKET: Final = re.compile(r"^unix\w*://")
+_SOCKET: Final = lazy_pattern(r"^unix\w*://")
 
 CONFINED: Final = (
     *_PATTERNS,

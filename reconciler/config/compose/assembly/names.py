@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
@@ -12,9 +11,10 @@ from reconciler.config.variables.template import Variables
 from reconciler.config.yaml.tree import Map, Place, placed
 from reconciler.core.message.problem import SCHEMA, Problem, Severity
 from reconciler.core.resource.resource import Origin
+from reconciler.pattern import lazy_pattern
 from reconciler.record import Struct
 
-_UNUSABLE: Final = re.compile(r"[^a-z0-9_-]")
+_UNUSABLE: Final = lazy_pattern(r"[^a-z0-9_-]")
 _VARIABLE: Final = "COMPOSE_PROJECT_NAME"
 _RULE: Final = "use small letters, digits, - and _, and begin with a letter or digit"
 

@@ -7,17 +7,16 @@ The document is in long form, with the active services only. The checks themselv
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Final
 
 from reconciler.config.compose.model.canonical import Surroundings
 from reconciler.config.yaml.tree import Items, Map, Place, Tree, deepest, reached
 from reconciler.core.message.problem import CHECK, SCHEMA, Problem, Severity
 from reconciler.core.resource.options import OPTIONS
+from reconciler.record import Struct
 
 
-@dataclass(frozen=True, slots=True)
-class Stack:
+class Stack(Struct, frozen=True):
     """The document in long form and what belongs to it; ``doubtful`` is what was there, but wrong.
 
     Its paths are without the indexes of lists.
@@ -57,8 +56,7 @@ class Stack:
         return deepest(self.document, path)[0]
 
 
-@dataclass(frozen=True, slots=True)
-class OfHooks(Stack):
+class OfHooks(Stack, frozen=True):
     """The same stack, with what is run before its services in place of them."""
 
     @property

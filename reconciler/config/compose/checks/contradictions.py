@@ -18,8 +18,9 @@ from reconciler.config.yaml.tree import Items, Map, Place, Tree, dotted, entries
 from reconciler.core.message.problem import UNREADABLE, Problem, Severity
 from reconciler.core.resource.options import OPTIONS, ServiceOptions
 from reconciler.core.resource.units import BadQuantity, nanoseconds
+from reconciler.pattern import lazy_pattern
 
-_RESTART: Final = re.compile(r"no|always|unless-stopped|on-failure(:[0-9]+)?")
+_RESTART: Final = lazy_pattern(r"no|always|unless-stopped|on-failure(:[0-9]+)?")
 _FIRST_WORDS: Final = ("CMD", "CMD-SHELL", "NONE")
 _PORTS: Final = 65536
 _RUN: Final = ("build", "provider")
@@ -509,7 +510,7 @@ _NAME: Final = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
 _HOST: Final = r"(?:[A-Za-z0-9.-]+|\[[0-9A-Fa-f:]+\])(?::[0-9]+)?"
 _TAG: Final = r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}"
 _DIGEST: Final = r"[A-Za-z][A-Za-z0-9]*(?:[-_+.][A-Za-z][A-Za-z0-9]*)*:[0-9A-Fa-f]{32,}"
-_REFERENCE: Final = re.compile(rf"(?:{_HOST}/)?{_NAME}(?:/{_NAME})*(?::{_TAG})?(?:@{_DIGEST})?")
+_REFERENCE: Final = lazy_pattern(rf"(?:{_HOST}/)?{_NAME}(?:/{_NAME})*(?::{_TAG})?(?:@{_DIGEST})?")
 _LONGEST_REFERENCE: Final = 1024
 
 

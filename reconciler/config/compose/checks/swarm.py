@@ -5,7 +5,6 @@ Source: docker/cli ``cli/compose/convert`` and the ServiceSpec of the Engine API
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final
@@ -16,6 +15,7 @@ from reconciler.config.compose.checks.unsupported import NotYet
 from reconciler.config.yaml.tree import Map, Tree, reached
 from reconciler.core.message.problem import UNREADABLE, Problem, Severity
 from reconciler.core.resource.options import OPTIONS
+from reconciler.pattern import lazy_pattern
 
 KINDS: Final = {
     "services": "swarm.service",
@@ -44,7 +44,7 @@ def _has_other_options(mounts: Tree) -> bool:
     return any(set(_options(str(each))) - {"size", "mode", "ro", "rw"} for each in mounts or ())
 
 
-_OPTION: Final = re.compile(
+_OPTION: Final = lazy_pattern(
     r"no-new-privileges([:=](true|1))?|seccomp[:=].+|label[:=](disable|(user|role|type|level):.+)|apparmor[:=]unconfined"
 )
 
@@ -148,7 +148,7 @@ def problems(document: Map) -> Iterator[Problem]:
     return unsupported.problems(document, PATTERNS, OF_NO_EFFECT)
 
 
-_NAME: Final = re.compile(r"[a-zA-Z0-9](?:[-_]*[A-Za-z0-9]+)*")
+_NAME: Final = lazy_pattern(r"[a-zA-Z0-9](?:[-_]*[A-Za-z0-9]+)*")
 _LONGEST_NAME: Final = 63
 _LARGEST: Final = {"configs": 1000 * 1024, "secrets": 500 * 1024}
 

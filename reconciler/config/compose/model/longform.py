@@ -5,7 +5,6 @@ Each function takes a value in any form that the schema allows. What can't be re
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Final
 
@@ -14,11 +13,12 @@ from reconciler.config.compose.model.ports import BadPort, port_mappings
 from reconciler.config.compose.model.shapes import Malformed, Shape, shaped
 from reconciler.config.yaml.tree import Items, Map, Place, Tainted, Tree, entries, from_items, from_pairs, like, placed
 from reconciler.core.message.problem import Problem
+from reconciler.pattern import lazy_pattern
 
 _MAX_DEVICE_PARTS: Final = 3
 _EDGE: Final[Mapping[str, Tree]] = {"condition": "service_started", "required": True}
 _MOST_PORTS: Final = 20_000
-_RANGE: Final = re.compile(r"([0-9]{1,5})-([0-9]{1,5})")
+_RANGE: Final = lazy_pattern(r"([0-9]{1,5})-([0-9]{1,5})")
 
 
 def long_form(document: Map) -> Map:

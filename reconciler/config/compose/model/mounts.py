@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import posixpath
-import re
 from collections.abc import Mapping
 from typing import Any, Final
+
+from reconciler.pattern import lazy_pattern
 
 _PROPAGATIONS: Final = ("rprivate", "private", "rshared", "shared", "rslave", "slave")
 _SELINUX: Final = ("z", "Z")
 _ACCESS: Final = {"ro": True, "rw": False}
-_WINDOWS_DRIVE: Final = re.compile(r"[A-Za-z]:")
+_WINDOWS_DRIVE: Final = lazy_pattern(r"[A-Za-z]:")
 _MAX_PARTS: Final = 3
 _SHORTEST: Final = 2
 

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
 
 from reconciler.config.compose.model.mounts import clean
 from reconciler.config.yaml.tree import Items, Map, Tree, each, like, with_places
+from reconciler.pattern import lazy_pattern
 from reconciler.record import Struct
 
 _REMOTE: Final = ("https://", "http://", "git://", "ssh://", "github.com/", "git@")
-_WINDOWS: Final = re.compile(r"[A-Za-z]:[\\/]|\\\\")
+_WINDOWS: Final = lazy_pattern(r"[A-Za-z]:[\\/]|\\\\")
 _OF_A_SERVICE: Final = "service:"
 
 

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import ipaddress
-import re
 from collections.abc import Iterator
 from typing import Final
 
+from reconciler.pattern import lazy_pattern
 from reconciler.record import Struct
 
 PROTOCOLS: Final = ("tcp", "udp", "sctp")
 _GREATEST: Final = 65535
-_RANGE: Final = re.compile(r"([0-9]{1,9})(?:-([0-9]{1,9}))?")
+_RANGE: Final = lazy_pattern(r"([0-9]{1,9})(?:-([0-9]{1,9}))?")
 
 
 class BadPort(ValueError):

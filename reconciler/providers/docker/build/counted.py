@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator
 from typing import Final
 
 from reconciler.core.provider import Pending
 from reconciler.core.resource.amount import Amount
+from reconciler.pattern import lazy_pattern
 
-_STEP: Final = re.compile(r"(?:Step |#[0-9]+ \[(?:\S+ )*?)([0-9]+)/([0-9]+)\b")
+_STEP: Final = lazy_pattern(r"(?:Step |#[0-9]+ \[(?:\S+ )*?)([0-9]+)/([0-9]+)\b")
 """``Step 3/7 : RUN …`` of the classic builder, ``#8 [web 3/7] RUN …`` of BuildKit."""
 
 

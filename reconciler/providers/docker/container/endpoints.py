@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Collection, Mapping
 from typing import Any, Final
 
 from reconciler.core.difference.kind import Effect, Field
 from reconciler.core.resource.values import ABSENT, Spec, Value
+from reconciler.pattern import lazy_pattern
 from reconciler.providers.docker.table import forms
 from reconciler.providers.docker.table.property import Json, Property, dig, nest, plain_of
 
 INTERFACE: Final = "com.docker.network.endpoint.ifname"
 """The option of a connection that names the interface inside."""
 
-ID: Final = re.compile(r"[0-9a-f]{12,64}")
+ID: Final = lazy_pattern(r"[0-9a-f]{12,64}")
 """The id of a network, or the beginning of one."""
 
-_MAC: Final = re.compile(r"([0-9a-f]{2}:){5}[0-9a-f]{2}")
+_MAC: Final = lazy_pattern(r"([0-9a-f]{2}:){5}[0-9a-f]{2}")
 
 
 def _networks_body(spec: Spec) -> Json:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import posixpath
-import re
 from collections.abc import Collection, Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any, Final
 
 from reconciler.core.resource.units import bytes_of
 from reconciler.core.resource.values import ABSENT, Spec, Value
+from reconciler.pattern import lazy_pattern
 from reconciler.providers.docker.table import forms, labels
 from reconciler.providers.docker.table.property import Json, Property, dig, nest, plain_of
 
@@ -18,7 +18,7 @@ _BIND_OPTIONS: Final = ("NonRecursive", "ReadOnlyNonRecursive", "ReadOnlyForceRe
 _RECURSIVE: Final = dict(zip(("disabled", "writable", "readonly"), _BIND_OPTIONS, strict=True)) | {"enabled": ""}
 """How mounts below a bind are bound: the file's word and the engine's."""
 
-_ANONYMOUS_NAME: Final = re.compile(r"[0-9a-f]{64}")
+_ANONYMOUS_NAME: Final = lazy_pattern(r"[0-9a-f]{64}")
 
 
 def _declared_volumes(service: Json) -> Value:

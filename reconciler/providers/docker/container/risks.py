@@ -7,7 +7,6 @@ Benchmark 1.6, section 5.
 from __future__ import annotations
 
 import posixpath
-import re
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import Any, Final, TypeAlias
@@ -19,6 +18,7 @@ from reconciler.core.resource.options import ServiceOptions
 from reconciler.providers.docker.table.property import Json
 from reconciler.record import Struct
 from reconciler.vocabulary.volumes import paths_of_options
+from reconciler.pattern import lazy_pattern
 
 Found: TypeAlias = Iterator[tuple[tuple[str | int, ...], str]]
 """Paths within a service, and what stands there, as a person reads it."""
@@ -120,7 +120,7 @@ _MEMORY: Final = frozenset({"*", "1", "2", "4"})
 _OF_SCSI: Final = "21"
 """The major number of /dev/sg0 and its like, by which commands go to disks."""
 
-_DISK_OR_MEMORY: Final = re.compile(
+_DISK_OR_MEMORY: Final = lazy_pattern(
     r"/dev/(sd|hd|vd|xvd|ubd|nvme|mmcblk|mtd|ubi|pmem|dax|dm-|md|mapper|loop|nbd|rbd|drbd|bcache|zram|zd\d|zvol|ram\d"
     r"|sg\d|bsg|sr\d|n?st\d|fd\d|dasd|raw|disk|block|cciss|(mem|kmem|port|core|crash|oldmem)$)|/dev/?$"
 )
@@ -180,7 +180,7 @@ def _is_socket(machine: Machine, path: str) -> bool:
     return path == machine.socket or bool(_SOCKET.search(path))
 
 
-_SOCKET: Final = re.compile(
+_SOCKET: Final = lazy_pattern(
     r"/((docker|podman|containerd|crio|buildkitd|cri-dockerd)\.sock"
     r"|run/(user/\d+/)?(docker|podman|containerd|crio|buildkit))$"
 )
@@ -216,7 +216,7 @@ _WRITTEN_BY_NOBODY: Final = ("/etc", "/usr", "/bin", "/sbin", "/lib", "/lib64", 
 """Folders of which no part is to be mounted for writing."""
 
 # A socket is written to whether its mount is read-only or not.
-_CONTROL: Final = re.compile(
+_CONTROL: Final = lazy_pattern(
     r"(/var)?/run/(user(/\d+)?|systemd(/private)?|dbus(/system_bus_socket)?|libvirt(/libvirt-sock)?|snapd\.socket)$"
     r"|/var/(snap/lxd/common|lib)/(lxd|incus)(/unix\.socket)?$"
 )
@@ -227,7 +227,7 @@ _WHOLE: Final = frozenset(
 )
 """Paths that are not to be mounted as a whole."""
 
-_KEYS: Final = re.compile(r"/\.(ssh|gnupg|aws|kube)(/|$)|^/etc/g?shadow-?$")
+_KEYS: Final = lazy_pattern(r"/\.(ssh|gnupg|aws|kube)(/|$)|^/etc/g?shadow-?$")
 
 # ------------------------------------------------------------------ the rules
 
@@ -249,7 +249,7 @@ def _is_unconfined(option: str) -> bool:
     return option.replace(":", "=", 1) in _UNCONFINED or bool(_FREE_TYPE.fullmatch(option))
 
 
-_FREE_TYPE: Final = re.compile(r"label[=:]type:(spc|unconfined|container_(runtime|engine))_t")
+_FREE_TYPE: Final = lazy_pattern(r"label[=:]type:(spc|unconfined|container_(runtime|engine))_t")
 """Types of SELinux that confine nothing."""
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from typing import Any, Final, Protocol
 
 from reconciler.core.diagnosis import Row, Suspect
 from reconciler.core.message.errors import Denied, ProviderError, Unreachable
+from reconciler.pattern import lazy_pattern
 from reconciler.providers.answers import Limits, underneath
 from reconciler.providers.docker.engine.client import Engine
 from reconciler.providers.docker.engine.versions import UnknownVersion
@@ -72,7 +72,7 @@ def _wrong_time(site: Reached) -> Iterator[Suspect]:
         yield Suspect("the engine's machine", {"offset": f"{offset_s:+.0f} s"})
 
 
-_MICROSECONDS: Final = re.compile(r"(\.\d{6})\d+")
+_MICROSECONDS: Final = lazy_pattern(r"(\.\d{6})\d+")
 
 
 def moment(text: Any) -> float:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import io
 import json
-import re
 import threading
 import time
 import warnings
@@ -23,6 +22,7 @@ from urllib.parse import urlencode
 from reconciler.core.message.errors import Denied, ReconcileError, Rejected, Unreachable
 from reconciler.core.provider import Pending
 from reconciler.core.resource.values import Secret, Value, revealed
+from reconciler.pattern import lazy_pattern
 from reconciler.providers.answers import (
     Answer,
     Limits,
@@ -678,7 +678,7 @@ def _asked(method: str, path: str) -> str:
     return f"{method} {_ID.sub(lambda found: found[0][:12], path)}"
 
 
-_ID: Final = re.compile(r"\b[0-9a-f]{64}\b")
+_ID: Final = lazy_pattern(r"\b[0-9a-f]{64}\b")
 _SHAPES: Final[Mapping[str, type]] = {
     "/networks": list,
     "/containers/json": list,

@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterator
 from enum import Enum
 from typing import Final
 
+from reconciler.pattern import lazy_pattern
 from reconciler.record import Struct
 
 
@@ -51,7 +52,7 @@ def _pattern(part: re.Match[str]) -> str:
     return ".+" if part[1] == "image" else "[^/]+"
 
 
-_PART: Final = re.compile(r"{(\w+)}")
+_PART: Final = lazy_pattern(r"{(\w+)}")
 
 ENDPOINTS: Final = (
     Endpoint("GET", "/version", "the versions that the engine speaks"),

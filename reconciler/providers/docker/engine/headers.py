@@ -6,21 +6,21 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
 from reconciler.core.message.errors import Unreachable
 from reconciler.core.message.secrecy import looks_secret
 from reconciler.core.resource.values import Secret
+from reconciler.pattern import lazy_pattern
 from reconciler.providers.docker.engine.location import settings_of
 
 _VARIABLE: Final = "DOCKER_CUSTOM_HEADERS"
 _KEY: Final = "HttpHeaders"
 _OWN: Final = frozenset({"Content-Length", "Host", "Trailer", "Transfer-Encoding", "User-Agent"})
 """Headers that the client sets itself; the CLI's does not let them be overridden."""
-_NAME: Final = re.compile(r"[-!#$%&'*+.^_`|~0-9A-Za-z]+")
-_UNSENDABLE: Final = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
+_NAME: Final = lazy_pattern(r"[-!#$%&'*+.^_`|~0-9A-Za-z]+")
+_UNSENDABLE: Final = lazy_pattern(r"[\x00-\x08\x0a-\x1f\x7f]")
 
 
 def custom_headers(environment: Mapping[str, str]) -> dict[str, str]:

@@ -7,7 +7,6 @@ namespace of this one.
 from __future__ import annotations
 
 import ipaddress
-import re
 import socket
 import struct
 from collections.abc import Iterable, Iterator, Mapping
@@ -15,13 +14,14 @@ from contextlib import closing, suppress
 from pathlib import Path
 from typing import Final
 
+from reconciler.pattern import lazy_pattern
 from reconciler.record import Struct
 
 PROC: Final = Path("/proc")
 _TABLES: Final = {"tcp": (("tcp", "tcp6"), "0A"), "udp": (("udp", "udp6"), "07")}
 """Protocol → the kernel's tables, and the state in them of a socket that waits for anybody."""
 
-_CONTAINER: Final = re.compile(r"\b[0-9a-f]{64}\b")
+_CONTAINER: Final = lazy_pattern(r"\b[0-9a-f]{64}\b")
 _PROXY: Final = "docker-proxy"
 """The engine's own program for a published port; it ends with the container."""
 

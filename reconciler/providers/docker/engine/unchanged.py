@@ -6,15 +6,15 @@ each look reads everything.
 
 from __future__ import annotations
 
-import re
 import threading
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Final
 
+from reconciler.pattern import lazy_pattern
 from reconciler.providers.docker.engine.client import Engine
 
-_MARKS_OF_STATUS: Final = re.compile(r"^\w+|\([^)]*\)")
+_MARKS_OF_STATUS: Final = lazy_pattern(r"^\w+|\([^)]*\)")
 """The words of a status that do not change with time, as in ``Up 5 minutes (healthy)``."""
 
 

@@ -5,13 +5,13 @@ A reference is an address as DOCKER_HOST has it, or the name of a Docker context
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from reconciler.core.resource.address import Address
 from reconciler.core.resource.document import Document
 from reconciler.core.resource.options import OPTIONS, ServiceOptions
+from reconciler.pattern import lazy_pattern
 from reconciler.providers.docker.expand import container_address, replicas
 from reconciler.providers.docker.kinds import container
 from reconciler.providers.docker.table.names import STARTED
@@ -21,7 +21,7 @@ from reconciler.record import Struct, replace
 USUAL: Final = "docker"
 """The name of the provider for services that name no engine of their own."""
 
-_UNFIT: Final = re.compile(r"[^A-Za-z0-9_-]+")
+_UNFIT: Final = lazy_pattern(r"[^A-Za-z0-9_-]+")
 
 
 class Placement(Struct, frozen=True):

@@ -6,16 +6,16 @@ names as a request for devices.
 
 from __future__ import annotations
 
-import re
 from typing import Final
 
+from reconciler.pattern import lazy_pattern
 from reconciler.providers.docker.table.property import Json
 
 DRIVER: Final = "cdi"
 """The driver of a request for such devices."""
 
 _WORD: Final = "[A-Za-z](?:[A-Za-z0-9_.-]*[A-Za-z0-9])?"
-_NAME: Final = re.compile(rf"{_WORD}/{_WORD}=[A-Za-z0-9](?:[A-Za-z0-9_.:-]*[A-Za-z0-9])?")
+_NAME: Final = lazy_pattern(rf"{_WORD}/{_WORD}=[A-Za-z0-9](?:[A-Za-z0-9_.:-]*[A-Za-z0-9])?")
 
 
 def is_name(text: str) -> bool:

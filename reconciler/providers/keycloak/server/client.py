@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import base64
 import json
-import re
 import threading
 import time
 import zlib
@@ -31,6 +30,7 @@ from reconciler.core.message.errors import (
 from reconciler.core.provider import Done, Pending, Verdict
 from reconciler.core.resource.address import Address
 from reconciler.core.resource.values import ABSENT, Secret, Value
+from reconciler.pattern import lazy_pattern
 from reconciler.providers.answers import (
     Answer,
     Limits,
@@ -590,7 +590,7 @@ def _shaped(path: str, found: Any, asked: str) -> Any:
     return found
 
 
-_LISTS: Final = re.compile(
+_LISTS: Final = lazy_pattern(
     r"(users|clients|groups|client-scopes|components|organizations|authentication/(flows|required-actions))"
     r"|(users|clients|groups|organizations)/[^/]+/(groups|members|children|federated-identity|credentials|roles)"
     r"|(clients/[^/]+/)?roles/[^/]+/users"

@@ -7,7 +7,6 @@ feature takes the word, and goes on as if nothing had been said.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final, TypeAlias
 
@@ -15,13 +14,14 @@ from reconciler.core.difference.change import Action, Change
 from reconciler.core.message.errors import Denied, NoLogin
 from reconciler.core.resource.resource import Origin
 from reconciler.core.resource.values import ABSENT, Path, Value
+from reconciler.pattern import lazy_pattern
 from reconciler.record import Struct
 
 Release: TypeAlias = tuple[int, int]
 
 _NEWEST: Final = (99, 0)
-_VERSION: Final = re.compile(r"(\d+)\.(\d+)")
-_VERSIONED: Final = re.compile(r"-(v\d+)$")
+_VERSION: Final = lazy_pattern(r"(\d+)\.(\d+)")
+_VERSIONED: Final = lazy_pattern(r"-(v\d+)$")
 
 
 class Since(Struct, frozen=True):

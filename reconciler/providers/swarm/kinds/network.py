@@ -5,12 +5,12 @@ There is no call that changes a network, not even its labels.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Any, Final
 
 from reconciler.core.difference.kind import Kind, Output
 from reconciler.core.resource.values import Value
+from reconciler.pattern import lazy_pattern
 from reconciler.providers.docker.kinds import network
 from reconciler.providers.docker.table.property import Json, dig
 from reconciler.providers.swarm.table import labels
@@ -52,7 +52,7 @@ def _is_chosen(subnet: str) -> bool:
     return bool(_CHOSEN.fullmatch(subnet))
 
 
-_CHOSEN: Final = re.compile(r"10\.0\.\d+\.0/24")
+_CHOSEN: Final = lazy_pattern(r"10\.0\.\d+\.0/24")
 
 
 def body(spec: Any, project: str) -> dict[str, Any]:
