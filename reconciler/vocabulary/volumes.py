@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
+
 from reconciler.pattern import lazy_pattern
 
 _BOUND: Final = frozenset({"bind", "rbind"})

@@ -15,10 +15,10 @@ from reconciler.core.plan.risk import Risk
 from reconciler.core.resource.address import Address
 from reconciler.core.resource.document import Document
 from reconciler.core.resource.options import ServiceOptions
+from reconciler.pattern import lazy_pattern
 from reconciler.providers.docker.table.property import Json
 from reconciler.record import Struct
 from reconciler.vocabulary.volumes import paths_of_options
-from reconciler.pattern import lazy_pattern
 
 Found: TypeAlias = Iterator[tuple[tuple[str | int, ...], str]]
 """Paths within a service, and what stands there, as a person reads it."""

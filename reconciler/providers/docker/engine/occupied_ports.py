@@ -12,12 +12,12 @@ from functools import cached_property
 from typing import Any, Final
 
 from reconciler.core.message.errors import ProviderError
+from reconciler.pattern import lazy_pattern
 from reconciler.providers.docker.engine import ownership
 from reconciler.providers.docker.engine.client import Engine
 from reconciler.providers.docker.engine.listeners import Listener, Sockets
 from reconciler.providers.docker.table import labels
 from reconciler.providers.docker.table.property import Json
-from reconciler.pattern import lazy_pattern
 
 # 20.10 and later: "Bind for 0.0.0.0:80 failed: port is already allocated" of another container, "listen tcp4
 # 0.0.0.0:80: bind: address already in use" or "failed to bind host port 0.0.0.0:80/tcp" of another program.
