@@ -1,8 +1,4 @@
-"""Values of one realm that Keycloak never has at the same time: it derives one of them from the other.
-
-Found by writing each switch of an object alone and with every other one on Keycloak 26.7 (tests/integration/keycloak/
-test_combinations.py), which sets some back without a word, and answers others with status 500.
-"""
+"""Values that a realm declares together and that Keycloak never has at the same time."""
 
 from __future__ import annotations
 
@@ -12,67 +8,32 @@ from typing import Final
 from reconciler.config.realm.canonical import is_named_by_address
 from reconciler.config.realm.checks import Finding
 from reconciler.config.realm.merge import Realm
+from reconciler.config.realm.trees import as_list
 from reconciler.config.yaml.tree import Tree, TreePath
 from reconciler.core.message.problem import SCHEMA, Severity
 from reconciler.pattern import lazy_pattern
-from reconciler.record import Struct
-from reconciler.vocabulary.keycloak import LOGIN_OF_MAIL, REALM_MANAGEMENT, SERVICE_ACCOUNT, WORDS
+from reconciler.vocabulary.combinations import COMBINATIONS, EXCLUSIVE, Combination, Exclusive
+from reconciler.vocabulary.keycloak import (
+    CLIENT,
+    DEFAULT_CLIENT_SCOPES,
+    LOGIN_OF_MAIL,
+    REALM,
+    REALM_MANAGEMENT,
+    SERVICE_ACCOUNT,
+    WORDS,
+)
 
 _ADDRESS: Final = lazy_pattern(r"[^\s@]+@[^\s@]+|\".*\"@\S+")
 _MASK: Final = "**********"
 _TEXTS: Final[Mapping[Tree, bool]] = {"true": True, "false": False}
 
 
-class Combination(Struct, frozen=True):
-    """Values that one object declares together and can't have together; ``at`` is the key to change.
-
-    ``section`` is where the objects stand, "" for the realm itself.
-    """
-
-    section: str
-    values: Mapping[str, bool]
-    at: str
-    why: str
-    severity: Severity = Severity.ERROR
-
-    def applies(self, body: Mapping[str, Tree]) -> bool:
-        return all(_switch(body, key) is value for key, value in self.values.items())
+_SECTIONS: Final = {REALM: "", DEFAULT_CLIENT_SCOPES: "", CLIENT: "clients"}
+"""The section of a type's objects, "" for the realm itself."""
 
 
-_AUTHORIZATION: Final = "authorization services need a client with a secret and a service account; set"
-COMBINATIONS: Final = (
-    Combination(
-        "",
-        {"duplicateEmailsAllowed": True, "loginWithEmailAllowed": True},
-        "loginWithEmailAllowed",
-        "Keycloak keeps `loginWithEmailAllowed` false while `duplicateEmailsAllowed` is true; set one of them to false",
-    ),
-    Combination(
-        "",
-        {"duplicateEmailsAllowed": True, "registrationEmailAsUsername": True},
-        "registrationEmailAsUsername",
-        "Keycloak keeps `registrationEmailAsUsername` false while `duplicateEmailsAllowed` is true; set one of them to "
-        "false",
-    ),
-    Combination(
-        "clients",
-        {"authorizationServicesEnabled": True, "serviceAccountsEnabled": False},
-        "serviceAccountsEnabled",
-        f"{_AUTHORIZATION} `serviceAccountsEnabled` to true, or leave it out",
-    ),
-    Combination(
-        "clients",
-        {"authorizationServicesEnabled": True, "publicClient": True},
-        "publicClient",
-        f"{_AUTHORIZATION} `publicClient` to false, or `authorizationServicesEnabled`",
-    ),
-    Combination(
-        "clients",
-        {"authorizationServicesEnabled": True, "bearerOnly": True},
-        "bearerOnly",
-        f"{_AUTHORIZATION} `bearerOnly` to false, or `authorizationServicesEnabled`",
-    ),
-)
+def _applies(row: Combination, body: Mapping[str, Tree]) -> bool:
+    return all(_switch(body, key) is value for key, value in row.values.items())
 
 
 def _switch(body: Mapping[str, Tree], key: str) -> bool | None:
@@ -84,10 +45,13 @@ def _switch(body: Mapping[str, Tree], key: str) -> bool | None:
 def combinations(realm: Realm) -> Iterator[Finding]:
     """Finds settings of the realm that exclude each other."""
     for row in COMBINATIONS:
-        for path, body in _bodies(realm.merged, row.section):
+        for path, body in _bodies(realm.merged, _SECTIONS[row.kind]):
             # Exports of realms with the first admin permissions have this client as none can be.
-            if row.applies(body) and body.get("clientId") != REALM_MANAGEMENT:
-                yield Finding((*path, row.at), row.why, row.severity)
+            if _applies(row, body) and body.get("clientId") != REALM_MANAGEMENT:
+                yield Finding((*path, row.at), row.why)
+    for pair in EXCLUSIVE:
+        for path, body in _bodies(realm.merged, _SECTIONS[pair.kind]):
+            yield from _in_both(pair, path, body)
     for check in _CHECKS:
         yield from check(realm.merged)
 
@@ -100,6 +64,15 @@ def _bodies(realm: Mapping[str, Tree], section: str) -> Iterator[tuple[TreePath,
         found = realm.get(section)
         bodies = enumerate(found if isinstance(found, list) else ())
         yield from (((section, index), body) for index, body in bodies if isinstance(body, dict))
+
+
+def _in_both(pair: Exclusive, path: TreePath, body: Mapping[str, Tree]) -> Iterator[Finding]:
+    """Names in two lists, where Keycloak keeps them in the first one alone."""
+    first, second = (as_list(body.get(name)) for name in pair.lists)
+    for index, name in enumerate(second):
+        if name in first:
+            said = f"`{name}` is {pair.words[0]} already, so it can't be {pair.words[1]}"
+            yield Finding((*path, pair.lists[1], index), f"{said}; leave it out of one of the two lists")
 
 
 def _names_by_address(realm: Mapping[str, Tree]) -> Iterator[Finding]:

@@ -149,7 +149,7 @@ def diff(kind: Kind, desired: Resource | None, observed: Observed | None) -> Cha
         action=action,
         reason=reason,
         verb=verb,
-        obstacle=_obstacle(fields) or (observed.obstacle if fields else ""),
+        obstacle=_obstacle(fields) or (observed.obstacle or kind.forbids(desired, observed) if fields else ""),
         of_others=kind.of_others if is_foreign else "",
     )
 

@@ -78,6 +78,10 @@ def one_at_a_time(_desired: Resource, _observed: Observed) -> str:
     return "there can't be two of it at a time"
 
 
+def _nothing_is_forbidden(_desired: Resource, _observed: Observed) -> str:
+    return ""
+
+
 def as_declared(desired: Resource, _observed: Observed) -> Spec:
     """The expectation of kinds whose server adds nothing of its own to declared fields."""
     return desired.spec
@@ -93,7 +97,8 @@ class Kind(Struct, frozen=True):
     up beside the old one that it is to replace, and is empty where it can. ``is_up`` says of a live one that it has to
     be stopped before it is replaced. ``renewal`` is there where a new one can be
     made while the old one still serves, and says why a certain one can't be. ``singular`` are fields whose names end
-    with an s and mean one thing.
+    with an s and mean one thing. ``forbids`` says why a live one can't become what is declared, and is empty where it
+    can.
 
     ``section`` is the name of the kind in `prune` of a stack file, "" where that can't name it. A ``prunable`` one is
     deleted once it is no longer declared, unless the files forbid it. With one that ``keeps_data`` data is lost. One
@@ -115,6 +120,7 @@ class Kind(Struct, frozen=True):
     is_up: Callable[[Observed], bool] = lambda _observed: True
     renewal: Callable[[Resource, Observed], str] | None = None
     singular: frozenset[str] = frozenset()
+    forbids: Callable[[Resource, Observed], str] = _nothing_is_forbidden
     section: str = ""
     prunable: bool = False
     keeps_data: bool = False

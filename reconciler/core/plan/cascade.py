@@ -43,8 +43,8 @@ def _removed(change: Change) -> Iterator[Path]:
     if change.action is Action.DELETE:
         yield from change.observed.along
     elif change.acts:
-        # Only parts that are taken out take something along; a changed one stays where it is.
-        gone = {field.path for field in change.fields if field.after is ABSENT}
+        # Only parts that are taken out, and switches that are turned off, take something along.
+        gone = {field.path for field in change.fields if field.after is ABSENT or field.after is False}
         yield from (path for path in change.observed.along if path in gone)
 
 

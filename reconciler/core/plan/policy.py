@@ -222,20 +222,16 @@ def _allowed_with(option: str, address: Address, message: str) -> Refusal:
 def _cascades(change: Change, policy: Policy) -> Iterator[Refusal]:
     """Deletions that take along what is to stay."""
     if change.obstacle:
-        yield Refusal(change.address, f"{_place(change)}{change.address} {change.obstacle}", "declare it otherwise")
+        place = f"{change.origin}: " if change.origin else ""
+        # To leave out what would only go along with another one keeps nothing of it.
+        if change.acts:
+            yield _known_to_fail(change.address, place, change.obstacle)
+        else:
+            yield Refusal(change.address, f"{place}{change.address} {change.obstacle}", "declare it otherwise")
     for other in change.along:
         if other in policy.protected:
             message = f"{other} is protected, and would be deleted along with {change.address}"
             yield Refusal(change.address, message, "take it out of `protect` first, or keep what it is in")
-
-
-def _place(change: Change) -> str:
-    """The place in a file where the resource, or its fixed field, is declared."""
-    if change.desired is None:
-        return ""
-    fixed = next((each.path for each in change.fields if each.effect is Effect.FIXED), ())
-    origin = change.desired.place(fixed)
-    return f"{origin}: " if origin else ""
 
 
 def _lost(change: Change) -> str:

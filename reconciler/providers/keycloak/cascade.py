@@ -42,7 +42,7 @@ class Cascades:
         if parent is not None and parent.kind != REALM:
             # Keycloak deletes the parts of an object with it; those of a realm go with the realm itself.
             self._below.setdefault(parent, set()).add(address)
-        parts = dict(_parts(kind, realm, item))
+        parts = {**dict(_parts(kind, realm, item)), **dict(_switches(kind, realm, item))}
         for path, found in parts.items():
             for each in found:
                 self._holders.setdefault(each, set()).add((address, path))
@@ -58,6 +58,12 @@ class Cascades:
             found |= frontier
             frontier = {each for address in frontier for each in self._below.get(address, ())} - found
         return frozenset(found)
+
+
+def _switches(kind: RestKind, realm: str, item: Item) -> Iterator[tuple[Path, frozenset[Address]]]:
+    for name, takes in kind.dependencies.switches.items():
+        if found := frozenset(takes(realm, item.body)):
+            yield (name,), found
 
 
 def _parts(kind: RestKind, realm: str, item: Item) -> Iterator[tuple[Path, frozenset[Address]]]:

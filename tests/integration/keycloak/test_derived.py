@@ -1,12 +1,18 @@
-"""Values that Keycloak derives from declared ones are expected, and not undone."""
+"""Values that Keycloak derives from declared ones are expected and shown, and not undone."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
 
-from reconciler.core.resource.values import Secret
+from reconciler.core.plan.policy import Policy, refusals
+from reconciler.core.resource.values import ABSENT, Secret
+from reconciler.providers.keycloak.registry import KINDS
+from reconciler.vocabulary.combinations import COMBINATIONS, EXCLUSIVE
+from reconciler.vocabulary.keycloak import CLIENT, REALM
 from tests.kit.keycloak.server import ByHand, Driver
 
 TEMPORARY = ({"type": "password", "value": Secret("Start-1"), "temporary": True},)
@@ -67,3 +73,113 @@ def test_a_public_client_that_gets_a_secret_is_public_no_more(driver: Driver, re
 
     assert by_hand.one("clients", clientId="app")["secret"] == "a secret"
     assert driver.look(file).plan.in_sync
+
+
+# ------------------------------------------------------------------ properties that move along
+
+
+@dataclass(frozen=True)
+class Moved:
+    """A live object of a type, what a file declares of it, and what else Keycloak changes with it."""
+
+    kind: str
+    live: Mapping[str, Any]
+    file: Mapping[str, Any]
+    shown: Mapping[str, Any] = field(default_factory=dict)
+    along: tuple[str, ...] = ()
+
+
+SHARED = {"duplicateEmailsAllowed": True, "loginWithEmailAllowed": False}
+NAMED = {"registrationEmailAsUsername": True, "loginWithEmailAllowed": True}
+SERVED = {"serviceAccountsEnabled": True, "publicClient": False}
+GUARDED = {**SERVED, "authorizationServicesEnabled": True}
+ACCOUNT, SERVICES = "keycloak.user/service-account-app", "keycloak.authorization/app"
+MOVES = {
+    "login by addresses of two": Moved(
+        REALM, SHARED, {"loginWithEmailAllowed": True}, {"duplicateEmailsAllowed": False}
+    ),
+    "names that are addresses of two": Moved(
+        REALM, SHARED, {"registrationEmailAsUsername": True}, {"duplicateEmailsAllowed": False}
+    ),
+    "addresses of two": Moved(REALM, NAMED, {"duplicateEmailsAllowed": True}, dict.fromkeys(NAMED, False)),
+    "authorization": Moved(CLIENT, {}, {"authorizationServicesEnabled": True}, {"serviceAccountsEnabled": True}),
+    "no authorization": Moved(CLIENT, GUARDED, {"authorizationServicesEnabled": False}, along=(SERVICES,)),
+    "no account": Moved(CLIENT, SERVED, {"serviceAccountsEnabled": False}, along=(ACCOUNT,)),
+    "no secret": Moved(CLIENT, {"publicClient": False}, {"publicClient": True}, {"secret": ABSENT}),
+}
+
+
+def realm_of(name: str, kind: str, body: Mapping[str, Any]) -> dict[str, Any]:
+    realm = {"realm": name, "enabled": True}
+    return {**realm, **body} if kind == REALM else {**realm, "clients": [{"clientId": "app", **body}]}
+
+
+def shown_by(by_hand: ByHand, kind: str) -> dict[str, Any]:
+    """The live properties that are no lists, in normal form; scopes come and go with an account."""
+    body = by_hand.get("") if kind == REALM else by_hand.one("clients", clientId="app")
+    rows = KINDS[kind].properties.items()
+    found = {name: row.normal(body.get(name, ABSENT)) for name, row in rows}
+    return {name: value for name, value in found.items() if not isinstance(value, tuple | dict)}
+
+
+@pytest.mark.parametrize("case", MOVES)
+def test_what_moves_along_is_shown_and_nothing_else_moves(
+    driver: Driver, realm: str, by_hand: ByHand, case: str
+) -> None:
+    moved = MOVES[case]
+    driver.apply(realm_of(realm, moved.kind, moved.live))
+    before, file = shown_by(by_hand, moved.kind), realm_of(realm, moved.kind, moved.file)
+
+    plan = driver.plan(file)
+
+    (change,) = (change for change in plan.changes if change.acts)
+    wanted = {name: KINDS[moved.kind].properties[name].normal(value) for name, value in moved.file.items()}
+    assert {each.path[0]: each.after for each in change.fields} == {**wanted, **moved.shown}
+    assert [str(each).replace(f"/{realm}/", "/") for each in change.along] == [*moved.along]
+    driver.apply(file)
+    after = shown_by(by_hand, moved.kind)
+    assert {name: after[name] for name in after if after[name] != before[name]} == {**wanted, **moved.shown}
+
+
+REFUSED = {f"{name} with {row.at}": (row, name) for row in COMBINATIONS for name in sorted(row.refused)}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_what_would_cost_more_than_a_change_is_refused_and_nothing_is_lost(
+    driver: Driver, realm: str, by_hand: ByHand, case: str
+) -> None:
+    row, name = REFUSED[case]
+    (other,) = row.values.keys() - {name}
+    driver.apply(realm_of(realm, row.kind, {other: True, "redirectUris": []}))
+    before = shown_by(by_hand, row.kind)
+
+    plan = driver.plan(realm_of(realm, row.kind, {name: True}))
+
+    said = [str(each) for each in refusals(plan, Policy.of([KINDS[row.kind].kind]))]
+    assert len(said) == 1
+    assert f"can't get `{name}: true` while it has `{other}: true`" in said[0]
+    assert shown_by(by_hand, row.kind) == before
+
+
+@pytest.mark.parametrize("turn", [1, -1])
+@pytest.mark.parametrize("pair", EXCLUSIVE, ids=lambda pair: pair.kind)
+def test_a_scope_goes_from_one_list_to_the_other_where_both_are_declared(
+    driver: Driver, realm: str, pair: Any, turn: int
+) -> None:
+    here, there = pair.lists[::turn]
+    scope: dict[str, Any] = {"clientScopes": [{"name": "extra", "protocol": "openid-connect"}]}
+
+    def file(**lists: Any) -> dict[str, Any]:
+        own = realm_of(realm, CLIENT if pair.kind == CLIENT else REALM, lists)
+        return {**own, **scope}
+
+    driver.apply(file(**{here: ["extra"], there: []}))
+    kept = driver.plan(file(**{there: ["extra"]}))
+    (change,) = (change for change in kept.changes if change.acts)
+    assert "can't have `extra` as" in change.obstacle
+    assert f"declare `{here}` without it as well" in change.obstacle
+
+    passes = driver.apply(file(**{here: [], there: ["extra"]}))
+
+    assert len(passes) <= 2
+    assert driver.look(file(**{here: [], there: ["extra"]})).plan.in_sync

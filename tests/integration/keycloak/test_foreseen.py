@@ -14,6 +14,7 @@ from tests.kit.keycloak.server import Driver, without_newer
 
 ANY = {"userProfile": {"unmanagedAttributePolicy": "ENABLED"}}
 LINK = {"identityProvider": "corp", "userId": "1", "userName": "ann"}
+PAPERS = {"name": "papers", "protocol": "saml"}
 CORP = {"alias": "corp", "providerId": "oidc", "config": AN_ADDRESS}
 
 
@@ -63,6 +64,26 @@ REFUSED: Mapping[str, tuple[Mapping[str, Any], str]] = {
         {"identityProviders": [{**CORP, "providerId": "of-nobody"}]},
         "this server has no type of identity provider `of-nobody`",
     ),
+    "name that is the address": (
+        {"registrationEmailAsUsername": True, **ann(email="a@example.org")},
+        "Keycloak would name user `ann` by the address `a@example.org`",
+    ),
+    "scope of another protocol": (
+        {"clientScopes": [PAPERS], "clients": [{"clientId": "a", "defaultClientScopes": ["papers"]}]},
+        "can't have scopes of another one, so Keycloak would drop `papers` (saml)",
+    ),
+    "scope of a client of another protocol": (
+        {"clients": [{"clientId": "a", "protocol": "saml", "optionalClientScopes": ["email", "role_list"]}]},
+        "Keycloak would drop `email` (openid-connect) without a word",
+    ),
+    "required action of nobody": (
+        {"requiredActions": [{"alias": "MY_TOTP", "name": "TOTP", "providerId": "CONFIGURE_OTP"}]},
+        "this server has no required action `CONFIGURE_OTP`",
+    ),
+    "organization of a realm without": (
+        {"organizations": [{"alias": "acme", "name": "acme", "domains": [{"name": "acme.org"}]}]},
+        "the realm has no organizations; set `organizationsEnabled: true` in it",
+    ),
     "flow of the realm": ({"browserFlow": "ours"}, "browserFlow names `ours`"),
     "flow of a provider": (
         {"identityProviders": [{**CORP, "postBrokerLoginFlowAlias": "ours"}]},
@@ -86,6 +107,8 @@ def test_a_plan_says_what_a_step_is_refused_for(driver: Driver, realm: str, case
 
 
 OURS = {"alias": "ours", "providerId": "basic-flow", "topLevel": True}
+AT = "a@example.org"
+MAIL = {"email": AT, "enabled": True}
 ACTION = {"alias": "webauthn-register", "name": "Key", "providerId": "webauthn-register", "enabled": True}
 EDITABLE = {"permissions": {"view": ["admin"], "edit": ["admin"]}}
 TAKEN: Mapping[str, Mapping[str, Any]] = {
@@ -116,6 +139,15 @@ TAKEN: Mapping[str, Mapping[str, Any]] = {
     "role of a new client": {
         "clients": [{"clientId": "a", "serviceAccountsEnabled": True, "authorizationServicesEnabled": True}],
         **ann(clientRoles={"a": ["uma_protection"]}),
+    },
+    "name of a user that the address is": {"registrationEmailAsUsername": True, "users": [{**MAIL, "username": AT}]},
+    "scope of the client's protocol": {
+        "clientScopes": [PAPERS],
+        "clients": [{"clientId": "a", "protocol": "saml", "defaultClientScopes": ["papers", "role_list"]}],
+    },
+    "organization": {
+        "organizationsEnabled": True,
+        "organizations": [{"name": "acme", "domains": [{"name": "acme.org"}]}],
     },
     "flow": {
         "authenticationFlows": [OURS],

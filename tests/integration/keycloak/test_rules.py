@@ -53,8 +53,9 @@ def test_a_new_realm_and_a_new_user_are_enabled_unless_declared_otherwise(
 def test_what_the_server_refuses_keeps_nothing_back_that_comes_with_a_new_realm(
     driver: Driver, server: Server, fresh: str
 ) -> None:
-    actions = [{"alias": "CONFIGURE_TOTP", "name": "Code", "priority": 77}, {"alias": "NO_SUCH_ACTION", "name": "None"}]
-    file = plain(fresh, requiredActions=actions, clients=[{"clientId": "account", "name": "Mine"}])
+    actions = [{"alias": "CONFIGURE_TOTP", "name": "Code", "priority": 77}]
+    refused = {"clientId": "refused", "rootUrl": "javascript:alert(1)"}
+    file = plain(fresh, requiredActions=actions, clients=[{"clientId": "account", "name": "Mine"}, refused])
     wanted = Reconciler(document(file), {"keycloak": driver.provider}, RealClock())
 
     events = [event for event in wanted.converge(lambda _look: None) if isinstance(event, Event)]
@@ -62,7 +63,7 @@ def test_what_the_server_refuses_keeps_nothing_back_that_comes_with_a_new_realm(
     failed = [event.step.address.name for event in events if event.what is What.FAILED]
     done = {event.step.address.name for event in events if event.what is What.DONE}
     by_hand = ByHand(server.client(), fresh)
-    assert failed == ["NO_SUCH_ACTION"]
+    assert failed == ["refused"]
     assert done >= {fresh, "CONFIGURE_TOTP", "account"}
     assert by_hand.get("authentication/required-actions/CONFIGURE_TOTP")["priority"] == 77
     assert by_hand.one("clients", clientId="account")["name"] == "Mine"

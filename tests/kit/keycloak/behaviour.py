@@ -26,6 +26,8 @@ _SETTINGS: Final = (
     "registrationEmailAsUsername",
     "internationalizationEnabled",
 )
+_GUARDED: Final = {"clientId": "app", "serviceAccountsEnabled": True, "authorizationServicesEnabled": True}
+_IN_BOTH: Final = {"defaultClientScopes": ["email"], "optionalClientScopes": ["email"]}
 _KEYS: Final = "org.keycloak.keys.KeyProvider"
 _PROFILE: Final = "org.keycloak.userprofile.UserProfileProvider"
 
@@ -46,6 +48,19 @@ def made(collection: str, body: Body, *names: str, **realm: Any) -> Probe:
     def probe(hand: ByHand) -> Any:
         hand.put("", realm)
         return _part(hand.get(f"{collection}/{hand.post(collection, body)}"), *names)
+
+    return probe
+
+
+def changed(body: Body, patch: Body, *names: str) -> Probe:
+    """A client that is changed once it is there, and what the server then shows of it."""
+
+    def probe(hand: ByHand) -> Any:
+        path = f"clients/{hand.post('clients', body)}"
+        hand.put(path, {"clientId": body["clientId"], **patch})
+        shown = _part(hand.get(path), *names)
+        # Lists of scopes come in any order.
+        return {name: sorted(value) if isinstance(value, list) else value for name, value in shown.items()}
 
     return probe
 
@@ -247,6 +262,26 @@ TABLES: Final[Mapping[str, tuple[Row, ...]]] = {
         Row(
             "client: `authorizationServicesEnabled: true`, `serviceAccountsEnabled: false`",
             made("clients", {"clientId": "app", "authorizationServicesEnabled": True, "serviceAccountsEnabled": False}),
+        ),
+        Row(
+            "client with authorization services: then `publicClient: true`",
+            changed(_GUARDED, {"publicClient": True}, "authorizationServicesEnabled", "secret"),
+        ),
+        Row(
+            "client with authorization services: then `bearerOnly: true`",
+            changed(_GUARDED, {"bearerOnly": True}, "authorizationServicesEnabled"),
+        ),
+        Row(
+            "client: then `protocol: saml`",
+            changed({"clientId": "app"}, {"protocol": "saml"}, "defaultClientScopes", "optionalClientScopes"),
+        ),
+        Row(
+            "client: a scope of another protocol",
+            made("clients", {"clientId": "app", "defaultClientScopes": ["role_list", "email"]}, "defaultClientScopes"),
+        ),
+        Row(
+            "client: a scope in both lists",
+            made("clients", {"clientId": "app", **_IN_BOTH}, *_IN_BOTH),
         ),
         Row(
             "realm: `duplicateEmailsAllowed: true`, `loginWithEmailAllowed: true`",

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
+from urllib.parse import quote
 
 from reconciler.core.difference.kind import Field, Output
 from reconciler.core.provider import Sample
@@ -17,7 +18,7 @@ from reconciler.core.resource.values import ABSENT, Path, Spec, Value
 from reconciler.providers.keycloak.kinds.client_scope import scope, unknown_protocol
 from reconciler.providers.keycloak.kinds.mappers import MAPPERS, mappers
 from reconciler.providers.keycloak.kinds.user import service_account_of
-from reconciler.providers.keycloak.table.connection import BASE, Live, Representation
+from reconciler.providers.keycloak.table.connection import BASE, Live, Representation, View
 from reconciler.providers.keycloak.table.groups import (
     Builtins,
     Creation,
@@ -48,6 +49,7 @@ from reconciler.providers.keycloak.table.properties import (
 )
 from reconciler.vocabulary.keycloak import (
     ADMIN_PERMISSIONS_CLIENT,
+    AUTHORIZATION,
     BUILT_IN_CLIENTS,
     CLIENT,
     CLIENT_SECRETS,
@@ -171,6 +173,8 @@ def _adjust(desired: Resource, observed: Observed, expected: dict[str, Value]) -
     has_none = client.get("bearerOnly") and "secret" not in observed.spec  # 26.5 and older drop it without a word
     if client.get("publicClient") or has_none:
         expected.pop("secret", None)
+    if client.get("publicClient") is True and observed.spec.get("publicClient") is False and "secret" in observed.spec:
+        expected["secret"] = ABSENT  # for good: made confidential again, a client gets another one
     if client.get("protocol", "openid-connect") == "openid-connect":
         for name in {"defaultClientScopes", "optionalClientScopes"} & expected.keys():
             expected[name] = tuple(scope for scope in _listed(expected[name]) if scope not in SAML_SCOPES)
@@ -218,6 +222,38 @@ def _service_account(realm: str, body: Spec) -> Iterable[Address]:
     """The user that a client is, which Keycloak deletes along with it."""
     is_there = body.get("serviceAccountsEnabled") is True
     return (Address(USER, (realm, service_account_of(str(body["clientId"])))),) if is_there else ()
+
+
+def _authorization(realm: str, body: Spec) -> Iterable[Address]:
+    """Its authorization services, with all their resources and policies."""
+    is_there = body.get("authorizationServicesEnabled") is True
+    return (Address(AUTHORIZATION, (realm, str(body["clientId"]))),) if is_there else ()
+
+
+def _scopes_of_another_protocol(view: View, address: Address, body: Mapping[str, Value]) -> str:
+    """Explains that the server would drop scopes without a word: a client has those of its protocol alone (26.7)."""
+    lists = (as_names(body.get(name)) for name in ("defaultClientScopes", "optionalClientScopes"))
+    # Those that every export has are left out of what is expected.
+    named = [str(name) for found in lists for name in found if name not in SAML_SCOPES]
+    base = BASE.format(realm=quote(address.path[0], safe=""))
+    scopes = view.once(f"{base}/client-scopes") if named else ABSENT
+    if not isinstance(scopes, Sequence):
+        return ""
+    protocol = body.get("protocol") or _live_protocol(view, address) or _USUAL_PROTOCOL
+    protocols = {each["name"]: each.get("protocol") or protocol for each in scopes}
+    others = [name for name in named if protocols.get(name, protocol) != protocol]
+    if not others:
+        return ""
+    listed = ", ".join(f"`{name}` ({protocols[name]})" for name in others)
+    return (
+        f"a client of the protocol {protocol} can't have scopes of another one, so Keycloak would drop {listed} "
+        "without a word; take it out, or give both the same protocol"
+    )
+
+
+def _live_protocol(view: View, address: Address) -> Value:
+    found = view.once(KIND.paths.find.format(realm=quote(address.path[0], safe=""), name=quote(address.name, safe="")))
+    return found[0].get("protocol") if isinstance(found, Sequence) and found else None
 
 
 KIND: Final = RestKind(
@@ -285,8 +321,12 @@ KIND: Final = RestKind(
     creation=Creation(complete=_confidential, with_realm=_with_realm),
     builtins=Builtins(is_builtin=_is_builtin, arises=_arises),
     pruning=Pruning(section="clients", mark=as_text),
-    dependencies=Dependencies(uses=_needs, takes=_service_account),
-    requirements=Requirements(rejects=unknown_protocol),
+    dependencies=Dependencies(
+        uses=_needs,
+        takes=_service_account,
+        switches={"serviceAccountsEnabled": _service_account, "authorizationServicesEnabled": _authorization},
+    ),
+    requirements=Requirements(refuses=_scopes_of_another_protocol, rejects=unknown_protocol),
     reading=Reading(
         flags=frozenset({"exportClients"}),
         secrets=(("secret",), *(("attributes", name) for name in CLIENT_SECRETS)),

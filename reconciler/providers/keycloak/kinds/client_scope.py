@@ -14,7 +14,16 @@ from reconciler.core.resource.values import Path, Value
 from reconciler.providers.keycloak.kinds.mappers import MAPPERS, mappers
 from reconciler.providers.keycloak.table.connection import BASE, Representation, View
 from reconciler.providers.keycloak.table.deployed import deployed, not_deployed
-from reconciler.providers.keycloak.table.groups import Builtins, Creation, Paths, Pruning, Put, Requirements
+from reconciler.providers.keycloak.table.groups import (
+    Builtins,
+    Creation,
+    Listing,
+    Paths,
+    Pruning,
+    Put,
+    Reading,
+    Requirements,
+)
 from reconciler.providers.keycloak.table.kind import Item, RestKind
 from reconciler.providers.keycloak.table.properties import (
     Property,
@@ -78,4 +87,5 @@ KIND: Final = RestKind(
     builtins=Builtins(is_builtin=_is_builtin),
     pruning=Pruning(section="clientScopes", mark=as_text),
     requirements=Requirements(rejects=unknown_protocol),
+    reading=Reading(listing=Listing("/client-scopes", tuple(sorted(BUILT_IN_SCOPES)))),
 )

@@ -7,14 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
+from urllib.parse import quote
 
 from reconciler.core.difference.kind import Field
 from reconciler.core.resource.address import Address
 from reconciler.core.resource.resource import Resource
 from reconciler.core.resource.values import ABSENT, Path, Value
 from reconciler.providers.keycloak.server.pages import pages, pages_if_any
-from reconciler.providers.keycloak.table.connection import BASE, Connection, Representation
-from reconciler.providers.keycloak.table.groups import Creation, Paths, Pruning, Put, Reading
+from reconciler.providers.keycloak.table.connection import BASE, Connection, Representation, View
+from reconciler.providers.keycloak.table.groups import Creation, Paths, Pruning, Put, Reading, Requirements
 from reconciler.providers.keycloak.table.kind import Item, Links, RestKind
 from reconciler.providers.keycloak.table.properties import (
     Property,
@@ -32,6 +33,7 @@ from reconciler.vocabulary.keycloak import IDENTITY_PROVIDER, ORGANIZATION, REAL
 
 _by_name: Final = by("name")
 _VERIFIED: Final = flag()
+_SWITCH: Final = flag()
 _LISTS: Final = {"identityProviders": ("identity-providers", "alias"), "members": ("members", "username")}
 
 
@@ -93,6 +95,16 @@ def _named(body: Mapping[str, Value]) -> Mapping[str, Value]:
     return {"name": body["alias"], **body}
 
 
+def _switched_off(view: View, address: Address, body: Mapping[str, Value]) -> str:
+    """Explains that a realm without the switch has no organizations, and answers with 404."""
+    # The realm of one that is there has the switch; only a new one is sent with its alias.
+    if "alias" not in body:
+        return ""
+    realm = view.once(BASE.format(realm=quote(address.path[0], safe="")))
+    is_off = isinstance(realm, Mapping) and _SWITCH.normal(realm.get("organizationsEnabled", ABSENT)) is not True
+    return "the realm has no organizations; set `organizationsEnabled: true` in it" if is_off else ""
+
+
 KIND: Final = RestKind(
     name=ORGANIZATION,
     key="alias",
@@ -122,5 +134,6 @@ KIND: Final = RestKind(
     put=Put(replaces=True),
     creation=Creation(complete=_named),
     pruning=Pruning(section="organizations", mark=as_names),
+    requirements=Requirements(rejects=_switched_off),
     reading=Reading(more=read),
 )

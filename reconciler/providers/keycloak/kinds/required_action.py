@@ -6,9 +6,11 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 from reconciler.core.difference.kind import Field
+from reconciler.core.resource.address import Address
 from reconciler.core.resource.values import ABSENT, Path, Spec, Value
-from reconciler.providers.keycloak.table.connection import BASE, Representation
-from reconciler.providers.keycloak.table.groups import Builtins, Creation, Listing, Paths, Put, Reading
+from reconciler.providers.keycloak.table.connection import BASE, Representation, View
+from reconciler.providers.keycloak.table.deployed import deployed, not_deployed
+from reconciler.providers.keycloak.table.groups import Builtins, Creation, Listing, Paths, Put, Reading, Requirements
 from reconciler.providers.keycloak.table.kind import Item, RestKind
 from reconciler.providers.keycloak.table.properties import Property, as_text_map, fixed, flag, number, text, unmasked
 from reconciler.vocabulary.keycloak import REALM, REQUIRED_ACTION
@@ -63,6 +65,14 @@ def _is_for_everybody(spec: Spec) -> bool:
     return _FLAG.normal(spec.get("defaultAction", ABSENT)) is True
 
 
+def _unknown(view: View, _address: Address, body: Mapping[str, Value]) -> str:
+    """Explains that the server has no such action; those that every server has are not asked for."""
+    provider = body.get("providerId")
+    if not isinstance(provider, str) or provider in BUILTIN:
+        return ""
+    return not_deployed("required action", provider, deployed(view, "required-action"))
+
+
 _FLAG: Final = flag()
 
 KIND: Final = RestKind(
@@ -88,5 +98,6 @@ KIND: Final = RestKind(
     put=Put(replaces=True),
     creation=Creation(complete=_registration, decides=_is_for_everybody),
     builtins=Builtins(is_builtin=_is_builtin),
+    requirements=Requirements(rejects=_unknown),
     reading=Reading(listing=Listing("/authentication/required-actions")),
 )

@@ -210,7 +210,22 @@ def _is_of_others(user: Representation) -> bool:
 def _refused(view: View, address: Address, body: Mapping[str, Value]) -> str:
     """Explains what of this body the server would refuse in other words, or drop without any (26.7)."""
     base = BASE.format(realm=quote(address.path[0], safe=""))
-    return "; ".join(filter(None, (rule(view.once, base, body) for rule in _RULES)))
+    found = (_named_by_address(view.once, base, address.name, body), *(rule(view.once, base, body) for rule in _RULES))
+    return "; ".join(filter(None, found))
+
+
+def _named_by_address(read: Callable[[str], Any], base: str, name: str, body: Mapping[str, Value]) -> str:
+    """The realm takes the address for the name, and gives another one to a user who is there already (26.7)."""
+    email = body.get("email")
+    if not isinstance(email, str) or email.lower() == name or name.startswith(SERVICE_ACCOUNT):
+        return ""
+    realm = read(base)
+    if not isinstance(realm, Mapping) or _FLAG.normal(realm.get("registrationEmailAsUsername", ABSENT)) is not True:
+        return ""
+    return (
+        f"the realm has `registrationEmailAsUsername: true`, so Keycloak would name user `{name}` by the address "
+        f"`{email}`; leave the username out, or set that to false in the realm"
+    )
 
 
 def _breaks_profile(view: View, address: Address, body: Mapping[str, Value]) -> str:

@@ -138,12 +138,14 @@ class Pruning(Struct, frozen=True):
 class Dependencies(Struct, frozen=True):
     """Other objects that an object hangs together with, besides its parent and its links.
 
-    ``uses`` returns those that it needs, and ``takes`` those that the server deletes along with it. It is written
+    ``uses`` returns those that it needs, and ``takes`` those that the server deletes along with it. ``switches`` says
+    so of properties: what goes when such a one is turned off. It is written
     ``behind`` all objects of these types: they decide what the server gives to it, or it acts on what is written later.
     """
 
     uses: Callable[[str, Spec], Iterable[Address]] = _nothing
     takes: Callable[[str, Spec], Iterable[Address]] = _nothing
+    switches: Mapping[str, Callable[[str, Spec], Iterable[Address]]] = field(default_factory=dict)
     behind: tuple[str, ...] = ()
 
 

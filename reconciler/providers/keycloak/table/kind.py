@@ -20,6 +20,7 @@ from reconciler.core.resource.options import OPTIONS
 from reconciler.core.resource.resource import Observed, Resource
 from reconciler.core.resource.values import ABSENT, Path, Spec, Value
 from reconciler.providers.keycloak.table.connection import Live, Representation
+from reconciler.providers.keycloak.table.coupled import forbidden, moved
 from reconciler.providers.keycloak.table.groups import (
     Builtins,
     Creation,
@@ -168,7 +169,11 @@ class RestKind:
             self.expect,
             renewal=renewal,
             keeps_data=self.keeps_data,
+            forbids=self._forbids,
         )
+
+    def _forbids(self, desired: Resource, observed: Observed) -> str:
+        return forbidden(self.name, desired.spec, observed.spec)
 
     @property
     def is_setting(self) -> bool:
@@ -209,6 +214,8 @@ class RestKind:
             if name in self.properties
         }
         expected = dict(self.adjust(desired, observed, expected))
+        # Keycloak changes these along with what is declared, so a plan has to show them.
+        expected |= moved(self.name, expected, observed.spec)
         # Last, since `ignore` is stronger than anything that the table expects.
         for pointer in ignored(desired.spec):
             expected = self._as_observed(expected, observed.spec, pointer)

@@ -6,8 +6,8 @@ changes counts as done.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Final
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, Final, TypeAlias
 from urllib.parse import quote
 
 from reconciler.core.message.problem import Problem, Severity
@@ -19,8 +19,9 @@ from reconciler.providers.keycloak.expand import key_of
 from reconciler.providers.keycloak.ids import Directory
 from reconciler.providers.keycloak.registry import KINDS
 from reconciler.providers.keycloak.table.connection import BASE
+from reconciler.providers.keycloak.table.kind import RestKind
 from reconciler.providers.keycloak.table.properties import as_map
-from reconciler.providers.keycloak.write.steps import ADD, CREATE, CREATE_PART, IMPORT, UPDATE, texts
+from reconciler.providers.keycloak.write.steps import ADD, CREATE, CREATE_PART, IMPORT, UPDATE, linked, texts
 from reconciler.record import Struct
 from reconciler.vocabulary.accepted import DEFAULT_PROFILE
 from reconciler.vocabulary.keycloak import REALM, USER_PROFILE
@@ -38,6 +39,10 @@ _OF_A_NEW_REALM: Final[Mapping[str, Any]] = {
     },
 }
 """The answers of a realm that the plan makes; others can't be told."""
+
+
+_Body: TypeAlias = tuple[Address, Mapping[str, Value]]
+"""An object with what a step sends of it."""
 
 
 class Foreseen:
@@ -62,10 +67,19 @@ class Foreseen:
             for rule in (rules.refuses, rules.rejects if step.verb != IMPORT else None):
                 if rule:
                     yield address, rule(_View(self, address.path[0]), address, body)
+        if step.verb == ADD:
+            yield step.address, self._added(step)
         if step.verb in (ADD, CREATE):
             for target in map(Address.parse, texts(step.args.get("targets", ()))):
                 if self.find(target) is None:
                     yield step.address, f"{target} is not there; declare it, or see who deleted it"
+
+    def _added(self, step: Step) -> str:
+        """The refusal of links, by the rule of the object that gets them, with what else the plan gives to it."""
+        refuses = KINDS[step.address.kind].requirements.refuses
+        along = {key: part for each in self._steps if each.verb == UPDATE for key, part in _own(each, step.address)}
+        body = {**along, **linked(step)}
+        return refuses(_View(self, step.address.path[0]), step.address, body) if refuses else ""
 
     def find(self, target: Address) -> str | None:
         """The id of a live object, "" of one that comes with what the plan makes, None where there will be none."""
@@ -106,14 +120,21 @@ class Foreseen:
             }
         if place == _PROFILE:
             return _profile(answer, [body for address, body in own if address.kind == USER_PROFILE])
-        if place in _LISTS:
-            kind = _LISTS[place]
-            made = {address.name for address in self._written if address.kind == kind.name and address.path[0] == realm}
-            # A new realm's POST has its flows in the body (`with_realm`), not in requests of their own.
-            brought = (body.get(kind.pruning.section, ()) for address, body in own if address.kind == REALM)
-            others = (as_map(each) for found in brought if isinstance(found, Sequence) for each in found)
-            return [*answer, *({kind.key: name} for name in made), *others]
-        return answer
+        return self._listed(_LISTS[place], realm, answer, own) if place in _LISTS else answer
+
+    def _listed(self, kind: RestKind, realm: str, answer: Any, own: Sequence[_Body]) -> Sequence[Any]:
+        """A list of the realm with what the plan makes, and changes, of its objects."""
+        # A new realm's POST has its flows in the body (`with_realm`), not in requests of their own.
+        brought = (body.get(kind.pruning.section, ()) for address, body in own if address.kind == REALM)
+        others = (as_map(each) for found in brought if isinstance(found, Sequence) for each in found)
+        found = {each[kind.key]: each for each in (*answer, *others)}
+        for address in self._written:
+            if address.kind == kind.name and address.path[0] == realm:
+                found.setdefault(address.name, {kind.key: address.name})
+        for address, body in own:
+            if address.kind == kind.name:
+                found[address.name] = _patched(found.get(address.name), {**body, kind.key: address.name})
+        return list(found.values())
 
 
 class _View(Struct, frozen=True):
@@ -129,7 +150,7 @@ class _View(Struct, frozen=True):
         return self.foreseen.find(address)
 
 
-def _bodies(step: Step) -> Iterator[tuple[Address, Mapping[str, Value]]]:
+def _bodies(step: Step) -> Iterator[_Body]:
     """The bodies that a step sends, each with the object that it is about."""
     if step.verb == CREATE:
         yield step.address, as_map(step.args["body"])
@@ -141,6 +162,10 @@ def _bodies(step: Step) -> Iterator[tuple[Address, Mapping[str, Value]]]:
         bodies = step.args["bodies"]
         assert isinstance(bodies, Sequence)
         yield from zip(step.covers, map(as_map, bodies), strict=True)
+
+
+def _own(step: Step, address: Address) -> Iterable[tuple[str, Value]]:
+    return as_map(step.args["patch"]).items() if step.address == address else ()
 
 
 def _profile(live: Mapping[str, Any], patches: Sequence[Mapping[str, Value]]) -> Mapping[str, Any]:

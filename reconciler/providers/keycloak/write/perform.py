@@ -37,6 +37,7 @@ from reconciler.providers.keycloak.write.steps import (
     SET_ASIDE,
     UPDATE,
     UPDATE_PART,
+    linked,
     texts,
 )
 from reconciler.record import replace
@@ -230,6 +231,8 @@ class Performer:
     # -------------------------------------------------------------- sets of other objects
 
     def add(self, step: Step) -> None:
+        if reason := self._refusal(step.address, linked(step)):
+            raise Rejected(reason)
         self._link(step, self._connection.put, self._connection.post)
 
     def remove(self, step: Step) -> None:

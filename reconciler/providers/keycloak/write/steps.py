@@ -229,6 +229,11 @@ def texts(value: Value) -> tuple[str, ...]:
     return tuple(map(str, value))
 
 
+def linked(step: Step) -> Mapping[str, Value]:
+    """The objects that a step adds, as a body of the object that gets them would name them."""
+    return {str(step.args["field"]): tuple(Address.parse(each).name for each in texts(step.args["targets"]))}
+
+
 # ------------------------------------------------------------------ create
 
 

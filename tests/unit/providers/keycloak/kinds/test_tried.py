@@ -7,7 +7,14 @@ from __future__ import annotations
 from reconciler.core.difference.kind import Effect
 from reconciler.providers.keycloak.registry import KINDS
 from reconciler.providers.keycloak.table.connection import BASE
-from reconciler.vocabulary.keycloak import BUILT_IN_FLOWS, FLOW, IDENTITY_PROVIDER, REQUIRED_ACTION
+from reconciler.vocabulary.keycloak import (
+    BUILT_IN_FLOWS,
+    BUILT_IN_SCOPES,
+    CLIENT_SCOPE,
+    FLOW,
+    IDENTITY_PROVIDER,
+    REQUIRED_ACTION,
+)
 from tests.integration.keycloak import test_deletions, test_drift, test_fields, test_kinds
 
 
@@ -38,6 +45,7 @@ def test_a_list_that_rules_read_is_the_one_of_its_type() -> None:
     lists = {name: kind.reading.listing for name, kind in KINDS.items() if kind.reading.listing}
 
     assert {name: listing.at_first for name, listing in lists.items()} == {
+        CLIENT_SCOPE: tuple(sorted(BUILT_IN_SCOPES)),
         FLOW: tuple(sorted(BUILT_IN_FLOWS)),
         IDENTITY_PROVIDER: (),
         REQUIRED_ACTION: None,
