@@ -79,18 +79,24 @@ def command(state: State, /, **options: Any) -> int:
     from reconciler.run.clock import RealClock
     from reconciler.run.daemon.board import Board
     from reconciler.run.daemon.daemon import Daemon, Rhythm
+    from reconciler.run.daemon.ending import ended_in_time
+    from reconciler.run.daemon.foreign import libraries_logged
     from reconciler.run.daemon.heaps import share_heaps
 
     if not options["git"]:
         state.require_files()
     share_heaps()
     stop, board = threading.Event(), Board()
+    signals = _Signals(stop)
     to_log = log(as_json=state.log_format != "human", verbose=state.verbose)
     interval_s = options["interval"]
     rhythm = Rhythm(interval_s, not options["observe"], options["resync"] or INTERVALS_PER_RESYNC * interval_s)
     # The usual port may belong to another daemon; one that somebody asked for must be free.
     is_usual = click.get_current_context().get_parameter_source("listen") is ParameterSource.DEFAULT
     with (
+        signals.heard(to_log),
+        libraries_logged(to_log),
+        ended_in_time(stop, to_log, signals.report_unfinished),
         _served(state, board, to_log, options, is_usual=is_usual) as listeners,
         _notified(board, to_log, options) as notifiers,
         sourced(state, to_log, options) as source,
@@ -108,7 +114,7 @@ def command(state: State, /, **options: Any) -> int:
             apart=_arguments_apart,
             refuses_risks=options["risks"] == REFUSE,
         )
-        _on_signals(daemon, stop)
+        signals.daemon = daemon
         daemon.run()
     return Exit.DONE
 
@@ -229,19 +235,46 @@ def _issuer(connection: Mapping[tuple[str, ...], str], options: Mapping[str, Any
     )
 
 
-def _on_signals(daemon: Daemon, stop: threading.Event) -> None:
-    from reconciler.core.provider import Hint
+class _Ended(BaseException):
+    """A signal came before the daemon had begun."""
 
-    def end(_number: int, _frame: Any) -> None:
+
+class _Signals:
+    """The signals of the process. ``daemon`` is None while the daemon is made, which may take long or hang."""
+
+    def __init__(self, stop: threading.Event) -> None:
+        self._stop = stop
+        self.daemon: Daemon | None = None
+
+    @contextmanager
+    def heard(self, to_log: Any) -> Iterator[None]:
+        """Hear them from now on; a daemon that has not begun ends at once."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._end)
+        signal.signal(signal.SIGHUP, self._look)
+        try:
+            yield
+        except _Ended:
+            to_log.info("daemon ends")
+
+    def report_unfinished(self) -> None:
+        if self.daemon:
+            self.daemon.report_unfinished()
+
+    def _end(self, _number: int, _frame: Any) -> None:
+        from reconciler.core.provider import Hint
+
         # A second signal does not wait for the running step.
-        if stop.is_set():
+        if self._stop.is_set():
             raise SystemExit(Exit.TERMINATED)
-        stop.set()
-        daemon.hints.give(Hint("signal"))
+        self._stop.set()
+        # Only the loop looks at the flag: a repository or a server may hang before there is one.
+        if self.daemon is None or not self.daemon.is_begun:
+            raise _Ended
+        self.daemon.hints.give(Hint("signal"))
 
-    def look(_number: int, _frame: Any) -> None:
-        daemon.hints.give(Hint("SIGHUP", is_order=True))
+    def _look(self, _number: int, _frame: Any) -> None:
+        from reconciler.core.provider import Hint
 
-    signal.signal(signal.SIGTERM, end)
-    signal.signal(signal.SIGINT, end)
-    signal.signal(signal.SIGHUP, look)
+        if self.daemon:
+            self.daemon.hints.give(Hint("SIGHUP", is_order=True))

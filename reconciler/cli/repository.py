@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -45,7 +45,8 @@ def sourced(state: State, to_log: Any, options: Mapping[str, Any]) -> Iterator[R
     settings_in = partial(_settings_in, state, click.get_current_context().find_root().params)
     with _judged(to_log, options) as report:
         more = {"path": options["path"], "every_s": options["git_interval"], "report": report}
-        yield Revisions(remote, folder, settings_in, state.settings.environment, **more)
+        with closing(Revisions(remote, folder, settings_in, state.settings.environment, **more)) as revisions:
+            yield revisions
 
 
 @contextmanager

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping, Sequence
+from contextlib import nullcontext
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -24,6 +26,12 @@ from reconciler.web.probes import PROBES
 from reconciler.web.webhook import WEBHOOKS
 
 ROUTES: Final[tuple[Route, ...]] = (*PROBES, *API, *WEBHOOKS, *LOGIN, *PAGE)
+BODY_S: Final = 10.0
+"""A body that takes longer to come is given up."""
+
+MOST_BODIES: Final = 8
+"""So many bodies of strangers are in memory at a time."""
+
 PROBE_PATHS: Final = frozenset({"/livez", "/readyz", "/healthz"})
 _POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
@@ -42,10 +50,10 @@ HEADERS: Final = {
 }
 
 
-def application(desk: Desk, routes: Sequence[Route] = ROUTES) -> ASGIApp:
+def application(desk: Desk, routes: Sequence[Route] = ROUTES, *, body_s: float = BODY_S) -> ASGIApp:
     """The application for one daemon."""
     desk.templates = Pages(desk)
-    paths = [Path(route.path, _endpoint(desk, route), methods=[route.method]) for route in routes]
+    paths = [Path(route.path, _endpoint(desk, route, body_s), methods=[route.method]) for route in routes]
     handlers: dict[Any, Any] = {HTTPException: _on_http(desk), Exception: _on_fault(desk)}
     return _Outermost(Starlette(routes=paths, exception_handlers=handlers), desk)
 
@@ -79,18 +87,22 @@ class _Outermost:
         self._desk.metrics.request(getattr(scope.get("endpoint"), "path", "other"), scope["method"], status)
 
 
-def _endpoint(desk: Desk, route: Route) -> Callable[[Request], Awaitable[Response]]:
+def _endpoint(desk: Desk, route: Route, body_s: float) -> Callable[[Request], Awaitable[Response]]:
+    # Who signs a body is known only once it was read, so that of a webhook may come from anybody.
+    bodies = asyncio.Semaphore(MOST_BODIES) if route.signed else nullcontext()
+
     async def endpoint(request: Request) -> Response:
         if route.role is not Role.ANYONE:
             await _confirm(desk, request)
         visitor = visitor_of(desk, request)
         try:
             _admit(route, request, visitor)
-            body = await _body(request, route.body)
-            call = Call(desk, request, visitor, body)
-            if route.form:
-                _require_token(call)
-            return route.call(call) if route.quick else await run_in_threadpool(route.call, call)
+            async with bodies:
+                body = await _body(request, route.body, body_s)
+                call = Call(desk, request, visitor, body)
+                if route.form:
+                    _require_token(call)
+                return route.call(call) if route.quick else await run_in_threadpool(route.call, call)
         except Wrong as wrong:
             if not is_safe(route.method):
                 desk.refused(visitor, f"{route.method} {route.path}", wrong.message)
@@ -125,7 +137,7 @@ def _admit(route: Route, request: Request, visitor: Visitor) -> None:
         raise Wrong(403, "This request comes from a page of another site.")
 
 
-async def _body(request: Request, most: int) -> bytes:
+async def _body(request: Request, most: int, body_s: float) -> bytes:
     """The body, of which never more than allowed is kept."""
     announced = request.headers.get("content-length", "0")
     if natural(announced, most=most) is None:
@@ -134,13 +146,16 @@ async def _body(request: Request, most: int) -> bytes:
         return b""
     parts, size = list[bytes](), 0
     try:
-        async for part in request.stream():
-            size += len(part)
-            if size > most:
-                raise Wrong(413, f"The body is too large; at most {most} bytes are read.")
-            parts.append(part)
+        async with asyncio.timeout(body_s):
+            async for part in request.stream():
+                size += len(part)
+                if size > most:
+                    raise Wrong(413, f"The body is too large; at most {most} bytes are read.")
+                parts.append(part)
     except ClientDisconnect as error:
         raise Wrong(400, "The connection was closed.") from error
+    except TimeoutError as error:
+        raise Wrong(408, f"The body did not come within {body_s:g} seconds.") from error
     return b"".join(parts)
 
 

@@ -53,6 +53,7 @@ from reconciler.run.commands.rotation import finish_rotation
 from reconciler.run.daemon.board import Board
 from reconciler.run.daemon.chronicle import Chronicle
 from reconciler.run.daemon.filestates import States, states_of
+from reconciler.run.daemon.heaps import give_back_memory
 from reconciler.run.daemon.hints import Hints, changed_files
 from reconciler.run.daemon.home import Arguments, Home
 from reconciler.run.daemon.journal import Journal
@@ -157,7 +158,7 @@ class Daemon:
         self._acting: frozenset[str] = frozenset()
         self._down: dict[Address, float] = {}
         self._authors: dict[Address, tuple[Author, ...]] = {}
-        self._is_seen = self._is_ready = False
+        self.is_begun = self._is_seen = self._is_ready = False
         self._full_look_due_at = self._clock.now()
         self._carried: tuple[Hint, ...] = ()
         self._locked_until = 0.0
@@ -180,6 +181,7 @@ class Daemon:
             note=logged(self._log),
             release_s=RELEASE_S,
         ) as first:
+            self.is_begun = True
             self._log.info("daemon begins", project=first.document.project, interval_s=self._rhythm.interval_s)
             self._connected(first)
             self._board.pauses = pauses_of(first)
@@ -304,7 +306,11 @@ class Daemon:
             if thread:
                 thread.join(max(0.0, deadline - time.monotonic()))
         self._collect()
-        for run in self._runs:
+        self.report_unfinished()
+
+    def report_unfinished(self) -> None:
+        """Report the repairs that a stop leaves undone; from another thread only where the loop hangs."""
+        for run in tuple(self._runs):
             self._passed(run)
 
     # -------------------------------------------------------------- files
@@ -340,9 +346,16 @@ class Daemon:
         self._file_states = None
         try:
             keep = self._rhythm.heals
-            loaded, made_up = read(self._settings, keep_secrets=keep, needs_secrets=True, made_up=session.made_up)
+            made_up = session.made_up
+            loaded, made_up = read(
+                self._settings, keep_secrets=keep, needs_secrets=True, made_up=made_up, reads=self._reads
+            )
         except ConfigError as error:
             self._file_troubles = tuple(_wrong(str(each)) for each in error.problems)
+            return
+        except Overdue:
+            # A secret is missing, and a server that hangs may have it; the answer is a hint for the next round.
+            self._file_troubles = (_wrong(_UNCERTAIN),)
             return
         except ReconcileError as error:
             self._file_troubles = (_wrong(str(error)),)
@@ -448,6 +461,8 @@ class Daemon:
             self._replace_home(own, pass_id, why)
         if own is None and is_full:
             self._home.clear_away(self._session)
+        if is_full:
+            give_back_memory()  # what a large answer or a burst of requests took would stay with the process
 
     def _replace_home(self, change: Change, pass_id: str, why: tuple[Hint, ...]) -> None:
         """Have the daemon's own resource replaced by a run apart: it is the last one, as this process ends with it."""
@@ -820,6 +835,8 @@ class Daemon:
         except ReconcileError:
             return Exit(None)
 
+
+_UNCERTAIN: Final = "a declared secret has no value; a server that does not answer may have been given one"
 
 _NOT_AGAINST_A_REVISION: Final = (Ailment.UNDECLARED, Ailment.HELD_BACK, Ailment.FIGHT, Ailment.WRONG_REVISION)
 

@@ -63,7 +63,12 @@ LOG_LINES: Final[Mapping[str, LogLine]] = {
     "logout": LogLine("for each session that has ended at Keycloak", ("user", "by", "address")),
     "logout failed": LogLine("where Keycloak does not take it", ("user", "reason", "detail")),
     "logout refused": LogLine("where a token is none of Keycloak's", ("reason", "detail", "address")),
+    "a library warns": LogLine("where a library that the daemon uses has something to say", ("library", "note")),
+    "thread failed": LogLine("for a bug that ends a thread", ("thread", "exception")),
     "daemon ends": LogLine("once", ()),
+    "daemon is ended, as something hangs": LogLine(
+        "instead, 7 seconds after SIGTERM; with the line of the program that does not go on", ("at",)
+    ),
 }
 
 _OF_TROUBLE: Final = ("subject", "note")

@@ -164,12 +164,16 @@ class Run:
     @property
     def unfinished(self) -> list[tuple[Address, str]]:
         """The resources that a stop has cut off, and how far they are."""
-        cut = {
-            address: event.note
-            for event in self.report.events
-            if event.what in (What.INTERRUPTED, What.NOT_STARTED)
-            for address in event.addresses
-        }
+        cut: dict[Address, str] = {}
+        for event in self.report.events:
+            if event.what is What.NOT_STARTED:
+                for address in event.addresses:
+                    begun = any(each.what is What.DONE and address in each.addresses for each in self.report.events)
+                    cut.setdefault(address, "begun, and not finished" if begun else "not begun")
+            elif event.what is What.INTERRUPTED:
+                # The step that was cut off says more than those after it, whichever was reported first.
+                words = f"cut off in the step `{event.step.verb}`"
+                cut |= dict.fromkeys(event.addresses, f"{words}: {event.note}" if event.note else words)
         # A batch without an answer may have done its work; the next look tells.
         silent = dict.fromkeys(self.busy if self.plan.steps else (), "a request is without an answer")
         return [*{**dict.fromkeys(self.left, "not begun"), **silent, **cut}.items()]

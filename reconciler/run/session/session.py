@@ -36,6 +36,7 @@ from reconciler.render.output.known import KnownSecrets
 from reconciler.run.clock import Clock
 from reconciler.run.lock.lock import RELEASE_S, Lock
 from reconciler.run.reconciliation.collector import undisturbed
+from reconciler.run.reconciliation.reading import IN_TURN, Reads
 from reconciler.run.session.origins import place_of, set_in
 from reconciler.run.session.requestlog import Note, ignored
 from reconciler.secrets import generated_secrets, write_secrets
@@ -280,13 +281,15 @@ def read(
     keep_secrets: bool = False,
     needs_secrets: bool = False,
     made_up: Mapping[str, str] = MappingProxyType({}),
+    reads: Reads = IN_TURN,
 ) -> tuple[Loaded, Mapping[str, str]]:
     """The files, loaded, with what the environment says of the connection, and the secrets made up; see :func:`opened`.
 
-    Those that were made up for an earlier look stay as they were, as ``made_up`` has them.
+    Those that were made up for an earlier look stay as they were, as ``made_up`` has them. ``reads`` is the way to ask
+    the live state, which is done only where a secret is missing.
     """
     try:
-        loaded, generated = _read(settings, made_up, keeps=keep_secrets, needs=keep_secrets or needs_secrets)
+        loaded, generated = _read(settings, made_up, reads, keeps=keep_secrets, needs=keep_secrets or needs_secrets)
     finally:
         forget()  # a daemon loads again, and then wants the files as they are by then
     connection = connection_of(loaded.document.connection, settings)
@@ -295,12 +298,12 @@ def read(
 
 
 def _read(
-    settings: Settings, made_up: Mapping[str, str], *, keeps: bool, needs: bool
+    settings: Settings, made_up: Mapping[str, str], reads: Reads, *, keeps: bool, needs: bool
 ) -> tuple[Loaded, Mapping[str, str]]:
     sources = completed_sources(settings, made_up)
     loaded = load(sources)
     if needs:
-        require_generable(settings, [name for name in sources.generated if name not in made_up])
+        require_generable(settings, [name for name in sources.generated if name not in made_up], reads)
     if not (keeps and sources.generated):
         return loaded, sources.generated
     written = write_secrets(env_file(settings), sources.generated)  # never for files that are wrong
@@ -317,11 +320,18 @@ def completed_sources(settings: Settings, made_up: Mapping[str, str] = MappingPr
     return replace(sources, generated={**generated_secrets(missing), **known})
 
 
-def require_generable(settings: Settings, names: Sequence[str]) -> None:
+def require_generable(settings: Settings, names: Sequence[str], reads: Reads = IN_TURN) -> None:
     """Raises ConfigError unless these secrets may be generated: nothing that lives may have been given one."""
     from reconciler.run.session.lostsecrets import require_new
 
-    require_new(sources_of(settings), names, partial(connect_to, settings), str(env_file(settings)))
+    sources, place = sources_of(settings), str(env_file(settings))
+
+    def are_new() -> bool:
+        require_new(sources, names, partial(connect_to, settings), place)
+        return True
+
+    if names:
+        reads.one("secrets", are_new, question=(*names,))
 
 
 def recover_secrets(settings: Settings) -> Recovery:

@@ -72,12 +72,18 @@ class Git:
     def __init__(self, remote: Remote, folder: Path, environment: Mapping[str, str]) -> None:
         self._remote, self._repository, self._home = remote, folder / "repository", folder / "home"
         self._environment = self._made(environment)
+        self._running: set[subprocess.Popen[str]] = set()
 
     def begin(self) -> None:
         """Make the repository, unless it is there."""
         self._home.mkdir(parents=True, exist_ok=True, mode=0o700)
         if not (self._repository / "HEAD").exists():
             self._run("init", "--quiet", "--bare", str(self._repository), inside=False)
+
+    def close(self) -> None:
+        """End each git that is at work; for the end of the program, which they would survive."""
+        for process in tuple(self._running):
+            _kill(process)
 
     def remote_id(self) -> str:
         """The id that the ref has in the remote repository. Raises Rejected where there is no such ref."""
@@ -127,14 +133,19 @@ class Git:
             )
         except OSError as error:
             raise Misconfigured("a repository needs the program `git`, which is not there") from error
+        self._running.add(process)
         try:
             output, errors = process.communicate(timeout=PATIENCE_S)
         except subprocess.TimeoutExpired as error:
-            # The whole group: git leaves the transport to other programs, which would go on.
-            with suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
+            _kill(process)
             process.communicate()
             raise Unreachable(f"git {words[0]} did not end within {PATIENCE_S:g} s") from error
+        except BaseException:
+            _kill(process)  # a signal ends the wait
+            process.communicate()
+            raise
+        finally:
+            self._running.discard(process)
         if process.returncode == 0:
             return output
         if missing and process.returncode == 2:
@@ -178,6 +189,12 @@ class Git:
             **keys,
             **values,
         }
+
+
+def _kill(process: subprocess.Popen[str]) -> None:
+    """Kills the whole group: git leaves the transport to other programs, which would go on."""
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
 
 
 def _ssh(remote: Remote) -> str:

@@ -88,6 +88,10 @@ class Revisions:
             if (self._fetched, self._fetch_trouble) != before:
                 yield Hint(f"git: {self._fetch_trouble or f'revision {self._fetched[:12]}'}")
 
+    def close(self) -> None:
+        """Give up what is being fetched."""
+        self._git.close()
+
     def ask(self) -> None:
         """Look into the repository at once."""
         self._asked.set()

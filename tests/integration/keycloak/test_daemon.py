@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import socket
 import time
@@ -164,20 +165,35 @@ def requests_of(running: Any) -> Counter[str]:
     return found + Counter(looks=len([line for line in lines if line["event"] == "looked"]))
 
 
-QUIET = ("--interval", "1", "--resync", "600")
+QUIET = ("--interval", "1", "--resync", "600", "--listen", "127.0.0.1:0")
+MOST_MEBIBYTES = 100
+MOST_SECONDS_OF_A_LOOK = 0.06
+"""The time of the processor: about 0.01 at rest, more while other tests share its caches."""
 
 
-def test_a_quiet_pass_takes_three_requests_to_the_engine_and_one_to_keycloak(both: Project) -> None:
+def used_by(process_id: int) -> tuple[float, float]:
+    """The mebibytes that a process has in memory, and the seconds of the processor that it has taken."""
+    lines = Path(f"/proc/{process_id}/status").read_text(encoding="utf-8").splitlines()
+    resident = next(int(line.split()[1]) for line in lines if line.startswith("VmRSS:"))
+    fields = Path(f"/proc/{process_id}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+    return resident / 1024, (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def test_a_quiet_pass_takes_few_requests_and_little_of_the_machine(both: Project) -> None:
     both.service("web", mem_limit="64m", volumes=["data:/data"], **READY)
     both.write(volumes={"data": {}})
     with daemon(both.directory, *QUIET) as running:
         settled(running)
         time.sleep(6.0)  # the first polls, and the first renewal of the leader's mark
         requests_of(running)
+        _, before_s = used_by(running.process.pid)
 
         time.sleep(8.0)
 
         found = requests_of(running)
+        mebibytes, seconds = used_by(running.process.pid)
+        assert mebibytes < MOST_MEBIBYTES
+        assert seconds - before_s < MOST_SECONDS_OF_A_LOOK * found["looks"]
         assert found["looks"] >= 5
         assert found["docker"] <= 3 * (found["looks"] + 1)
         assert found["keycloak"] <= found["looks"] + 1

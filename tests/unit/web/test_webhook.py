@@ -5,8 +5,10 @@ from __future__ import annotations
 import hmac
 from hashlib import sha256
 
+import anyio
 import pytest
 
+from reconciler.web.app import MOST_BODIES, application
 from reconciler.web.forges import BETWEEN_S
 from tests.kit.web import Stage, box
 
@@ -111,6 +113,66 @@ def test_a_burst_of_webhooks_is_two_looks(stage):
 
     assert (during, len(asked), len(stage.waiting)) == (1, 2, 1)
     assert stage.waiting[0][1] <= BETWEEN_S
+
+
+def post(parts):
+    """A webhook whose body comes in these parts, spoken as a server does it."""
+    sent, coming = [], iter(parts)
+    headers = [(b"host", b"127.0.0.1"), (b"x-hub-signature-256", b"sha256=0")]
+    scope = {"type": "http", "method": "POST", "path": "/webhook", "query_string": b"", "headers": headers}
+
+    async def receive():
+        part = next(coming, b"")
+        if callable(part):
+            part = await part()
+        return {"type": "http.request", "body": part, "more_body": bool(part)}
+
+    async def send(message):
+        sent.append(message)
+
+    async def asked(app):
+        await app({**scope, "client": ("203.0.113.9", 1)}, receive, send)
+        return sent[0]["status"]
+
+    return asked
+
+
+def test_few_bodies_of_strangers_are_in_memory_at_a_time(stage):
+    read, most = set(), []
+
+    def parts(number):
+        async def first():
+            read.add(number)
+            most.append(len(read))
+            await anyio.sleep(0.02)
+            return b"x"
+
+        async def last():
+            read.discard(number)
+            return b""
+
+        return [first, last]
+
+    async def all_at_once():
+        app, statuses = application(stage.desk), []
+
+        async def one(number):
+            statuses.append(await post(parts(number))(app))
+
+        async with anyio.create_task_group() as tasks:
+            for number in range(4 * MOST_BODIES):
+                tasks.start_soon(one, number)
+        return statuses
+
+    assert anyio.run(all_at_once) == [401] * 4 * MOST_BODIES
+    assert max(most) == MOST_BODIES
+
+
+def test_a_body_that_does_not_come_is_given_up(stage):
+    async def never():
+        await anyio.sleep(60)
+
+    assert anyio.run(post([b"x", never]), application(stage.desk, body_s=0.1)) == 408
 
 
 def test_what_is_remembered_of_webhooks_is_bounded(stage):

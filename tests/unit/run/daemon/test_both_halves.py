@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from reconciler.core.history.facts import Ailment
 from reconciler.render.output.writer import Writer
 from reconciler.run.clock import RealClock
 from reconciler.run.daemon.daemon import Daemon, Rhythm
@@ -22,6 +23,7 @@ from tests.kit.docker.memory import served as served_engine
 from tests.kit.keycloak.served import PASSWORD, ServedKeycloak, served
 
 PATIENCE_S = 60.0
+WRONG_FILE = Ailment.WRONG_FILE.value
 ALL = 4
 """The resources of the project: a network, a container, a realm and a user."""
 
@@ -178,6 +180,26 @@ def test_a_password_that_keycloak_refuses_is_reported_once_and_delays_nothing(bo
 
     (trouble,) = both.log.of("can't be read")
     assert "does not accept the account" in trouble["note"]
+
+
+def test_a_secret_that_is_lost_while_keycloak_hangs_delays_no_repair_and_is_not_made_up(both: Both) -> None:
+    both.declare(secrets=["PASSWORD"])
+    text = both.users.read_text(encoding="utf-8").replace("alice@example.org", "${PASSWORD}@example.org")
+    both.users.write_text(text, encoding="utf-8")
+    secrets = both.directory / ".env"
+    secrets.write_text("PASSWORD=correct-horse\n", encoding="utf-8")
+    with both.daemon():
+        until(lambda: both.runs and both.alice.get("enabled"))
+
+        both.keycloak.hang()
+        secrets.unlink()
+        until(lambda: both.log.of(WRONG_FILE))
+        both.web_is_repaired()
+        both.keycloak.go_on()
+        until(lambda: "recover" in both.log.of(WRONG_FILE)[-1]["note"])
+
+    assert both.alice["email"] == "correct-horse@example.org"
+    assert not secrets.exists()
 
 
 def test_a_keycloak_that_the_daemon_is_starting_itself_is_progress(both: Both) -> None:
