@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import threading
+import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from hashlib import blake2b
@@ -62,12 +63,14 @@ _T = TypeVar("_T")
 
 
 class Limits(Struct, frozen=True):
-    """The most that is kept, the oldest, and how long another process is waited for."""
+    """The most that is kept, the oldest, how long another process is waited for, and when a file that could not be
+    used is tried again."""
 
     runs: int = 5_000
     changes: int = 20_000
     age_s: float = 365 * 86_400.0
     busy_s: float = 5.0
+    again_s: float = 60.0
 
 
 LIMITS: Final = Limits()
@@ -76,7 +79,7 @@ LIMITS: Final = Limits()
 class History:
     """The history of one project. A ``file`` of None is a history that keeps nothing.
 
-    Its methods may be called from several threads.
+    Its methods may be called from several threads. ``trouble`` is the reason why nothing is kept at present, else "".
     """
 
     def __init__(
@@ -86,6 +89,8 @@ class History:
         self._connection: sqlite3.Connection | None = None
         self._key = b""
         self._is_damaged = False
+        self.trouble = ""
+        self._again_at = 0.0
         self._lock = threading.Lock()
 
     # -------------------------------------------------------------- runs and changes
@@ -147,8 +152,13 @@ class History:
         return self._read(lambda database: {(row[0], row[1]): row[2] for row in database.execute(query)}, {})
 
     def make(self) -> None:
-        """Make the file where there is none, so that its key is known."""
-        self._written(lambda _database: None, None)
+        """Make the file where there is none, so that its key is known; try one that could not be used once more."""
+
+        def write(database: sqlite3.Connection) -> None:
+            if self.trouble:
+                database.execute(f"PRAGMA user_version = {VERSION}")  # on a full disk an empty transaction succeeds
+
+        self._written(write, None)
 
     def last_end(self) -> float:
         """The time when the last run ended that did; 0 where there was none."""
@@ -231,7 +241,8 @@ class History:
                 return otherwise
 
     def _written(self, write: Callable[[sqlite3.Connection], _T], otherwise: _T) -> _T:
-        """Write in one transaction. A damaged file is set aside first; any other error ends the history."""
+        """Write in one transaction. A damaged file is set aside first; after any other error nothing is kept for a
+        while."""
         import sqlite3
 
         with self._lock:
@@ -252,10 +263,13 @@ class History:
         database.execute("BEGIN IMMEDIATE")
         done = write(database)
         database.execute("COMMIT")
+        self.trouble = ""
         return done
 
     def _opened(self, *, writes: bool) -> sqlite3.Connection | None:
-        if self._connection is None and self._file is not None and (writes or self._file.exists()):
+        if self._file is None or (writes and time.monotonic() < self._again_at):
+            return None
+        if self._connection is None and (writes or self._file.exists()):
             self._connection = self._connected(self._file, writes=writes)
         return self._connection
 
@@ -279,7 +293,7 @@ class History:
         return database
 
     def _failed(self, error: Exception) -> None:
-        """Warn, and do without a history from now on; a damaged one waits for who writes."""
+        """Warn, and do without a history for a while; a damaged one waits for who writes."""
         import sqlite3
 
         self._disconnect()
@@ -287,9 +301,12 @@ class History:
             return
         self._is_damaged = type(error) is sqlite3.DatabaseError and not self._is_damaged
         rest = f"it will be kept as {self._file.name}{_ASIDE}" if self._is_damaged else "nothing is recorded"
-        self._warn(f"the history {self._file} can't be used: {error}; {rest}")
+        message, known = f"the history {self._file} can't be used: {error}; {rest}", self.trouble
         if not self._is_damaged:
-            self._file = None
+            # A full disk, or another program that writes for long, is over some time; each try may take seconds.
+            self.trouble, self._again_at = message, time.monotonic() + self._limits.again_s
+        if message != known:
+            self._warn(message)
 
     def _disconnect(self) -> None:
         if not self._connection:

@@ -77,6 +77,7 @@ class Ailment(Enum):
     WRONG_REVISION = "revision can't be used, the last right one stays in force"
     HELD_BACK = "differs, and is left as it is"
     OBSTACLE = "can't be done"
+    UNRECORDED = "history is not kept"
     WRONG_FILE = "file is wrong, the last right one stays in force"
 
 

@@ -232,8 +232,10 @@ class Daemon:
         return leads
 
     def _warn(self, message: str) -> None:
-        phrase = "history is not kept" if message.startswith("the history ") else "lock is not given back"
-        self._log.warning(phrase, reason=message)
+        is_history = message.startswith("the history ")
+        if is_history and self._session.history.trouble:
+            return  # the next look reports it as a trouble that lasts
+        self._log.warning("history was damaged" if is_history else "lock is not given back", reason=message)
 
     def _connected(self, session: Session) -> None:
         """Work with this session and its providers from now on."""
@@ -739,6 +741,11 @@ class Daemon:
 
     def _troubles(self, look: Look, seen: Sequence[Change], why: tuple[Hint, ...]) -> Iterator[Trouble]:
         yield from self._file_troubles
+        history = self._session.history
+        if history.trouble:
+            history.make()  # it may be over
+        if history.trouble:
+            yield Trouble(Ailment.UNRECORDED, "history", history.trouble, history.trouble)
         if self._source and self._source.trouble:
             yield Trouble(Ailment.WRONG_REVISION, "git", self._source.trouble, self._source.trouble)
         for name, error in look.unread.items():
@@ -838,7 +845,9 @@ class Daemon:
 
 _UNCERTAIN: Final = "a declared secret has no value; a server that does not answer may have been given one"
 
-_NOT_AGAINST_A_REVISION: Final = (Ailment.UNDECLARED, Ailment.HELD_BACK, Ailment.FIGHT, Ailment.WRONG_REVISION)
+_NOT_AGAINST_A_REVISION: Final = (
+    *(Ailment.UNDECLARED, Ailment.HELD_BACK, Ailment.FIGHT, Ailment.WRONG_REVISION, Ailment.UNRECORDED),
+)
 
 _OF_A_PROGRAM: Final = (Action.START.value, Action.RUN.value, "restarts")
 """Names of recurring repairs by which a program shows that it ends again and again."""

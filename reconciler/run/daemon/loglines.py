@@ -40,7 +40,7 @@ LOG_LINES: Final[Mapping[str, LogLine]] = {
         "where another run took the lock during a repair; what was under way is left as it is", ("reason",)
     ),
     "lock is not given back": LogLine("where the engine does not take the lock back", ("reason",)),
-    "history is not kept": LogLine("where the history can't be written", ("reason",)),
+    "history was damaged": LogLine("where its file is kept beside a new one", ("reason",)),
     "stands by": LogLine("when another daemon acts", ("leader",)),
     "leads": LogLine("when this daemon acts again", ()),
     "files reloaded": LogLine("after a change of the files", ()),
@@ -94,6 +94,7 @@ TROUBLES: Final[Mapping[Ailment, LogLine]] = {
     ),
     Ailment.HELD_BACK: LogLine("the policy, a window or `keep_stopped` forbids the repair", _OF_TROUBLE),
     Ailment.REFUSED: LogLine("a rule forbids the repair", _OF_TROUBLE),
+    Ailment.UNRECORDED: LogLine("its file can't be written: a full disk, a wrong owner", _OF_TROUBLE),
     Ailment.OBSTACLE: LogLine("the other side lacks a feature", _OF_TROUBLE),
     Ailment.WRONG_FILE: LogLine("one line for each mistake", _OF_TROUBLE),
 }

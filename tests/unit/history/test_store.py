@@ -8,6 +8,7 @@ import stat
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -281,6 +282,40 @@ def test_a_full_disk_costs_a_warning_and_what_was_there_stays(kept):
     assert len(kept.warnings) == 1
     assert "full" in kept.warnings[0]
     assert [len(changes) for _, changes in kept.again().runs()] == [0, 1]
+
+
+def test_once_there_is_room_again_the_history_is_kept_again(kept):
+    history = kept.again(again_s=0.0)
+    a_run(history, CHANGE)
+    connection = history._connection
+    pages = connection.execute("PRAGMA page_count").fetchone()[0]
+    connection.execute(f"PRAGMA max_page_count = {pages}")
+    a_run(history, *[CHANGE] * 500)
+
+    history.make()
+    a_run(history, CHANGE)
+
+    assert "full" in kept.warnings[0]
+    assert history.trouble == ""
+    assert len(kept.warnings) == 1
+    assert [len(changes) for _, changes in history.runs()] == [1, 500, 1]
+
+
+def test_a_history_that_could_not_be_written_is_read_meanwhile_and_tried_again_later(kept):
+    a_run(kept.history, CHANGE)
+    other = sqlite3.connect(kept.file, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    history = kept.again(busy_s=0.1)
+
+    a_run(history, CHANGE)
+    began = time.monotonic()
+    a_run(history, CHANGE)
+    seconds = time.monotonic() - began
+    other.close()
+
+    assert "locked" in history.trouble
+    assert seconds < 0.1
+    assert len(history.runs()) == 1
 
 
 def test_who_waits_too_long_for_another_process_goes_on_without_a_history(kept):

@@ -820,6 +820,27 @@ def test_a_pause_that_expires_is_in_the_log_and_what_differs_is_repaired_at_once
 
 
 @pytest.mark.usefixtures("memory")
+@pytest.mark.parametrize("days", [1, -1])
+def test_a_clock_that_jumps_delays_no_repair(world, days):
+    world.settle()
+    began = time.time()
+
+    def jump():
+        world.wall = lambda: began + days * 86_400
+        world.daemon._wall = world.wall
+
+    world.run(
+        after(1, "container web: die", happens=lambda: world.by_hand("stop")),
+        after(1, "file", happens=jump),
+        after(1, "container web: die", happens=lambda: world.by_hand("stop")),
+        after(1, "end"),
+    )
+
+    assert world.is_running
+    assert len(world.log.of("repaired")) == 2
+    assert world.log.of("look failed for an unknown reason") == []
+
+
 def test_a_pause_that_a_person_ends_is_in_the_log(world):
     with opened(world.settings, world.engine.clock) as session:
         pauses = pauses_of(session)

@@ -12,7 +12,7 @@ from reconciler.run.daemon.loglines import LOG_LINES, TROUBLES
 SOURCE = Path(__file__).parents[4] / "reconciler"
 LEVELS = {"debug", "info", "warning", "error", "exception"}
 LOGGERS = {"log", "_log", "to_log"}
-CHOSEN = {"history is not kept", "lock is not given back", "pause expired", "pause ended", "pass done"}
+CHOSEN = {"history was damaged", "lock is not given back", "pause expired", "pause ended", "pass done"}
 """Phrases, or their levels, that the source chooses before it writes the line."""
 
 
