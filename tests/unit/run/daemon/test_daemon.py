@@ -819,7 +819,6 @@ def test_a_pause_that_expires_is_in_the_log_and_what_differs_is_repaired_at_once
     assert started[0] - expired[0] < 10
 
 
-@pytest.mark.usefixtures("memory")
 @pytest.mark.parametrize("days", [1, -1])
 def test_a_clock_that_jumps_delays_no_repair(world, days):
     world.settle()
@@ -841,6 +840,7 @@ def test_a_clock_that_jumps_delays_no_repair(world, days):
     assert world.log.of("look failed for an unknown reason") == []
 
 
+@pytest.mark.usefixtures("memory")
 def test_a_pause_that_a_person_ends_is_in_the_log(world):
     with opened(world.settings, world.engine.clock) as session:
         pauses = pauses_of(session)
