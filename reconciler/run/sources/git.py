@@ -30,6 +30,7 @@ _SCHEMES: Final = ("https", "http", "ssh", "git", "file")
 _COMMIT: Final = lazy_pattern(r"[0-9a-f]{40}|[0-9a-f]{64}")
 _AS_SSH: Final = lazy_pattern(r"[^/@:]+@[^/:]+:[^:].*")
 _PASSED_ON: Final = ("PATH", "LANG", "TMPDIR", "SSL_CERT_FILE", "SSL_CERT_DIR", "https_proxy", "http_proxy", "no_proxy")
+_GENERIC: Final = "Could not read from remote repository"
 _DENIED: Final = ("authentication failed", "could not read username", "permission denied", "403", "401")
 
 
@@ -213,6 +214,9 @@ def _error(doing: str, said: str) -> ProviderError:
     lines = [line.strip() for line in said.splitlines() if line.strip()]
     last = lines[-1] if lines else "no reason is given"
     chosen = next((line for line in lines if line.startswith(("fatal:", "error:"))), last)
+    # Behind ssh, git knows only that it could not read; the reason is the last word of ssh before that.
+    if _GENERIC in chosen:
+        chosen = lines[max(lines.index(chosen) - 1, 0)]
     message = f"git {doing}: {chosen.removeprefix('fatal: ').removeprefix('error: ')[:LARGEST_MESSAGE]}"
     is_denied = any(words in said.lower() for words in _DENIED)
     return Denied(message) if is_denied else Unreachable(message)

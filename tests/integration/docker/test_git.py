@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from reconciler.core.message.errors import Denied, ProviderError
+from reconciler.run.sources.git import Git, Remote
 from tests.kit.cli import reconcile
 from tests.kit.daemon import daemon
 from tests.kit.docker.engine import READY, Project, a_project, the_engine
+from tests.kit.machine.sshd import served as ssh_served
 from tests.kit.repository import Repository, served_by_git
 
 
@@ -56,3 +60,25 @@ def test_what_is_pushed_is_brought_about_and_a_wrong_revision_changes_nothing(pr
     file = str(project.directory / "stack.yaml")
     told = reconcile(*state, "-f", file, "history", "--format", "json", cwd=here)
     assert {first, third} <= {each["revision"] for each in json.loads(told.out)["runs"]}
+
+
+def test_a_repository_by_ssh_has_the_key_that_is_known_and_its_refusals_say_why(tmp_path: Path) -> None:
+    (tmp_path / "git").mkdir()
+    repository = Repository(tmp_path / "git")
+    commit = repository.commit("services: {}")
+    with ssh_served(tmp_path / "ssh", "") as server:
+        keys = {"known_hosts": server.folder / "known_hosts", "key": server.folder / "client"}
+        git = Git(Remote(f"{server.url}{repository.bare}", **keys), tmp_path / "state", os.environ)
+        git.begin()
+        found = git.remote_id(), git.fetch()
+
+        server.know("client")  # as if another server had taken the place of the right one
+        with pytest.raises(ProviderError, match=r"Host key verification failed"):
+            git.fetch()
+
+        server.know("host")
+        server.lock_out()
+        with pytest.raises(Denied, match=r"Permission denied \(publickey"):
+            git.fetch()
+
+    assert found == (commit, commit)
