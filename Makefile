@@ -94,7 +94,7 @@ nightly-docker: $(DEV) test-machine test-newer-engine test-rootless-engine ## EX
 BEHIND_A_PROXY := $(patsubst %,tests/integration/docker/test_%.py,drift depends_on down git handover hooks replace rollout restart)
 nightly-daemon: $(DEV) test-machine ## the daemon in a container, and tests with a program whose only way to the engine is the proxy
 	scripts/demo/local_images.py reconcile
-	$(PYTEST) tests/nightly/test_sidecar.py tests/nightly/test_daemon_faults.py
+	$(PYTEST) tests/nightly/test_sidecar.py tests/nightly/test_daemon_faults.py tests/nightly/test_daemon_soak.py
 	RECONCILE_TEST_FAULTS=all $(PYTEST) tests/faults/test_daemon_stop.py
 	$(BIN)/python -m tests.kit.machine.engine_proxy $(PYTEST) $(BEHIND_A_PROXY) tests/integration/keycloak/test_daemon.py
 
