@@ -10,13 +10,17 @@ from reconciler.core.plan.access import Matches
 from reconciler.core.resource.values import ABSENT
 from reconciler.providers.keycloak.server.pages import BRIEF
 from reconciler.providers.keycloak.table.connection import BASE, Connection, Representation
+from reconciler.providers.side_by_side import side_by_side
 
 
 def users_found(connection: Connection, realm: str, text: str, most: int) -> Matches:
     """The first users with this text at the beginning of their name or address; ``*`` stands for anything."""
     base, asked = BASE.format(realm=quote(realm, safe="")), f"search={quote(text, safe='')}"
-    found = _listed(connection.get(f"{base}/users?first=0&max={most}&{BRIEF}&{asked}"))
-    total = connection.get(f"{base}/users/count?{asked}")
+    # Each of the two goes through all users of a realm, which takes the server a moment.
+    listed, total = side_by_side(
+        connection.get, (f"{base}/users?first=0&max={most}&{BRIEF}&{asked}", f"{base}/users/count?{asked}")
+    )
+    found = _listed(listed)
     return Matches(tuple(str(each["username"]) for each in found), total if isinstance(total, int) else len(found))
 
 
@@ -26,7 +30,7 @@ def groups_found(connection: Connection, realm: str, text: str, most: int) -> Ma
     found = _listed(connection.get(f"{base}/groups?first=0&max={most}&{BRIEF}&{asked}"))
     # The server also returns the groups above a match, so that its tree is whole.
     paths = tuple(path for path in _paths(found) if text.lower() in path.rpartition("/")[2].lower())
-    counted: Any = connection.get(f"{base}/groups/count?{asked}")
+    counted: Any = connection.get(f"{base}/groups/count?{asked}") if len(found) == most else None
     total = counted.get("count") if isinstance(counted, dict) else None
     return Matches(paths[:most], max(total if isinstance(total, int) else 0, len(paths)))
 
