@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
@@ -11,7 +11,7 @@ from reconciler.config.compose.assembly.confined import has_rule, is_confined, o
 from reconciler.config.compose.assembly.layers import Written
 from reconciler.config.compose.assembly.names import project_name
 from reconciler.config.compose.model.secrets import exposed, sealed_stack, with_contents
-from reconciler.config.compose.stack import SERVICE_KINDS, LoadedStack, Settings, load_written, read_stack
+from reconciler.config.compose.stack import LoadedStack, Settings, load_written, read_stack
 from reconciler.config.realm.addresses import KINDS, checkable, declared_addresses
 from reconciler.config.realm.file import UsersFile
 from reconciler.config.realm.load import LoadedUsers, declared, load_files, place_below, read_all, sourced
@@ -39,7 +39,7 @@ class Sources(Struct, frozen=True):
 
     ``env_files`` of None means the directory's ``.env`` where there is one. ``environment`` is the process's, handed
     in. ``generated`` are values for declared secrets that the env files do not have yet, ``given`` those that their own
-    sources have given. Without ``starts``
+    sources have given, and ``problems`` what was wrong with those sources. Without ``starts``
     nothing is to be started, and what only a start needs may be missing: env files, seccomp profiles, variables.
     """
 
@@ -52,6 +52,7 @@ class Sources(Struct, frozen=True):
     profiles: tuple[str, ...] = ()
     generated: Mapping[str, str] = field(default_factory=dict)
     given: Mapping[str, str] = field(default_factory=dict)
+    problems: tuple[Problem, ...] = ()
     starts: bool = True
 
 
@@ -76,16 +77,17 @@ def load(sources: Sources) -> Loaded:
     settings = Settings(directory, variables, sources.project, sources.profiles, starts=sources.starts)
     stack = load_written(files.stack, settings) if files.stack else None
     users = load_files(files.users, variables, is_complete=files.is_complete)
-    problems.extend((*(stack.problems if stack else ()), *users.problems))
+    problems.extend((*(stack.problems if stack else _nameless(settings)), *users.problems))
     if files.stack and is_confined(files.stack.layers, variables):
         problems.extend(_outside(files, users, directory))
-    # These checks need a model without errors: with some, they would report their consequences.
-    if not _errors(problems) and stack:
+    # These checks need a whole model: with a part of it, they would report consequences of what is missing.
+    if stack and not _errors(stack.problems):
         problems.extend(exposed(stack.model))
-        problems.extend(_unknown_addresses(stack, users) if sources.users_files else ())
+    if stack and sources.users_files and files.is_complete and not _errors(users.problems):
+        problems.extend(_unknown_addresses(stack, users))
     rotations = _rotations(stack, users)
     problems.extend(rotations.problems)
-    _refuse(problems)
+    _refuse(_without_consequences(problems, (*files.problems, *found)))
     half = with_contents(sealed_stack(stack.model), variables) if stack else None
     document = Document(
         project=stack.project if stack else project_name(sources.project, variables, directory).text,
@@ -113,12 +115,25 @@ def declared_secrets(sources: Sources) -> tuple[str, ...]:
     return files.declared
 
 
-def missing_secrets(sources: Sources) -> tuple[str, ...]:
-    """The declared secrets that neither the environment nor the env files give, or that they give as empty."""
+def _nameless(settings: Settings) -> Sequence[Problem]:
+    """The problems of the project's name where no stack can be loaded."""
+    return project_name(settings.project, settings.variables, settings.directory).problems
+
+
+def _without_consequences(problems: Sequence[Problem], unreadable: Iterable[Problem]) -> Sequence[Problem]:
+    """The problems without those that may be gone once the files can be read that give variables."""
+    return [each for each in problems if not each.is_unset] if _errors(unreadable) else problems
+
+
+def missing_secrets(sources: Sources, *, strict: bool = True) -> tuple[str, ...]:
+    """The declared secrets that neither the environment nor the env files give, or that they give as empty.
+
+    Raises ConfigError where a file can't be read; unless ``strict`` such a file declares and gives nothing.
+    """
     files = _read(sources)
-    _refuse(files.problems)
     variables, problems = _variables(replace(sources, generated={}), files)
-    _refuse(problems)
+    if strict:
+        _refuse([*files.problems, *problems])
     sourced = {each.name for each in files.sources}
     return tuple(name for name in files.declared if not variables.get(name) and name not in sourced)
 
@@ -227,7 +242,7 @@ def _place_of_secret(settings: Map, path: TreePath) -> Place | None:
 def _read(sources: Sources) -> _Files:
     directory = sources.directory.absolute()
     stack = None
-    problems: list[Problem] = []
+    problems = list(sources.problems)
     if sources.stack_files:
         try:
             stack = read_stack(sources.stack_files, directory)
@@ -304,21 +319,13 @@ def _unknown_addresses(stack: LoadedStack, users: LoadedUsers) -> Iterator[Probl
             yield place.problem(f"`{text}` is not declared{meant}", code=CHECK)
 
 
-def _services(stack: LoadedStack) -> Collection[str] | None:
-    """The services of a stack, active or not; None after a mistake, with which some are left out."""
-    if any(problem.severity is Severity.ERROR for problem in stack.problems):
-        return None
-    idle = (address.name for address in stack.idle if address.kind in SERVICE_KINDS)
-    return {*stack.model.get("services", ()), *idle}
-
-
 def _rotations(stack: LoadedStack | None, users: LoadedUsers) -> Rotations:
     """The declared rotations of both halves."""
     if stack is None:
         found = Rotations()
     else:
         settings = stack.model.get(OPTIONS)
-        found = Rotations(_services(stack))
+        found = Rotations(stack.services)
         if isinstance(settings, Map):
             found.add(settings.get("secrets"), partial(_place_of_secret, settings))
     for file, path, secrets in users.secrets:
@@ -379,8 +386,9 @@ def printable(sources: Sources, *, show_secrets: bool = False) -> Printable:
     settings = Settings(directory, variables, sources.project, sources.profiles, strict=False)
     stack = load_written(files.stack, settings) if files.stack else None
     users = load_files(files.users, variables, is_complete=files.is_complete)
-    found = [*files.problems, *problems, *(stack.problems if stack else ()), *users.problems]
-    _refuse(found)
+    own = stack.problems if stack else _nameless(settings)
+    found = [*files.problems, *problems, *own, *users.problems]
+    _refuse(_without_consequences(found, (*files.problems, *problems)))
     model = sealed_stack(stack.model) if stack else {}
     realms = {"realms": users.canonical()} if sources.users_files else {}
     shown: Mapping[str, Any] = {**_shown(model, show_secrets, "$$"), **_shown(realms, show_secrets, "$")}

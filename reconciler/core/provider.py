@@ -32,12 +32,13 @@ class Done(Struct, frozen=True):
 
 class Pending(Struct, frozen=True):
     """Not yet; call again in so many seconds. The caller keeps the clock, and asks ``otherwise`` what more there is to
-    say if time runs out."""
+    say if time runs out. ``milestone`` is another number once a part of it has begun or is complete."""
 
     retry_in: float
     note: str = ""
     otherwise: Callable[[], str] = str
     amount: Amount | None = None
+    milestone: int = 0
 
 
 Verdict: TypeAlias = Done | Pending

@@ -27,7 +27,7 @@ from reconciler.config.yaml.suggest import suggestion
 from reconciler.config.yaml.textfile import shown_name
 from reconciler.config.yaml.tree import Map, Place, Tree, TreePath, deepest, with_places
 from reconciler.core.message.errors import ConfigError
-from reconciler.core.message.problem import CHECK, SCHEMA, Problem, Severity
+from reconciler.core.message.problem import CHECK, SCHEMA, SYNTAX, UNREADABLE, Problem, Severity
 from reconciler.core.resource.address import Address
 from reconciler.core.resource.resource import Origin
 from reconciler.record import Struct, replace
@@ -51,7 +51,8 @@ class LoadedStack(Struct, frozen=True):
     """The canonical model, which knows its places, and all problems; it is not to be used if one is an error.
 
     ``file`` is the first one. ``addresses`` are those that x-reconcile names; ``idle`` is what is declared but in no
-    active service's use. ``files`` are those that the files of the command line name, there or not.
+    active service's use. ``files`` are those that the files of the command line name, there or not. ``services`` are
+    the names of all services, active or not; None where a file can't be read that may have more.
     """
 
     model: Map
@@ -61,6 +62,7 @@ class LoadedStack(Struct, frozen=True):
     addresses: tuple[tuple[Place, str], ...] = ()
     idle: frozenset[Address] = frozenset()
     files: tuple[Path, ...] = ()
+    services: frozenset[str] | None = None
 
 
 def read_stack(paths: Sequence[Path], directory: Path) -> Written:
@@ -84,6 +86,7 @@ def load_written(written: Written, settings: Settings) -> LoadedStack:
     is_confined = confined.is_confined(written.layers, variables)
     level = Level(settings.directory, settings.directory, variables, settings.strict, files, is_confined)
     document = assembled(written.layers, level, found)
+    services = None if _is_in_part(document, found) else frozenset(document["services"] or ())
     document = _inside(document, settings.directory, found) if is_confined else document
     # Before profiles are chosen: an attribute without support is an error in an idle service, too.
     target = swarm if swarm.is_meant(document) else unsupported
@@ -102,7 +105,12 @@ def load_written(written: Written, settings: Settings) -> LoadedStack:
     named = tuple((place, address) for place, address in addresses if place)
     file = shown_name(written.layers[0].path, settings.directory)
     idle = _idle(document, model, inactive)
-    return LoadedStack(model, name.text, file, tuple(found.problems), named, idle, tuple(found.files))
+    return LoadedStack(model, name.text, file, tuple(found.problems), named, idle, tuple(found.files), services)
+
+
+def _is_in_part(document: Map, found: Findings) -> bool:
+    """Returns whether services may be missing: a file can't be read, or the section has another name by mistake."""
+    return "services" not in document or any(each.code in (UNREADABLE, SYNTAX) for each in found.problems)
 
 
 _READ: Final = ("env_file", "label_file", "security_opt")
@@ -213,7 +221,6 @@ def _idle(document: Map, model: Map, inactive: frozenset[str]) -> frozenset[Addr
 
 _KINDS: Final = {"services": "docker.container", "networks": "docker.network", "volumes": "docker.volume"}
 """The kinds of a single engine, by the section of the file that declares them."""
-SERVICE_KINDS: Final = frozenset({_KINDS["services"], swarm.KINDS["services"]})
 
 
 def _model(document: Map, around: Surroundings, found: Findings, settings: Settings) -> Map:

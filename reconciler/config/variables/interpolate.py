@@ -11,14 +11,15 @@ from reconciler.config.variables.template import COMPOSE, Dialect, Variables, in
 from reconciler.config.yaml.scalars import Scalar
 from reconciler.config.yaml.tree import Items, Map, Place, Tainted, Tree, TreePath, dotted
 from reconciler.core.message.problem import SCHEMA, VARIABLE, Problem, Severity
-from reconciler.record import Struct, field
+from reconciler.record import Struct, field, replace
 
 
 class Misfit(Struct, frozen=True):
     """A text that can't be filled in, or does not fit where it stands.
 
     ``dollar`` counts the dollars of the text before the one that is wrong; None where the whole text is.
-    ``undefined`` is the name of an undefined variable, which Compose forgives.
+    ``undefined`` is the name of an undefined variable, which Compose forgives. ``is_unset`` is true of each missing
+    value.
     """
 
     path: TreePath
@@ -27,11 +28,14 @@ class Misfit(Struct, frozen=True):
     dollar: int | None = None
     undefined: str = ""
     code: str = VARIABLE
+    is_unset: bool = False
 
     def problem(self, place: Place) -> Problem:
         if self.dollar is None:
             return place.problem(self.message, at_value=True, severity=self.severity, code=self.code)
-        return place.file.problem(self.message, *dollar_position(place, self.dollar), self.severity, code=self.code)
+        position = dollar_position(place, self.dollar)
+        found = place.file.problem(self.message, *position, self.severity, code=self.code)
+        return replace(found, is_unset=self.is_unset)
 
 
 class Filled(Struct, frozen=True):
@@ -120,7 +124,8 @@ class _Walk(Struct):
         for fault in faults:
             severity = Severity.WARNING if fault.undefined and not self.strict else Severity.ERROR
             dollar = text.count("$", 0, fault.index)
-            self.misfits.append(Misfit(_path(trail), fault.message, severity, dollar, fault.undefined))
+            misfit = Misfit(_path(trail), fault.message, severity, dollar, fault.undefined, is_unset=fault.is_unset)
+            self.misfits.append(misfit)
         cast = casts.get("") if casts else None
         return self._cast(new, cast, _path(trail)) if cast and not faults else new  # type: ignore[arg-type]
 

@@ -34,11 +34,13 @@ class Fault(Struct, frozen=True):
     """Something wrong with a reference; ``index`` is where in the text it begins.
 
     ``undefined`` is the name of the variable in the one fault that Compose forgives, taking the empty text instead.
+    ``is_unset`` is true of each fault that is a missing value, also where the text says that it is required.
     """
 
     message: str
     index: int
     undefined: str = ""
+    is_unset: bool = False
 
 
 class Dialect(Struct, frozen=True):
@@ -220,7 +222,7 @@ class _Reader(Struct):
         if value is None:
             remedy = remedy or f"${{{name}:-default}}"
             message = f"undefined variable `{name}`: set it in .env, in the environment, or write {remedy}"
-            return self._fault(dollar, message, undefined=name)
+            return self._fault(dollar, message, undefined=name, is_unset=True)
         return value
 
     def _value(self, name: str) -> str | None:
@@ -241,7 +243,8 @@ class _Reader(Struct):
             reason, self.tainted = "" if self.tainted else reason, was_tainted
             state = "is empty" if value is not None else "is not set"
             said = f": {reason}" if reason else "; set it in .env or in the environment"
-            return self._fault(self.text.rindex("${", 0, operator.start()), f"required variable `{name}` {state}{said}")
+            begin = self.text.rindex("${", 0, operator.start())
+            return self._fault(begin, f"required variable `{name}` {state}{said}", is_unset=True)
         return value
 
     def alternative(self, name: str, operator: re.Match[str], close: int) -> str:
@@ -250,9 +253,9 @@ class _Reader(Struct):
             return ""
         return self.fill(operator.end(), close)
 
-    def _fault(self, index: int, message: str, *, undefined: str = "") -> str:
+    def _fault(self, index: int, message: str, *, undefined: str = "", is_unset: bool = False) -> str:
         if len(self.faults) < _MOST_FAULTS:
-            self.faults.append(Fault(message, index, undefined))
+            self.faults.append(Fault(message, index, undefined, is_unset))
         return ""
 
 

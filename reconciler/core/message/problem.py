@@ -37,7 +37,8 @@ class Problem(Struct, frozen=True):
 
     ``text`` is the line of the file at ``origin``, for showing under the message, and ``mark`` the column
     in it, which is another one than the file's where secrets before it are hidden. ``code`` is that of its sort.
-    ``count`` is greater than 1 where it stands for mistakes that are not listed.
+    ``count`` is greater than 1 where it stands for mistakes that are not listed. ``is_unset`` is that of a variable
+    without a value, which a file that can't be read might have given.
     """
 
     message: str
@@ -48,6 +49,7 @@ class Problem(Struct, frozen=True):
     mark: int = 0
     code: str = OTHER
     count: int = 1
+    is_unset: bool = False
 
     def __str__(self) -> str:
         return f"{self.origin}: {self.message}"

@@ -15,7 +15,7 @@ from reconciler.core.resource.resource import Resource
 from reconciler.core.resource.values import ABSENT, UNKNOWN, Path, Ref, Value, refs
 from reconciler.record import Struct, replace
 
-_FIRST: Final = (Cause.DECLARED, Cause.DEPENDENCY, Cause.IMAGE, Cause.DEFAULT, Cause.DRIFT, Cause.UNKNOWN)
+_FIRST: Final = (Cause.DECLARED, Cause.DEPENDENCY, Cause.IMAGE, Cause.DRIFT, Cause.DEFAULT, Cause.UNKNOWN)
 """The cause of a change is the first of these that one of its costliest fields has."""
 
 

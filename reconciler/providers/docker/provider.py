@@ -85,7 +85,7 @@ class DockerProvider:
         self.engine = Engine(environment, note=note)
         self._project = project
         self._brief: Engine | None = None
-        self._streams: dict[str, Generator[Pending, None, None]] = {}
+        self._streams: dict[str, tuple[Generator[Pending, None, None], int]] = {}
         self.unchanged = Unchanged((CONTAINERS, OTHERS))
         self._stops = Stops()
         self._together = Together()
@@ -251,20 +251,24 @@ class DockerProvider:
         return self._together.with_others() if verb in IN_NETWORKS else nullcontext()
 
     def _went_on(self, step: Step) -> Verdict:
-        """Let a stream run on for a while, and say how far it is. One that failed is begun anew the next time."""
+        """Let a stream run on for a while, and say how far it is. One that failed is begun anew the next time.
+
+        A milestone is said at once: the next line may take minutes, as the command of a build does.
+        """
         from reconciler.providers.docker.perform import STREAMS
 
         # A stream waits between two calls; the executor keeps the clock and the deadline.
-        stream = self._streams.pop(step.id, None) or STREAMS[step.verb](self.engine, step.args)
+        kept = self._streams.pop(step.id, None)
+        stream, milestone = kept or (STREAMS[step.verb](self.engine, step.args), 0)
         end = monotonic() + self.tells_every_s
         for pending in stream:
-            if monotonic() >= end:
-                self._streams[step.id] = stream
+            if pending.milestone != milestone or monotonic() >= end:
+                self._streams[step.id] = stream, pending.milestone
                 return pending
         return Done()
 
     def close(self) -> None:
-        for stream in self._streams.values():
+        for stream, _ in self._streams.values():
             stream.close()
         for engine in filter(None, (self.engine, self._brief)):
             engine.close()

@@ -244,10 +244,11 @@ def field_lines(change: Change, kind: Kind, *, full: bool = False, width: int = 
 def _remark(field: FieldChange, change: Change, kind: Kind, *, full: bool) -> str:
     """The marks of a field: that it forces what is done, and its cause and line.
 
-    Without details the cause is only said of drift beside what the files newly ask for.
+    Without details the cause is only said where it is another one than the title over the change: drift beside what
+    is asked for, and the reverse.
     """
     is_forcing = field.effect is change.effect or field.effect >= Effect.HANDOVER
-    is_odd = not full and field.cause is Cause.DRIFT is not change.cause
+    is_odd = not full and (field.cause is Cause.DRIFT) is not (change.cause is Cause.DRIFT)
     marks = [FORCED.get(field.effect, "") if is_forcing else "", CAUSES[field.cause].short if is_odd else ""]
     said = ", ".join(filter(None, marks))
     return f"{f'  ({said})' if said else ''}{_why(_words_of(field, change, kind), change.place(field)) if full else ''}"

@@ -315,7 +315,8 @@ def _read(
 def completed_sources(settings: Settings, made_up: Mapping[str, str] = MappingProxyType({})) -> Sources:
     """The sources, with secrets made up where they are missing."""
     sources = sources_of(settings)
-    missing = missing_secrets(sources)
+    # Whatever can't be read is reported by the load that follows, together with all other mistakes.
+    missing = missing_secrets(sources, strict=False)
     known = {name: made_up[name] for name in missing if name in made_up}
     return replace(sources, generated={**generated_secrets(missing), **known})
 
@@ -410,9 +411,12 @@ def _cut_off(settings: Settings) -> Iterator[Problem]:
 
 
 def sources_of(settings: Settings) -> Sources:
-    """The files to load, with the values that secrets get from their own sources. Raises ConfigError."""
+    """The files to load, with the values that secrets get from their own sources, and what is wrong with those."""
     sources = bare_sources_of(settings)
-    return replace(sources, given=_given(sources, settings))
+    try:
+        return replace(sources, given=_given(sources, settings))
+    except ConfigError as error:
+        return replace(sources, problems=tuple(error.problems))
 
 
 def _given(sources: Sources, settings: Settings) -> Mapping[str, str]:

@@ -9,14 +9,17 @@ import shutil
 import time
 
 import docker
+import jsonschema
 import pytest
 
 from reconciler.core.difference.change import Action
 from reconciler.core.message.errors import ReconcileError
+from tests.kit.cli import ROOT, reconcile
 from tests.kit.docker.engine import PROBE, READY
 from tests.kit.machine.registry import PASSWORD, USER, a_registry
 
 pytestmark = pytest.mark.skipif(not shutil.which("docker-registry"), reason="no docker-registry here")
+EVENTS = jsonschema.Draft202012Validator(json.loads((ROOT / "schemas/events.schema.json").read_text(encoding="utf-8")))
 RIGHT = {"username": USER, "password": PASSWORD}
 
 
@@ -77,6 +80,37 @@ def test_an_image_that_is_not_there_is_pulled_once(shelf, project):
     project.settle()
 
     assert project.inspect()["Config"]["Image"] == published
+
+
+def test_layers_of_a_pull_and_steps_of_a_build_are_events_of_the_schema(shelf, project):
+    """The image from the registry has two layers, and the commands of the build are silent."""
+    published = shelf.publish()
+    context = project.directory / "app"
+    context.mkdir()
+    dockerfile = f'FROM {PROBE}\nENV BY={project.name}\nRUN ["true"]\n'  # in no cache
+    (context / "Dockerfile").write_text(dockerfile, encoding="utf-8")
+    project.write(
+        services={
+            "web": {"image": published, **READY},
+            "app": {"build": {"context": "app"}, "image": f"localhost/{project.name}:1", **READY},
+        }
+    )
+
+    ran = reconcile("apply", "--json", "--yes", cwd=project.directory)
+
+    assert ran.code == 0, ran.err
+    events = [json.loads(line) for line in ran.out.splitlines()]
+    for event in events:
+        EVENTS.validate(event)
+    going_on = [event for event in events if event["type"] == "step_progress"]
+    pulled = [event["note"] for event in going_on if event["verb"] == "image.pull"]
+    built = [(event["note"], event["amount"]) for event in going_on if event["verb"] == "image.build"]
+    layers = len(project.engine.get(f"/images/{published}/json")["RootFS"]["Layers"])
+    assert f"{layers} of {layers} layers" in pulled
+    for number, command in enumerate((f"FROM {PROBE}", f"ENV BY={project.name}", 'RUN ["true"]'), start=1):
+        assert (command, {"done": number, "total": 3, "unit": "steps"}) in [
+            (note, {**amount, "total": 3}) for note, amount in built
+        ]
 
 
 def test_one_that_no_registry_has_is_told_by_name_and_nothing_is_made(shelf, project):

@@ -123,6 +123,25 @@ Plan: 2 to replace; 2 unchanged; longest outage: docker.container/web, until the
     )
 
 
+def test_what_the_files_ask_for_is_marked_below_the_title_of_drift(desk):
+    desk.container("web")["Config"]["Env"] = ["A=other", "KEY_PASSWORD=hush-hush", "PATH=/bin"]
+    desk.edit("64M", "96M")
+
+    assert (
+        desk.run("diff", code=2)
+        == """\
+Changed outside of the files:
+± docker.container/web                         replace, with downtime until the new one is ready
+      environment.A  other → one  (forces the replacement)
+      mem_limit      64 MiB → 96 MiB  (asked for by the files)
+      memswap_limit  128 MiB → 192 MiB  (follows from other fields)
+
+Symbols: ± replace
+Plan: 1 to replace; 3 unchanged; longest outage: docker.container/web, until the new one is ready.
+"""
+    )
+
+
 def test_with_v_each_field_has_its_cause_and_its_line(desk):
     desk.by_hand("web", Memory=100 << 20, MemorySwap=200 << 20)
     desk.edit("A: one", "A: two")

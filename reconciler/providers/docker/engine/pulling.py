@@ -36,7 +36,7 @@ class _Layers:
             self._count(layer, status, line.get("progressDetail") or {})
         if not self._state:
             return Pending(0.0, status)
-        return Pending(0.0, self._note(), amount=self._amount())
+        return Pending(0.0, self._note(), amount=self._amount(), milestone=self._complete)
 
     def _count(self, layer: str, status: str, detail: Mapping[str, Any]) -> None:
         current, total = int(detail.get("current") or 0), int(detail.get("total") or 0)
@@ -45,11 +45,14 @@ class _Layers:
         elif status in _DOWNLOADED and layer in self._sizes:
             self._sizes[layer] = self._sizes[layer][1], self._sizes[layer][1]
 
+    @property
+    def _complete(self) -> int:
+        return sum(state in _COMPLETE for state in self._state.values())
+
     def _note(self) -> str:
         states = self._state.values()
-        complete = sum(state in _COMPLETE for state in states)
         doing = ", extracting" if "Extracting" in states and all(state in _DOWNLOADED for state in states) else ""
-        return f"{complete} of {len(self._state)} layers{doing}"
+        return f"{self._complete} of {len(states)} layers{doing}"
 
     def _amount(self) -> Amount | None:
         if not self._sizes:

@@ -205,6 +205,23 @@ def test_what_no_file_asks_for_has_the_cause_that_its_row_says(row, spec, cause)
     assert found.cause is cause
 
 
+def test_drift_beside_what_follows_from_other_fields_is_drift():
+    kind = a_kind(inputs=Field(Effect.LIVE), size=Field(Effect.LIVE))
+    provider = MemoryProvider()
+    provider.kinds = {"memory.box": kind}
+    before = replace(live("memory.box/web", inputs="1", size=1), facts={"inputs": "1"})
+    after = replace(live("memory.box/web", inputs="1", size=9), facts={"inputs": "2"})
+    [change] = make({"memory": provider}, [box(size=1)], [before]).changes
+    memory = Memory()
+    memory.known[WEB] = remembered(change, box(size=1), kind, str)
+    plan = make({"memory": provider}, [box(size=1)], [after])
+
+    [found] = attributed(plan, {WEB: box(size=1)}, {"memory.box": kind}, memory)
+
+    assert {field.path[0]: field.cause for field in found.fields} == {"inputs": Cause.DEFAULT, "size": Cause.DRIFT}
+    assert found.cause is Cause.DRIFT
+
+
 def test_a_value_that_counts_as_equal_though_it_is_shown_otherwise_is_no_drift_later():
     kind = Kind("memory.box", {"size": Field(equal=lambda a, b: a // 10 == b // 10), "note": Field()})
     provider = MemoryProvider()

@@ -38,6 +38,15 @@ def perform(engine, verb, **args):
     return a_provider(engine).perform(Step(verb, address("docker.container/web"), verb, args))
 
 
+def to_its_end(engine, verb, **args):
+    """As the executor does it: called again as long as it goes on."""
+    provider = a_provider(engine)
+    step = Step(verb, address("docker.container/web"), verb, args)
+    while isinstance(verdict := provider.perform(step), Pending):
+        assert verdict.retry_in == 0.0
+    return verdict
+
+
 def container(engine, name):
     return next((each for each in engine.containers.values() if each["Name"] == f"/{name}"), None)
 
@@ -331,6 +340,21 @@ def test_a_pull_that_takes_long_says_how_far_it_is(engine):
     assert engine.writes == ["PULL new:1"]
 
 
+def test_each_step_of_a_build_is_said_when_it_begins(engine, tmp_path):
+    """Its command may be silent for minutes, so it is not the next line that says so."""
+    (tmp_path / "Dockerfile").write_text("FROM scratch\n")
+    lines = ["Step 1/3 : FROM scratch", " ---> 1f", "Step 2/3 : RUN slow", " ---> 2f", "Step 3/3 : RUN slower"]
+    engine.build = lambda **_options: ({"stream": f"{line}\n"} for line in lines)
+    args = {"reference": "built:1", "build": {"context": str(tmp_path)}, "needs": ()}
+    step = Step("build", address("docker.image/built:1"), "image.build", args)
+    provider = a_provider(engine)
+    provider.tells_every_s = 60.0
+
+    notes = [provider.perform(step).note for _ in range(3)]
+
+    assert notes == ["FROM scratch", "RUN slow", "RUN slower"]
+
+
 def test_a_build_that_fails_shows_its_last_lines(engine, tmp_path):
     (tmp_path / "Dockerfile").write_text("FROM scratch\n")
 
@@ -344,7 +368,7 @@ def test_a_build_that_fails_shows_its_last_lines(engine, tmp_path):
     with pytest.raises(
         Rejected, match="the build failed: exit code 1; its last lines:\n    Step 1/2\n    cannot find it"
     ):
-        perform(engine, "image.build", reference="built:1", build={"context": str(tmp_path)}, needs=())
+        to_its_end(engine, "image.build", reference="built:1", build={"context": str(tmp_path)}, needs=())
 
 
 def test_logs_come_line_by_line_however_they_are_cut(engine):

@@ -29,10 +29,11 @@ def test_a_pull_says_how_many_layers_and_bytes_there_are():
     found = list(pulled(lines))
 
     assert found[0] == Pending(0.0, "Pulling from library/app")
-    assert found[4] == Pending(0.0, "1 of 3 layers", amount=Amount(40, 100, "bytes"))
-    assert found[5] == Pending(0.0, "1 of 3 layers", amount=Amount(90, 150, "bytes"))
-    assert found[7] == Pending(0.0, "1 of 3 layers, extracting", amount=Amount(150, 150, "bytes"))
-    assert found[-1] == Pending(0.0, "2 of 3 layers, extracting", amount=Amount(150, 150, "bytes"))
+    assert found[4] == Pending(0.0, "1 of 3 layers", amount=Amount(40, 100, "bytes"), milestone=1)
+    assert found[5] == Pending(0.0, "1 of 3 layers", amount=Amount(90, 150, "bytes"), milestone=1)
+    whole = Amount(150, 150, "bytes")
+    assert found[7] == Pending(0.0, "1 of 3 layers, extracting", amount=whole, milestone=1)
+    assert found[-1] == Pending(0.0, "2 of 3 layers, extracting", amount=whole, milestone=2)
 
 
 def test_the_error_of_a_pull_is_raised():
