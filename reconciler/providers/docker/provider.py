@@ -111,7 +111,10 @@ class DockerProvider:
         return self.engine.credentials
 
     def warnings(self, document: Document) -> Iterable[Problem]:
-        return remote.warnings(document) if self._is_elsewhere else ()
+        if self._is_elsewhere:
+            return remote.warnings(document)
+        # In a container a bind is a path of the engine's machine, where links lead elsewhere.
+        return () if self.home() else remote.dangling_links(document)
 
     def left_behind(self, changes: Sequence[Change]) -> Mapping[Address, Sequence[str]]:
         if all(change.action is Action.KEEP for change in changes):

@@ -221,13 +221,17 @@ class Daemon:
         """Returns whether this daemon is the one that acts, and reports a change of that."""
         found = self._leadership
         leads, leader = (found.is_held, found.leader) if found else (True, "")
-        if (leads, leader) != self._led:
-            if not leads:
-                # The first election is logged only if it is lost: leading is the usual case.
+        why = found.why if found else ""
+        # As long as an election is not decided there is nothing to report.
+        if (leads, leader) != self._led and (leads or leader or why):
+            # The first election is logged only if it is lost: leading is the usual case.
+            if leader:
                 self._log.info("stands by", leader=leader)
+            elif not leads:
+                self._log.warning("has no lease", reason=why)
             elif not self._led[0]:
                 self._log.info("leads")
-        self._led = leads, leader
+            self._led = leads, leader
         self._board.leads, self._board.leader = leads, leader
         return leads
 

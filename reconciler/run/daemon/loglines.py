@@ -42,6 +42,7 @@ LOG_LINES: Final[Mapping[str, LogLine]] = {
     "lock is not given back": LogLine("where the engine does not take the lock back", ("reason",)),
     "history was damaged": LogLine("where its file is kept beside a new one", ("reason",)),
     "stands by": LogLine("when another daemon acts", ("leader",)),
+    "has no lease": LogLine("where no daemon can have the lease, such as while the engine is away", ("reason",)),
     "leads": LogLine("when this daemon acts again", ()),
     "files reloaded": LogLine("after a change of the files", ()),
     "revision taken": LogLine("when a revision of the repository comes into force", ("revision",)),

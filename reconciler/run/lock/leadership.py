@@ -35,7 +35,8 @@ def leader_left(store: LeaseStore, project: str) -> str:
 class Leadership:
     """The lease of a daemon, got and kept by a thread of its own; ``on_change`` is called when it is won or lost.
 
-    ``leader`` describes the one that acts while this one stands by, "" where that is not known.
+    ``leader`` describes the one that acts while this one stands by, "" where that is not known; ``why`` is then the
+    reason why nobody can have the lease.
     """
 
     def __init__(
@@ -49,7 +50,7 @@ class Leadership:
         terms: Terms = LEAD,
     ) -> None:
         self.is_held = False
-        self.leader = ""
+        self.leader = self.why = ""
         self._store, self._project, self._on_change, self._release_s = store, project, on_change, release_s
         self._over, self._decided = threading.Event(), threading.Event()
         self._watchers = Watchers(store, project, clock, self._over)
@@ -76,8 +77,8 @@ class Leadership:
             except Locked as error:
                 self._changed(leader=error.owner)
                 self._stand_by()
-            except ReconcileError:  # the engine is away: nobody can take the lease, and a look reports it
-                self._changed()
+            except ReconcileError as error:  # the engine is away: nobody can take the lease
+                self._changed(why=str(error))
             # Also after a lease: one that is lost at once is not asked for without a pause.
             self._over.wait(TRY_AGAIN_S)
         self._stand_up()
@@ -89,7 +90,7 @@ class Leadership:
             self._stand_up()
             while not lease.is_lost and lease.is_young and not self._over.wait(CHECK_S):
                 pass
-            self._changed()
+            self._changed(why="it was lost")
 
     def _stand_by(self) -> None:
         """Leave a mark that the leader sees."""
@@ -109,9 +110,10 @@ class Leadership:
             lease.release()
             self._standby = None
 
-    def _changed(self, *, is_held: bool = False, leader: str = "") -> None:
-        if (is_held, leader) != (self.is_held, self.leader):
-            self.is_held, self.leader = is_held, leader
+    def _changed(self, *, is_held: bool = False, leader: str = "", why: str = "") -> None:
+        # Without a lease the first reason stays: the next one is a consequence, such as an engine that is still away.
+        if (is_held, leader, bool(why)) != (self.is_held, self.leader, bool(self.why)):
+            self.is_held, self.leader, self.why = is_held, leader, why
             self._decided.set()
             self._on_change()
 

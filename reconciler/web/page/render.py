@@ -103,7 +103,9 @@ class Pages:
         """Sentences that every view has to show: what is seen may not be what is."""
         board, scene, found = self._desk.board, self._desk.board.scene, list[str]()
         if not board.leads:
-            found.append(f"This daemon stands by. The one that acts is {board.leader}.")
+            no_lease = "This daemon has no lease, so it changes nothing."
+            other = f"This daemon stands by. The one that acts is {board.leader}."
+            found.append(other if board.leader else no_lease)
         if not board.is_alive:
             found.append("The daemon's loop hangs. What is shown is old.")
         if board.error:

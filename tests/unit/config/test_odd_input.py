@@ -87,19 +87,6 @@ def test_a_link_that_leads_nowhere_is_an_error_that_shows_it(name, folder):
     assert "symbolic link to `nowhere`, which does not exist" in found
 
 
-@pytest.mark.parametrize("mount", ["./data:/data", "{type: bind, source: ./data, target: /data}"])
-def test_a_bind_of_a_link_that_leads_nowhere_is_reported(mount, folder):
-    write(folder, stack_yaml=f"{STACK}    volumes: [{mount}]\n")
-    nothing_there = found_in(folder)
-    (folder / "data").symlink_to("nowhere")
-
-    (found,) = found_in(folder)
-
-    assert nothing_there == []
-    said = "services.web.volumes[0]: `data` is a symbolic link to `nowhere`, which does not exist; create that, or"
-    assert found.startswith(f"warning stack.yaml:4:15: {said}")
-
-
 def test_a_table_of_users_that_is_such_a_link_is_an_error_at_its_name(folder):
     write(folder, users_yaml="realm: r\nusers: {from: people.csv}\n")
     (folder / "people.csv").symlink_to("nowhere")

@@ -234,6 +234,12 @@ def test_a_daemon_that_stands_by_names_the_one_that_acts(stage):
     assert "This daemon stands by. The one that acts is host-b." in shown(stage, "/plan")
 
 
+def test_a_daemon_that_can_not_have_the_lease_names_no_other(stage):
+    stage.board.leads, stage.board.leader = False, ""
+
+    assert "This daemon has no lease, so it changes nothing." in shown(stage, "/plan")
+
+
 # ------------------------------------------------------------------ acts
 
 

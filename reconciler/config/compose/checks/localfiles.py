@@ -15,7 +15,7 @@ from reconciler.config.compose.model.paths import is_remote
 from reconciler.config.yaml.patterns import matches
 from reconciler.config.yaml.textfile import FILE, FOLDER, SOCKET, shown_name, sort_of_special, why_unusable
 from reconciler.config.yaml.tree import Map, Tainted, Tree, TreePath, dotted, reached
-from reconciler.core.message.problem import UNREADABLE, Problem, Severity
+from reconciler.core.message.problem import UNREADABLE, Problem
 from reconciler.record import Struct
 
 _CONTEXT: Final = ("build", "context")
@@ -53,22 +53,6 @@ def usable_files(stack: Stack) -> Iterator[Problem]:
             shown = "(secret)" if isinstance(needed.file, Tainted) else f"`{_shown(needed, stack)}`"
             message = f"{dotted(needed.path)} needs {shown}: {why}"
             yield from impossible(stack.place(*needed.path), message, code=UNREADABLE)
-
-
-def sources_of_binds(stack: Stack) -> Iterator[Problem]:
-    """Warns of binds whose source is a link that leads nowhere: the engine can neither mount nor create that.
-
-    The engine may be on another machine, where the link leads somewhere.
-    """
-    for name, service in stack.each():
-        for path, mount, _ in matches(service, ("volumes", "*")):
-            source = mount.get("source") if isinstance(mount, Map) and mount.get("type") == "bind" else None
-            place = stack.place("services", name, *path)
-            link = Path(str(source)) if _is_absolute(source) else None
-            if place and link and link.is_symlink() and (why := why_unusable(link, {FILE, FOLDER})):
-                shown = "(secret)" if isinstance(source, Tainted) else f"`{shown_name(link, stack.around.directory)}`"
-                message = f"{dotted(('services', name, *path))}: {shown} {why}"
-                yield place.problem(message, at_value=True, severity=Severity.WARNING, code=UNREADABLE)
 
 
 def _shown(needed: _Needed, stack: Stack) -> str:
@@ -112,4 +96,4 @@ def _is_absolute(value: Tree) -> bool:
     return isinstance(value, str) and value.startswith("/")
 
 
-OF_STARTS: Final = (usable_files, sources_of_binds)
+OF_STARTS: Final = (usable_files,)

@@ -155,7 +155,7 @@ def world(tmp_path):
 class SlowlyReleased:
     """A leadership whose lease takes its time to go, as on a busy engine."""
 
-    is_held, leader = True, ""
+    is_held, leader, why = True, "", ""
     ended = ()
 
     def __init__(self, *_of, release_s):
@@ -178,6 +178,40 @@ def test_the_process_ends_after_the_lease_was_given_back(world):
     world.run()
 
     assert SlowlyReleased.ended
+
+
+class WithoutLease(SlowlyReleased):
+    """A leadership that nobody can have, as the engine is away."""
+
+    is_held, why = False, "the engine does not answer"
+
+    def end(self):
+        pass
+
+
+def test_it_stands_by_for_nobody_where_no_daemon_can_have_the_lease(world):
+    world.elect = WithoutLease
+
+    world.run(after(100))
+
+    assert [fields["reason"] for fields in world.log.of("has no lease")] == ["the engine does not answer"]
+    assert world.log.of("stands by") == []
+    assert not world.is_running
+
+
+class Undecided(WithoutLease):
+    """A leadership whose election takes its time."""
+
+    why = ""
+
+
+def test_as_long_as_an_election_is_not_decided_nothing_is_said_of_it(world):
+    world.elect = Undecided
+
+    world.run(after(100))
+
+    assert world.log.of("has no lease") == []
+    assert world.log.of("stands by") == []
 
 
 def test_it_looks_at_once_and_repairs_what_differs(world):

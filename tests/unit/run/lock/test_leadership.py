@@ -7,6 +7,7 @@ import time
 
 import pytest
 
+from reconciler.core.message.errors import Unreachable
 from reconciler.record import replace
 from reconciler.run.clock import RealClock
 from reconciler.run.lock.leadership import Leadership
@@ -54,6 +55,22 @@ def test_the_first_leads_and_the_second_stands_by_until_the_first_ends(begun):
 
     until(lambda: second.is_held)
     assert not first.is_held
+
+
+def test_without_an_engine_nobody_stands_by_and_the_reason_is_known(begun):
+    def away(*_call):
+        raise Unreachable("the engine does not answer")
+
+    store = MemoryLeases()
+    store.fails = away
+    one = begun(store)
+    assert (one.is_held, one.leader) == (False, "")
+    assert "the engine does not answer" in one.why
+
+    store.fails = lambda *_call: None
+
+    until(lambda: one.is_held)
+    assert (one.leader, one.why) == ("", "")
 
 
 def test_a_lease_that_somebody_broke_is_lost(begun):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import socket
+
 import pytest
 
 from reconciler.core.difference.change import Action
@@ -10,6 +12,7 @@ from reconciler.core.message.problem import Severity
 from reconciler.providers.docker.engine import remote
 from reconciler.providers.docker.engine.location import Location
 from reconciler.providers.docker.expand import expand
+from reconciler.providers.docker.provider import DockerProvider
 from reconciler.providers.docker.table.property import dig
 from tests.kit.docker.memory import MemoryEngine, a_provider, a_reconciler, a_stack, apply
 
@@ -80,6 +83,44 @@ def test_it_is_said_of_a_bind_in_the_project_that_it_is_of_the_other_machine(doc
 def test_nothing_is_said_where_the_engine_is_on_this_machine(document, there):
     assert list(a_provider(MemoryEngine()).warnings(document)) == []
     assert len(list(a_provider(there).warnings(document))) == 1
+
+
+def with_bind(mount, folder):
+    return a_stack(f"services:\n  web:\n    image: app:1\n    volumes: [{mount}]\n", folder)
+
+
+@pytest.mark.parametrize("mount", ["./data:/data", "{type: bind, source: ./data, target: /data}"])
+def test_a_bind_of_a_link_that_leads_nowhere_is_reported(mount, tmp_path):
+    nothing_there = list(remote.dangling_links(with_bind(mount, tmp_path)))
+    link = tmp_path / "data"
+    link.symlink_to("nowhere")
+
+    (found,) = remote.dangling_links(with_bind(mount, tmp_path))
+
+    assert nothing_there == []
+    said = f"{link} is a symbolic link to `nowhere`, which does not exist; create that, or remove the link"
+    assert str(found) == f"stack.yaml:4:15: services.web.volumes[0]: {said}"
+    assert found.severity is Severity.WARNING
+
+
+def test_a_link_to_whatever_is_there_is_no_mistake(tmp_path):
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(tmp_path / "engine"))
+        for name, target in {"socket": "engine", "folder": ".", "device": "/dev/null"}.items():
+            (tmp_path / name).symlink_to(target)
+
+            assert list(remote.dangling_links(with_bind(f"./{name}:/there", tmp_path))) == []
+
+
+def test_links_are_not_looked_at_where_the_engine_has_other_files(tmp_path):
+    (tmp_path / "data").symlink_to("nowhere")
+    document = with_bind("./data:/data", tmp_path)
+
+    def said(**environment):
+        return [*map(str, DockerProvider(document.project, environment).warnings(document))]
+
+    assert ["is a path of the engine's machine" in each for each in said(DOCKER_HOST="ssh://there")] == [True]
+    assert said(RECONCILE_CONTAINER="0" * 64) == []
 
 
 def test_a_container_whose_files_cannot_be_written_gets_no_copies(tmp_path):
