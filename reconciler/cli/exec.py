@@ -45,7 +45,8 @@ def command(
     """Run a command in the running container of a service.
 
     It has this terminal if input and output are one, else these pipes, byte for byte. The exit code is that of the
-    command. An error of reconcile itself begins with `error` on stderr.
+    command; 0 after Ctrl-P Ctrl-Q, with which newer engines leave it running. An error of reconcile itself begins with
+    `error` on stderr.
     """
     from reconciler.cli import terminal
     from reconciler.core.provider import Command, CommandRunner
@@ -95,4 +96,8 @@ def _followed(running: RunningCommand, asked: Command) -> int:
             feed(running.send, running.end_input)
         for is_error, piece in running.output():
             pass_on(piece, is_error=is_error)
-        return running.exit_code()
+        code = running.exit_code()
+    if code is None:
+        say("detached; the command goes on in the container")
+        return Exit.DONE
+    return code

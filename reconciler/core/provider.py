@@ -232,8 +232,8 @@ class RunningCommand(Protocol):
         """Gives the terminal of the command another size."""
         ...
 
-    def exit_code(self) -> int:
-        """The exit code of the command, awaited. Raises ProviderError."""
+    def exit_code(self) -> int | None:
+        """The exit code of the command, awaited; None where it goes on without its terminal. Raises ProviderError."""
         ...
 
     def close(self) -> None:

@@ -113,8 +113,9 @@ class DockerProvider:
     def warnings(self, document: Document) -> Iterable[Problem]:
         if self._is_elsewhere:
             return remote.warnings(document)
+        found = tuple(remote.dangling_links(document))
         # In a container a bind is a path of the engine's machine, where links lead elsewhere.
-        return () if self.home() else remote.dangling_links(document)
+        return () if found and self.home() else found
 
     def left_behind(self, changes: Sequence[Change]) -> Mapping[Address, Sequence[str]]:
         if all(change.action is Action.KEEP for change in changes):

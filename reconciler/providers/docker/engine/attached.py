@@ -26,7 +26,7 @@ class Attached:
         *,
         tty: bool,
         resize: Callable[[int, int], None],
-        exit_code: Callable[[], int],
+        exit_code: Callable[[], int | None],
     ) -> None:
         self._answer, self._tty, self._resize, self._exit_code = answer, tty, resize, exit_code
         # The reader may hold the first output already, with the head of the answer; the socket alone would lose it.
@@ -60,8 +60,11 @@ class Attached:
         with suppress(ProviderError):
             self._resize(columns, rows)
 
-    def exit_code(self) -> int:
-        """The exit code of the command, once it has ended. Raises ProviderError."""
+    def exit_code(self) -> int | None:
+        """The exit code of the command, once it has ended; None if it goes on without its terminal.
+
+        Raises ProviderError.
+        """
         return self._exit_code()
 
     def close(self) -> None:

@@ -16,6 +16,7 @@ import zlib
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager
 from functools import cached_property
+from itertools import count
 from typing import IO, TYPE_CHECKING, Any, Final, Literal, TypeVar
 from urllib.parse import urlencode
 
@@ -77,6 +78,8 @@ LIMITS: Final = Limits()
 PAUSES_OF_A_READ_S: Final = (0.25, 0.5)
 """How long a read waits before it is tried again; what changes something is tried again by who has planned it."""
 BETWEEN_TWO_LOOKS_S: Final = 0.1
+DETACHED_AFTER_S: Final = 5.0
+"""A command that runs for so long after its terminal was closed was left by way of the engine's detach keys."""
 LONGEST_LINE_BYTES: Final = 1 << 20
 """The most that a part of a stream has: a line of a pull, a push, a build or of events, a piece of a log."""
 
@@ -362,16 +365,23 @@ class Engine:
         def resize(columns: int, rows: int) -> None:
             self.post(f"/exec/{made}/resize", w=columns, h=rows)
 
-        return Attached(answer, tty=bool(body.get("Tty")), resize=resize, exit_code=lambda: self._awaited_code(made))
+        tty = bool(body.get("Tty"))
+        return Attached(answer, tty=tty, resize=resize, exit_code=lambda: self._awaited_code(made, tty=tty))
 
     def detached(self, container: str, body: Mapping[str, Value]) -> None:
         """Begins a command in a container, and leaves it there. Raises ProviderError."""
         made = self.post(f"/containers/{container}/exec", body)["Id"]
         self.post(f"/exec/{made}/start", {"Detach": True, "Tty": bool(body.get("Tty"))})
 
-    def _awaited_code(self, command: str) -> int:
-        """The exit code of a command whose outputs have ended: it may have closed them, and go on for a while."""
+    def _awaited_code(self, command: str, *, tty: bool) -> int | None:
+        """The exit code of a command whose outputs have ended: it may have closed them, and go on for a while.
+
+        Of a command with a terminal it is None after that: the engine's detach keys have ended the connection.
+        """
+        looks = count()
         while (found := self.get(f"/exec/{command}/json") or {}).get("Running"):
+            if tty and next(looks) * BETWEEN_TWO_LOOKS_S >= DETACHED_AFTER_S:
+                return None
             self._pause(BETWEEN_TWO_LOOKS_S)
         code = found.get("ExitCode")
         if code is None:

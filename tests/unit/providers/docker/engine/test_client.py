@@ -11,7 +11,7 @@ import pytest
 from reconciler.core.message.errors import Conflict, Rejected, Unreachable
 from reconciler.core.resource.values import Secret
 from reconciler.providers.answers import Limits
-from reconciler.providers.docker.engine.client import Engine
+from reconciler.providers.docker.engine.client import BETWEEN_TWO_LOOKS_S, DETACHED_AFTER_S, Engine
 from reconciler.providers.docker.engine.failures import unreachable
 from reconciler.providers.docker.engine.location import Location, Tls
 from reconciler.providers.docker.engine.versions import TESTED_API
@@ -234,3 +234,15 @@ def test_a_command_whose_answer_is_lost_is_not_run_twice(found, error):
             assert engine.execute("web", {"Cmd": ["warm"]}, timeout_s=5.0) == (0, "")
 
         assert [request.rpartition("/")[2] for request in proxy.asked] == ["exec", "start", "json"]
+
+
+@pytest.mark.parametrize(("tty", "found"), [(True, None), (False, 3)])
+def test_a_command_that_runs_on_after_its_outputs_ended_is_awaited_unless_its_terminal_was_left(tty, found):
+    """The engine's detach keys end the connection of a terminal, and a newer engine leaves the command running."""
+    still = [json.dumps({"Running": True}).encode()] * (1 + round(DETACHED_AFTER_S / BETWEEN_TWO_LOOKS_S))
+    ended = [json.dumps({"Running": False, "ExitCode": 3}).encode()]
+    with answering(b'{"Id": "e"}', b"{}", *still, *ended) as (engine, _):
+        running = engine.attached("web", {"Cmd": ["sleep", "9"], "Tty": tty})
+
+        assert running.exit_code() == found
+        running.close()
