@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import Final, TypeAlias
 from urllib.parse import unquote
 
-from reconciler.core.message.secrecy import Span, replaced, secrets_in, secrets_of_words
+from reconciler.core.message.secrecy import Span, merged_spans, replaced, secrets_in, secrets_of_words
 from reconciler.core.resource.values import Secret
 from reconciler.pattern import lazy_pattern
 from reconciler.record import Struct
@@ -73,6 +73,18 @@ class KnownSecrets:
     def hidden(self, text: str) -> str:
         """The text without the secrets that are known or show by their form."""
         return replaced(text, (*self.spans(text), *secrets_in(text)))
+
+    def hidden_lines(self, lines: Sequence[str]) -> list[str]:
+        """The lines of one output without secrets, also without those that go on in the next lines."""
+        text = "\n".join(lines)
+        spans = [*merged_spans((*self.spans(text), *secrets_in(text)))]
+        found, begin = list[str](), 0
+        for line in lines:
+            end = begin + len(line)
+            parts = ((max(first, begin) - begin, min(last, end) - begin) for first, last in spans)
+            found.append(replaced(line, (part for part in parts if part[0] < part[1])))
+            begin = end + 1
+        return found
 
     def collect(self) -> None:
         """Take what the sources have now, before one of them is replaced."""

@@ -652,8 +652,9 @@ def _log(call: Call, row: Row, tail: int) -> list[str]:
         raise Wrong(404, f"{row.address} has no log.")
     source, name = found
     with _asking(call, "The log can't be read"):
-        lines = [
-            with_its_colours(one_line(_OWN_TIME.sub("", line)), shown=False)
-            for line in source.logs(name, tail=tail, follow=False, timestamps=True)
-        ]
+        pairs = [line.partition(" ") for line in source.logs(name, tail=tail, follow=False, timestamps=True)]
+        # Without the engine's times, which stand between the parts of a secret of several lines.
+        texts = call.desk.writer.known.hidden_lines([text for _, _, text in pairs])
+        timed = (f"{time}{blank}{text}" for (time, blank, _), text in zip(pairs, texts, strict=True))
+        lines = [with_its_colours(one_line(_OWN_TIME.sub("", line)), shown=False) for line in timed]
     return [line if len(line) <= LONGEST_LINE else f"{line[:LONGEST_LINE]}… (cut)" for line in lines]
