@@ -25,6 +25,7 @@ def command(state: State, *, yes: bool) -> int:
 
     Marks that no run can have left are removed as well. A run on another machine or in another container can't be asked
     whether it lives: `apply --lock-wait 150` watches for two minutes whether it renews its mark; --yes breaks its lock.
+    A run whose lock is broken notices that within ten seconds; until then it may make changes beside another run.
     """
     from reconciler.core.message.errors import Refusal, Refused
     from reconciler.run.lock.lock import LEAD, STANDBY, holders, other_names
@@ -63,6 +64,7 @@ _REMEDY = "wait for it to end, or break its lock with `reconcile unlock --yes`"
 def _removed(store: LeaseStore, project: str, holder: Holder) -> list[Refusal]:
     """Remove a mark, unless it is more than a mark."""
     from reconciler.core.message.errors import Refusal
+    from reconciler.run.lock.lock import CONFIRMED_S
     from reconciler.run.lock.lock import State as Mark
 
     if store.holds_data(holder.name):
@@ -70,6 +72,8 @@ def _removed(store: LeaseStore, project: str, holder: Holder) -> list[Refusal]:
         message = f"{holder.noun} {holder.name} looks like a lock of {project}, but is in use or has data"
         return [Refusal(None, message, remedy)]
     store.drop_lease(holder.name)
-    why = {Mark.OVER: ", which is gone", Mark.MALFORMED: ", which no run can have left"}.get(holder.state, "")
+    # A run asks for its mark before a change, unless it has just seen it.
+    notices = f"; if it still runs, it notices that within {CONFIRMED_S:.0f} s, and makes changes until then"
+    why = {Mark.OVER: ", which is gone", Mark.MALFORMED: ", which no run can have left"}.get(holder.state, notices)
     say(f"{project}: the lock of {holder} is broken{why}.")
     return []

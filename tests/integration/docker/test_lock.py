@@ -129,6 +129,7 @@ def test_the_lock_of_who_is_gone_is_broken_and_that_of_who_may_live_only_where_a
     assert "Nothing was done." not in refused.err
     assert left == {living}
     assert (broken.code, again.code) == (0, 0)
+    assert "if it still runs, it notices that within 10 s" in broken.err
     assert "nobody holds the lock" in again.err
 
 
