@@ -177,7 +177,7 @@ def columns(stream: TextIO) -> int:
 
 def _needs_pager(text: str) -> bool:
     """Returns whether a text is longer than the terminal that it is for."""
-    if not (DISPLAY.pages and sys.stdout.isatty() and sys.stdin.isatty()):
+    if not (DISPLAY.pages and sys.stdout.isatty() and sys.stdin.isatty()) or os.environ.get("TERM") == "dumb":
         return False
     return text.count("\n") + 1 >= os.get_terminal_size(sys.stdout.fileno()).lines
 

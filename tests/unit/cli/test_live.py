@@ -3,58 +3,13 @@
 from __future__ import annotations
 
 import re
-from time import monotonic
 
-import pexpect
-import pyte
 import pytest
 
-from tests.kit.cli import command, environment
 from tests.kit.docker.memory import PROJECT, MemoryEngine, served
+from tests.kit.terminal import Terminal
 
-HEIGHT = 24
 CHECKED = "{image: 'app:1', healthcheck: {test: 'true'}}"
-
-
-class Terminal:
-    """The program at a terminal, and the screen that a person sees."""
-
-    def __init__(self, arguments, *, width, cwd, **variables):
-        program, *rest = command(arguments)
-        env = environment(**variables)
-        del env["COLUMNS"]
-        self._screen = pyte.Screen(width, HEIGHT)
-        self._stream = pyte.Stream(self._screen)
-        self.process = pexpect.spawn(
-            program, rest, cwd=str(cwd), env=env | {"TERM": "xterm"}, encoding="utf-8", dimensions=(HEIGHT, width)
-        )
-
-    @property
-    def lines(self):
-        return [line.rstrip() for line in self._screen.display]
-
-    def resize(self, width):
-        self._screen.resize(HEIGHT, width)
-        self.process.setwinsize(HEIGHT, width)
-
-    def until(self, is_seen, timeout_s=30.0):
-        """Read until the screen is so."""
-        end = monotonic() + timeout_s
-        while not is_seen(self.lines):
-            assert monotonic() < end, "\n".join(self.lines)
-            try:
-                self._stream.feed(self.process.read_nonblocking(65536, 0.2))
-            except pexpect.TIMEOUT:
-                continue
-            except pexpect.EOF:
-                break
-        assert is_seen(self.lines), "\n".join(self.lines)
-
-    def ended(self):
-        """Read to the end; returns the exit code."""
-        self._stream.feed(self.process.read())
-        self.process.wait()
-        return self.process.exitstatus
 
 
 def rows_of(lines):
