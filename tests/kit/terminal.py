@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from time import monotonic
 
-import pexpect
+import pexpect  # type: ignore[import-untyped]
 import pyte
 
 from tests.kit.cli import command, environment
