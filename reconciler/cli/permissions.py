@@ -10,6 +10,8 @@ from reconciler.cli.output import show
 from reconciler.cli.state import State
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from reconciler.run.session.session import Session
 
 
@@ -24,6 +26,8 @@ def command(state: State, /, *, of_engine: bool, patterns: bool) -> None:
 
     They are roles of the realm's client realm-management; for an account of master, of its client REALM-realm. With
     the role create-realm of master the account makes realms, and has all roles in those.
+
+    The roles of an account that may only look are printed below them.
 
     With --docker it prints the requests to the engine instead, for a proxy in front of its socket.
     """
@@ -43,9 +47,16 @@ def _print_roles(session: Session) -> None:
         raise click.UsageError("without a users file nothing in Keycloak is declared; name one with -u")
     for provider in session.providers.values():
         if isinstance(provider, PermissionSource):
-            for realm, roles in provider.permissions(provider.expand(session.document)).items():
-                for role, reason in roles.items():
-                    show(f"{realm}  {role:<28}{reason}")
+            wanted = tuple(provider.expand(session.document))
+            _print_table(provider.permissions(wanted))
+            show("\nAn account that may only look, for diff, status, why, doctor and a daemon that observes:\n")
+            _print_table(provider.looking(wanted))
+
+
+def _print_table(realms: Mapping[str, Mapping[str, str]]) -> None:
+    for realm, roles in realms.items():
+        for role, reason in roles.items():
+            show(f"{realm}  {role:<28}{reason}")
 
 
 def _print_requests(session: Session, *, patterns: bool) -> None:

@@ -491,6 +491,10 @@ class PermissionSource(Protocol):
         """The roles that the account needs for these resources, by realm, and what each is for; pure."""
         ...
 
+    def looking(self, desired: Iterable[Resource]) -> Mapping[str, Mapping[str, str]]:
+        """The roles of an account that may only look at these resources, by realm, and what each shows; pure."""
+        ...
+
 
 @runtime_checkable
 class EndpointSource(Protocol):

@@ -183,7 +183,7 @@ def realm_of_access(connection: Connection, realm: str, users: Collection[str] =
     people = People(connection, base, wanted, not users, found, frozenset(MEMBERSHIPS))
     with needing("view-users", realm):
         read = tuple(people.read())
-    with needing(KINDS[ORGANIZATION].right, realm):
+    with needing(KINDS[ORGANIZATION].reading.shown_to, realm):
         inside = _organizations_of(connection, base, found, {each["username"]: each["id"] for each in read}, users)
     return {**found, "users": [*(found.get("users") or ()), *read], "organizations": inside}
 

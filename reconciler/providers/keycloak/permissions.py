@@ -8,6 +8,7 @@ from typing import Final
 from reconciler.core.resource.address import Address
 from reconciler.core.resource.resource import Resource
 from reconciler.providers.keycloak.read.observe import is_exported, looked_for
+from reconciler.providers.keycloak.read.whole import LOOKING
 from reconciler.providers.keycloak.registry import KINDS
 from reconciler.vocabulary.keycloak import MASTER, USER
 
@@ -35,6 +36,13 @@ def rights(resources: Iterable[Resource]) -> Mapping[str, Mapping[str, str]]:
     if not made:
         return found
     return {**found, MASTER: {**found.get(MASTER, {}), _CREATION: f"to make {', '.join(made)} where it does not exist"}}
+
+
+def looking(resources: Iterable[Resource]) -> Mapping[str, Mapping[str, str]]:
+    """The roles of realm-management with which an account may look at each realm, and change nothing."""
+    realms = dict.fromkeys(resource.address.path[0] for resource in resources)
+    shows = {role: f"shows {what.replace('*', '')}" for role, what in LOOKING.items()}
+    return dict.fromkeys(realms, shows)
 
 
 def _of(realm: str, wanted: Mapping[Address, Resource]) -> Mapping[str, str]:

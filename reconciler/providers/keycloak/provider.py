@@ -215,6 +215,11 @@ class KeycloakProvider:
 
         return rights(desired)
 
+    def looking(self, desired: Iterable[Resource]) -> Mapping[str, Mapping[str, str]]:
+        from reconciler.providers.keycloak.permissions import looking
+
+        return looking(desired)
+
     def obstacles(self, steps: Sequence[Step]) -> Sequence[Problem]:
         if not steps:
             return ()

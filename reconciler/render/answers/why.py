@@ -108,6 +108,9 @@ def _now(answer: Answer) -> Iterator[str]:
         yield f"{answer.address}: {state.state.value}{f', {note}' if note else ''}; nothing is planned"
         return
     yield f"{answer.address}: {describe(change)}"
+    # What can't be read may be there or not.
+    if change.unread:
+        return
     if change.observed is None or change.desired is None:
         yield f"  {_existence(change)}{_at(change)}."
     else:

@@ -14,6 +14,7 @@ from tests.kit.keycloak.server import Driver, without_newer
 
 ANY = {"userProfile": {"unmanagedAttributePolicy": "ENABLED"}}
 LINK = {"identityProvider": "corp", "userId": "1", "userName": "ann"}
+ACME = {"name": "acme", "domains": [{"name": "acme.org"}]}
 PAPERS = {"name": "papers", "protocol": "saml"}
 CORP = {"alias": "corp", "providerId": "oidc", "config": AN_ADDRESS}
 
@@ -81,8 +82,25 @@ REFUSED: Mapping[str, tuple[Mapping[str, Any], str]] = {
         "this server has no required action `CONFIGURE_OTP`",
     ),
     "organization of a realm without": (
-        {"organizations": [{"alias": "acme", "name": "acme", "domains": [{"name": "acme.org"}]}]},
+        {"organizations": [{**ACME, "alias": "acme"}]},
         "the realm has no organizations; set `organizationsEnabled: true` in it",
+    ),
+    "name of an identity provider": (
+        {"identityProviders": [{**CORP, "alias": "corp/eu:1"}]},
+        "the name `corp/eu:1` can't have `/`, `:` in it",
+    ),
+    "name of a flow": (
+        {"authenticationFlows": [{"alias": "my/flow", "topLevel": True}]},
+        "the name `my/flow` can't have `/` in it",
+    ),
+    "name of an organization": (
+        {"organizationsEnabled": True, "organizations": [{**ACME, "alias": "a c"}]},
+        "the name `a c` can't have a blank in it",
+    ),
+    "name of a client scope": ({"clientScopes": [{"name": 'a "b'}]}, 'the name `a "b` can\'t have a blank, `"` in it'),
+    "length of a name": (
+        {"roles": {"realm": [{"name": "r" * 256}]}},
+        "the name has 256 characters, and Keycloak takes 255 at most",
     ),
     "flow of the realm": ({"browserFlow": "ours"}, "browserFlow names `ours`"),
     "flow of a provider": (
@@ -147,7 +165,7 @@ TAKEN: Mapping[str, Mapping[str, Any]] = {
     },
     "organization": {
         "organizationsEnabled": True,
-        "organizations": [{"name": "acme", "domains": [{"name": "acme.org"}]}],
+        "organizations": [ACME],
     },
     "flow": {
         "authenticationFlows": [OURS],

@@ -25,6 +25,7 @@ from reconciler.providers.keycloak.table.groups import (
     Requirements,
 )
 from reconciler.providers.keycloak.table.kind import Item, RestKind
+from reconciler.providers.keycloak.table.names import of_scope
 from reconciler.providers.keycloak.table.properties import (
     Property,
     as_text,
@@ -82,6 +83,7 @@ KIND: Final = RestKind(
         always=("name",),  # a PUT without it is answered with 500
     ),
     creation=Creation(
+        misnamed=of_scope,
         defaults={"protocol": "openid-connect"},  # a POST without it is refused
     ),
     builtins=Builtins(is_builtin=_is_builtin),

@@ -30,6 +30,7 @@ from reconciler.providers.keycloak.table.groups import (
     Requirements,
 )
 from reconciler.providers.keycloak.table.kind import Item, Parts, RestKind
+from reconciler.providers.keycloak.table.names import of_flow
 from reconciler.providers.keycloak.table.properties import (
     Property,
     as_map,
@@ -383,7 +384,9 @@ KIND: Final = RestKind(
         always=("alias", "description", "providerId", "topLevel", "builtIn")
     ),
     creation=Creation(
-        defaults={"providerId": "basic-flow", "topLevel": True, "builtIn": False}, with_realm=_with_realm
+        misnamed=of_flow,
+        defaults={"providerId": "basic-flow", "topLevel": True, "builtIn": False},
+        with_realm=_with_realm,
     ),
     builtins=Builtins(is_builtin=_is_builtin),
     pruning=Pruning(section="authenticationFlows", keeps=_is_brought),

@@ -15,8 +15,18 @@ from reconciler.core.resource.values import Secret, Spec, Value
 from reconciler.providers.keycloak.kinds.flow import unknown_flows
 from reconciler.providers.keycloak.table.connection import BASE, Representation, View
 from reconciler.providers.keycloak.table.deployed import deployed, not_deployed
-from reconciler.providers.keycloak.table.groups import Dependencies, Listing, Paths, Pruning, Put, Reading, Requirements
+from reconciler.providers.keycloak.table.groups import (
+    Creation,
+    Dependencies,
+    Listing,
+    Paths,
+    Pruning,
+    Put,
+    Reading,
+    Requirements,
+)
 from reconciler.providers.keycloak.table.kind import Item, RestKind
+from reconciler.providers.keycloak.table.names import of_path
 from reconciler.providers.keycloak.table.properties import (
     Property,
     as_secret,
@@ -96,6 +106,7 @@ KIND: Final = RestKind(
     ),
     right="manage-identity-providers",
     put=Put(replaces=True),
+    creation=Creation(misnamed=of_path),
     pruning=Pruning(section="identityProviders"),
     dependencies=Dependencies(uses=_flows),
     requirements=Requirements(refuses=_refused, rejects=_unknown_provider),

@@ -17,6 +17,7 @@ from reconciler.providers.keycloak.server.pages import pages, pages_if_any
 from reconciler.providers.keycloak.table.connection import BASE, Connection, Representation, View
 from reconciler.providers.keycloak.table.groups import Creation, Paths, Pruning, Put, Reading, Requirements
 from reconciler.providers.keycloak.table.kind import Item, Links, RestKind
+from reconciler.providers.keycloak.table.names import of_path
 from reconciler.providers.keycloak.table.properties import (
     Property,
     as_list,
@@ -31,6 +32,7 @@ from reconciler.providers.keycloak.table.properties import (
 )
 from reconciler.vocabulary.keycloak import IDENTITY_PROVIDER, ORGANIZATION, REALM, USER
 
+SHOWN_TO: Final = "view-organizations or manage-realm"
 _by_name: Final = by("name")
 _VERIFIED: Final = flag()
 _SWITCH: Final = flag()
@@ -132,8 +134,8 @@ KIND: Final = RestKind(
         "members": Links("members", _member, by_id=True),
     },
     put=Put(replaces=True),
-    creation=Creation(complete=_named),
+    creation=Creation(misnamed=of_path, complete=_named),
     pruning=Pruning(section="organizations", mark=as_names),
     requirements=Requirements(rejects=_switched_off),
-    reading=Reading(more=read),
+    reading=Reading(more=read, shown_to=SHOWN_TO),
 )

@@ -17,6 +17,7 @@ from reconciler.core.resource.resource import Resource
 from reconciler.core.resource.values import ABSENT, Spec, Value
 from reconciler.providers.keycloak.kinds import organization
 from reconciler.providers.keycloak.kinds.group import ROLE_LINKS, paths
+from reconciler.providers.keycloak.kinds.organization import SHOWN_TO
 from reconciler.providers.keycloak.kinds.role import role
 from reconciler.providers.keycloak.server.pages import pages
 from reconciler.providers.keycloak.table.connection import BASE, Connection, Live, Representation
@@ -237,5 +238,5 @@ KIND: Final = RestKind(
             **{f"groups.*.**.{name}": _ROLES_SINCE for name in ROLE_LINKS},
         }
     ),
-    reading=Reading(more=_read),
+    reading=Reading(more=_read, shown_to=SHOWN_TO),
 )

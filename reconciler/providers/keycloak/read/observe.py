@@ -264,7 +264,7 @@ def _with_more(connection: Connection, base: str, found: Shown, kind: RestKind, 
     if kind.reading.more is None:
         return found
     try:
-        with needing(kind.right, str(found.body["realm"])):
+        with needing(kind.reading.shown_to or kind.right, str(found.body["realm"])):
             more = kind.reading.more(connection, base, found.body, wanted)
     except Denied as error:
         if not found.by_parts:

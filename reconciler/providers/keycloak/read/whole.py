@@ -15,8 +15,15 @@ from reconciler.providers.keycloak.table.connection import BASE, EXPORT, Connect
 from reconciler.record import Struct, field
 
 FLAGS: Final = (CLIENTS, GROUPS)
-LOOKING: Final = ("view-realm", "view-clients", "view-users", "view-identity-providers", "view-authorization")
-"""The roles with which an account may look at a realm, and change nothing."""
+LOOKING: Final[Mapping[str, str]] = {
+    "view-realm": "settings, roles, flows, required actions, components, the user profile, texts",
+    "view-clients": "clients **with their secrets**, client roles, client scopes, scope mappings",
+    "view-users": "users, groups, service accounts",
+    "view-identity-providers": "identity providers and their mappers",
+    "view-authorization": "authorization services of clients",
+    "view-organizations": "organizations",
+}
+"""The roles with which an account may look at a realm, and change nothing, each with what it shows."""
 _ONLY_WITH_RIGHTS: Final = "accessTokenLifespan"  # in every realm, but not in what is shown without view-realm
 
 

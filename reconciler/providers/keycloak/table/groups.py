@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from reconciler.core.resource.address import Address
 from reconciler.core.resource.resource import Observed, Resource
 from reconciler.core.resource.values import Path, Spec, Value
+from reconciler.providers.keycloak.table import names
 from reconciler.providers.keycloak.table.connection import Connection, Live, Representation, View
 from reconciler.providers.keycloak.table.required_release import Check, Since
 from reconciler.record import Struct, field
@@ -92,7 +93,8 @@ class Put(Struct, frozen=True):
 class Creation(Struct, frozen=True):
     """The making of a new object, besides its declared part.
 
-    ``defaults`` fill up its body, and ``complete`` does so depending on what is declared. ``imported`` turns the body
+    ``misnamed`` says why the server refuses a name, or "". ``defaults`` fill up its body, and ``complete`` does so
+    depending on what is declared. ``imported`` turns the body
     into that of a partial import, where the type has one; ``inherits`` adds to it what the settings of the live realm
     give to every object but an imported one. ``decides`` says of an object whether the server gives something to later
     ones because of it: such a one is written whole with its making, also where it came with a new realm, and not by
@@ -101,6 +103,7 @@ class Creation(Struct, frozen=True):
     body says of them.
     """
 
+    misnamed: Callable[[str], str] = names.too_long
     defaults: Mapping[str, Value] = field(default_factory=dict)
     complete: Callable[[Mapping[str, Value]], Mapping[str, Value]] = _same_body
     imported: Callable[[str, Mapping[str, Value]], Mapping[str, Value]] | None = None
@@ -193,7 +196,7 @@ class Reading(Struct, frozen=True):
     ``flags`` are those that a partial export needs to show the objects, and ``more`` reads what it does not show.
     ``secrets`` are the places of values that only the server and the one who declares them may know. ``masked`` names
     the properties of an object in which the server shows a mask in place of a secret. ``listing`` is the list that
-    rules of other types read.
+    rules of other types read. ``shown_to`` are the roles that are shown them, where it is not the one that writes them.
     """
 
     flags: frozenset[str] = frozenset()
@@ -201,6 +204,7 @@ class Reading(Struct, frozen=True):
     secrets: tuple[Path, ...] = ()
     masked: Callable[[Spec], Iterable[str]] = _no_names
     listing: Listing | None = None
+    shown_to: str = ""
 
 
 class Wording(Struct, frozen=True):

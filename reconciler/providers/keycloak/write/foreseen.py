@@ -67,6 +67,8 @@ class Foreseen:
             for rule in (rules.refuses, rules.rejects if step.verb != IMPORT else None):
                 if rule:
                     yield address, rule(_View(self, address.path[0]), address, body)
+        if step.verb == CREATE:
+            yield step.address, KINDS[step.address.kind].creation.misnamed(step.address.name)
         if step.verb == ADD:
             yield step.address, self._added(step)
         if step.verb in (ADD, CREATE):

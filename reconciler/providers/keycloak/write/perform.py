@@ -101,6 +101,8 @@ class Performer:
         path = self._directory.path(kind.paths.collections[parent.kind if parent else ""], address)
         body = self._resolved(kind, address, body)
         self._targets(step)
+        if reason := kind.creation.misnamed(address.name):
+            raise Rejected(reason)
         self._check(address, body)
         # Noted before the request: an answer that is lost leaves no other trace of it.
         with self._lock:

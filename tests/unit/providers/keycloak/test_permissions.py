@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from reconciler.providers.keycloak.expand import expand
-from reconciler.providers.keycloak.permissions import rights
+from reconciler.providers.keycloak.permissions import looking, rights
+from reconciler.providers.keycloak.read.whole import LOOKING
 from tests.kit.keycloak.server import document
 
 
@@ -40,3 +42,14 @@ def test_a_realm_may_have_to_be_made() -> None:
     assert found["master"] == {"create-realm": "to make lab, shop where it does not exist"}
     assert rights(expand(document({"realm": "master"}))).keys() == {"master"}
     assert "create-realm" not in rights(expand(document({"realm": "master"})))["master"]
+
+
+def test_the_roles_of_an_account_that_only_looks_are_those_of_the_page_on_security() -> None:
+    page = (Path(__file__).parents[4] / "docs" / "security.md").read_text(encoding="utf-8")
+
+    assert [row for row in (f"| `{role}` | {what} |" for role, what in LOOKING.items()) if row not in page] == []
+    assert list(looking(expand(document({"realm": "lab"}))).items()) == [("lab", looking_at())]
+
+
+def looking_at() -> dict[str, str]:
+    return {role: f"shows {what.replace('*', '')}" for role, what in LOOKING.items()}
