@@ -6,7 +6,7 @@ import io
 import queue
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import AbstractContextManager, closing, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager, suppress
 from itertools import product
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -104,9 +104,19 @@ def the_engine(environment: Mapping[str, str]) -> Iterator[Engine]:
         made.close()
 
 
+def get_to_know(engine: Engine) -> None:
+    """Asks for the version until it comes: on a busy machine the program of a tunnel may start slowly."""
+    end = time.monotonic() + LONGEST_S
+    while time.monotonic() < end:
+        with suppress(Unreachable):
+            assert engine.api_version
+            return
+
+
 def raised_by(asks: Asks, server: Dripping, way: str, endless: Endless) -> ProviderError:
     server.endless = endless
     with WAYS[way](server, server.path.parent) as environment, the_engine(environment) as engine:
+        get_to_know(engine)
         began = time.monotonic()
         with pytest.raises(ProviderError) as caught, engine.understood():
             asks(engine)

@@ -18,10 +18,11 @@ from reconciler.core.message.errors import ReconcileError
 from tests.kit.campaigns import SEED, WHOLE
 from tests.kit.docker.crashes import after_the_kill, foreign
 from tests.kit.docker.memory import MemoryEngine, Refusal
-from tests.kit.docker.scenarios import EMPTY, Scenario
+from tests.kit.docker.scenarios import EMPTY, STRANGER, Scenario, asked
 
 SERVICES = ("web", "db", "job")
 NETWORKS = ("default", "back")
+VOLUMES = {"data": {}}
 
 ATTRIBUTES = st.fixed_dictionaries(
     {"image": st.sampled_from(["app:1", "app:2"])},
@@ -49,6 +50,7 @@ class Histories(RuleBasedStateMachine):
         self.foreign = foreign(self.engine)
         self.scenario = Scenario(EMPTY, EMPTY)
         self.data: Mapping[str, int] = {}
+        self.is_internal = self.is_shared = False
 
     def own(self) -> list[Any]:
         return sorted((each for each in self.engine.containers.values() if each["Name"].startswith("/p-")), key=str)
@@ -59,15 +61,40 @@ class Histories(RuleBasedStateMachine):
         method, path = ("DELETE", "") if verb == "remove" else ("POST", f"/{verb}")
         self.engine.request(method, f"/containers/{name}{path}", params=params)
 
-    @rule(model=MODELS)
-    def edit_the_file(self, model: Mapping[str, Any]) -> None:
-        text = {"services": dict(model), "networks": {"back": {}}, "volumes": {"data": {}}}
-        self.scenario = Scenario(EMPTY, json.dumps(text))
+    @rule(model=MODELS, is_internal=st.booleans())
+    def edit_the_file(self, model: Mapping[str, Any], is_internal: bool) -> None:
+        # A network with a stranger in it is made anew only where that is allowed.
+        self.is_internal = self.is_internal if self.is_shared else is_internal
+        networks = {"back": {"internal": self.is_internal}}
+        self.scenario = Scenario(EMPTY, json.dumps({"services": dict(model), "networks": networks, "volumes": VOLUMES}))
 
     @precondition(lambda self: self.own())
     @rule(number=st.integers(0, 9), verb=st.sampled_from(["stop", "start", "pause", "unpause", "restart", "kill"]))
     def steer_by_hand(self, number: int, verb: str) -> None:
         self.by_hand(number, verb, t=1, signal="KILL")
+
+    @precondition(lambda self: self.own())
+    @rule(
+        number=st.integers(0, 9), name=st.sampled_from(["moved", "p-web-1", "p-db-1", "p-web-1.next", "p-web-1.prev"])
+    )
+    def rename_by_hand(self, number: int, name: str) -> None:
+        self.by_hand(number, "rename", name=name)
+
+    @precondition(lambda self: not self.is_shared and self.settled_network())
+    @rule()
+    def share_with_a_stranger(self) -> None:
+        """A stranger's container joins the project's network, and another one mounts its volume."""
+        mount = {"Type": "volume", "Source": "p_data", "Target": "/theirs"}
+        asked(self.engine, "POST", "/networks/p_back/connect", {"Container": STRANGER})
+        body = {"Image": "app:1", "Labels": {"owner": STRANGER}, "HostConfig": {"Mounts": [mount]}}
+        asked(self.engine, "POST", "/containers/create", body, name=f"{STRANGER}-2")
+        asked(self.engine, "POST", f"/containers/{STRANGER}-2/start")
+        self.is_shared, self.foreign = True, foreign(self.engine)
+
+    def settled_network(self) -> bool:
+        """Returns whether the shared network is there as the file has it."""
+        networks = {each["Name"]: each["Internal"] for each in self.engine.networks.values()}
+        return networks.get("p_back") == self.is_internal and "p_data" in self.engine.volumes
 
     @precondition(lambda self: self.own())
     @rule(number=st.integers(0, 9))

@@ -117,7 +117,7 @@ def dripping(folder: Path) -> Iterator[Dripping]:
 
 # ------------------------------------------------------------------ the ways to it
 
-SSH = """#!{python}
+SSH = """#!{python} -IS
 import os, socket, sys, threading
 there = socket.socket(socket.AF_UNIX)
 there.connect({path!r})

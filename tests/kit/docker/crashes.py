@@ -105,15 +105,20 @@ def problems(scenario: Scenario, run: Recorded, state: State, *, more: int) -> I
         yield f"{killed}the next run fails: {[event.note for event in report.failed]}"
     if actions_of(looks) > run.actions + more:
         yield f"{killed}the next run has {actions_of(looks)} actions, an undisturbed one {run.actions}"
+    yield from (f"{killed}{each}" for each in problems_at_the_end(scenario, run, engine))
+
+
+def problems_at_the_end(scenario: Scenario, run: Recorded, engine: MemoryEngine) -> Iterator[str]:
+    """The differences between what disturbed runs have made of an engine, and what an undisturbed one has."""
     if (left := scenario.left(engine)) != run.left:
-        yield f"{killed}still to do: {left}"
+        yield f"still to do: {left}"
     begun, end = MemoryEngine.restored(scenario.begun), MemoryEngine.restored(run.end)
     if foreign(engine) != foreign(begun):
-        yield f"{killed}what is a stranger's was touched"
+        yield "what is a stranger's was touched"
     had, has, may_have = kept(begun), kept(engine), kept(end)
     if lost := [name for name in had if had[name] == may_have.get(name) != has.get(name)]:
-        yield f"{killed}lost: {lost}"
-    yield from (f"{killed}{each}" for each in differences(normal(engine), normal(end)))
+        yield f"lost: {lost}"
+    yield from differences(normal(engine), normal(end))
 
 
 def differences(found: Any, wanted: Any, at: str = "") -> Iterator[str]:

@@ -108,14 +108,17 @@ class Scenario:
         provider = reconciler.providers["docker"]
         assert isinstance(provider, DockerProvider)
         with Lock(engine.clock).held(provider, PROJECT, "apply"):
-            if self.goes_down:
-                kinds = kinds_to_remove(reconciler.kinds.values(), volumes=False)
-                happened = list(removal(reconciler, kinds))
-                provider.clear()
-            else:
-                happened = list(reconciler.converge(lambda _look: None))
+            happened = self.acted(reconciler, provider)
         looks = [each for each in happened if isinstance(each, Look)]
         return Report(tuple(each for each in happened if isinstance(each, Event))), looks
+
+    def acted(self, reconciler: Reconciler, provider: DockerProvider) -> list[Look | Event]:
+        """All that happens under the lock."""
+        if not self.goes_down:
+            return [each for each in reconciler.converge(lambda _look: None) if isinstance(each, Look | Event)]
+        happened = list(removal(reconciler, kinds_to_remove(reconciler.kinds.values(), volumes=False)))
+        provider.clear()
+        return happened
 
     def left(self, engine: MemoryEngine) -> list[str]:
         """The actions that a further run would have."""
