@@ -20,6 +20,9 @@ _PER_SECOND = 5
 _KEPT_LINES = 4
 """Lines of the terminal that are left to what was printed before."""
 
+_LEAST_NOTE = 60
+"""A note that is cut although it has fewer columns than this gets a line of its own."""
+
 
 class LiveScreen:
     """Rows below the messages. ``rows`` is asked for them several times a second, by a thread of rich."""
@@ -34,6 +37,7 @@ class LiveScreen:
         self._is_ascii = not self._console.encoding.startswith("utf")
         self._spinner = Spinner("line" if self._is_ascii else "dots")
         self._live: Live | None = None
+        self._is_stacked = False
 
     def show(self) -> None:
         """Draw the rows from now on."""
@@ -62,19 +66,45 @@ class LiveScreen:
 
     def _table(self) -> Table:
         rows = self._rows()
-        most = max(1, self._console.height - _KEPT_LINES)
-        overflow: Literal["crop", "ellipsis"] = "crop" if self._is_ascii else "ellipsis"
-        table = Table.grid(padding=(0, 1, 0, 0))
-        cells = [[Text(self._fit(clean(text))) for text in _texts(row)] for row in rows[:most]]
         # Besides the mark that moves and a space: `^C`, which a terminal writes behind the last row. It must not begin
         # a line, or the rows could not be taken away any more.
-        for width in (1, *_widths(cells, self._console.width - 4)):
-            table.add_column(no_wrap=True, overflow=overflow, width=width)
-        for row_cells in cells:
-            table.add_row(self._spinner, *row_cells)
+        width = self._console.width - 4
+        cells = [[Text(self._fit(clean(text))) for text in _texts(row)] for row in rows]
+        widths = _widths(cells, width)
+        # Once a note had to be cut, rows stay as they are then: they would jump with each other note.
+        self._is_stacked = self._is_stacked or _is_cut(cells, widths[-1])
+        lines = 2 if self._is_stacked else 1
+        most = max(1, (self._console.height - _KEPT_LINES) // lines)
+        table = self._stacked(cells[:most], width) if self._is_stacked else self._grid(cells[:most], widths)
         if len(rows) > most:
             table.add_row("", Text(f"and {len(rows) - most} more"))
         return table
+
+    def _grid(self, cells: Sequence[Sequence[Text]], widths: Sequence[int]) -> Table:
+        """A line for each row."""
+        table = self._table_of((1, *widths))
+        for row_cells in cells:
+            table.add_row(self._spinner, *row_cells)
+        return table
+
+    def _stacked(self, cells: Sequence[Sequence[Text]], width: int) -> Table:
+        """Two lines for each row, the second one for its note."""
+        table = self._table_of((1, width))
+        for subject, doing, note in cells:
+            subject.truncate(max(1, width - doing.cell_len - 1), overflow=self._overflow)
+            table.add_row(self._spinner, Text.assemble(subject, " ", doing))
+            table.add_row("", Text.assemble("  ", note))
+        return table
+
+    def _table_of(self, widths: Sequence[int]) -> Table:
+        table = Table.grid(padding=(0, 1, 0, 0))
+        for width in widths:
+            table.add_column(no_wrap=True, overflow=self._overflow, width=width)
+        return table
+
+    @property
+    def _overflow(self) -> Literal["crop", "ellipsis"]:
+        return "crop" if self._is_ascii else "ellipsis"
 
     def _fit(self, text: str) -> str:
         return encodable(text, self._console.encoding)
@@ -82,6 +112,11 @@ class LiveScreen:
 
 def _texts(row: Row) -> tuple[str, str, str]:
     return row.subject, f"{row.doing} {row.time}".strip(), row.note
+
+
+def _is_cut(cells: Sequence[Sequence[Text]], width: int) -> bool:
+    """Returns whether a note does not fit into a column that is too narrow for most notes."""
+    return width < _LEAST_NOTE and any(note.cell_len > width for *_, note in cells)
 
 
 def _widths(cells: Sequence[Sequence[Text]], width: int) -> tuple[int, int, int]:

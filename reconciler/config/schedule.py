@@ -35,7 +35,7 @@ def problems_of(window: Mapping[str, Any]) -> dict[str, str]:
     except BadQuantity:
         is_short = True
     if is_short:
-        found["duration"] = f"`{duration}` is no duration; expected one such as `4h` or `1h30m`"
+        found["duration"] = f"`{duration}` is not a valid duration; expected one such as `4h` or `1h30m`"
     from zoneinfo import ZoneInfo
 
     try:

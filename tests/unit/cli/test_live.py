@@ -39,6 +39,8 @@ def test_what_is_waited_for_has_a_row_each_also_after_a_resize_and_an_interrupt_
     terminal.until(both_wait)
     terminal.until(lambda lines: any(re.search(r" waiting ([2-9]|\d\d+) ", line) for line in lines))
 
+    assert any("health: starting, not probed yet" in line for line in terminal.lines)
+
     terminal.resize(120)
     terminal.until(lambda lines: any(re.search(r" waiting ([4-9]|\d\d+) ", line) for line in lines))
     assert both_wait(terminal.lines)
@@ -47,7 +49,7 @@ def test_what_is_waited_for_has_a_row_each_also_after_a_resize_and_an_interrupt_
     terminal.process.sendintr()
     code = terminal.ended()
     assert code == 130
-    assert rows_of(terminal.lines) == []
+    assert rows_of(terminal.lines) == [], "\n".join(terminal.lines)
     said = "\n".join(terminal.lines)
     assert "interrupted: requests that run are finished, waits and builds are given up" in said
     assert said.count("s of waiting") == 2
