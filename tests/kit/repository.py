@@ -6,12 +6,13 @@ import base64
 import os
 import socket
 import subprocess
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from http.server import CGIHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+
+from tests.kit.serving import in_background
 
 AUTHOR = ("-c", "user.name=ann", "-c", "user.email=ann@example.org")
 
@@ -108,9 +109,6 @@ def served_by_http(repository: Repository, *, user: str, password: str) -> Itera
         def log_message(self, *_arguments: object) -> None:
             pass
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
-        try:
-            yield f"http://127.0.0.1:{server.server_port}/cgi-bin/git/app.git"
-        finally:
-            server.shutdown()
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    with in_background(server):
+        yield f"http://127.0.0.1:{server.server_port}/cgi-bin/git/app.git"

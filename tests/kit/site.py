@@ -6,9 +6,10 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
+
+from tests.kit.serving import in_background
 
 USER, PASSWORD = "canary", "right"
 FORM = (
@@ -96,11 +97,5 @@ def serving_site(**replies: Callable[[Mapping[str, str], str], Reply]) -> Iterat
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
     site.url = f"http://localhost:{server.server_port}"
-    thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
-    thread.start()
-    try:
+    with in_background(server):
         yield site
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Container, Generator, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property, partial
 from threading import Event as Flag
 from typing import Any, Final, TypeAlias, TypeVar
@@ -306,11 +306,7 @@ class Reconciler(Struct, frozen=True, dict=True):
             # A write without effect would be planned again in every pass.
             in_vain = written.in_vain(look.plan)
             yield from self._reported(in_vain)
-            left = without(look.plan, in_vain)
-            # After a refusal of the server, only the changes that the failed pass had no steps for are left.
-            left = left if rest is None else restricted(left, rest)
-            refused = (*self._refusals(left, look), *refusals_of_obstacles(left))
-            look = replace(look, plan=replace(left, refusals=refused))
+            look = self._gated(look, in_vain, rest)
             if not look.plan.steps and not look.plan.refusals:
                 if look.unread and not self.defers:
                     raise next(iter(look.unread.values()))
@@ -320,13 +316,7 @@ class Reconciler(Struct, frozen=True, dict=True):
             approve(look)
             if look.plan.refusals:
                 raise Refused(look.plan.refusals)
-            report = Report()
-            from reconciler.run.reconciliation.execute import WORKERS, execute  # a look executes nothing
-
-            workers = self.workers or WORKERS
-            for event in execute(look.plan.steps, self.perform, self.clock, stop=stop, workers=workers):
-                report += [event]
-                yield event
+            report = yield from self._executed(look.plan, stop)
             written = written.after(look.plan, report)
             if in_vain or (stop and stop.is_set()):
                 return
@@ -340,6 +330,24 @@ class Reconciler(Struct, frozen=True, dict=True):
             f"still different after {MOST_PASSES} passes: {_still_different(look.plan)}; "
             "does something else change these resources?"
         )
+
+    def _gated(self, look: Look, in_vain: tuple[Change, ...], rest: frozenset[Address] | None) -> Look:
+        """The look without what was written in vain, and with all that forbids the rest of its plan."""
+        left = without(look.plan, in_vain)
+        # After a refusal of the server, only the changes that the failed pass had no steps for are left.
+        left = left if rest is None else restricted(left, rest)
+        refused = (*self._refusals(left, look), *refusals_of_obstacles(left))
+        return replace(look, plan=replace(left, refusals=refused))
+
+    def _executed(self, plan: Plan, stop: Flag | None) -> Generator[Event, None, Report]:
+        """Yields each event of the plan's steps, and returns the report of all."""
+        from reconciler.run.reconciliation.execute import WORKERS, execute  # a look executes nothing
+
+        report = Report()
+        for event in execute(plan.steps, self.perform, self.clock, stop=stop, workers=self.workers or WORKERS):
+            report += [event]
+            yield event
+        return report
 
     def perform(self, step: Step) -> Verdict:
         """Hand a step to its provider. Raises LockLost before a change that is no longer permitted."""

@@ -33,6 +33,7 @@ from reconciler.providers.docker.engine.location import USUAL, Location
 from reconciler.providers.docker.provider import DockerProvider
 from reconciler.run.reconciliation.once import Look, Reconciler
 from tests.kit.clock import TurnedClock
+from tests.kit.serving import in_background
 
 PROJECT = "p"
 HEALTHY_AFTER_S = 1.0
@@ -764,11 +765,5 @@ def served(engine: MemoryEngine) -> Iterator[str]:
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
-    thread.start()
-    try:
+    with in_background(server):
         yield f"tcp://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()

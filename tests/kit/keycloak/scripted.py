@@ -6,13 +6,13 @@ from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
 from typing import Any
 
 from reconciler.core.provider import Done, Verdict
 from reconciler.core.resource.address import Address
 from reconciler.core.resource.values import ABSENT, Secret, Value
 from reconciler.providers.answers import understood
+from tests.kit.serving import in_background
 
 
 @dataclass
@@ -138,11 +138,5 @@ def serving(answers: dict[str, list[tuple[int, bytes]]], *, tls: Any = None) -> 
     if tls:
         server.socket = tls.wrap_socket(server.socket, server_side=True)
     script.url = f"{'https' if tls else 'http'}://127.0.0.1:{server.server_port}"
-    thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
-    thread.start()
-    try:
+    with in_background(server):
         yield script
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()

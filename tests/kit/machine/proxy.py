@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
+from tests.kit.serving import in_background
+
 READS = ("GET", "HEAD")
 
 
@@ -37,15 +39,12 @@ def recorded(folder: Path, engine: str | None = None) -> Iterator[tuple[str, Rec
     target = (engine or os.environ.get("DOCKER_HOST") or "unix:///var/run/docker.sock").removeprefix("unix://")
     recorder = Recorder()
     handler = type("Handler", (_Handler,), {"recorder": recorder, "target": target})
-    with _Server(str(path), handler) as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
-        thread.start()
-        try:
+    server = _Server(str(path), handler)
+    try:
+        with in_background(server):
             yield f"unix://{path}", recorder
-        finally:
-            server.shutdown()
-            thread.join()
-            path.unlink()
+    finally:
+        path.unlink()
 
 
 class _Server(socketserver.ThreadingUnixStreamServer):

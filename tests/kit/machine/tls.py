@@ -6,13 +6,14 @@ import selectors
 import socket
 import socketserver
 import ssl
-import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
 import trustme
+
+from tests.kit.serving import in_background
 
 PAST = datetime(2020, 1, 1, tzinfo=UTC)
 
@@ -59,14 +60,9 @@ def served(context: ssl.SSLContext | None, engine: Path) -> Iterator[str]:
         daemon_threads = True
         block_on_close = False
 
-    with Server(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
-        thread.start()
-        try:
-            yield f"tcp://127.0.0.1:{server.server_address[1]}"
-        finally:
-            server.shutdown()
-            thread.join()
+    server = Server(("127.0.0.1", 0), Handler)
+    with in_background(server):
+        yield f"tcp://127.0.0.1:{server.server_address[1]}"
 
 
 def _pipe(here: socket.socket, there: socket.socket) -> None:

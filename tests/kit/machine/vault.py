@@ -7,12 +7,13 @@ with metadata, as Vault does.
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+
+from tests.kit.serving import in_background
 
 Answer = tuple[int, Mapping[str, Any]]
 
@@ -85,12 +86,6 @@ def vault() -> Iterator[Vault]:
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
-    thread.start()
     made.url = f"http://127.0.0.1:{server.server_port}"
-    try:
+    with in_background(server):
         yield made
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()

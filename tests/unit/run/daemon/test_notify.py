@@ -18,6 +18,7 @@ from reconciler.core.resource.address import Address
 from reconciler.core.resource.values import Secret
 from reconciler.render.output.writer import Writer
 from reconciler.run.daemon.notify import MOST_WAITING, Notifier
+from tests.kit.serving import in_background
 
 SECRET = "correct-horse-battery-staple"
 AWAY = Trouble(Ailment.UNREAD, "keycloak", f"refuses {SECRET}\x1b[31m\nat once")
@@ -32,7 +33,6 @@ class Receiver(ThreadingHTTPServer):
         self.status, self.go_on = 200, threading.Event()
         self.go_on.set()
         super().__init__(("127.0.0.1", 0), _Handler)
-        threading.Thread(target=self.serve_forever, args=(0.05,), daemon=True).start()
 
     def next(self) -> tuple[str, str, str]:
         found = self.posted.get(timeout=10)
@@ -69,9 +69,8 @@ class Log:
 @pytest.fixture
 def receiver():
     made = Receiver()
-    yield made
-    made.shutdown()
-    made.server_close()
+    with in_background(made):
+        yield made
 
 
 @pytest.fixture

@@ -28,8 +28,8 @@ from reconciler.core.resource.resource import Health, Origin, Status
 from reconciler.core.resource.values import Ref
 from reconciler.providers.memory import MemoryProvider
 from reconciler.record import replace
-from reconciler.run.reconciliation.deadlines import SideBySide
 from reconciler.run.reconciliation.once import Look, NotConverging, Reconciler
+from reconciler.run.reconciliation.side_by_side import SideBySide
 from tests.kit.build import a_document, address, live, resource
 from tests.kit.clock import TurnedClock
 

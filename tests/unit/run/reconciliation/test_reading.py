@@ -9,7 +9,8 @@ from collections.abc import Iterator
 import pytest
 
 from reconciler.core.message.errors import ReconcileError, Unreachable
-from reconciler.run.reconciliation.deadlines import (
+from reconciler.run.reconciliation.reading import IN_TURN
+from reconciler.run.reconciliation.side_by_side import (
     FIRST_S,
     MOST_SLOW_S,
     RECENT,
@@ -18,7 +19,6 @@ from reconciler.run.reconciliation.deadlines import (
     Overdue,
     SideBySide,
 )
-from reconciler.run.reconciliation.reading import IN_TURN
 
 
 class Hanging:

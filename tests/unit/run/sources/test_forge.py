@@ -14,6 +14,7 @@ import pytest
 from reconciler.core.message.errors import Misconfigured
 from reconciler.core.resource.values import Secret
 from reconciler.run.sources.forge import CommitStatus, Judgement, Verdict
+from tests.kit.serving import in_background
 
 TOKEN = "forge-token-0123456789"
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
@@ -26,7 +27,6 @@ class Receiver(ThreadingHTTPServer):
         self.requests: queue.Queue[Any] = queue.Queue()
         self.statuses = [201]
         super().__init__(("127.0.0.1", 0), _Handler)
-        threading.Thread(target=self.serve_forever, args=(0.05,), daemon=True).start()
 
     @property
     def url(self) -> str:
@@ -60,9 +60,8 @@ class Log:
 @pytest.fixture
 def receiver():
     made = Receiver()
-    yield made
-    made.shutdown()
-    made.server_close()
+    with in_background(made):
+        yield made
 
 
 def reported(receiver: Receiver, kind: str, verdict: Verdict, note: str = "taken", **options: Any) -> Any:
