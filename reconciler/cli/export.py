@@ -88,6 +88,7 @@ def command(
     if names and realms:
         raise click.UsageError("a stack and a realm are two files; export one after the other")
     require_names(names, realms)
+    # No session: an export is of what runs, and works without any file of a project.
     found = adopted_realms(ctx.obj.settings, realms, with_secrets=False) if realms else adopted_stack(here(ctx), names)
     (show_json if form == "json" else show_yaml)(found.content)
     _tell(found)
@@ -104,6 +105,7 @@ def _add(settings: Settings, file: Path, adds: tuple[Address, ...], *, writes: b
     path = _of_the_project(settings, file)
     with opened(settings, RealClock(), known=writer().known, warn=warn) as session:
         done = added(session, path, adds)
+    # The values first: a file that names variables which are nowhere would be wrong until they are there.
     if writes and done.variables:
         write_secrets(env_file(settings), done.variables, over_example=True)
     elif done.variables:
@@ -120,6 +122,7 @@ def _print_or_write(path: Path, before: str, text: str, *, writes: bool) -> None
     if not writes:
         if not show_file(text):
             warn("parts of the file are secret or control characters and printed otherwise; use --write to change it.")
+    # Someone may have the file open in an editor; their work is not written over.
     elif text != before and not write_file(path, before, text):
         raise click.UsageError(f"{path} was changed by another program meanwhile, so nothing is written; run it again")
 

@@ -99,6 +99,7 @@ class LazyGroup(click.Group):
         if name not in COMMANDS:
             return None
         command: click.Command = import_module(f"reconciler.cli.{name}").command
+        # Added here, so that no module of a command has to know of examples and of the options that all share.
         command.epilog = epilog(name)
         if not any(option.name == "quiet" for option in command.params):
             command.params += display_options()
@@ -146,10 +147,12 @@ def cli(ctx: click.Context, /, **options: Any) -> None:
     Everything that is declared is compared with what is live, field by field; only what differs is changed, by
     the least disruptive means.
     """
+    # Before anything can fail: a reader of events gets the mistakes of settings and files as events too.
     if options["log_format"] == "json" and ctx.invoked_subcommand in RUNS:
         begin_events(command=ctx.invoked_subcommand)
     repeat_options(_typed(ctx), (name for name in (*COMMANDS, *ALIASES) if name not in _WITHOUT_PROJECT))
     settings = settings_of(options)
+    # Also early: the message of a file that is wrong may quote a line with a secret of the environment.
     learn_settings(settings)
     ctx.color = in_colour()  # else click takes colour out wherever there is no terminal, FORCE_COLOR or not
     ctx.obj = State(settings, options["log_format"], verbose=options["verbose"])
@@ -165,6 +168,7 @@ def _typed(ctx: click.Context) -> Sequence[str]:
     for param in ctx.command.params:
         name = param.name or ""
         is_of_project = param.expose_value and name not in _OF_DISPLAY
+        # What came from RECONCILE_… is set for the next command as well.
         if is_of_project and ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE:
             value = ctx.params[name]
             words += [str(word) for each in (value if param.multiple else (value,)) for word in (param.opts[0], each)]
@@ -183,6 +187,7 @@ def _run(arguments: Sequence[str]) -> int:
     from reconciler.cli.exit import Exit
     from reconciler.config.yaml.reading import reading
 
+    # The shell asks on each Tab; nothing of the files may be printed, and no error either.
     if instruction := process_environment().get(COMPLETE):
         from reconciler.cli.completion import completed
 
@@ -245,6 +250,7 @@ def _failed(error: Exception, *, verbose: bool) -> int:
     from reconciler.core.message.codes import BUG
     from reconciler.core.message.errors import ReconcileError
 
+    # Known trouble of files, servers and policy; everything else is a mistake in this program.
     if isinstance(error, ReconcileError):
         show_error(error)
         return of_error(error)

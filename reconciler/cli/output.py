@@ -68,6 +68,7 @@ def begin() -> None:
 def repeat_options(words: Sequence[str], commands: Iterable[str]) -> None:
     """Has every message that names one of these commands name it with these options."""
     if words:
+        # Not after a letter, a slash or a hyphen: `x-reconcile init` is no command, and a path is no program of ours.
         named = re.compile(rf"(?<![\w/.-])reconcile (?=(?:{'|'.join(commands)})\b)")
         _repeated.append((named, f"reconcile {shlex.join(words)} "))
 
@@ -75,6 +76,7 @@ def repeat_options(words: Sequence[str], commands: Iterable[str]) -> None:
 def repeating(text: str) -> str:
     """The text, in which commands of ours have the options of this command line; for no text of somebody else."""
     for named, full in _repeated:
+        # Not `sub`: the options may have a backslash, which that would take for a group.
         text = full.join(named.split(text))
     return text
 
@@ -117,6 +119,7 @@ def end(code: int) -> OSError | None:
 
 def let_go(stream: TextIO) -> None:
     """Has a stream lead nowhere from now on: what is left in its buffer can't be written."""
+    # Python flushes the stream once more at its end, and would report the same failure again.
     os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
@@ -163,6 +166,7 @@ def show(text: str, *, commands: bool = False, pages: bool = False) -> None:
         emit("message", text)
         return
     shown = _fitting(writer().text(text, commands=commands, width=columns(sys.stdout)), sys.stdout)
+    # Only where a person looks: a pager in a pipe or in a script would wait for a key for ever.
     if pages and _needs_pager(shown):
         os.environ.setdefault("LESS", "-FRX")  # colours are kept, and the text stays on the terminal
         click.echo_via_pager(shown)
@@ -225,6 +229,7 @@ def pass_on(piece: bytes, *, is_error: bool) -> None:
 
 def is_of_output(error: Exception) -> TypeGuard[OSError]:
     """Returns whether an error was raised by writing to a standard stream, not to a file or to a server."""
+    # An OSError does not say which file it was of, so the innermost frame tells.
     frames = [frame for frame, _ in walk_tb(error.__traceback__)]
     return isinstance(error, OSError) and any(frame.f_code in _WRITES for frame in frames[-1:])
 
@@ -247,6 +252,7 @@ def _yaml(value: Any) -> str:
     from reconciler.render.output.plain import harmless_yaml, steers
 
     text = yaml_text(value)
+    # Escapes exist in double quotes alone. The usual style is easier to read, so it stays where nothing steers.
     return harmless_yaml(yaml_text(value, is_escaped=steers, only_ascii=True)) if steers(text) else text
 
 
@@ -288,6 +294,7 @@ def write_line(path: Path, text: str) -> None:
     from reconciler.core.message.errors import writing
 
     with writing("it", path):
+        # Read and written as a whole, since the last line may lack its line break.
         lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
         path.write_text("\n".join([*lines, writer().line(text), ""]), encoding="utf-8")
 
@@ -323,6 +330,7 @@ def _drop_typed_ahead() -> None:
 def learn_settings(settings: Settings) -> None:
     """Have the secrets of the environment and of the env files hidden, also where the files turn out to be wrong."""
 
+    # Only called where something is printed: a command that prints nothing foreign reads no file for it.
     def secrets() -> Iterable[Secret]:
         from reconciler.config import secret_values
         from reconciler.run.session.session import bare_sources_of

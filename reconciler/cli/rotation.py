@@ -45,6 +45,7 @@ class Rotate:
         """Rotate these secrets, or all with none. A rotation that was cut off is finished instead, and first."""
         from reconciler.run.session.session import unfinished_of
 
+        # With an unfinished rotation the files name values that are half in force, so missing secrets are no error.
         before = unfinished_of(self._state.settings)
         with self._state.session(needs_secrets=before is None) as session:
             rotating = self._rotation(session, names)
@@ -76,6 +77,8 @@ class Rotate:
             rotating = new_rotation(session, names)
         else:
             rotating = rotation_to_finish(session, values)
+            # One at a time: the file of what is unfinished has room for one rotation, and a second would lose its old
+            # values.
             others = [name for name in names if name not in values.old]
             if others:
                 raise ReconcileError(
@@ -137,6 +140,7 @@ class Rotate:
             code = of_error(error, begun=True)
         if code != Exit.DONE or stop.is_set():
             say(f"The rotation of {_listed(rotating.values.old)} goes on with the next `reconcile secrets rotate`.")
+            # Whatever the apply says, some secrets are new by now and others are not.
             return Exit.PARTIAL if code in (Exit.DONE, Exit.ERROR, Exit.ROLLED_BACK) else code
         rotating.end()
         self._tell_end(rotating)
@@ -147,6 +151,7 @@ class Rotate:
         from reconciler.core.message.errors import ReconcileError
 
         began = reconciler.clock.now()
+        # The person has agreed to the rotation, and asking again in its middle would leave services stopped.
         events = reconciler.converge(_agree, stop=stop)
         error: ReconcileError | None = self._teller.follow(record.follow(events, reconciler))
         self._teller.tell_outcome(reconciler.clock.now() - began)

@@ -67,9 +67,11 @@ class Teller:
                 for event in events:
                     self.tell(event)
         except ReconcileError as error:
+            # Before the first step nothing has changed, so the error alone says all, with the exit code of its sort.
             if not self.report.events:
                 raise
             return error
+        # The steps that went on then have no result, and a person has to know which ones.
         except SystemExit:  # a second interrupt
             self._tell_given_up()
             raise
@@ -99,6 +101,7 @@ class Teller:
             return
         if event.what is not What.PENDING:
             self.report += [event]
+        # Before the line is printed: the line may say how much of all batches is done, this one included.
         self._ongoing.happened(event, monotonic())
         self._say(event)
         self._began, self._awaited = monotonic(), ""
@@ -121,6 +124,7 @@ class Teller:
         from reconciler.render.progress.ongoing import Row
 
         now = monotonic()
+        # Between two passes no step goes on, and then the live resources are compared.
         return [*self._ongoing.rows(now)] or [Row(_COMPARES, "", now - self._began, self._awaited)]
 
     @property
@@ -144,6 +148,7 @@ class Teller:
         """Says once for each sort of failure what to do about it."""
         from reconciler.core.message.codes import code_of
 
+        # Fifty steps may fail for one reason; its remedy is read once.
         codes = dict.fromkeys(code_of(event.error) for event in self.report.failed if event.error)
         for code in codes:
             say(f"help[{code.name}]: {code.remedy}", level="warning")
@@ -200,10 +205,12 @@ def interruptible() -> Iterator[Stop]:
             raise SystemExit(codes[signal.Signals(number)])
         stop.code = codes[signal.Signals(number)]
         stop.flag.set()
+        # A terminal that is drawn on has its rows taken away first; only a bare one shows `^C` in the line.
         if sys.stderr.isatty() and not is_drawable(sys.stderr) and not in_events():
             say("")  # ends the line that begins with `^C`
         say(_FIRST)
 
+    # The handlers are put back: tests, and programs that import us, run more than one command in a process.
     before = {number: signal.signal(number, on_signal) for number in codes}
     try:
         yield stop

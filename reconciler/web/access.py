@@ -101,6 +101,7 @@ class Sessions:
         """Begin a session; returns its new id."""
         now, identity = self._now(), secrets.token_urlsafe(32)
         self._expire(now)
+        # A dict keeps the order of insertion: the session that began first ends.
         while len(self._sessions) >= MOST_SESSIONS:
             self._sessions.pop(next(iter(self._sessions)))
         made = LoginSession(name, role, how, now, now, longest_s, refresh_token, now, now, subject, sid)
@@ -121,12 +122,14 @@ class Sessions:
         now, found = self._now(), self._sessions.get(_digest(identity)) if identity else None
         if found is None or found.refresh_token is None or now - found.asked < CONFIRM_S:
             return None
+        # Noted before the answer: requests of one page come together, and one question is enough for all.
         found.asked = now
         return found
 
     def renew(self, session: LoginSession, role: Role, refresh_token: Secret | None) -> None:
         """The issuer has said that the session goes on, with this role."""
         session.role, session.confirmed = role, self._now()
+        # An issuer that does not rotate refresh tokens sends none again.
         session.refresh_token = refresh_token or session.refresh_token
 
     def end(self, identity: str) -> LoginSession | None:
@@ -153,6 +156,7 @@ class Brake:
         self._most, self._within_s, self._failures = most, within_s, list[float]()
 
     def is_on(self, now: float) -> bool:
+        # Not by address: a guesser has many of them, and behind a proxy everybody has the same one.
         self._failures = [at for at in self._failures if now - at < self._within_s][-self._most :]
         return len(self._failures) >= self._most
 
@@ -211,6 +215,7 @@ class Gate:
 
     def role_of(self, token: str) -> Role:
         """The role of a token, by comparisons that take the same time for each; ANYONE for a wrong one."""
+        # Digests have one length: a comparison of texts would give away the length of the token.
         given = sha256(token.encode()).digest()
         found = [
             role for known, role in self.tokens.items() if hmac.compare_digest(sha256(known.encode()).digest(), given)
@@ -227,6 +232,7 @@ class Gate:
         return hmac.compare_digest(signature.encode(), self._signature(salt, visitor).encode())
 
     def _signature(self, salt: str, visitor: Visitor) -> str:
+        # Bound to the session: a form that was loaded before a login is no form of the person who has logged in.
         who = visitor.session or visitor.how
         return hmac.new(self._key, f"{salt} {who}".encode(), sha256).hexdigest()
 
@@ -244,6 +250,7 @@ def is_same_origin(headers: Mapping[str, str]) -> bool:
     site = headers.get("sec-fetch-site")
     if site is not None:
         return site in ("same-origin", "none")
+    # Browsers of before 2023 send no Sec-Fetch-Site, yet each of them sends Origin along with a POST.
     origin = headers.get("origin")
     return origin is None or urlsplit(origin).netloc == headers.get("host")
 

@@ -106,6 +106,7 @@ def pause(call: Call) -> Response:
     """Leave a resource alone, or everything where no address is given."""
     asked = _document(call)
     seconds = asked.get("seconds", USUAL_PAUSE_S)
+    # `True` is an int for Python, and no number in JSON.
     if not isinstance(seconds, int | float) or isinstance(seconds, bool):
         raise Wrong(422, "`seconds` is a number.")
     made = call.desk.pause(call.visitor, "api", _subject(asked), _text(asked, "reason"), seconds)
@@ -144,10 +145,12 @@ def _text(asked: Mapping[str, Any], name: str) -> str:
 
 def _document(call: Call) -> Mapping[str, Any]:
     kind = call.request.headers.get("content-type", "").partition(";")[0].strip()
+    # A form of another site can send three types without asking, and JSON is none of them.
     if kind != "application/json":
         raise Wrong(415, "The body is JSON, with `Content-Type: application/json`.")
     try:
         found = json.loads(call.body or b"{}")
+    # The parser gives up on thousands of nested brackets with RecursionError.
     except (ValueError, RecursionError) as error:
         raise Wrong(400, "The body is no JSON.") from error
     if not isinstance(found, dict):

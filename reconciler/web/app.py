@@ -74,11 +74,14 @@ class _Outermost:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
+                # A route may have its own, as files with a digest in their name have for the cache.
                 own = {name for name, _ in message["headers"]}
                 more = [(name.encode(), text.encode()) for name, text in HEADERS.items() if name.encode() not in own]
                 message["headers"] = [*message["headers"], *more]
             await send(message)
 
+        # A page of elsewhere whose name is rebound to 127.0.0.1 is of the same origin for its browser: only the name
+        # in Host tells. Probes give nothing away, and kubelets ask by the address of a pod.
         if scope["path"] not in PROBE_PATHS and not self._desk.gate.knows_host(request.headers.get("host", "")):
             refusal = JSONResponse({"error": "This name is not one of this server; see --allow-host."}, 421)
             await refusal(scope, receive, answer)
@@ -102,6 +105,7 @@ def _endpoint(desk: Desk, route: Route, body_s: float) -> Callable[[Request], Aw
                 call = Call(desk, request, visitor, body)
                 if route.form:
                     _require_token(call)
+                # The endpoints are synchronous as all of the program; whatever may wait must not hold up the loop.
                 return route.call(call) if route.quick else await run_in_threadpool(route.call, call)
         except Wrong as wrong:
             if not is_safe(route.method):
@@ -132,6 +136,7 @@ def _admit(route: Route, request: Request, visitor: Visitor) -> None:
         if visitor.role is Role.ANYONE:
             raise Wrong(401, "You are not logged in.")
         raise Wrong(403, f"You are logged in as {visitor.name}, and need the role {Role(route.role).name.lower()}.")
+    # A browser adds a cookie to the form of any page. A token or a signature comes from a program that has it.
     is_by_cookie = visitor.how != "token" and not route.signed
     if not is_safe(route.method) and is_by_cookie and not is_same_origin(request.headers):
         raise Wrong(403, "This request comes from a page of another site.")
@@ -148,6 +153,7 @@ async def _body(request: Request, most: int, body_s: float) -> bytes:
     try:
         async with asyncio.timeout(body_s):
             async for part in request.stream():
+                # The announced length may be a lie, and a chunked body announces none.
                 size += len(part)
                 if size > most:
                     raise Wrong(413, f"The body is too large; at most {most} bytes are read.")
@@ -174,6 +180,7 @@ def refusal(desk: Desk, request: Request, visitor: Visitor, wrong: Wrong) -> Res
     if not wants_html(request):
         return JSONResponse({"error": message}, wrong.status)
     if wrong.status == 401 and is_safe(request.method):
+        # Only reads are gone on with after a login: an act must be asked for again.
         where = quote(f"{request.url.path}{'?' + request.url.query if request.url.query else ''}", safe="")
         return RedirectResponse(f"/login?next={where}", 303)
     return page_of_error(desk, visitor, wrong.status, message)

@@ -115,6 +115,7 @@ class Desk(Struct):
     def restart(self, visitor: Visitor, via: str, subject: str, source: Restarter, names: Sequence[str]) -> None:
         """Restart a program and those that restart with it, in order, while no other run acts on the project."""
         along = f", and with it {', '.join(names[1:])}" if names[1:] else ""
+        # Shared with the daemon's repairs, and not with a run of the command line: see run/lock.
         with self._recorded(f"restart {subject}", visitor, f"{via}{along}"), self.board.shared():
             for name in names:
                 source.restart(name, timeout_s=None)
@@ -124,6 +125,7 @@ class Desk(Struct):
         board, plan = self.board, self.scene.look.plan
         if not board.leads or not board.heals:
             raise Wrong(409, "This daemon repairs nothing.")
+        # A person approves what was shown. Between that and the click a look may have found something else.
         if mark != checksum(plan, self.scene.project, self.scene.session.kinds):
             raise Wrong(409, "The plan is another one by now. Look at it again.")
         held = {each.subject for each in self.scene.state.troubles if each.ailment is Ailment.HELD_BACK}
@@ -161,6 +163,7 @@ class Desk(Struct):
         """Write the act into the history before it is done, and how it ended."""
         history = self.scene.session.history
         began, clean = self.wall(), self.writer.line
+        # Written first: of an act that kills the daemon there is still a record.
         number = history.begin(Run(0, clean(command), began, clean(visitor.name), visitor.address, clean(trigger)))
         self.log.info("request", command=command, user=visitor.name, address=visitor.address, trigger=trigger)
         code = 1
@@ -210,6 +213,7 @@ class Route(Struct, frozen=True):
 
 def natural(text: str, *, most: int) -> int | None:
     """A number of a request, None for what is none or too large."""
+    # `isdecimal` alone takes digits of other scripts, and `int` needs quadratic time for very long texts.
     is_number = text.isascii() and text.isdecimal() and len(text) <= len(str(most))
     return int(text) if is_number and int(text) <= most else None
 

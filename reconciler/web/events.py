@@ -48,6 +48,7 @@ def stream(call: Call) -> Response:
     last = call.request.headers.get("last-event-id", "")
     seen = natural(last, most=desk.board.version)
     known = desk.board.version if seen is None else seen
+    # nginx would collect the stream into pieces of some kilobytes.
     headers = {"cache-control": "no-store", "x-accel-buffering": "no"}
     return StreamingResponse(_counted(desk, call, known), media_type="text/event-stream", headers=headers)
 
@@ -66,9 +67,12 @@ async def _messages(desk: Desk, call: Call, known: int) -> AsyncIterator[str]:
     examined = desk.examinations.version if desk.examinations else 0
     yield "retry: 3000\n\n"
     while not desk.is_over.is_set():
+        # The gate has let in the request; hours later the session may be over, or ended by the issuer.
         if call.visitor.session and desk.gate.sessions.of(call.visitor.session, is_use=False) is None:
             yield _message(desk, "session", {"ended": True})
             return
+        # Asked at intervals instead of being called: facts come from other threads, and a slow reader must hold up
+        # none.
         scene, sent = desk.board.scene, False
         for noted in desk.board.facts(known) if scene else ():
             assert scene

@@ -44,6 +44,7 @@ class Examinations(Struct):
         try:
             scope.enter_context(recorded())
         except BaseException:
+            # A record that can't be written ends the request, and must not leave "under way" for ever.
             self.begun = None
             raise
         threading.Thread(target=self._carry_out, args=(by, self.begun[1], scope), name="doctor", daemon=True).start()

@@ -72,6 +72,7 @@ class Webhooks:
         with self._lock:
             if digest in self._seen:
                 return False
+            # Kept for this process: after a restart a replay causes one more look, which changes nothing.
             self._seen[digest] = None
             if len(self._seen) > MOST_REMEMBERED:
                 self._seen.popitem(last=False)

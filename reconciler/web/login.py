@@ -33,6 +33,7 @@ def safe_next(text: str) -> str:
 def form_of(call: Call) -> dict[str, str]:
     """The fields of a form; the last of a name counts."""
     try:
+        # Forms of ours have a handful of fields; thousands would cost time before the token of the form is checked.
         return dict(parse_qsl(call.body.decode(), keep_blank_values=True, max_num_fields=50))
     except ValueError as error:
         raise Wrong(400, "The form can't be read.") from error
@@ -56,6 +57,7 @@ def by_token(call: Call) -> Response:
     """Begin a session with a token; wrong ones are counted, and too many make everybody wait."""
     form, gate = form_of(call), call.desk.gate
     where = safe_next(form.get("next", "/"))
+    # Asked here as well, for the message: behind the brake `admit` says the same as of a wrong token.
     if gate.brake.is_on(gate.now()):
         return page(call, "Too many wrong tokens. Wait a minute.", 429, where)
     role = gate.admit(form.get("token", "").strip())
@@ -91,6 +93,7 @@ def finish(call: Call) -> Response:
     if person.role is Role.ANYONE:
         call.desk.refused(call.visitor, f"login of {name}", "no role")
         return _page_of_stranger(call, name, where)
+    # A login begins with a new id: an id from before it may be known to somebody else (session fixation).
     gate.sessions.end(call.visitor.session)
     session = gate.sessions.begin(
         name, person.role, "login", refresh_token=person.refresh_token, subject=person.subject, sid=person.sid
@@ -151,6 +154,7 @@ def cookie_of(desk: Desk, request: Request, name: str) -> str:
 def _with_cookie(call: Call, response: Response, name: str, value: str, max_age: int | None = None) -> Response:
     """The answer with a cookie that no script can read, and that pages of other sites don't send along with a form."""
     name, is_secure = _name(call.desk, name), _is_secure(call.desk)
+    # Not `strict`: the way back from the issuer is a navigation from another site, and needs both cookies.
     response.set_cookie(name, value, max_age=max_age, path="/", secure=is_secure, httponly=True, samesite="lax")
     return response
 
@@ -165,6 +169,7 @@ def _is_secure(desk: Desk) -> bool:
 
 def logout(call: Call) -> Response:
     """End the session here, and then at the issuer."""
+    # Here first: whatever the issuer answers, the session of this program is over.
     ended = call.desk.gate.sessions.end(call.visitor.session) if call.visitor.session else None
     answer: Response = RedirectResponse("/login", 303)
     if ended and ended.refresh_token and call.desk.issuer:
@@ -172,6 +177,8 @@ def logout(call: Call) -> Response:
             call.desk.issuer.end(ended.refresh_token)
         except LoginFailed as error:
             call.desk.log.warning("logout failed", user=ended.name, reason=error.message, detail=error.detail)
+            # The person is still logged in there, and the next login here would need no password; so the page says
+            # it.
             visitor, address = Visitor("", Role.ANYONE), call.desk.issuer.end_url()
             answer = call.desk.pages.html("logout", visitor, title="Logged out", address=address)
     return _with_cookie(call, answer, COOKIE, "", max_age=0)
@@ -185,6 +192,7 @@ def ended_at_the_issuer(call: Call) -> Response:
     except LoginFailed as error:
         log.warning("logout refused", reason=error.message, detail=error.detail, address=call.visitor.address)
         raise Wrong(503 if error.is_away else 400, error.message) from error
+    # 200 also where no session of ours was meant: the issuer would repeat or report a failed logout.
     for name in desk.gate.sessions.end_those_of(subject, sid):
         log.info("logout", user=name, by="issuer", address=call.visitor.address)
     return Response(status_code=200)

@@ -97,6 +97,7 @@ class Metrics:
 
     def request(self, path: str, method: str, code: int) -> None:
         """Count a request; the path is that of a row of the routes, so that the number of series is bounded."""
+        # A method is any word that a client sends, and each would be a series for ever.
         known = method if method in ("GET", "HEAD", "POST") else "other"
         self._requests.labels(path, known, str(code)).inc()
 
@@ -121,6 +122,7 @@ class _Gauges(Collector):
         board = self._board
         yield _gauge("build_info", [([__version__], 1)])
         yield _gauge("up", [([], board.is_alive)])
+        # Without a repository there is no revision, and a series with an empty label would look like one.
         if board.revision:
             yield _gauge("revision_info", [([board.revision], 1)])
         yield _gauge("leader", [([], board.leads)])
@@ -135,6 +137,7 @@ class _Gauges(Collector):
 def _of_scene(scene: Scene, board: Board, clean: Callable[[str], str]) -> Iterator[Metric]:
     troubles = Count(each.ailment.name.lower() for each in scene.state.troubles)
     names = [each.name.lower() for each in Ailment]
+    # All kinds of trouble, also those at 0: an alert on a series that comes and goes misses its first value.
     yield _gauge("troubles", [([name], troubles[name]) for name in names])
     unread = scene.state.unknown
     providers = sorted(scene.session.providers)
@@ -145,6 +148,7 @@ def _of_scene(scene: Scene, board: Board, clean: Callable[[str], str]) -> Iterat
     yield _gauge("resources", every)
     active = board.pauses.active(board.wall())
     yield _gauge("pauses", [([], len(active))])
+    # A realm with 100,000 users would be 200,000 series, more than most of a Prometheus.
     if len(scene.state.standings) > _MOST_ADDRESSES:
         return
     paused = board.paused(each.address for each in scene.state.standings)

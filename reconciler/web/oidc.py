@@ -115,9 +115,11 @@ class Issuer:
         endpoint = str(self._described().found["authorization_endpoint"])
         state, nonce, verifier = (secrets.token_urlsafe(32) for _ in range(3))
         with self._lock:
+            # An id that we did not give out is not taken over: somebody else may have put it into this browser.
             is_known = any(digest == _digest(browser) for digest, _ in self._begun)
             identity = browser if is_known else secrets.token_urlsafe(32)
             self._begun[_digest(identity), state] = Begun(nonce, verifier, where, self.now())
+            # Anybody may begin logins, so the oldest ones give way; the memory is bounded without a lock-out.
             while len(self._begun) > MOST_PENDING:
                 self._begun.popitem(last=False)
         asked = {
@@ -136,6 +138,7 @@ class Issuer:
     def finish(self, browser: str, answer: Mapping[str, str]) -> tuple[Person, str]:
         """The person who has come back, and where the login leads. Raises LoginFailed. A login ends once."""
         with self._lock:
+            # Removed before anything is checked: a second answer with the same state finds nothing.
             begun = self._begun.pop((_digest(browser), answer.get("state", "")), None)
         if begun is None or self.now() - begun.at > PENDING_S:
             raise LoginFailed("This login has not begun in this browser, or too long ago. Try again.")
@@ -148,6 +151,7 @@ class Issuer:
             code_verifier=begun.verifier,
         )
         claims = self._claims(tokens, "id_token", {"aud": self.client})
+        # A token of another login, put into this answer, has another nonce.
         if not hmac.compare_digest(str(claims.get("nonce", "")).encode(), begun.nonce.encode()):
             raise LoginFailed("The token belongs to another login. Try again.")
         return self._person(tokens, str(claims["sub"])), begun.where
@@ -171,6 +175,7 @@ class Issuer:
         before.
         """
         checks = {"iss": self.url, "aud": self.client, "exp": None, "iat": None, "jti": None}
+        # Anybody may post here without a session, so a wrong token must not cost the issuer a request each time.
         is_old = self._known is not None and self.now() - self._known.at > NEWER_AFTER_S
         claims, error = _verified(token, self._described().keys, checks)
         if claims is None and is_old:
@@ -179,6 +184,7 @@ class Issuer:
             raise LoginFailed("The token of the logout is not valid.", error)
         events = claims.get("events")
         subject, sid = str(claims.get("sub") or ""), str(claims.get("sid") or "")
+        # OpenID Connect Back-Channel Logout 2.4: a nonce is forbidden, so that no ID token passes for a logout token.
         if not isinstance(events, Mapping) or _LOGOUT not in events or "nonce" in claims or not (subject or sid):
             raise LoginFailed("The token is none of a logout.")
         with self._lock:
@@ -202,6 +208,7 @@ class Issuer:
     def _person(self, tokens: Mapping[str, Any], subject: str = "") -> Person:
         """The person of an access token that was made for this client, and for no other subject."""
         claims = self._claims(tokens, "access_token", {})
+        # The subject of the ID token: else the roles would be those of another person.
         if claims.get("azp") != self.client or (subject and claims["sub"] != subject):
             raise LoginFailed("The token was made for another client.")
         name = str(claims.get("preferred_username") or claims["sub"])
@@ -212,6 +219,7 @@ class Issuer:
     def _role(self, claims: Mapping[str, Any]) -> Role:
         """The greatest role of our client in the token; nobody has one by default."""
         access = claims.get("resource_access")
+        # Roles of the realm don't count: a realm serves other programs too, and `operator` of those is not ours.
         own = access.get(self.client) if isinstance(access, Mapping) else None
         names = own.get("roles") if isinstance(own, Mapping) else None
         found = [_ROLES[name] for name in names if name in _ROLES] if isinstance(names, list) else []
@@ -250,6 +258,7 @@ class Issuer:
         known = self._known
         if known and not newer and self.now() - known.at < KEPT_S:
             return known
+        # The tokens are checked against `url`; an issuer of another name would sign none that pass.
         found = self._asked("GET", f"{self.inner_url or self.url}/.well-known/openid-configuration")
         if found.get("issuer") != self.url:
             raise LoginFailed(
@@ -271,6 +280,7 @@ class Issuer:
         except (httpx.HTTPError, httpx.InvalidURL, TimeoutError) as error:
             message = "Keycloak does not answer."
             raise LoginFailed(message, _words(error), is_away=True) from error
+        # A failing server says nothing about the person: sessions go on for a while as with no answer at all.
         if status >= 500:
             raise LoginFailed("Keycloak fails.", str(status), is_away=True)
         found = _object(content)
@@ -327,6 +337,7 @@ def _verified(token: str, keys: str, checks: Mapping[str, Any]) -> tuple[Mapping
     try:
         # Only with `expected_type` does the library refuse a token that is encrypted instead of signed.
         verified = JWT(check_claims=dict(checks), algs=_ALGORITHMS, expected_type="JWS")
+        # The clocks of two machines differ; without leeway a token would be refused in the second of its birth.
         verified.leeway = SKEW_S
         verified.deserialize(token, JWKSet.from_json(keys))
         claims = json.loads(verified.claims)

@@ -35,11 +35,13 @@ def serving(desk: Desk, own: socket.socket) -> Iterator[None]:
     options: dict[str, Any] = {
         "log_config": None,
         "access_log": False,
+        # The daemon begins before the server and ends after it, so the application has nothing to do at either end.
         "lifespan": "off",
         "ws": "none",
         "http": "h11",
         "loop": "asyncio",
         "server_header": False,
+        # A forwarded address is what a client says. The gate only asks whether there is one.
         "proxy_headers": False,
         "limit_concurrency": MOST_CONNECTIONS,
         "timeout_keep_alive": 5,

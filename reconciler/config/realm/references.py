@@ -133,6 +133,7 @@ class _ClientRoles(Collection[str]):
 
     def __contains__(self, name: object) -> bool:
         client, _, role = str(name).rpartition("/")
+        # The roles of Keycloak's own clients differ from release to release, so each of them may be meant.
         return name in self._names or client in BUILT_IN_CLIENTS or role == _AUTHORIZATION_ROLE
 
     def __iter__(self) -> Iterator[str]:
@@ -152,11 +153,13 @@ def _clients(realm: Mapping[str, Tree]) -> Collection[str]:
 
 
 def _users(realm: Mapping[str, Tree]) -> Collection[str]:
+    # Keycloak keeps names of users in lower case, whatever the file has.
     own = (str(user.get("username", user.get("email"))).lower() for user in items(realm, "users"))
     return {*own, *(f"{SERVICE_ACCOUNT}{name}".lower() for name in names(realm.get("clients"), "clientId"))}
 
 
 def _flows(realm: Mapping[str, Tree]) -> Collection[str]:
+    # An export has clients name their flows by id.
     ids = {str(flow["id"]) for flow in items(realm, "authenticationFlows") if flow.get("id")}
     return names(realm.get("authenticationFlows"), "alias") | ids | BUILT_IN_FLOWS
 
@@ -223,6 +226,7 @@ def _of_composites(realm: Mapping[str, Tree]) -> Iterator[Reference]:
     for at, roles in lists.items():
         for index, role in enumerate(map(as_dict, as_list(roles))):
             composites = as_dict(role.get("composites"))
+            # The composites of a role are what a user has under other keys; so one reader serves both.
             inside = {"realmRoles": composites.get("realm"), "clientRoles": composites.get("client")}
             for (key, *rest), said, sort, name in _roles_of(inside, (), f"role `{role.get('name')}`"):
                 own = "realm" if key == "realmRoles" else "client"

@@ -105,6 +105,7 @@ class _Walk(Struct):
         if not changed:
             return value
         merged = {**value, **changed}
+        # Places are by key and stay true: filling in changes values, and neither adds nor removes a key.
         return Map(merged, value.places) if isinstance(value, Map) else merged
 
     def _list(self, value: list[Tree], casts: Casts, trail: _Trail) -> Tree:
@@ -117,12 +118,14 @@ class _Walk(Struct):
     def _text(self, text: str, casts: Casts, trail: _Trail) -> Scalar:
         new, faults = interpolate(text, self.variables, self.dialect)
         self.tainted = self.tainted or isinstance(new, Tainted)
+        # A variable of a megabyte, named a thousand times, would fill the memory before any schema sees it.
         self.filled += len(new) if new is not text else 0
         if self.filled > _MOST_FILLED:
             self._report_flood(trail)
             return text
         for fault in faults:
             severity = Severity.WARNING if fault.undefined and not self.strict else Severity.ERROR
+            # Counted in dollars, as quoting and folding move every other character between the file and the text.
             dollar = text.count("$", 0, fault.index)
             misfit = Misfit(_path(trail), fault.message, severity, dollar, fault.undefined, is_unset=fault.is_unset)
             self.misfits.append(misfit)
@@ -139,6 +142,7 @@ class _Walk(Struct):
         try:
             value = cast(text)
         except NotCastable as error:
+            # The message must not show a password that stands where a number belongs.
             found = "a secret" if isinstance(text, Tainted) else f"`{text}`"
             self.misfits.append(Misfit(path, f"{dotted(path)} must be {error.wanted}, but is {found}", code=SCHEMA))
             return text

@@ -78,6 +78,7 @@ class Text:
         self.anchors: dict[str, Node] = {}
         self._used: set[str] = set()
         self._read()
+        # JSON is YAML, and a file that began as JSON must end as JSON.
         self.is_json = text.lstrip()[:1] in ("{", "[") and '"' in text
 
     def _read(self) -> None:
@@ -105,6 +106,7 @@ class Text:
 
     def _node(self, kind: str, event: Any) -> Node:
         start, end = event.start_mark.index, event.end_mark.index
+        # The end mark of a plain scalar is behind the blanks and comments that follow it.
         node = Node(kind, start, start + len(self.text[start:end].rstrip()), anchor=event.anchor or "")
         node.content = _PROPERTIES.match(self.text, start).end() if event.anchor or getattr(event, "tag", "") else start  # type: ignore[union-attr]
         if kind == "alias":
@@ -161,6 +163,7 @@ class Text:
         """Returns whether a variable is anywhere in the value."""
         node = self.real(node)
         if node.kind == "scalar":
+            # Two dollars are one in the value, and no variable.
             return bool(_VARIABLE.search(node.text.replace("$$", "")))
         return any(map(self.has_variable, (*node.keys, *node.values)))
 
@@ -171,6 +174,7 @@ class Text:
         key, *rest = path
         self._require_own(owner)
         own = owner.get(key)
+        # As deep as the file goes; what it lacks on the way is written as one new value.
         if rest and own is not None and own.kind == "map":
             return self.with_attribute(own, rest, wanted, live, whole=whole)
         for name in reversed(rest):
@@ -223,6 +227,8 @@ class Text:
             elif own is not None:
                 splices += self._changed(own, before, after, whole)
             else:
+                # A key of a merge is not edited: its mapping has other users. The own key that is added here wins
+                # over it.
                 inherited = self.found(node, key)
                 if inherited is not None:
                     self.require_constant(inherited)
@@ -240,6 +246,7 @@ class Text:
         gone = [number for number, each in enumerate(node.values) if self._is_one_of(each, wanted, live)]
         for number in gone:
             self.require_constant(node.values[number])
+        # A changed item takes the place of an old one, so that comments and order stay.
         pairs = list(zip(gone, fresh, strict=False))
         splices = [part for number, value in pairs for part in self._replaced(node.values[number], value)]
         return [*splices, *self._deleted(node, gone[len(pairs) :]), *self._appended(node, fresh[len(pairs) :])]
@@ -261,6 +268,7 @@ class Text:
 
     def _replaced(self, node: Node, value: Any) -> list[Splice]:
         self.require_constant(node)
+        # Written anew, it would lose the anchor that an alias elsewhere needs.
         if node.kind in ("map", "list") and (node.anchor or any(each.anchor for each in node.values)):
             raise Unwritable("has an anchor inside; edit it by hand")
         if not isinstance(value, str | int | float | None) and node.kind == "map":
@@ -303,6 +311,7 @@ class Text:
 
     def _without_lines(self, starts: Sequence[int], ends: Sequence[int], number: int) -> Splice:
         start, after = starts[number], self._next_line(ends[number])
+        # The usual entry has its lines for itself, and goes with them, its comment at the end included.
         if not self.text[self._line_start(start) : start].strip():
             return Splice(self._line_start(start), after, "")
         # The first entry stands behind the dash of its item, which stays.
@@ -325,6 +334,7 @@ class Text:
     ) -> list[Splice]:
         if len(gone) == len(node.values):
             return [Splice(starts[0], ends[-1], ", ".join(instead))]
+        # Before the first that stays, the comma behind an entry goes along; after it, the comma before.
         first = next(number for number in range(len(node.values)) if number not in gone)
         return [
             Splice(starts[number], starts[number + 1], "")
@@ -362,6 +372,7 @@ class Text:
         at = self._next_line(last.end)
         indent = " " * self._column(start)
         lines = self.eol.join(indent + text for text in texts)
+        # The last line of a file may lack its line break, and the new one then lacks it as well.
         is_ended = self.text[at - 1 : at] in ("\n", "\r")
         return [Splice(at, at, lines + self.eol if is_ended else self.eol + lines)]
 
@@ -406,6 +417,7 @@ class Text:
 
     def _number(self, value: float, old: Node | None) -> str:
         text = str(value)
+        # A number in quotes is a text for its reader, and stays one.
         return f"{old.quote}{text}{old.quote}" if old is not None and old.quote in ("'", '"') else text
 
     def _key(self, key: str) -> str:

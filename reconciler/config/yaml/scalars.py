@@ -71,12 +71,14 @@ def written(value: float) -> str:
 
 
 def _number(text: str) -> Scalar:
+    # YAML 1.1 has 1_000, and Compose's parser reads it so; `._1` is a text to it.
     digits = text if text[0] == "." else text.replace("_", "")
     match = _INTEGER.fullmatch(digits)
     if match and len(digits) <= _LONGEST_INTEGER:
         sign, *groups = match.groups()
         value = next(int(group, base) for group, base in zip(groups, _BASES, strict=True) if group is not None)
         value = -value if sign == "-" else value
+        # Beyond 64 bits Compose's parser goes on to a float, and so does this.
         if _LEAST_INTEGER <= value <= _GREATEST_INTEGER:
             return value
     if _FLOAT.fullmatch(digits):
@@ -88,6 +90,7 @@ def _number(text: str) -> Scalar:
 def as_date(text: str) -> str | None:
     """The text that Compose makes of a date without quotes; None where it is no date."""
     match = _DATE.fullmatch(text) if text[4:5] == "-" else None
+    # With a T the parser wants a zone; with a blank it takes UTC.
     if not match or (match[4] and not match[8] and "T" in text.upper()):
         return None
     try:

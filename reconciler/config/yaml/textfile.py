@@ -63,6 +63,7 @@ class TextFile(Discreet, frozen=True, eq=False, dict=True):
             return "", column
         if self.private:
             return without_values(self.lines[number - 1][:_SHOWN_LENGTH]), column
+        # The line alone does not tell: the text of a block scalar is secret by the key some lines above.
         above = self.lines[max(number - _CONTEXT, 0) : number]
         return masked_line(tuple(line[:_SHOWN_LENGTH] for line in above), column)
 
@@ -126,6 +127,7 @@ def read_bytes(path: Path, limit: int) -> bytes:
     """Reads a regular file, or the null device. Never waits. Raises UnusableFile for anything else."""
     try:
         _require_file(path.stat())  # before it is opened: that may already do something to a device
+        # Non-blocking: between the look and the opening the file may have become a pipe that nobody writes to.
         with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
             found = os.fstat(file.fileno())
             _require_file(found)
@@ -214,6 +216,7 @@ def _decoded(data: bytes) -> str:
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
+        # All before the first wrong byte is right, so it gives line and column in characters.
         before = data[: error.start].decode("utf-8-sig")
         said = f"is not UTF-8 text (byte 0x{data[error.start]:02x}); save it as UTF-8"
         raise UnusableFile(said, *_place_after(before)) from error

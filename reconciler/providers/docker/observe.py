@@ -361,32 +361,9 @@ class Reader:
         is_named = bool(resource and resource.spec.get("container_name") == name_of(inspect))
         return is_named, bool(dig(inspect, "State.Running")), str(inspect["Created"])
 
-    def _container(
-        self,
-        address: Address,
-        inspect: Json,
-        leftovers: Sequence[Json],
-    ) -> Observed:
+    def _container(self, address: Address, inspect: Json, leftovers: Sequence[Json]) -> Observed:
         self._engine.uses(_of_container(inspect["Id"]))
-        spec = {name: each.read(inspect) for name, each in container.PROPERTIES.items()}
-        # The engine knows networks by their full names; the comparison needs the keys of the file.
-        spec["networks"] = self._by_key(spec["networks"])
-        others = self._outside(address)
-        called = {**self._called, **{other["id"]: reference for reference, other in others.items()}}
-        # Modes name other containers by id, which each replacement changes; the reference to the resource stays.
-        spec |= {key: _named_namespace(spec[key], called) for key in outside.NAMESPACES}
-        spec["links"] = endpoints.renamed(spec["links"], self._renamed)
-        spec["network_mode"] = self._named_network(address, str(spec["network_mode"]))
-        mark = self._marks.get(inspect["Id"])
-        mounted = self._mounted(address)
-        spec |= files.grouped(files.read(inspect, mark and mark["Labels"]), mounted)
-        spec["leftovers"] = tuple(sorted(name_of(other) for other in leftovers))
-        spec["pre_start"] = pre_start.read(inspect)
-        borrowed = self._lent(address)
-        unnamed = anonymous_volumes(inspect)
-        shared = {target: name for target, name in unnamed.items() if target in borrowed}
-        spec["volumes"] = volumes_from.identified(spec["volumes"], shared)
-        spec["depends_on"] = restarts.observed(self._desired.get(address))
+        spec = self._specification(address, inspect, leftovers)
         marks = dig(inspect, "Config.Labels") or {}
         return Observed(
             address,
@@ -396,31 +373,60 @@ class Reader:
             claimable=ownership.is_nobodys(marks),
             called=ownership.called("container", name_of(inspect), marks),
             obstacle=self._obstacle(address),
-            status=self._status(address, inspect, spec, others),
+            status=self._status(address, inspect, spec, self._outside(address)),
             outputs={"id": inspect["Id"], **restarts.outputs(inspect)},
             facts={
-                "started": dig(inspect, "State.StartedAt"),
-                "image": self._configs[inspect["Image"]],
-                "files": files.digests(mounted),
-                "mark": mark["Name"] if mark else "",
-                "is_taken_over": bool(mark and labels.SERVICE in mark["Labels"]),
-                "score_is_raised": self._is_score_raised(address, spec["oom_score_adj"]),
-                "ours": labels.is_ours(marks),
-                # A volume borrowed by `volumes_from` belongs to another container, and does not move with this one.
-                "anonymous": {target: name for target, name in unnamed.items() if target not in borrowed},
-                "lent": borrowed,
-                "outside": others,
-                "volumes_of_image": self._volumes_of_image(address),
-                "pre_stop": self._before_stop(address),
-                "pre_start": self._started_after(address),
+                **self._facts(address, inspect, spec),
                 "leftovers": {name_of(other): other["Id"] for other in leftovers},
             },
             after=frozenset(self._uses(spec)),
             outlived_by=frozenset(self._needs(address, inspect)) - {address},
             restarts=int(inspect.get("RestartCount") or 0),
             # With leftovers it was a run of ours that stopped it, and not a person.
-            stopped_by_hand=not spec["leftovers"] and self._stops.was_by_hand(inspect),
+            stopped_by_hand=not leftovers and self._stops.was_by_hand(inspect),
         )
+
+    def _specification(self, address: Address, inspect: Json, leftovers: Sequence[Json]) -> dict[str, Value]:
+        """The container in the form of the declared one: references to resources instead of ids and names."""
+        spec = {name: each.read(inspect) for name, each in container.PROPERTIES.items()}
+        # The engine knows networks by their full names; the comparison needs the keys of the file.
+        spec["networks"] = self._by_key(spec["networks"])
+        outer = self._outside(address)
+        called = {**self._called, **{other["id"]: reference for reference, other in outer.items()}}
+        # Modes name other containers by id, which each replacement changes; the reference to the resource stays.
+        spec |= {key: _named_namespace(spec[key], called) for key in outside.NAMESPACES}
+        spec["links"] = endpoints.renamed(spec["links"], self._renamed)
+        spec["network_mode"] = self._named_network(address, str(spec["network_mode"]))
+        mark = self._marks.get(inspect["Id"])
+        spec |= files.grouped(files.read(inspect, mark and mark["Labels"]), self._mounted(address))
+        spec["leftovers"] = tuple(sorted(name_of(other) for other in leftovers))
+        spec["pre_start"] = pre_start.read(inspect)
+        borrowed = self._lent(address)
+        shared = {target: name for target, name in anonymous_volumes(inspect).items() if target in borrowed}
+        spec["volumes"] = volumes_from.identified(spec["volumes"], shared)
+        spec["depends_on"] = restarts.observed(self._desired.get(address))
+        return spec
+
+    def _facts(self, address: Address, inspect: Json, spec: Mapping[str, Value]) -> dict[str, Value]:
+        """The facts beside the properties that steps need, and no comparison looks at."""
+        mark = self._marks.get(inspect["Id"])
+        borrowed = self._lent(address)
+        return {
+            "started": dig(inspect, "State.StartedAt"),
+            "image": self._configs[inspect["Image"]],
+            "files": files.digests(self._mounted(address)),
+            "mark": mark["Name"] if mark else "",
+            "is_taken_over": bool(mark and labels.SERVICE in mark["Labels"]),
+            "score_is_raised": self._is_score_raised(address, spec["oom_score_adj"]),
+            "ours": labels.is_ours(dig(inspect, "Config.Labels") or {}),
+            # A volume borrowed by `volumes_from` belongs to another container, and does not move with this one.
+            "anonymous": {at: name for at, name in anonymous_volumes(inspect).items() if at not in borrowed},
+            "lent": borrowed,
+            "outside": self._outside(address),
+            "volumes_of_image": self._volumes_of_image(address),
+            "pre_stop": self._before_stop(address),
+            "pre_start": self._started_after(address),
+        }
 
     def _is_score_raised(self, address: Address, now: Any) -> bool:
         """Returns whether the engine may have raised the requested score."""

@@ -95,6 +95,7 @@ class KeycloakProvider:
         from reconciler.providers.keycloak.read.observe import observe
 
         directory, performer = self._work()
+        # Ids are those of one look: an object that was deleted and made anew by hand has another one.
         directory.forget()
         performer.forget()
         # Noted before the read: an event during it may be of a change that the read has missed.
@@ -109,6 +110,7 @@ class KeycloakProvider:
         last = self._last
         is_current = last and last.changes == self._events.changes and last.desired == tuple(desired)
         if last and is_current and self._events.cover({each.address.path[0] for each in desired}):
+            # A read is an export, the most expensive request of all; that nothing was changed is known without one.
             return last.found
         return self.observe(desired)
 
@@ -139,6 +141,7 @@ class KeycloakProvider:
             return tuple(access_changes(directory, found))
 
     def bystanders(self, changes: Sequence[Change]) -> Mapping[Address, tuple[Bystander, ...]]:
+        # Answered without a request, as for most plans.
         if not any(map(is_harmful, changes)):
             return {}
         directory, _ = self._work()

@@ -57,6 +57,7 @@ class _Stack:
             "name": self.project,
             OPTIONS: {"engine": "swarm"},
             "services": services,
+            # A file without a word about it has the network `default` as well.
             "networks": {key: said for key, said in networks.items() if said or key != _DEFAULT},
             "volumes": dict(self._volumes()),
             **{section: dict(self._files(section)) for section in file.SECTIONS},
@@ -111,6 +112,7 @@ class _Stack:
         """The image as the file had it, if it is the one that runs; else its name without the digest of the moment."""
         live = str(service.IMAGE.read(spec))
         declared = str((spec.get("Labels") or {}).get(labels.IMAGE) or "")
+        # `docker stack deploy` keeps the name of the file in a label, and puts a digest into the image.
         if declared and images.is_same(live, images.familiar(declared)):
             return declared
         name, _, _digest = live.partition("@")
@@ -121,6 +123,7 @@ class _Stack:
         said: dict[str, Json] = {}
         for identity, endpoint in endpoints.items() if isinstance(endpoints, Mapping) else ():
             found = self._networks.get(identity)
+            # The service's own name is an alias without being declared.
             aliases = [alias for alias in endpoint["aliases"] if alias != name]
             options = dict(endpoint["driver_opts"])
             part = {**({"aliases": aliases} if aliases else {}), **({"driver_opts": options} if options else {})}
@@ -154,6 +157,7 @@ class _Stack:
     def _mounted_file(self, section: str, target: str, each: Json) -> Any:
         key, folder = self._file_key(section, each["id"]), _FOLDERS[section]
         is_usual = target == posixpath.join(folder, key)
+        # A secret's target is a name below /run/secrets; a config's is a path.
         at = posixpath.relpath(target, folder) if section == "secrets" and target.startswith(f"{folder}/") else target
         usual = {"uid": "0", "gid": "0", "mode": mounts.mode_of(None)}
         owner = {name: each[name] for name, value in usual.items() if each[name] != value}
@@ -225,6 +229,7 @@ def _restarts(spec: Json) -> Json:
 
 
 def _text(data: Any) -> str | None:
+    # Data that is no UTF-8 can't stand in a file, and an empty `content` would be refused there.
     try:
         return base64.b64decode(data or "").decode() or None
     except UnicodeDecodeError:

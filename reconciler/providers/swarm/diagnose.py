@@ -136,6 +136,7 @@ def _short(site: Site) -> Iterator[Suspect]:
     """Lists services whose tasks have a node and do not stay up."""
     for name, live in site.services.items():
         counts, own = live.get("ServiceStatus") or {}, site.tasks(live)
+        # The manager leaves out counts that are 0.
         up, wanted = counts.get("RunningTasks") or 0, counts.get("DesiredTasks") or 0
         failed = next(iter(tasks.failures(own)), None)
         if service.mode_of(live["Spec"]) in service.JOBS or up >= wanted or tasks.unplaced(own) or not failed:
@@ -150,6 +151,7 @@ def _failed_jobs(site: Site) -> Iterator[Suspect]:
         counts = live.get("ServiceStatus") or {}
         failed = next(iter(tasks.failures(site.tasks(live))), None)
         is_job = service.mode_of(live["Spec"]) in service.JOBS
+        # A job that is tried again, or has ended well after a failure, is no finding.
         if is_job and failed and not counts.get("CompletedTasks") and not counts.get("RunningTasks"):
             yield site.suspect(name, words=tasks.words(failed))
 

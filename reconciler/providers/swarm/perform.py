@@ -54,6 +54,7 @@ def _removed(engine: Engine, path: str) -> Verdict:
     try:
         engine.delete(path)
     except (Rejected, Denied, Conflict) as error:
+        # A manager gives the same status for what is in use and for what is forbidden: only its words tell.
         if not any(words in str(error) for words in _IN_USE):
             raise
         return Pending(LOOK_AGAIN_S, str(error.args[0]))
@@ -66,6 +67,7 @@ def _create_file(engine: Engine, args: Mapping[str, Any]) -> None:
     if data is None and "driver" not in spec:
         raise Rejected(f"{spec['source'].get('file')} can't be read")
     digest = file.digest_now(spec["name"], spec["source"])
+    # A config can't be changed, so other content gets another name, and the services move over to it.
     name = file.fresh_name(spec["name"], digest) if args["is_fresh"] else spec["name"]
     body = file.body(spec, name, args["project"], data or b"", digest)
     try:
@@ -81,6 +83,7 @@ def _update_file(engine: Engine, args: Mapping[str, Any]) -> None:
     """Changes labels, the only part of a config or secret that can be changed."""
     path = f"/{args['section']}/{args['id']}"
     found = _found(engine, path)
+    # An update replaces all labels; those that others put there stay.
     wanted = {**labels.undeclared(found["Spec"].get("Labels")), **args["spec"]["labels"]}
     _versioned(engine, path, found, {**found["Spec"], "Labels": wanted})
 
@@ -153,6 +156,7 @@ def _known(engine: Engine, args: Mapping[str, Any], *, pins: bool) -> dict[str, 
                 target: each if isinstance(each["id"], str) else {**each, **_made(engine, section, each["wanted"])}
                 for target, each in fields[section].items()
             }
+    # As `docker service update` does: without a digest a node that pulls later may run another image of the same tag.
     if pins and "@" not in fields.get("image", "@") and args["pull_policy"] != "never":
         fields["image"] = _pinned(engine, fields["image"], args["reference"])
     return fields
@@ -174,12 +178,14 @@ def _pinned(engine: Engine, image: str, reference: str) -> str:
     """The image with its digest, so that all nodes run the same; without one where its registry can't be asked."""
     try:
         return f"{image}@{engine.digest_in_registry(reference)}"
+    # A private registry without credentials here, or an image that is on the nodes alone: no reason to stop.
     except (Rejected, Conflict, Denied):
         return image
 
 
 def _remove_service(engine: Engine, args: Mapping[str, Any]) -> Verdict:
     engine.delete(f"/services/{args['service']}")
+    # The service is gone at once, its tasks take their time to stop.
     left = [each for each in engine.get("/tasks") if each.get("ServiceID") == args["service"]]
     alive = [each for each in left if tasks.state(each) not in tasks.ENDED]
     return Pending(LOOK_AGAIN_S, f"{len(alive)} of its tasks have not ended yet") if alive else Done()
@@ -234,6 +240,7 @@ def _wait(engine: Engine, args: Mapping[str, Any]) -> Verdict:
     wanted = _wanted(engine, found)
     up = tasks.running(own)
     shown = f"{len(up)} of {wanted} tasks running"
+    # Both: with all tasks up an update may still be in its time of `monitor`, and a new service has no update.
     if state == "updating" or len(up) < wanted:
         _give_up(engine, found, own)
         why = tasks.trouble(own)
@@ -247,6 +254,7 @@ def _wanted(engine: Engine, found: Json) -> int:
     if replicated is not None:
         count = replicated.get("Replicas")
         return 1 if count is None else int(count)
+    # Only the list has the counts, and only with `status`. A global service has as many tasks as fitting nodes.
     listed = engine.get("/services", filters={"id": [found["ID"]]}, status="true")
     return int(dig(listed[0], "ServiceStatus.DesiredTasks") or 0) if listed else 0
 
@@ -278,6 +286,7 @@ def _finished(engine: Engine, found: Json, own: Sequence[Json]) -> Verdict:
 def _failure(engine: Engine, found: Json, what: str) -> GateFailed:
     """The failure of a service, with the error of its last failed task and the lines that this wrote last."""
     own = engine.get("/tasks", filters={"service": [found["ID"]]})
+    # A program that ends with 0 has not failed, and yet does not stay up: its end says more than nothing.
     failed = next(iter(tasks.failures(own)), None) or next(iter(tasks.ended(own)), None)
     if failed is None:
         return GateFailed(what)
@@ -290,6 +299,7 @@ def last_lines(engine: Engine, task: str) -> Sequence[str]:
     """The last lines of a task, as far as its node has them and they come soon."""
     end, written = monotonic() + LAST_LINES_S, b""
     try:
+        # A manager waits for the node of the task, which may be away: so a deadline, and what came until then.
         with closing(engine.cluster_logs(f"/tasks/{task}", tail=LAST_LINES)) as pieces:
             for piece in pieces:
                 written += piece

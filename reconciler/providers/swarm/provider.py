@@ -144,6 +144,7 @@ class SwarmProvider:
         from reconciler.providers.docker.engine.checks import LIMITS
         from reconciler.providers.swarm.diagnose import checks
 
+        # An engine that hangs must not hold up the doctor for as long as it may hold up a change.
         self._brief = self._brief or Engine(self.engine.environment, limits=LIMITS)
         return checks(self._brief, document)
 
@@ -156,6 +157,7 @@ class SwarmProvider:
             ended = next(iter(tasks.ended(own)), None)
             if ended is None:
                 return None
+            # None for a task that never had a container, as where its image is missing.
             code = dig(ended, "Status.ContainerStatus.ExitCode")
             return Exit(code, tuple(last_lines(self.engine, str(ended["ID"]))))
 
@@ -185,6 +187,7 @@ class SwarmProvider:
         rest = b""
         path, lines = f"/services/{self._id(name)}", "all" if tail is None else tail
         for piece in self.engine.cluster_logs(path, tail=lines, follow=follow, timestamps=timestamps):  # type: ignore[arg-type]
+            # A piece ends where the network cut it, in a line or in a character.
             *whole, rest = (rest + piece).split(b"\n")
             yield from (line.decode(errors="replace").rstrip("\r") for line in whole)
         if rest:
@@ -222,6 +225,8 @@ class SwarmProvider:
             for event in events:
                 name = str(((event.get("Actor") or {}).get("Attributes") or {}).get("name") or "")
                 key = name.removeprefix(f"{self._project}_")
+                # The filter of the engine knows labels of containers only, so names are looked at here. Leases have
+                # no such prefix.
                 if event.get("Type") == "node" or key != name:
                     words = f"{event.get('Type')} {name}: {event.get('Action')}"
                     yield Hint(words, service_address(key) if event.get("Type") == "service" else None)

@@ -118,6 +118,7 @@ def outcome(change: ChangeRecord) -> str:
     parts += filter(None, [CAUSES[Cause(change.cause)].short])
     parts += [f"{change.outage:.1f} s without service"] if change.outage else []
     text = ", ".join(parts)
+    # A skipped change took 0.0 s, which would read like a quick success.
     has_begun = change.seconds is not None and change.result not in _NEVER_BEGUN
     return f"{text} ({change.seconds:.1f} s)" if has_begun else text
 
@@ -126,6 +127,7 @@ def field_text(each: FieldRecord, record: ChangeRecord) -> str:
     """One field: its path, its change, whether it forced what was done, its cause and its line."""
     cause = REMOVED.short if each.removed else known_cause(Cause(each.cause))
     why = ", ".join(filter(None, (cause, each.source)))
+    # Of a change in place no field forces anything; of a restart only those whose own effect is one.
     is_forcing = record.action == Action.REPLACE.value or each.reaction == record.disruption
     forced = _FORCED.get(each.reaction, "") if is_forcing else ""
     change = f"{recorded(each.before, each.unit)} → {recorded(each.after, each.unit)}"
@@ -144,6 +146,7 @@ def recorded(value: Any, unit: str = "") -> str:
     match value:
         case None:
             return str(ABSENT)
+        # Values are recorded as JSON: secrets never, and long ones only as their digest.
         case {"sensitive": True}:
             return HIDDEN
         case {"unknown": True}:

@@ -112,6 +112,7 @@ class Findings(Struct, frozen=True):
         ranked: list[tuple[tuple[int, int, int], Finding]] = []
         for finding in self.found:
             sort = f"{finding.rule} {finding.text.replace(finding.address, '')}"
+            # A check in CI shows the first ten or so: three sorts of trouble tell more than ten times one.
             rank = (-RULES[finding.rule].rank, sorts[sort], resources[finding.address])
             ranked.append((rank, finding))
             sorts[sort] += 1
@@ -163,6 +164,7 @@ def cleaned(findings: Findings, clean: Callable[[str], str], place: Callable[[st
         texts = {name: clean(getattr(each, name)) for name in ("address", "field", "title", "message")}
         made = replace(each, origin=origin, **texts)
         identity = _identity(made)
+        # The number tells apart what is alike. CI systems drop all but one finding of a fingerprint.
         finished.append(replace(made, fingerprint=_digest(f"{identity} {counts[identity]}")))
         counts[identity] += 1
     checked, project = tuple(map(clean, findings.checked)), clean(findings.project)
@@ -171,6 +173,7 @@ def cleaned(findings: Findings, clean: Callable[[str], str], place: Callable[[st
 
 def _identity(finding: Finding) -> str:
     """The finding without its line, and without values where it has an address."""
+    # Values change from run to run, as a duration does; a mistake in a file has nothing but its words.
     rest = (finding.field,) if finding.address else (finding.origin.file, finding.message)
     return "\0".join((finding.rule, finding.address, *rest))
 

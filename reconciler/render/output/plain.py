@@ -73,6 +73,7 @@ _IN_ASCII: Final = str.maketrans(
 def encodable(text: str, encoding: str) -> str:
     """The text as an output of this encoding can have it: symbols of ours in ASCII, foreign characters written out."""
     try:
+        # The whole text or none of it: one line with an arrow and the next with `->` reads like two meanings.
         text.encode(encoding)
     except UnicodeEncodeError:
         return text.translate(_IN_ASCII).encode(encoding, "backslashreplace").decode(encoding)
@@ -88,6 +89,7 @@ def with_its_colours(line: str, *, shown: bool) -> str:
     """A container's line with its colours where colours are ``shown``, else without; text is never concealed."""
 
     def repainted(found: re.Match[str]) -> str:
+        # The 8 in `38;5;8` is a colour of the palette; alone it conceals the text that follows.
         is_concealed = _CONCEALED in _PALETTE.sub("", found[1]).split(";")
         return f"{PAINT}{found[1]}{PAINT}" if shown and not is_concealed else ""
 
@@ -124,6 +126,7 @@ def harmless(text: str, *, commands: bool = False) -> str:
     ``commands`` is for text whose own lines are commands.
     """
     text = _STEERING.sub(_written_out, text.replace("\r\n", "\n"))
+    # Azure and the first GitHub runners look for `##[` and `##vso[` anywhere in a line.
     text = _OLD_COMMAND.sub("#\\\\#", text)
     return text if commands else _COMMAND.sub(r"\1\\", text)
 

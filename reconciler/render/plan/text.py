@@ -119,6 +119,7 @@ def plan_text(
         style.paint(f"! {place_of(plan, remark)}{remark.address} {remark.message}", "33") for remark in plan.remarks()
     ]
     column = column_of([str(change.address) for change in changes], style.width)
+    # Access comes first: it is what a reviewer must not overlook below a hundred lines of fields.
     parts = [joined(access_lines(plan.access, style))] if plan.access else []
     parts += [
         "\n".join([*title, *(joined(_block(change, kinds[change.address.kind], style, column)) for change in group)])
@@ -217,6 +218,7 @@ def _action(change: Change) -> str:
     if change.action is Action.DEFERRED:
         verb = f"{change.reason}, " if change.reason else ""
         return f"{verb}deferred: waits for {listed(change.waits_for)}"
+    # The effect is that of a volume made anew; one that only leads to data elsewhere loses none.
     is_kept = change.effect is Effect.DATA_LOSS and not change.loses_data
     cost = "its data stays where it is" if is_kept else COSTS[change.effect]
     if change.action is Action.DELETE:
@@ -232,6 +234,7 @@ def field_lines(change: Change, kind: Kind, *, full: bool = False, width: int = 
     The names take at most half of the ``width`` of a terminal; 0 is for none.
     A new resource that is deferred is shown in full by the pass that makes it.
     """
+    # Its values hang on outputs of others that are not there yet: a list of `(unknown)` helps nobody.
     if change.action is Action.DEFERRED and change.observed is None:
         return
     rows = list(
@@ -325,6 +328,7 @@ def _arrow(field: FieldChange, change: Change, unit: str) -> str:
         return parts
     before = shown(_trimmed(field.before, field.path, _undeclared), unit)
     after = shown(_trimmed(field.after, field.path, _declared_by(change)), unit)
+    # Both sides print as the mask. The reader has to learn that they differ, and never by how much.
     if before == after and HIDDEN in before:
         return HIDDEN if revealed(field.before) == revealed(field.after) else f"{HIDDEN} → (another secret)"
     return f"{before} → {after}"

@@ -74,7 +74,9 @@ class Ongoing:
         if event.what in _ENDS:
             self._now_on.pop(step.id, None)
             self._ended.add(step.id)
+        # A way back is reported of a step that has ended, and that must not come up again as going on.
         elif event.what is not What.ROLLED_BACK:
+            # The first event of a step may come late in it, and says how long it has lasted.
             self._began.setdefault(step.id, now - event.seconds)
             self._now_on[step.id] = event
         if step.covers:
@@ -93,6 +95,7 @@ class Ongoing:
             group = _group(step.address)
             if not step.covers:
                 seconds = now - self._began[step.id]
+                # Only a wait has a patience that a person can do something about.
                 limit = step.timeout_s + step.hold_s if step.verb.endswith("wait") else 0.0
                 yield Row(str(step.address), doing(step), seconds, how_far(event, seconds), limit)
             elif group not in shown:
@@ -104,6 +107,7 @@ class Ongoing:
         for event in tuple(self._now_on.values()):
             seconds = now - self._began[event.step.id]
             yield replace(event, what=What.INTERRUPTED, note="its result is not known", seconds=seconds)
+        # What nobody began has no unknown result, and the next run does it as planned.
         begun = self._ended | self._now_on.keys()
         yield from (Event(step, What.NOT_STARTED) for step in self._steps if step.id not in begun)
 

@@ -62,6 +62,7 @@ class Progress:
     def lines(self, event: Event, part: Part | None = None) -> Iterator[str]:
         """The lines that an event is worth. Of one batch of several, ``part`` is how much of all is done."""
         address = padded(str(event.step.address), self._column)
+        # Noted by step: of one resource, the pull may be done and its container not started.
         if event.what not in (What.NOT_STARTED, What.BLOCKED):
             self._begun.add(event.step.id)
         match event.what:
@@ -69,6 +70,7 @@ class Progress:
                 yield from self._done(event, part)
             case What.STARTED if event.step.verb.rpartition(".")[2] in _LONG:
                 yield f"  … {address} {doing(event.step)}"
+            # Pending comes several times a second, and a log of CI keeps each line.
             case What.PENDING if event.seconds - self._reported.get(event.step.id, 0.0) >= _EVERY_S:
                 self._reported[event.step.id] = event.seconds
                 yield f"  … {address} {doing(event.step)}, {event.seconds:.0f} s{_how_far(event)}"
@@ -97,10 +99,12 @@ class Progress:
                 return
 
     def _done(self, event: Event, part: Part | None) -> Iterator[str]:
+        # A replacement is five steps of one resource; its line has the seconds of all.
         for address in set(event.addresses):
             self._seconds[address] = self._seconds.get(address, 0.0) + event.seconds
         complete = list(dict.fromkeys(filter(self._is_complete, event.addresses)))
         note = f", {event.note}" if event.note else ""
+        # A batch is one request for many users, and a line for each would bury the rest.
         if len(complete) > _FEW:
             first, took = complete[0], max(self._seconds[address] for address in complete)
             subject = padded(f"{first} and {len(complete) - 1} more", self._column)
@@ -143,6 +147,7 @@ class Counts(Struct, frozen=True):
     @classmethod
     def of(cls, report: Report, changed: Collection[Address]) -> Counts:
         """The counts of an apply; what was not ``changed`` by any of its plans was only waited for."""
+        # A resource counts as done only if all of its steps are, and if a plan wanted something of it.
         done = _addresses(report, What.DONE) & set(changed) - report.unfinished
         failed = _addresses(report, What.FAILED)
         blocked = _addresses(report, What.BLOCKED) - failed

@@ -61,9 +61,9 @@ from reconciler.run.daemon.pauses import Pause, pauses_of
 from reconciler.run.daemon.repairs import GRACE_S, Ended, Run, SharedLock, allowed, in_a_thread
 from reconciler.run.daemon.supervisor import Supervisor
 from reconciler.run.lock.leadership import Leadership
-from reconciler.run.reconciliation.deadlines import Overdue, SideBySide
 from reconciler.run.reconciliation.invain import reported
 from reconciler.run.reconciliation.once import Look, Reconciler
+from reconciler.run.reconciliation.side_by_side import Overdue, SideBySide
 from reconciler.run.session.recorder import authors_of_drift
 from reconciler.run.session.requestlog import logged
 from reconciler.run.session.session import Session, learn_files, opened, read, secret_files, unfinished_of
@@ -140,6 +140,11 @@ class Daemon:
         self._board.ask, self._board.interval_s, self._board.heals = self.hints.give, rhythm.interval_s, rhythm.heals
         self._listeners: tuple[Listener, ...] = (*listeners, self._board)
         self._journal = Journal(log, {})
+        self.state = State()
+        self._know_nothing()
+
+    def _know_nothing(self) -> None:
+        """The memory of a daemon that has not looked yet; losing it costs a look, and never a wrong step."""
         self._chronicle: Chronicle | None = None
         self._files: tuple[Path, ...] = ()
         self._file_states: States | None = None
@@ -147,7 +152,6 @@ class Daemon:
         self._quiet: Look | None = None
         self._file_troubles: tuple[Trouble, ...] = ()
         self._runs: dict[Run, Thread | None] = {}
-        self.state = State()
         self._look_error = ""
         self._written = Written()
         self._blocked: dict[str, str] = {}

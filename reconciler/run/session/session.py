@@ -125,6 +125,7 @@ class Session(Struct, frozen=True):
     def policy(self, *, refuses_risks: bool = False, **allowed: Any) -> Policy:
         """The rules of the files, with what the command line allows besides."""
         own = self.document.options
+        # Files speak of sections, such as `volumes`; rules of kinds, which only the providers know.
         prune = {kind.name: own.prune[kind.section] for kind in self.kinds.values() if kind.section in own.prune}
         realms = (_mapping(realm.get(OPTIONS)) for realm in self.document.realms or ())
         # Realms may protect objects in their own files.
@@ -201,21 +202,13 @@ def opened(
     known.learn("credentials", lambda: [tuple(each.credentials()) for each in holders])
     history = history_of(settings, loaded.document.project, warn)
     try:
-        doubtful = [each for each in providers.values() if isinstance(each, WarningSource)]
-        warnings = (
-            *loaded.warnings,
-            *_cut_off(settings),
-            *(found for each in doubtful for found in each.warnings(loaded.document)),
-            *(each.warning for each in _risks(loaded.document, providers)),
-        )
-        lock = Lock(clock, warn, release_s=release_s)
         yield Session(
             settings,
             loaded.document,
-            warnings,
+            _warnings(settings, loaded, providers),
             providers,
             clock,
-            lock,
+            Lock(clock, warn, release_s=release_s),
             made_up,
             loaded.files,
             known,
@@ -226,6 +219,17 @@ def opened(
         history.close()
         for provider in providers.values():
             provider.close()
+
+
+def _warnings(settings: Settings, loaded: Loaded, providers: Mapping[str, Provider]) -> tuple[Problem, ...]:
+    """The warnings of the loader, of a cut-off rotation, and of the providers about the document."""
+    doubtful = [each for each in providers.values() if isinstance(each, WarningSource)]
+    return (
+        *loaded.warnings,
+        *_cut_off(settings),
+        *(found for each in doubtful for found in each.warnings(loaded.document)),
+        *(each.warning for each in _risks(loaded.document, providers)),
+    )
 
 
 def project_of(settings: Settings) -> str:

@@ -44,6 +44,7 @@ def chain_of(found: Model, login: Login | None, walk: Walk | None, diagnoses: Se
     cells = (_browser(login, walk), *(_cell(row, notes.get(row.address, ())) for row in drawn))
     shown = {row.address for row in drawn}
     comes_from: dict[Address, dict[Address, str]] = {cell.address: {} for cell in cells}
+    # Drawn the way that a login takes, which is against the way of needs.
     comes_from[entry][BROWSER] = ""
     for address in shown:
         for need in needs[address] & shown:
@@ -74,6 +75,7 @@ def _needs(found: Model, entry: Address) -> dict[Address, set[Address]]:
         address = frontier.pop()
         if address in needs:
             continue
+        # Clients and users live in a Keycloak, and that is a container of the stack: the chain leads on through it.
         host = hosts.get(address.provider)
         needs[address] = {*found.needs.get(address, ()), *((host,) if host in found.place else ())}
         frontier += needs[address]

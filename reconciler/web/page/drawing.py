@@ -84,10 +84,12 @@ def cell_of(row: Row) -> Cell:
 def drawing(cells: Sequence[Cell], needs: Needs) -> Drawing:
     """The drawing of these cells. Edges that others lead along are left out."""
     shown = {cell.address: cell for cell in cells}
+    # In the order of addresses, so that two looks at one graph give one drawing and nothing jumps about.
     own = {
         address: {need: milestone for need, milestone in needs.get(address, {}).items() if need in shown}
         for address in sorted(shown)
     }
+    # A drawing with each implied edge is a ball of wool.
     direct = not_implied(TopologicalSorter(own).static_order(), own)
     columns = layers_of(direct)
     place = {

@@ -126,6 +126,7 @@ class Model:
         wrong = sorted((row for row in self.rows if row.sign is not Sign.IN_SYNC), key=lambda row: RANK[row.sign])
         alike: dict[object, list[Row]] = {}
         for row in wrong:
+            # A server that is away hides hundreds of resources for one reason: one line says it.
             is_alike = row.change.unread and row.sign is Sign.UNKNOWN
             alike.setdefault((row.address.provider, row.note) if is_alike else row.address, []).append(row)
         return [rows[0] if len(rows) == 1 else replace(rows[0], folded=len(rows)) for rows in alike.values()]
@@ -190,12 +191,14 @@ def _row(scene: Scene, standing: Standing, level: int, change: Change, marks: _M
     failures = scene.failures.get(subject, 0)
     pause = marks.pauses.get(subject) or marks.pauses.get(EVERYTHING)
     sign = _OF[standing.state]
+    # From the worst knowledge to the best: what can't be read may be in any state, whatever was seen before.
     if address.provider in marks.unread and sign is not Sign.BLOCKED:
         sign = Sign.UNKNOWN
     elif failures >= TRIES or any(each.ailment in _STUCK for each in own):
         sign = Sign.STUCK
     elif address in scene.state.under_repair:
         sign = Sign.RUNNING
+    # A pause of what is as declared changes nothing, and would hide that all is well.
     elif pause and sign is not Sign.IN_SYNC:
         sign = Sign.PAUSED
     return Row(address, sign, standing.note, scene.since[address], level, change, pause, own, failures)
@@ -209,6 +212,7 @@ def _levels(scene: Scene, needs: Needs) -> list[tuple[Address, int]]:
     kinds = scene.session.kinds
     for address in order:  # a plan's changes come after what they need
         wanted = [need for need in needs.get(address, {}) if need in depth]
+        # A user hangs below its realm, even if a group that it is in lies deeper.
         around = [need for need in wanted if is_within(address, need, kinds)]
         candidates = around or wanted
         parent = max(candidates, key=lambda need: depth[need], default=None)

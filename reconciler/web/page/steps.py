@@ -59,6 +59,7 @@ def pass_rows(found: PassNow, now: float, only: Address | None = None) -> PassRo
     steps = [each for each in found.steps if only is None or only in (each.step.address, *each.step.covers)]
     rows = [_row(each, now) for each in steps]
     if len(rows) > MOST_STEPS:
+        # Waiting and finished steps are counted in the heading; those that go on or failed are news.
         rows = [row for row in rows if row.word not in _QUIET][:MOST_STEPS]
     ended = sum(each.has_ended for each in steps)
     return PassRows(found.id, ", ".join(found.why[:3]), found.began, len(steps), ended, tuple(rows))

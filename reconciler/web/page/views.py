@@ -87,8 +87,10 @@ def overview(call: Call) -> Response:
     found, query = _model(call), _query(call, "q", "state", "kind", "half")
     is_filtered = any(query.values())
     rows = found.found(text=query["q"], state=query["state"], kind=query["kind"], half=query["half"])
+    # A search shows each row that it finds: the tree would fold those of one kind into a count.
     listed = rows if is_filtered else found.tree()
     pages = max(1, ceil(len(listed) / ROWS))
+    # A page beyond the last one is the last one: resources may have gone since its link was made.
     page = min(_number(call, "page", 1), pages)
     wrong = found.wrong()
     kinds = dict.fromkeys(row.address.kind for row in found.rows)
@@ -128,6 +130,7 @@ def resource(call: Call) -> Response:
     needs, users = tuple(found.needs.get(row.address, {})), found.needed_by.get(row.address, ())
     runs = _runs(call, address=str(row.address), limit=20)
     authors = [author for _, changes in runs[:1] for each in changes for author in each.authors]
+    # Fields need both sides; a creation or a removal is described by the words of the plan alone.
     is_due = change.action is not Action.KEEP
     return _html(
         call,
@@ -166,6 +169,7 @@ def plan(call: Call) -> Response:
             "place": str(change.origin or ""),
             "fields": _fields(change, kinds[change.address.kind]) if change.observed and change.desired else [],
         }
+        # The costliest changes first, since the rest may be cut.
         for change in sorted(due, key=lambda change: -change.effect)[:MOST_ACTIONS]
     ]
     return _html(
@@ -223,6 +227,7 @@ def graph(call: Call) -> Response:
     focus = address_of(query["focus"]) if query["focus"] else None
     if query["focus"] and (focus is None or found.row(focus) is None):
         raise Wrong(404, f"There is no resource {query['focus']}.")
+    # The neighbourhood grows with each step; beyond nine the drawing is full in any project.
     depth = min(_number(call, "depth", 2), 9)
     rows = chosen(found, focus=focus, depth=depth)
     return _html(
@@ -242,6 +247,7 @@ def logs(call: Call) -> Response:
     found, query = _model(call), _query(call, "q")
     row = _row(call, found)
     tail = min(_number(call, "tail", 200), 20_000)
+    # The search is among the lines that were read: the engine has no search, and a whole log may be gigabytes.
     lines = _log(call, row, tail)
     matching = [line for line in lines if query["q"].lower() in line.lower()]
     return _html(
@@ -294,6 +300,7 @@ def access(call: Call) -> Response:
     if realm not in realms:
         raise Wrong(404, f"There is no realm {realm} in the files.")
     directory = _directory(scene)
+    # Nothing is searched before LEAST_SEARCH characters, so an open page costs the server no request.
     with _asking(call, "The users can't be read"):
         found = _searched(directory, realm, query["q"]) if len(query["q"]) >= LEAST_SEARCH else ()
         shown = _accessed(directory, realm, query["user"], query["group"], scene.look.plan.changes)
@@ -366,6 +373,7 @@ def confirm(call: Call) -> Response:
     if action not in ACTS:
         raise Wrong(404, "There is nothing at this address.")
     subject = call.query.get("address", "")
+    # The others concern the whole project. An address that they come with is shown nowhere.
     if action in ("pause", "resume", "restart"):
         _require_subject(call, subject)
     words, explanation = ACTS[action]
@@ -397,6 +405,7 @@ def act(call: Call) -> Response:
             desk.sync(visitor, "page")
         case "pause":
             seconds = form.get("seconds", "")
+            # The desk has the limit of a pause; this one only keeps a long row of digits from `int`.
             seconds_asked = natural(seconds, most=10**8)
             if seconds_asked is None:
                 raise Wrong(422, "The duration is a number of seconds.")
@@ -411,6 +420,7 @@ def act(call: Call) -> Response:
             desk.approve(visitor, "page", form.get("checksum", ""))
         case _:
             raise Wrong(404, "There is nothing at this address.")
+    # 303 makes the browser fetch the page: reloading it must not send the form again.
     return RedirectResponse(_place(call.request.path_params["action"], subject), 303)
 
 
@@ -485,6 +495,7 @@ def page_of_error(desk: Desk, visitor: Visitor, status: int, message: str) -> Re
 
 
 def _html(call: Call, template: str, **values: Any) -> Response:
+    # The page's script encodes the slash of `Europe/Berlin`.
     zone = call.request.cookies.get("tz", "").replace("%2F", "/")
     return call.desk.pages.html(template, call.visitor, zone, scene=call.desk.scene, **values)
 
@@ -494,6 +505,7 @@ def _model(call: Call) -> Model:
     desk = call.desk
     scene, pauses = desk.scene, tuple(desk.board.pauses.active(desk.wall()))
     key, found = desk.model
+    # A pause may begin or end between two looks, and each row shows it.
     if key != (scene.number, pauses):
         found = model(desk.board, scene)
         desk.model = (scene.number, pauses), found
@@ -599,6 +611,7 @@ def _fields(change: Change, kind: Kind) -> list[FieldRow]:
 def _live_fields(call: Call, row: Row, kind: Kind) -> list[tuple[str, str]]:
     """The live values, for operators: an environment may hold more than the secrets that are known."""
     live = row.change.observed
+    # A value that no file declares as a secret, such as one set by hand, can't be known as one.
     if live is None or call.visitor.role < Role.OPERATOR:
         return []
     known = call.desk.writer.known
@@ -606,6 +619,7 @@ def _live_fields(call: Call, row: Row, kind: Kind) -> list[tuple[str, str]]:
     for name, value in sorted(live.spec.items()):
         sealed = concealed((name,), value, known.__contains__)
         unit = kind.fields[name].unit if name in kind.fields else ""
+        # A mapping is a row for each key: a long environment in one cell can't be read.
         parts = sealed.items() if isinstance(sealed, Mapping) else ()
         found += [(f"{name}.{key}", shown(part)) for key, part in parts] or [(name, shown(sealed, unit))]
     return found[:500]
@@ -616,6 +630,7 @@ def _program(scene: Scene, row: Row) -> tuple[LogSource, str] | None:
     source, kind = scene.session.providers.get(row.address.provider), scene.session.kinds[row.address.kind]
     if row.change.observed is None or "state" not in kind.fields or not isinstance(source, LogSource):
         return None
+    # The name that `reconcile logs` takes: `web`, or `web-2` for a replica.
     return source, "-".join(row.address.path)
 
 
@@ -642,6 +657,7 @@ def _last_lines(call: Call, row: Row) -> list[str] | None:
     try:
         return _log(call, row, FEW_LINES)
     except Wrong as wrong:
+        # The page of a resource is of use without its log, so a failure is a line where the log would be.
         return [wrong.message]
 
 

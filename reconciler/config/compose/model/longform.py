@@ -141,6 +141,7 @@ def refuse_port_bombs(document: Map) -> None:
     total = 0
     for service in (document.get("services") or {}).values():
         for item, place in entries(service.get("ports") or ()):
+            # Counted by the text alone, before a port of it is made.
             container = str(item).rpartition(":")[2] if isinstance(item, str) else ""
             total += sum(int(high) - int(low) for low, high in _RANGE.findall(container)[:1])
             if total > _MOST_PORTS:
@@ -180,6 +181,7 @@ def _device(value: Tree) -> Tree:
     source, *rest = value.split(":")
     if len(rest) >= _MAX_DEVICE_PARTS:
         raise Malformed(f"`{value}` has too many colons; expected SOURCE:TARGET:PERMISSIONS, or the long form")
+    # `SOURCE`, `SOURCE:TARGET` or all three; Compose gives all rights where the file gives none.
     target, permissions = (*rest, "", "rwm")[:2] if len(rest) > 1 else ((*rest, "")[0], "rwm")
     return Map({"source": source, "target": target or source, "permissions": permissions})
 
@@ -209,6 +211,7 @@ def _named(value: Tree, expected: str, alone: tuple[str, ...] = ()) -> Tree:
 
 
 def _gpus(value: Tree) -> Tree:
+    # The schema lets no other text than `all` through.
     return Items([Map({"count": "all"})]) if isinstance(value, str) else value
 
 

@@ -100,6 +100,7 @@ def record(fields: Mapping[str, Field]) -> Shape:
     defaults = {key: field.default for key, field in fields.items() if isinstance(field, Always)}
 
     def shape(value: Tree) -> Map:
+        # In the file's order, so that messages come from top to bottom.
         known = [key for key in value if key in fields and value[key] is not None]
         done = shaped((value[key], _shape(fields[key]), placed(value, key)) for key in known)
         # An empty value and no value mean the same, unless the model always has the key.
@@ -228,6 +229,7 @@ def _pairs(value: Tree, separators: tuple[str, ...]) -> Iterable[tuple[str, str 
     """Key and value of each `KEY=value` of a list; None where there is no separator."""
     for item, place in entries(value):
         whole = text(item)
+        # The first separator of the list wins, not the first in the text: `host:::1` has colons in its address.
         separator = next((each for each in separators if each in whole), None)
         key, found, rest = whole.partition(separator) if separator else (whole, "", "")
         yield str(key), like(item, rest) if found else None, place

@@ -20,6 +20,7 @@ def _declared_devices(service: Json) -> Value:
 
 def _read_devices(inspect: Json) -> Value:
     requests = dig(inspect, "HostConfig.DeviceRequests") or ()
+    # The engine shows names of CDI devices as a request for devices, beside those for GPUs.
     names = [name for request in requests if _is_of_names(request) for name in request["DeviceIDs"]]
     return forms.text_set((*names, *forms.devices(dig(inspect, "HostConfig.Devices"))))
 

@@ -80,6 +80,7 @@ def _listed(at: str, is_risky: Callable[[str], bool]) -> Find:
 def _privileged(service: Json, _stack: Json, _machine: Machine) -> Found:
     if service.get("privileged"):
         yield ("privileged",), "`privileged: true`"
+    # A hook may have more rights than its container.
     for moment in ("post_start", "pre_stop"):
         for index, hook in enumerate(service.get(moment) or ()):
             if hook.get("privileged"):
@@ -193,6 +194,7 @@ def _host_paths(service: Json, stack: Json, machine: Machine) -> Found:
             yield at, f"a mount of {found}"
     for index, mount in enumerate(service.get("volumes") or ()):
         propagation = str((mount.get("bind") or {}).get("propagation") or "")
+        # A mount that the container makes appears on the machine.
         if propagation.endswith("shared"):
             yield ("volumes", index), f"a mount with `propagation: {propagation}`"
 

@@ -67,6 +67,7 @@ class Engines:
         """The engine of a service, or of the container that has a log of this name."""
         service, _, number = name.rpartition("-")
         services = self.where.services
+        # `web-2` is the log of a replica, unless a service has that very name.
         known = name if name in services or not number.isdecimal() else service
         return self.providers[services.get(known, USUAL)]
 
@@ -140,6 +141,7 @@ class EngineProvider(DockerProvider):
         """
         if inner in self.addresses:
             return False
+        # A service of a profile that is off may be declared for any engine, so nothing of it is an orphan.
         if Address(inner.kind, inner.path[:1]) in self._engines.document.idle:
             return True
         return any(not self._is_other_than(each) for each in self._engines.elsewhere(self.name, inner))
@@ -149,8 +151,10 @@ class EngineProvider(DockerProvider):
             own, its = (str(each.engine.own.get("ID") or "") for each in (self, other))
         except ProviderError:
             return False
+        # Two names for one engine: each provider would remove what is the other's.
         if own and own == its:
             raise Rejected(f"{self.title} and {other.title} are one engine; give it one name in `x-reconcile.engine`")
+        # An engine without an id tells nothing, and what may be in use elsewhere is not removed.
         return bool(own and its)
 
     def steps(self, changes: Sequence[Change]) -> Sequence[Step]:

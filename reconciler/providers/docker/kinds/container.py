@@ -91,6 +91,7 @@ def _state(inspect: Json) -> str:
 
 
 def _state_effect(before: Value, after: Value) -> Effect:
+    # A dead container could not be removed whole; the engine starts it no more.
     if before == "dead":
         return Effect.REPLACE
     return Effect.RUN if after == FINISHED else Effect.START
@@ -108,6 +109,7 @@ STATE = Property(
 
 def _image_effect(before: Value, after: Value) -> Effect:
     """The effect of another image: the id counts, the name by which it was asked for does not, be that an id or not."""
+    # An image that is built or pulled in this pass has no id yet, and counts as another one.
     is_id = after is UNKNOWN or (str(before).startswith("sha256:") and str(after).startswith("sha256:"))
     return Effect.REPLACE if is_id else Effect.NOTE
 

@@ -69,6 +69,29 @@ def _realm(
     if found is None:
         return
     live = directory.realms[realm] = found.body
+    yield from _objects(connection, directory, found, wanted, modes)
+    # All users are read only where the undeclared ones are to be deleted.
+    everyone = modes.of(KINDS[USER]) == EXACT
+    try:
+        people = users(realm) if users else _people(connection, realm, wanted, everyone=everyone, live=live)
+    except Denied as error:
+        if not found.by_parts:
+            raise
+        names = [address for address in wanted if address.kind in (USER, PASSWORD) and not _is_exported(address)]
+        yield from (_unseen(address, str(error.args[0])) for address in names)
+    else:
+        yield from _users(directory, realm, wanted, modes, people)
+
+
+def _objects(
+    connection: Connection,
+    directory: Directory,
+    found: Shown,
+    wanted: Mapping[Address, Resource],
+    modes: Modes,
+) -> Iterator[Observed]:
+    """The objects that came with the realm: the wanted ones, and the surplus ones where its file says so."""
+    live, realm = found.body, str(found.body["realm"])
     unread = _unread(found, wanted)
     yield from (_unseen(address, reason) for address, reason in unread.items())
     # All kinds, also those that nobody declared: cascades lead through them.
@@ -93,17 +116,6 @@ def _realm(
             along, holders = cascades.along(address), cascades.holders(address)
             yield replace(each, surplus=is_surplus, along=along, holders=holders)
     yield from _unset(wanted.keys() - seen.keys() - unread.keys(), seen.keys())
-    # All users are read only where the undeclared ones are to be deleted.
-    everyone = modes.of(KINDS[USER]) == EXACT
-    try:
-        people = users(realm) if users else _people(connection, realm, wanted, everyone=everyone, live=live)
-    except Denied as error:
-        if not found.by_parts:
-            raise
-        names = [address for address in wanted if address.kind in (USER, PASSWORD) and not _is_exported(address)]
-        yield from (_unseen(address, str(error.args[0])) for address in names)
-    else:
-        yield from _users(directory, realm, wanted, modes, people)
 
 
 def _unread(found: Shown, wanted: Iterable[Address]) -> Mapping[Address, str]:

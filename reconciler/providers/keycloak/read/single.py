@@ -90,6 +90,7 @@ def _inside(components: Sequence[Representation], parent: str) -> Mapping[str, S
     found: dict[str, list[Representation]] = {}
     for each in components:
         if each.get("parentId") == parent:
+            # An export says both by where a component stands.
             own = {key: value for key, value in each.items() if key not in ("parentId", "providerType")}
             own["subComponents"] = _inside(components, each["id"])
             found.setdefault(each["providerType"], []).append(own)
@@ -100,6 +101,7 @@ def _flows(reads: SingleReads) -> Mapping[str, Any]:
     """Flows with those inside them, which no list shows; and those that are looked for and stand in no other."""
     shown: Sequence[Representation] = reads.get("authentication/flows")
     listed = _executions(reads, [flow["alias"] for flow in shown])
+    # The list has top-level flows alone; the executions of one name those below it by id.
     below = reads.each(f"authentication/flows/{each}" for each in _ids(listed, "flowId"))
     known = {flow["alias"] for flow in (*shown, *below)}
     alone = [found for alias in sorted(set(reads.flows) - known) for found in _alone(reads, alias)]
@@ -125,6 +127,7 @@ def _alone(reads: SingleReads, alias: str) -> Iterator[Representation]:
         return
     if not found:
         raise Denied(f"flow `{alias}` is shown by an export only, as it is empty and stands in no other")
+    # A flow is read by its id, and its executions by its name: so the way leads over one of them.
     parent = reads.get(f"authentication/executions/{found[0]['id']}")["parentFlow"]
     yield reads.get(f"authentication/flows/{parent}")
 
@@ -164,6 +167,7 @@ def _services(reads: SingleReads) -> Mapping[str, Any]:
     with_services = [
         each["id"]
         for each in reads.clients
+        # The settings of that client are the permissions for administrators, which no such request shows.
         if each.get("authorizationServicesEnabled") and each["clientId"] != ADMIN_PERMISSIONS_CLIENT
     ]
     found = reads.each(f"clients/{each}/authz/resource-server/settings" for each in with_services)
@@ -191,6 +195,7 @@ def _mappings(reads: SingleReads) -> Mapping[str, Any]:
     found = reads.each(f"{path}/scope-mappings" for _, _, path in holders)
     of_realm: list[Representation] = []
     of_clients: dict[str, list[Representation]] = {}
+    # An export has these lists by the other side: the roles of a client, and who may have them.
     for (sort, name, _), mappings in zip(holders, found, strict=True):
         if roles := _names(mappings.get("realmMappings")):
             of_realm.append({sort: name, "roles": roles})
@@ -210,6 +215,7 @@ def _roles(reads: SingleReads) -> Mapping[str, Any]:
 
 
 def _with_composites(reads: SingleReads, roles: Sequence[Representation]) -> Sequence[Representation]:
+    # One request for each composite role, as no list of roles has what is in them.
     composed = [each["id"] for each in roles if each.get("composite")]
     found = reads.each(f"roles-by-id/{each}/composites" for each in composed)
     inside = {role: _composites(reads, parts) for role, parts in zip(composed, found, strict=True)}
@@ -229,6 +235,7 @@ def _composites(reads: SingleReads, parts: Sequence[Representation]) -> Mapping[
 def _groups(reads: SingleReads) -> Mapping[str, Any]:
     """All groups. Raises Denied where the account does not see each of them, as with query-groups alone."""
     found = list(_level(reads, "groups"))
+    # An account that may see some groups gets a shorter list and no error; the count tells.
     counted = reads.get("groups/count?top=false")
     if not counted or _number(found) != int(counted["count"]):
         raise Denied("the account does not see all groups")
@@ -237,6 +244,7 @@ def _groups(reads: SingleReads) -> Mapping[str, Any]:
 
 def _level(reads: SingleReads, path: str) -> Iterator[Representation]:
     for each in pages(reads.connection, f"{reads.base}/{path}", _FULL):
+        # Since 23 a list of groups has the number of those below, and no longer the groups themselves.
         below = list(_level(reads, f"groups/{each['id']}/children")) if each.get("subGroupCount") else []
         yield {**each, "subGroups": below}
 

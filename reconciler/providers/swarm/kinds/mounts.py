@@ -47,6 +47,7 @@ def _declared(mount: Json) -> Value:
         case "tmpfs":
             return value | _given(size=bytes_of(options.get("size") or 0), mode=int(options.get("mode") or 0))
         case _:
+            # Compose declares a volume at the top level; a Swarm has each mount carry what a node makes it of.
             made: Any = mount.get("made") or {}
             return value | {
                 "source": mount.get("source") or "",
@@ -105,6 +106,7 @@ def _entry(target: str, mount: Json) -> Json:
     body = {"Type": mount["type"], "Target": target, **_given(Source=mount.get("source"), ReadOnly=mount["read_only"])}
     match mount["type"]:
         case "bind":
+            # The usual values are left out: a manager gives back what was sent, and a spec with more is another spec.
             said = "" if mount["propagation"] == "rprivate" else mount["propagation"]
             return body | _given(BindOptions=_given(Propagation=said, NonRecursive=mount.get("non_recursive")))
         case "tmpfs":

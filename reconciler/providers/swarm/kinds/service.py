@@ -140,6 +140,7 @@ def _hosts(entries: Any) -> Value:
 
 
 def _host_entries(hosts: Any) -> list[Value]:
+    # The Swarm writes lines of /etc/hosts, the file has `NAME:ADDRESS`.
     def entry(text: str) -> str:
         name, _, address = text.partition(":")
         return f"{address} {name}"
@@ -156,6 +157,7 @@ def _ports(ports: Any) -> Value:
     found: dict[str, list[str]] = {}
     for port in ports or ():
         key = f"{port['TargetPort']}/{port.get('Protocol') or 'tcp'}"
+        # One text for both, so that several ways to publish one port can be sorted and compared.
         published = f"{port.get('PublishedPort') or ''} {port.get('PublishMode') or 'ingress'}"
         found.setdefault(key, []).append(published.strip())
     return {key: tuple(sorted(several)) for key, several in found.items()}
@@ -260,6 +262,7 @@ def _policy(name: str, at: str, settings: _Settings, effect: Effect, *paths: str
     """A row that is a group of settings; one that the file leaves out has its usual value."""
 
     def declared(service: Json) -> Value:
+        # An empty policy says no more than none: the row's usual settings stand for both.
         said = find(service) if find else dig(service, paths[0])
         if not said:
             return ABSENT
@@ -538,6 +541,7 @@ def expect(desired: Resource, observed: Observed) -> Spec:
     The number of tasks is only that of the file where the file has one: else it is for those who scale by hand.
     """
     spec = {name: desired.spec.get(name, each.silent) for name, each in ROWS.items()}
+    # A global service has no number, and one that the file leaves out is for whoever scales by hand.
     if spec["replicas"] is ABSENT:
         del spec["replicas"]
     newest = observed.facts.get("newest")
@@ -548,6 +552,7 @@ def alone(desired: Resource, observed: Observed) -> str:
     """Explains why an old task ends before the new one is there; empty where the file lets the new one come first."""
     rollout: Any = desired.spec.get("update_config") or {}
     live: Any = observed.spec.get("networks")
+    # A task keeps the network that it was made with, and the old network can't go while a task is in it.
     wanted: Any = desired.spec.get("networks", {})
     made_anew = [key for key in wanted if wanted[key]["id"] is UNKNOWN and live is not ABSENT and key in live]
     reasons = (
@@ -575,6 +580,7 @@ KIND: Final = Kind(
 def body(name: str, project: str, image: str, values: Mapping[str, Value]) -> dict[str, Any]:
     """The ServiceSpec of a new service."""
     owner = labels.of_stack(project)
+    # The labels of a stack stand on the service and on its containers, as `docker stack deploy` puts them.
     base: Json = {
         "Name": name,
         "Labels": {**owner, labels.IMAGE: image},
