@@ -12,7 +12,7 @@ PYTEST := $(BIN)/python -m pytest
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-down venv test test-unit faults reliability test-integration nightly nightly-config nightly-faults nightly-login nightly-keycloak nightly-docker nightly-daemon drift-matrix test-newer-engine test-rootless-engine swarm test-restart test-e2e test-machine lint format check bench structure schema images lock release-check coverage mutation docs docs-serve reference clean python
+.PHONY: help demo demo-down venv test test-unit faults reliability test-integration nightly nightly-config nightly-faults nightly-login nightly-keycloak nightly-docker nightly-daemon drift-matrix test-newer-engine test-rootless-engine swarm test-restart test-e2e test-machine lint format check bench structure schema images lock changelog release-check coverage mutation docs docs-serve reference clean python
 
 help: ## list the targets
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 26
@@ -178,6 +178,10 @@ lock: $(DEV) ## write the lists of versions and checksums of all that is install
 	$(BIN)/$(COMPILE) --output-file requirements/run.txt pyproject.toml
 	for extra in dev docs nightly release; do \
 	  $(BIN)/$(COMPILE) --extra $$extra --constraint requirements/run.txt --output-file requirements/$$extra.txt pyproject.toml || exit 1; done
+
+changelog: $(DEV) ## move changelog.d into the entry of CHANGELOG.md; CHANGELOG_OPTIONS=--release gives it a date
+	$(PIP) --require-hashes -r requirements/release.txt
+	$(BIN)/python scripts/changelog.py $(CHANGELOG_OPTIONS)
 
 release-check: $(DEV) ## build wheel, sdist and bill of materials in dist/, and use them as a newcomer would; TAG=v1.2.3
 	$(PIP) --require-hashes -r requirements/release.txt

@@ -31,18 +31,28 @@ def version() -> str:
     return found[1]
 
 
+def fragments() -> list[Path]:
+    """The files of changes that no entry of the changelog has yet."""
+    return sorted((ROOT / "changelog.d").glob("*.*.md"))
+
+
 def check_texts(number: str, tag: str) -> None:
     """Raises Failure where tag, version and the newest entry of the changelog do not agree."""
     if tag and tag != f"v{number}":
         raise Failure("compare the tag", f"the tag is {tag}, but the version is {number}", "tag it v" + number)
-    headings = re.findall(r"^## \[?([0-9][^\]\s]*)", (ROOT / "CHANGELOG.md").read_text(encoding="utf-8"), re.MULTILINE)
+    text = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    headings = re.findall(r"^## \[?([0-9][^\]\s]*)", text, re.MULTILINE)
     if number not in headings[:1]:
         newest = headings[0] if headings else "missing"
         raise Failure(
             "compare the changelog",
             f"its newest release is {newest}, but the version is {number}",
-            f"towncrier build --version {number}",
+            f"write the heading `## {number} (unreleased)` above it",
         )
+    left = len(fragments())
+    if tag and (left or f"## {number} (unreleased)" in text):
+        why = f"{left} changes are no part of it yet, or it has no date"
+        raise Failure("compare the changelog", why, "make changelog CHANGELOG_OPTIONS=--release")
 
 
 def build() -> list[Path]:

@@ -55,7 +55,7 @@ def recover(state: State) -> int:
     """Read secrets that have no value from what lives, and write them into .env; a value that is there stays.
 
     They are read from the environment, commands, labels and mounted secrets of the project's containers, and from
-    clients in Keycloak, also where they are part of a text such as a URL. Exit code 0: all that were given to something
+    clients in Keycloak. A part of a text such as a URL is found as well. Exit code 0: all that were given to something
     are written; 3: some of them; 1: none.
     """
     from reconciler.run.session.lostsecrets import BY_HAND

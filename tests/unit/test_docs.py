@@ -6,13 +6,17 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+import click
 import pytest
 
 from reconciler import __version__
-from reconciler.cli.main import COMMANDS
+from reconciler.cli.main import COMMANDS, cli
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), ROOT / "changelog.d/README.md"])
+FRAGMENTS = frozenset((ROOT / "changelog.d").glob("*.*.md"))
+"""Parts of CHANGELOG.md, so their links lead on from there."""
+
+PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), ROOT / "changelog.d/README.md", *FRAGMENTS])
 WORDS = 30
 """The most that a sentence has; a colon does not end one."""
 LETTERS = 125
@@ -77,7 +81,8 @@ def test_relative_links_lead_somewhere(page):
         if "://" in link:
             continue
         path, _, place = link.partition("#")
-        target = (page.parent / path).resolve() if path else page
+        folder = ROOT if page in FRAGMENTS else page.parent
+        target = (folder / path).resolve() if path else page
         if not target.exists() or (place and place not in anchors(target)):
             wrong.append(link)
 
@@ -96,6 +101,29 @@ def test_lines_are_short(page):
     lines = page.read_text(encoding="utf-8").splitlines()
 
     assert [line for line in lines if len(line) > LETTERS and not line.lstrip().startswith("|")] == []
+
+
+def helps(command: click.Command, name: str) -> Iterator[tuple[str, str]]:
+    """Every text of --help by its place: of a command, its options, and the commands below it."""
+    yield name, command.help or ""
+    yield from ((f"{name} {param.name}", getattr(param, "help", None) or "") for param in command.params)
+    if isinstance(command, click.Group):
+        context = click.Context(command)
+        for inner in command.list_commands(context):
+            below = command.get_command(context, inner)
+            assert below
+            yield from helps(below, f"{name} {inner}")
+
+
+def test_sentences_of_help_are_short():
+    long = [
+        (place, each)
+        for place, text in helps(cli, "reconcile")
+        for each in sentences(text)
+        if len(each.split()) > WORDS
+    ]
+
+    assert long == []
 
 
 def test_the_readme_lists_every_command():
