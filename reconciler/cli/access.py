@@ -33,13 +33,8 @@ def command(state: State, /, **options: Any) -> None:
     _check("realm", options["realm"], realms)
     _check("user", users, {name for grants in realms.values() for name in grants.users})
     _check("client", clients, {name for grants in realms.values() for name in grants.clients})
-    found = [
-        entry
-        for grants in realms.values()
-        for user in users or sorted(grants.users)
-        if user in grants.users
-        for entry in grants.entries(user, clients)
-    ]
+    named = ((grants, user) for grants in realms.values() for user in users or sorted(grants.users))
+    found = [entry for grants, user in named if user in grants.users for entry in grants.entries(user, clients)]
     open_clients = {realm: sorted(grants.open_clients()) for realm, grants in realms.items()}
     if options["format"] == "json":
         show_json(access_document(found, open_clients))

@@ -15,6 +15,7 @@ from reconciler.settings import Settings
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from reconciler.core.execution.report import Report
     from reconciler.run.commands.adopt import AdoptedFile
 
 STACK: Final = "stack.yaml"
@@ -127,7 +128,6 @@ def _write(path: Path, adopted: AdoptedFile, *, overwrite: bool) -> None:
 def _compared(settings: Settings, *, stack: Path | None = None, users: Path | None = None) -> int:
     """Compare what was written with what lives, and say what differs."""
     from reconciler.core.difference.change import Action
-    from reconciler.core.execution.report import What
     from reconciler.run.clock import RealClock
     from reconciler.run.commands.adopt import settings_of_files, taken_over
     from reconciler.run.session.session import opened
@@ -136,11 +136,7 @@ def _compared(settings: Settings, *, stack: Path | None = None, users: Path | No
     with opened(settings_of_files(settings, stack=stack, users=users), RealClock(), known=writer().known) as session:
         plan = session.reconciler().look().plan
         report = taken_over(session, plan, "adopt")
-    for event in report.failed:
-        warn(f"{event.step.address} is not taken over: {event.note}")
-    if taken := len(report.of(What.DONE)):
-        belong = "s belong" if taken > 1 else " belongs"
-        say(f"{taken} container{belong} to project {session.document.project} from now on.")
+    _tell_taken(report, session.document.project)
     different = [change for change in plan.changes if change.action is not Action.KEEP]
     for change in different:
         warn(f"{change.address} still differs: {change.reason or change.intended.value}")
@@ -149,3 +145,13 @@ def _compared(settings: Settings, *, stack: Path | None = None, users: Path | No
         return Exit.PARTIAL
     say(f"Nothing differs: {len(plan.changes)} resources are as the files say.")
     return Exit.DONE
+
+
+def _tell_taken(report: Report, project: str) -> None:
+    from reconciler.core.execution.report import What
+
+    for event in report.failed:
+        warn(f"{event.step.address} is not taken over: {event.note}")
+    if taken := len(report.of(What.DONE)):
+        belong = "s belong" if taken > 1 else " belongs"
+        say(f"{taken} container{belong} to project {project} from now on.")

@@ -86,16 +86,8 @@ class _Apply:
         self._dry_run, self._lock_wait = options["dry_run"], options["lock_wait"]
         self._asks = is_terminal() and not options["yes"]
         self._teller = Teller(state)
-        policy: Policy = session.policy(
-            deletes=options["yes"] or self._asks,
-            may_lose=options["allow_delete"],
-            may_adopt=options["adopt"],
-            may_disrupt=options["allow_disrupt"],
-            may_begin_empty=options["allow_empty"],
-            most_surplus=options["max_delete"],
-        )
         self._reconciler: Reconciler = session.reconciler(
-            policy=policy,
+            policy=_policy(session, options, deletes=options["yes"] or self._asks),
             only=options["target"],
             excluded=options["exclude"],
             leaves=leaves_of(session, options),
@@ -112,16 +104,7 @@ class _Apply:
             look = self._reconciler.look()
         self._warn_of_unknown(look)
         if look.plan.is_left or self._dry_run:
-            self._check_saved(look)
-            self._show(look.plan)
-            if not self._dry_run:
-                # Without a change nothing asks or locks, but made-up secrets and takeovers are still to be kept.
-                self._session.keep_secrets()
-                with self._session.recorded("apply") as record:
-                    record.saw(look, self._reconciler)
-                if not _taken_over(self._session, look):
-                    return Exit.PARTIAL
-            return Exit.DIFFERENT if self._dry_run and not look.plan.in_sync else Exit.DONE
+            return self._without_change(look)
         with (
             # The lock before the look that counts: what was shown may have changed while we waited for it.
             self._session.locked("apply", wait_s=self._lock_wait),
@@ -131,6 +114,18 @@ class _Apply:
             code = self._converge(self._stop.flag, self._session.still_good(look), record)
             record.code = self._stop.code or code
             return record.code
+
+    def _without_change(self, look: Look) -> int:
+        """Show the plan of a dry run, or of a project without differences; returns the exit code."""
+        self._check_saved(look)
+        self._show(look.plan)
+        if self._dry_run:
+            return Exit.DONE if look.plan.in_sync else Exit.DIFFERENT
+        # Without a change nothing asks or locks, but made-up secrets and takeovers are still to be kept.
+        self._session.keep_secrets()
+        with self._session.recorded("apply") as record:
+            record.saw(look, self._reconciler)
+        return Exit.DONE if _taken_over(self._session, look) else Exit.PARTIAL
 
     def _warn_of_unknown(self, look: Look) -> None:
         """Warns about options that name an unknown resource, most likely a slip, or one that needs no adoption."""
@@ -157,9 +152,7 @@ class _Apply:
 
     def _gated(self, gate: LoginGate, teller: Teller, record: Recorder) -> int:
         """Walk the login after an apply that succeeded, and take the changes back where it is broken."""
-        from reconciler.core.message.errors import ReconcileError
         from reconciler.render.answers.doctor import login_words
-        from reconciler.run.commands.gate import Rollback
 
         walked = gate.end()
         if walked.works:
@@ -171,6 +164,14 @@ class _Apply:
             say("It failed before this run as well, so nothing is taken back. `reconcile doctor` looks for the cause.")
             return Exit.PARTIAL
         say("It worked before this run; its changes are taken back.")
+        self._take_back(teller, record)
+        say(f"gate: {login_words(gate.login, gate.end())}. `reconcile diff` shows what the files ask for.")
+        return Exit.ROLLED_BACK
+
+    def _take_back(self, teller: Teller, record: Recorder) -> None:
+        from reconciler.core.message.errors import ReconcileError
+        from reconciler.run.commands.gate import Rollback
+
         back, telling = Rollback(self._reconciler, tuple(teller.looks)), Teller(self._state)
         try:
             with telling.comparing():
@@ -182,8 +183,6 @@ class _Apply:
             say(f"taken back: {address}")
         for address, why in sorted(back.left.items()):
             say(f"stays: {address}: {why}")
-        say(f"gate: {login_words(gate.login, gate.end())}. `reconcile diff` shows what the files ask for.")
-        return Exit.ROLLED_BACK
 
     def _converged(self, teller: Teller, stop: threading.Event, first: Look | None, record: Recorder) -> int:
         began = self._session.clock.now()
@@ -300,6 +299,17 @@ def _is_dangerous(look: Look) -> bool:
     from reconciler.core.difference.change import Action
 
     return any(change.action in (Action.DELETE, Action.REPLACE) for change in look.plan.changes)
+
+
+def _policy(session: Session, options: Mapping[str, Any], *, deletes: bool) -> Policy:
+    return session.policy(
+        deletes=deletes,
+        may_lose=options["allow_delete"],
+        may_adopt=options["adopt"],
+        may_disrupt=options["allow_disrupt"],
+        may_begin_empty=options["allow_empty"],
+        most_surplus=options["max_delete"],
+    )
 
 
 def _why_no_adoption(change: Change) -> str:

@@ -22,6 +22,7 @@ from reconciler.cli.values import FILE, SECONDS, OneOf
 from reconciler.record import replace
 
 if TYPE_CHECKING:
+    from reconciler.core.message.errors import Refusal
     from reconciler.core.plan.plan import Plan
     from reconciler.core.resource.address import Address
     from reconciler.render.ci.findings import Findings
@@ -80,19 +81,7 @@ def command(state: State, /, **options: Any) -> int:
         )
         # A file in place of a server does not become readable by waiting.
         plan = as_applied(replace(reconciler, defers=bool(against)).look().plan)
-        if form == "json":
-            show_json(document(session, plan))
-        elif form in CI_FORMATS:
-            show_clean(text_of(state, findings(session, plan), form))
-        else:
-            text = rendered(state, session, plan, form, fields=not options["summary"], full=options["full"])
-            show(text, pages=form == "text")
-        for report in options["files"]:
-            write_report(report.path, _report(state, session, plan, report.form))
-        if options["out"]:
-            from reconciler.render.plan.jsonplan import SCHEMA
-
-            write_document(options["out"], document(session, plan), SCHEMA, "plan")
+        _put_out(state, session, plan, options)
         # The hint is for a person who reads the plan, and no part of any other format.
         if form == "text" and not plan.in_sync and not against:
             say(_next(session, plan, options))
@@ -113,6 +102,24 @@ def _offline(session: Session, files: Sequence[Path]) -> tuple[Session, frozense
     return made, unknown
 
 
+def _put_out(state: State, session: Session, plan: Plan, options: Mapping[str, Any]) -> None:
+    """Print the plan in the format that is asked for, and write the files."""
+    form = options["format"]
+    if form == "json":
+        show_json(document(session, plan))
+    elif form in CI_FORMATS:
+        show_clean(text_of(state, findings(session, plan), form))
+    else:
+        text = rendered(state, session, plan, form, fields=not options["summary"], full=options["full"])
+        show(text, pages=form == "text")
+    for report in options["files"]:
+        write_report(report.path, _report(state, session, plan, report.form))
+    if options["out"]:
+        from reconciler.render.plan.jsonplan import SCHEMA
+
+        write_document(options["out"], document(session, plan), SCHEMA, "plan")
+
+
 def _next(session: Session, plan: Plan, options: Mapping[str, Any]) -> str:
     """The command to type next."""
     from reconciler.core.difference.change import Action
@@ -120,24 +127,28 @@ def _next(session: Session, plan: Plan, options: Mapping[str, Any]) -> str:
     choice = [word for name in ("target", "exclude") for each in sorted(options[name]) for word in (f"--{name}", each)]
     choice += ["--include-paused"] if options["include_paused"] else []
     if plan.refusals:
-        # Some refusals have no option: then no command line would do.
-        if not all(refusal.option for refusal in plan.refusals):
-            return "Next: edit the files as the refusals say, and compare again."
-        allowed = dict.fromkeys(refusal.option for refusal in plan.refusals)
-        command = command_line("apply", *choice)
-        if len(allowed) > _MOST_ALLOWED:
-            return f"Next: `{command}` with the options of the refusals allows or leaves out what is refused."
-        words = [word for option in allowed for word in option]
-        if any(option[0] == "--exclude" for option in allowed):
-            rest = command_line("apply", *choice, *words)
-            return f"Next: edit the files as the refusals say, and compare again; `{rest}` does the rest."
-        return f"Next: `{command_line('apply', *choice, *words)}` allows what is refused."
+        return _after_refusals(plan.refusals, choice)
     if not any(change.acts or change.action is Action.DEFERRED for change in plan.changes):
         return f"Next: `{command_line('resume', 'ADDRESS')}` ends a pause."
     if options["out"]:
         return f"Next: `{command_line('apply', *choice, options['out'])}` does exactly this, or nothing."
     checksum = checksum_of(session, plan)
     return f"Next: `{command_line('apply', *choice)}`. With `--checksum {checksum}` it does exactly this, or nothing."
+
+
+def _after_refusals(refusals: Sequence[Refusal], choice: Sequence[str]) -> str:
+    # Some refusals have no option: then no command line would do.
+    if not all(refusal.option for refusal in refusals):
+        return "Next: edit the files as the refusals say, and compare again."
+    allowed = dict.fromkeys(refusal.option for refusal in refusals)
+    command = command_line("apply", *choice)
+    if len(allowed) > _MOST_ALLOWED:
+        return f"Next: `{command}` with the options of the refusals allows or leaves out what is refused."
+    words = [word for option in allowed for word in option]
+    if any(option[0] == "--exclude" for option in allowed):
+        rest = command_line("apply", *choice, *words)
+        return f"Next: edit the files as the refusals say, and compare again; `{rest}` does the rest."
+    return f"Next: `{command_line('apply', *choice, *words)}` allows what is refused."
 
 
 def _report(state: State, session: Session, plan: Plan, form: str) -> str:
@@ -184,20 +195,16 @@ def rendered(
     stopped: Sequence[Address] = (),
 ) -> str:
     """The plan in one of the formats for people. What is ``stopped`` before it begins has the longest outage."""
-    match form:
-        case "markdown":
-            from reconciler.render.ci.markdown import plan_markdown
+    if form == "markdown":
+        from reconciler.render.ci.markdown import plan_markdown
 
-            project, checksum = session.document.project, checksum_of(session, plan)
-            return plan_markdown(plan, session.kinds, session.names, project, clean=clean, checksum=checksum)
-        case _:
-            from reconciler.render.plan.text import Style, plan_text
+        project, checksum = session.document.project, checksum_of(session, plan)
+        return plan_markdown(plan, session.kinds, session.names, project, clean=clean, checksum=checksum)
+    from reconciler.render.plan.text import Style, plan_text
 
-            full = full or state.verbose
-            style = Style(colour=in_colour(), fields=fields, full=full, legend=True, width=columns(sys.stdout))
-            return plan_text(
-                plan, session.kinds, session.names, style, measured=measured(session, plan), stopped=stopped
-            )
+    full = full or state.verbose
+    style = Style(colour=in_colour(), fields=fields, full=full, legend=True, width=columns(sys.stdout))
+    return plan_text(plan, session.kinds, session.names, style, measured=measured(session, plan), stopped=stopped)
 
 
 def measured(session: Session, plan: Plan) -> Measured:

@@ -32,7 +32,7 @@ def command(state: State, /, **options: Any) -> int:
 
     A network or volume that other projects use is left. It is refused while a daemon acts on the project.
     """
-    from reconciler.run.reconciliation.remove import clear, kinds_to_remove, left_in_use, left_to_others, removal
+    from reconciler.run.reconciliation.remove import clear, kinds_to_remove, removal
 
     volumes: bool = options["volumes"]
     with state.session(starts=False) as session:
@@ -52,13 +52,20 @@ def command(state: State, /, **options: Any) -> int:
             record.code = stop.code or of_report(teller.report)
             # Notes beside resources are of no use without them.
             clear(session.providers.values())
-        plan = teller.look.plan
-        for line in (*left_in_use(plan), *left_to_others(plan)):
-            say(f"  - {line}")
-        say(f"{session.document.project}: {_outcome(teller.report)}{_kept(session, plan, volumes=volumes)}.")
+        _tell_end(session, teller, volumes=volumes)
         # Leases are volumes, too, and would stay behind.
         _drop_leases(session)
         return stop.code or of_report(teller.report)
+
+
+def _tell_end(session: Session, teller: Teller, *, volumes: bool) -> None:
+    """Say what is left, and why, and what was removed."""
+    from reconciler.run.reconciliation.remove import left_in_use, left_to_others
+
+    plan = teller.look.plan
+    for line in (*left_in_use(plan), *left_to_others(plan)):
+        say(f"  - {line}")
+    say(f"{session.document.project}: {_outcome(teller.report)}{_kept(session, plan, volumes=volumes)}.")
 
 
 def _outcome(report: Report) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import nullcontext
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -30,17 +30,7 @@ if TYPE_CHECKING:
 @click.argument("words", nargs=-1, required=True, metavar="COMMAND [ARGUMENT]...", type=click.UNPROCESSED)
 @click.pass_obj
 def command(
-    state: State,
-    *,
-    no_tty: bool,
-    index: int | None,
-    env: tuple[str, ...],
-    user: str,
-    workdir: str,
-    detach: bool,
-    privileged: bool,
-    service: str,
-    words: tuple[str, ...],
+    state: State, /, *, index: int | None, detach: bool, service: str, words: tuple[str, ...], **options: Any
 ) -> int:
     """Run a command in the running container of a service.
 
@@ -48,8 +38,7 @@ def command(
     command; 0 after Ctrl-P Ctrl-Q, with which newer engines leave it running. An error of reconcile itself begins with
     `error` on stderr.
     """
-    from reconciler.cli import terminal
-    from reconciler.core.provider import Command, CommandRunner
+    from reconciler.core.provider import CommandRunner
     from reconciler.run.commands.services import known_services
 
     with state.session(starts=False) as session:
@@ -58,16 +47,7 @@ def command(
             raise click.UsageError("without a stack file there are no containers to run a command in; name one with -f")
         # A wrong name is told before the terminal is taken over.
         known_services(session, runner, (service,))
-        asked = Command(
-            words,
-            environment=tuple(entry for each in env if (entry := _entry(each, session.settings.environment))),
-            user=user,
-            directory=workdir,
-            # A terminal only if both ends are one: a pipe must get the bytes as they are.
-            size=terminal.size() if is_terminal() and not (no_tty or detach) else None,
-            takes_input=not detach and terminal.has_input(),
-            is_privileged=privileged,
-        )
+        asked = _asked(words, options, session.settings.environment, is_detached=detach)
         if detach:
             runner.begin(service, index, asked)
             return Exit.DONE
@@ -79,6 +59,25 @@ def command(
             return Exit.INTERRUPTED
         finally:
             running.close()
+
+
+def _asked(
+    words: tuple[str, ...], options: Mapping[str, Any], environment: Mapping[str, str], *, is_detached: bool
+) -> Command:
+    """The command with the options of the command line."""
+    from reconciler.cli import terminal
+    from reconciler.core.provider import Command
+
+    return Command(
+        words,
+        environment=tuple(entry for each in options["env"] if (entry := _entry(each, environment))),
+        user=options["user"],
+        directory=options["workdir"],
+        # A terminal only if both ends are one: a pipe must get the bytes as they are.
+        size=terminal.size() if is_terminal() and not (options["no_tty"] or is_detached) else None,
+        takes_input=not is_detached and terminal.has_input(),
+        is_privileged=options["privileged"],
+    )
 
 
 def _entry(text: str, environment: Mapping[str, str]) -> str:

@@ -75,12 +75,11 @@ def command(
     """
     from reconciler.run.commands.adopt import adopted_realms, adopted_stack
 
+    settings: Settings = ctx.obj.settings
     if file is not None:
         if names or realms:
             raise click.UsageError("--patch goes with no project, container or realm; it takes a file of the project")
-        return (
-            _add(ctx.obj.settings, file, adds, writes=writes) if adds else _patch(ctx.obj.settings, file, writes=writes)
-        )
+        return _add(settings, file, adds, writes=writes) if adds else _patch(settings, file, writes=writes)
     if adds:
         raise click.UsageError("--add goes with --patch only; name the file that gets the object")
     if writes:
@@ -89,7 +88,7 @@ def command(
         raise click.UsageError("a stack and a realm are two files; export one after the other")
     require_names(names, realms)
     # No session: an export is of what runs, and works without any file of a project.
-    found = adopted_realms(ctx.obj.settings, realms, with_secrets=False) if realms else adopted_stack(here(ctx), names)
+    found = adopted_realms(settings, realms, with_secrets=False) if realms else adopted_stack(here(ctx), names)
     (show_json if form == "json" else show_yaml)(found.content)
     _tell(found)
     return Exit.DONE

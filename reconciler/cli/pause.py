@@ -11,20 +11,20 @@ from reconciler.cli.options import complete_address
 from reconciler.cli.output import say
 from reconciler.cli.state import State, command_line
 from reconciler.cli.values import SECONDS
+from reconciler.core.plan.restraint import LONGEST_PAUSE_S, USUAL_PAUSE_S
 
 if TYPE_CHECKING:
+    from reconciler.core.resource.address import Address
     from reconciler.run.commands.names import Names
     from reconciler.run.daemon.pauses import Pauses
 
 SUBJECT: Final = "ADDRESS|SERVICE|PROJECT"
-_USUAL_S: Final = 3_600.0
-_LONGEST_S: Final = 30 * 86_400.0
 _LONGEST_REASON: Final = 500
 
 
 @click.command("pause")
 @click.argument("subject", metavar=SUBJECT, shell_complete=complete_address)
-@click.option("--for", "seconds", type=SECONDS, default=_USUAL_S, metavar="TIME", help="How long; default: 1h.")
+@click.option("--for", "seconds", type=SECONDS, default=USUAL_PAUSE_S, metavar="TIME", help="How long; default: 1h.")
 @click.option("--reason", default="", metavar="TEXT", help="Why, for those who meet the pause.")
 @click.option("--owner", metavar="NAME", help="Who asks for it; default: your name on this machine.")
 @click.pass_obj
@@ -38,7 +38,7 @@ def command(state: State, /, subject: str, **options: Any) -> None:
     from reconciler.run.daemon.pauses import Pause
     from reconciler.run.session.session import user_name
 
-    if not 0 < options["seconds"] <= _LONGEST_S:
+    if not 0 < options["seconds"] <= LONGEST_PAUSE_S:
         raise click.BadParameter(
             "a pause is longer than 0s and lasts at most 30d; write a time such as 2h", param_hint="--for"
         )
@@ -73,13 +73,17 @@ def subject_of(state: State, text: str, *, may_be_gone: bool = False) -> tuple[s
                 f"`{text}` is the project and a service of it; write {names.services[text]}, or `{EVERYTHING}` for all"
             )
         return EVERYTHING, Pauses(file)
-    try:
-        address = names.address(text)
-    except ValueError as error:
-        raise click.BadParameter(str(error), param_hint=SUBJECT) from error
+    address = _address(names, text)
     if not may_be_gone:
         require_known([address], map(Address.parse, names.addresses))
     return str(address), Pauses(file)
+
+
+def _address(names: Names, text: str) -> Address:
+    try:
+        return names.address(text)
+    except ValueError as error:
+        raise click.BadParameter(str(error), param_hint=SUBJECT) from error
 
 
 def named(key: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final, TextIO
 
@@ -15,7 +15,7 @@ from reconciler.record import Struct, replace
 from reconciler.settings import Settings, process_environment
 
 if TYPE_CHECKING:
-    from reconciler.core.message.errors import ReconcileError
+    from reconciler.core.message.errors import ReconcileError, Refusal
     from reconciler.core.message.problem import Problem
     from reconciler.core.resource.address import Address
     from reconciler.providers.waits import Wait
@@ -165,7 +165,7 @@ def show_error(error: ReconcileError, *, begun: bool = False) -> None:
     from reconciler.core.message.codes import code_of
     from reconciler.core.message.errors import Cancelled, ConfigError, Refused
     from reconciler.core.message.problem import Severity
-    from reconciler.render.output.message import counted, error_text, refusal_text
+    from reconciler.render.output.message import counted, error_text
 
     code = code_of(error)
     nothing = "What was done before that stays." if begun else "Nothing was done."
@@ -175,21 +175,25 @@ def show_error(error: ReconcileError, *, begun: bool = False) -> None:
             untouched = "the run ends here" if begun else "nothing was touched"
             say(f"{counted(problems)}; {untouched}.")
         case Refused(refusals=refusals):
-            from reconciler.render.plan.refusals import few_of_each
-
-            for refusal in few_of_each(refusals):
-                say(refusal_text(refusal, code.name), level="error")
+            _show_refusals(refusals, code.name)
             say(nothing)
         case Cancelled():
             say(f"Cancelled. {nothing}")
             return
         case _:
             say(error_text(error, code), level="error")
-    codes = [code.name]
+    codes = {code.name}
     if isinstance(error, ConfigError):
-        codes = sorted({each.code for each in error.problems if each.severity is Severity.ERROR})
-    explained = f"`reconcile explain {codes[0]}` explains this error." if len(codes) == 1 else _EACH_CODE
-    say(explained)
+        codes = {each.code for each in error.problems if each.severity is Severity.ERROR}
+    say(f"`reconcile explain {min(codes)}` explains this error." if len(codes) == 1 else _EACH_CODE)
+
+
+def _show_refusals(refusals: Sequence[Refusal], code: str) -> None:
+    from reconciler.render.output.message import refusal_text
+    from reconciler.render.plan.refusals import few_of_each
+
+    for refusal in few_of_each(refusals):
+        say(refusal_text(refusal, code), level="error")
 
 
 def addresses(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) -> frozenset[Address]:

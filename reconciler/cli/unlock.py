@@ -24,11 +24,11 @@ def command(state: State, *, yes: bool) -> int:
     """Report who holds the project's lock, and break it where nobody is at work any more.
 
     Marks that no run can have left are removed as well. A run on another machine or in another container can't be asked
-    whether it lives: `apply --lock-wait 150` watches for two minutes whether it renews its mark; --yes breaks its lock.
+    whether it lives. `apply --lock-wait 150` watches for two minutes whether it renews its mark; --yes breaks its lock.
     A run whose lock is broken notices that within ten seconds; until then it may make changes beside another run.
     """
     from reconciler.core.message.errors import Refusal, Refused
-    from reconciler.run.lock.lock import LEAD, STANDBY, holders, other_names
+    from reconciler.run.lock.lock import LEAD, STANDBY, holders
     from reconciler.run.lock.lock import State as Mark
 
     with state.session(starts=False) as session:
@@ -36,9 +36,7 @@ def command(state: State, *, yes: bool) -> int:
         if store is None:
             say(f"{project}: nobody holds the lock.")
             return Exit.DONE
-        for name in other_names(store, project):
-            labelled = f"{store.lease_noun} {name} has the label of a lock of {project}"
-            warn(f"{labelled}, but not the name of one; it is left alone")
+        _warn_of_others(store, project)
         runs = holders(store, project)
         leaders = [*holders(store, project, LEAD), *holders(store, project, STANDBY)]
         if not runs:
@@ -48,17 +46,23 @@ def command(state: State, *, yes: bool) -> int:
             say(f"{project}: {leader} acts on it, as far as is known; `--yes` removes the lease of one that is gone.")
         refusals = [Refusal(None, f"{each} {each.state.value}", _REMEDY) for each in runs if each.name in acting]
         left = [each for each in (*runs, *leaders) if each.name not in acting]
-        most = len(refusals) + len(left)
-        for holder in left:
-            refusals += _removed(store, project, holder)
-        if not refusals:
+        more = [refusal for holder in left for refusal in _removed(store, project, holder)]
+        if not (refusals or more):
             return Exit.DONE
-        refused, begun = Refused(refusals), len(refusals) < most
+        refused, begun = Refused([*refusals, *more]), len(more) < len(left)
         show_error(refused, begun=begun)
         return of_error(refused, begun=begun)
 
 
 _REMEDY = "wait for it to end, or break its lock with `reconcile unlock --yes`"
+
+
+def _warn_of_others(store: LeaseStore, project: str) -> None:
+    from reconciler.run.lock.lock import other_names
+
+    for name in other_names(store, project):
+        labelled = f"{store.lease_noun} {name} has the label of a lock of {project}"
+        warn(f"{labelled}, but not the name of one; it is left alone")
 
 
 def _removed(store: LeaseStore, project: str, holder: Holder) -> list[Refusal]:

@@ -208,8 +208,8 @@ def has_proxy(url: str) -> bool:
 
 def is_loopback(url: str) -> bool:
     """Returns whether a URL is that of this very machine."""
-    return urlsplit(url).hostname in _LOOPBACK
+    return urlsplit(url).hostname in LOOPBACK
 
 
-_LOOPBACK: Final = ("localhost", "127.0.0.1", "::1")
+LOOPBACK: Final = ("localhost", "127.0.0.1", "::1")
 _SYSTEM_HAS_PROXIES: Final = sys.platform == "darwin"

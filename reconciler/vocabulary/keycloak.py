@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
+from reconciler.pattern import lazy_pattern
 from reconciler.record import Struct
 
 PROVIDER: Final = "keycloak"
@@ -41,10 +42,8 @@ SCOPE_MAPPINGS: Final = "keycloak.scope-mappings"
 CLIENT_SCOPE_MAPPINGS: Final = "keycloak.client-scope-mappings"
 
 
-LOGIN_OF_MAIL: Final = (
-    *("user", "password", "authType"),
-    *("authTokenUrl", "authTokenScope", "authTokenClientId", "authTokenClientSecret"),
-)
+TOKEN_OF_MAIL: Final = ("authTokenUrl", "authTokenScope", "authTokenClientId", "authTokenClientSecret")
+LOGIN_OF_MAIL: Final = ("user", "password", "authType", *TOKEN_OF_MAIL)
 """The settings of a realm's mail server that Keycloak keeps only with `auth: true` (26.7)."""
 
 WORDS: Final[Mapping[tuple[str, ...], tuple[str, ...]]] = {
@@ -53,6 +52,27 @@ WORDS: Final[Mapping[tuple[str, ...], tuple[str, ...]]] = {
     ("userProfile", "unmanagedAttributePolicy"): ("ENABLED", "ADMIN_VIEW", "ADMIN_EDIT"),
 }
 """Settings that have one of a few words; Keycloak answers another one without saying which setting is wrong (26.7)."""
+
+
+PROFILE_COMPONENT: Final = "org.keycloak.userprofile.UserProfileProvider"
+"""The type of the component in which a realm keeps its user profile."""
+
+EXECUTIONS: Final = "authenticationExecutions"
+"""The key of a flow's executions."""
+
+AUTHORIZATION_ROLE: Final = "uma_protection"
+"""The role of every client with authorization services, which Keycloak makes along with them."""
+
+OWNED: Final = "owned"
+EXACT: Final = "exact"
+"""The ways to prune undeclared objects: those with the file's mark, or all."""
+
+_ID: Final = lazy_pattern(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+
+
+def is_id(text: str) -> bool:
+    """Returns whether a text is an id that a server made up."""
+    return _ID.fullmatch(text) is not None
 
 
 class Section(Struct, frozen=True):

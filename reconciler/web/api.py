@@ -9,6 +9,7 @@ from typing import Any, Final
 from starlette.responses import Response
 
 from reconciler.core.history.facts import Trouble
+from reconciler.core.plan.restraint import USUAL_PAUSE_S
 from reconciler.render.answers.history import history_json, iso
 from reconciler.render.answers.status import status_json
 from reconciler.render.plan.jsonplan import PlanDocument
@@ -21,7 +22,6 @@ from reconciler.web.page.steps import passes_json
 
 BODY: Final = 16_384
 MOST_RUNS: Final = 500
-USUAL_PAUSE_S: Final = 3_600.0
 
 
 def answer(desk: Desk, value: Any, status: int = 200) -> Response:

@@ -16,6 +16,7 @@ from reconciler.core.difference.change import Change
 from reconciler.core.history.facts import Ailment
 from reconciler.core.history.records import Run
 from reconciler.core.message.errors import ReconcileError
+from reconciler.core.plan.restraint import LONGEST_PAUSE_S
 from reconciler.core.provider import Hint, Restarter
 from reconciler.core.resource.address import Address
 from reconciler.record import Struct, field
@@ -29,7 +30,6 @@ from reconciler.web.forges import Webhooks
 from reconciler.web.metrics import Metrics
 from reconciler.web.oidc import Issuer
 
-LONGEST_PAUSE_S: Final = 30 * 86_400.0
 MOST_STREAMS: Final = 64
 MOST_NAMED: Final = 20
 

@@ -151,6 +151,11 @@ def _of_scene(scene: Scene, board: Board, clean: Callable[[str], str]) -> Iterat
     # A realm with 100,000 users would be 200,000 series, more than most of a Prometheus.
     if len(scene.state.standings) > _MOST_ADDRESSES:
         return
+    yield from _of_resources(scene, board, clean)
+
+
+def _of_resources(scene: Scene, board: Board, clean: Callable[[str], str]) -> Iterator[Metric]:
+    """The series of each resource."""
     paused = board.paused(each.address for each in scene.state.standings)
     rows = [
         ([clean(str(each.address)), each.address.kind, each.state.value, _yes_no(each.address in paused)], 1)

@@ -29,25 +29,27 @@ def listening(host: str, port: int) -> socket.socket:
         ) from error
 
 
+_OPTIONS: Final[dict[str, Any]] = {
+    "log_config": None,
+    "access_log": False,
+    # The daemon begins before the server and ends after it, so the application has nothing to do at either end.
+    "lifespan": "off",
+    "ws": "none",
+    "http": "h11",
+    "loop": "asyncio",
+    "server_header": False,
+    # A forwarded address is what a client says. The gate only asks whether there is one.
+    "proxy_headers": False,
+    "limit_concurrency": MOST_CONNECTIONS,
+    "timeout_keep_alive": 5,
+    "timeout_graceful_shutdown": END_S,
+}
+
+
 @contextmanager
 def serving(desk: Desk, own: socket.socket) -> Iterator[None]:
     """Serve on this socket meanwhile."""
-    options: dict[str, Any] = {
-        "log_config": None,
-        "access_log": False,
-        # The daemon begins before the server and ends after it, so the application has nothing to do at either end.
-        "lifespan": "off",
-        "ws": "none",
-        "http": "h11",
-        "loop": "asyncio",
-        "server_header": False,
-        # A forwarded address is what a client says. The gate only asks whether there is one.
-        "proxy_headers": False,
-        "limit_concurrency": MOST_CONNECTIONS,
-        "timeout_keep_alive": 5,
-        "timeout_graceful_shutdown": END_S,
-    }
-    server = uvicorn.Server(uvicorn.Config(application(desk), **options))
+    server = uvicorn.Server(uvicorn.Config(application(desk), **_OPTIONS))
     thread = threading.Thread(target=server.run, args=([own],), name="http", daemon=True)
     thread.start()
     try:

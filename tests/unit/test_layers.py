@@ -32,7 +32,7 @@ MAY_IMPORT = {
     "settings": set(),
     "run": {
         *("core", "config", "history", "secrets", "providers", "login", "render"),
-        *("atomicfile", "deadlines", "permission", "settings"),
+        *("atomicfile", "deadlines", "permission", "settings", "vocabulary"),
     },
     "web": {"core", "render", "run"},
     "cli": {

@@ -12,10 +12,10 @@ from typing import Any, Final, TypeAlias
 
 from reconciler.config.yaml.tree import Tree
 from reconciler.core.resource.values import Value
+from reconciler.vocabulary.keycloak import PROFILE_COMPONENT
 
 _Realm: TypeAlias = Mapping[str, Any]
 
-_PROFILE: Final = "org.keycloak.userprofile.UserProfileProvider"
 _ALWAYS_KNOWN: Final = frozenset({"email", "firstName", "lastName", "username"})
 _BASIC: Final = "basic"
 _HIDDEN: Final = "hideOnLoginPage"
@@ -82,7 +82,7 @@ def _without_managed_attributes(realm: _Realm) -> _Realm:
     """Before 24 users had any attribute, unless a profile was asked for."""
     users: Sequence[Mapping[str, Any]] = realm.get("users") or ()
     has_some = any((user.get("attributes") or {}).keys() - _ALWAYS_KNOWN for user in users)
-    has_profile = realm.get("userProfile") is not None or (realm.get("components") or {}).get(_PROFILE)
+    has_profile = realm.get("userProfile") is not None or (realm.get("components") or {}).get(PROFILE_COMPONENT)
     if has_profile or not has_some:
         return realm
     return {**realm, "userProfile": {"unmanagedAttributePolicy": "ENABLED"}}

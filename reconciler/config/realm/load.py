@@ -118,14 +118,7 @@ def load_files(files: Sequence[UsersFile], variables: Variables, *, is_complete:
     merged = realms([Part(users, fragment) for users in done for fragment in users.fragments()])
     # References are looked up after merging: a file may name the objects of another one.
     missing = {realm.name: [*missing_references(realm)] if is_complete else [] for realm in merged}
-    findings = _findings(merged, missing)
-    # A place costs more than the check itself: it is found for what is reported, errors first.
-    findings.sort(key=lambda each: each[1].severity is not Severity.ERROR)
-    problems.extend(_problem(realm, finding) for realm, finding in findings[:MOST_LISTED])
-    if others := findings[MOST_LISTED:]:
-        realm, finding = others[0]
-        message = more_mistakes(len(others))
-        problems.append(replace(_problem(realm, replace(finding, message=message)), count=len(others)))
+    problems.extend(_listed(_findings(merged, missing)))
     if any(problem.severity is Severity.ERROR for problem in problems):
         return LoadedUsers(problems=tuple(bounded(problems)))
     if is_complete:
@@ -146,6 +139,17 @@ def _without_realm(files: Sequence[UsersFile]) -> Iterator[Problem]:
         if is_empty or (number == 0 and not is_anywhere):
             message = f"{'is empty' if is_empty else 'declares no realm'}; write `realm: NAME`, or leave this file out"
             yield users.file.problem(message, 1, 1, Severity.WARNING, code=SCHEMA)
+
+
+def _listed(findings: Sequence[tuple[Realm, Finding]]) -> Iterator[Problem]:
+    """The gravest findings with their places, and one problem for all others."""
+    # A place costs more than the check itself: it is found for what is reported, errors first.
+    ranked = sorted(findings, key=lambda each: each[1].severity is not Severity.ERROR)
+    yield from (_problem(realm, finding) for realm, finding in ranked[:MOST_LISTED])
+    if others := ranked[MOST_LISTED:]:
+        realm, finding = others[0]
+        message = more_mistakes(len(others))
+        yield replace(_problem(realm, replace(finding, message=message)), count=len(others))
 
 
 def _findings(merged: Iterable[Realm], missing: Mapping[str, Sequence[Missing]]) -> list[tuple[Realm, Finding]]:

@@ -14,7 +14,7 @@ from typing import Any, Final
 from reconciler.config.realm.keys import natural_key
 from reconciler.core.message.secrecy import looks_secret, names_secret
 from reconciler.core.provider import Sample
-from reconciler.vocabulary.keycloak import CLIENT_SECRETS, OF_PEOPLE, SECTIONS
+from reconciler.vocabulary.keycloak import CLIENT_SECRETS, EXECUTIONS, OF_PEOPLE, SECTIONS
 
 _DEFAULT_SCOPES: Final = ("defaultDefaultClientScopes", "defaultOptionalClientScopes")
 _GIVEN: Final[Mapping[str, Mapping[str, Sequence[str]]]] = {
@@ -66,7 +66,6 @@ _OF_PLACE: Final[Mapping[str, frozenset[str]]] = {
     "authenticationExecutions": frozenset({"authenticatorFlow", "autheticatorFlow", "userSetupAllowed"}),
 }
 _FLOWS: Final = "authenticationFlows"
-_EXECUTIONS: Final = "authenticationExecutions"
 _SETTINGS: Final = "authenticatorConfig"
 _EXACT: Final = frozenset({("requiredActions", "config"), ("roles", "attributes"), ("roles", "composites")})
 """Maps of objects that a new realm has as well, by section: a file says all of them, so they are kept as a whole."""
@@ -122,7 +121,7 @@ def _built_in(realm: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
 
 def _settings_of(flows: Mapping[str, Mapping[str, Any]], realm: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     """The settings that executions of these flows have."""
-    named = {each.get("authenticatorConfig") for flow in flows.values() for each in flow.get(_EXECUTIONS) or ()}
+    named = {each.get("authenticatorConfig") for flow in flows.values() for each in flow.get(EXECUTIONS) or ()}
     return [each for each in realm.get(_SETTINGS) or () if each["alias"] in named]
 
 

@@ -18,25 +18,24 @@ from reconciler.config.yaml.suggest import suggestion
 from reconciler.config.yaml.tree import Tree, TreePath
 from reconciler.core.message.problem import SCHEMA, Severity
 from reconciler.core.resource.options import OPTIONS
-from reconciler.pattern import lazy_pattern
 from reconciler.record import Struct, field
 from reconciler.vocabulary.keycloak import (
     ADMIN_PERMISSIONS_CLIENT,
+    AUTHORIZATION_ROLE,
     BOUND_FLOWS,
     BUILT_IN_CLIENTS,
     BUILT_IN_FLOWS,
     BUILT_IN_ROLES,
     BUILT_IN_SCOPES,
+    EXACT,
     LISTS_OF_POLICIES,
     MASTER,
     POLICY_SETTINGS,
     SERVICE_ACCOUNT,
+    is_id,
 )
 
-_AUTHORIZATION_ROLE: Final = "uma_protection"  # of every client with authorization services
 _ADMIN_ROLES: Final = frozenset({"admin", "create-realm"})
-_EXACT: Final = "exact"
-_ID: Final = lazy_pattern(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 GROUP, ROLE, CLIENT_ROLE, SCOPE, CLIENT, USER, FLOW, PROVIDER = range(8)
 Reference: TypeAlias = tuple[TreePath, str, int, str]
@@ -118,7 +117,7 @@ class _Declared(Struct, frozen=True):
     def has_all(self, sort: int) -> bool:
         """Returns whether whatever the files do not declare is deleted."""
         prune = as_dict(as_dict(self.realm.get(OPTIONS)).get("prune"))
-        return prune.get(SORTS[sort].prune or SORTS[sort].section) == _EXACT
+        return prune.get(SORTS[sort].prune or SORTS[sort].section) == EXACT
 
 
 # ------------------------------------------------------------------ names
@@ -134,7 +133,7 @@ class _ClientRoles(Collection[str]):
     def __contains__(self, name: object) -> bool:
         client, _, role = str(name).rpartition("/")
         # The roles of Keycloak's own clients differ from release to release, so each of them may be meant.
-        return name in self._names or client in BUILT_IN_CLIENTS or role == _AUTHORIZATION_ROLE
+        return name in self._names or client in BUILT_IN_CLIENTS or role == AUTHORIZATION_ROLE
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._names)
@@ -318,7 +317,7 @@ def _of_policies(realm: Mapping[str, Tree]) -> Iterator[Reference]:
                 for each in listed(config.get(key)):
                     sort, name = name_of(each)
                     # An export may have ids in place of names; whose they are is known to the server alone.
-                    if not _ID.fullmatch(name):
+                    if not is_id(name):
                         said = f"policy `{policy.get('name')}` names the {_WORDS[sort]}"
                         yield (*at, place, "config", key), said, sort, name
 
@@ -335,7 +334,7 @@ def _role_named(value: Tree) -> tuple[int, str]:
 def _group_named(value: Tree) -> tuple[int, str]:
     body = as_dict(value)
     name = str(body.get("path") or body.get("id")) if body else str(value)
-    return GROUP, name if _ID.fullmatch(name) else group_path(name)
+    return GROUP, name if is_id(name) else group_path(name)
 
 
 _SUBJECTS: Final[Mapping[str, Callable[[Tree], tuple[int, str]]]] = {

@@ -219,11 +219,8 @@ class Text:
             if before == after:
                 continue
             own = node.get(key)
-            if after is ABSENT and own is None:
-                raise Unwritable("is not written here; it comes from elsewhere, such as another file or an anchor")
-            if after is ABSENT and own is not None:
-                self.require_constant(own)
-                gone.append(node.values.index(own))
+            if after is ABSENT:
+                gone.append(self._number_of(node, own))
             elif own is not None:
                 splices += self._changed(own, before, after, whole)
             else:
@@ -234,6 +231,13 @@ class Text:
                     self.require_constant(inherited)
                 new[key] = after
         return [*splices, *self._deleted(node, gone, self._entry_texts(node, new)), *self._added(node, new, gone)]
+
+    def _number_of(self, node: Node, own: Node | None) -> int:
+        """The place of an entry that is to go among those of its mapping; raises Unwritable."""
+        if own is None:
+            raise Unwritable("is not written here; it comes from elsewhere, such as another file or an anchor")
+        self.require_constant(own)
+        return node.values.index(own)
 
     def _entry_texts(self, node: Node, new: Mapping[str, Any]) -> list[str]:
         """The new entries where they take the places of all old ones."""

@@ -29,6 +29,10 @@ class What(Enum):
     INTERRUPTED = "interrupted"
 
 
+ENDS: Final = frozenset({What.DONE, What.FAILED, What.BLOCKED, What.NOT_STARTED, What.INTERRUPTED})
+"""The events after which nothing more happens to a step, but for its way back."""
+
+
 class Event(Struct, frozen=True):
     """One fact about one step; ``seconds`` since the step began, ``error`` where it failed, ``amount`` so
     far.

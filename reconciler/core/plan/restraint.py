@@ -10,6 +10,10 @@ from reconciler.core.difference.change import Change
 from reconciler.core.resource.address import Address
 from reconciler.record import Struct, convert, field
 
+USUAL_PAUSE_S: Final = 3_600.0
+LONGEST_PAUSE_S: Final = 30 * 86_400.0
+"""A person who asks for a pause gets it for so long if they don't say otherwise, and at most."""
+
 HEAL: Final = "heal"
 OBSERVE: Final = "observe"
 DENY: Final = "deny"

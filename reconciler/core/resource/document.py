@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 from reconciler.core.resource.address import Address
 from reconciler.core.resource.options import ServiceOptions, StackOptions
@@ -72,10 +72,17 @@ class Document(Struct, frozen=True):
     @property
     def engines(self) -> Mapping[str, str]:
         """The engines that the stack names, by the services that have one of their own; under "" that of all others."""
-        services = (self.stack or {}).get("services")
-        named = services.items() if isinstance(services, Mapping) else ()
-        own = {name: ServiceOptions.of(each).engine for name, each in named if isinstance(each, Mapping)}
+        own = {name: ServiceOptions.of(each).engine for name, each in self.section("services").items()}
         return {"": self.options.engine} | {name: engine for name, engine in own.items() if engine}
+
+    def section(self, name: str) -> Mapping[str, Any]:
+        """The declarations of a section of the stack, such as the services, by their keys; none without a stack."""
+        found = (self.stack or {}).get(name)
+        return (
+            {key: each for key, each in found.items() if isinstance(each, Mapping)}
+            if isinstance(found, Mapping)
+            else {}
+        )
 
     def place(self, path: DocumentPath) -> str:
         """The place where a value is to be corrected, in words."""

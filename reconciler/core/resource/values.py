@@ -175,7 +175,7 @@ def veil(value: Value, beside: Value) -> Value:
             return value
         case Mapping() if isinstance(value, Mapping):
             return {key: veil(part, beside.get(key, ABSENT)) for key, part in value.items()}
-        case Sequence() if not isinstance(beside, str) and _is_list(value) and has_secret(beside):
+        case Sequence() if not isinstance(beside, str) and is_list(value) and has_secret(beside):
             assert isinstance(value, Sequence)
             if len(value) == len(beside):
                 return tuple(veil(part, other) for part, other in zip(value, beside, strict=True))
@@ -186,5 +186,5 @@ def veil(value: Value, beside: Value) -> Value:
             return value
 
 
-def _is_list(value: Value) -> bool:
+def is_list(value: Value) -> bool:
     return isinstance(value, Sequence) and not isinstance(value, str)

@@ -9,12 +9,10 @@ from typing import Any, Final
 from reconciler.core.history.author import Author
 from reconciler.core.resource.address import Address
 from reconciler.providers.docker.engine.client import Engine
+from reconciler.providers.docker.table.names import CONTAINER_ACTS
 from reconciler.providers.docker.table.property import Json
 
-_ACTS: Final = [
-    *("create", "start", "restart", "die", "oom", "stop", "kill", "pause", "unpause", "rename", "update", "destroy"),
-    *("connect", "disconnect", "remove", "tag", "untag", "delete", "pull"),
-]
+_ACTS: Final = [*CONTAINER_ACTS, "connect", "disconnect", "remove", "tag", "untag", "delete", "pull"]
 _DETAILS: Final[Mapping[str, str]] = {"kill": "signal", "die": "exitCode", "rename": "oldName"}
 _NANOSECOND: Final = 1e9
 _MOST: Final = 20

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Final
+from typing import Final
 
 from reconciler.core.diagnosis import Check, Row, Suspect
 from reconciler.core.message.errors import ProviderError, ReconcileError
@@ -63,8 +63,7 @@ class Site:
 
     @cached_property
     def services(self) -> Mapping[str, Json]:
-        found: Any = (self.document.stack or {}).get("services") or {}
-        return {name: each for name, each in found.items() if isinstance(each, Mapping)}
+        return self.document.section("services")
 
     @cached_property
     def containers(self) -> Mapping[str, Sequence[Json]]:

@@ -32,10 +32,10 @@ from reconciler.providers.docker.table import labels
 from reconciler.providers.docker.table.names import STARTED
 from reconciler.providers.docker.table.property import Json, first, has_part, numbered
 from reconciler.record import Struct
+from reconciler.vocabulary.compose import SERVICE
 
 _Path: TypeAlias = tuple[str | int, ...]
 _SECOND: Final = 1_000_000_000
-_SERVICE: Final = "service:"
 _NO_SERVICE: Final[Json] = {"scale": 0}
 _BARE: Final = CommandLine()
 
@@ -103,9 +103,7 @@ class Stack(Struct, frozen=True, dict=True):
     awaited_elsewhere: frozenset[tuple[str, str | None]] = frozenset()
 
     def section(self, name: str) -> Json:
-        assert self.document.stack is not None
-        found: Any = self.document.stack.get(name)
-        return found or {}
+        return self.document.section(name)
 
     @cached_property
     def services(self) -> Json:
@@ -259,8 +257,19 @@ class Stack(Struct, frozen=True, dict=True):
             for each in container.PROPERTIES.values()
             if (value := each.declared(resolved)) is not ABSENT
         }
-        spec |= self._before_start(name, service, number)
-        spec |= {
+        spec |= self._before_start(name, service, number) | self._conduct(name, service, number)
+        spec |= self._one_shot(name, service, spec.get("restart", "no"))
+        spec |= {"mounted": mounted} if mounted else {}
+        return Resource(
+            container_address(name, number),
+            spec,
+            after=dict(self._needs(name, service)),
+            locate=partial(self._source, name, service),
+        )
+
+    def _conduct(self, name: str, service: Json, number: int) -> dict[str, Value]:
+        """The means to make, start, replace and stop the container; they are no properties, and not compared."""
+        return {
             "mounts": [self._mount(mount) for mount in service.get("volumes") or ()],
             "owner": labels.of_container(
                 self.document.project, name, number, self.document.directory, service.get("depends_on") or {}
@@ -272,14 +281,7 @@ class Stack(Struct, frozen=True, dict=True):
             **hooks.declared(service),
             **self._restarts(name, service),
             **self._outside(name, service),
-            **self._one_shot(name, service, spec.get("restart", "no")),
-        } | ({"mounted": mounted} if mounted else {})
-        return Resource(
-            container_address(name, number),
-            spec,
-            after=dict(self._needs(name, service)),
-            locate=partial(self._source, name, service),
-        )
+        }
 
     def _mounted(self, service: Json) -> list[Json]:
         return list(files.mounted(service, self._files(), is_elsewhere=self.is_elsewhere))
@@ -544,7 +546,7 @@ def _in_one_way(hook: Json, service: Json) -> Json:
 def _contexts(service: Json) -> dict[str, str]:
     """Additional contexts that are images of other services: the context's name → the service's."""
     contexts = ((service.get("build") or {}).get("additional_contexts") or {}).items()
-    return {key: where.removeprefix(_SERVICE) for key, where in contexts if where.startswith(_SERVICE)}
+    return {key: where.removeprefix(SERVICE) for key, where in contexts if where.startswith(SERVICE)}
 
 
 def _for_platform(build: Json, service: Json) -> dict[str, Any]:

@@ -40,6 +40,7 @@ from reconciler.providers.docker.kinds import container, image, network, volume
 from reconciler.providers.docker.table import labels
 from reconciler.providers.docker.table.names import NEXT, PREVIOUS
 from reconciler.providers.docker.table.property import Json, dig
+from reconciler.vocabulary import compose
 
 _MOST_NAMES: Final = 10
 """So many names are asked for by themselves; more are looked up in a list of everything."""
@@ -49,12 +50,7 @@ class Reader:
     """One look at an engine, for one project."""
 
     def __init__(
-        self,
-        engine: Engine,
-        unchanged: Unchanged,
-        project: str,
-        desired: Collection[Resource],
-        stops: Stops,
+        self, engine: Engine, unchanged: Unchanged, project: str, desired: Collection[Resource], stops: Stops
     ) -> None:
         self._engine, self._unchanged, self._stops = engine, unchanged, stops
         self._project = project
@@ -563,7 +559,7 @@ def _named_namespace(mode: Value, names: Mapping[str, str]) -> Value:
 def _lenders(inspect: Json) -> Iterator[str]:
     """The ids of containers whose namespaces or volumes it shares."""
     for key in ("NetworkMode", "PidMode", "IpcMode"):
-        yield str(dig(inspect, f"HostConfig.{key}") or "").removeprefix(outside.CONTAINER)
+        yield str(dig(inspect, f"HostConfig.{key}") or "").removeprefix(compose.CONTAINER)
     yield from (str(each).partition(":")[0] for each in dig(inspect, "HostConfig.VolumesFrom") or ())
 
 

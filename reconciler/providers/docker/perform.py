@@ -22,11 +22,11 @@ from reconciler.providers.docker.build import buildx
 from reconciler.providers.docker.build.context import digest_of, dockerfile_of, packed
 from reconciler.providers.docker.build.counted import counted
 from reconciler.providers.docker.container import endpoints, files, hooks, one_shot, outside, pre_start
-from reconciler.providers.docker.engine import occupied_ports, proxies, required_api, rootless
+from reconciler.providers.docker.engine import occupied_ports, proxies, rootless
 from reconciler.providers.docker.engine.client import Engine
 from reconciler.providers.docker.engine.credentials import logged_in
 from reconciler.providers.docker.engine.failures import NeedsBuildKit
-from reconciler.providers.docker.engine.obstacles import Foreseen, Reading
+from reconciler.providers.docker.engine.obstacles import Foreseen, Reading, absent, too_new
 from reconciler.providers.docker.kinds import image
 from reconciler.providers.docker.observe import last_probe, name_of, probed
 from reconciler.providers.docker.table import labels
@@ -181,11 +181,7 @@ def _tag(engine: Engine, args: Mapping[str, Any]) -> None:
 
 
 def _require(engine: Engine, args: Mapping[str, Any]) -> None:
-    _refuse(_too_new(Reading(engine), args))
-
-
-def _too_new(reading: Reading, args: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    return required_api.lacks(args["needs"], reading.engine.api_version)
+    _refuse(too_new(Reading(engine), args))
 
 
 def _not_to_be_used(reading: Reading, args: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
@@ -207,11 +203,11 @@ def _unbuildable(reading: Reading, args: Mapping[str, Any]) -> Iterator[tuple[st
 
 
 LACKS: Final[Mapping[str, Foreseen]] = {
-    "engine.require": _too_new,
+    "engine.require": too_new,
     "container.require": _not_to_be_used,
     "container.create": _without_ports,
     "container.start": _without_ports,
-    "external.missing": lambda _reading, args: iter([(args["at"], _absent(args))]),
+    "external.missing": lambda _reading, args: iter([(args["at"], absent(args))]),
     "image.missing": lambda _reading, args: iter([(args["at"], _not_to_be_pulled(args))]),
     "image.build": _unbuildable,
 }
@@ -232,11 +228,7 @@ def _not_to_be_pulled(args: Mapping[str, Any]) -> str:
 
 
 def _missing_external(_engine: Engine, args: Mapping[str, Any]) -> None:
-    raise Rejected(_absent(args))
-
-
-def _absent(args: Mapping[str, Any]) -> str:
-    return f"`{args['name']}` is declared as external but does not exist; create it, or drop `external`"
+    raise Rejected(absent(args))
 
 
 def _create_container(engine: Engine, args: Mapping[str, Any]) -> None:

@@ -43,14 +43,12 @@ from reconciler.providers.docker.engine.unchanged import Unchanged
 from reconciler.providers.docker.expand import container_address
 from reconciler.providers.docker.kinds import container, image, network, volume
 from reconciler.providers.docker.table import labels
+from reconciler.providers.docker.table.names import CONTAINER_ACTS
 
 if TYPE_CHECKING:
     from reconciler.providers.docker.engine.attached import Attached
 
-CONTAINER_EVENTS: Final = (
-    *("create", "start", "restart", "die", "oom", "stop", "kill", "pause", "unpause", "rename", "update", "destroy"),
-    "health_status",
-)
+CONTAINER_EVENTS: Final = (*CONTAINER_ACTS, "health_status")
 """Without the three events of each health check's run (exec_create, exec_start, exec_die)."""
 
 OTHER_EVENTS: Final = (

@@ -30,8 +30,7 @@ def ways(engine: Engine, container: str, document: Document) -> Mapping[int, Way
 
 def _declared(document: Document) -> Iterator[int]:
     """The ports that services publish by a fixed number: without a running container nothing answers there."""
-    services: Any = (document.stack or {}).get("services") or {}
-    for service in services.values():
+    for service in document.section("services").values():
         for each in service.get("ports") or ():
             published = str(each.get("published") or "")
             if published.isdecimal():

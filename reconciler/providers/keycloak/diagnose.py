@@ -26,13 +26,13 @@ from reconciler.core.resource.resource import Origin
 from reconciler.core.resource.values import ABSENT, Secret
 from reconciler.providers.answers import Limits, underneath
 from reconciler.providers.keycloak.table.connection import Client
+from reconciler.providers.transport import LOOPBACK
 from reconciler.vocabulary.keycloak import CLIENT, REALM, USER
 
 LIMITS: Final = Limits(seconds=10.0)
 """The limits of each answer: a check must end soon, whatever hangs."""
 MOST_OFFSET_S: Final = 30.0
 _SERVER: Final = "Keycloak"
-_HERE: Final = ("localhost", "127.0.0.1", "::1")
 _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 
 
@@ -74,8 +74,7 @@ class Server:
 
     @cached_property
     def services(self) -> Mapping[str, Mapping[str, Any]]:
-        found: Any = (self.document.stack or {}).get("services") or {}
-        return {name: each for name, each in found.items() if isinstance(each, Mapping)}
+        return self.document.section("services")
 
     def variables(self) -> Iterator[tuple[str, str, Any]]:
         """Service, name and value of each variable of the stack."""
@@ -289,7 +288,7 @@ def _wrong_address(server: Server) -> Iterator[Suspect]:
     for service, name, url in _addresses(server):
         parts = urlsplit(url)
         host = parts.hostname or ""
-        if host in _HERE:
+        if host in LOOPBACK:
             yield server.variable(service, name, url=url, why="in a container that name means the container itself")
         elif host in server.services and host != server.service and server.service:
             yield server.variable(
@@ -327,7 +326,7 @@ def _wrong_backchannel(server: Server) -> Iterator[Suspect]:
         # Asked as the container would: Keycloak makes the addresses in its answer from the Host header.
         status, found = server.client.openly(f"realms/{realm[1]}/.well-known/openid-configuration", host=parts.netloc)
         endpoint = str(found.get("token_endpoint") or "") if status == 200 else ""
-        if endpoint and urlsplit(endpoint).hostname in _HERE:
+        if endpoint and urlsplit(endpoint).hostname in LOOPBACK:
             yield server.variable(server.service, "KC_HOSTNAME_BACKCHANNEL_DYNAMIC", endpoint=endpoint, asking=service)
 
 

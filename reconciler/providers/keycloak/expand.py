@@ -16,10 +16,7 @@ from reconciler.core.resource.values import Path, Spec, Value
 from reconciler.providers.keycloak.registry import KINDS
 from reconciler.providers.keycloak.table.connection import Representation
 from reconciler.providers.keycloak.table.kind import Item, RestKind, options_of
-from reconciler.vocabulary.keycloak import GROUP, REALM
-
-OWNED: Final = "owned"
-EXACT: Final = "exact"
+from reconciler.vocabulary.keycloak import GROUP, OWNED, REALM
 
 
 def expand(document: Document) -> Iterator[Resource]:

@@ -280,11 +280,7 @@ def new_realm(
         connection.create("admin/realms", {"realm": name, "enabled": True})
         # A token has the roles of its issue; without a new one the account has none in the new realm.
         connection.login()
-        for section, asked in (("clients", clients), ("users", users)):
-            for each in asked:
-                # An object that this server does not take has no defaults worth knowing.
-                with suppress(Rejected, Conflict):
-                    connection.create(f"admin/realms/{name}/{section}", each)
+        _make(connection, name, clients=clients, users=users)
         found = connection.ask(f"admin/realms/{name}/{WHOLE_EXPORT}")
         if users:
             found = {**found, "users": list(_users(connection, f"admin/realms/{name}", found))}
@@ -300,6 +296,15 @@ def new_realm(
     # The name of the realm stands in addresses and descriptions, too.
     made: dict[str, Any] = json.loads(json.dumps(found).replace(name, realm))
     return made
+
+
+def _make(connection: Connection, realm: str, **objects: Sequence[Mapping[str, Any]]) -> None:
+    """Makes objects by the sections that they stand in."""
+    for section, asked in objects.items():
+        for each in asked:
+            # An object that this server does not take has no defaults worth knowing.
+            with suppress(Rejected, Conflict):
+                connection.create(f"admin/realms/{realm}/{section}", each)
 
 
 _PAUSES_S: Final = (1.0, 2.0, 4.0)

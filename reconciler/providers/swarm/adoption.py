@@ -20,9 +20,9 @@ from reconciler.providers.docker.table.property import Json, dig, merged
 from reconciler.providers.swarm.kinds import file, mounts, network, service
 from reconciler.providers.swarm.observe import SCOPE
 from reconciler.providers.swarm.table import images, labels
+from reconciler.vocabulary.compose import FOLDERS
 
 _DEFAULT: Final = "default"
-_FOLDERS: Final = {"configs": "/", "secrets": "/run/secrets"}
 
 
 def projects(engine: Engine) -> Sequence[str]:
@@ -155,7 +155,7 @@ class _Stack:
         return {section: said} if said else {}
 
     def _mounted_file(self, section: str, target: str, each: Json) -> Any:
-        key, folder = self._file_key(section, each["id"]), _FOLDERS[section]
+        key, folder = self._file_key(section, each["id"]), FOLDERS[section]
         is_usual = target == posixpath.join(folder, key)
         # A secret's target is a name below /run/secrets; a config's is a path.
         at = posixpath.relpath(target, folder) if section == "secrets" and target.startswith(f"{folder}/") else target

@@ -20,7 +20,7 @@ def declarations(
     """The declarations of fields, name → (expected, live), of a service that is declared and differs."""
     if change.address.kind != service.NAME:
         return {}
-    declared: Any = dig(document.stack, "services").get(change.address.name, {})
+    declared = document.section("services").get(change.address.name, {})
     rows = {name: service.ROWS[name] for name in fields if name in service.ROWS}
     made = {name: tuple(_of_row(row, declared, fields[name])) for name, row in rows.items()}
     return {name: found for name, found in made.items() if found}

@@ -36,8 +36,7 @@ class Site:
 
     @cached_property
     def declared(self) -> Mapping[str, Any]:
-        found: Any = (self.document.stack or {}).get("services") or {}
-        return {name: each for name, each in found.items() if isinstance(each, Mapping)}
+        return self.document.section("services")
 
     @cached_property
     def services(self) -> Mapping[str, Json]:
@@ -66,29 +65,22 @@ class Site:
 # ------------------------------------------------------------------ the Swarm and its nodes
 
 
+_NOT_MANAGING: Final = {
+    "inactive": ("it is in no Swarm", "docker swarm init   # or set DOCKER_HOST to a manager"),
+    "active": ("it is a worker, which can't be asked", "set DOCKER_HOST to a manager of the Swarm"),
+    "locked": ("its Swarm is locked", "docker swarm unlock"),
+}
+"""State of an engine in a Swarm → the words for it, and the remedy."""
+
+
 def _no_manager(site: Site) -> Iterator[Suspect]:
     about = site.engine.own.get("Swarm")
     if not isinstance(about, Mapping) or about.get("ControlAvailable"):
         return
     state, error = about.get("LocalNodeState") or "inactive", about.get("Error") or ""
-    words = {
-        "inactive": "it is in no Swarm",
-        "active": "it is a worker, which can't be asked",
-        "locked": "its Swarm is locked",
-    }
-    remedy = {
-        "inactive": "docker swarm init   # or set DOCKER_HOST to a manager",
-        "active": "set DOCKER_HOST to a manager of the Swarm",
-        "locked": "docker swarm unlock",
-    }
-    said = words.get(str(state), f"its part of the Swarm is {state}")
-    yield Suspect(
-        "the engine",
-        {
-            "words": f"{said}: {error}" if error else said,
-            "remedy": remedy.get(str(state), "docker info   # says more of it"),
-        },
-    )
+    unknown = (f"its part of the Swarm is {state}", "docker info   # says more of it")
+    said, remedy = _NOT_MANAGING.get(str(state), unknown)
+    yield Suspect("the engine", {"words": f"{said}: {error}" if error else said, "remedy": remedy})
 
 
 def _down(site: Site) -> Iterator[Suspect]:

@@ -23,9 +23,9 @@ from reconciler.providers.docker.table.names import STARTED
 from reconciler.providers.docker.table.property import Json, first, has_part, numbered
 from reconciler.providers.swarm.kinds import file, mounts, network, service
 from reconciler.providers.swarm.table import labels
+from reconciler.vocabulary.compose import FOLDERS
 
 _SECOND: Final = 1_000_000_000
-_FOLDERS: Final = {"configs": "/", "secrets": "/run/secrets"}
 _COMPLETED: Final = "service_completed_successfully"
 
 
@@ -74,9 +74,7 @@ class Stack:
     document: Document
 
     def section(self, name: str) -> Json:
-        assert self.document.stack is not None
-        found: Any = self.document.stack.get(name)
-        return found or {}
+        return self.document.section(name)
 
     def origin(self, *path: str | int) -> Origin:
         return self.document.locate(("stack", *path))
@@ -188,7 +186,7 @@ class Stack:
             address, called = file_address(section, each["source"]), each.get("target") or each["source"]
             mode = each.get("mode")
             yield (
-                posixpath.join(_FOLDERS[section], called),
+                posixpath.join(FOLDERS[section], called),
                 {
                     "id": Ref(address, "id"),
                     "name": Ref(address, "name"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from time import monotonic
 from typing import Any, Final
@@ -11,9 +11,8 @@ from typing import Any, Final
 from reconciler.core.message.errors import Conflict, Denied, GateFailed, ProviderError, Rejected
 from reconciler.core.provider import Done, Pending, Verdict
 from reconciler.core.resource.values import ABSENT, Value, revealed
-from reconciler.providers.docker.engine import required_api
 from reconciler.providers.docker.engine.client import Engine
-from reconciler.providers.docker.engine.obstacles import Foreseen, Reading
+from reconciler.providers.docker.engine.obstacles import Foreseen, Reading, absent, too_new
 from reconciler.providers.docker.table.property import Json, dig
 from reconciler.providers.swarm import nodes, tasks
 from reconciler.providers.swarm.kinds import file, service
@@ -316,25 +315,17 @@ def _unfit(engine: Engine, args: Mapping[str, Any]) -> str:
 
 
 def _missing_external(_engine: Engine, args: Mapping[str, Any]) -> None:
-    raise Rejected(_absent(args))
-
-
-def _absent(args: Mapping[str, Any]) -> str:
-    return f"`{args['name']}` is declared as external but does not exist; create it, or drop `external`"
+    raise Rejected(absent(args))
 
 
 def _require(engine: Engine, args: Mapping[str, Any]) -> None:
-    if refused := [f"{at}: {said}" for at, said in _too_new(Reading(engine), args)]:
+    if refused := [f"{at}: {said}" for at, said in too_new(Reading(engine), args)]:
         raise Rejected("\n".join(refused))
 
 
-def _too_new(reading: Reading, args: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    return required_api.lacks(args["needs"], reading.engine.api_version)
-
-
 LACKS: Final[Mapping[str, Foreseen]] = {
-    "engine.require": _too_new,
-    "external.missing": lambda _reading, args: iter([(args["at"], _absent(args))]),
+    "engine.require": too_new,
+    "external.missing": lambda _reading, args: iter([(args["at"], absent(args))]),
 }
 """Facts about a step before it is taken: the reason and the place in the files for which it will be refused."""
 

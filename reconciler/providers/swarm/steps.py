@@ -138,10 +138,13 @@ def _file(change: Change, project: str, users: frozenset[str]) -> Iterator[Step]
     if first:
         yield first
     if old:
-        after = users | (frozenset({first.id}) if first else frozenset())
-        removed = {"section": section, "ids": old}
-        is_last = change.action is not Action.DELETE
-        yield _step(change, "file.remove", args=removed, after=after, trailing=is_last, timeout_s=_GONE_WITHIN_S)
+        yield _old_removed(change, old, users | (frozenset({first.id}) if first else frozenset()))
+
+
+def _old_removed(change: Change, ids: Sequence[str], after: frozenset[str]) -> Step:
+    args: dict[str, Value] = {"section": _NOUNS[change.address.kind], "ids": tuple(ids)}
+    is_last = change.action is not Action.DELETE
+    return _step(change, "file.remove", args=args, after=after, trailing=is_last, timeout_s=_GONE_WITHIN_S)
 
 
 def _leftovers(change: Change) -> tuple[str, ...]:
@@ -220,11 +223,7 @@ def _waits(change: Change, before: Step | None, *, is_new: bool) -> Iterator[Ste
     """Waits until the tasks have a node, which takes no time or for ever, and then until all of them are new and up."""
     spec = _spec(change)
     is_job = str(spec.get("mode")) in service.JOBS
-    args: dict[str, Value] = {
-        "service": spec["name"],
-        "is_job": is_job,
-        "constraints": spec.get("constraints") or (),
-    }
+    args: dict[str, Value] = {"service": spec["name"], "is_job": is_job, "constraints": spec.get("constraints") or ()}
     # A rollback goes back to the spec before; a new service and a job have none.
     is_back = before is not None and not is_new and not is_job and spec["on_failure"] == "rollback"
     back = _step(change, "service.rollback", args={"service": spec["name"]}) if is_back else None

@@ -38,11 +38,15 @@ def doctor_text(
         f"{each.verdict.value:<8}{each.code}: {each.title}{f' ({each.note})' if each.note else ''}" for each in shown
     ]
     lines += [""] if shown else []
+    return joined([*lines, _total(checked, len(diagnoses))])
+
+
+def _total(checked: Sequence[Checked], number: int) -> str:
+    """The last line, with the number of findings and those of checks by verdict."""
     counts = Counter(each.verdict for each in checked)
     total = ", ".join(f"{counts[verdict]} {words}" for verdict, words in _VERDICTS.items() if counts[verdict])
-    number = len(diagnoses)
     found = "No findings" if not number else f"{number} finding{'s' if number > 1 else ''}"
-    return joined([*lines, f"{found}. {len(checked)} checks: {total}."])
+    return f"{found}. {len(checked)} checks: {total}."
 
 
 def login_words(login: Login | None, walk: Walk | None) -> str:

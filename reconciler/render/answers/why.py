@@ -116,6 +116,10 @@ def _now(answer: Answer) -> Iterator[str]:
     else:
         for field in change.fields:
             yield from _field(field, change, answer.kinds[answer.address.kind])
+    yield from _circumstances(answer, change)
+
+
+def _circumstances(answer: Answer, change: Change) -> Iterator[str]:
     if change.obstacle:
         yield f"  It {change.obstacle}."
     if answer.alone:

@@ -45,6 +45,22 @@ def plan_markdown(
     Each line passes through ``clean`` before it is counted.
     """
     head = _head(project, summary(plan, names))
+    page = _filled(head, plan, kinds, clean)
+    parts = [head]
+    if access := page.lines("access"):
+        parts += ["", "```", *access, "```"]
+    if rows := page.lines("resources"):
+        parts += ["", "| | resource | action | declared at |", "|---|---|---|---|", *rows]
+    parts += ["", *page.lines("details"), *page.lines("refusals"), *page.lines("remarks")]
+    # A plan that is refused is not carried out.
+    if checksum and not plan.refusals:
+        parts += ["", f"`reconcile apply --checksum {checksum}` does exactly this, or nothing."]
+    parts += ["", _mark(project)]
+    return "\n".join(parts)
+
+
+def _filled(head: str, plan: Plan, kinds: Mapping[str, Kind], clean: Callable[[str], str]) -> _Page:
+    """The page with all of its parts, as far as there is room."""
     changes = [change for change in plan.changes if change.action is not Action.KEEP]
     refusals = (clean(f"- ⛔ {_prose(line)}") for line in refusal_lines(plan.refusals))
     remarks = (
@@ -58,17 +74,7 @@ def plan_markdown(
     page.add("access", map(clean, access_lines(plan.access)), share=0.2)
     page.add("resources", (clean(_row(change)) for change in changes), share=0.5)
     page.add("details", _blocks(changes, kinds, clean))
-    parts = [head]
-    if access := page.lines("access"):
-        parts += ["", "```", *access, "```"]
-    if rows := page.lines("resources"):
-        parts += ["", "| | resource | action | declared at |", "|---|---|---|---|", *rows]
-    parts += ["", *page.lines("details"), *page.lines("refusals"), *page.lines("remarks")]
-    # A plan that is refused is not carried out.
-    if checksum and not plan.refusals:
-        parts += ["", f"`reconcile apply --checksum {checksum}` does exactly this, or nothing."]
-    parts += ["", _mark(project)]
-    return "\n".join(parts)
+    return page
 
 
 def findings_markdown(findings: Findings) -> str:

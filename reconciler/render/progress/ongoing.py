@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from reconciler.core.execution.report import Event, What
+from reconciler.core.execution.report import ENDS, Event, What
 from reconciler.core.plan.plan import Plan, Step
 from reconciler.core.resource.address import Address
 from reconciler.core.resource.amount import Amount
 from reconciler.record import Struct, replace
 from reconciler.render.output.values import size
 
-_ENDS: Final = (What.DONE, What.FAILED, What.BLOCKED, What.NOT_STARTED, What.INTERRUPTED)
 _DOING: Final = {
     "set aside": "setting aside",
     "give-way": "giving way",
@@ -71,7 +70,7 @@ class Ongoing:
     def happened(self, event: Event, now: float) -> None:
         """Fold one event that came just now."""
         step = event.step
-        if event.what in _ENDS:
+        if event.what in ENDS:
             self._now_on.pop(step.id, None)
             self._ended.add(step.id)
         # A way back is reported of a step that has ended, and that must not come up again as going on.

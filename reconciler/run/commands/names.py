@@ -51,8 +51,7 @@ def names_in_files(settings: Settings) -> Names:
         return Names()
     with opened(settings, RealClock()) as session:
         addresses = tuple(str(resource.address) for resource in session.reconciler().desired())
-        services = (session.document.stack or {}).get("services")
         source = next((each for each in session.providers.values() if isinstance(each, ServiceSource)), None)
-        named = services if source and isinstance(services, Mapping) else ()
+        named = session.document.section("services")
         meanings = {name: source.service_address(name) for name in named} if source else {}
         return Names(session.document.project, addresses, meanings)

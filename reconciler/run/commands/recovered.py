@@ -18,13 +18,12 @@ from reconciler.core.message.errors import ConfigError
 from reconciler.core.message.wording import listed
 from reconciler.core.provider import Adoption
 from reconciler.record import Struct
+from reconciler.vocabulary.compose import FOLDERS, USUAL_MODE
 
-FOLDERS: Final[Mapping[str, str]] = {"configs": "/", "secrets": "/run/secrets"}
 """The sections of files, each with the folder in a container where its files are by default."""
 
 _HOOKS: Final = ("post_start", "pre_stop")
 _MOST_FILES: Final = 5
-_USUAL_MODE: Final = "0444"
 
 Read = Callable[[str, str], bytes | None]
 """Container and path → the content of the file, None if there is none."""
@@ -99,7 +98,7 @@ class _Recovery:
                 self.remarks.append(f"{service} has no file {target}, where its {kind} `{source}` was; it is left out")
                 continue
             owned = {key: str(mount[key]) for key in ("uid", "gid") if mount.get(key)}
-            mode = str(mount.get("mode") or _USUAL_MODE)
+            mode = str(mount.get("mode") or USUAL_MODE)
             # With a mode it is copied once more, as Compose did, and not mounted: that would be a difference.
             yield {"source": self._kept(service, section, source, content), "target": target, **owned, "mode": mode}
 

@@ -7,7 +7,7 @@ apply; the values are tried. A later run with that file does the rest, and what 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
@@ -314,6 +314,26 @@ class Rotating:
         return [name for service in services for name in self._stopper.log_names((service,)) if name in there]
 
 
+def _require_declared(names: Iterable[str], declared: Collection[str]) -> None:
+    unknown = next((name for name in names if name not in declared), None)
+    if unknown is not None:
+        others = f"; name one of: {', '.join(declared)}" if declared else "; declare it there first"
+        near = suggestion(unknown, list(declared))
+        raise UnknownAddress(f"no secret {unknown} is declared under x-reconcile.secrets{near or others}")
+
+
+def _require_changeable(session: Session, name: str, source: str, value: str) -> None:
+    """Raises ReconcileError unless the env file has the value that is in force."""
+    if source:
+        raise ReconcileError(f"{name} comes from its source ({source}); change it there, and then `apply`")
+    if session.settings.environment.get(name):
+        raise ReconcileError(
+            f"{name} is set in the environment, which wins over {env_file(session.settings)}; unset it there"
+        )
+    if not value or name in session.made_up:
+        raise ReconcileError(f"{name} has no value yet; the next `reconcile apply` generates it")
+
+
 def new_rotation(session: Session, names: Sequence[str]) -> Rotating:
     """A rotation of these secrets, or of all with none; nothing is touched yet.
 
@@ -322,24 +342,13 @@ def new_rotation(session: Session, names: Sequence[str]) -> Rotating:
     """
     sources = _unasked(session.settings)
     declared = declared_secrets(sources)
-    unknown = next((name for name in names if name not in declared), None)
-    if unknown is not None:
-        others = f"; name one of: {', '.join(declared)}" if declared else "; declare it there first"
-        near = suggestion(unknown, list(declared))
-        raise UnknownAddress(f"no secret {unknown} is declared under x-reconcile.secrets{near or others}")
+    _require_declared(names, declared)
     sourced = {each.name: each.kind for each in secret_sources(sources)}
     chosen = tuple(dict.fromkeys(names)) or tuple(name for name in declared if name not in sourced)
     values = variables_of(sources)
     # All names are checked before anything is generated, so that a refusal leaves nothing behind.
     for name in chosen:
-        if name in sourced:
-            raise ReconcileError(f"{name} comes from its source ({sourced[name]}); change it there, and then `apply`")
-        if session.settings.environment.get(name):
-            raise ReconcileError(
-                f"{name} is set in the environment, which wins over {env_file(session.settings)}; unset it there"
-            )
-        if not values.get(name) or name in session.made_up:
-            raise ReconcileError(f"{name} has no value yet; the next `reconcile apply` generates it")
+        _require_changeable(session, name, sourced.get(name, ""), values.get(name) or "")
     exchanges = _exchanges(session, chosen)
     resources = {each.address: each for each in session.reconciler().desired()}
     refusals = [refusal for each in exchanges for refusal in _doubts(session, each, resources)]

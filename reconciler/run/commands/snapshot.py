@@ -105,14 +105,8 @@ class _Encoder:
             "after": _texts(each.after),
             "names": _texts(each.names),
             "along": [{"path": list(path), "addresses": _texts(found)} for path, found in each.along.items()],
-            "holders": [
-                {"address": str(holder), "places": sorted([str(at), list(path)] for at, path in places)}
-                for holder, places in each.holders.items()
-            ],
-            "bystanders": [
-                {"id": by.id, "name": by.name, "loss": by.loss, "lasting": by.lasting, "holds": by.holds}
-                for by in each.bystanders
-            ],
+            "holders": [_holder(holder, places) for holder, places in each.holders.items()],
+            "bystanders": [_bystander(by) for by in each.bystanders],
         }
 
     def _text(self, text: str) -> str:
@@ -163,12 +157,7 @@ class _Decoder:
             vital=frozenset(each["vital"]),
             names=_addresses(each["names"]),
             along={tuple(part["path"]): _addresses(part["addresses"]) for part in each["along"]},
-            holders={
-                Address.parse(part["address"]): frozenset(
-                    (Address.parse(at), tuple(path)) for at, path in part["places"]
-                )
-                for part in each["holders"]
-            },
+            holders={Address.parse(part["address"]): _held_at(part["places"]) for part in each["holders"]},
             bystanders=tuple(Bystander(**part) for part in each["bystanders"]),
             data_stays=each["data_stays"],
             restarts=each["restarts"],
@@ -303,6 +292,18 @@ def read_documents(path: Path, project: str) -> Sequence[Mapping[str, Any]]:
         if each.get("schema") == SCHEMA and each["project"] != project:
             raise _wrong(path, f"is a snapshot of the project `{each['project']}`, not of `{project}`", SCHEMA_CODE)
     return documents
+
+
+def _holder(holder: Address, places: Iterable[Place]) -> dict[str, Any]:
+    return {"address": str(holder), "places": sorted([str(at), list(path)] for at, path in places)}
+
+
+def _held_at(found: Iterable[Any]) -> frozenset[Place]:
+    return frozenset((Address.parse(at), tuple(path)) for at, path in found)
+
+
+def _bystander(each: Bystander) -> dict[str, Any]:
+    return {"id": each.id, "name": each.name, "loss": each.loss, "lasting": each.lasting, "holds": each.holds}
 
 
 def _wrong(path: Path, message: str, code: str) -> ConfigError:

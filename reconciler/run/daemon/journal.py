@@ -26,15 +26,8 @@ class Journal:
         match fact:
             case Difference():
                 self._log.info("difference", **self._difference(fact))
-            case Repair(error=""):
-                fields = _of_change(fact.pass_id, fact.change)
-                outage = disruption(fact.change)
-                spent = {"seconds": round(fact.seconds, 3), "outage": outage, "outage_s": fact.outage_s}
-                self._log.info("repaired", **fields, **spent)
             case Repair():
-                fields = {"error": fact.error, "failures": fact.failures, "retry_in_s": round(fact.retry_in_s, 1)}
-                seconds = round(fact.seconds, 3)
-                self._log.error("repair failed", **_of_change(fact.pass_id, fact.change), seconds=seconds, **fields)
+                self._repair(fact)
             case Unfinished():
                 address = str(fact.address)
                 self._log.warning("left undone", **{"pass": fact.pass_id}, address=address, note=fact.note)
@@ -46,6 +39,15 @@ class Journal:
                 self._log.info("over", trouble=trouble.ailment.value, subject=trouble.subject, seconds=over)
             case Pass():
                 self._pass(fact)
+
+    def _repair(self, fact: Repair) -> None:
+        fields, seconds = _of_change(fact.pass_id, fact.change), round(fact.seconds, 3)
+        if fact.error:
+            more = {"error": fact.error, "failures": fact.failures, "retry_in_s": round(fact.retry_in_s, 1)}
+            self._log.error("repair failed", **fields, seconds=seconds, **more)
+        else:
+            spent = {"seconds": seconds, "outage": disruption(fact.change), "outage_s": fact.outage_s}
+            self._log.info("repaired", **fields, **spent)
 
     def _difference(self, fact: Difference) -> dict[str, Any]:
         change, field = fact.change, fact.field

@@ -11,7 +11,7 @@ from typing import Final
 
 from reconciler.core.difference.change import Action, Change
 from reconciler.core.execution.progress import Progress
-from reconciler.core.execution.report import Event, Report, What
+from reconciler.core.execution.report import ENDS, Event, Report, What
 from reconciler.core.execution.written import restricted
 from reconciler.core.message.errors import ReconcileError, unforeseen
 from reconciler.core.plan.plan import Plan
@@ -25,8 +25,6 @@ from reconciler.run.reconciliation.once import Reconciler
 
 GRACE_S: Final = 3.0
 """The time that steps under way have to end once the daemon is to end."""
-
-_ENDED: Final = (What.DONE, What.FAILED, What.BLOCKED, What.NOT_STARTED, What.INTERRUPTED)
 
 
 def allowed(plan: Plan, addresses: frozenset[Address], policy: Policy) -> Plan:
@@ -214,7 +212,7 @@ class Run:
             for address in event.addresses:
                 if address in self._progress:
                     self._progress[address].happened(event, self.clock.now())
-            if event.what not in _ENDED:
+            if event.what not in ENDS:
                 return
             assert self._open is not None
             for address in event.addresses:

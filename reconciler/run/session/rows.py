@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from reconciler.core.difference.change import Change
+from reconciler.core.difference.compare import FieldChange
 from reconciler.core.difference.kind import Kind
 from reconciler.core.history.author import Author
 from reconciler.core.history.records import ChangeRecord, FieldRecord
@@ -55,21 +56,22 @@ class Rows(Struct, frozen=True):
             self.known.hidden(change.reason),
             disruption(change),
             str(origin or ""),
-            tuple(
-                FieldRecord(
-                    path_of(each, change),
-                    self._plain(each.before),
-                    self._plain(each.after),
-                    each.cause.value,
-                    str(change.place(each) or "") if places else "",
-                    unit_of(each, self.kinds[change.address.kind]),
-                    REACTIONS[each.effect],
-                    is_removed(each, change, self.kinds[change.address.kind]),
-                )
-                for each in fields[:_MOST_FIELDS]
-            ),
+            tuple(self._field(each, change, places=places) for each in fields[:_MOST_FIELDS]),
             tuple(authors),
             began,
+        )
+
+    def _field(self, each: FieldChange, change: Change, *, places: bool) -> FieldRecord:
+        kind = self.kinds[change.address.kind]
+        return FieldRecord(
+            path_of(each, change),
+            self._plain(each.before),
+            self._plain(each.after),
+            each.cause.value,
+            str(change.place(each) or "") if places else "",
+            unit_of(each, kind),
+            REACTIONS[each.effect],
+            is_removed(each, change, kind),
         )
 
     def _plain(self, value: Any) -> Any:

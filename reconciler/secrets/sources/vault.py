@@ -83,6 +83,10 @@ def _answer(url: str, headers: Mapping[str, str], ca_file: Any, around: Surround
         if answer.is_redirect:
             remedy = f"it sends on to {answer.headers.get('Location')}; name that server as `address`"
         raise SourceError(f"{url} answers {answer.status_code}: {remedy}")
+    return _found(url, content)
+
+
+def _found(url: str, content: bytes) -> Mapping[str, Any]:
     try:
         data = json.loads(content)["data"]
         # The second version of the store wraps the keys of a secret once more.

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from typing import Any, Final
+from collections.abc import Collection, Iterator, Sequence
+from typing import Final
 from urllib.parse import urlsplit
 
 from reconciler.core.diagnosis import Diagnosis
@@ -56,11 +56,9 @@ def _entry(found: Model, login: Login) -> Address | None:
     """The resource that answers at the address of the login: that of the service that publishes its port."""
     parts = urlsplit(login.url)
     port = str(parts.port or (443 if parts.scheme == "https" else 80))
-    stack: Mapping[str, Any] = found.scene.session.document.stack or {}
-    services: Mapping[str, Any] = stack.get("services") or {}
     names = {
         name
-        for name, service in services.items()
+        for name, service in found.scene.session.document.section("services").items()
         if any(str(each.get("published")) == port for each in service.get("ports") or ())
     }
     return next((row.address for row in found.rows if _runs(found, row) and row.address.path[0] in names), None)

@@ -169,12 +169,16 @@ def model(board: Board, scene: Scene) -> Model:
         for address, level in levels
         if address in standings
     )
+    return Model(scene, rows, needs, pauses, _needed_by(needs), {row.address: at for at, row in enumerate(rows)})
+
+
+def _needed_by(needs: Needs) -> Mapping[Address, tuple[Address, ...]]:
+    """The same graph from the other side."""
     used: dict[Address, list[Address]] = {}
     for address, wanted in needs.items():
         for need in wanted:
             used.setdefault(need, []).append(address)
-    needed_by = {address: tuple(users) for address, users in used.items()}
-    return Model(scene, rows, needs, pauses, needed_by, {row.address: at for at, row in enumerate(rows)})
+    return {address: tuple(users) for address, users in used.items()}
 
 
 class _Marks(Struct, frozen=True):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from math import ceil
@@ -84,17 +85,8 @@ class FieldRow(Struct, frozen=True):
 
 def overview(call: Call) -> Response:
     """The verdict, what needs a person, what is not in sync, and the tree of all resources."""
-    found, query = _model(call), _query(call, "q", "state", "kind", "half")
-    is_filtered = any(query.values())
-    rows = found.found(text=query["q"], state=query["state"], kind=query["kind"], half=query["half"])
-    # A search shows each row that it finds: the tree would fold those of one kind into a count.
-    listed = rows if is_filtered else found.tree()
-    pages = max(1, ceil(len(listed) / ROWS))
-    # A page beyond the last one is the last one: resources may have gone since its link was made.
-    page = min(_number(call, "page", 1), pages)
+    found = _model(call)
     wrong = found.wrong()
-    kinds = dict.fromkeys(row.address.kind for row in found.rows)
-    number = {kind: sum(row.address.kind == kind for row in found.rows) for kind in kinds}
     return _html(
         call,
         "overview",
@@ -109,17 +101,32 @@ def overview(call: Call) -> Response:
         people=[*_needs_a_person(found), *_findings(call)],
         wrong=wrong[:MOST_WRONG],
         more_wrong=max(len(wrong) - MOST_WRONG, 0),
-        query=query,
-        filtered=is_filtered,
-        found=len(rows),
         signs=[sign for sign in Sign if found.counts[sign]],
-        kinds=list(number.items()),
-        rows=listed[(page - 1) * ROWS : page * ROWS],
-        page=page,
-        pages=pages,
-        query_for=lambda number: urlencode({**{name: text for name, text in query.items() if text}, "page": number}),
+        kinds=list(Counter(row.address.kind for row in found.rows).items()),
         runs=_runs(call, limit=FEW_RUNS),
+        **_listed(call, found),
     )
+
+
+def _listed(call: Call, found: Model) -> Mapping[str, Any]:
+    """One page of the tree or, where something is searched for, of what is found."""
+    query = _query(call, "q", "state", "kind", "half")
+    is_filtered = any(query.values())
+    rows = found.found(text=query["q"], state=query["state"], kind=query["kind"], half=query["half"])
+    # A search shows each row that it finds: the tree would fold those of one kind into a count.
+    listed = rows if is_filtered else found.tree()
+    pages = max(1, ceil(len(listed) / ROWS))
+    # A page beyond the last one is the last one: resources may have gone since its link was made.
+    page = min(_number(call, "page", 1), pages)
+    return {
+        "query": query,
+        "filtered": is_filtered,
+        "found": len(rows),
+        "rows": listed[(page - 1) * ROWS : page * ROWS],
+        "page": page,
+        "pages": pages,
+        "query_for": lambda number: urlencode({**{key: text for key, text in query.items() if text}, "page": number}),
+    }
 
 
 def resource(call: Call) -> Response:
@@ -127,7 +134,6 @@ def resource(call: Call) -> Response:
     found = _model(call)
     row = _row(call, found)
     change, kind = row.change, found.scene.session.kinds[row.address.kind]
-    needs, users = tuple(found.needs.get(row.address, {})), found.needed_by.get(row.address, ())
     runs = _runs(call, address=str(row.address), limit=20)
     authors = [author for _, changes in runs[:1] for each in changes for author in each.authors]
     # Fields need both sides; a creation or a removal is described by the words of the plan alone.
@@ -144,15 +150,23 @@ def resource(call: Call) -> Response:
         access=_access_link(found.scene, row.address),
         running=_passes(call, row.address),
         authors=authors,
-        needs=needs[:MOST_NEAR],
-        more_needs=max(len(needs) - MOST_NEAR, 0),
-        needed_by=users[:MOST_NEAR],
-        more_needed_by=max(len(users) - MOST_NEAR, 0),
         logs=_last_lines(call, row),
         can_restart=isinstance((_program(found.scene, row) or (None,))[0], Restarter),
         live_fields=_live_fields(call, row, kind),
         runs=runs,
+        **_near(found, row.address),
     )
+
+
+def _near(found: Model, address: Address) -> Mapping[str, Any]:
+    """The neighbours of a resource in the graph, and the numbers of those that are left out."""
+    needs, users = tuple(found.needs.get(address, {})), found.needed_by.get(address, ())
+    return {
+        "needs": needs[:MOST_NEAR],
+        "more_needs": max(len(needs) - MOST_NEAR, 0),
+        "needed_by": users[:MOST_NEAR],
+        "more_needed_by": max(len(users) - MOST_NEAR, 0),
+    }
 
 
 def plan(call: Call) -> Response:
@@ -160,18 +174,8 @@ def plan(call: Call) -> Response:
     scene = call.desk.scene
     found, kinds = scene.look.plan, scene.session.kinds
     due = [change for change in found.changes if change.action is not Action.KEEP]
-    actions = [
-        {
-            "address": change.address,
-            "symbol": symbol_of(change),
-            "words": describe(change),
-            "css": "unknown" if change.unread else change.action.value,
-            "place": str(change.origin or ""),
-            "fields": _fields(change, kinds[change.address.kind]) if change.observed and change.desired else [],
-        }
-        # The costliest changes first, since the rest may be cut.
-        for change in sorted(due, key=lambda change: -change.effect)[:MOST_ACTIONS]
-    ]
+    # The costliest changes first, since the rest may be cut.
+    shown = sorted(due, key=lambda change: -change.effect)[:MOST_ACTIONS]
     return _html(
         call,
         "plan",
@@ -183,10 +187,22 @@ def plan(call: Call) -> Response:
         refusals=found.refusals,
         held=_held(scene),
         access=[f"{realm}: {text}" for realm, text in access_texts(found.access)][:MOST_ACTIONS],
-        actions=actions,
+        actions=[_action(change, kinds[change.address.kind]) for change in shown],
         more=max(len(due) - MOST_ACTIONS, 0),
         remarks=found.remarks()[:MOST_ACTIONS],
     )
+
+
+def _action(change: Change, kind: Kind) -> Mapping[str, Any]:
+    """A change of the plan, as its template has it."""
+    return {
+        "address": change.address,
+        "symbol": symbol_of(change),
+        "words": describe(change),
+        "css": "unknown" if change.unread else change.action.value,
+        "place": str(change.origin or ""),
+        "fields": _fields(change, kind) if change.observed and change.desired else [],
+    }
 
 
 def history(call: Call) -> Response:
@@ -404,12 +420,7 @@ def act(call: Call) -> Response:
         case "sync":
             desk.sync(visitor, "page")
         case "pause":
-            seconds = form.get("seconds", "")
-            # The desk has the limit of a pause; this one only keeps a long row of digits from `int`.
-            seconds_asked = natural(seconds, most=10**8)
-            if seconds_asked is None:
-                raise Wrong(422, "The duration is a number of seconds.")
-            desk.pause(visitor, "page", subject, form.get("reason", ""), float(seconds_asked))
+            _pause(call, form)
         case "resume":
             desk.resume(visitor, "page", subject)
         case "restart":
@@ -422,6 +433,14 @@ def act(call: Call) -> Response:
             raise Wrong(404, "There is nothing at this address.")
     # 303 makes the browser fetch the page: reloading it must not send the form again.
     return RedirectResponse(_place(call.request.path_params["action"], subject), 303)
+
+
+def _pause(call: Call, form: Mapping[str, str]) -> None:
+    # The desk has the limit of a pause; this one only keeps a long row of digits from `int`.
+    seconds = natural(form.get("seconds", ""), most=10**8)
+    if seconds is None:
+        raise Wrong(422, "The duration is a number of seconds.")
+    call.desk.pause(call.visitor, "page", form.get("address", ""), form.get("reason", ""), float(seconds))
 
 
 def _place(action: str, subject: str) -> str:

@@ -19,6 +19,7 @@ from reconciler.core.message.problem import UNREADABLE, Problem, Severity
 from reconciler.core.resource.options import OPTIONS, ServiceOptions
 from reconciler.core.resource.units import BadQuantity, nanoseconds
 from reconciler.pattern import lazy_pattern
+from reconciler.vocabulary.compose import ANY_ADDRESS
 
 _RESTART: Final = lazy_pattern(r"no|always|unless-stopped|on-failure(:[0-9]+)?")
 _FIRST_WORDS: Final = ("CMD", "CMD-SHELL", "NONE")
@@ -293,8 +294,7 @@ def one_owner_per_port(stack: Stack) -> Iterator[Problem]:
 
 
 def _overlap(one: str, other: str) -> bool:
-    everywhere = ("", "0.0.0.0", "::")  # noqa: S104
-    return one == other or one in everywhere or other in everywhere
+    return one == other or one in ANY_ADDRESS or other in ANY_ADDRESS
 
 
 def something_for_each(stack: Stack) -> Iterator[Problem]:

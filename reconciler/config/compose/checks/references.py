@@ -15,9 +15,8 @@ from reconciler.config.yaml.tree import Map, dotted, like, reached
 from reconciler.core.message.problem import Problem, Severity
 from reconciler.core.resource.address import Address
 from reconciler.core.resource.options import OPTIONS
+from reconciler.vocabulary.compose import NAMESPACES, SERVICE
 
-_NAMESPACES: Final = ("network_mode", "ipc", "pid", "uts", "cgroup")
-_SERVICE: Final = "service:"
 _SHOWN: Final = 10
 _MOUNTED: Final = (("secrets",), ("configs",), ("build", "secrets"))
 _ALIKE: Final = 0.8
@@ -84,7 +83,7 @@ def known_contexts(stack: Stack) -> Iterator[Problem]:
     """Services whose images a build begins with."""
     for name, service in stack.each():
         for key, context in (reached(service, ("build", "additional_contexts")) or {}).items():
-            other = str(context).removeprefix(_SERVICE)
+            other = str(context).removeprefix(SERVICE)
             if other == context:
                 continue
             place = stack.place("services", name, "build", "additional_contexts", key)
@@ -136,7 +135,7 @@ def no_cycles(stack: Stack) -> Iterator[Problem]:
 def no_circle_of_builds(stack: Stack) -> Iterator[Problem]:
     """Images that begin with each other."""
     contexts = {
-        name: {str(where).removeprefix(_SERVICE): key for key, where in found.items() if where.startswith(_SERVICE)}
+        name: {str(where).removeprefix(SERVICE): key for key, where in found.items() if where.startswith(SERVICE)}
         for name, service in stack.each()
         if (found := reached(service, ("build", "additional_contexts")))
     }
@@ -154,10 +153,10 @@ def _before(service: Map) -> Iterator[str]:
 
 def shared(service: Map) -> Iterator[tuple[str, str]]:
     """The namespaces that the service shares with another one, and that one's name."""
-    for space in _NAMESPACES:
+    for space in NAMESPACES:
         value = service.get(space)
-        if isinstance(value, str) and value.startswith(_SERVICE):
-            yield space, like(value, value.removeprefix(_SERVICE))
+        if isinstance(value, str) and value.startswith(SERVICE):
+            yield space, like(value, value.removeprefix(SERVICE))
 
 
 def _cycles(edges: Mapping[str, list[str]]) -> Iterator[tuple[str, ...]]:
@@ -324,8 +323,8 @@ def _shares(service: Map) -> Iterator[tuple[tuple[str, ...], str]]:
     yield from ((("links",), other) for other in linked(service))
     yield from ((("volumes_from",), other) for other in mounted_from(service))
     for key, context in (reached(service, ("build", "additional_contexts")) or {}).items():
-        if str(context).startswith(_SERVICE):
-            yield ("build", "additional_contexts", key), str(context).removeprefix(_SERVICE)
+        if str(context).startswith(SERVICE):
+            yield ("build", "additional_contexts", key), str(context).removeprefix(SERVICE)
     for other, edge in (service.get("depends_on") or {}).items():
         if edge.get("restart"):
             yield ("depends_on", other, "restart"), other

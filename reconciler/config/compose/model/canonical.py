@@ -17,10 +17,8 @@ from reconciler.config.compose.model.shapes import record, variables
 from reconciler.config.variables.template import Variables
 from reconciler.config.yaml.tree import Items, Map, Tainted, Tree, each, from_pairs, like, placed, with_places
 from reconciler.record import Struct
+from reconciler.vocabulary import compose
 
-_SHARED_SPACES: Final = ("network_mode", "ipc", "pid", "uts", "cgroup")
-_SERVICE_PREFIX: Final = "service:"
-_CONTAINER_PREFIX: Final = "container:"
 _NAMED_SECTIONS: Final = ("networks", "volumes", "secrets", "configs")
 
 
@@ -146,8 +144,8 @@ _FILLED: Final[Mapping[str, Change]] = {
 
 def _implied(service: Map) -> Mapping[str, Map]:
     """Services that this one is linked to, shares a namespace with or mounts the volumes of must be there first."""
-    shared = [str(service[space]) for space in _SHARED_SPACES if isinstance(service.get(space), str)]
-    spaces = [space.removeprefix(_SERVICE_PREFIX) for space in shared if space.startswith(_SERVICE_PREFIX)]
+    shared = [str(service[space]) for space in compose.NAMESPACES if isinstance(service.get(space), str)]
+    spaces = [space.removeprefix(compose.SERVICE) for space in shared if space.startswith(compose.SERVICE)]
     return {
         **{name: _implied_edge(restart=False) for name in mounted_from(service)},
         **{name: _implied_edge(restart=True) for name in (*spaces, *linked(service))},
@@ -167,7 +165,7 @@ def linked(service: Map) -> list[str]:
 def mounted_from(service: Map) -> list[str]:
     """The services that ``volumes_from`` names."""
     sources = [str(source) for source in service.get("volumes_from") or ()]
-    return [source.partition(":")[0] for source in sources if not source.startswith(_CONTAINER_PREFIX)]
+    return [source.partition(":")[0] for source in sources if not source.startswith(compose.CONTAINER)]
 
 
 def is_in_default_network(service: Map) -> bool:

@@ -11,10 +11,10 @@ from reconciler.config.compose.model.mounts import clean
 from reconciler.config.yaml.tree import Items, Map, Tree, each, like, with_places
 from reconciler.pattern import lazy_pattern
 from reconciler.record import Struct
+from reconciler.vocabulary.compose import SERVICE
 
 _REMOTE: Final = ("https://", "http://", "git://", "ssh://", "github.com/", "git@")
 _WINDOWS: Final = lazy_pattern(r"[A-Za-z]:[\\/]|\\\\")
-_OF_A_SERVICE: Final = "service:"
 
 
 class Base(Struct, frozen=True):
@@ -71,7 +71,7 @@ def _path_or_nothing(value: Tree, base: Base) -> Tree:
 
 
 def _context(value: Tree, base: Base) -> Tree:
-    is_path = isinstance(value, str) and value and not is_remote(value) and not value.startswith(_OF_A_SERVICE)
+    is_path = isinstance(value, str) and value and not is_remote(value) and not value.startswith(SERVICE)
     return base.absolute(value) if is_path else value
 
 

@@ -10,11 +10,12 @@ from reconciler.core.provider import Declaration
 from reconciler.core.resource.document import Document
 from reconciler.core.resource.values import ABSENT, Value
 from reconciler.providers.docker.adoption.service import DEFAULT
-from reconciler.providers.docker.container import endpoints, outside
+from reconciler.providers.docker.container import endpoints
 from reconciler.providers.docker.kinds import container, network, volume
 from reconciler.providers.docker.kinds.container import PROPERTIES
 from reconciler.providers.docker.table import forms
 from reconciler.providers.docker.table.property import Json, dig, first
+from reconciler.vocabulary import compose
 
 _UNSAID: Final = frozenset({"state", "links", "network_mode", "volumes_from", "image"})
 """Rows whose live value names other containers, or is no part of a file as it is."""
@@ -33,7 +34,7 @@ def declarations(
 ) -> Mapping[str, Sequence[Declaration]]:
     """The declarations of fields, name → (expected, live), of a resource that is declared and differs."""
     if change.address.kind == container.NAME:
-        service: Any = dig(document.stack, "services").get(_service(change), {})
+        service = document.section("services").get(_service(change), {})
         made = {name: tuple(_of_row(document, service, change, name, sides)) for name, sides in fields.items()}
         return {name: found for name, found in made.items() if found}
     said = _OF_OTHERS.get(change.address.kind, ())
@@ -83,7 +84,7 @@ def _without_ports(exposed: Any, spec: Any) -> Value:
 
 def _is_of_another(value: Value) -> bool:
     """Returns whether it is the namespace of another container, of which only the engine's name is known."""
-    return isinstance(value, str) and value.startswith(outside.CONTAINER)
+    return isinstance(value, str) and value.startswith(compose.CONTAINER)
 
 
 def _said(name: str, attribute: str, side: Json) -> Value:
@@ -134,5 +135,4 @@ def _named(document: Document, mount: Json) -> Json:
 
 def _keys(document: Document, section: str) -> Mapping[str, str]:
     """The engine's name → the file's."""
-    declared: Any = dig(document.stack, section) or {}
-    return {str(each["name"]): key for key, each in declared.items()}
+    return {str(each["name"]): key for key, each in document.section(section).items()}

@@ -104,16 +104,7 @@ class _Stack:
     def adoption(self) -> Adoption:
         groups = self._services()
         networks, volumes = self._networks(groups), self._volumes(groups)
-        names = Names(
-            self.project,
-            self.directory,
-            services={each["Id"]: service for service, group in groups.items() for each in group},
-            containers={item["Id"]: _name(item) for item in self.listed},
-            networks={name: key for name, (key, _) in networks.items()},
-            volumes={name: key for name, (key, _) in volumes.items()},
-            separator=separator_of(self.engine.environment),
-        )
-        services, secrets = self._written(groups, names)
+        services, secrets = self._written(groups, self._named(groups, networks, volumes))
         model = {
             "name": self.project,
             "services": services,
@@ -122,10 +113,14 @@ class _Stack:
             "volumes": dict(volumes.values()),
             "secrets": {name: {"file": path} for name, path in secrets.items()},
         }
+        return self._adopted({key: value for key, value in model.items() if value}, groups)
+
+    def _adopted(self, model: Mapping[str, Any], groups: Mapping[str, Sequence[Json]]) -> Adoption:
+        """The model, with what its containers tell of the files that they were made of."""
         first = {service: group[0] for service, group in groups.items()}
         made_of = [labels.config_files(dig(each, "Config.Labels") or {}) for each in first.values()]
         return Adoption(
-            {key: value for key, value in model.items() if value},
+            model,
             tuple(dict.fromkeys(self.remarks)),
             next((MadeOf(*each) for each in made_of if each[0]), MadeOf()),
             {
@@ -133,6 +128,22 @@ class _Stack:
                 for service, each in first.items()
             },
             {service: str(each["Id"]) for service, each in first.items()},
+        )
+
+    def _named(
+        self,
+        groups: Mapping[str, Sequence[Json]],
+        networks: Mapping[str, tuple[str, Any]],
+        volumes: Mapping[str, tuple[str, Any]],
+    ) -> Names:
+        return Names(
+            self.project,
+            self.directory,
+            services={each["Id"]: service for service, group in groups.items() for each in group},
+            containers={item["Id"]: _name(item) for item in self.listed},
+            networks={name: key for name, (key, _) in networks.items()},
+            volumes={name: key for name, (key, _) in volumes.items()},
+            separator=separator_of(self.engine.environment),
         )
 
     # -------------------------------------------------------------- services

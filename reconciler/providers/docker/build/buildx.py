@@ -74,9 +74,7 @@ NEEDED: Final[Mapping[str, Callable[[Any], bool]]] = {
 
 def needed(document: Document, service: str) -> list[Value]:
     """The attributes of a service's build that only BuildKit can carry out, each with its place in the file."""
-    assert document.stack is not None
-    services: Any = document.stack["services"]
-    build, path = services[service].get("build") or {}, ("services", service, "build")
+    build, path = document.section("services")[service].get("build") or {}, ("services", service, "build")
     return [
         {"path": ".".join((*path, key)), "at": str(document.locate(("stack", *path, key)))}
         for key, applies in NEEDED.items()

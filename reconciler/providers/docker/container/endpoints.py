@@ -9,6 +9,7 @@ from reconciler.core.difference.kind import Effect, Field
 from reconciler.core.resource.values import ABSENT, Spec, Value
 from reconciler.pattern import lazy_pattern
 from reconciler.providers.docker.table import forms
+from reconciler.providers.docker.table.forms import given
 from reconciler.providers.docker.table.property import Json, Property, dig, nest, plain_of
 
 INTERFACE: Final = "com.docker.network.endpoint.ifname"
@@ -55,17 +56,13 @@ def declared(endpoint: Json) -> dict[str, Value]:
     """The declared part of an endpoint besides its names and addresses; undeclared keys are left out."""
     options = forms.text_map(endpoint.get("driver_opts"))
     options |= {INTERFACE: endpoint["interface_name"]} if endpoint.get("interface_name") else {}
-    return _given(
+    return given(
         mac_address=str(endpoint.get("mac_address") or "").lower(),
         links=forms.text_set(endpoint.get("links")),
         link_local_ips=forms.text_set(endpoint.get("link_local_ips")),
         driver_opts=options,
         gw_priority=int(endpoint.get("gw_priority") or 0),
     )
-
-
-def _given(**values: Value) -> dict[str, Value]:
-    return {key: value for key, value in values.items() if value}
 
 
 def _read_networks(inspect: Json) -> Value:
@@ -82,7 +79,7 @@ def _read_networks(inspect: Json) -> Value:
             # IPAMConfig has the addresses that were asked for; those beside it are the engine's choice.
             "ipv4_address": addresses.get("IPv4Address") or "",
             "ipv6_address": addresses.get("IPv6Address") or "",
-            **_given(
+            **given(
                 mac_address=endpoint.get("MacAddress") or (name == first and dig(inspect, "Config.MacAddress")) or "",
                 links=forms.text_set(endpoint.get("Links")),
                 link_local_ips=forms.text_set(addresses.get("LinkLocalIPs")),
@@ -113,7 +110,7 @@ def _with_mac(endpoint: Json, live: Json) -> Json:
     if not live or ("mac_address" in endpoint and "mac_address" in live):
         return endpoint
     rest = {key: value for key, value in endpoint.items() if key != "mac_address"}
-    return rest | _given(mac_address=live.get("mac_address", ""))
+    return rest | given(mac_address=live.get("mac_address", ""))
 
 
 def _of(observed: Any, key: str) -> Json:
@@ -167,7 +164,7 @@ def said(endpoint: Json, implied: Collection[str]) -> dict[str, Any]:
     """An endpoint as a file has it, without the ``implied`` names and without what the engine made up."""
     options = dict(endpoint.get("driver_opts") or {})
     interface = options.pop(INTERFACE, "")
-    return _given(
+    return given(
         aliases=[alias for alias in endpoint["aliases"] if alias not in implied],
         ipv4_address=endpoint["ipv4_address"],
         ipv6_address=endpoint["ipv6_address"],

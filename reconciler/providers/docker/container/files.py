@@ -28,10 +28,9 @@ from reconciler.core.resource.options import ServiceOptions
 from reconciler.core.resource.values import ABSENT, Secret, Value
 from reconciler.providers.docker.table import labels
 from reconciler.providers.docker.table.property import Json, dig
+from reconciler.vocabulary.compose import FOLDERS, USUAL_MODE
 
-_FOLDERS: Final = {"configs": "/", "secrets": "/run/secrets"}
 _DIGITS: Final = 16
-_USUAL_MODE: Final = "0444"
 _OWNED: Final = ("uid", "gid", "mode")
 
 
@@ -63,7 +62,7 @@ def mounted(service: Json, sections: Mapping[str, Json], *, is_elsewhere: bool =
     engine that ``is_elsewhere`` does not see these files: they are copied, and what is bound can't be looked into.
     """
     usual, named = _reactions(service)
-    for section, folder in _FOLDERS.items():
+    for section, folder in FOLDERS.items():
         for mount in service.get(section) or ():
             target = _target(folder, mount)
             reaction = named.get(target, usual)
@@ -108,13 +107,13 @@ def _copied(mount: Json, file: Json, reaction: Json, *, is_elsewhere: bool) -> J
     can_be_mounted = "file" in file and not is_elsewhere
     if can_be_mounted and reaction["reaction"] != "signal" and not any(mount.get(key) for key in _OWNED):
         return {}
-    mode = int(str(mount.get("mode") or _USUAL_MODE), 8)
+    mode = int(str(mount.get("mode") or USUAL_MODE), 8)
     return {"copied": {"mode": mode, **{key: int(mount.get(key) or 0) for key in ("uid", "gid")}}}
 
 
 def place(service: Json, target: str = "") -> tuple[str | int, ...]:
     """The path in the stack of what is mounted at a target: the config or secret itself; () where there is none."""
-    for section, folder in _FOLDERS.items():
+    for section, folder in FOLDERS.items():
         for mount in service.get(section) or ():
             if _target(folder, mount) == target:
                 return section, str(mount["source"])

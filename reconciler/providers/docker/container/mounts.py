@@ -11,6 +11,7 @@ from reconciler.core.resource.units import bytes_of
 from reconciler.core.resource.values import ABSENT, Spec, Value
 from reconciler.pattern import lazy_pattern
 from reconciler.providers.docker.table import forms, labels
+from reconciler.providers.docker.table.forms import given
 from reconciler.providers.docker.table.property import Json, Property, dig, nest, plain_of
 
 ANONYMOUS: Final = "(anonymous)"
@@ -32,21 +33,21 @@ def _declared_mount(mount: Json) -> Value:
     kind = mount["type"]
     value: dict[str, Value] = {"type": kind, "read_only": bool(mount.get("read_only"))}
     if kind == "image":  # nothing can be written there
-        return value | {"read_only": True, "source": mount["source"], **_given(subpath=dig(mount, "image.subpath"))}
+        return value | {
+            "read_only": True,
+            "source": mount["source"],
+            **given(subpath=dig(mount, "image.subpath")),
+        }
     if kind == "tmpfs":
         options = mount.get("tmpfs") or {}
         return value | {"size": bytes_of(options.get("size") or 0), "mode": int(options.get("mode") or 0)}
     if kind == "bind":
         value["propagation"] = dig(mount, "bind.propagation") or "rprivate"
         recursive = dig(mount, "bind.recursive") or "enabled"
-        return value | {"source": mount.get("source"), **_given(recursive=_RECURSIVE[recursive])}
+        return value | {"source": mount.get("source"), **given(recursive=_RECURSIVE[recursive])}
     options = mount.get("volume") or {}
-    named = _given(subpath=options.get("subpath") or "", labels=forms.text_map(options.get("labels")))
+    named = given(subpath=options.get("subpath") or "", labels=forms.text_map(options.get("labels")))
     return value | {"source": mount.get("source") or ANONYMOUS, **named}
-
-
-def _given(**values: Value) -> dict[str, Value]:
-    return {key: value for key, value in values.items() if value}
 
 
 def _read_volumes(inspect: Json) -> Value:
@@ -57,17 +58,17 @@ def _read_volumes(inspect: Json) -> Value:
         kind, typed = mount["Type"], asked.get(mount["Destination"], {})
         common: dict[str, Value] = {"type": kind, "read_only": not mount.get("RW", True)}
         if kind == "image":
-            return common | {"source": mount["Name"], **_given(subpath=dig(typed, "ImageOptions.Subpath"))}
+            return common | {"source": mount["Name"], **given(subpath=dig(typed, "ImageOptions.Subpath"))}
         if kind == "tmpfs":
             options = typed.get("TmpfsOptions") or {}
             return common | {"size": options.get("SizeBytes") or 0, "mode": options.get("Mode") or 0}
         if kind == "bind":
             recursive = next((key for key in _BIND_OPTIONS if dig(typed, f"BindOptions.{key}")), "")
-            common |= {"propagation": mount.get("Propagation") or "rprivate"} | _given(recursive=recursive)
+            common |= {"propagation": mount.get("Propagation") or "rprivate"} | given(recursive=recursive)
             return common | {"source": mount["Source"]}
         name, options = mount.get("Name") or "", typed.get("VolumeOptions") or {}
         marks = forms.text_map(labels.declared_only(options.get("Labels")))
-        named = _given(subpath=options.get("Subpath") or "", labels=marks)
+        named = given(subpath=options.get("Subpath") or "", labels=marks)
         return common | {"source": ANONYMOUS if _ANONYMOUS_NAME.fullmatch(name) else name, **named}
 
     return {posixpath.normpath(mount["Destination"]): value(mount) for mount in inspect.get("Mounts") or ()}
@@ -135,16 +136,16 @@ def _mount_body(mount: Json) -> Json:
     bind, volume = mount.get("bind") or {}, mount.get("volume") or {}
     recursive = _RECURSIVE[bind.get("recursive") or "enabled"]
     is_made = bool(recursive) and bind.get("create_host_path") is not False  # heard since API 1.42
-    bind_options = _given(
+    bind_options = given(
         Propagation=bind.get("propagation"), CreateMountpoint=is_made, **{recursive: True} if recursive else {}
     )
-    volume_options = _given(
+    volume_options = given(
         NoCopy=bool(volume.get("nocopy")),
         Labels=forms.text_map(volume.get("labels")),
         Subpath=volume.get("subpath"),
     )
-    image_options = _given(Subpath=dig(mount, "image.subpath"))
-    body |= _given(BindOptions=bind_options, VolumeOptions=volume_options, ImageOptions=image_options)
+    image_options = given(Subpath=dig(mount, "image.subpath"))
+    body |= given(BindOptions=bind_options, VolumeOptions=volume_options, ImageOptions=image_options)
     if mount["type"] == "tmpfs":
         options = mount.get("tmpfs") or {}
         body["TmpfsOptions"] = {"SizeBytes": bytes_of(options.get("size") or 0), "Mode": int(options.get("mode") or 0)}
@@ -170,7 +171,7 @@ def _said_mount(target: str, mount: Json) -> Any:
         named = "" if source == ANONYMOUS else f"{source}:"
         if named or not mount["read_only"]:
             return f"{named}{target}{':ro' if mount['read_only'] else ''}"
-    said: dict[str, Any] = {"type": kind, **_given(source="" if source == ANONYMOUS else source), "target": target}
+    said: dict[str, Any] = {"type": kind, **given(source="" if source == ANONYMOUS else source), "target": target}
     said |= {"read_only": True} if mount["read_only"] and kind != "image" else {}
     return said | ({kind: options} if options else {})
 
@@ -178,15 +179,15 @@ def _said_mount(target: str, mount: Json) -> Any:
 def _said_options(mount: Json) -> dict[str, Any]:
     """The options of a mount under the name of its type."""
     if mount["type"] == "tmpfs":
-        return _given(size=forms.said_size(mount["size"]), mode=mount["mode"])
+        return given(size=forms.said_size(mount["size"]), mode=mount["mode"])
     if mount["type"] == "bind":
         propagation = mount["propagation"]
-        return _given(
+        return given(
             propagation="" if propagation == "rprivate" else propagation,
             recursive=_WORD_OF.get(str(mount.get("recursive")), ""),
             selinux=mount.get("selinux"),
         )
-    return _given(subpath=mount.get("subpath"), labels=plain_of(mount.get("labels")), nocopy=mount.get("nocopy"))
+    return given(subpath=mount.get("subpath"), labels=plain_of(mount.get("labels")), nocopy=mount.get("nocopy"))
 
 
 VOLUMES = Property(

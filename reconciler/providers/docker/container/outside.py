@@ -14,9 +14,9 @@ from reconciler.core.resource.resource import Resource
 from reconciler.core.resource.values import Value
 from reconciler.providers.docker.container import restarts
 from reconciler.providers.docker.table.property import Json, dig
+from reconciler.vocabulary.compose import CONTAINER
 
 NAMESPACES: Final = ("network_mode", "ipc", "pid")
-CONTAINER: Final = "container:"
 
 
 def references(document: Document, name: str, service: Json, own: Mapping[str, str]) -> Iterator[dict[str, Value]]:

@@ -7,6 +7,7 @@ from typing import Any
 
 from reconciler.core.resource.values import ABSENT, Spec, Value
 from reconciler.providers.docker.table.property import Json, Property, dig
+from reconciler.vocabulary.compose import ANY_ADDRESS
 
 
 def _port_key(port: Any) -> str:
@@ -15,9 +16,9 @@ def _port_key(port: Any) -> str:
 
 def _bound(address: Any, port: Any) -> str:
     """``address:port`` with nothing for any address and for a port of the engine's choice."""
-    any_address, any_port = ("", "0.0.0.0", "::"), ("", "0")  # noqa: S104 (compared, not bound)
+    any_port = ("", "0")
     address, port = str(address or ""), str(port or "")
-    return f"{'' if address in any_address else address}:{'' if port in any_port else port}"
+    return f"{'' if address in ANY_ADDRESS else address}:{'' if port in any_port else port}"
 
 
 def _declared_ports(service: Json) -> Value:

@@ -277,7 +277,7 @@ def risks(document: Document, kind: str, machine: Machine = ELSEWHERE) -> Iterat
     """The risks of all services, whose resources are of this kind, with their waivers."""
     stack: Any = document.stack or {}
     asked = document.options.policy.images == "pinned"
-    for name, service in (stack.get("services") or {}).items():
+    for name, service in document.section("services").items():
         waivers = ServiceOptions.of(service).waivers
         for path, container in (((), service), *_before(service)):
             for rule in RULES if asked else (each for each in RULES if not each.asked):

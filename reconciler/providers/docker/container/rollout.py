@@ -12,6 +12,7 @@ from reconciler.core.resource.resource import Observed, Resource
 from reconciler.core.resource.units import nanoseconds
 from reconciler.core.resource.values import Spec, Value
 from reconciler.providers.docker.container import claims
+from reconciler.providers.docker.table.names import CONTAINER
 from reconciler.providers.docker.table.property import Json
 
 STEADY_S: Final = 5.0
@@ -19,7 +20,6 @@ STEADY_S: Final = 5.0
 
 
 _SECOND: Final = 1_000_000_000
-_CONTAINER: Final = "docker.container"
 _ENGINES: Final = (".sock",)  # how the name of what is no data ends
 _ITS_OWN: Final = ("mac_address", "link_local_ips")
 
@@ -67,7 +67,7 @@ def alone(desired: Resource, observed: Observed) -> str:
         (observed.facts.get("anonymous"), "a volume without a name goes from the old one to the new one"),
         ("volumes_from" in spec, "it has the volumes of another container"),
         (_named(live) - _named(spec), "it gives up a volume, which may be made anew"),
-        (given_up and any(need.kind == _CONTAINER for need in desired.after), f"it gives up {_listed(given_up)}"),
+        (given_up and any(need.kind == CONTAINER for need in desired.after), f"it gives up {_listed(given_up)}"),
         (written, f"two would write to {_listed(written)}"),
         ("hostname" in spec and rollout["order"] != "start-first", "it has a hostname of its own"),
     )

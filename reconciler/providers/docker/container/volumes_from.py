@@ -12,15 +12,14 @@ from reconciler.core.resource.resource import Observed
 from reconciler.core.resource.values import ABSENT, UNKNOWN, Spec, Value
 from reconciler.providers.docker.container.mounts import ANONYMOUS, VOLUMES, anonymous_volumes
 from reconciler.providers.docker.table.property import Json, Property, dig, nest
-
-_OF_A_CONTAINER: Final = "container:"
+from reconciler.vocabulary.compose import CONTAINER
 
 
 def sources(service: Json, container_name: Callable[[str], str]) -> Iterator[str]:
     """The containers whose volumes a service mounts, each as the engine takes it: its name and, unless rw, the mode."""
     for source in map(str, service.get("volumes_from") or ()):
-        name, _, mode = source.removeprefix(_OF_A_CONTAINER).partition(":")
-        called = name if source.startswith(_OF_A_CONTAINER) else container_name(name)
+        name, _, mode = source.removeprefix(CONTAINER).partition(":")
+        called = name if source.startswith(CONTAINER) else container_name(name)
         yield f"{called}:ro" if mode == "ro" else called
 
 
@@ -38,8 +37,8 @@ def lent(
     kept = {mount["target"] for mount in mounts_of(service)}
     found: dict[str, Json] = {}
     for source in map(str, service.get("volumes_from") or ()):
-        name, _, mode = source.removeprefix(_OF_A_CONTAINER).partition(":")
-        lender = services.get(own.get(name, "") if source.startswith(_OF_A_CONTAINER) else name, {})
+        name, _, mode = source.removeprefix(CONTAINER).partition(":")
+        lender = services.get(own.get(name, "") if source.startswith(CONTAINER) else name, {})
         # A lender may borrow as well, and what it mounts itself comes last, over what it borrows.
         for mount in (*lent(services, lender, mounts_of, own), *mounts_of(lender)):
             found.pop(mount["target"], None)

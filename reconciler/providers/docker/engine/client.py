@@ -23,7 +23,6 @@ from urllib.parse import urlencode
 from reconciler.core.message.errors import Denied, ReconcileError, Rejected, Unreachable
 from reconciler.core.provider import Pending
 from reconciler.core.resource.values import Secret, Value, revealed
-from reconciler.pattern import lazy_pattern
 from reconciler.providers.answers import (
     Answer,
     Limits,
@@ -685,10 +684,9 @@ def _query(params: Mapping[str, Any]) -> dict[str, Any]:
 
 def _asked(method: str, path: str) -> str:
     """A request as messages name it: ids are cut as the Docker CLI cuts them."""
-    return f"{method} {_ID.sub(lambda found: found[0][:12], path)}"
+    return f"{method} {listeners.FULL_ID.sub(lambda found: found[0][:12], path)}"
 
 
-_ID: Final = lazy_pattern(r"\b[0-9a-f]{64}\b")
 _SHAPES: Final[Mapping[str, type]] = {
     "/networks": list,
     "/containers/json": list,

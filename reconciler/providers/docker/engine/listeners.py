@@ -17,11 +17,11 @@ from typing import Final
 from reconciler.pattern import lazy_pattern
 from reconciler.record import Struct
 
+FULL_ID: Final = lazy_pattern(r"\b[0-9a-f]{64}\b")
 PROC: Final = Path("/proc")
 _TABLES: Final = {"tcp": (("tcp", "tcp6"), "0A"), "udp": (("udp", "udp6"), "07")}
 """Protocol → the kernel's tables, and the state in them of a socket that waits for anybody."""
 
-_CONTAINER: Final = lazy_pattern(r"\b[0-9a-f]{64}\b")
 _PROXY: Final = "docker-proxy"
 """The engine's own program for a published port; it ends with the container."""
 
@@ -147,7 +147,7 @@ def _open_sockets(folder: Path, wanted: dict[str, str]) -> Iterator[str]:
 
 
 def _container(folder: Path) -> str:
-    found = _CONTAINER.search(_read(folder / "cgroup"))
+    found = FULL_ID.search(_read(folder / "cgroup"))
     return found[0] if found else ""
 
 

@@ -8,6 +8,7 @@ from typing import Any, TypeAlias
 from reconciler.core.message.problem import Problem, Severity
 from reconciler.core.plan.plan import Step
 from reconciler.core.resource.resource import Origin
+from reconciler.providers.docker.engine import required_api
 from reconciler.providers.docker.engine.client import Engine
 from reconciler.providers.docker.engine.occupied_ports import Holders
 
@@ -28,6 +29,16 @@ class Reading:
 
 Foreseen: TypeAlias = Callable[[Reading, Mapping[str, Any]], Iterator[tuple[str, str]]]
 """Answers and arguments of a step → places in the files, each with the reason why the step would fail there."""
+
+
+def too_new(reading: Reading, args: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Lists what is declared and needs a newer engine."""
+    return required_api.lacks(args["needs"], reading.engine.api_version)
+
+
+def absent(args: Mapping[str, Any]) -> str:
+    """The reason why a step that uses something external can't be taken."""
+    return f"`{args['name']}` is declared as external but does not exist; create it, or drop `external`"
 
 
 def obstacles(engine: Engine, steps: Sequence[Step], lacks: Mapping[str, Foreseen]) -> Sequence[Problem]:

@@ -10,18 +10,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path, PurePosixPath
-from typing import Any
 
 from reconciler.core.message.problem import UNREADABLE, Problem, Severity
 from reconciler.core.resource.document import Document
 from reconciler.core.resource.resource import Origin
 from reconciler.core.resource.values import Value, revealed
-from reconciler.providers.docker.table.property import Json
 
 
 def problems(document: Document) -> Iterator[Problem]:
     """Files that would have to be copied into a container whose files can't be written."""
-    for name, service in _services(document):
+    for name, service in document.section("services").items():
         for section in ("configs", "secrets"):
             for index, _ in enumerate(service.get(section) or () if service.get("read_only") else ()):
                 place = document.locate(("stack", "services", name, section, index))
@@ -65,7 +63,7 @@ def _missing_target(link: Path) -> str:
 
 def _binds(document: Document) -> Iterator[tuple[str, Value, Origin]]:
     """The name of each bind of a service, its source, and its place in the files."""
-    for name, service in _services(document):
+    for name, service in document.section("services").items():
         for index, mount in enumerate(service.get("volumes") or ()):
             if mount["type"] == "bind":
                 place = document.locate(("stack", "services", name, "volumes", index))
@@ -74,8 +72,3 @@ def _binds(document: Document) -> Iterator[tuple[str, Value, Origin]]:
 
 def _text(source: Value) -> str:
     return str(revealed(source))
-
-
-def _services(document: Document) -> Iterator[tuple[str, Json]]:
-    found: Any = (document.stack or {}).get("services") or {}
-    yield from found.items()

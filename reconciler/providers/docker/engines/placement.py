@@ -6,7 +6,7 @@ A reference is an address as DOCKER_HOST has it, or the name of a Docker context
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any, Final
+from typing import Final
 
 from reconciler.core.resource.address import Address
 from reconciler.core.resource.document import Document
@@ -49,7 +49,7 @@ def placement(document: Document) -> Placement:
     """The placement that a document declares."""
     declared = document.engines
     usual = declared[""]
-    own = {service: declared.get(service, usual) for service in _services(document)}
+    own = {service: declared.get(service, usual) for service in document.section("services")}
     engines = {USUAL: usual}
     for reference in dict.fromkeys(own.values()):
         if reference != usual:
@@ -63,11 +63,6 @@ def _name(reference: str, taken: Mapping[str, str]) -> str:
     told = _UNFIT.sub("-", reference.rpartition("://")[2].rpartition("@")[2]).strip("-")
     names = (f"{USUAL}@{told}{'' if number == 1 else f'-{number}'}" for number in range(1, len(taken) + 2))
     return next(name for name in names if name not in taken)
-
-
-def _services(document: Document) -> Mapping[str, Any]:
-    found: Any = (document.stack or {}).get("services")
-    return found or {}
 
 
 def environment_of(environment: Mapping[str, str], reference: str) -> Mapping[str, str]:
@@ -87,7 +82,7 @@ def part_of(document: Document, where: Placement, name: str) -> Document:
         return document
     services = {
         service: _alone(each, where, name)
-        for service, each in _services(document).items()
+        for service, each in document.section("services").items()
         if where.services[service] == name
     }
     return replace(document, stack={**document.stack, "services": services})
@@ -105,7 +100,7 @@ def awaited(document: Document, where: Placement, name: str) -> frozenset[tuple[
     """The services of an engine for which those of others wait, each with the condition."""
     return frozenset(
         (other, need.get("condition"))
-        for service, each in _services(document).items()
+        for service, each in document.section("services").items()
         for other, need in (each.get("depends_on") or {}).items()
         if where.services[service] != name and where.services.get(other) == name
     )
@@ -113,7 +108,7 @@ def awaited(document: Document, where: Placement, name: str) -> frozenset[tuple[
 
 def needs_across(document: Document, where: Placement, service: str) -> Iterator[tuple[Address, str]]:
     """The containers of other engines that must be there before a service, and the addresses that it names itself."""
-    services = _services(document)
+    services = document.section("services")
     for other, need in (services[service].get("depends_on") or {}).items():
         if where.services.get(other, where.services[service]) != where.services[service]:
             milestone = STARTED if need.get("condition") == "service_started" else ""

@@ -22,10 +22,11 @@ from reconciler.providers.docker.container.healthcheck import HEALTHCHECK
 from reconciler.providers.docker.container.mounts import TMPFS, VOLUMES
 from reconciler.providers.docker.container.ports import EXPOSE, PORTS
 from reconciler.providers.docker.container.volumes_from import VOLUMES_FROM
-from reconciler.providers.docker.table import forms, labels
+from reconciler.providers.docker.table import forms, labels, names
 from reconciler.providers.docker.table.property import Json, Property, dig, merged, nest, row
+from reconciler.vocabulary import compose
 
-NAME: Final = "docker.container"
+NAME: Final = names.CONTAINER
 FINISHED: Final = one_shot.FINISHED
 RUNNING: Final = "running"
 
@@ -446,8 +447,8 @@ def _done(desired: Spec, expected: Spec, observed: Spec) -> Spec:
     """A container that has done its job doesn't do it again for another one: what it shared is of the past."""
     if not is_done(desired, observed):
         return {}
-    shared = [key for key in outside.NAMESPACES if str(expected.get(key)).startswith(outside.CONTAINER)]
-    kept = [key for key in shared if str(observed.get(key)).startswith(outside.CONTAINER)]
+    shared = [key for key in outside.NAMESPACES if str(expected.get(key)).startswith(compose.CONTAINER)]
+    kept = [key for key in shared if str(observed.get(key)).startswith(compose.CONTAINER)]
     return {key: observed[key] for key in ("state", "depends_on", *kept)}
 
 

@@ -45,7 +45,6 @@ def declared(network: Json) -> dict[str, Value]:
 def read(network: Json) -> dict[str, Value]:
     """The spec of a live network."""
     ipam = network.get("IPAM") or {}
-    pools = ipam.get("Config") or ()
     return {
         "name": network["Name"],
         "driver": network["Driver"],
@@ -55,18 +54,19 @@ def read(network: Json) -> dict[str, Value]:
         "enable_ipv6": bool(network.get("EnableIPv6")),
         "enable_ipv4": bool(network.get("EnableIPv4", True)),
         "labels": labels.declared_only(network.get("Labels")),
-        "ipam": _pools(
-            {
-                "subnet": pool.get("Subnet"),
-                "gateway": pool.get("Gateway"),
-                "ip_range": pool.get("IPRange"),
-                # Engines differ in the name of these.
-                "aux_addresses": pool.get("AuxiliaryAddresses") or pool.get("AuxAddress"),
-            }
-            for pool in pools
-        ),
+        "ipam": _pools(map(_as_declared, ipam.get("Config") or ())),
         "ipam_driver": ipam.get("Driver") or "default",
         "ipam_options": dict(ipam.get("Options") or {}),
+    }
+
+
+def _as_declared(pool: Json) -> Json:
+    return {
+        "subnet": pool.get("Subnet"),
+        "gateway": pool.get("Gateway"),
+        "ip_range": pool.get("IPRange"),
+        # Engines differ in the name of these.
+        "aux_addresses": pool.get("AuxiliaryAddresses") or pool.get("AuxAddress"),
     }
 
 

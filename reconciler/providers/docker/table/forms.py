@@ -13,6 +13,11 @@ from reconciler.core.resource.values import Secret, Value
 from reconciler.providers.docker.table.property import Json
 
 
+def given(**values: Value) -> dict[str, Value]:
+    """The values that say something, by their keys."""
+    return {key: value for key, value in values.items() if value}
+
+
 def text(value: Any) -> str:
     return "" if value is None else str(value)
 

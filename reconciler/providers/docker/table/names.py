@@ -16,6 +16,14 @@ NEXT: Final = ".next"
 PREVIOUS: Final = ".prev"
 """What a replacement appends to the names of the container to come and of the one before; see ``replace``."""
 
+CONTAINER: Final = "docker.container"
+"""The kind of container; its table stands above this floor."""
+
+CONTAINER_ACTS: Final = (
+    *("create", "start", "restart", "die", "oom", "stop", "kill", "pause", "unpause", "rename", "update", "destroy"),
+)
+"""The engine's events that change a container."""
+
 OF_OTHERS: Final = "declare it with `external: true` if that is meant"
 """The advice for a network, a volume or the like that is declared as the project's and that somebody else has made."""
 

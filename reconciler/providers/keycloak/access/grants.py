@@ -265,11 +265,7 @@ class Grants:
             return
         held, groups, placed = self.held(spec), self.groups_of(spec), self.placed.get(user, {})
         own_inside = {role[0] for each in placed.values() for role in each.roles if len(role) > 1}
-        own: dict[str, dict[Role, tuple[str, ...]]] = {}
-        for role, through in held.items():
-            # Everybody has roles of the built-in clients; shown, they would hide the few that matter.
-            if len(role) > 1 and (role[0] in clients or role[0] not in BUILTIN or through != (EVERYBODY,)):
-                own.setdefault(role[0], {})[role] = through
+        own = _of_clients(held, clients)
         for view, names in self._alike:
             shared = {role: through for role, through in {**held, **view.given}.items() if view.tells(role)}
             apart = own.keys() | (own_inside if view.shows_roles_inside else set())
@@ -406,6 +402,16 @@ def _roles_by_path(groups: Value, above: str = "") -> Iterator[tuple[str, Sequen
         group, path = as_map(body), f"{above}/{name}"
         yield path, tuple(_roles(group.get("realmRoles"), group.get("clientRoles")))
         yield from _roles_by_path(group.get("subGroups"), path)
+
+
+def _of_clients(held: Mapping[Role, tuple[str, ...]], asked: Collection[str]) -> dict[str, dict[Role, tuple[str, ...]]]:
+    """The roles of clients, by client."""
+    own: dict[str, dict[Role, tuple[str, ...]]] = {}
+    for role, through in held.items():
+        # Everybody has roles of the built-in clients; shown, they would hide the few that matter.
+        if len(role) > 1 and (role[0] in asked or role[0] not in BUILTIN or through != (EVERYBODY,)):
+            own.setdefault(role[0], {})[role] = through
+    return own
 
 
 def _inside(view: _View, client: str, placed: Mapping[str, _Placed]) -> Iterator[Inside]:

@@ -19,7 +19,6 @@ from reconciler.core.message.errors import Conflict, Rejected
 from reconciler.core.resource.address import Address
 from reconciler.core.resource.resource import Resource
 from reconciler.core.resource.values import ABSENT, Spec, Value
-from reconciler.pattern import lazy_pattern
 from reconciler.providers.keycloak.kinds import group
 from reconciler.providers.keycloak.kinds.authorization import (
     POLICIES,
@@ -37,10 +36,16 @@ from reconciler.providers.keycloak.table.groups import Dependencies, Paths, Put,
 from reconciler.providers.keycloak.table.kind import Item, RestKind
 from reconciler.providers.keycloak.table.properties import as_map, merged
 from reconciler.record import Struct
-from reconciler.vocabulary.keycloak import ADMIN_PERMISSIONS, ADMIN_PERMISSIONS_CLIENT, CLIENT, ORGANIZATION, USER
+from reconciler.vocabulary.keycloak import (
+    ADMIN_PERMISSIONS,
+    ADMIN_PERMISSIONS_CLIENT,
+    CLIENT,
+    ORGANIZATION,
+    USER,
+    is_id,
+)
 
 _PERMISSION: Final = "scope"
-_ID: Final = lazy_pattern(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _UNANIMOUS: Final = "UNANIMOUS"
 _NO_OTHER: Final = (
     f"; Keycloak 26.7 takes no `decisionStrategy` of a permission but {_UNANIMOUS}, and any of an aggregate policy"
@@ -71,7 +76,7 @@ _SORTS: Final[Mapping[str, _Sort]] = {
 def _spelled(sort: str, name: str) -> str:
     """A name as addresses have it; other tools put a dollar before it."""
     name = name.removeprefix("$")
-    if name == sort or _ID.fullmatch(name):
+    if name == sort or is_id(name):
         return name
     # Groups are known by their paths, and users by names in lower case.
     if sort == "Groups":
@@ -129,7 +134,7 @@ def _uses(realm: str, spec: Spec) -> Iterator[Address]:
     for policy in _policies(spec).values():
         sort, found = _resources(policy)
         if _is_permission(policy) and sort in _SORTS:
-            yield from (_SORTS[sort].address(realm, name) for name in found if name != sort and not _ID.fullmatch(name))
+            yield from (_SORTS[sort].address(realm, name) for name in found if name != sort and not is_id(name))
 
 
 # ------------------------------------------------------------------ reading
@@ -292,7 +297,7 @@ class _Write:
         # The name of a type stands for all of its objects.
         if name == sort:
             return name
-        if not _ID.fullmatch(name):
+        if not is_id(name):
             return id_of(self.live, permission, _SORTS[sort].address(self.realm, name))
         if self.live.connection.get(f"{self.base}/{_SORTS[sort].path}/{name}") is ABSENT:
             said = f"policy `{permission}` names {name}, which is the id of none of the {sort}"

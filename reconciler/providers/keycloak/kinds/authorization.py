@@ -250,8 +250,7 @@ def _save(live: Live, address: Address, patch: Mapping[str, Value]) -> None:
     for body in _bodies(lists["resources"]):
         if body["name"] in as_map(before["resources"]):
             live.connection.put(_at(live, f"{path}/resource", body["name"], "_id"), body)
-    for name in _LISTS:
-        single, key = _LISTS[name]
+    for name, (single, key) in _LISTS.items():
         for gone in as_map(before[name]).keys() - after[name].keys():
             _delete(live, f"{path}/{single}", gone, key)
 

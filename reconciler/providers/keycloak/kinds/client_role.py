@@ -12,9 +12,8 @@ from reconciler.providers.keycloak.table.connection import BASE, Representation
 from reconciler.providers.keycloak.table.groups import Builtins, Paths, Pruning, Put, Reading
 from reconciler.providers.keycloak.table.kind import Item, RestKind
 from reconciler.providers.keycloak.table.properties import as_names, flag
-from reconciler.vocabulary.keycloak import CLIENT, CLIENT_ROLE, MASTER, REALM_MANAGEMENT
+from reconciler.vocabulary.keycloak import AUTHORIZATION_ROLE, CLIENT, CLIENT_ROLE, MASTER, REALM_MANAGEMENT
 
-AUTHORIZATION_ROLE: Final = "uma_protection"
 """Of every client with authorization services; Keycloak makes it with them."""
 
 _FLAG: Final = flag()

@@ -43,9 +43,8 @@ from reconciler.providers.keycloak.table.properties import (
     without_blanks,
 )
 from reconciler.providers.keycloak.table.required_release import Check
-from reconciler.vocabulary.keycloak import COMPONENT, REALM
+from reconciler.vocabulary.keycloak import COMPONENT, PROFILE_COMPONENT, REALM
 
-PROFILE: Final = "org.keycloak.userprofile.UserProfileProvider"
 WORKFLOWS: Final = "org.keycloak.models.workflow.WorkflowProvider"
 """An export shows workflows here without their names and settings (26.7), and they are none of ours to delete."""
 KEYS: Final = "org.keycloak.keys.KeyProvider"
@@ -128,7 +127,7 @@ def _below(keys: Path, at: DocumentPath, section: Mapping[str, Sequence[Represen
     for sort, bodies in section.items():
         for index, body in enumerate(bodies or ()):
             # These have kinds of their own.
-            if sort in (PROFILE, WORKFLOWS):
+            if sort in (PROFILE_COMPONENT, WORKFLOWS):
                 continue
             item = Item((*keys, label(body)), (*at, sort, index), {**body, "providerType": sort})
             yield item

@@ -45,12 +45,11 @@ from reconciler.providers.keycloak.table.properties import (
     without_masks,
 )
 from reconciler.record import replace
-from reconciler.vocabulary.keycloak import BUILT_IN_FLOWS, FLOW, REALM
+from reconciler.vocabulary.keycloak import BUILT_IN_FLOWS, EXECUTIONS, FLOW, REALM
 
 _OF_EVERY_REALM: Final = frozenset(
     {"browser", "clients", "direct grant", "docker auth", "first broker login", "registration", "reset credentials"}
 )
-_EXECUTIONS: Final = "authenticationExecutions"
 
 
 def _settings(value: Value) -> Value:
@@ -128,14 +127,14 @@ def _over(live: Mapping[str, Value], declared: Mapping[str, Value]) -> Mapping[s
 
 def _adjust(_desired: Resource, observed: Observed, expected: dict[str, Value]) -> Mapping[str, Value]:
     """Let the executions stay that nobody can take away."""
-    if observed.spec.get("builtIn") and _EXECUTIONS in expected:
-        live = _by_name(observed.spec.get(_EXECUTIONS, ()))
-        expected[_EXECUTIONS] = {**live, **as_map(expected[_EXECUTIONS])}
+    if observed.spec.get("builtIn") and EXECUTIONS in expected:
+        live = _by_name(observed.spec.get(EXECUTIONS, ()))
+        expected[EXECUTIONS] = {**live, **as_map(expected[EXECUTIONS])}
     return expected
 
 
 def _masked(_spec: Spec) -> Iterable[str]:
-    return (_EXECUTIONS,)
+    return (EXECUTIONS,)
 
 
 def _flows(realm: Representation) -> Iterator[Item]:
@@ -145,9 +144,9 @@ def _flows(realm: Representation) -> Iterator[Item]:
 
 
 def _with_settings(flow: Representation, settings: Mapping[str, Representation]) -> Representation:
-    if _EXECUTIONS not in flow:
+    if EXECUTIONS not in flow:
         return flow
-    return {**flow, _EXECUTIONS: tuple(_execution(each, settings) for each in flow[_EXECUTIONS] or ())}
+    return {**flow, EXECUTIONS: tuple(_execution(each, settings) for each in flow[EXECUTIONS] or ())}
 
 
 def _execution(body: Representation, settings: Mapping[str, Representation]) -> Representation:
@@ -186,14 +185,14 @@ def _with_realm(flows: Sequence[Resource]) -> tuple[Sequence[Resource], Mapping[
 
 
 def _executions(spec: Spec) -> Sequence[Mapping[str, Value]]:
-    found = spec.get(_EXECUTIONS) or ()
+    found = spec.get(EXECUTIONS) or ()
     return [body for body in found if isinstance(body, Mapping)] if isinstance(found, Sequence) else []
 
 
 def _sent(flow: Resource) -> Mapping[str, Value]:
     """A flow as a realm's body has it."""
     executions = tuple(_sent_execution(index, body) for index, body in enumerate(_executions(flow.spec)))
-    return {**KIND.creation_body(flow), _EXECUTIONS: executions}
+    return {**KIND.creation_body(flow), EXECUTIONS: executions}
 
 
 def _sent_execution(index: int, body: Mapping[str, Value]) -> Mapping[str, Value]:
@@ -304,17 +303,17 @@ def old_name(alias: str, object_id: str) -> str:
 
 def _successor(desired: Resource, observed: Observed) -> Resource:
     """A flow with what is declared, and else what the old one has."""
-    there = _by_name(observed.spec.get(_EXECUTIONS, ()))
-    own = _by_name(desired.spec[_EXECUTIONS]) if _EXECUTIONS in desired.spec else there
+    there = _by_name(observed.spec.get(EXECUTIONS, ()))
+    own = _by_name(desired.spec[EXECUTIONS]) if EXECUTIONS in desired.spec else there
     executions = {name: _over(as_map(there.get(name, {})), as_map(body)) for name, body in own.items()}
-    return replace(desired, spec={**observed.spec, **desired.spec, _EXECUTIONS: executions})
+    return replace(desired, spec={**observed.spec, **desired.spec, EXECUTIONS: executions})
 
 
 def _obstacle(desired: Resource, observed: Observed) -> str:
     """Explains why there can't be a new flow in place of this one."""
     if observed.spec.get("builtIn"):
         return "is built in, and would be"
-    executions = as_map(_successor(desired, observed).spec[_EXECUTIONS])
+    executions = as_map(_successor(desired, observed).spec[EXECUTIONS])
     missing = [each for body in executions.values() for each in _subflow(desired.address.path[0], as_map(body))]
     # A subflow that nobody declares would be shared by both, and vanish with the old one.
     for subflow in missing:
@@ -368,7 +367,7 @@ KIND: Final = RestKind(
         "providerId": text(),
         "topLevel": _FLAG,
         "builtIn": _FLAG,
-        _EXECUTIONS: Property(Field(normalise=_by_name), complete=_completed, unset=()),
+        EXECUTIONS: Property(Field(normalise=_by_name), complete=_completed, unset=()),
     },
     objects=_flows,
     paths=Paths(
@@ -377,7 +376,7 @@ KIND: Final = RestKind(
         collections={REALM: f"{BASE}/authentication/flows"},
     ),
     right="manage-realm",
-    parts={_EXECUTIONS: Parts("", "name", _ROWS, in_creation=False, writer=_Executions(), takes=_subflow)},
+    parts={EXECUTIONS: Parts("", "name", _ROWS, in_creation=False, writer=_Executions(), takes=_subflow)},
     adjust=_adjust,
     put=Put(
         # A PUT replaces, and refuses to do without these.

@@ -36,7 +36,7 @@ from reconciler.providers.keycloak.table.properties import (
 )
 from reconciler.providers.keycloak.table.required_release import Since
 from reconciler.vocabulary.accepted import PASSWORD_POLICIES, policies
-from reconciler.vocabulary.keycloak import LOGIN_OF_MAIL, MASTER, REALM
+from reconciler.vocabulary.keycloak import LOGIN_OF_MAIL, MASTER, REALM, TOKEN_OF_MAIL
 
 
 def _policies(value: Value) -> Value:
@@ -60,7 +60,7 @@ def _smtp(value: Value) -> Mapping[str, Value]:
     """
     found = {key: ABSENT if part == "false" else part for key, part in as_text_map(value).items()}
     is_known, is_by_token = str(found.get("auth")).lower() == "true", found.get("authType") == "token"
-    dropped = LOGIN_OF_MAIL if not is_known else () if is_by_token else _TOKEN_OF_MAIL
+    dropped = LOGIN_OF_MAIL if not is_known else () if is_by_token else TOKEN_OF_MAIL
     return {key: as_secret(part) if key in _MAIL_SECRETS else part for key, part in found.items() if key not in dropped}
 
 
@@ -73,7 +73,6 @@ def _masked(_spec: Spec) -> Iterable[str]:
     return ("smtpServer",)
 
 
-_TOKEN_OF_MAIL: Final = ("authTokenUrl", "authTokenScope", "authTokenClientId", "authTokenClientSecret")
 _MAIL_SECRETS: Final = ("password", "authTokenClientSecret")
 _TEXTS: Final = (
     "displayName displayNameHtml defaultSignatureAlgorithm loginTheme accountTheme adminTheme emailTheme defaultLocale"

@@ -15,7 +15,7 @@ from typing import Any, Final
 from reconciler.core.difference.kind import Field
 from reconciler.core.resource.resource import Resource
 from reconciler.core.resource.values import ABSENT, Value
-from reconciler.providers.keycloak.kinds.component import PROFILE, WORKFLOWS
+from reconciler.providers.keycloak.kinds.component import WORKFLOWS
 from reconciler.providers.keycloak.table.connection import BASE, Connection, Representation
 from reconciler.providers.keycloak.table.groups import Paths, Put, Reading
 from reconciler.providers.keycloak.table.kind import Item, RestKind
@@ -30,7 +30,7 @@ from reconciler.providers.keycloak.table.properties import (
     by,
     text,
 )
-from reconciler.vocabulary.keycloak import USER_PROFILE
+from reconciler.vocabulary.keycloak import PROFILE_COMPONENT, USER_PROFILE
 
 _TEXT: Final = "kc.user.profile.config"
 SECTION: Final = "userProfile"
@@ -41,10 +41,10 @@ def _profile(realm: Representation) -> Iterator[Item]:
         yield Item((), ("userProfile",), realm["userProfile"])
         return
     # Exports keep the profile as a text of JSON inside of a component.
-    for index, component in enumerate((realm.get("components") or {}).get(PROFILE) or ()):
+    for index, component in enumerate((realm.get("components") or {}).get(PROFILE_COMPONENT) or ()):
         found = _parsed(component)
         if found:
-            yield Item((), ("components", PROFILE, index, "config", _TEXT), found)
+            yield Item((), ("components", PROFILE_COMPONENT, index, "config", _TEXT), found)
 
 
 def _parsed(component: Representation) -> Mapping[str, Any]:
@@ -56,8 +56,8 @@ def _parsed(component: Representation) -> Mapping[str, Any]:
 def exported(realm: Representation) -> Mapping[str, Any]:
     """The profile of an export as a structure, and the components without it and without what is none of them."""
     components = {sort: each for sort, each in (realm.get("components") or {}).items() if sort != WORKFLOWS}
-    found = next((_parsed(each) for each in components.get(PROFILE) or ()), {})
-    rest = {sort: each for sort, each in components.items() if sort != PROFILE}
+    found = next((_parsed(each) for each in components.get(PROFILE_COMPONENT) or ()), {})
+    rest = {sort: each for sort, each in components.items() if sort != PROFILE_COMPONENT}
     return {"components": rest, SECTION: found} if found else {"components": components}
 
 

@@ -15,7 +15,7 @@ from reconciler.core.resource.address import Address
 from reconciler.core.resource.resource import Observed, Resource
 from reconciler.core.resource.values import ABSENT, Secret, Value
 from reconciler.providers.keycloak.cascade import Cascades
-from reconciler.providers.keycloak.expand import EXACT, OWNED, prune_modes
+from reconciler.providers.keycloak.expand import prune_modes
 from reconciler.providers.keycloak.ids import Directory
 from reconciler.providers.keycloak.kinds.client import secret_of
 from reconciler.providers.keycloak.kinds.password import told
@@ -30,8 +30,10 @@ from reconciler.record import Struct, replace
 from reconciler.vocabulary.keycloak import (
     CLIENT,
     CLIENT_ROLE,
+    EXACT,
     FLOW,
     FLOW_BINDINGS,
+    OWNED,
     PASSWORD,
     REALM,
     SERVICE_ACCOUNT,
@@ -84,23 +86,13 @@ def _realm(
 
 
 def _objects(
-    connection: Connection,
-    directory: Directory,
-    found: Shown,
-    wanted: Mapping[Address, Resource],
-    modes: Modes,
+    connection: Connection, directory: Directory, found: Shown, wanted: Mapping[Address, Resource], modes: Modes
 ) -> Iterator[Observed]:
     """The objects that came with the realm: the wanted ones, and the surplus ones where its file says so."""
     live, realm = found.body, str(found.body["realm"])
     unread = _unread(found, wanted)
     yield from (_unseen(address, reason) for address, reason in unread.items())
-    # All kinds, also those that nobody declared: cascades lead through them.
-    seen = {
-        address: item
-        for kind in KINDS.values()
-        for item in kind.objects(live)
-        if (address := kind.address(realm, item.keys)) not in unread
-    }
+    seen = {address: item for address, item in _items(live, realm) if address not in unread}
     cascades = Cascades(seen)
     for address, item in seen.items():
         kind = KINDS[address.kind]
@@ -109,13 +101,16 @@ def _objects(
         is_surplus = address not in wanted and _is_surplus(connection, kind, address, item, modes)
         if address in wanted or is_surplus:
             each = _observed(connection, kind, address, item, modes)
-            if address in wanted:
-                each = replace(
-                    each, spec={**each.spec, **recalled(kind, address, wanted[address].spec, live, item.body)}
-                )
+            known = recalled(kind, address, wanted[address].spec, live, item.body) if address in wanted else {}
             along, holders = cascades.along(address), cascades.holders(address)
-            yield replace(each, surplus=is_surplus, along=along, holders=holders)
+            yield replace(each, spec={**each.spec, **known}, surplus=is_surplus, along=along, holders=holders)
     yield from _unset(wanted.keys() - seen.keys() - unread.keys(), seen.keys())
+
+
+def _items(live: Representation, realm: str) -> Iterator[tuple[Address, Item]]:
+    """The objects of all kinds, also those that nobody declared: cascades lead through them."""
+    for kind in KINDS.values():
+        yield from ((kind.address(realm, item.keys), item) for item in kind.objects(live))
 
 
 def _unread(found: Shown, wanted: Iterable[Address]) -> Mapping[Address, str]:

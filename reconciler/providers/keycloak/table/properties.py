@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Final, TypeAlias
 
 from reconciler.core.difference.kind import Effect, Field
-from reconciler.core.resource.values import ABSENT, Secret, Value, mapped
+from reconciler.core.resource.values import ABSENT, Secret, Value, is_list, mapped
 from reconciler.record import Struct, replace
 
 MASK: Final = "**********"
@@ -236,7 +236,7 @@ def declared_parts(declared: Value, live: Value) -> Value:
         return live
     if isinstance(declared, Mapping) and isinstance(live, Mapping):
         return {**live, **{key: declared_parts(part, live.get(key, ABSENT)) for key, part in declared.items()}}
-    if _is_list(declared) and _is_list(live) and len(declared) == len(live):  # type: ignore[arg-type]  # both are lists
+    if is_list(declared) and is_list(live) and len(declared) == len(live):  # type: ignore[arg-type]  # both are lists
         return tuple(map(declared_parts, declared, live))  # type: ignore[arg-type]
     return declared
 
@@ -245,10 +245,6 @@ def declared_objects(declared: Value, live: Value) -> Value:
     """Exactly the declared objects, and of each only what is declared."""
     there = as_map(live)
     return {name: declared_parts(body, there.get(name, ABSENT)) for name, body in as_map(declared).items()}
-
-
-def _is_list(value: Value) -> bool:
-    return isinstance(value, Sequence) and not isinstance(value, str)
 
 
 # ------------------------------------------------------------------ rows

@@ -4,18 +4,14 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Callable, Collection, Mapping
-from typing import Any, Final
+from typing import Any
 
 from reconciler.core.resource.units import bytes_of
 from reconciler.core.resource.values import Value
 from reconciler.providers.docker.table import forms
+from reconciler.providers.docker.table.forms import given
 from reconciler.providers.docker.table.property import Json, dig
-
-_USUAL_MODE: Final = 0o444
-
-
-def _given(**values: Value) -> dict[str, Value]:
-    return {key: value for key, value in values.items() if value}
+from reconciler.vocabulary.compose import USUAL_MODE
 
 
 def picked(entries: Value, keys: Collection[str]) -> Value:
@@ -43,15 +39,19 @@ def _declared(mount: Json) -> Value:
         case "bind":
             not_below = dig(options, "recursive") == "disabled"
             propagation = dig(options, "propagation") or "rprivate"
-            return value | {"source": mount["source"], "propagation": propagation, **_given(non_recursive=not_below)}
+            return value | {
+                "source": mount["source"],
+                "propagation": propagation,
+                **given(non_recursive=not_below),
+            }
         case "tmpfs":
-            return value | _given(size=bytes_of(options.get("size") or 0), mode=int(options.get("mode") or 0))
+            return value | given(size=bytes_of(options.get("size") or 0), mode=int(options.get("mode") or 0))
         case _:
             # Compose declares a volume at the top level; a Swarm has each mount carry what a node makes it of.
             made: Any = mount.get("made") or {}
             return value | {
                 "source": mount.get("source") or "",
-                **_given(
+                **given(
                     nocopy=bool(options.get("nocopy")),
                     subpath=options.get("subpath") or "",
                     labels=forms.text_map({**(made.get("labels") or {}), **(options.get("labels") or {})}),
@@ -79,22 +79,30 @@ def _read(mount: Json) -> Value:
             options = mount.get("BindOptions") or {}
             propagation = options.get("Propagation") or "rprivate"
             not_below = bool(options.get("NonRecursive"))
-            return value | {"source": mount["Source"], "propagation": propagation, **_given(non_recursive=not_below)}
+            return value | {
+                "source": mount["Source"],
+                "propagation": propagation,
+                **given(non_recursive=not_below),
+            }
         case "tmpfs":
             options = mount.get("TmpfsOptions") or {}
-            return value | _given(size=options.get("SizeBytes") or 0, mode=options.get("Mode") or 0)
+            return value | given(size=options.get("SizeBytes") or 0, mode=options.get("Mode") or 0)
         case _:
-            options = mount.get("VolumeOptions") or {}
-            driver = options.get("DriverConfig") or {}
-            return value | {
-                "source": mount.get("Source") or "",
-                **_given(
-                    nocopy=bool(options.get("NoCopy")),
-                    subpath=options.get("Subpath") or "",
-                    labels=forms.text_map(options.get("Labels")),
-                    driver=_driver(driver.get("Name"), driver.get("Options")),
-                ),
-            }
+            return value | _read_volume(mount)
+
+
+def _read_volume(mount: Json) -> dict[str, Value]:
+    options = mount.get("VolumeOptions") or {}
+    driver = options.get("DriverConfig") or {}
+    return {
+        "source": mount.get("Source") or "",
+        **given(
+            nocopy=bool(options.get("NoCopy")),
+            subpath=options.get("Subpath") or "",
+            labels=forms.text_map(options.get("Labels")),
+            driver=_driver(driver.get("Name"), driver.get("Options")),
+        ),
+    }
 
 
 def entries(mounts: Any) -> list[Json]:
@@ -103,36 +111,40 @@ def entries(mounts: Any) -> list[Json]:
 
 
 def _entry(target: str, mount: Json) -> Json:
-    body = {"Type": mount["type"], "Target": target, **_given(Source=mount.get("source"), ReadOnly=mount["read_only"])}
+    body = {
+        "Type": mount["type"],
+        "Target": target,
+        **given(Source=mount.get("source"), ReadOnly=mount["read_only"]),
+    }
     match mount["type"]:
         case "bind":
             # The usual values are left out: a manager gives back what was sent, and a spec with more is another spec.
             said = "" if mount["propagation"] == "rprivate" else mount["propagation"]
-            return body | _given(BindOptions=_given(Propagation=said, NonRecursive=mount.get("non_recursive")))
+            return body | given(BindOptions=given(Propagation=said, NonRecursive=mount.get("non_recursive")))
         case "tmpfs":
-            return body | _given(TmpfsOptions=_given(SizeBytes=mount.get("size"), Mode=mount.get("mode")))
+            return body | given(TmpfsOptions=given(SizeBytes=mount.get("size"), Mode=mount.get("mode")))
         case _:
             driver = mount.get("driver") or {}
-            options = _given(
+            options = given(
                 NoCopy=mount.get("nocopy"),
                 Labels=mount.get("labels"),
                 Subpath=mount.get("subpath"),
-                DriverConfig=_given(Name=driver.get("name"), Options=driver.get("options")),
+                DriverConfig=given(Name=driver.get("name"), Options=driver.get("options")),
             )
-            return body | _given(VolumeOptions=options)
+            return body | given(VolumeOptions=options)
 
 
 def said(target: str, mount: Json) -> dict[str, Any]:
     """A mount in the long form of a file. What a volume is made of is not in it: that is said at the top level."""
     kind = str(mount["type"])
     options = {
-        "bind": lambda: _given(
+        "bind": lambda: given(
             propagation="" if mount["propagation"] == "rprivate" else mount["propagation"],
             recursive="disabled" if mount.get("non_recursive") else "",
         ),
-        "tmpfs": lambda: _given(size=mount.get("size"), mode=mount.get("mode")),
-    }.get(kind, lambda: _given(nocopy=mount.get("nocopy"), subpath=mount.get("subpath")))()
-    source = _given(source=mount.get("source"), read_only=mount["read_only"])
+        "tmpfs": lambda: given(size=mount.get("size"), mode=mount.get("mode")),
+    }.get(kind, lambda: given(nocopy=mount.get("nocopy"), subpath=mount.get("subpath")))()
+    source = given(source=mount.get("source"), read_only=mount["read_only"])
     return {"type": kind, **source, "target": target, **({kind: options} if options else {})}
 
 
@@ -164,7 +176,7 @@ def read_files(noun: str, folder: str) -> Callable[[Any], Value]:
 
 def mode_of(mode: Any) -> str:
     """A file's mode in the form in which a file writes it."""
-    return f"{_USUAL_MODE if mode is None else int(mode):04o}"
+    return USUAL_MODE if mode is None else f"{int(mode):04o}"
 
 
 def file_entries(noun: str) -> Callable[[Any], list[Json]]:
