@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from reconciler.secrets.sources.files import without_line_end
 from reconciler.secrets.sources.interface import SourceError, Surroundings
+
+if TYPE_CHECKING:
+    from subprocess import CompletedProcess
 
 _PATIENCE_S: Final = 60.0
 _SHOWN: Final = 300
@@ -60,10 +63,14 @@ def _printed(words: Sequence[str], around: Surroundings, remedy: str) -> str:
         raise SourceError(f"`{words[0]}` can't be run: {error.strerror or error}; {remedy}") from error
     except subprocess.TimeoutExpired as error:
         raise SourceError(f"`{words[0]}` has not ended within {_PATIENCE_S:g} s; it must not ask anybody") from error
+    return _output(words[0], done)
+
+
+def _output(program: str, done: CompletedProcess[bytes]) -> str:
     if done.returncode:
         said = " ".join(done.stderr.decode(errors="replace").split())[-_SHOWN:]
-        raise SourceError(f"`{words[0]}` ended with {done.returncode}{f': {said}' if said else ''}")
+        raise SourceError(f"`{program}` ended with {done.returncode}{f': {said}' if said else ''}")
     try:
         return done.stdout.decode()
     except UnicodeDecodeError as error:
-        raise SourceError(f"`{words[0]}` prints no text; a secret must be one") from error
+        raise SourceError(f"`{program}` prints no text; a secret must be one") from error

@@ -11,6 +11,7 @@ from urllib.parse import urlencode
 
 from starlette.responses import RedirectResponse, Response
 
+from reconciler.core.diagnosis import Diagnosis
 from reconciler.core.difference.change import Action, Change
 from reconciler.core.difference.kind import Kind
 from reconciler.core.history.facts import Ailment
@@ -288,14 +289,12 @@ def doctor(call: Call) -> Response:
     login, walk = login_of(found.scene.session.document), result.walk if result else None
     diagnoses = result.diagnoses if result else ()
     chain = chain_of(found, login, walk, diagnoses)
-    count = f"{len(diagnoses)} finding{'s' if len(diagnoses) != 1 else ''}"
     return _html(
         call,
         "doctor",
         here="/doctor",
         live="doctor",
-        title=f"Doctor: {count}" if result else "Doctor",
-        count=count,
+        **_counted(diagnoses, is_known=result is not None),
         begun=examinations.begun,
         last=last,
         login=login_words(login, walk) if result or login is None else f"{login.url}: not walked yet",
@@ -304,6 +303,11 @@ def doctor(call: Call) -> Response:
         chain=chain,
         drawing=drawing(chain.cells, chain.comes_from) if chain else None,
     )
+
+
+def _counted(diagnoses: Sequence[Diagnosis], *, is_known: bool) -> Mapping[str, Any]:
+    count = f"{len(diagnoses)} finding{'s' if len(diagnoses) != 1 else ''}"
+    return {"title": f"Doctor: {count}" if is_known else "Doctor", "count": count}
 
 
 def access(call: Call) -> Response:

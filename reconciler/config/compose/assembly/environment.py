@@ -80,11 +80,7 @@ def _with_variables(service: Map, around: Surroundings) -> tuple[Map, list[Probl
     found: dict[str, tuple[str, Tree, Place | None]] = {}
     earlier = dict(set_here)
     problems: list[Problem] = []
-    for given, place in entries(files):
-        if "path" not in given:
-            continue  # it was no path, which is told already
-        is_optional, is_raw = given.get("required") in (False, "false"), given.get("format") == "raw"
-        named = _Named("env_file", given["path"], place, is_optional=is_optional, is_raw=is_raw)
+    for named in _named(files):
         read = _read(named, around, outside, earlier)
         problems.extend(read.env.problems)
         earlier.update(read.env.values)
@@ -93,6 +89,14 @@ def _with_variables(service: Map, around: Surroundings) -> tuple[Map, list[Probl
     found.update({name: (name, value, placed(own, name)) for name, value in own.items()})
     made = {"environment": from_pairs(found.values())} if found else {}
     return with_places({**service, **made}, service), problems
+
+
+def _named(files: Tree) -> Iterator[_Named]:
+    """The files of a service; what is no path is reported already."""
+    for given, place in entries(files):
+        if "path" in given:
+            is_optional, is_raw = given.get("required") in (False, "false"), given.get("format") == "raw"
+            yield _Named("env_file", given["path"], place, is_optional=is_optional, is_raw=is_raw)
 
 
 class _Read(Struct, frozen=True):

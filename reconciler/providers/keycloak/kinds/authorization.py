@@ -241,9 +241,8 @@ def _save(live: Live, address: Address, patch: Mapping[str, Value]) -> None:
         for changed in ({*as_map(patch.get(name, {})), *(again if name == "policies" else ())},)
     }
     # Those that apply others go first.
-    for name in reversed(in_order(_bodies_of(before["policies"])) if again else ()):
-        if name in again:
-            _delete(live, f"{path}/policy", name, "id")
+    old = reversed(in_order(_bodies_of(before["policies"])) if again else ())
+    _delete_each(live, f"{path}/policy", (name for name in old if name in again), "id")
     # The import takes these three as a whole, so the live ones go along with the declared ones.
     live.connection.post(f"{path}/import", {**{key: found[key] for key in _TOP if key in found}, **own, **lists})
     # An import leaves parts of an existing resource as they are; a PUT does not.
@@ -251,8 +250,7 @@ def _save(live: Live, address: Address, patch: Mapping[str, Value]) -> None:
         if body["name"] in as_map(before["resources"]):
             live.connection.put(_at(live, f"{path}/resource", body["name"], "_id"), body)
     for name, (single, key) in _LISTS.items():
-        for gone in as_map(before[name]).keys() - after[name].keys():
-            _delete(live, f"{path}/{single}", gone, key)
+        _delete_each(live, f"{path}/{single}", as_map(before[name]).keys() - after[name].keys(), key)
 
 
 def _bodies_of(objects: Value) -> Mapping[str, Mapping[str, Value]]:
@@ -354,6 +352,11 @@ def _at(live: Live, path: str, name: str, key: str) -> str:
     if own is None:
         raise Conflict(f"{name} is not there any more")
     return f"{path}/{own}"
+
+
+def _delete_each(live: Live, path: str, names: Iterable[str], key: str) -> None:
+    for name in names:
+        _delete(live, path, name, key)
 
 
 def _delete(live: Live, path: str, name: str, key: str) -> None:
