@@ -16,7 +16,7 @@ from reconciler.config.yaml.tree import Map, Tree, TreePath, deepest, like, reac
 from reconciler.core.message.problem import CHECK, Problem
 from reconciler.core.resource.options import OPTIONS
 from reconciler.pattern import lazy_pattern
-from reconciler.vocabulary.volumes import paths_of_options
+from reconciler.vocabulary.compose import paths_of_options
 
 _OF_A_CONTAINER: Final = ("env_file.*.path", "label_file.*", "volumes.*.source")
 _PATTERNS: Final = (

@@ -18,7 +18,7 @@ from reconciler.core.resource.options import ServiceOptions
 from reconciler.pattern import lazy_pattern
 from reconciler.providers.docker.table.property import Json
 from reconciler.record import Struct
-from reconciler.vocabulary.volumes import paths_of_options
+from reconciler.vocabulary.compose import paths_of_options
 
 Found: TypeAlias = Iterator[tuple[tuple[str | int, ...], str]]
 """Paths within a service, and what stands there, as a person reads it."""
