@@ -8,11 +8,14 @@ from typing import Any
 
 import pytest
 
+from reconciler.core.message.errors import Rejected
 from reconciler.core.plan.policy import Policy, refusals
 from reconciler.core.resource.values import ABSENT, Secret
 from reconciler.providers.keycloak.registry import KINDS
+from reconciler.providers.keycloak.table.coupled import forbidden, moved
 from reconciler.vocabulary.combinations import COMBINATIONS, EXCLUSIVE
 from reconciler.vocabulary.keycloak import CLIENT, REALM
+from tests.integration.keycloak import test_combinations, test_fields
 from tests.kit.keycloak.server import ByHand, Driver
 
 TEMPORARY = ({"type": "password", "value": Secret("Start-1"), "temporary": True},)
@@ -183,3 +186,62 @@ def test_a_scope_goes_from_one_list_to_the_other_where_both_are_declared(
 
     assert len(passes) <= 2
     assert driver.look(file(**{here: [], there: ["extra"]})).plan.in_sync
+
+
+# ------------------------------------------------------------------ nothing but the table moves
+
+
+SWITCHES = {
+    REALM: [name for name, (value, _) in test_fields.REALM.items() if isinstance(value, bool) and name != "enabled"],
+    CLIENT: [name for name, values in test_combinations.CLIENT.items() if values == test_combinations.YES_NO],
+}
+NOTHING_AT = {"adminPermissionsEnabled"}  # it makes a client, and stays on
+STATES = {
+    "realm, addresses of two": (REALM, {**SHARED, "registrationEmailAsUsername": False}),
+    "realm, all off": (REALM, dict.fromkeys(SWITCHES[REALM], False)),
+    "realm, all on": (REALM, {**dict.fromkeys(SWITCHES[REALM], True), "duplicateEmailsAllowed": False}),
+    "client, new": (CLIENT, {}),
+    "client, guarded": (CLIENT, GUARDED),
+    "client, public": (CLIENT, {"publicClient": True}),
+    "client, all on": (CLIENT, {**dict.fromkeys(SWITCHES[CLIENT], True), "publicClient": False, "bearerOnly": False}),
+    "client, saml": (CLIENT, {"protocol": "saml"}),
+}
+"""States of an object from which each of its switches is turned."""
+
+
+def turned(by_hand: ByHand, kind: str, state: Mapping[str, Any], name: str, *, value: bool) -> dict[str, Any] | None:
+    """The properties that differ once a switch is turned; None where the server refuses it, or it stands so already."""
+    path = "" if kind == REALM else f"clients/{by_hand.id_of('clients', clientId='app')}"
+    by_hand.change(path, **state)
+    before = shown_by(by_hand, kind)
+    if before[name] == value:
+        return None
+    live = by_hand.get(path)
+    try:
+        by_hand.put(path, KINDS[kind].update({name: value}, live))
+    except Rejected:
+        return None
+    after = shown_by(by_hand, kind)
+    return {each: after[each] for each in after if after[each] != before[each] and each != name}
+
+
+@pytest.mark.sweep(every=8)
+@pytest.mark.parametrize("case", STATES)
+def test_a_switch_moves_what_the_table_says_and_nothing_else(
+    driver: Driver, realm: str, by_hand: ByHand, case: str
+) -> None:
+    kind, state = STATES[case]
+    driver.apply(realm_of(realm, kind, state))
+    live = shown_by(by_hand, kind)
+    lost = {"secret"} if kind == CLIENT else set()  # which adjust expects of a client that is made public
+
+    found = {}
+    for name in sorted({*SWITCHES[kind], *(("duplicateEmailsAllowed",) if kind == REALM else ())} - NOTHING_AT):
+        for value in (True, False):
+            changed = turned(by_hand, kind, {**state}, name, value=value)
+            known = {} if changed is None else moved(kind, {name: value}, live | dict(state))
+            refused = forbidden(kind, {name: value}, live | dict(state))
+            if changed and not refused and {**changed} != {**known} and not changed.keys() <= lost:
+                found[f"{name}: {value}"] = (changed, dict(known))
+
+    assert found == {}
