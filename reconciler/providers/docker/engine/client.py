@@ -13,12 +13,14 @@ import threading
 import time
 import warnings
 import zlib
+from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, closing, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager, suppress
 from functools import cached_property
 from itertools import count
 from typing import IO, TYPE_CHECKING, Any, Final, Literal, TypeVar
 from urllib.parse import urlencode
+from weakref import finalize
 
 from reconciler.core.message.errors import Denied, ReconcileError, Rejected, Unreachable
 from reconciler.core.provider import Pending
@@ -90,6 +92,12 @@ class Silences(Struct, frozen=True):
     build_s: float = 3600.0
 
 
+class _Lent(Struct, frozen=True, eq=False, weakref=True):
+    """A client of the library that a thread has; it is gone with the thread."""
+
+    api: APIClient
+
+
 class Engine:
     """One Docker engine. Safe to use from several threads: each has its own client of the library."""
 
@@ -111,6 +119,7 @@ class Engine:
         self._is_beside: bool | None = None
         self._local = threading.local()
         self._clients: list[APIClient] = []
+        self._idle: deque[APIClient] = deque()
         self._transport: Transport | None = None
         self._lock, self._negotiation = threading.Lock(), threading.Lock()
         self._version = ""
@@ -409,6 +418,7 @@ class Engine:
             for client in self._clients:
                 client.close()
             self._clients.clear()
+            self._idle.clear()
             if self._transport:
                 self._transport.close()
             if self._ssh:
@@ -503,12 +513,24 @@ class Engine:
                 answer.close()
 
     def _api(self) -> APIClient:
-        api: APIClient | None = getattr(self._local, "api", None)
-        if api is None:
+        lent: _Lent | None = getattr(self._local, "lent", None)
+        if lent is None:
             # One client for each thread, because a session of requests is not made for several.
-            api = self._local.api = self._connect()
-            with self._lock:
-                self._clients.append(api)
+            lent = self._local.lent = _Lent(self._unused() or self._connected())
+            # A daemon has threads that live for a moment; what one of them had is for the next one.
+            finalize(lent, self._idle.append, lent.api)
+        return lent.api
+
+    def _unused(self) -> APIClient | None:
+        """A client whose thread has ended."""
+        with suppress(IndexError):
+            return self._idle.pop()
+        return None
+
+    def _connected(self) -> APIClient:
+        api = self._connect()
+        with self._lock:
+            self._clients.append(api)
         return api
 
     def _connect(self) -> APIClient:

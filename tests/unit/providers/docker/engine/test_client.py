@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import socket
-from contextlib import contextmanager, nullcontext, suppress
+import threading
+from contextlib import closing, contextmanager, nullcontext, suppress
+from pathlib import Path
 
 import pytest
 
@@ -246,3 +248,44 @@ def test_a_command_that_runs_on_after_its_outputs_ended_is_awaited_unless_its_te
 
         assert running.exit_code() == found
         running.close()
+
+
+def descriptors():
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
+def test_threads_that_come_and_go_leave_no_connection_behind(memory):
+    def in_a_thread(ask):
+        thread = threading.Thread(target=ask)
+        thread.start()
+        thread.join()
+
+    def change():
+        made = engine.post("/volumes/create", {"Name": "data"})
+        assert made["Name"] == "data"
+
+    with served(memory) as url, closing(Engine({"DOCKER_HOST": url})) as engine:
+        in_a_thread(change)
+        before = descriptors()
+        for _ in range(20):
+            in_a_thread(change)
+        after = descriptors()
+
+    assert after <= before + 2
+
+
+def test_threads_at_work_at_the_same_time_have_a_client_each(memory):
+    together, found = threading.Barrier(4), []
+
+    def at_once():
+        found.append(engine._api())
+        together.wait(60)
+
+    with served(memory) as url, closing(Engine({"DOCKER_HOST": url})) as engine:
+        threads = [threading.Thread(target=at_once) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+    assert len({id(each) for each in found}) == 4
