@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     import sqlite3  # imported only where there is something to write or to look up
 
 FILE: Final = "history.db"
-VERSION: Final = 2
-"""The format of the file. What an older one has of last applied digests is forgotten."""
+VERSION: Final = 3
+"""The format of the file."""
 
 _DIGEST_BYTES: Final = 2
 """So short that a digest confirms no guess at a password: one guess in 65,536 fits."""
@@ -42,19 +42,25 @@ CREATE TABLE IF NOT EXISTS changes (
     id INTEGER PRIMARY KEY, run INTEGER NOT NULL REFERENCES runs (id) ON DELETE CASCADE, address TEXT NOT NULL,
     action TEXT NOT NULL, cause TEXT NOT NULL, reason TEXT NOT NULL, disruption TEXT NOT NULL, source TEXT NOT NULL,
     fields TEXT NOT NULL, authors TEXT NOT NULL, began REAL NOT NULL, result TEXT NOT NULL, seconds REAL, outage REAL,
-    note TEXT NOT NULL);
+    note TEXT NOT NULL, stopped_first TEXT NOT NULL DEFAULT '');
 CREATE INDEX IF NOT EXISTS changes_of_address ON changes (address, id);
 CREATE INDEX IF NOT EXISTS changes_of_run ON changes (run);
-DROP TABLE IF EXISTS applied;
-CREATE TABLE applied (
+CREATE TABLE IF NOT EXISTS applied (
     server TEXT NOT NULL, address TEXT NOT NULL, wanted TEXT NOT NULL, seen TEXT NOT NULL, declared TEXT NOT NULL,
     id TEXT NOT NULL,
     PRIMARY KEY (server, address));
 """
+_LATER_COLUMNS: Final = {"stopped_first": "TEXT NOT NULL DEFAULT ''"}
+"""Columns of changes that a file of an older format may not have."""
+
+_APPLIED_SINCE: Final = 2
+"""The format since which the last applied digests have their form; those of an older one are forgotten."""
+
 _APPLIED: Final = "address, wanted, seen, declared, id"
 _RUN: Final = "id, command, began, user, host, trigger, revision, exit, seconds"
 _CHANGE: Final = (
-    "address, action, cause, reason, disruption, source, fields, authors, began, result, seconds, outage, note"
+    "address, action, cause, reason, disruption, source, fields, authors, began, result, seconds, outage, note, "
+    "stopped_first"
 )
 _COLUMNS: Final = tuple(_CHANGE.split(", "))
 _KEY_BYTES: Final = 32
@@ -338,11 +344,28 @@ def _prepared(database: sqlite3.Connection) -> bytes:
     if version < VERSION:
         # With a write-ahead log, whoever reads is not held up by whoever writes.
         database.execute("PRAGMA journal_mode = WAL")
-        key = f"INSERT OR IGNORE INTO keys VALUES ('digests', X'{os.urandom(_KEY_BYTES).hex()}');"  # noqa: S608
-        database.executescript(f"BEGIN IMMEDIATE; {_TABLES} {key} PRAGMA user_version = {VERSION}; COMMIT;")
+        _bring_up_to_date(database)
     database.execute("PRAGMA synchronous = NORMAL")
     found: bytes = database.execute("SELECT value FROM keys WHERE name = 'digests'").fetchone()[0]
     return found
+
+
+def _bring_up_to_date(database: sqlite3.Connection) -> None:
+    """Make the tables, or give those of an older version their new form; all of it or nothing."""
+    database.execute("BEGIN IMMEDIATE")
+    # Another process may have done it while this one waited.
+    version = database.execute("PRAGMA user_version").fetchone()[0]
+    if version < _APPLIED_SINCE:
+        database.execute("DROP TABLE IF EXISTS applied")
+    for statement in _TABLES.split(";"):
+        database.execute(statement)
+    there = {name for _, name, *_ in database.execute("PRAGMA table_info(changes)")}
+    for name, declaration in _LATER_COLUMNS.items():
+        if name not in there:
+            database.execute(f"ALTER TABLE changes ADD COLUMN {name} {declaration}")
+    database.execute("INSERT OR IGNORE INTO keys VALUES ('digests', ?)", (os.urandom(_KEY_BYTES),))
+    database.execute(f"PRAGMA user_version = {VERSION}")
+    database.execute("COMMIT")
 
 
 def _set_aside(file: Path) -> None:
@@ -357,7 +380,7 @@ def _row(change: ChangeRecord) -> tuple[Any, ...]:
     return (
         *(change.address, change.action, change.cause, change.reason, change.disruption, change.source),
         *(_texts(change.fields), _texts(change.authors), change.began),
-        *(change.result, change.seconds, change.outage, change.note),
+        *(change.result, change.seconds, change.outage, change.note, change.stopped_first),
     )
 
 

@@ -154,6 +154,13 @@ def diff(kind: Kind, desired: Resource | None, observed: Observed | None) -> Cha
     )
 
 
+def stopped_first(change: Change, kind: Kind) -> str:
+    """The reason for stopping the old one before a new one starts; empty where that is not what is done."""
+    if change.desired is None or change.observed is None or change.effect is not Effect.REPLACE:
+        return ""
+    return kind.alone(change.desired, change.observed) if kind.is_up(change.observed) else ""
+
+
 def declared_fields(change: Change, kind: Kind) -> tuple[FieldChange, ...]:
     """The fields of a change for a reader, in the order of the kind's table.
 

@@ -60,7 +60,7 @@ class ChangeRecord(Struct, frozen=True):
 
     ``result`` is ``begun``, ``done``, ``failed``, ``rolled back``, ``skipped``, ``interrupted`` or ``not started``.
     ``seconds`` is the time of its steps, and ``outage`` the seconds in which nothing served; None where that is not
-    known.
+    known. ``stopped_first`` is the reason for which the old one was stopped before a new one started, if it was.
     """
 
     address: str
@@ -76,4 +76,5 @@ class ChangeRecord(Struct, frozen=True):
     seconds: float | None = None
     outage: float | None = None
     note: str = ""
+    stopped_first: str = ""
     run: Run | None = None

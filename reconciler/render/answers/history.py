@@ -75,6 +75,7 @@ def _change_json(change: ChangeRecord) -> dict[str, Any]:
         "seconds": change.seconds,
         "outage": change.outage,
         "note": change.note,
+        "stopped_first_because": change.stopped_first or None,
         "fields": [_field_json(each) for each in change.fields],
         "authors": [author_json(each) for each in change.authors],
     }
@@ -107,6 +108,8 @@ def change_lines(change: ChangeRecord, *, full: bool = False) -> Iterator[str]:
         yield f"      {field_text(each, change)}"
     if len(fields) > _MOST_FIELDS and not full:
         yield f"      and {len(fields) - _MOST_FIELDS} more"
+    if change.stopped_first:
+        yield f"      the old one was stopped first, because {change.stopped_first}"
     yield from (f"      {line}" for line in change.note.splitlines())
     yield from (f"      {author_text(author)}" for author in change.authors)
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from reconciler.core.difference.cause import Cause
-from reconciler.core.difference.change import Action, Change
+from reconciler.core.difference.change import Action, Change, stopped_first
 from reconciler.core.difference.compare import FieldChange
 from reconciler.core.difference.kind import Effect, Kind
 from reconciler.core.execution.report import standing
@@ -65,11 +65,7 @@ class Answer(Struct, frozen=True):
     @property
     def alone(self) -> str:
         """The reason for stopping the old one before a new one starts, if that is what is done."""
-        change = self.change
-        if change is None or change.desired is None or change.observed is None or change.effect is not Effect.REPLACE:
-            return ""
-        kind = self.kinds[self.address.kind]
-        return kind.alone(change.desired, change.observed) if kind.is_up(change.observed) else ""
+        return stopped_first(self.change, self.kinds[self.address.kind]) if self.change else ""
 
 
 def why_text(answer: Answer) -> str:

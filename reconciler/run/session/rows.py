@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from reconciler.core.difference.change import Change
+from reconciler.core.difference.change import Change, stopped_first
 from reconciler.core.difference.compare import FieldChange
 from reconciler.core.difference.kind import Kind
 from reconciler.core.history.author import Author
@@ -59,6 +59,7 @@ class Rows(Struct, frozen=True):
             tuple(self._field(each, change, places=places) for each in fields[:_MOST_FIELDS]),
             tuple(authors),
             began,
+            stopped_first=self.known.hidden(stopped_first(change, self.kinds[change.address.kind])),
         )
 
     def _field(self, each: FieldChange, change: Change, *, places: bool) -> FieldRecord:

@@ -259,6 +259,7 @@ Done to it before:
   TIME  run 2, apply by WHO
     ± docker.container/web                         replaced, asked for by the files, N s without service (N s)
         environment.A  one → two  (forces the replacement)  [declared, stack.yaml:5:7]
+        the old one was stopped first, because only one container can have port 8000/tcp
   TIME  run 1, apply by WHO
     + docker.container/web                         created (N s)
 """
@@ -333,6 +334,7 @@ def test_the_history_has_the_newest_run_first(desk):
 TIME  apply by WHO, N s, exit code 0
   ± docker.container/web                         replaced, asked for by the files, N s without service (N s)
       environment.KEY_PASSWORD  (secret) → (secret)  (forces the replacement)  [declared, stack.yaml:6:7]
+      the old one was stopped first, because only one container can have port 8000/tcp
 
 TIME  apply by WHO, N s, exit code 0
   ± docker.container/db                          replaced, changed outside of the files (N s)

@@ -18,6 +18,7 @@ from reconciler.core.history.author import Author
 from reconciler.core.history.records import ChangeRecord, FieldRecord, Run
 from reconciler.history import store
 from reconciler.history.store import History, Limits
+from reconciler.record import replace
 from tests.kit.build import address
 
 FIELD = FieldRecord("mem_limit", 1, {"sensitive": True, "digest": "ab"}, "drift", "stack.yaml:3:5")
@@ -237,6 +238,28 @@ def test_reading_leaves_a_damaged_file_where_it_is(kept):
 
     assert kept.file.exists()
     assert len(kept.warnings) == 1
+
+
+def test_the_file_of_an_older_version_keeps_what_it_has(kept):
+    """Format 2 did not say why the old one was stopped first."""
+    a_run(kept.history, CHANGE)
+    web = address("docker.container/web")
+    kept.history.keep_applied("one", {web: Applied()})
+    kept.history.close()
+    with sqlite3.connect(kept.file) as database:
+        database.execute("ALTER TABLE changes DROP COLUMN stopped_first")
+        database.execute("PRAGMA user_version = 2")
+    database.close()
+
+    again = kept.again()
+    a_run(again, replace(CHANGE, stopped_first="it has a fixed address"))
+
+    assert [change.stopped_first for _, changes in again.runs() for change in changes] == [
+        "it has a fixed address",
+        "",
+    ]
+    assert again.applied("one", [web]) == {web: Applied()}
+    assert not kept.warnings
 
 
 def test_the_file_of_a_newer_version_is_left_alone(kept):
