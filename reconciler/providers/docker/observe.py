@@ -37,7 +37,7 @@ from reconciler.providers.docker.expand import (
     volume_address,
 )
 from reconciler.providers.docker.kinds import container, image, network, volume
-from reconciler.providers.docker.table import labels
+from reconciler.providers.docker.table import forms, labels
 from reconciler.providers.docker.table.names import NEXT, PREVIOUS
 from reconciler.providers.docker.table.property import Json, dig
 from reconciler.vocabulary import compose
@@ -387,11 +387,10 @@ class Reader:
         spec = {name: each.read(inspect) for name, each in container.PROPERTIES.items()}
         # The engine knows networks by their full names; the comparison needs the keys of the file.
         spec["networks"] = self._by_key(spec["networks"])
-        outer = self._outside(address)
-        called = {**self._called, **{other["id"]: reference for reference, other in outer.items()}}
+        others = self._outside(address)
         # Modes name other containers by id, which each replacement changes; the reference to the resource stays.
-        spec |= {key: _named_namespace(spec[key], called) for key in outside.NAMESPACES}
-        spec["links"] = endpoints.renamed(spec["links"], self._renamed)
+        spec |= {key: self._named_namespace(address, key, spec[key], others) for key in outside.NAMESPACES}
+        spec["links"] = self._named_links(address, endpoints.renamed(spec["links"], self._renamed))
         spec["network_mode"] = self._named_network(address, str(spec["network_mode"]))
         mark = self._marks.get(inspect["Id"])
         spec |= files.grouped(files.read(inspect, mark and mark["Labels"]), self._mounted(address))
@@ -458,9 +457,10 @@ class Reader:
         return outside.facts({each["container"]: self._other(each["container"]) for each in wanted})
 
     def _other(self, name: str) -> Json | None:
-        """Another container, by name or id; read once for each look."""
+        """Another container, by name or, outside the project, by any reference; read once for each look."""
         if name not in self._others:
-            self._others[name] = self._engine.get(_of_container(name))
+            is_ours = name in self._container_names
+            self._others[name] = self._engine.get(_of_container(name)) if is_ours else self._engine.inspected(name)
         return self._others[name]
 
     def _before_stop(self, address: Address) -> Value:
@@ -495,6 +495,32 @@ class Reader:
             told = {"name": item["Name"], "id": item["Id"]} if item else {}
             by_key[key] = {**endpoint, **told}
         return by_key
+
+    def _named_namespace(self, address: Address, key: str, mode: Value, others: Mapping[str, Any]) -> Value:
+        """``container:<id>``, as the engine stores it, with the reference that the file has there."""
+        kind, _, target = str(mode).partition(":")
+        resource = self._desired.get(address)
+        reference = str(resource.spec.get(key, "")).partition(":")[2] if resource else ""
+        if kind == "container" and reference in others and others[reference]["id"] == target:
+            return f"container:{reference}"
+        return f"container:{self._called[target]}" if kind == "container" and target in self._called else mode
+
+    def _named_links(self, address: Address, links: Sequence[str]) -> Value:
+        """Links with the references that the file has for containers outside; the engine knows them by their names."""
+        resource = self._desired.get(address)
+        wanted: Any = resource.spec.get("links", ()) if resource else ()
+        references = {alias: reference for reference, _, alias in (str(link).partition(":") for link in wanted)}
+        pairs = [
+            (name, references.get(alias, name), alias) for name, _, alias in (each.partition(":") for each in links)
+        ]
+        return forms.text_set(
+            f"{reference if self._is_called(reference, name) else name}:{alias}" for name, reference, alias in pairs
+        )
+
+    def _is_called(self, reference: str, name: str) -> bool:
+        """Returns whether a container outside the project, of which the file has another reference, has this name."""
+        other = self._others.get(reference)
+        return other is not None and name_of(other) == name
 
     def _named_network(self, address: Address, mode: str) -> str:
         """A network mode that is a network, as the file names that: the engine keeps what it was once given."""
@@ -548,12 +574,6 @@ def name_of(inspect: Json) -> str:
 def _is_somebodys_own(marks: Mapping[str, str]) -> bool:
     """Run by hand, as with ``docker compose run``: no affair of ours."""
     return labels.is_one_off(marks) and not labels.is_of_a_hook(marks)
-
-
-def _named_namespace(mode: Value, names: Mapping[str, str]) -> Value:
-    """``container:<id>``, as the engine stores it, with the name that the file uses."""
-    kind, _, target = str(mode).partition(":")
-    return f"container:{names[target]}" if kind == "container" and target in names else mode
 
 
 def _lenders(inspect: Json) -> Iterator[str]:

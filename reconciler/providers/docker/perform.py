@@ -185,7 +185,7 @@ def _require(engine: Engine, args: Mapping[str, Any]) -> None:
 
 
 def _not_to_be_used(reading: Reading, args: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    return outside.lacks(args["containers"], lambda name: reading.get(f"/containers/{name}/json"))
+    return outside.lacks(args["containers"], reading.inspected)
 
 
 def _require_containers(engine: Engine, args: Mapping[str, Any]) -> None:
@@ -425,6 +425,9 @@ def _ready(engine: Engine, inspect: Json, args: Mapping[str, Any]) -> Verdict:
     state, health = inspect["State"], dig(inspect, "State.Health.Status") or "none"
     if _has_done_its_job(inspect, args):
         return Done("finished")
+    # The engine answers a start once it was made, so one that is not there yet never comes.
+    if state["Status"] == "created":
+        raise _failure(engine, inspect, "it was not started, though the engine said so")
     # This end is final: while a policy starts it again, the state is `restarting`.
     if state["Status"] in ("exited", "dead"):
         raise _failure(engine, inspect, f"it ended with exit code {state['ExitCode']}")

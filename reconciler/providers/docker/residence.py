@@ -54,7 +54,7 @@ def run_apart(engine: Engine, container: str, arguments: Sequence[str], purpose:
 
     Another one that is still at work is left to it. Raises ProviderError.
     """
-    own = engine.get(f"/containers/{container}/json")
+    own = engine.inspected(container)
     if own is None:
         return "its container is gone"
     name, mark = f"{own['Name'].lstrip('/')}{SUFFIX}", _digest([purpose, *arguments])
@@ -77,7 +77,7 @@ def run_apart(engine: Engine, container: str, arguments: Sequence[str], purpose:
 
 def clear_away(engine: Engine, container: str) -> None:
     """Removes the container apart of a replacement that is finished. Raises ProviderError."""
-    own = engine.get(f"/containers/{container}/json")
+    own = engine.inspected(container)
     name = f"{own['Name'].lstrip('/')}{SUFFIX}" if own else ""
     found = engine.get(f"/containers/{name}/json") if name else None
     if found and not found["State"]["Running"]:

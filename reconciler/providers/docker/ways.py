@@ -15,7 +15,7 @@ _TCP: Final = "tcp"
 
 def ways(engine: Engine, container: str, document: Document) -> Mapping[int, Way] | None:
     """The way to each port; None if this process reaches them as the machine itself does. Raises ProviderError."""
-    own = engine.get(f"/containers/{container}/json") if container else None
+    own = engine.inspected(container) if container else None
     mode = str(dig(own, "HostConfig.NetworkMode") or "") if own else "host"
     if mode.startswith("container:"):
         return ways(engine, mode.partition(":")[2], document)

@@ -255,7 +255,7 @@ class Lock:
         if left:
             self._warn(
                 f"the lock of project {lease.project} could not be given back: {lease.noun} {', '.join(sorted(left))} "
-                "is left; the next run removes it, or `reconcile unlock` does"
+                "is left; the next run that changes something removes it, or `reconcile unlock` does"
             )
 
 

@@ -389,7 +389,13 @@ class MemoryEngine:
         for container in self.containers.values():
             if name in (container["Id"], container["Name"].lstrip("/")):
                 return container
-        raise Refusal(404, f"No such container: {name}")
+        # As an engine does: what is no name is the beginning of an id.
+        found = [each for each in self.containers.values() if each["Id"].startswith(name)]
+        if len(found) > 1:
+            raise Refusal(400, f"Multiple IDs found with provided prefix: {name}")
+        if not found:
+            raise Refusal(404, f"No such container: {name}")
+        return found[0]
 
     def _require_free(self, name: str) -> None:
         if name in self.names:

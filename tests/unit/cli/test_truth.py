@@ -95,6 +95,10 @@ def is_there(world, kind, name):
     return any(each["Name"] == f"{PROJECT}_{name}" for each in found)
 
 
+def is_a_mark(world, name):
+    return name in {each["Name"] for each in world.engine.volumes.values()} and name.startswith("reconcile-lock-")
+
+
 def same_one(world, name):
     called = f"{PROJECT}-{name}-1"
     return by_name(world.engine)[called]["Id"] == world.before[called]["Id"]
@@ -134,6 +138,8 @@ SENTENCES = {
     r"✓ docker\.(\w+)/(\S+) +(?:created|replaced|updated|started)": is_there,
     r"✓ docker\.(\w+)/(\S+) +deleted": lambda *which: not is_there(*which),
     r"docker\.(\w+)/(\S+) is left, as it is in use": is_there,
+    r"docker\.(\w+)/(\S+) is left, as it was not made by this project": is_there,
+    r"volume (\S+) is left; the next run that changes something removes it": is_a_mark,
     r"docker\.container/(\S+) +rolled back: .* serves again": serves_again,
     r"docker\.container/(\S+) +rolled back: .* in its place again": same_one,
     r"docker\.(\w+)/(\S+) +not started: ([\w -]+(?:,\s+[\w -]+)*)": not_begun,
@@ -329,6 +335,31 @@ def test_a_project_goes_down_and_what_others_use_is_left(world):
 
     assert ran.code == 0
     assert "docker.network/default is left, as it is in use by container theirs of project theirs" in ran.err
+
+
+@pytest.mark.parametrize("owner", [{}, OTHERS["Labels"]])
+def test_what_others_made_under_a_declared_name_is_left_by_down(world, owner):
+    body = {"Image": "app:1", "Labels": owner, "Cmd": ["other"]}
+    Line(world.engine).post("/containers/create", body, name=f"{PROJECT}-web-1")
+    world.stack(ONE)
+
+    ran = world.command("down")
+
+    assert (ran.code, "docker.container/web is left, as it was not made" in ran.err) == (0, True)
+    assert ("if it is as declared, `reconcile apply` takes it over" in ran.err) is (not owner)
+
+
+def test_a_lock_that_can_not_be_given_back_is_said_to_be_left(world):
+    def refuse(_number, call):
+        if call.startswith("DELETE /volumes/reconcile-lock-"):
+            raise Refusal(500, "injected")
+
+    world.stack(ONE)
+    world.engine.before = refuse
+
+    ran = world.command("apply", "--yes")
+
+    assert (ran.code, "is left; the next run that changes something" in ran.err) == (0, True), ran.err
 
 
 def test_a_project_that_is_down_already_has_nothing_to_remove_and_its_data_is_left(world):

@@ -196,7 +196,7 @@ class _Stack:
         return Live(inspect, image.get("Config") or {}, self._reference(inspect, image), self.engine.own, lent)
 
     def _inspect(self, name: str) -> Json | None:
-        found: Json | None = self.engine.get(f"/containers/{name}/json")
+        found: Json | None = self.engine.inspected(name)
         return found
 
     def _reference(self, inspect: Json, image: Json) -> str:

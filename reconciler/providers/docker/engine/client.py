@@ -22,7 +22,7 @@ from typing import IO, TYPE_CHECKING, Any, Final, Literal, TypeVar
 from urllib.parse import urlencode
 from weakref import finalize
 
-from reconciler.core.message.errors import Denied, ReconcileError, Rejected, Unreachable
+from reconciler.core.message.errors import Conflict, Denied, ReconcileError, Rejected, Unreachable
 from reconciler.core.provider import Pending
 from reconciler.core.resource.values import Secret, Value, revealed
 from reconciler.providers.answers import (
@@ -90,6 +90,10 @@ class Silences(Struct, frozen=True):
 
     transfer_s: float = 600.0
     build_s: float = 3600.0
+
+
+_LIKE_AN_ID: Final = re.compile(r"/containers/([0-9a-f]{1,63})((?:/.*)?)$")
+"""A container's name that could also be the beginning of an id."""
 
 
 class _Lent(Struct, frozen=True, eq=False, weakref=True):
@@ -168,7 +172,30 @@ class Engine:
         """The decoded answer, or None where there is no such thing (404). Mappings in params become JSON.
 
         What fails for a reason that may be gone is tried again. Raises Rejected where the answer has another shape.
+        A container is meant by its whole name or id; see :meth:`inspected`.
         """
+        exact = self._exact(path)
+        return self._get(exact, params) if exact else None
+
+    def inspected(self, reference: str) -> Any:
+        """A container by its name, its id, or the beginning of its id; None if there is none."""
+        return self._get(f"/containers/{reference}/json", {})
+
+    def _exact(self, path: str) -> str:
+        """The path with the id of the container that it names; "" if no container has that name.
+
+        The engine takes a name that no container has for the beginning of an id, and `db` may well be one: that of a
+        container of somebody else.
+        """
+        named = _LIKE_AN_ID.match(path)
+        if not named:
+            return path
+        name, rest = named.groups()
+        found = self._get("/containers/json", {"all": 1, "filters": {"name": [f"^/{name}$"]}})
+        ids = (item["Id"] for item in found if f"/{name}" in item["Names"])
+        return next((f"/containers/{each}{rest}" for each in ids), "")
+
+    def _get(self, path: str, params: Mapping[str, Any]) -> Any:
         asked = _asked("GET", path)
         for pause_s in PAUSES_OF_A_READ_S:
             began = time.monotonic()
@@ -199,6 +226,10 @@ class Engine:
 
         The credentials for the registry of an ``image`` go along, for nodes that are to pull it.
         """
+        exact = self._exact(path)
+        if not exact:
+            raise Conflict(f"No such container: {path.split('/')[2]}")
+        path = exact
         data = json.dumps(revealed(body or {}))
         headers = {"Content-Type": "application/json", **(login_header(image, self._environment) if image else {})}
         answer = self._request("POST", path, params=params, data=data, headers=headers)
@@ -232,7 +263,8 @@ class Engine:
 
     def delete(self, path: str, **params: Any) -> None:
         """Delete; what is gone already is fine."""
-        self._request("DELETE", path, params=params)
+        if exact := self._exact(path):
+            self._request("DELETE", exact, params=params)
 
     @property
     def api_version(self) -> tuple[int, int]:

@@ -20,11 +20,11 @@ class Reading:
         self.engine, self.holders = engine, Holders(engine)
         self._answers: dict[str, Any] = {}
 
-    def get(self, path: str) -> Any:
-        """The decoded answer, None where there is no such thing."""
-        if path not in self._answers:
-            self._answers[path] = self.engine.get(path)
-        return self._answers[path]
+    def inspected(self, reference: str) -> Any:
+        """A container by any reference to it, None where there is none."""
+        if reference not in self._answers:
+            self._answers[reference] = self.engine.inspected(reference)
+        return self._answers[reference]
 
 
 Foreseen: TypeAlias = Callable[[Reading, Mapping[str, Any]], Iterator[tuple[str, str]]]

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import copy
+
 import pytest
 
-from reconciler.core.message.errors import Refused
+from reconciler.core.message.errors import Conflict, Refused
 from reconciler.core.plan.policy import Policy
 from reconciler.providers.docker.expand import container_address, volume_address
 from reconciler.providers.docker.provider import DockerProvider
@@ -34,7 +36,8 @@ OWNERS = {
 @pytest.fixture
 def engine():
     engine = MemoryEngine()
-    engine.image("app:1")
+    for reference in ("app:1", "app:2"):
+        engine.image(reference)
     line = Line(engine)
     line.post("/volumes/create", {"Name": "by-hand"})
     of_another = {labels.PROJECT: "another", labels.VOLUME: "v2"}
@@ -162,3 +165,43 @@ def test_a_container_of_others_is_removed_only_by_a_plan_that_names_it(engine, f
     remarks = [str(each.message) for each in look.plan.remarks()]
     assert f"was not made by this project: container p-web-1{by} is removed" in remarks
     assert theirs not in engine.containers
+
+
+@pytest.fixture
+def like_an_id(engine):
+    """A name that is the beginning of the id of a stranger's container, and that container."""
+    theirs = Line(engine).post("/containers/create", {"Image": "app:1"}, name="theirs")["Id"]
+    Line(engine).post("/containers/theirs/start")
+    return theirs[:3], theirs
+
+
+def test_a_name_that_begins_the_id_of_a_container_of_others_means_none_of_theirs(engine, folder, like_an_id):
+    name, theirs = like_an_id
+    before = copy.deepcopy(engine.containers[theirs])
+    named = PLAIN.replace("}}", f", container_name: '{name}'}}}}")
+    beside = named.replace("}}", "}, side: {image: 'app:1', volumes_from: [web], network_mode: 'service:web'}}")
+
+    for text in (named, named.replace("app:1", "app:2"), beside, PLAIN, named):
+        apply(a_stack(text, folder), engine)
+        assert a_reconciler(a_stack(text, folder), engine).look().plan.in_sync
+    ours = next(each["Id"] for each in engine.containers.values() if each["Name"] == f"/{name}")
+    Line(engine).delete(f"/containers/{ours}", force=1)
+    apply(a_stack(named, folder), engine)
+    for _ in removal(a_reconciler(a_stack(named, folder), engine), kinds_to_remove(KINDS.values(), volumes=True)):
+        pass
+
+    assert engine.containers == {theirs: before}
+
+
+def test_no_request_by_such_a_name_reaches_the_container_of_others(engine, like_an_id):
+    name, theirs = like_an_id
+    line, before = Line(engine), copy.deepcopy(engine.containers)
+
+    line.delete(f"/containers/{name}", force=1)
+    for verb in ("start", "stop", "kill", "unpause", "update", "exec"):
+        with pytest.raises(Conflict, match=f"No such container: {name}"):
+            line.post(f"/containers/{name}/{verb}")
+
+    assert line.get(f"/containers/{name}/json") is None
+    assert line.inspected(name)["Id"] == theirs
+    assert engine.containers == before

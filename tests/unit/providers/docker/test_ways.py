@@ -30,6 +30,9 @@ class Asked:
     def get(self, path: str, **_parameters: Any) -> Any:
         return self.answers[path]
 
+    def inspected(self, reference: str) -> Any:
+        return self.answers[f"/containers/{reference}/json"]
+
 
 def inside(*networks: str, mode: str = "front") -> Any:
     endpoints = {name: {"IPAddress": "10.0.0.9"} for name in networks}

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 
 from reconciler.core.message.errors import Refused
 from reconciler.providers.docker.container import outside
-from tests.kit.docker.memory import MemoryEngine, a_reconciler, a_stack, apply
+from tests.kit.docker.memory import Line, MemoryEngine, a_reconciler, a_stack, apply
 
 EXTERNAL = """
 services:
@@ -61,3 +63,19 @@ def test_which_container_can_be_used(found, is_attached, says):
     said = [message for _, message in outside.lacks(wanted, lambda _name: found)]
 
     assert [message.endswith(says) for message in said] == ([True] if says else [])
+
+
+@pytest.mark.parametrize("spellings", list(itertools.product(["name", "id", "short id"], repeat=3)))
+def test_one_container_may_be_named_in_several_ways(engine, folder, spellings):
+    theirs = Line(engine).post("/containers/create", {"Image": "app:1"}, name="far")["Id"]
+    Line(engine).post("/containers/far/start")
+    network, pid, link = ({"name": "far", "id": theirs, "short id": theirs[:12]}[each] for each in spellings)
+    text = f"""
+services:
+  web: {{image: "app:1", network_mode: "container:{network}", pid: "container:{pid}", ipc: "container:far"}}
+  side: {{image: "app:1", network_mode: bridge, external_links: ["{link}:one", "far:two"]}}
+"""
+
+    apply(a_stack(text, folder), engine)
+
+    assert a_reconciler(a_stack(text, folder), engine).look().plan.in_sync
