@@ -1,4 +1,4 @@
-"""The containers outside a plan that its changes would hurt: those in a network that goes, in a namespace that ends.
+"""The containers outside a plan that its changes would hurt: in a network or a namespace that goes, or linked to it.
 
 What is in the plan looks after itself: a container of the project that loses its network is connected again. Everything
 else on the engine is outside: containers of other projects and of nobody, of services that are not in the plan, and
@@ -29,6 +29,9 @@ _NAMESPACES: Final[Mapping[str, str]] = MappingProxyType(
     }
 )
 """Key of HostConfig that names another container → what becomes of the one that has it when the other is stopped."""
+
+_LINKS: Final = "Links"
+_UNLINKED: Final = "is linked to it and would not find it again"
 
 
 def bystanders(engine: Engine, changes: Sequence[Change]) -> Mapping[Address, tuple[Bystander, ...]]:
@@ -75,12 +78,15 @@ class _Others:
 
     @cached_property
     def in_namespace(self) -> Mapping[str, Sequence[tuple[Json, str]]]:
-        """The containers in the namespaces of each one, by its id or name, with the key of HostConfig that says so."""
+        """The containers attached to each one, by its id or name, with the key of HostConfig that says how."""
         found: dict[str, list[tuple[Json, str]]] = {}
         inspected = self._engine.side_by_side(self._inspect, self.listed)
         for item, inspect in zip(self.listed, inspected, strict=True):
             for key in _NAMESPACES if inspect else ():  # none if it is gone by now
                 found.setdefault(_target(dig(inspect, f"HostConfig.{key}")), []).append((item, key))
+            # A link leads to one container, and not to the next one of its name: "/web:/theirs/alias".
+            for link in (dig(inspect, f"HostConfig.{_LINKS}") or ()) if inspect else ():
+                found.setdefault(str(link).partition(":")[0].lstrip("/"), []).append((item, _LINKS))
         return found
 
     def _inspect(self, item: Json) -> Any:
@@ -130,9 +136,12 @@ def _beside_container(change: Change, others: _Others) -> Iterator[Bystander]:
     """Lists containers in its namespaces. While it is only reconnected they lack its networks for a moment."""
     assert change.observed
     names = (change.observed.id, str(change.observed.spec["container_name"]))
-    is_ended = change.intended is Action.DELETE or change.effect >= Effect.RESTART
+    is_gone = change.intended is Action.DELETE or change.effect >= Effect.HANDOVER
+    is_ended = is_gone or change.effect >= Effect.RESTART
     for item, key in (each for name in names for each in others.in_namespace.get(name, ())):
-        if is_ended:
+        if key == _LINKS:
+            yield from [_bystander(item, _UNLINKED)] if is_gone else ()
+        elif is_ended:
             yield _bystander(item, _NAMESPACES[key])
         # Another namespace than that of the network is not touched by a reconnect.
         elif key == "NetworkMode":

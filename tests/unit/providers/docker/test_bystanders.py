@@ -35,6 +35,7 @@ THEIRS = {
     "in-namespace": {"NetworkMode": "container:p-web-1"},
     "among-processes": {"PidMode": "container:p-web-1"},
     "shares-memory": {"IpcMode": "container:p-web-1"},
+    "linked": {"Links": ["/p-web-1:/linked/web"]},
     "beside-old": {"NetworkMode": "container:p-old-1"},
     "with-volume": {"Mounts": [{"Type": "volume", "Source": "p_data", "Target": "/x"}]},
 }
@@ -55,10 +56,10 @@ EDITS = {
 HURT = {
     "network": {"in-network", "stopped", "never-started"},
     "orphaned container": {"beside-old"},
-    "volume": {"with-volume", "in-namespace", "among-processes", "shares-memory"},
-    "replaced": {"in-namespace", "among-processes", "shares-memory"},
-    "image": {"in-namespace", "among-processes", "shares-memory"},
-    "everything": {"beside-old", "in-namespace", "among-processes", "shares-memory"},
+    "volume": {"with-volume", "in-namespace", "among-processes", "shares-memory", "linked"},
+    "replaced": {"in-namespace", "among-processes", "shares-memory", "linked"},
+    "image": {"in-namespace", "among-processes", "shares-memory", "linked"},
+    "everything": {"beside-old", "in-namespace", "among-processes", "shares-memory", "linked"},
 }
 """Edit → whom it would hurt; it is refused. The others are done, or leave what is in use."""
 
@@ -167,7 +168,7 @@ def test_a_network_that_is_no_longer_declared_is_left_while_others_are_in_it(eng
 
 @pytest.mark.parametrize("volumes", [False, True])
 def test_a_project_that_is_taken_down_leaves_the_networks_and_volumes_that_others_use(engine, tmp_path, volumes):
-    for name in ("in-namespace", "among-processes", "shares-memory", "beside-old"):
+    for name in ("in-namespace", "linked", "among-processes", "shares-memory", "beside-old"):
         Line(engine).delete(f"/containers/{name}", force=1)
     before = theirs(engine)
 

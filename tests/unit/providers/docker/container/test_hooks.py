@@ -24,7 +24,7 @@ class OneExec(Engine):
 
     def _request(self, _method, path, **_rest):
         frames = b"\x01\0\0\0\0\0\0\x04out\n" + b"\x02\0\0\0\0\0\x01\x04" + b"e" * 259 + b"\n"
-        answers = {"/containers/c/exec": b'{"Id": "x"}', "/exec/x/start": frames, "/exec/x/json": b'{"ExitCode": 3}'}
+        answers = {"/containers/web/exec": b'{"Id": "x"}', "/exec/x/start": frames, "/exec/x/json": b'{"ExitCode": 3}'}
         return Answer(200, answers[path])
 
     def _direct(self):
@@ -32,4 +32,4 @@ class OneExec(Engine):
 
 
 def test_both_outputs_come_without_their_frames():
-    assert OneExec({}).execute("c", {}, timeout_s=1) == (3, "out\n" + "e" * 259 + "\n")
+    assert OneExec({}).execute("web", {}, timeout_s=1) == (3, "out\n" + "e" * 259 + "\n")

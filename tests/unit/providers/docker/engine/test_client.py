@@ -206,7 +206,7 @@ def test_a_read_is_tried_again_and_a_write_is_not(fault):
 
         proxy.spoil(FAULTS[fault], 0)
         with suppress(Unreachable):
-            engine.post("/containers/a/start")
+            engine.post("/containers/web/start")
         assert len(proxy.asked) == 1
 
 
@@ -214,10 +214,10 @@ def test_a_404_that_is_not_the_engines_is_not_read_as_not_there():
     with answering(b"{}") as (engine, proxy):
         assert engine.api_version == (1, 41)
         proxy.spoil(FAULTS["status 404 of a proxy"], 0)
-        assert engine.get("/containers/a/json") == {}  # which was asked for again
+        assert engine.get("/containers/web/json") == {}  # which was asked for again
 
         proxy.spoil(FAULTS["status 404"], 0)
-        assert engine.get("/containers/a/json") is None
+        assert engine.get("/containers/web/json") is None
 
 
 @pytest.mark.parametrize(

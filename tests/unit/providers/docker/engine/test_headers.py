@@ -79,8 +79,8 @@ def test_the_value_of_a_secret_header_is_known_as_a_secret(configured):
 
 CALLS = {
     "read": lambda engine: engine.get("/info"),
-    "write": lambda engine: engine.post("/containers/a/start"),
-    "delete": lambda engine: engine.delete("/containers/a"),
+    "write": lambda engine: engine.post("/containers/web/start"),
+    "delete": lambda engine: engine.delete("/containers/web"),
     "pull": lambda engine: list(engine.pull("localhost:1/app")),
     "push": lambda engine: list(engine.push("localhost:1/app")),
     "logs": lambda engine: list(engine.logs("a")),
