@@ -25,6 +25,7 @@ from weakref import finalize
 from reconciler.core.message.errors import Conflict, Denied, ReconcileError, Rejected, Unreachable
 from reconciler.core.provider import Pending
 from reconciler.core.resource.values import Secret, Value, revealed
+from reconciler.pattern import lazy_pattern
 from reconciler.providers.answers import (
     Answer,
     Limits,
@@ -92,7 +93,7 @@ class Silences(Struct, frozen=True):
     build_s: float = 3600.0
 
 
-_LIKE_AN_ID: Final = re.compile(r"/containers/([0-9a-f]{1,63})((?:/.*)?)$")
+_LIKE_AN_ID: Final = lazy_pattern(r"/containers/([0-9a-f]{1,63})((?:/.*)?)$")
 """A container's name that could also be the beginning of an id."""
 
 
