@@ -99,8 +99,10 @@ def test_sentences_are_short(page):
 @each_page
 def test_lines_are_short(page):
     lines = page.read_text(encoding="utf-8").splitlines()
+    # A fragment becomes an item of a list, two letters further to the right.
+    most = LETTERS - 2 if page in FRAGMENTS else LETTERS
 
-    assert [line for line in lines if len(line) > LETTERS and not line.lstrip().startswith("|")] == []
+    assert [line for line in lines if len(line) > most and not line.lstrip().startswith("|")] == []
 
 
 def helps(command: click.Command, name: str) -> Iterator[tuple[str, str]]:
