@@ -123,9 +123,19 @@ def _put_role(realm: Realm, given: Given) -> None:
     role, body = found(realm.roles, given.names[0], _NO_ROLE_ID), given.body
     if _is_taken(realm.roles.values(), role, name=body["name"], containerId=role["containerId"]):
         raise duplicate()
+    _follow_name(realm, role, body["name"])
     role |= {"name": body["name"], "description": body.get("description")}
     if body.get("attributes") is not None:
         role["attributes"] = dict(body["attributes"])
+
+
+def _follow_name(realm: Realm, role: Body, name: str) -> None:
+    """Mappers of identity providers that give a role know it by its name, and the server keeps them in step."""
+    client = realm.clients.get(role["containerId"])
+    prefix = f"{client['clientId']}." if client else ""
+    for mapper in realm.provider_mappers.values():
+        if mapper["config"].get("role") == f"{prefix}{role['name']}":
+            mapper["config"]["role"] = f"{prefix}{name}"
 
 
 def _is_taken(others: Iterable[Body], own: Body, **keys: Any) -> bool:
@@ -490,9 +500,12 @@ def default_actions(realm: Realm) -> list[str]:
 
 
 def _check_free(realm: Realm, name: str, email: str, own: Body | None = None) -> None:
-    for words, key, value in (("username", "username", name), ("email", "email", email)):
-        if value and any(each is not own and each.get(key) == value for each in realm.users.values()):
-            raise conflict(f"User exists with same {words}")
+    # Where people may log in by e-mail, nobody's name is somebody else's address.
+    keys = ("email", "username") if realm.settings.get("loginWithEmailAllowed") else ()
+    for own_key, value in (("email", email), ("username", name)):
+        others = (each for each in realm.users.values() if each is not own)
+        if value and any(each.get(key) == value for each in others for key in (own_key, *keys)):
+            raise conflict(f"User exists with same {own_key}")
 
 
 def _check_profile(name: str, email: str) -> None:
