@@ -66,7 +66,7 @@ from reconciler.run.reconciliation.once import Look, Reconciler
 from reconciler.run.reconciliation.side_by_side import Overdue, SideBySide
 from reconciler.run.session.recorder import authors_of_drift
 from reconciler.run.session.requestlog import logged
-from reconciler.run.session.session import Session, learn_files, opened, read, secret_files, unfinished_of
+from reconciler.run.session.session import Before, Session, learn_files, opened, read, secret_files, unfinished_of
 from reconciler.run.sources.forge import Verdict
 from reconciler.run.sources.source import Source
 from reconciler.settings import Settings
@@ -356,9 +356,9 @@ class Daemon:
         self._file_states = None
         try:
             keep = self._rhythm.heals
-            made_up = session.made_up
+            before = Before(session.made_up, session.document.secrets)
             loaded, made_up = read(
-                self._settings, keep_secrets=keep, needs_secrets=True, made_up=made_up, reads=self._reads
+                self._settings, keep_secrets=keep, needs_secrets=True, before=before, reads=self._reads
             )
         except ConfigError as error:
             self._file_troubles = tuple(_wrong(str(each)) for each in error.problems)

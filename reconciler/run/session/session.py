@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from functools import partial
@@ -31,7 +31,7 @@ from reconciler.core.resource.values import Secret, Value
 from reconciler.history.memory import AppliedMemory
 from reconciler.history.store import FILE, History
 from reconciler.providers.registry import connect
-from reconciler.record import Struct, field, replace
+from reconciler.record import Discreet, Struct, field, replace
 from reconciler.render.output.known import KnownSecrets
 from reconciler.run.clock import Clock
 from reconciler.run.lock.lock import RELEASE_S, Lock
@@ -279,21 +279,34 @@ def _secret_contents(document: Document) -> Iterator[Secret]:
                 yield Secret(path.read_text(encoding="utf-8", errors="replace"))
 
 
+class Before(Discreet, frozen=True):
+    """The secrets of an earlier look: those that were ``made_up`` stay as they were.
+
+    One of ``secrets`` that had a value is lost where it has none now, and not new.
+    """
+
+    made_up: Mapping[str, str] = field(default_factory=dict)
+    secrets: Mapping[str, Secret] = field(default_factory=dict)
+
+
+_NOTHING_BEFORE: Final = Before()
+
+
 def read(
     settings: Settings,
     *,
     keep_secrets: bool = False,
     needs_secrets: bool = False,
-    made_up: Mapping[str, str] = MappingProxyType({}),
+    before: Before = _NOTHING_BEFORE,
     reads: Reads = IN_TURN,
 ) -> tuple[Loaded, Mapping[str, str]]:
     """The files, loaded, with what the environment says of the connection, and the secrets made up; see :func:`opened`.
 
-    Those that were made up for an earlier look stay as they were, as ``made_up`` has them. ``reads`` is the way to ask
-    the live state, which is done only where a secret is missing.
+    ``before`` is what an earlier look had. ``reads`` is the way to ask the live state, which is done only where a
+    secret is missing.
     """
     try:
-        loaded, generated = _read(settings, made_up, reads, keeps=keep_secrets, needs=keep_secrets or needs_secrets)
+        loaded, generated = _read(settings, before, reads, keeps=keep_secrets, needs=keep_secrets or needs_secrets)
     finally:
         forget()  # a daemon loads again, and then wants the files as they are by then
     connection = connection_of(loaded.document.connection, settings)
@@ -302,18 +315,31 @@ def read(
 
 
 def _read(
-    settings: Settings, made_up: Mapping[str, str], reads: Reads, *, keeps: bool, needs: bool
+    settings: Settings, before: Before, reads: Reads, *, keeps: bool, needs: bool
 ) -> tuple[Loaded, Mapping[str, str]]:
-    sources = completed_sources(settings, made_up)
+    sources = completed_sources(settings, before.made_up)
     loaded = load(sources)
     if needs:
-        require_generable(settings, [name for name in sources.generated if name not in made_up], reads)
+        missing = [name for name in sources.generated if name not in before.made_up]
+        require_generable(settings, missing, reads)
+        _require_unknown(missing, before.secrets, env_file(settings))
     if not (keeps and sources.generated):
         return loaded, sources.generated
     written = write_secrets(env_file(settings), sources.generated)  # never for files that are wrong
     # What was written is only a part where another program wrote some meanwhile, and a new .env begins as its example.
     forget(env_file(settings))
     return load(replace(sources, generated=written)), {}
+
+
+def _require_unknown(missing: Iterable[str], before: Mapping[str, Secret], file: Path) -> None:
+    """Raises ConfigError for secrets that had a value: whoever emptied the file has not asked for another one."""
+    lost = [name for name in missing if before.get(name, _NO_VALUE) != _NO_VALUE]
+    if lost:
+        remedy = "put it back; `reconcile apply` makes a new one where nothing that lives was given it"
+        raise ConfigError([Problem(f"{name} has no value any more; {remedy}", Origin(str(file))) for name in lost])
+
+
+_NO_VALUE: Final = Secret("")
 
 
 def completed_sources(settings: Settings, made_up: Mapping[str, str] = MappingProxyType({})) -> Sources:

@@ -613,6 +613,27 @@ def test_where_the_env_file_is_deleted_no_new_secret_is_rolled_out_and_that_is_r
     assert not [call for call in world.engine.writes if "create" in call and "containers" in call]
 
 
+def test_a_secret_that_had_a_value_is_not_generated_though_nothing_lives_that_was_given_it(world):
+    env = world.file.with_name(".env")
+    world.write(SECRET)
+    world.settle()
+    kept = env.read_text(encoding="utf-8")
+    (before,) = (each["Config"]["Env"] for each in world.engine.containers.values())
+
+    def all_gone():
+        env.write_text("", encoding="utf-8")
+        Line(world.engine).delete("/containers/p-web-1", force=1)
+
+    world.run(after(5, "file changed: .env", happens=all_gone), after(31), after(31))
+
+    lost, lives_again = (each["note"] for each in world.log.of("file is wrong, the last right one stays in force"))
+    assert "has no value any more; put it back" in lost
+    assert "get it back with `reconcile secrets recover`" in lives_again
+    assert env.read_text(encoding="utf-8") == ""
+    assert [each["Config"]["Env"] for each in world.engine.containers.values()] == [before]
+    assert kept.strip().rpartition("=")[2] in str(before)
+
+
 def test_a_changed_file_comes_into_force(world):
     world.settle()
 
