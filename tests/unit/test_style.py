@@ -8,6 +8,7 @@ from pathlib import Path
 from scripts.structure import CLAUSES, modules, opening
 
 FOLDERS = ("reconciler", "scripts", "bench", "tests")
+PACKAGE = Path(__file__).parents[2] / "reconciler"
 ALLOWED = 5
 """Summaries that may open with a clause; the number only goes down."""
 
@@ -31,7 +32,7 @@ OTHERS = {"Stack", "OfHooks", "_Wish"}
 
 def test_values_are_structs() -> None:
     """A dataclass is there for what a struct can't have: a cached property, a hidden field."""
-    for file in Path("reconciler").rglob("*.py"):
+    for file in PACKAGE.rglob("*.py"):
         text = file.read_text(encoding="utf-8")
         if any(word in text for word in HIDDEN):
             continue  # fields of dataclasses and of structs are not mixed in one file
@@ -46,7 +47,7 @@ def test_values_are_structs() -> None:
 
 def test_regular_expressions_are_compiled_when_they_are_used() -> None:
     """Compiling all of them at import took a tenth of a command's time; `lazy_pattern` waits for the first use."""
-    for file in Path("reconciler").rglob("*.py"):
+    for file in PACKAGE.rglob("*.py"):
         pending: list[ast.AST] = [ast.parse(file.read_text(encoding="utf-8"))]
         while pending:
             node = pending.pop()

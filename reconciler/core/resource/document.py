@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
 from typing import Any, Protocol
 
 from reconciler.core.resource.address import Address
@@ -39,7 +40,7 @@ class Unmade(Struct, frozen=True):
         return self.find()
 
 
-class Document(Struct, frozen=True):
+class Document(Struct, frozen=True, dict=True):
     """Both files. None in place of a half means that it is not managed at all (so nothing of it is pruned).
 
     ``stack`` is the canonical Compose model; paths for ``locate`` begin with "stack". ``realms`` are realm
@@ -77,12 +78,15 @@ class Document(Struct, frozen=True):
 
     def section(self, name: str) -> Mapping[str, Any]:
         """The declarations of a section of the stack, such as the services, by their keys; none without a stack."""
-        found = (self.stack or {}).get(name)
-        return (
-            {key: each for key, each in found.items() if isinstance(each, Mapping)}
-            if isinstance(found, Mapping)
-            else {}
-        )
+        return self._sections.get(name, {})
+
+    @cached_property
+    def _sections(self) -> Mapping[str, Mapping[str, Any]]:
+        sections = {name: found for name, found in (self.stack or {}).items() if isinstance(found, Mapping)}
+        return {
+            name: {key: each for key, each in found.items() if isinstance(each, Mapping)}
+            for name, found in sections.items()
+        }
 
     def place(self, path: DocumentPath) -> str:
         """The place where a value is to be corrected, in words."""

@@ -23,7 +23,7 @@ OF_CSV = "realm: r\nusers: {from: it.csv}\n"
 
 
 @pytest.fixture
-def named(tmp_path):
+def named(tmp_path, monkeypatch):
     """Put a special file under a name."""
     sockets = []
 
@@ -37,7 +37,7 @@ def named(tmp_path):
             path.mkdir()
         else:
             sockets.append(socket.socket(socket.AF_UNIX))
-            os.chdir(tmp_path)
+            monkeypatch.chdir(tmp_path)  # the whole path may be too long for a socket
             sockets[-1].bind(name)
         return path
 

@@ -11,7 +11,7 @@ from reconciler.core.plan.restraint import Restraint, Window
 from reconciler.core.resource.options import LoginOptions, PolicyOptions, ServiceOptions, StackOptions, Waiver
 from reconciler.core.resource.values import Secret
 
-SCHEMA = json.loads(Path("schemas/stack.schema.json").read_text(encoding="utf-8"))["$defs"]
+SCHEMA = json.loads((Path(__file__).parents[4] / "schemas/stack.schema.json").read_text(encoding="utf-8"))["$defs"]
 READ_BY_THE_LOADER, REFUSED = {"daemon", "secrets", "keycloak"}, {"hooks", "environment"}
 
 

@@ -17,7 +17,7 @@ from reconciler.core.difference.change import Action
 from reconciler.run.reconciliation.once import Look, Reconciler
 from tests.kit.docker.memory import ALLOWED, MemoryEngine, a_provider
 
-RECORDED = sorted(Path("tests/cases/upgrades").glob("*.json"))
+RECORDED = sorted((Path(__file__).parents[3] / "cases/upgrades").glob("*.json"))
 
 
 def as_recorded(recording: Any) -> MemoryEngine:
