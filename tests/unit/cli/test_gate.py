@@ -16,7 +16,7 @@ x-reconcile:
   login: {{url: "{url}/login", user: {user}, password: {password}}}
   gates: [login]
 services:
-  web: {{image: "app:1", environment: {{MODE: "{mode}"}}}}
+  web: {{image: "app:1", environment: {{MODE: "{mode}"}}, deploy: {{update_config: {{monitor: 100ms}}}}}}
 """
 MORE = '  extra: {image: "app:1"}\n'
 

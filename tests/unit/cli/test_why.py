@@ -27,8 +27,10 @@ services:
       KEY_PASSWORD: hush-hush
     mem_limit: 64M
     ports: ["8000:80"]
+    deploy: {update_config: {monitor: 100ms}}
   db:
     image: app:1
+    deploy: {update_config: {monitor: 100ms}}
     stop_grace_period: 3s
 """
 
@@ -307,18 +309,18 @@ def test_why_names_what_comes_first(desk):
     desk.edit("    stop_grace_period: 3s\n", "    stop_grace_period: 3s\nnetworks: {back: {}}\n")
 
     assert "  It comes after docker.network/back" in desk.run("why", "docker.container/web")
-    assert "  It is new in the files (stack.yaml:13:12)." in desk.run("why", "docker.network/back")
+    assert "  It is new in the files (stack.yaml:15:12)." in desk.run("why", "docker.network/back")
 
 
 def test_what_is_gone_was_removed_by_somebody_or_taken_out(desk):
     desk.engine.containers.pop(desk.container("db")["Id"])
     removed = desk.run("why", "docker.container/db")
     desk.run("apply")
-    desk.edit("  db:\n    image: app:1\n    stop_grace_period: 3s\n", "")
+    desk.edit(STACK[STACK.index("  db:") :], "")
 
     taken_out = desk.run("why", "docker.container/db")
 
-    assert "It was there, and somebody removed it; it is declared (stack.yaml:10:5)." in removed
+    assert "It was there, and somebody removed it; it is declared (stack.yaml:11:5)." in removed
     assert "It was taken out of the files." in taken_out
 
 
@@ -338,7 +340,7 @@ TIME  apply by WHO, N s, exit code 0
 
 TIME  apply by WHO, N s, exit code 0
   ± docker.container/db                          replaced, changed outside of the files (N s)
-      mem_limit  100 MiB → unlimited  (forces the replacement)  [drift, stack.yaml:9:3]
+      mem_limit  100 MiB → unlimited  (forces the replacement)  [drift, stack.yaml:10:3]
 """
     )
 
