@@ -119,7 +119,9 @@ def as_names(value: Value) -> tuple[Value, ...]:
     if isinstance(value, list | tuple) and all(type(part) is str and part for part in value):  # as nearly always
         return tuple(sorted(dict.fromkeys(value)))
     parts = value if isinstance(value, Sequence) and not isinstance(value, str) else (value,)
-    return tuple(sorted(dict.fromkeys(text for text in map(as_text, parts) if text is not ABSENT), key=str))
+    # A server may answer anything, also what can't be a key.
+    texts = {str(text): text for text in map(as_text, parts) if text is not ABSENT}
+    return tuple(texts[key] for key in sorted(texts))
 
 
 def as_text_map(value: Value) -> Mapping[str, Value]:
