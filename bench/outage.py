@@ -75,7 +75,7 @@ def outage(order: str, replace: Callable[[Project], None]) -> Outage:
         began = time.time()
         replace(project)
         wait(project, 10)
-        answers = {name: [each for each in asked(project, name) if each[0] > began - 0.5] for name in CLIENTS}
+        answers = {name: [each for each in asked(project, name) if each[0] > began] for name in CLIENTS}
     engine.close()
     times = [when for when, is_answer in answers["impatient"] if is_answer]
     usual = statistics.median(later - earlier for earlier, later in pairwise(times))
