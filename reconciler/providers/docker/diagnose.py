@@ -70,11 +70,10 @@ class Site:
         """Service → its containers, as the engine shows each."""
         with self.engine.understood():
             found: dict[str, list[Json]] = {name: [] for name in self.services}
-            for item in ownership.listed(self.engine, self.project):
-                marks = item["Labels"]
-                shown = None if labels.is_one_off(marks) else self.engine.get(f"/containers/{item['Id']}/json")
-                if shown:
-                    found.setdefault(str(marks[labels.SERVICE]), []).append(shown)
+            listed = ownership.listed(self.engine, self.project)
+            for service, numbers in ownership.standing(listed, self.project).items():
+                asked = (self.engine.get(f"/containers/{each.id}/json") for each in numbers.values())
+                found.setdefault(service, []).extend(filter(None, asked))
             return found
 
     def running(self) -> Iterator[tuple[str, Json]]:

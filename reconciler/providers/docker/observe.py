@@ -38,7 +38,7 @@ from reconciler.providers.docker.expand import (
 )
 from reconciler.providers.docker.kinds import container, image, network, volume
 from reconciler.providers.docker.table import forms, labels
-from reconciler.providers.docker.table.names import NEXT, PREVIOUS
+from reconciler.providers.docker.table.names import NEXT, PREVIOUS, replacement_suffix
 from reconciler.providers.docker.table.property import Json, dig
 from reconciler.vocabulary import compose
 
@@ -335,7 +335,7 @@ class Reader:
             group = ours
         for inspect in sorted(group, key=lambda each: self._rank(address, each), reverse=True):
             # Somebody else's container may have such a name by chance.
-            suffix = next((s for s in (NEXT, PREVIOUS) if ours and name_of(inspect).endswith(s)), "")
+            suffix = replacement_suffix(name_of(inspect)) if ours else ""
             by_suffix[suffix].append(inspect)
         # A predecessor alone means that its successor never got the name.
         mains = by_suffix[""] or by_suffix[PREVIOUS][:1] or by_suffix[NEXT][:1]

@@ -324,7 +324,7 @@ class DockerProvider:
         return tuple(name for service in services or found for name in found.get(service) or (service,))
 
     def logs(self, name: str, *, tail: int | None, follow: bool, timestamps: bool) -> Iterator[str]:
-        container_id = self._container(name)
+        container_id = self._container(name).id
         rest = b""
         pieces = self.engine.logs(
             container_id, tail="all" if tail is None else tail, follow=follow, timestamps=timestamps
@@ -337,7 +337,7 @@ class DockerProvider:
             yield rest.decode(errors="replace")
 
     def restart(self, name: str, *, timeout_s: int | None) -> None:
-        path = f"/containers/{self._container(name)}"
+        path = f"/containers/{self._startable(name)}"
         with self.engine.understood():
             own = self.engine.get(f"{path}/json")["Config"].get("StopTimeout")
             grace_s = next(each for each in (timeout_s, own, _STOP_S) if each is not None)
@@ -347,7 +347,7 @@ class DockerProvider:
         return expand.attached(document, self._command_line)
 
     def stop(self, name: str) -> bool:
-        path = f"/containers/{self._container(name)}"
+        path = f"/containers/{self._startable(name)}"
         with self.engine.understood():
             found = self.engine.get(f"{path}/json")
             if found["State"].get("Running"):
@@ -377,35 +377,37 @@ class DockerProvider:
         """The id of a service's container with this number, or with its lowest one."""
         names = self._containers().get(service)
         if names is None:  # the name of one container, as `logs` has it
-            return self._container(service)
+            return self._container(service).id
         wanted = f"{service}-{number}"
         name = next(iter(names)) if number is None or (number == 1 and len(names) == 1) else wanted
         if name not in names:
             raise NotThere(f"service {service} has no container {number}; it has {len(names)}")
-        return names[name]
+        return names[name].id
 
-    def _container(self, name: str) -> str:
-        """The id of the container that has a log of this name."""
+    def _startable(self, name: str) -> str:
+        """The id of a container that may be started again. Raises Conflict for leftovers of an interrupted run."""
+        found = self._container(name)
+        found.require_startable(name)
+        return found.id
+
+    def _container(self, name: str) -> ownership.Standing:
+        """The container that has a log of this name."""
         with self.engine.understood():
-            ids = {each: found for names in self._containers().values() for each, found in names.items()}
-        if name not in ids:
+            known = {each: found for names in self._containers().values() for each, found in names.items()}
+        if name not in known:
             raise NotThere(f"service {name} has no container; `reconcile status` shows what there is")
-        return ids[name]
+        return known[name]
 
-    def _containers(self) -> Mapping[str, Mapping[str, str]]:
-        """Service → name → id of its containers; where there are several, each goes by its number as well."""
-        numbered: dict[str, dict[str, str]] = {}
-        for item in (
-            item for item in ownership.listed(self.engine, self._project) if not labels.is_one_off(item["Labels"])
-        ):
-            service = item["Labels"].get(labels.SERVICE, item["Names"][0].lstrip("/"))
-            numbered.setdefault(service, {})[item["Labels"].get(labels.NUMBER, "1")] = item["Id"]
+    def _containers(self) -> Mapping[str, Mapping[str, ownership.Standing]]:
+        """Service → name → its containers; where there are several, each goes by its number as well."""
+        numbered = ownership.standing(ownership.listed(self.engine, self._project), self._project)
         # A service with one container goes by its plain name, as nobody counts to one.
         return {
             service: {
-                service if len(ids) == 1 else f"{service}-{number}": ids[number] for number in sorted(ids, key=_count)
+                service if len(found) == 1 else f"{service}-{number}": found[number]
+                for number in sorted(found, key=_count)
             }
-            for service, ids in numbered.items()
+            for service, found in numbered.items()
         }
 
     def hint_sources(self) -> Mapping[str, Callable[[], Iterator[Hint]]]:

@@ -123,3 +123,23 @@ def test_without_a_stack_there_is_nothing_to_restart(tmp_path, monkeypatch, caps
 
     assert ran.code == 64
     assert "no containers to restart" in ran.err
+
+
+def test_a_service_of_which_an_interrupted_run_left_two_containers_is_not_restarted(world):
+    run, engine = world
+    (database,) = [each for each in engine.containers.values() if each["Name"] == "/p-db-1"]
+    engine.rename("p-db-1", params={"name": "p-db-1.prev"})
+    body = {"Image": "app:1", "Labels": database["Config"]["Labels"]}
+    engine.create_container(body=body, params={"name": "p-db-1.next"})
+    engine.stop("p-db-1.prev")
+
+    ran = run("restart", "db")
+
+    assert ran.code != 0
+    assert "an interrupted run left p-db-1.next, p-db-1.prev" in ran.err
+    assert "`reconcile apply` finishes that run" in ran.err
+    assert engine.restarted == []
+
+    assert run("apply", "--yes").code == 0
+    assert run("restart", "db").code == 0
+    assert [name for name, _ in engine.restarted] == ["p-db-1"]

@@ -19,6 +19,7 @@ from reconciler.providers.docker.container.mounts import anonymous_volumes
 from reconciler.providers.docker.engine.client import Engine
 from reconciler.providers.docker.engine.commandline import separator_of
 from reconciler.providers.docker.engine.failures import NoReference
+from reconciler.providers.docker.engine.ownership import listed_name, standing
 from reconciler.providers.docker.kinds import network, volume
 from reconciler.providers.docker.table import labels
 from reconciler.providers.docker.table.property import Json, dig
@@ -51,10 +52,6 @@ def _labels(item: Json) -> Mapping[str, str]:
     return found
 
 
-def _name(item: Json) -> str:
-    return str(min(item["Names"], key=len)).lstrip("/")
-
-
 def _chosen(listed: Sequence[Json], names: Sequence[str], project: str) -> tuple[Sequence[Json], str]:
     """The chosen containers, and the name of their project."""
     by_project: dict[str, list[Json]] = {}
@@ -76,9 +73,9 @@ def _container(listed: Sequence[Json], name: str, by_project: Mapping[str, Any])
     # The start of an id may also be somebody's name, and then the name counts.
     is_id = bool(endpoints.ID.fullmatch(name))
     by_id = next((item for item in listed if is_id and item["Id"].startswith(name)), None)
-    found = next((item for item in listed if _name(item) == name), by_id)
+    found = next((item for item in listed if listed_name(item) == name), by_id)
     if found is None:
-        there = sorted({*filter(None, by_project), *(_name(item) for item in by_project.get("", ()))})
+        there = sorted({*filter(None, by_project), *(listed_name(item) for item in by_project.get("", ()))})
         known = f"; there are {', '.join(there)}" if there else "; the engine has none"
         raise NotThere(f"there is neither a project nor a container `{name}`{known}")
     marks = _labels(found)
@@ -140,7 +137,7 @@ class _Stack:
             self.project,
             self.directory,
             services={each["Id"]: service for service, group in groups.items() for each in group},
-            containers={item["Id"]: _name(item) for item in self.listed},
+            containers={item["Id"]: listed_name(item) for item in self.listed},
             networks={name: key for name, (key, _) in networks.items()},
             volumes={name: key for name, (key, _) in volumes.items()},
             separator=separator_of(self.engine.environment),
@@ -151,15 +148,26 @@ class _Stack:
     def _services(self) -> dict[str, list[Json]]:
         """Service → inspect of its containers, the first of them first."""
         groups: dict[str, list[Json]] = {}
+        left = self._leftovers()
         for item in self.chosen:
+            if item["Id"] in left:
+                self.remarks.append(f"{listed_name(item)} was left by an interrupted run, and is left out")
+                continue
             inspect = self.engine.get(f"/containers/{item['Id']}/json")
             state = dig(inspect, "State.Status") if inspect else "removing"
             # Such a container has no settings that could be trusted, and would stop the adoption of the others.
             if state in _UNUSABLE:
-                self.remarks.append(f"{_name(item)} is {state}, and left out; remove it with `docker rm -f`")
+                self.remarks.append(f"{listed_name(item)} is {state}, and left out; remove it with `docker rm -f`")
             else:
-                groups.setdefault(_labels(item).get(labels.SERVICE) or _name(item), []).append(inspect)
+                groups.setdefault(_labels(item).get(labels.SERVICE) or listed_name(item), []).append(inspect)
         return {service: sorted(groups[service], key=_number) for service in sorted(groups)}
+
+    def _leftovers(self) -> frozenset[str]:
+        """The ids of containers that an interrupted replacement left beside the one that stands for the service."""
+        found = standing([{**item, "Labels": _labels(item)} for item in self.chosen], self.project)
+        return frozenset(
+            item["Id"] for numbers in found.values() for each in numbers.values() for item in each.leftovers
+        )
 
     def _written(self, groups: Mapping[str, Sequence[Json]], names: Names) -> tuple[dict[str, Any], dict[str, str]]:
         services: dict[str, Any] = {}

@@ -10,11 +10,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
+from reconciler.core.message.errors import Conflict
+from reconciler.core.message.wording import listed as in_words
 from reconciler.providers.docker.engine.client import Engine
 from reconciler.providers.docker.table import labels
+from reconciler.providers.docker.table.names import NEXT, PREVIOUS, replacement_suffix
 from reconciler.providers.docker.table.property import Json, dig
+from reconciler.record import Struct
 
 _SWARM: Final = "com.docker.swarm.service.name"
+_MOST_NAMES: Final = 4
 
 
 def of_project(project: str) -> Json:
@@ -66,6 +71,65 @@ def listed(engine: Engine, project: str) -> Sequence[Json]:
     if missing:
         found += engine.get("/containers/json", all=1, filters={"id": missing})
     return [{**item, "Labels": labels_of(item.get("Labels"), known.get(item["Id"]))} for item in found]
+
+
+class Standing(Struct, frozen=True):
+    """The container that stands for a service under one number, and those that an interrupted run left beside it."""
+
+    item: Json
+    leftovers: tuple[Json, ...] = ()
+
+    @property
+    def id(self) -> str:
+        return str(self.item["Id"])
+
+    def require_startable(self, service: str) -> None:
+        """Raises Conflict for a leftover: started beside another, both would write to the same volumes."""
+        suffix = replacement_suffix(listed_name(self.item))
+        # A successor that was never started may only keep volumes for the container to come.
+        is_unused = suffix == NEXT and self.item["State"] == "created"
+        if is_unused or (suffix and self.leftovers):
+            names = in_words(sorted(map(listed_name, (self.item, *self.leftovers))), _MOST_NAMES)
+            reason = f"an interrupted run left {names}, and no container has the name of the service yet"
+            raise Conflict(f"service {service} is left as it is: {reason}; `reconcile apply` finishes that run")
+
+
+def standing(items: Iterable[Json], project: str) -> Mapping[str, Mapping[str, Standing]]:
+    """Service → number → the container that stands for it, of ``items`` of the engine's list with their labels.
+
+    It is the one that has the name, else one that runs, else the predecessor: as a pass sees it. Containers of hooks
+    and of `docker compose run` stand for nothing.
+    """
+    groups: dict[str, dict[str, list[Json]]] = {}
+    for item in items:
+        marks = item["Labels"]
+        if not labels.is_one_off(marks):
+            numbers = groups.setdefault(marks.get(labels.SERVICE) or listed_name(item), {})
+            numbers.setdefault(marks.get(labels.NUMBER) or "1", []).append(item)
+    return {
+        service: {number: _chosen(group, f"{project}-{service}-{number}") for number, group in numbers.items()}
+        for service, numbers in groups.items()
+    }
+
+
+def _chosen(group: Sequence[Json], usual_name: str) -> Standing:
+    def rank(item: Json) -> tuple[bool, bool, bool, bool]:
+        name = listed_name(item)
+        suffix = replacement_suffix(name)
+        return not suffix, name == usual_name, item["State"] == "running", suffix == PREVIOUS
+
+    # Of equals the first one counts: the engine lists the newest first.
+    chosen = max(group, key=rank)
+    return Standing(chosen, tuple(item for item in group if item is not chosen and _is_leftover(item)))
+
+
+def _is_leftover(item: Json) -> bool:
+    return bool(replacement_suffix(listed_name(item)))
+
+
+def listed_name(item: Json) -> str:
+    """The name of a container in the engine's list, which also has those that others link to it by."""
+    return str(min(item["Names"], key=len)).lstrip("/")
 
 
 def forgotten(engine: Engine, project: str) -> Sequence[str]:

@@ -696,6 +696,9 @@ class _Container(Struct, frozen=True):
         )
 
     def _delete(self, container_id: str, keeper: Sequence[Step] = ()) -> Iterator[Step]:
+        # Nothing is left to go back to, and an older predecessor would keep its volumes and networks in use.
+        if predecessor := self._leftover(PREVIOUS):
+            yield from self._gone(predecessor, "left-over predecessor")
         yield from self._stopped(container_id)
         yield from keeper
         removed = self._remove(container_id, self.change.reason)

@@ -16,6 +16,12 @@ NEXT: Final = ".next"
 PREVIOUS: Final = ".prev"
 """What a replacement appends to the names of the container to come and of the one before; see ``replace``."""
 
+
+def replacement_suffix(name: str) -> str:
+    """The suffix that a replacement appended to the name of a container; "" if there is none."""
+    return next((suffix for suffix in (NEXT, PREVIOUS) if name.endswith(suffix)), "")
+
+
 CONTAINER: Final = "docker.container"
 """The kind of container; its table stands above this floor."""
 
