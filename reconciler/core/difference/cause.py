@@ -22,6 +22,9 @@ class Cause(Enum):
     DRIFT = "drift"
     """The live resource was changed by somebody else."""
 
+    INTERRUPTED = "interrupted"
+    """A run of our own was killed in the midst of a change, and left this."""
+
     IMAGE = "image"
     """An image or its build context changed, and the files did not."""
 

@@ -38,7 +38,8 @@ class Field(Struct, frozen=True):
     ``effect`` may depend on the values (before, after) of the differing part. ``normalise`` brings either
     side to one form: a mapping is then compared key by key, anything else as a whole. ``unit`` is how a
     number is to be shown: "bytes" or "seconds". ``given_by`` is the name in the spec from which the field comes, where
-    that is another one. ``otherwise`` is the cause of another expected value whose declaration is the same.
+    that is another one. ``otherwise`` is the cause of another expected value whose declaration is the same, and
+    ``drift`` that of another live value where the expected one is as before.
     """
 
     effect: Effect | Callable[[Value, Value], Effect] = Effect.LIVE
@@ -48,6 +49,7 @@ class Field(Struct, frozen=True):
     unit: str = ""
     given_by: str = ""
     otherwise: Cause = Cause.DEFAULT
+    drift: Cause = Cause.DRIFT
 
     def cost(self, before: Value, after: Value) -> Effect:
         return self.effect(before, after) if callable(self.effect) else self.effect

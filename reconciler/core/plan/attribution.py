@@ -15,7 +15,10 @@ from reconciler.core.resource.resource import Resource
 from reconciler.core.resource.values import ABSENT, UNKNOWN, Path, Ref, Value, refs
 from reconciler.record import Struct, replace
 
-_FIRST: Final = (Cause.DECLARED, Cause.DEPENDENCY, Cause.IMAGE, Cause.DRIFT, Cause.DEFAULT, Cause.UNKNOWN)
+_FIRST: Final = (
+    *(Cause.DECLARED, Cause.DEPENDENCY, Cause.IMAGE, Cause.DRIFT, Cause.INTERRUPTED, Cause.DEFAULT),
+    Cause.UNKNOWN,
+)
 """The cause of a change is the first of these that one of its costliest fields has."""
 
 
@@ -107,7 +110,7 @@ def _of_field(field: FieldChange, declaration: _Declaration, applied: Applied, d
     if field.after is not UNKNOWN and _is_asked_as_before(field, applied, digest):
         # Expected as before and live as before: no memory explains such a difference.
         is_as_left = _reached({**applied.wanted, **applied.seen}, field.path) == digests(field.before, digest)
-        return Cause.UNKNOWN if is_as_left else Cause.DRIFT
+        return Cause.UNKNOWN if is_as_left else row.drift
     now = declaration.of(field)
     path = (row.given_by,) if row.given_by else field.path
     # A declaration may be a list where the field is a mapping: then it is compared as far as it leads.

@@ -163,5 +163,8 @@ def _before(answer: Answer) -> Iterator[str]:
         yield f"  {moment(run.began)}  run {run.id}, {run.command}{who}{f', {run.trigger}' if run.trigger else ''}"
         yield from (f"  {line}" for change in changes for line in change_lines(change))
     if answer.authors:
-        yield "Acts on it since then, as its server recorded them:"
+        fields = answer.change.fields if answer.change else ()
+        is_interrupted = any(field.cause is Cause.INTERRUPTED for field in fields)
+        among = ", with those of the interrupted run" if is_interrupted else ""
+        yield f"Acts on it since then, as its server recorded them{among}:"
         yield from (f"  {author_text(author)}" for author in answer.authors)

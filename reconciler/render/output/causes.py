@@ -25,6 +25,11 @@ CAUSES: Final[Mapping[Cause, CauseWords]] = {
         "It was changed outside of the files",
         "Changed outside of the files:",
     ),
+    Cause.INTERRUPTED: CauseWords(
+        "left by an interrupted run",
+        "It was left by an interrupted run",
+        "Left by an interrupted run:",
+    ),
     Cause.DECLARED: CauseWords("asked for by the files", "The files ask for something new", _BY_REQUEST),
     Cause.IMAGE: CauseWords(
         "the image changed",

@@ -301,3 +301,16 @@ def test_names_that_can_not_be_adopted(adopt, engine, tmp_path, names, told):
 
     assert (ran.code, told in " ".join(ran.err.split())) == (1, True), ran.err
     assert list((tmp_path / "adopted").iterdir()) == []
+
+
+def test_what_an_interrupted_run_left_is_no_replica(adopt, engine, tmp_path):
+    made(engine, tmp_path, {"web": {"image": "app:1"}})
+    (web,) = engine.containers.values()
+    engine.create_container(body={"Image": "app:1", "Labels": web["Config"]["Labels"]}, params={"name": "p-web-1.prev"})
+
+    ran = adopt("p")
+
+    # What is left is a difference, which the first apply removes.
+    assert ran.code == 3, ran.err
+    assert "scale" not in stack(tmp_path)["services"]["web"]
+    assert "p-web-1.prev was left by an interrupted run, and is left out" in ran.err

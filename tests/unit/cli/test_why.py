@@ -478,3 +478,19 @@ def test_runs_of_an_older_format_are_kept_and_its_digests_forgotten(desk):
 
     assert action["cause"] == "unknown"
     assert len(checked(desk.run("history", "--format", "json"), "history")["runs"]) == 1
+
+
+def test_what_a_killed_run_left_is_not_blamed_on_others(desk):
+    own = desk.container("db")
+    body = {"Image": "app:1", "Labels": own["Config"]["Labels"]}
+    desk.engine.create_container(body=body, params={"name": f"{PROJECT}-db-1.prev"})
+
+    plan = json.loads(desk.run("diff", "--format", "json", code=2))
+    asked = desk.run("why", "db")
+
+    (action,) = [each for each in plan["actions"] if each["address"] == "docker.container/db"]
+    assert action["cause"] == "interrupted"
+    assert [field["cause"] for field in action["changes"]] == ["interrupted"]
+    assert "It was left by an interrupted run" in asked
+    assert "outside of the files" not in asked
+    checked(desk.run("diff", "--format", "json", code=2), "plan")

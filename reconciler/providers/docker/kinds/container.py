@@ -11,6 +11,7 @@ import posixpath
 from collections.abc import Mapping
 from typing import Any, Final
 
+from reconciler.core.difference.cause import Cause
 from reconciler.core.difference.kind import Effect, Field, Kind
 from reconciler.core.resource.resource import Observed, Resource
 from reconciler.core.resource.units import bytes_of, nanoseconds
@@ -533,7 +534,12 @@ def is_job(spec: Spec) -> bool:
 KIND: Final = Kind(
     NAME,
     fields={name: each.field for name, each in PROPERTIES.items()}
-    | {**files.FIELDS, "leftovers": Field(Effect.LIVE), "pre_start": pre_start.FIELD, "depends_on": restarts.FIELD},
+    | {
+        **files.FIELDS,
+        "leftovers": Field(Effect.LIVE, drift=Cause.INTERRUPTED),
+        "pre_start": pre_start.FIELD,
+        "depends_on": restarts.FIELD,
+    },
     outputs=restarts.OUTPUTS,
     expect=expect,
     late=frozenset({"image", "networks"}),
