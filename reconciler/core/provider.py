@@ -527,6 +527,18 @@ class Residence(Protocol):
 
 
 @runtime_checkable
+class ProgramSource(Protocol):
+    """A provider of programs, which may write what they were given."""
+
+    def given(self) -> Iterable[tuple[str, Mapping[str, Value]]]:
+        """Hands over each environment that was seen since the last call, with the name of its service or "".
+
+        Before a text of a program is read, its environment is seen. Asks nobody, and raises nothing.
+        """
+        ...
+
+
+@runtime_checkable
 class CredentialHolder(Protocol):
     """A provider with credentials that it has from elsewhere than the files."""
 

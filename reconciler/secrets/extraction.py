@@ -7,18 +7,23 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain, count
 from typing import Any, Final
+from urllib.parse import unquote
 
 from reconciler.core.message.secrecy import Span, is_switch, merged_spans, names_secret_at, secrets_of_words
 from reconciler.core.resource.values import Path
 from reconciler.pattern import lazy_pattern
 
+_NOTHING: Final[Mapping[str, str]] = {}
 _BETWEEN: Final = "\0"
 """Between the arguments of a command, which can't hold it."""
 
 _MASKED: Final = lazy_pattern(r"\**")
 _UNUSABLE: Final = lazy_pattern(r"[^A-Z0-9]+")
 _MAY_HOLD: Final = frozenset(
-    {"annotations", "attributes", "command", "config", "entrypoint", "environment", "healthcheck", "labels", "options"}
+    {
+        *("annotations", "attributes", "command", "config", "driver_opts", "entrypoint", "environment", "healthcheck"),
+        *("labels", "options"),
+    }
 )
 """Keys below which a text may have another's secret in it; elsewhere, as in names, an equal text is one by chance."""
 
@@ -41,16 +46,23 @@ def extracted(
     known: Mapping[str, str],
     escape: Callable[[str], str],
     is_secret: Callable[[Path], bool] = names_secret_at,
+    found: Mapping[str, str] = _NOTHING,
 ) -> Extracted:
     """Take the secrets out of plain data.
 
     ``known`` are the variables that have a value already: such a name is used again for the same value only.
     ``escape`` writes a text so that nothing in it is read as a variable. ``is_secret`` says of which keys the whole
-    value is one, by their path, in which the name of an item is in the place of its number.
+    value is one, by their path, in which the name of an item is in the place of its number. ``found`` are variables
+    that another part of the file needs; secrets of theirs are taken out of this one as well.
     """
-    walk = _Walk(known, escape, is_secret)
+    walk = _Walk(known, escape, is_secret, variables=dict(found))
     walk.value(tree, ())  # values that are secrets as a whole give the names to those that are parts of others
     walk.takes_parts = True
+    # A secret that shows in one place may stand before it in another, where nothing tells that it is one.
+    number = -1
+    while number != len(walk.variables):
+        number = len(walk.variables)
+        walk.value(tree, ())
     return Extracted(walk.value(tree, ()), walk.variables)
 
 
@@ -84,7 +96,8 @@ class _Walk:
     def _spans(self, text: str, path: Path) -> Iterator[Span]:
         """The secrets that show by their form, and those that are the whole value of something else."""
         yield from secrets_of_words(text)
-        for value in self.variables.values() if _MAY_HOLD.intersection(path) else ():
+        values = tuple(self.variables.values()) if _MAY_HOLD.intersection(path) else ()
+        for value in dict.fromkeys((*values, *map(unquote, values))):  # the password of a URL may be encoded there
             if len(value) >= _SHARED and not _WORD.fullmatch(value):
                 yield from (found.span() for found in re.finditer(re.escape(value), text))
 

@@ -108,6 +108,10 @@ class DockerProvider:
     def credentials(self) -> Iterable[Value]:
         return self.engine.credentials
 
+    def given(self) -> Iterable[tuple[str, Mapping[str, Value]]]:
+        engines = filter(None, (self.engine, self._brief))
+        return (each for engine in engines for each in engine.given.taken())
+
     def warnings(self, document: Document) -> Iterable[Problem]:
         if self._is_elsewhere:
             return remote.warnings(document)

@@ -73,6 +73,10 @@ class SwarmProvider:
     def credentials(self) -> Iterable[Value]:
         return self.engine.credentials
 
+    def given(self) -> Iterable[tuple[str, Mapping[str, Value]]]:
+        engines = filter(None, (self.engine, self._brief))
+        return (each for engine in engines for each in engine.given.taken())
+
     def expand(self, document: Document) -> Iterable[Resource]:
         return expand(document)
 

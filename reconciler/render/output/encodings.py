@@ -86,6 +86,8 @@ ENCODINGS: Final = (
     ),  # HTML, XML
     Encoding(lazy_pattern(r"'\\''|'\"'\"'|\\(?P<character>[^\w\n])"), _of_shell),  # an argument of a shell
     Encoding(lazy_pattern(r"''|\"\""), _halved),  # SQL, YAML, CSV
+    Encoding(lazy_pattern(r"\$\$"), _halved),  # a file with variables of Compose, or of Make
+    Encoding(lazy_pattern(r"\$\$(?=[{(])"), _halved),  # a file with variables of a realm, where others stay
 )
 """The encodings that leave most characters as they are."""
 

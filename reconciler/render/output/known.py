@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
+from threading import RLock
 from typing import Final, TypeAlias
 from urllib.parse import unquote
 
@@ -44,20 +45,30 @@ class KnownSecrets:
 
     def __init__(self) -> None:
         self._sources: dict[str, Source] = {}
+        self._followed: dict[str, Source] = {}
+        self._lock = RLock()
         self._texts: set[str] = set()
         self._names: set[str] = set()
-        self._by_start: dict[str, list[_Known]] | None = None
+        self._by_start: dict[str, list[_Known]] = {}
+        self._is_stale = True
 
     def learn(self, name: str, source: Source) -> None:
         """Collect the secrets of what a source gives, values with ``Secret`` in them; the last of a name counts."""
         self._sources[name] = source
+
+    def follow(self, name: str, source: Source) -> None:
+        """Ask a source at each search for what it has found since the last one; the last of a name counts.
+
+        The source says each value once, asks nobody and prints nothing.
+        """
+        self._followed[name] = source
 
     def learn_names(self, names: Iterable[str]) -> None:
         """Have these words shown."""
         found = set(names)
         if not found <= self._names:
             self._names |= found
-            self._by_start = None
+            self._is_stale = True
 
     def __contains__(self, text: object) -> bool:
         return isinstance(text, str) and next(self.spans(text), None) is not None
@@ -91,23 +102,38 @@ class KnownSecrets:
         # Taken away first: a source that prints while it is read would otherwise be read again, without end.
         sources, self._sources = self._sources, {}
         for source in sources.values():
-            for value in source():
-                self._texts.update(_forms_of(value))
-            self._by_start = None
+            self._take(source())
+        # What one thread takes from a source must be found by all others, which wait here meanwhile.
+        with self._lock:
+            for source in tuple(self._followed.values()):
+                self._take(source())
+
+    def _take(self, values: Iterable[object]) -> None:
+        for value in values:
+            self._texts.update(_forms_of(value))
+            self._is_stale = True
 
     def _index(self) -> Mapping[str, Sequence[_Known]]:
         self.collect()
-        if self._by_start is None:
-            self._by_start = {}
-            folded = set(map(_folded, self._names))
-            for text in self._texts - self._names:
-                bare = IGNORED.sub("", text)
-                if len(bare) >= SHORTEST:
-                    # `Password` as a secret hides `Password`, while the word `password` in our own messages stays.
-                    is_exact = _WORD.fullmatch(text) is not None or _folded(text) in folded
-                    known = _Known(bare=_folded(bare), exact=bare if is_exact else "")
-                    self._by_start.setdefault(known.bare[:SHORTEST], []).append(known)
+        with self._lock:
+            if self._is_stale:
+                # Before the texts are read: what another thread adds meanwhile makes it stale again.
+                self._is_stale = False
+                self._by_start = self._indexed()
         return self._by_start
+
+    def _indexed(self) -> dict[str, list[_Known]]:
+        """The secrets by their first letters; others may search the earlier ones meanwhile."""
+        by_start: dict[str, list[_Known]] = {}
+        folded = set(map(_folded, self._names))
+        for text in self._texts - self._names:
+            bare = IGNORED.sub("", text)
+            if len(bare) >= SHORTEST:
+                # `Password` as a secret hides `Password`, while the word `password` in our own messages stays.
+                is_exact = _WORD.fullmatch(text) is not None or _folded(text) in folded
+                known = _Known(bare=_folded(bare), exact=bare if is_exact else "")
+                by_start.setdefault(known.bare[:SHORTEST], []).append(known)
+        return by_start
 
     def _shown(self, text: str) -> Iterator[Span]:
         """Finds the secrets that a reader of the text can read, or decode where a whole word is an encoded one."""
@@ -142,7 +168,7 @@ class KnownSecrets:
                     yield first, last
 
     def _found(self, text: str) -> Iterator[tuple[int, int, _Known]]:
-        index, folded = self._by_start or {}, _folded(text)
+        index, folded = self._by_start, _folded(text)
         # `str.find` is a loop in C. With 100,000 users there are as many beginnings, and one pass over the text is
         # less.
         starts = self._sparse(folded) if len(index) <= _MOST_SPARSE else range(len(folded) - SHORTEST + 1)
@@ -152,14 +178,14 @@ class KnownSecrets:
                     yield start, start + len(known.bare), known
 
     def _sparse(self, text: str) -> Iterator[int]:
-        for beginning in self._by_start or {}:
+        for beginning in self._by_start:
             start = text.find(beginning)
             while start >= 0:
                 yield start
                 start = text.find(beginning, start + 1)
 
     def _all(self) -> Iterator[_Known]:
-        return (known for alike in (self._by_start or {}).values() for known in alike)
+        return (known for alike in self._by_start.values() for known in alike)
 
 
 class _Known(Struct, frozen=True, dict=True):

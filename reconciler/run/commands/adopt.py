@@ -65,18 +65,23 @@ def adopted_realms(settings: Settings, names: Sequence[str], *, with_secrets: bo
     Secrets that Keycloak shows are taken over ``with_secrets``, else they stay masked, which means that they are kept.
     Attributes with a secret in them are variables in any case.
     """
-    known = dict(_variables(settings).values)
-    realms: list[Any] = []
-    variables: dict[str, str] = {}
+    known = _variables(settings).values
+    live: list[Any] = []
     remarks: list[str] = []
     for name in names:
         found, own_remarks = live_realm(settings, name, with_secrets=with_secrets)
         remarks += own_remarks
-        escape = partial(escaped, dialect=KEYCLOAK)
-        # Earlier realms have given names to variables already; one name must not mean two values.
-        done = extracted(found, known={**known, **variables}, escape=escape, is_secret=is_secret)
-        realms.append(done.file)
-        variables |= done.variables
+        live.append(found)
+    taken = partial(extracted, known=known, escape=partial(escaped, dialect=KEYCLOAK), is_secret=is_secret)
+    # A name must not mean two values. A secret that a later realm shows is one in the earlier ones as well.
+    variables: Mapping[str, str] = {}
+    number = -1
+    while number != len(variables):
+        number, realms = len(variables), list[Any]()
+        for found in live:
+            done = taken(found, found=variables)
+            variables = done.variables
+            realms.append(done.file)
     own: dict[str, Any] = {"secrets": sorted(variables)} if variables else {}
     url = settings.connection().get(("url",))
     own |= {"connection": {"url": url}} if url and with_secrets else {}

@@ -66,7 +66,16 @@ from reconciler.run.reconciliation.once import Look, Reconciler
 from reconciler.run.reconciliation.side_by_side import Overdue, SideBySide
 from reconciler.run.session.recorder import authors_of_drift
 from reconciler.run.session.requestlog import logged
-from reconciler.run.session.session import Before, Session, learn_files, opened, read, secret_files, unfinished_of
+from reconciler.run.session.session import (
+    Before,
+    Session,
+    follow_programs,
+    learn_files,
+    opened,
+    read,
+    secret_files,
+    unfinished_of,
+)
 from reconciler.run.sources.forge import Verdict
 from reconciler.run.sources.source import Source
 from reconciler.settings import Settings
@@ -379,6 +388,7 @@ class Daemon:
         # The same content in other lines or with other comments: connections and paces stay.
         if replace(document, locate=session.document.locate, corrected=session.document.corrected) == session.document:
             learn_files(self._known, loaded)  # what is in the files of secrets may be new
+            follow_programs(self._known, loaded, session.providers)
             self._session = replace(session, document=document, made_up=made_up)  # the same, perhaps in other lines
             self._base = self._quiet = None
             return
@@ -389,9 +399,12 @@ class Daemon:
         self.paces.forget()
         new = replace(session, settings=self._settings, document=document, made_up=made_up, files=loaded.files)
         if _reached(document) == _reached(session.document):
+            follow_programs(self._known, loaded, session.providers)
             self._takes(new)
             return
-        self._connected(replace(new, providers=connect(document, self._settings.environment, session.note)))
+        providers = connect(document, self._settings.environment, session.note)
+        follow_programs(self._known, loaded, providers)
+        self._connected(replace(new, providers=providers))
         # The old connections end after the new ones stand: where those can't be made, the daemon goes on as it was.
         for provider in session.providers.values():
             provider.close()

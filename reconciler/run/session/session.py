@@ -20,9 +20,18 @@ from reconciler.core.difference.kind import Kind
 from reconciler.core.history.records import Run
 from reconciler.core.message.errors import ConfigError, Conflict
 from reconciler.core.message.problem import Problem, Severity
+from reconciler.core.message.secrecy import is_switch
 from reconciler.core.plan.policy import Policy
 from reconciler.core.plan.risk import REFUSE, Risk, in_force
-from reconciler.core.provider import CredentialHolder, LeaseStore, Located, Provider, RiskSource, WarningSource
+from reconciler.core.provider import (
+    CredentialHolder,
+    LeaseStore,
+    Located,
+    ProgramSource,
+    Provider,
+    RiskSource,
+    WarningSource,
+)
 from reconciler.core.resource.address import Address
 from reconciler.core.resource.document import Document
 from reconciler.core.resource.options import OPTIONS
@@ -198,6 +207,7 @@ def opened(
     known = known or KnownSecrets()
     learn_files(known, loaded)
     providers = connect(loaded.document, settings.environment, note)
+    follow_programs(known, loaded, providers)
     holders = [each for each in providers.values() if isinstance(each, CredentialHolder)]
     known.learn("credentials", lambda: [tuple(each.credentials()) for each in holders])
     history = history_of(settings, loaded.document.project, warn)
@@ -263,6 +273,59 @@ def learn_files(known: KnownSecrets, loaded: Loaded) -> None:
     document = loaded.document
     held = (document.stack, document.realms, document.connection, *loaded.secrets)
     known.learn("files", lambda: (*held, *_secret_contents(document)))
+
+
+def follow_programs(known: KnownSecrets, loaded: Loaded, providers: Mapping[str, Provider]) -> None:
+    """Have hidden the secrets of each program that these providers see from now on."""
+    sources = [each for each in providers.values() if isinstance(each, ProgramSource)]
+    services = loaded.document.section("services")
+    texts = [each.reveal() for each in loaded.secrets]
+
+    def found() -> Iterator[Value]:
+        for source in sources:
+            for service, live in source.given():
+                yield from secrets_given(live, _declared(services, service), texts)
+
+    known.follow("programs", found)
+
+
+def secrets_given(live: Mapping[str, Value], declared: Mapping[str, Value], texts: Sequence[str]) -> Iterator[Value]:
+    """The values of a live environment that hold a secret by their names, their form or their declaration.
+
+    ``texts`` are the secrets of the files, which tell the place of an older one within a value.
+    """
+    for key, value in live.items():
+        text = value.reveal() if isinstance(value, Secret) else value
+        other = declared.get(key)
+        if not isinstance(text, str) or is_switch(text):
+            continue
+        if not isinstance(other, Secret):
+            yield value
+            continue
+        yield Secret(text)
+        if text != other.reveal():
+            yield from _older(text, other.reveal(), texts)
+
+
+def _older(text: str, declared: str, texts: Sequence[str]) -> Iterator[Secret]:
+    """The part of a live text that is in the place of a secret of the declared one."""
+    for secret in filter(None, texts):
+        before, found, after = declared.partition(secret)
+        if found and text.startswith(before) and text.removeprefix(before).endswith(after):
+            yield Secret(text.removeprefix(before).removesuffix(after))
+
+
+def _declared(services: Mapping[str, Any], service: str) -> Mapping[str, Value]:
+    """The environment that the files declare; where nothing tells of which service, that which is secret in any."""
+    if service in services:
+        return _environment(services[service])
+    every = (item for each in services.values() for item in _environment(each).items())
+    return {key: value for key, value in every if isinstance(value, Secret)}
+
+
+def _environment(service: Mapping[str, Any]) -> Mapping[str, Value]:
+    found = service.get("environment")
+    return found if isinstance(found, Mapping) else {}
 
 
 def secret_files(document: Document) -> Iterator[Path]:

@@ -314,3 +314,36 @@ def test_what_an_interrupted_run_left_is_no_replica(adopt, engine, tmp_path):
     assert ran.code == 3, ran.err
     assert "scale" not in stack(tmp_path)["services"]["web"]
     assert "p-web-1.prev was left by an interrupted run, and is left out" in ran.err
+
+
+@pytest.mark.parametrize("command", ["adopt", "export"])
+def test_a_secret_is_in_no_place_whichever_of_them_shows_it(monkeypatch, capsys, tmp_path, engine, command):
+    secret = "plainlong$SECRET$$value77"
+    entries = [f"D={secret}", f"U=http://u:{secret}@h/"]
+    run(engine, "app", Env=entries, Labels={"l": secret})
+    run(engine, "early", Env=[f"A={secret}"], Cmd=["run", secret])
+
+    with served(engine) as url:
+        ran = called(monkeypatch, capsys, command, "early", "app", cwd=tmp_path, env={"DOCKER_HOST": url})
+
+    file = tmp_path / "stack.yaml"
+    text = ran.out + ran.err + (file.read_text(encoding="utf-8") if file.exists() else "")
+    assert ran.code == 0, ran.err
+    assert "${U_PASSWORD}" in text
+    assert "plainlong" not in text
+
+
+def test_an_export_hides_a_declared_secret_with_dollars(monkeypatch, capsys, tmp_path, engine):
+    secret = "abc$def$$ghiSECRETlong"
+    run(engine, "app", Env=[f"D={secret}"])
+    (tmp_path / "stack.yaml").write_text(
+        "x-reconcile: {secrets: [D]}\nservices: {app: {image: 'app:1', environment: {D: '${D}'}}}\n", encoding="utf-8"
+    )
+    (tmp_path / ".env").write_text(f"D='{secret}'\n", encoding="utf-8")
+
+    with served(engine) as url:
+        ran = called(monkeypatch, capsys, "export", "app", cwd=tmp_path, env={"DOCKER_HOST": url})
+
+    assert ran.code == 0, ran.err
+    assert "image: app:1" in ran.out
+    assert "SECRETlong" not in ran.out + ran.err

@@ -85,3 +85,54 @@ def test_secrets_of_a_realm_have_the_names_of_their_owners():
 @pytest.mark.parametrize("dialect", [COMPOSE, KEYCLOAK])
 def test_an_escaped_text_means_itself(text, dialect):
     assert interpolate(escaped(text, dialect), Variables({"ABC": "wrong", "X": "wrong"}), dialect) == (text, ())
+
+
+# ------------------------------------------------------------------ secrets that show in a later place only
+
+LONG = "plainlongSECRETvalue77"
+SHOWN = {"environment": {"U": f"http://u:{LONG}@h/"}}
+
+
+@pytest.mark.parametrize(
+    "hidden",
+    [
+        {"environment": {"D": LONG}},
+        {"environment": {"D": f"a {LONG} b"}},
+        {"command": ["run", LONG]},
+        {"entrypoint": f"run {LONG}"},
+        {"labels": {"l": LONG}},
+        {"healthcheck": {"test": ["CMD", "probe", LONG]}},
+        {"logging": {"options": {"tag": LONG}}},
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("is_before", [True, False])
+def test_a_secret_is_taken_out_wherever_the_place_stands_that_shows_it(hidden, is_before):
+    parts = [hidden, SHOWN] if is_before else [SHOWN, hidden]
+
+    done = extracted({"services": dict(zip(("a", "b"), parts, strict=True))}, **STACK)
+
+    assert LONG not in str(done.file)
+    assert done.variables == {"U_PASSWORD": LONG}
+
+
+def test_a_secret_that_a_url_shows_encoded_is_taken_out_as_it_is():
+    done = extracted(of_service(environment={"D": "p@ss/word-4711", "U": "http://u:p%40ss%2Fword-4711@h/"}), **STACK)
+
+    assert done.file == of_service(environment={"D": "${D}", "U": "http://u:${U_PASSWORD}@h/"})
+    assert done.variables == {"D": "p@ss/word-4711", "U_PASSWORD": "p%40ss%2Fword-4711"}
+
+
+def test_secrets_of_another_part_of_the_file_are_taken_out():
+    done = extracted(of_service(labels={"l": LONG}), **STACK, found={"OTHER": LONG})
+
+    assert done.file == of_service(labels={"l": "${OTHER}"})
+
+
+def test_the_same_holds_within_one_service():
+    done = extracted(of_service(environment={"D": LONG, **SHOWN["environment"]}, labels={"l": LONG}), **STACK)
+
+    wanted = of_service(
+        environment={"D": "${U_PASSWORD}", "U": "http://u:${U_PASSWORD}@h/"}, labels={"l": "${U_PASSWORD}"}
+    )
+    assert done.file == wanted

@@ -61,6 +61,7 @@ from reconciler.providers.docker.engine.listeners import Listener, Sockets
 from reconciler.providers.docker.engine.location import Location, located
 from reconciler.providers.docker.engine.pulling import pulled
 from reconciler.providers.docker.engine.versions import OLDEST_API, spoken, text_of, version_of
+from reconciler.providers.docker.table import forms, labels
 from reconciler.providers.side_by_side import AT_ONCE, side_by_side
 from reconciler.providers.waits import WAITS
 from reconciler.record import Struct
@@ -97,6 +98,69 @@ _LIKE_AN_ID: Final = lazy_pattern(r"/containers/([0-9a-f]{1,63})((?:/.*)?)$")
 """A container's name that could also be the beginning of an id."""
 
 
+_OF_PROGRAMS: Final = lazy_pattern(r"/(?:containers/[^/]+/json|(?:services|tasks)(?:/[^/]+)?)$")
+
+
+class Given:
+    """The environments of programs that an engine has shown, each to be taken once: programs may write what they have.
+
+    Safe to use from several threads.
+    """
+
+    def __init__(self) -> None:
+        self._seen: set[tuple[str, str]] = set()
+        self._new: deque[tuple[str, Mapping[str, Value]]] = deque()
+
+    def __contains__(self, identity: object) -> bool:
+        return (identity, "") in self._seen
+
+    def note(self, path: str, answer: Any) -> None:
+        """Note the environments in the answer to a request for this path."""
+        if _OF_PROGRAMS.match(path):
+            for shown in answer if isinstance(answer, list) else (answer,):
+                self._note(shown)
+
+    def _note(self, shown: Any) -> None:
+        # A container and a task keep their environment. A service of a Swarm gets another one with a new version.
+        version = _dug(shown, "Version", "Index") if _dug(shown, "Spec", "TaskTemplate") else ""
+        mark = (str(_dug(shown, "Id") or _dug(shown, "ID")), str(version))
+        if mark not in self._seen:
+            for config in _configs(shown):
+                if entries := _entries(config):
+                    service = str(_dug(config, "Labels", labels.SERVICE) or "")
+                    self._new.append((service, forms.variables(entries)))
+            # Last: who sees the mark may rely on what was noted.
+            self._seen.add(mark)
+
+    def taken(self) -> Iterator[tuple[str, Mapping[str, Value]]]:
+        """Hands over what is new: the service, "" where it is not shown, and the variables."""
+        while True:
+            try:
+                yield self._new.popleft()
+            except IndexError:
+                return
+
+
+def _configs(shown: Any) -> Iterator[Any]:
+    """The places of an answer that have an environment. A service shows that of its previous version as well."""
+    yield _dug(shown, "Config")
+    yield _dug(shown, "Spec", "ContainerSpec")
+    for spec in ("Spec", "PreviousSpec"):
+        yield _dug(shown, spec, "TaskTemplate", "ContainerSpec")
+
+
+def _entries(config: Any) -> Sequence[Any]:
+    entries = _dug(config, "Env")
+    return entries if isinstance(entries, list) else ()
+
+
+def _dug(value: Any, *names: str) -> Any:
+    """The value below these names, None where there is none; an engine's answer may have any shape."""
+    for name in names:
+        value = value.get(name) if isinstance(value, Mapping) else None
+    return value
+
+
 class _Lent(Struct, frozen=True, eq=False, weakref=True):
     """A client of the library that a thread has; it is gone with the thread."""
 
@@ -128,6 +192,7 @@ class Engine:
         self._transport: Transport | None = None
         self._lock, self._negotiation = threading.Lock(), threading.Lock()
         self._version = ""
+        self.given = Given()
 
     @property
     def location(self) -> Location:
@@ -216,7 +281,9 @@ class Engine:
             if path in _SHAPES or not message_of(answer):
                 raise Unreachable(f"what answers {asked} with 404 at {self.location} is no Docker engine")
             return None
-        return require_shape(decoded(answer.content, WHO, asked), _SHAPES.get(path, dict), WHO, asked)
+        found = require_shape(decoded(answer.content, WHO, asked), _SHAPES.get(path, dict), WHO, asked)
+        self.given.note(path, found)
+        return found
 
     @property
     def _has_answered(self) -> bool:
@@ -335,16 +402,31 @@ class Engine:
         self, container: str, *, tail: int | Literal["all"] = "all", follow: bool = False, timestamps: bool = False
     ) -> Generator[bytes, None, None]:
         """Yields the output of a container, both streams, in pieces as they come."""
+        self.note_given(container)
         with self._streamed(_asked("GET", f"/containers/{container}/logs")) as stream:
             found = stream.api.logs(
                 container, stdout=True, stderr=True, stream=True, follow=follow, tail=tail, timestamps=timestamps
             )
             yield from stream.each(found, None if follow else self._limits.seconds)
 
+    def note_given(self, container: str) -> None:
+        """Have noted what a container was given, before anything that it writes is read."""
+        if container not in self.given:
+            self.inspected(container)
+
+    def _note_given_to_tasks(self, path: str) -> None:
+        """The same for a task, or for those of a service, at this path."""
+        _, noun, identity = path.split("/")
+        if noun == "services":
+            self.get("/tasks", filters={"service": [identity]})
+        elif identity not in self.given:
+            self.get(path)
+
     def cluster_logs(
         self, path: str, *, tail: int | Literal["all"] = "all", follow: bool = False, timestamps: bool = False
     ) -> Generator[bytes, None, None]:
         """Yields the output of a service or a task of a Swarm, wherever it runs, in pieces as they come."""
+        self._note_given_to_tasks(path)
         asked = {"stdout": 1, "stderr": 1, "tail": tail, "follow": int(follow), "timestamps": int(timestamps)}
         with self._streamed(_asked("GET", f"{path}/logs")) as stream:
             api = stream.api

@@ -31,6 +31,7 @@ def begin(engine: Engine, container: str, command: Command) -> None:
 
 def finished(engine: Engine, container: str, command: Command, *, timeout_s: float) -> tuple[int, str]:
     """The exit code of a command that was run to its end, and what it wrote. Raises ProviderError."""
+    engine.note_given(container)  # before its output is shown
     return engine.execute(container, _body(command), timeout_s=timeout_s)
 
 

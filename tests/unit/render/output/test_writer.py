@@ -10,13 +10,16 @@ import json
 import re
 import shlex
 import sys
+import threading
 import unicodedata
+from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 from urllib.parse import quote, quote_plus
 
 import pytest
 
 import reconciler
+from reconciler.config.variables.template import COMPOSE, KEYCLOAK, escaped
 from reconciler.core.resource.values import Secret
 from reconciler.log import configure
 from reconciler.render.output.plain import joined, one_line, painted, with_its_colours
@@ -339,3 +342,52 @@ def test_text_leaves_in_one_place_only(file):
     streams = {name for name in ("sys.stderr.write", "sys.stdout.write", "\\033[") if name in text}
 
     assert file in HOMES | {"render/output/plain.py"} or (found, streams) == (set(), set())
+
+
+@pytest.mark.parametrize("dialect", [COMPOSE, KEYCLOAK])
+@pytest.mark.parametrize(
+    "secret",
+    ["abc$def$$ghiSECRETlong", "$$$long-canary", "long-canary$", "a${ABC}b$${DEF}-canary", "$(env:X)-c$$anary"],
+)
+def test_a_secret_with_dollars_is_hidden_as_a_file_has_it(secret, dialect):
+    writer, written = a_writer(secret), escaped(secret, dialect)
+
+    assert writer.text(f"D: {written} # {secret}") == "D: (secret) # (secret)"
+    assert secret not in writer.json({"D": written})
+    assert written not in writer.json({"D": written})
+
+
+def test_what_a_followed_source_finds_later_is_hidden_from_then_on():
+    writer, found = a_writer(), [Secret("first-canary")]
+
+    def taken():
+        while found:
+            yield found.pop()
+
+    writer.known.follow("live", taken)
+    assert writer.text("first-canary second-canary") == "(secret) second-canary"
+    found.append(Secret("second-canary"))
+    assert writer.text("first-canary second-canary") == "(secret) (secret)"
+
+
+def test_what_one_thread_takes_is_hidden_in_the_others():
+    writer, found = a_writer(), list[Secret]()
+    begun, goes_on = threading.Event(), threading.Event()
+
+    def taken():
+        while found:
+            value = found.pop()
+            begun.set()
+            goes_on.wait(60)
+            yield value
+
+    writer.known.follow("live", taken)
+    found.append(Secret("first-canary"))
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(writer.text, "first-canary")
+        assert begun.wait(60)
+        second = pool.submit(writer.text, "it is first-canary")
+        # The second one either waits for the first, or would have ended by now with the secret in it.
+        wait([second], timeout=0.2)
+        goes_on.set()
+        assert (first.result(60), second.result(60)) == ("(secret)", "it is (secret)")
