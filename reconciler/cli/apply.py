@@ -26,7 +26,6 @@ from reconciler.cli.output import agreed, emit, fail, in_events, say, show, warn
 from reconciler.cli.runner import Stop, Teller, interruptible
 from reconciler.cli.state import State, is_terminal, show_error
 from reconciler.cli.values import FILE, SECONDS, Whole
-from reconciler.record import replace
 
 if TYPE_CHECKING:
     from reconciler.core.difference.change import Change
@@ -207,7 +206,7 @@ class _Apply:
     def _approve(self, look: Look) -> None:
         """Show the plan of a pass, and ask where that is due. Raises Cancelled, or StalePlan for a saved plan."""
         self._check_saved(look)
-        self._show(replace(look.plan, refusals=()))  # what is refused is said by the error
+        self._show(look.plan.without_refusals())  # the error says what is refused
         if look.plan.refusals:
             return
         # Later passes were part of the first answer, unless they bring a danger that it did not show.

@@ -15,7 +15,7 @@ from reconciler.cli.exit import Exit
 from reconciler.cli.output import log, writer
 from reconciler.cli.repository import FORGES, as_secrets, secret_lines, sourced
 from reconciler.cli.state import State, options_of
-from reconciler.cli.values import EXISTING_FILE, OneOf, Seconds
+from reconciler.cli.values import EXISTING_FILE, OneOf, Seconds, clipped
 
 if TYPE_CHECKING:
     from reconciler.core.resource.address import Address
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 INTERVALS_PER_RESYNC = 10
 APART_LOCK_WAIT = "1m"
+_PORT_DIGITS = 5
 
 
 def _place(_ctx: click.Context, _param: click.Parameter, value: str) -> tuple[str, int] | None:
@@ -35,8 +36,11 @@ def _place(_ctx: click.Context, _param: click.Parameter, value: str) -> tuple[st
     if value == "off":
         return None
     host, _, port = value.rpartition(":")
-    if not (port.isascii() and port.isdecimal()) or not host or int(port) > 65_535:
-        raise click.BadParameter(f"`{value}` is not an address; write HOST:PORT, such as 127.0.0.1:7420, or off")
+    # The digits are counted first: `int` refuses a text of thousands of them.
+    if not (port.isascii() and port.isdecimal() and len(port) <= _PORT_DIGITS) or not host or int(port) > 65_535:
+        raise click.BadParameter(
+            f"`{clipped(value)}` is not an address; write HOST:PORT, such as 127.0.0.1:7420, or off"
+        )
     return host.strip("[]"), int(port)
 
 

@@ -12,11 +12,11 @@ import click
 from reconciler.cli.options import complete_address
 from reconciler.cli.output import show, show_json, warn
 from reconciler.cli.state import State, as_address
-from reconciler.cli.values import OneOf, Whole
+from reconciler.cli.values import OneOf, Whole, clipped
 from reconciler.pattern import lazy_pattern
 
 _UNITS: Final = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
-_SPAN: Final = lazy_pattern(r"(\d+)([smhdw])")
+_SPAN: Final = lazy_pattern(r"0*([0-9]{1,12})([smhdw])")
 
 
 def since(_ctx: click.Context, _param: click.Parameter, value: str | None) -> float:
@@ -27,9 +27,9 @@ def since(_ctx: click.Context, _param: click.Parameter, value: str | None) -> fl
         return time.time() - int(span[1]) * _UNITS[span[2]]
     try:
         return datetime.fromisoformat(value).timestamp()
-    except ValueError as error:
+    except (ValueError, OverflowError) as error:
         raise click.BadParameter(
-            f"`{value}` is neither a span nor a date; write one like 30m, 2h, 3d or 2026-11-30"
+            f"`{clipped(value)}` is neither a span nor a date; write one like 30m, 2h, 3d or 2026-11-30"
         ) from error
 
 

@@ -12,23 +12,35 @@ from reconciler.pattern import lazy_pattern
 
 _NUMBER: Final = lazy_pattern(r"[0-9]+(\.[0-9]*)?")
 
+MOST_WHOLE: Final = 2**31 - 1
+"""What SQLite, the engine and the kernel can all count to."""
+
+MOST_SECONDS: Final = 365 * 86_400.0
+"""No clock, timer or date of Python is exceeded by a year from now."""
+
+_MOST_SHOWN: Final = 40
+
 
 class Whole(click.ParamType[int]):
-    """A whole number that is not too small."""
+    """A whole number that is neither too small nor too large."""
 
     name = "number"
 
-    def __init__(self, least: int) -> None:
-        self._least = least
+    def __init__(self, least: int, most: int = MOST_WHOLE) -> None:
+        self._least, self._most = least, most
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
         if isinstance(value, int):
             return value
         sign, digits = ("-", value[1:]) if value[:1] == "-" else ("", value)
         if not (digits.isascii() and digits.isdecimal()):
-            self.fail(f"`{value}` is not a whole number; write one such as {max(self._least, 5)}", param, ctx)
-        if (number := int(sign + digits)) < self._least:
-            self.fail(f"`{value}` is too small; the least is {self._least}", param, ctx)
+            self.fail(f"`{clipped(value)}` is not a whole number; write one such as {max(self._least, 5)}", param, ctx)
+        # The digits are counted first: `int` refuses a text of thousands of them.
+        is_beyond = len(digits.lstrip("0")) > len(str(self._most))
+        if not sign and (is_beyond or int(digits) > self._most):
+            self.fail(f"`{clipped(value)}` is too large; the most is {self._most}", param, ctx)
+        if is_beyond or (number := int(sign + digits)) < self._least:
+            self.fail(f"`{clipped(value)}` is too small; the least is {self._least}", param, ctx)
         return number
 
 
@@ -37,8 +49,8 @@ class Seconds(click.ParamType[float]):
 
     name = "seconds"
 
-    def __init__(self, least: float = 0.0) -> None:
-        self._least = least
+    def __init__(self, least: float = 0.0, most: float = MOST_SECONDS) -> None:
+        self._least, self._most = least, most
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
         if isinstance(value, float):
@@ -50,9 +62,11 @@ class Seconds(click.ParamType[float]):
         except BadQuantity:
             seconds = -1.0
         if seconds < 0:
-            self.fail(f"`{value}` is not a valid time; write one like 30, 90s or 1h30m", param, ctx)
+            self.fail(f"`{clipped(value)}` is not a valid time; write one like 30, 90s or 1h30m", param, ctx)
         if seconds < self._least:
-            self.fail(f"`{value}` is too short; the least is {self._least:g} s", param, ctx)
+            self.fail(f"`{clipped(value)}` is too short; the least is {self._least:g} s", param, ctx)
+        if seconds > self._most:
+            self.fail(f"`{clipped(value)}` is too long; the most is {self._most / 86_400:g} days", param, ctx)
         return seconds
 
 
@@ -82,8 +96,12 @@ class FilePath(click.ParamType[Path]):
         if not self._exists:
             return path
         noun, other = ("folder", "file") if self._is_folder else ("file", "folder")
-        if not path.exists():
-            self.fail(f"there is no {noun} `{value}`; check its name, and the folder you are in", param, ctx)
+        try:
+            is_there = path.exists()
+        except (OSError, ValueError):  # a name that no file can have
+            is_there = False
+        if not is_there:
+            self.fail(f"there is no {noun} `{clipped(value)}`; check its name, and the folder you are in", param, ctx)
         if path.is_dir() is not self._is_folder:
             self.fail(f"`{value}` is a {other}; name a {noun}", param, ctx)
         return path
@@ -93,6 +111,11 @@ class FilePath(click.ParamType[Path]):
         from click.shell_completion import CompletionItem
 
         return [CompletionItem(incomplete, type="dir" if self._is_folder else "file")]
+
+
+def clipped(value: str) -> str:
+    """A wrong value, short enough for a message."""
+    return value if len(value) <= _MOST_SHOWN else f"{value[:_MOST_SHOWN]}…"
 
 
 def alternatives(words: Sequence[str]) -> str:

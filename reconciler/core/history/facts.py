@@ -78,6 +78,7 @@ class Ailment(Enum):
     HELD_BACK = "differs, and is left as it is"
     OBSTACLE = "can't be done"
     UNRECORDED = "history is not kept"
+    UNDECIDED_FILE = "new files wait until a server can be asked, the last right ones stay in force"
     WRONG_FILE = "file is wrong, the last right one stays in force"
 
 

@@ -66,6 +66,7 @@ class Plan(Struct, frozen=True):
 
     ``access`` says who gains or loses by it, ``obstacles`` what it will fail for, as far as a provider tells,
     ``refusals`` what the policy forbids about it, and ``kept`` which secrets it may not change in what runs.
+    ``told`` are the resources whose refusals are reported elsewhere.
     """
 
     changes: tuple[Change, ...]
@@ -74,6 +75,7 @@ class Plan(Struct, frozen=True):
     obstacles: tuple[Problem, ...] = ()
     refusals: tuple[Refusal, ...] = ()
     kept: tuple[Problem, ...] = ()
+    told: frozenset[Address] = frozenset()
 
     @property
     def in_sync(self) -> bool:
@@ -85,9 +87,14 @@ class Plan(Struct, frozen=True):
         """Returns whether all that differs is left alone: such a run has nothing to do."""
         return all(change.is_left or change.action is Action.KEEP for change in self.changes)
 
+    def without_refusals(self) -> Plan:
+        """The same for a reader who gets the refusals by other means, and is shown nothing that they forbid."""
+        told = frozenset(refusal.address for refusal in self.refusals if refusal.address)
+        return replace(self, refusals=(), told=self.told | told)
+
     def remarks(self) -> tuple[Problem, ...]:
         """Lists remarks for a reader, besides the changes."""
-        refused = {refusal.address for refusal in self.refusals}
+        refused = {*self.told, *(refusal.address for refusal in self.refusals)}
         taken = (_ended(change) for change in self.changes if change.address not in refused)
         return (
             *self.obstacles,

@@ -36,10 +36,11 @@ def nanoseconds(text: str) -> int:
     unsigned = text.removeprefix("-") if text.startswith("-") else text.removeprefix("+")
     if unsigned == "0":
         return 0
-    parts = _PART.findall(unsigned)
+    # The length is checked first: the pattern takes minutes for thousands of digits.
+    parts = _PART.findall(unsigned) if len(text) <= _LONGEST else []
     # Joined again the parts must be the whole text, or something between them was no part.
-    if not parts or len(text) > _LONGEST or "".join(number + unit for number, unit in parts) != unsigned:
-        raise BadQuantity(f"`{text}` is not a valid duration; write one like 30s or 1m30s")
+    if not parts or "".join(number + unit for number, unit in parts) != unsigned:
+        raise BadQuantity(f"`{text[:_LONGEST]}` is not a valid duration; write one like 30s or 1m30s")
     span = sum(_exact(number, _NANOSECONDS[unit]) for number, unit in parts)
     return -span if text.startswith("-") else span
 

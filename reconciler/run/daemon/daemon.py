@@ -37,7 +37,7 @@ from reconciler.core.history.facts import (
     ailing,
     fields_of,
 )
-from reconciler.core.message.errors import ConfigError, Locked, LockLost, ReconcileError, Unreachable
+from reconciler.core.message.errors import ConfigError, Locked, LockLost, ProviderError, ReconcileError, Unreachable
 from reconciler.core.plan.policy import Policy
 from reconciler.core.plan.restraint import Restraint, Window
 from reconciler.core.provider import Exit, ExitSource, Hint, HintSource
@@ -69,6 +69,7 @@ from reconciler.run.session.requestlog import logged
 from reconciler.run.session.session import (
     Before,
     Session,
+    env_file,
     follow_programs,
     learn_files,
     opened,
@@ -81,6 +82,7 @@ from reconciler.run.sources.source import Source
 from reconciler.settings import Settings
 
 LOCKED_AGAIN_S: Final = 2.0
+ASKED_AGAIN_S: Final = 2.0
 RELEASE_S: Final = 2.0
 END_S: Final = GRACE_S + 2.5
 """The time for everything between the order to stop and the end, in which one thing may hang; the rest is reported."""
@@ -298,7 +300,9 @@ class Daemon:
         # The earliest of all moments at which something may be different: a window or a pause ends, a lock expires.
         silent = (self._session.providers[name] for name in self._unread if name in self._session.providers)
         late = (*self._overdue_from.values(), *(self._up_by(provider.served_by) for provider in silent))
-        later = (self._locked_until, *windows, *pauses, *late, end if due_at is None else due_at)
+        # A server that is back is asked at once whether a missing secret was given to something that lives.
+        undecided = [now + ASKED_AGAIN_S for each in self._file_troubles if each.ailment is Ailment.UNDECIDED_FILE]
+        later = (self._locked_until, *windows, *pauses, *late, *undecided, end if due_at is None else due_at)
         end = min(end, *(at for at in later if at > now))
         hints: list[Hint] = []
         while not hints and self._clock.now() < end and not self._stop.is_set():
@@ -372,9 +376,10 @@ class Daemon:
         except ConfigError as error:
             self._file_troubles = tuple(_wrong(str(each)) for each in error.problems)
             return
-        except Overdue:
-            # A secret is missing, and a server that hangs may have it; the answer is a hint for the next round.
-            self._file_troubles = (_wrong(_UNCERTAIN),)
+        except ProviderError as error:
+            # A secret is missing, and a server that can't be asked may have it: nothing is known to be wrong. Each
+            # round asks again, and so does the hint of an answer that comes late.
+            self._file_troubles = (_undecided(self._session, error),)
             return
         except ReconcileError as error:
             self._file_troubles = (_wrong(str(error)),)
@@ -501,9 +506,12 @@ class Daemon:
         """Report what became of the revision: all is as declared, or something stands against that."""
         against = [each for each in self.state.troubles if each.ailment not in _NOT_AGAINST_A_REVISION]
         failing = [str(each.address) for each in look.plan.changes if self.paces[str(each.address)].failures]
-        if self._file_troubles or against or failing:
+        wrong = [each for each in self._file_troubles if each.ailment is Ailment.WRONG_FILE]
+        if wrong or against or failing:
             first = f"{against[0].subject}: {against[0].note}" if against else f"{failing[0]} fails" if failing else ""
-            source.judge(Verdict.FAILURE, first or self._file_troubles[0].note)
+            source.judge(Verdict.FAILURE, first or wrong[0].note)
+        elif self._file_troubles:
+            return  # the files of the revision are not in force yet
         elif look.plan.in_sync:
             source.judge(Verdict.SUCCESS, "all is as declared")
 
@@ -864,14 +872,20 @@ class Daemon:
             return Exit(None)
 
 
-_UNCERTAIN: Final = "a declared secret has no value; a server that does not answer may have been given one"
+_UNASKED: Final = "a declared secret has no value, and the server that may have been given one can't be asked"
 
 _NOT_AGAINST_A_REVISION: Final = (
     *(Ailment.UNDECLARED, Ailment.HELD_BACK, Ailment.FIGHT, Ailment.WRONG_REVISION, Ailment.UNRECORDED),
+    Ailment.UNDECIDED_FILE,
 )
 
 _OF_A_PROGRAM: Final = (Action.START.value, Action.RUN.value, "restarts")
 """Names of recurring repairs by which a program shows that it ends again and again."""
+
+
+def _undecided(session: Session, error: ProviderError) -> Trouble:
+    """The trouble with files of which nobody can say yet whether a secret that they lack may be generated."""
+    return Trouble(Ailment.UNDECIDED_FILE, str(env_file(session.settings)), f"{_UNASKED}: {error}", _UNASKED)
 
 
 def _wrong(problem: str) -> Trouble:

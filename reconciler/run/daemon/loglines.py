@@ -97,6 +97,10 @@ TROUBLES: Final[Mapping[Ailment, LogLine]] = {
     Ailment.REFUSED: LogLine("a rule forbids the repair", _OF_TROUBLE),
     Ailment.UNRECORDED: LogLine("its file can't be written: a full disk, a wrong owner", _OF_TROUBLE),
     Ailment.OBSTACLE: LogLine("the other side lacks a feature", _OF_TROUBLE),
+    Ailment.UNDECIDED_FILE: LogLine(
+        "a secret is missing, and the engine or Keycloak can't say whether something that lives was given it",
+        _OF_TROUBLE,
+    ),
     Ailment.WRONG_FILE: LogLine("one line for each mistake", _OF_TROUBLE),
 }
 """The lines of troubles, which are written when one begins or changes."""

@@ -15,6 +15,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 from starlette.responses import Response
 
+from reconciler.core.history.facts import Ailment
 from reconciler.web.access import Role, Visitor
 from reconciler.web.desk import Desk
 
@@ -115,7 +116,7 @@ class Pages:
         age_s = self._desk.wall() - scene.at
         if board.leads and age_s > max(2 * board.interval_s, 60.0):
             found.append(f"The last look is {_age(age_s)} old.")
-        names = {"can't be read", "file is wrong, the last right one stays in force"}
+        names = {each.value for each in (Ailment.UNREAD, Ailment.UNDECIDED_FILE, Ailment.WRONG_FILE)}
         found += [f"{t.subject}: {t.ailment.value}. {t.note}" for t in scene.state.troubles if t.ailment.value in names]
         return tuple(found)
 

@@ -23,6 +23,7 @@ from reconciler.vocabulary.compose import ANY_ADDRESS
 
 _RESTART: Final = lazy_pattern(r"no|always|unless-stopped|on-failure(:[0-9]+)?")
 _FIRST_WORDS: Final = ("CMD", "CMD-SHELL", "NONE")
+_PORT_DIGITS: Final = 5
 _PORTS: Final = 65536
 _RUN: Final = ("build", "provider")
 _MOST_HINTS: Final = 100
@@ -248,7 +249,9 @@ def ports_exist(stack: Stack) -> Iterator[Problem]:
         for index, text in enumerate(service.get("expose") or ()):
             ports, _, protocol = str(text).partition("/")
             first, _, last = ports.partition("-")
-            numbers = [int(port) if port.isdecimal() else 0 for port in (first, last or first)]
+            numbers = [
+                int(port) if port.isdecimal() and len(port) <= _PORT_DIGITS else 0 for port in (first, last or first)
+            ]
             is_known = not protocol or protocol.lower() in PROTOCOLS
             if not (is_known and 0 < numbers[0] <= numbers[1] < _PORTS):
                 place = stack.place("services", name, "expose", index)
@@ -329,7 +332,8 @@ _OF_ONE: Final = ("ipv4_address", "ipv6_address", "link_local_ips", "mac_address
 
 def _ports_in(published: str) -> int:
     first, _, last = published.partition("-")
-    return int(last or first) - int(first) + 1 if first.isdigit() and (last or first).isdigit() else 1
+    is_known = all(each.isdecimal() and len(each) <= _PORT_DIGITS for each in (first, last or first))
+    return int(last or first) - int(first) + 1 if is_known else 1
 
 
 def networks_to_be_found_in(stack: Stack) -> Iterator[Problem]:

@@ -153,8 +153,14 @@ def test_a_container_of_others_is_removed_only_by_a_plan_that_names_it(engine, f
     theirs = Line(engine).post("/containers/create", body, name="p-web-1")["Id"]
     document = a_stack(declared, folder)
 
+    shown: list[str] = []
+
+    def show(look):
+        shown.extend(str(each.message) for each in look.plan.without_refusals().remarks())
+
     with pytest.raises(Refused) as refused:
-        apply(document, engine)
+        list(a_reconciler(document, engine).converge(show))
+    assert not [each for each in shown if "is removed" in each]
     said = (
         f"is already there as container p-web-1{by}, but was not made by this project; remove or rename it, or have it"
     )

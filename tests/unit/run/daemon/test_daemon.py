@@ -613,6 +613,29 @@ def test_where_the_env_file_is_deleted_no_new_secret_is_rolled_out_and_that_is_r
     assert not [call for call in world.engine.writes if "create" in call and "containers" in call]
 
 
+def test_new_files_wait_for_an_engine_that_can_not_be_asked_and_are_not_called_wrong(world):
+    world.settle()
+    answered = world.engine.list_networks
+    changed = "x-reconcile: {secrets: [KEY]}\n" + WEB.replace("'1'}", "'2', K: '${KEY}'}")
+
+    def edited():
+        world.engine.list_networks = lambda **_rest: "no list at all"
+        world.write(changed)
+
+    def back():
+        world.engine.list_networks = answered
+
+    world.run(after(5, "file stack.yaml changed", happens=edited), after(31), after(1, happens=back), after(31))
+
+    (waits,) = world.log.of("new files wait until a server can be asked, the last right ones stay in force")
+    assert waits["subject"].endswith(".env")
+    assert "a declared secret has no value, and the server that may have been given one can't be asked" in waits["note"]
+    assert world.log.of("file is wrong, the last right one stays in force") == []
+    (container,) = world.engine.containers.values()
+    assert "V=2" in container["Config"]["Env"]
+    assert world.log.times("files reloaded") != []
+
+
 def test_a_secret_that_had_a_value_is_not_generated_though_nothing_lives_that_was_given_it(world):
     env = world.file.with_name(".env")
     world.write(SECRET)
