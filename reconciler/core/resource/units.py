@@ -24,6 +24,7 @@ _PART: Final = lazy_pattern(r"([0-9]+\.?[0-9]*|\.[0-9]+)(ns|us|µs|μs|ms|s|m|h|
 _WHOLE: Final = lazy_pattern(r"[+-]?[0-9]{1,19}")
 _SIZE: Final = lazy_pattern(r"([0-9]+(?:\.[0-9]+)?) ?([kmgtp]?)i?b?", re.IGNORECASE)
 _PREFIXES: Final = ("", "k", "m", "g", "t", "p")
+_MOST_BYTES: Final = 2**63
 _LONGEST: Final = 100  # what is longer says nothing that a number of bytes or nanoseconds could hold
 
 
@@ -55,11 +56,14 @@ def bytes_of(value: float | str) -> int:
     """A size such as ``512m`` in bytes, in units of 1024; -1 stands for no limit. Raises BadQuantity."""
     # A number without a unit is bytes already.
     if not isinstance(value, str) or _WHOLE.fullmatch(value):
-        return int(value)
-    match = _SIZE.fullmatch(value)
-    if not match or len(value) > _LONGEST:
-        raise BadQuantity(f"`{value}` is not a valid size; write one like 512m or 1.5g")
-    return int(float(match[1]) * 1024 ** _PREFIXES.index(match[2].lower()))
+        found = int(value)
+    else:
+        match = _SIZE.fullmatch(value) if len(value) <= _LONGEST else None
+        found = int(float(match[1]) * 1024 ** _PREFIXES.index(match[2].lower())) if match else _MOST_BYTES
+    # No server counts further than 64 bits.
+    if abs(found) >= _MOST_BYTES:
+        raise BadQuantity(f"`{str(value)[:_LONGEST]}` is not a valid size; write one like 512m or 1.5g")
+    return found
 
 
 def duration(span: int) -> str:
