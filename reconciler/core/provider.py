@@ -615,6 +615,10 @@ class ContentSource(Protocol):
         """
         ...
 
+    def left_beside(self, live: Observed) -> Mapping[str, Observed]:
+        """The other forms of a live resource that an interrupted run left, by their names."""
+        ...
+
     def data_outside(self, desired: Resource) -> Sequence[str]:
         """Places outside of all resources with data in them that an earlier resource of this sort may have written."""
         ...

@@ -34,10 +34,18 @@ class Use:
 
 @dataclass(frozen=True, slots=True)
 class Clue:
-    """A use and the live text in its place: ABSENT where there is none, UNKNOWN where it can't be read."""
+    """A use and the live text in its place: ABSENT where there is none, UNKNOWN where it can't be read.
+
+    ``beside`` is the name of what an interrupted run left beside the resource, where the text is from there.
+    """
 
     use: Use
     live: Value = field(repr=False)
+    beside: str = ""
+
+    @property
+    def place(self) -> str:
+        return f"{self.use.place} of {self.beside}" if self.beside else self.use.place
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +144,7 @@ def _candidates(
                     template = template.replace(stand_ins[other], known[other])
             values = solved_in(template, live, stand_ins)
             if name in values:
-                yield name, values[name], clue.use.place
+                yield name, values[name], clue.place
 
 
 def solved_in(template: str, live: str, stand_ins: Mapping[str, str]) -> Mapping[str, str]:
@@ -178,4 +186,4 @@ def is_used(clue: Clue, stand_ins: Mapping[str, str]) -> bool:
 
 
 def _unread(clue: Clue) -> str:
-    return f"{clue.use.place} was given it, and does not show what it is"
+    return f"{clue.place} was given it, and does not show what it is"

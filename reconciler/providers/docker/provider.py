@@ -43,7 +43,8 @@ from reconciler.providers.docker.engine.unchanged import Unchanged
 from reconciler.providers.docker.expand import container_address
 from reconciler.providers.docker.kinds import container, image, network, volume
 from reconciler.providers.docker.table import labels
-from reconciler.providers.docker.table.names import CONTAINER_ACTS
+from reconciler.providers.docker.table.names import CONTAINER_ACTS, NEXT, PREVIOUS
+from reconciler.record import replace
 
 if TYPE_CHECKING:
     from reconciler.providers.docker.engine.attached import Attached
@@ -480,6 +481,17 @@ class DockerProvider:
         mounted: Any = desired.spec["mounted"]
         content = self.engine.file(live.id, mounted[int(path[1])]["target"])
         return ABSENT if content is None else content.decode(errors="replace")
+
+    def left_beside(self, live: Observed) -> Mapping[str, Observed]:
+        """The predecessor or the successor of a container, where a replacement was interrupted."""
+        leftovers: Any = live.facts.get("leftovers") or {}
+        found = {name: self.engine.get(f"/containers/{leftovers[name]}/json") for name in leftovers}
+        # Containers of hooks are left as well. They have variables of their own.
+        return {
+            name: replace(live, id=each["Id"], spec={key: row.read(each) for key, row in container.PROPERTIES.items()})
+            for name, each in found.items()
+            if each and name.endswith((PREVIOUS, NEXT))
+        }
 
     def data_outside(self, desired: Resource) -> Sequence[str]:
         """Host folders that are not empty, and are mounted where the image keeps its data."""

@@ -81,6 +81,7 @@ class _Search:
     held: dict[str, str] = field(default_factory=dict)
     lives: bool = False
     outside: dict[Address, Sequence[str]] = field(default_factory=dict)
+    beside: dict[Address, Mapping[str, Observed]] = field(default_factory=dict)
 
     def result(self) -> Recovery:
         return recovered(self.names, self.clues, self.held, self.stand_ins)
@@ -116,6 +117,9 @@ class _Search:
         holds_data = provider.kinds[use.address.kind].holds_data
         if live and (live.owned or holds_data):
             self.clues.append(Clue(use, _shown(provider, use, resource, live)))
+            # A replacement that was cut off leaves two containers, which may have been given different values.
+            for name, other in self._left_beside(provider, live).items():
+                self.clues.append(Clue(use, _shown(provider, use, resource, other), name))
         # The user of the secret is gone, but its data may have been made with the value.
         elif not live:
             for ref in refs(resource.spec):
@@ -125,6 +129,13 @@ class _Search:
                     self._hold(use, f"{data.address} may have data made with it, and {use.address} is not there")
             for place in self._outside(provider, resource):
                 self._hold(use, f"{place} may have data made with it, and {use.address} is not there")
+
+    def _left_beside(self, provider: Provider, live: Observed) -> Mapping[str, Observed]:
+        """The other forms of a live resource, asked for once."""
+        if live.address not in self.beside:
+            found = provider.left_beside(live) if isinstance(provider, ContentSource) else {}
+            self.beside[live.address] = found
+        return self.beside[live.address]
 
     def _outside(self, provider: Provider, resource: Resource) -> Sequence[str]:
         """The data outside of all resources, asked for once."""

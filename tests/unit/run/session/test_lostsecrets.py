@@ -143,6 +143,29 @@ def test_containers_that_have_different_values_are_named_and_nothing_is_written(
     assert list(world.values) == ["WEB_KEY"]
 
 
+@pytest.mark.parametrize("suffix", [".prev", ".next"])
+@pytest.mark.parametrize("value", ["another", "the same"])
+def test_a_container_that_an_interrupted_run_left_is_a_place_too(world, suffix, value):
+    world.write("x-reconcile: {secrets: [K]}\nservices: {db: {image: 'app:1', environment: {P: '${K}'}}}\n")
+    world.apply()
+    before = world.values
+    (mine,) = world.engine.containers.values()
+    body = {"Image": "app:1", "Labels": mine["Config"]["Labels"], "Env": [f"P={value}"]}
+    if value == "the same":
+        body["Env"] = [each for each in mine["Config"]["Env"] if each.startswith("P=")]
+    Line(world.engine).post("/containers/create", body, name=f"p-db-1{suffix}")
+    world.env.unlink()
+
+    became = recover_secrets(world.settings)
+
+    if value == "the same":
+        assert world.values == before
+    else:
+        places = f"docker.container/db environment.P, docker.container/db environment.P of p-db-1{suffix}"
+        assert became.lost == {"K": f"{places} differ"}
+        assert not world.env.exists()
+
+
 def test_where_only_data_is_left_the_secret_it_was_made_with_is_not_generated_and_others_are(world):
     world.apply()
     world.remove("db")
