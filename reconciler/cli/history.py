@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
@@ -14,6 +14,9 @@ from reconciler.cli.output import show, show_json, warn
 from reconciler.cli.state import State, as_address
 from reconciler.cli.values import OneOf, Whole, clipped
 from reconciler.pattern import lazy_pattern
+
+if TYPE_CHECKING:
+    from reconciler.history.store import History
 
 _UNITS: Final = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
 _SPAN: Final = lazy_pattern(r"0*([0-9]{1,12})([smhdw])")
@@ -53,9 +56,13 @@ def command(state: State, /, **options: Any) -> None:
 
     state.require_files()
     project = project_of(state.settings)
-    history = history_of(state.settings, project, warn)
+    warnings: list[str] = []
+    history = history_of(state.settings, project, warnings.append)
     address = str(options["address"] or "")
     runs = history.runs(address=address, since=options["since"], limit=options["limit"])
+    _require_usable(history, is_empty=not runs)
+    for each in warnings:
+        warn(each)
     # A declared resource that no run has changed has an empty history; anything else is a wrong name.
     if address and not runs and address not in (known := (*history.addresses(), *_declared(state))):
         raise UnknownAddress(f"no run changed {address}{suggestion(address, known)}")
@@ -63,6 +70,17 @@ def command(state: State, /, **options: Any) -> None:
         show_json(history_json(project, runs))
     else:
         show(history_text(runs, full=state.verbose, address=address))
+
+
+def _require_usable(history: History, *, is_empty: bool) -> None:
+    """Raises Unwritable where nothing is shown because the history can't be used, and not because nothing was done."""
+    from reconciler.core.message.errors import Unwritable, writing
+
+    if history.trouble:
+        raise Unwritable(history.trouble)
+    if is_empty:
+        with writing("the history", history.place):
+            history.require_place()
 
 
 def _declared(state: State) -> Sequence[str]:

@@ -39,7 +39,8 @@ def command(state: State, *, yes: bool) -> int:
         _warn_of_others(store, project)
         runs = holders(store, project)
         leaders = [*holders(store, project, LEAD), *holders(store, project, STANDBY)]
-        if not runs:
+        # The lease of a daemon is a mark as well: it is reported below, and removed where its daemon is gone.
+        if not (runs or leaders):
             say(f"{project}: nobody holds the lock.")
         acting = {each.name for each in (*runs, *leaders) if each.state in (Mark.HELD, Mark.FOREIGN) and not yes}
         for leader in (each for each in leaders if each.name in acting):
@@ -77,7 +78,10 @@ def _removed(store: LeaseStore, project: str, holder: Holder) -> list[Refusal]:
         return [Refusal(None, message, remedy)]
     store.drop_lease(holder.name)
     # A run asks for its mark before a change, unless it has just seen it.
-    notices = f"; if it still runs, it notices that within {CONFIRMED_S:.0f} s, and makes changes until then"
-    why = {Mark.OVER: ", which is gone", Mark.MALFORMED: ", which no run can have left"}.get(holder.state, notices)
-    say(f"{project}: the lock of {holder} is broken{why}.")
+    notices = f" is broken; if it still runs, it notices that within {CONFIRMED_S:.0f} s, and makes changes until then"
+    why = {
+        Mark.OVER: ", which is gone, is broken",
+        Mark.MALFORMED: ", which no run can have left, is broken",
+    }.get(holder.state, notices)
+    say(f"{project}: the lock of {holder}{why}.")
     return []

@@ -1,7 +1,7 @@
 """The history's SQLite file: several processes at once, bounded, for its owner alone.
 
-Nothing here raises: a file that can't be read or written costs a warning, and then there is no history. What can't be
-parsed as a database is set aside, and a new one begun.
+Nothing here raises besides ``require_place``: a file that can't be read or written costs a warning, and then there is
+no history. What can't be parsed as a database is set aside, and a new one begun.
 """
 
 from __future__ import annotations
@@ -99,6 +99,11 @@ class History:
         self._again_at = 0.0
         self._lock = threading.Lock()
 
+    @property
+    def place(self) -> str:
+        """The path of the file, "" where nothing is kept."""
+        return str(self._file or "")
+
     # -------------------------------------------------------------- runs and changes
 
     def begin(self, run: Run) -> int:
@@ -169,6 +174,19 @@ class History:
                 database.execute(f"PRAGMA user_version = {VERSION}")  # on a full disk an empty transaction succeeds
 
         self._written(write, None)
+
+    def require_place(self) -> None:
+        """Raises OSError where the file can't be read, or where there is none and none can be made; leaves nothing."""
+        if self._file is None:
+            return
+        if self._file.exists():
+            self._file.open("rb").close()
+            return
+        from tempfile import TemporaryDirectory
+
+        # An attempt tells more than permissions: they say nothing of a read-only file system, or to root.
+        with TemporaryDirectory(dir=next(each for each in self._file.parents if each.exists())):
+            pass
 
     def last_end(self) -> float:
         """The time when the last run ended that did; 0 where there was none."""

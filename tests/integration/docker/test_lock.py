@@ -123,7 +123,7 @@ def test_the_lock_of_who_is_gone_is_broken_and_that_of_who_may_live_only_where_a
     again = run("unlock")
 
     assert refused.code == 3
-    assert f"on {mine.host}, process {gone.pid} is broken, which is gone" in refused.err
+    assert f"on {mine.host}, process {gone.pid}, which is gone, is broken" in refused.err
     assert "may still be at work" in refused.err
     assert "What was done before that stays." in refused.err
     assert "Nothing was done." not in refused.err

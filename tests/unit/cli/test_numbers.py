@@ -137,3 +137,22 @@ def test_no_number_of_a_file_is_a_bug(reconcile, tmp_path, line, number):
 
     assert ran.code in {0, 65}
     assert "RC0599" not in ran.err
+
+
+@pytest.mark.parametrize("place", ["/proc/x", "below a file"])
+def test_a_history_whose_place_can_not_be_used_is_no_empty_one(reconcile, tmp_path, place):
+    (tmp_path / "file").write_text("", encoding="utf-8")
+    folder = place if place.startswith("/") else tmp_path / "file" / "state"
+
+    ran = reconcile("--state-directory", folder, "history")
+
+    assert ran.code == 1
+    assert "No run is recorded" not in ran.out
+    assert "RC0502" in ran.err
+
+
+def test_a_history_that_is_not_begun_yet_is_empty_and_stays_so(reconcile, tmp_path):
+    ran = reconcile("--state-directory", tmp_path / "new" / "state", "history")
+
+    assert (ran.code, ran.out) == (0, "No run is recorded.\n")
+    assert not (tmp_path / "new").exists()

@@ -15,6 +15,7 @@ import pytest
 from reconciler.core.message.codes import CODES
 from reconciler.providers.docker.table import labels
 from reconciler.run.clock import RealClock
+from reconciler.run.lock.lock import LEAD
 from reconciler.run.lock.owner import PREFIX, Owner
 from tests.kit.cli import Ran, called
 from tests.kit.docker.memory import PROJECT, Line, MemoryEngine, Refusal, a_reconciler, a_stack, served
@@ -580,3 +581,16 @@ def test_a_renamed_volume_is_refused_with_the_option_that_allows_it(world):
     assert "--allow-empty docker.container/web" in refused.err
     assert "--allow-empty docker.container/web" in shown.out
     assert world.command("apply", "--yes", "--allow-empty", "docker.container/web").code == 0
+
+
+def test_an_unlock_that_removes_the_mark_of_a_daemon_does_not_say_that_there_was_none(world):
+    world.set_up(ONE)
+    mark = Owner("elsewhere", 1, "1", "daemon", "another-boot pid:[1] time:[1]").mark()
+    name = f"{LEAD.prefix(PROJECT)}{'a' * 12}"
+    Line(world.engine).post("/volumes/create", {"Name": name, "Labels": {labels.LOCK: PROJECT, **mark}})
+
+    ran = world.run("unlock", "--yes")
+
+    assert "is broken" in ran.err
+    assert "nobody holds the lock" not in ran.err
+    assert "nobody holds the lock" in world.run("unlock").err
