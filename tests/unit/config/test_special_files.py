@@ -124,8 +124,10 @@ def test_a_file_that_grows_is_read_to_the_limit(tmp_path):
 IMAGE = "image: nginx"
 BOMBS = {
     "services": ("services:\n" + "".join(f"  s{i}: {{{IMAGE}}}\n" for i in range(20_000)), "more than the 1000"),
-    "containers": (f"services: {{web: {{{IMAGE}, scale: 5000000}}}}", "more than the 1000"),
-    "replicas": (f"services: {{web: {{{IMAGE}, deploy: {{replicas: 5000000}}}}}}", "more than the 1000"),
+    "containers": (f"services: {{web: {{{IMAGE}, scale: 5000}}}}", "more than the 1000"),
+    "replicas": (f"services: {{web: {{{IMAGE}, deploy: {{replicas: 5000}}}}}}", "more than the 1000"),
+    "millions of containers": (f"services: {{web: {{{IMAGE}, scale: 5000000}}}}", "must be at most 10000"),
+    "millions of replicas": (f"services: {{web: {{{IMAGE}, deploy: {{replicas: 5000000}}}}}}", "must be at most 10000"),
     "extends": (
         "services:\n" + "".join(f"  s{i}: {{extends: s{i + 1}}}\n" for i in range(900)) + f"  s900: {{{IMAGE}}}\n",
         "more than 100 services extend each other",
