@@ -62,10 +62,11 @@ FLOODS: Mapping[str, Endless] = {
     "a chunk": _flood(CHUNKED + b"ffffffff\r\n", b"x" * 50_000),
 }
 
-_KNOWN = json.dumps(
+_ABOUT = json.dumps(
     {"ApiVersion": "1.41", "MinAPIVersion": "1.12", "Config": {"Tty": False}, "access_token": "t", "expires_in": 300}
 ).encode()
-"""The answer to what a client has to know before it asks what it wants."""
+_KNOWN = {b"/version": _ABOUT, b"/token": _ABOUT, b"/containers/web/json": _ABOUT, b"/tasks?": b"[]"}
+"""The answers to what a client has to know before it asks what it wants."""
 
 
 class Dripping:
@@ -84,8 +85,8 @@ class Dripping:
                     while (size := int(reader.readline(), 16)) or reader.readline() != b"\r\n":
                         reader.read(size + 2)
                 reader.read(int(headers.get("content-length", 0)))
-                if any(part in line for part in (b"/version", b"/token", b"/containers/web/json")):
-                    connection.sendall(HEAD + b"Content-Length: %d\r\n\r\n%s" % (len(_KNOWN), _KNOWN))
+                if known := next((answer for part, answer in _KNOWN.items() if part in line), b""):
+                    connection.sendall(HEAD + b"Content-Length: %d\r\n\r\n%s" % (len(known), known))
                     continue
                 self.endless(connection.sendall)
 
