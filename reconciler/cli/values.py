@@ -13,7 +13,7 @@ from reconciler.pattern import lazy_pattern
 _NUMBER: Final = lazy_pattern(r"[0-9]+(\.[0-9]*)?")
 
 MOST_WHOLE: Final = 2**31 - 1
-"""What SQLite, the engine and the kernel can all count to."""
+"""The largest number that SQLite, the engine and the kernel can all count to."""
 
 MOST_SECONDS: Final = 365 * 86_400.0
 """No clock, timer or date of Python is exceeded by a year from now."""

@@ -51,7 +51,7 @@ PROMTOOL = Path.home() / ".cache/reconcile/bin/promtool"
 """Out of Debian's package of Prometheus, which would start a server where it is installed."""
 
 WEIGHTS = {Path("/sys/fs/cgroup/cpu/docker/cpu.shares"): 6144, Path("/sys/fs/cgroup/docker/cpu.weight"): 600}
-"""Of the containers in both versions of control groups, where a process has 1024 and 100."""
+"""The weight of the containers in both versions of control groups, where a process has 1024 and 100."""
 
 LIMIT_S = 60
 

@@ -37,7 +37,7 @@ Drift = Callable[[], Callable[[], bool]]
 
 
 class Hands:
-    """What somebody does to the project, each with a check of its repair."""
+    """Deeds of somebody to the project, each with a check of its repair."""
 
     def __init__(self, made: Project, admin: Any, realm: str) -> None:
         self.made, self.admin, self.realm = made, admin, realm

@@ -1,4 +1,4 @@
-"""What a container writes has no secret that it was given, whatever the files say by now."""
+"""The output of a container has no secret that it was given, whatever the files say by now."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ _OF_THE_BUILDER: Final = lazy_pattern(r" ---> |Removing intermediate container |
 """Lines of a builder about its own work, between those of the commands that it runs."""
 
 _PREFIX: Final = lazy_pattern(r"#[0-9]+ (?:[0-9]+\.[0-9]+ )?")
-"""What BuildKit writes before the words of a command: the number of its vertex, and the seconds."""
+"""The number of a vertex and the seconds, which BuildKit writes before the words of a command."""
 
 
 def counted(lines: Iterable[str]) -> Iterator[Pending]:

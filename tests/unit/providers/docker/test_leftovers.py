@@ -1,4 +1,4 @@
-"""What a killed replacement leaves: commands choose the container that stands for the service, and start no other."""
+"""Leftovers of a killed replacement: commands choose the container that stands for the service, and start no other."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def test_a_restart_starts_no_leftover(change: str):
 
 @pytest.mark.parametrize("change", CHANGES)
 def test_a_service_without_a_container_of_its_name_is_not_stopped_for_a_restart(change: str):
-    """What is stopped to be started again would stay down."""
+    """A container that is stopped to be started again would stay down."""
     for state in killed(change):
         engine = after_the_kill(state.engine)
         provider, before = a_provider(engine), running(engine)
