@@ -62,6 +62,7 @@ from reconciler.providers.docker.engine.location import Location, located
 from reconciler.providers.docker.engine.pulling import pulled
 from reconciler.providers.docker.engine.versions import OLDEST_API, spoken, text_of, version_of
 from reconciler.providers.docker.table import forms, labels
+from reconciler.providers.docker.table.property import dig
 from reconciler.providers.side_by_side import AT_ONCE, side_by_side
 from reconciler.providers.waits import WAITS
 from reconciler.record import Struct
@@ -101,6 +102,12 @@ _LIKE_AN_ID: Final = lazy_pattern(r"/containers/([0-9a-f]{1,63})((?:/.*)?)$")
 _OF_PROGRAMS: Final = lazy_pattern(r"/(?:containers/[^/]+/json|(?:services|tasks)(?:/[^/]+)?)$")
 
 
+_CONFIGS: Final = (
+    *("Config", "Spec.ContainerSpec"),
+    *("Spec.TaskTemplate.ContainerSpec", "PreviousSpec.TaskTemplate.ContainerSpec"),
+)
+
+
 class Given:
     """The environments of programs that an engine has shown, each to be taken once: programs may write what they have.
 
@@ -122,12 +129,13 @@ class Given:
 
     def _note(self, shown: Any) -> None:
         # A container and a task keep their environment. A service of a Swarm gets another one with a new version.
-        version = _dug(shown, "Version", "Index") if _dug(shown, "Spec", "TaskTemplate") else ""
-        mark = (str(_dug(shown, "Id") or _dug(shown, "ID")), str(version))
+        version = dig(shown, "Version.Index") if dig(shown, "Spec.TaskTemplate") else ""
+        mark = (str(dig(shown, "Id") or dig(shown, "ID")), str(version))
         if mark not in self._seen:
             for config in _configs(shown):
                 if entries := _entries(config):
-                    service = str(_dug(config, "Labels", labels.SERVICE) or "")
+                    marks = dig(config, "Labels")
+                    service = str(marks.get(labels.SERVICE) or "") if isinstance(marks, Mapping) else ""
                     self._new.append((service, forms.variables(entries)))
             # Last: who sees the mark may rely on what was noted.
             self._seen.add(mark)
@@ -143,22 +151,13 @@ class Given:
 
 def _configs(shown: Any) -> Iterator[Any]:
     """The places of an answer that have an environment. A service shows that of its previous version as well."""
-    yield _dug(shown, "Config")
-    yield _dug(shown, "Spec", "ContainerSpec")
-    for spec in ("Spec", "PreviousSpec"):
-        yield _dug(shown, spec, "TaskTemplate", "ContainerSpec")
+    for path in _CONFIGS:
+        yield dig(shown, path)
 
 
 def _entries(config: Any) -> Sequence[Any]:
-    entries = _dug(config, "Env")
+    entries = dig(config, "Env")
     return entries if isinstance(entries, list) else ()
-
-
-def _dug(value: Any, *names: str) -> Any:
-    """The value below these names, None where there is none; an engine's answer may have any shape."""
-    for name in names:
-        value = value.get(name) if isinstance(value, Mapping) else None
-    return value
 
 
 class _Lent(Struct, frozen=True, eq=False, weakref=True):
